@@ -1,0 +1,63 @@
+# podd. `make` alone lists the targets.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TAGS    := netgo,osusergo,seccomp,runc_nocriu
+LDFLAGS := -s -w -linkmode external -extldflags "-static" -X main.version=$(VERSION)
+
+# One set of flags for every go command: the linters, the tests and the build then share one build cache.
+export CGO_ENABLED := 1
+export GOFLAGS     := -trimpath -tags=$(TAGS)
+
+FUZZTIME ?= 10s
+# Passed on to the tests and to the bench, e.g. make test TESTFLAGS='-run TestExec' PKGS=./test
+TESTFLAGS ?=
+PKGS      ?= ./...
+BENCHFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb deps
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: deps ## build the static binary bin/podd
+	go build -ldflags '$(LDFLAGS)' -o bin/podd ./cmd/podd
+
+demo: ## install what is missing, build, and show a two-container pod from drop to removal (root)
+	@hack/deps.sh build demo
+	@$(MAKE) --no-print-directory build
+	@hack/demo.sh bin/podd
+
+test: ## install what is missing, build, run all tests, also those against the real kernel (root)
+	@hack/deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@hack/test.sh bin/podd $(TESTFLAGS) $(PKGS)
+
+test-vm: ## run the tests in virtual machines: systemd, cgroup v2 (not there yet)
+	@hack/absent.sh $@
+
+test-board: ## run the tests on a real board over ssh (not there yet)
+	@hack/absent.sh $@
+
+bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
+	go run ./test/bench -podd bin/podd $(BENCHFLAGS)
+
+lint: deps ## gofumpt, go vet, staticcheck, errorlint, shellcheck, govulncheck
+	@hack/deps.sh build lint
+	@hack/lint.sh
+
+fuzz: deps ## run each fuzz target for FUZZTIME (10s)
+	@hack/fuzz.sh $(FUZZTIME)
+
+cross: ## build static arm64 and armv7 binaries into dist/ with Debian's cross compilers
+	@hack/deps.sh cross
+	@VERSION='$(VERSION)' hack/cross.sh arm64 armv7
+
+image: ## build a bootable image with podd in it (not there yet)
+	@hack/absent.sh $@
+
+deb: ## build a Debian package (not there yet)
+	@hack/absent.sh $@
+
+deps:
+	@hack/deps.sh build
