@@ -1,0 +1,57 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/opencontainers/runc/libcontainer"
+	"golang.org/x/sys/unix"
+)
+
+// Found is what an earlier daemon left of a container.
+type Found struct {
+	PID       int
+	StartTime uint64
+	Started   bool     // its command was run; otherwise its first process still waits for the word to begin
+	PIDFD     *os.File // nil when the process is gone
+}
+
+// Find looks a container up in the state folder. A nil Found says that libcontainer never got as far as
+// writing its state.
+func (e *Engine) Find(id string) (*Found, error) {
+	c, err := libcontainer.Load(e.StateDir, id)
+	if errors.Is(err, libcontainer.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot load container %s: %w", id, err)
+	}
+	state, err := c.State()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the state of container %s: %w", id, err)
+	}
+	f := &Found{PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, Started: true}
+	if _, err := os.Lstat(filepath.Join(e.StateDir, id, "exec.fifo")); err == nil {
+		f.Started = false
+	}
+	f.PIDFD = openPidfd(f.PID, f.StartTime)
+	return f, nil
+}
+
+// openPidfd opens a process by its number, if it is still the one that started at startTime. The check
+// comes after the opening: a number that was handed on in between does not pass.
+func openPidfd(pid int, startTime uint64) *os.File {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return nil
+	}
+	f := newFile(fd, "pidfd")
+	stat, err := readStat("/proc", pid)
+	if err != nil || stat.startTime != startTime {
+		closeFile(f)
+		return nil
+	}
+	return f
+}

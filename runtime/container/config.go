@@ -1,0 +1,41 @@
+// Package container makes an OCI runtime spec of a Pod's container and its image, and runs it through
+// libcontainer: create, exec, signal, wait, and adopt after the daemon has died.
+package container
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Image is what a container needs to know of its image.
+type Image struct {
+	ID         string
+	User       string
+	WorkingDir string
+	StopSignal string
+	Entrypoint []string
+	Cmd        []string
+	Env        []string
+	Layers     []string // unpacked folders, lowest first
+}
+
+// Sandbox is what the containers of a pod share. An empty namespace path means the host's own.
+type Sandbox struct {
+	NetNS, IPCNS, UTSNS, PIDNS string
+	CgroupPath                 string // of the pod, relative to the cgroup root
+	Hostname                   string
+	// Files on the host that are mounted at fixed places; an empty one is left out.
+	HostsFile, HostnameFile, ResolvFile, ShmDir string
+}
+
+// Config says everything about one attempt of one container.
+type Config struct {
+	ID        string // names the state folder, the root and the cgroup
+	Pod       *corev1.Pod
+	Container *corev1.Container
+	Image     Image
+	Sandbox   Sandbox
+	// TerminationLog is the host's file behind terminationMessagePath.
+	TerminationLog string
+	// PidsLimit bounds the container's processes; 0 leaves it to the pod's cgroup.
+	PidsLimit int64
+}

@@ -1,0 +1,74 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	// The device rules of both cgroup versions register themselves with the manager.
+	_ "github.com/opencontainers/cgroups/devices"
+	"github.com/opencontainers/runc/libcontainer"
+)
+
+// Engine runs containers. Its folders are its memory: what a container is can be read back from them after
+// the daemon has died.
+type Engine struct {
+	StateDir string // libcontainer's state, on tmpfs
+	IODir    string // FIFOs and log spools, on tmpfs
+	RootDir  string // overlay folders, on disk
+}
+
+// IO names the folder of a container's FIFOs.
+func (e *Engine) IO(id string) string { return filepath.Join(e.IODir, id) }
+
+// IDs lists the containers that have left anything in the state folder.
+func (e *Engine) IDs() ([]string, error) {
+	seen := map[string]bool{}
+	var ids []string
+	for _, dir := range []string{e.StateDir, e.IODir, e.RootDir} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("cannot list containers: %w", err)
+		}
+		for _, entry := range entries {
+			if !seen[entry.Name()] {
+				seen[entry.Name()] = true
+				ids = append(ids, entry.Name())
+			}
+		}
+	}
+	return ids, nil
+}
+
+func (e *Engine) load(id string) (*libcontainer.Container, error) {
+	c, err := libcontainer.Load(e.StateDir, id)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load container %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// Remove takes away all that a dead container left: processes that share its cgroup, the cgroup, the root
+// and the state. What is gone already counts as removed.
+func (e *Engine) Remove(id string) error {
+	if err := e.removeState(id); err != nil {
+		return err
+	}
+	return e.removeRoot(id)
+}
+
+func (e *Engine) removeState(id string) error {
+	c, err := libcontainer.Load(e.StateDir, id)
+	if errors.Is(err, libcontainer.ErrNotExist) {
+		// Killed before libcontainer had written its state: an empty folder at most.
+		return os.RemoveAll(filepath.Join(e.StateDir, id))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot load container %s: %w", id, err)
+	}
+	if err := c.Destroy(); err != nil {
+		return fmt.Errorf("cannot remove container %s: %w", id, err)
+	}
+	return nil
+}

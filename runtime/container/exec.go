@@ -1,0 +1,123 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/utils"
+	"golang.org/x/sys/unix"
+)
+
+// ExecConfig is one more command in a running container, with the container's own environment and user.
+type ExecConfig struct {
+	Args                  []string
+	TTY                   bool
+	Stdin, Stdout, Stderr *os.File // without a terminal; nil: /dev/null
+}
+
+// Exec is a command that runs in a container.
+type Exec struct {
+	process *libcontainer.Process
+	// Terminal is the host's side of the terminal, if there is one.
+	Terminal *os.File
+}
+
+// Exec runs one more command. c is the configuration that the container was started with.
+func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
+	lc, err := e.load(c.ID)
+	if err != nil {
+		return nil, err
+	}
+	who, err := resolveIdentity(c, e.rootPath(c.ID))
+	if err != nil {
+		return nil, err
+	}
+	withArgs := *c
+	withArgs.Container = c.Container.DeepCopy()
+	withArgs.Container.Command, withArgs.Container.Args = []string{"exec"}, nil
+	withArgs.Container.TTY = x.TTY
+	spec, err := buildSpec(&withArgs, who, e.rootPath(c.ID))
+	if err != nil {
+		return nil, err
+	}
+	p := newProcess(spec)
+	p.Args = x.Args
+	if x.TTY {
+		return startOnTerminal(lc, p, c.ID)
+	}
+	if p.Stdin, p.Stdout, p.Stderr, err = stdioOrNull(x); err != nil {
+		return nil, err
+	}
+	if err := lc.Run(p); err != nil {
+		return nil, execError(c.ID, err)
+	}
+	return &Exec{process: p}, nil
+}
+
+func execError(id string, err error) error {
+	if errors.Is(err, libcontainer.ErrNotRunning) {
+		return ErrNotRunning
+	}
+	return fmt.Errorf("%w: cannot exec in container %s: %w", ErrRun, id, err)
+}
+
+// stdioOrNull keeps nil files from becoming pipes of os/exec's own.
+func stdioOrNull(x ExecConfig) (stdin, stdout, stderr *os.File, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	pick := func(f *os.File) *os.File {
+		if f == nil {
+			return null
+		}
+		return f
+	}
+	return pick(x.Stdin), pick(x.Stdout), pick(x.Stderr), nil
+}
+
+func startOnTerminal(lc *libcontainer.Container, p *libcontainer.Process, id string) (*Exec, error) {
+	parent, child, err := utils.NewSockPair("console")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a terminal for container %s: %w", id, err)
+	}
+	defer closeFile(parent)
+	p.ConsoleSocket = child
+	err = lc.Run(p)
+	closeFile(child)
+	if err != nil {
+		return nil, execError(id, err)
+	}
+	terminal, err := utils.RecvFile(parent)
+	if err != nil {
+		return nil, fmt.Errorf("cannot get the terminal of container %s: %w", id, err)
+	}
+	return &Exec{process: p, Terminal: terminal}, nil
+}
+
+// Wait waits for the command's end.
+func (x *Exec) Wait() (ExitStatus, error) {
+	state, err := x.process.Wait()
+	if state == nil {
+		return ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
+	}
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok {
+		return parseWaitStatus(uint32(ws)), nil
+	}
+	return ExitStatus{Code: state.ExitCode()}, nil
+}
+
+// Kill ends the command.
+func (x *Exec) Kill() error { return x.process.Signal(unix.SIGKILL) }
+
+// Resize sets the size of the command's terminal.
+func (x *Exec) Resize(width, height uint16) error {
+	if x.Terminal == nil {
+		return nil
+	}
+	return unix.IoctlSetWinsize(int(x.Terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+}
+

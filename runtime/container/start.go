@@ -1,0 +1,131 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runc/libcontainer/specconv"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Process is the first process of a container.
+type Process struct {
+	PID       int
+	StartTime uint64   // clock ticks since boot: /proc/PID/stat, field 22
+	PIDFD     *os.File // readable once the process is dead
+	UID       int64
+	GID       int64
+	Groups    []int64
+}
+
+// Start makes the container and runs its command. The FIFOs must be there (OpenStdio). After an error
+// nothing runs, and Remove takes away what is left.
+func (e *Engine) Start(c *Config) (*Process, error) {
+	root, err := e.ensureRoot(c.ID, c.Image.Layers)
+	if err != nil {
+		return nil, err
+	}
+	who, err := resolveIdentity(c, root)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := buildSpec(c, who, root)
+	if err != nil {
+		return nil, err
+	}
+	lc, err := e.create(c.ID, spec)
+	if err != nil {
+		return nil, err
+	}
+	p := newProcess(spec)
+	p.Init = true
+	if err := e.run(c, lc, p); err != nil {
+		return nil, err
+	}
+	return e.started(c.ID, lc, who)
+}
+
+func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, error) {
+	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
+		CgroupName: id,
+		// A session keyring per container would count against the quota of the host's root user.
+		NoNewKeyring: true,
+		Spec:         spec,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: container %s: %w", ErrConfig, id, err)
+	}
+	// The container must not see mounts that the host makes later, nor the host the container's.
+	config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
+	lc, err := libcontainer.Create(e.StateDir, id, config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create container %s: %w", id, err)
+	}
+	return lc, nil
+}
+
+func (e *Engine) run(c *Config, lc *libcontainer.Container, p *libcontainer.Process) error {
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	defer closeFile(stdin)
+	stdout, err := e.openContainerEnd(c.ID, stdoutFIFO)
+	if err != nil {
+		return err
+	}
+	defer closeFile(stdout)
+	stderr, err := e.openContainerEnd(c.ID, stderrFIFO)
+	if err != nil {
+		return err
+	}
+	defer closeFile(stderr)
+	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
+	if err := lc.Run(p); err != nil {
+		return fmt.Errorf("%w: container %q: %w", ErrRun, c.Container.Name, err)
+	}
+	return nil
+}
+
+// started reads who runs now. The process is our child and not yet waited for, so its PID is still its own.
+func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*Process, error) {
+	state, err := lc.State()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the state of container %s: %w", id, err)
+	}
+	fd, err := unix.PidfdOpen(state.InitProcessPid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open a pidfd for container %s: %w", id, err)
+	}
+	return &Process{
+		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: newFile(fd, "pidfd"),
+		UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups),
+	}, nil
+}
+
+func int64s(in []int) []int64 {
+	out := make([]int64, len(in))
+	for i, v := range in {
+		out[i] = int64(v)
+	}
+	return out
+}
+
+func newProcess(spec *specs.Spec) *libcontainer.Process {
+	sp := spec.Process
+	p := &libcontainer.Process{
+		Args: sp.Args, Env: sp.Env, Cwd: sp.Cwd,
+		UID: int(sp.User.UID), GID: int(sp.User.GID),
+		NoNewPrivileges: &sp.NoNewPrivileges,
+		Capabilities: &configs.Capabilities{
+			Bounding: sp.Capabilities.Bounding, Effective: sp.Capabilities.Effective, Permitted: sp.Capabilities.Permitted,
+		},
+	}
+	for _, g := range sp.User.AdditionalGids {
+		p.AdditionalGroups = append(p.AdditionalGroups, int(g))
+	}
+	return p
+}

@@ -1,0 +1,122 @@
+package container
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// testEngine is an engine in folders of its own with a busybox layer.
+func testEngine(t testing.TB) (*Engine, Image) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("containers need root")
+	}
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Skip("needs /bin/busybox of Debian's busybox-static")
+	}
+	dir := t.TempDir()
+	layer := filepath.Join(dir, "layer")
+	for _, sub := range []string{"bin", "etc", "proc", "sys", "dev", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(layer, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(layer, "bin/busybox"), busybox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "true", "sleep", "cat", "id"} {
+		if err := os.Symlink("busybox", filepath.Join(layer, "bin", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := &Engine{StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots")}
+	return e, Image{ID: "sha256:test", Layers: []string{layer}}
+}
+
+func testConfig(image Image, id string, command ...string) *Config {
+	return &Config{
+		ID:        id,
+		Pod:       &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default"}},
+		Container: &corev1.Container{Name: "c", Image: "test", Command: command, TerminationMessagePath: "/dev/termination-log"},
+		Image:     image,
+		Sandbox:   Sandbox{CgroupPath: "/podd-test-" + fmt.Sprint(os.Getpid()), Hostname: "p"},
+	}
+}
+
+func runToEnd(t testing.TB, e *Engine, c *Config) ExitStatus {
+	t.Helper()
+	stdio, err := e.OpenStdio(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdio.Close()
+	p, err := e.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.PIDFD.Close()
+	waitDead(t, p)
+	status, err := Reap(p.PID, p.StartTime, int(p.PIDFD.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Remove(c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.RemoveIO(c.ID); err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+func waitDead(t testing.TB, p *Process) {
+	t.Helper()
+	fds := []unix.PollFd{{Fd: int32(p.PIDFD.Fd()), Events: unix.POLLIN}}
+	if n, err := unix.Poll(fds, int((20*time.Second)/time.Millisecond)); n != 1 {
+		t.Fatalf("process %d still runs (%v)", p.PID, err)
+	}
+}
+
+func TestExitStatusOfAContainer(t *testing.T) {
+	e, image := testEngine(t)
+	for _, tc := range []struct {
+		script string
+		want   ExitStatus
+	}{
+		{"exit 0", ExitStatus{}},
+		{"exit 42", ExitStatus{Code: 42}},
+		{"exit 255", ExitStatus{Code: 255}},
+	} {
+		got := runToEnd(t, e, testConfig(image, "c0", "/bin/sh", "-c", tc.script))
+		if got != tc.want {
+			t.Errorf("%s: got %+v, want %+v", tc.script, got, tc.want)
+		}
+	}
+	removeTestCgroup(t)
+}
+
+func removeTestCgroup(t testing.TB) {
+	t.Helper()
+	roots, _ := filepath.Glob("/sys/fs/cgroup/*/podd-test-" + fmt.Sprint(os.Getpid()))
+	for _, dir := range roots {
+		_ = os.Remove(dir)
+	}
+}
+
+func BenchmarkStart(b *testing.B) {
+	e, image := testEngine(b)
+	i := 0
+	for b.Loop() {
+		runToEnd(b, e, testConfig(image, fmt.Sprintf("b%d", i), "/bin/true"))
+		i++
+	}
+	removeTestCgroup(b)
+}

@@ -1,0 +1,69 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stdio holds the daemon's ends of a container's output: nonblocking FIFOs.
+type Stdio struct {
+	Stdout, Stderr *os.File
+}
+
+// Close closes both ends.
+func (s Stdio) Close() {
+	closeFile(s.Stdout)
+	closeFile(s.Stderr)
+}
+
+const stdoutFIFO, stderrFIFO = "stdout", "stderr"
+
+// OpenStdio makes a container's FIFOs, where they are missing, and opens the daemon's ends.
+func (e *Engine) OpenStdio(id string) (Stdio, error) {
+	if err := os.MkdirAll(e.IO(id), 0o700); err != nil {
+		return Stdio{}, fmt.Errorf("cannot make the output of container %s: %w", id, err)
+	}
+	stdout, err := openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return Stdio{}, err
+	}
+	stderr, err := openFIFO(filepath.Join(e.IO(id), stderrFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		closeFile(stdout)
+		return Stdio{}, err
+	}
+	return Stdio{stdout, stderr}, nil
+}
+
+// openContainerEnd opens a FIFO as the container gets it: for reading and writing, so that the container
+// is a reader of its own and no write of it fails while the daemon is dead. man 7 fifo.
+func (e *Engine) openContainerEnd(id, name string) (*os.File, error) {
+	return openFIFO(filepath.Join(e.IO(id), name), unix.O_RDWR)
+}
+
+func openFIFO(path string, flags int) (*os.File, error) {
+	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	// Not os.OpenFile: a descriptor of ours is polled by the reactor and must stay out of Go's own poller.
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", path, err)
+	}
+	return newFile(fd, path), nil
+}
+
+// newFile wraps a descriptor without letting Go's poller have it.
+func newFile(fd int, name string) *os.File { return os.NewFile(uintptr(fd), name) }
+
+// RemoveIO removes a container's FIFOs and spool.
+func (e *Engine) RemoveIO(id string) error {
+	if err := os.RemoveAll(e.IO(id)); err != nil {
+		return fmt.Errorf("cannot remove the output of container %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/user"
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// identity is whom the process runs as.
+type identity struct {
+	uid, gid int
+	groups   []int
+}
+
+// securityContext is what the pod's and the container's security contexts make together: the container's
+// word counts where it has one.
+type securityContext struct {
+	runAsUser, runAsGroup *int64
+	runAsNonRoot          *bool
+	groups                []int64 // supplementalGroups and fsGroup
+	strictGroups          bool    // supplementalGroupsPolicy: Strict
+}
+
+func mergeSecurityContext(pod *corev1.PodSecurityContext, c *corev1.SecurityContext) securityContext {
+	var m securityContext
+	if pod != nil {
+		m = securityContext{runAsUser: pod.RunAsUser, runAsGroup: pod.RunAsGroup, runAsNonRoot: pod.RunAsNonRoot}
+		m.groups = append(m.groups, pod.SupplementalGroups...)
+		if pod.FSGroup != nil {
+			m.groups = append(m.groups, *pod.FSGroup)
+		}
+		m.strictGroups = pod.SupplementalGroupsPolicy != nil && *pod.SupplementalGroupsPolicy == corev1.SupplementalGroupsPolicyStrict
+	}
+	if c == nil {
+		return m
+	}
+	if c.RunAsUser != nil {
+		m.runAsUser = c.RunAsUser
+	}
+	if c.RunAsGroup != nil {
+		m.runAsGroup = c.RunAsGroup
+	}
+	if c.RunAsNonRoot != nil {
+		m.runAsNonRoot = c.RunAsNonRoot
+	}
+	return m
+}
+
+// resolveIdentity finds uid, gid and groups from the security contexts, the image's USER and the image's
+// own /etc/passwd and /etc/group, which are read below root and nowhere else.
+func resolveIdentity(c *Config, root string) (identity, error) {
+	sc := mergeSecurityContext(c.Pod.Spec.SecurityContext, c.Container.SecurityContext)
+	if err := checkNonRoot(c, sc); err != nil {
+		return identity{}, err
+	}
+	found, err := lookupUser(userSpec(c.Image.User, sc), root)
+	if err != nil {
+		return identity{}, fmt.Errorf("%w: container %q: %w", ErrConfig, c.Container.Name, err)
+	}
+	id := identity{uid: found.Uid, gid: found.Gid}
+	if sc.runAsGroup != nil {
+		id.gid = int(*sc.runAsGroup)
+	}
+	if sc.runAsNonRoot != nil && *sc.runAsNonRoot && id.uid == 0 {
+		return identity{}, nonRootError(c, "the image runs as root")
+	}
+	if !sc.strictGroups {
+		id.groups = append(id.groups, found.Sgids...)
+	}
+	for _, g := range sc.groups {
+		id.groups = append(id.groups, int(g))
+	}
+	return id, nil
+}
+
+// userSpec is the USER[:GROUP] to look up. A runAsUser puts aside the image's user and its group both.
+func userSpec(image string, sc securityContext) string {
+	if sc.runAsUser != nil {
+		return strconv.FormatInt(*sc.runAsUser, 10)
+	}
+	return image
+}
+
+// checkNonRoot refuses what the kubelet refuses before a container is made: a name says nothing about its
+// number, and the number is what runAsNonRoot is about.
+func checkNonRoot(c *Config, sc securityContext) error {
+	if sc.runAsNonRoot == nil || !*sc.runAsNonRoot {
+		return nil
+	}
+	if sc.runAsUser != nil {
+		if *sc.runAsUser == 0 {
+			return nonRootError(c, "runAsUser is 0")
+		}
+		return nil
+	}
+	name, _, _ := strings.Cut(c.Image.User, ":")
+	if name == "" {
+		return nonRootError(c, "the image runs as root")
+	}
+	if _, err := strconv.Atoi(name); err != nil {
+		return nonRootError(c, fmt.Sprintf("the image's user %q is a name; set runAsUser to its number", name))
+	}
+	return nil
+}
+
+func nonRootError(c *Config, why string) error {
+	return fmt.Errorf("%w: container %q has runAsNonRoot, but %s", ErrConfig, c.Container.Name, why)
+}
+
+func lookupUser(spec, root string) (*user.ExecUser, error) {
+	passwd, err := openInRoot(root, "etc/passwd")
+	if err != nil {
+		return nil, err
+	}
+	defer closeFile(passwd)
+	group, err := openInRoot(root, "etc/group")
+	if err != nil {
+		return nil, err
+	}
+	defer closeFile(group)
+	found, err := user.GetExecUser(spec, nil, reader(passwd), reader(group))
+	if err != nil {
+		return nil, fmt.Errorf("cannot find user %q in the image: %w", spec, err)
+	}
+	return found, nil
+}
+
+// reader keeps a nil file from becoming an interface that is not nil.
+func reader(f *os.File) io.Reader {
+	if f == nil {
+		return nil
+	}
+	return io.LimitReader(f, 1<<20)
+}
+
+func closeFile(f *os.File) {
+	if f != nil {
+		_ = f.Close()
+	}
+}
+
+// openInRoot opens a file of the image with symbolic links resolved as the container would see them; a
+// missing file is nil. man 2 openat2, RESOLVE_IN_ROOT.
+func openInRoot(root, name string) (*os.File, error) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open root %s: %w", root, err)
+	}
+	defer func() { _ = unix.Close(dir) }()
+	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s of the image: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
