@@ -1,0 +1,89 @@
+// Package api serves podd's pods on a unix socket with the paths, objects and words of
+// the Kubernetes API, so that podd's own commands and kubectl are clients of one thing.
+package api
+
+import (
+	"context"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// Backend is what the server shows and asks: the runtime. Objects that it hands out are
+// immutable from then on; errors that carry a metav1.Status (see NotFound, BadRequest and
+// k8s.io/apimachinery/pkg/api/errors) reach the client as that, all others as code 500.
+type Backend interface {
+	// Pods returns every pod and the resource version of that picture.
+	Pods() (list []*corev1.Pod, resourceVersion uint64)
+	// WatchPods delivers every change after since, in order. A channel that is closed
+	// before cancel was called means that the watcher was too slow. ErrTooOld when since
+	// is no longer, or not yet, known.
+	WatchPods(since uint64) (changes <-chan PodEvent, cancel func(), err error)
+	// Events returns the recorded events, oldest first.
+	Events() (list []corev1.Event, resourceVersion uint64)
+	// WatchEvents is to events what WatchPods is to pods.
+	WatchEvents(since uint64) (changes <-chan EventEvent, cancel func(), err error)
+	// Logs writes the log that o asks for. The server has filled in o.Container and has
+	// checked that this container has a log.
+	Logs(ctx context.Context, namespace, name string, o *corev1.PodLogOptions, w io.Writer) error
+	// Exec runs o.Command and returns its exit code (128+n for signal n). The server has
+	// filled in o.Container and has checked that this container runs. ctx ends when the
+	// client goes away.
+	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s Streams) (exitCode int, err error)
+	// DeletePod ends a pod, or says why it cannot.
+	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
+	// Images lists the images of the store.
+	Images() []ImageInfo
+	// LoadImage reads an archive of images into the store.
+	LoadImage(ctx context.Context, r io.Reader, o ImageLoad) ([]ImageInfo, error)
+	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
+	RemoveImage(ref string) ([]string, error)
+	// Node describes this machine.
+	Node() *corev1.Node
+}
+
+// PodEvent is one change of one pod; RV is the resource version after it.
+type PodEvent struct {
+	Type watch.EventType // Added, Modified or Deleted
+	Pod  *corev1.Pod     // for Deleted: the last state
+	RV   uint64
+}
+
+// EventEvent is one change of the list of events.
+type EventEvent struct {
+	Type  watch.EventType
+	Event *corev1.Event
+	RV    uint64
+}
+
+// Streams are the ends of an exec session. Stdin is nil when the client asked for none;
+// it ends when the client closes it or goes away. Stderr is nil with a terminal. Resize
+// is nil without one, holds only the newest size, and is never closed.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Resize         <-chan Size
+}
+
+// Size of a terminal in characters; the JSON of the resize channel.
+type Size struct {
+	Width, Height uint16
+}
+
+// ImageInfo is one image of the store as the API shows it.
+type ImageInfo struct {
+	ID       string    `json:"id"`               // "sha256:" and the digest of its configuration
+	Names    []string  `json:"names,omitempty"`  // normalised, with tag or digest
+	Digest   string    `json:"digest,omitempty"` // of its manifest
+	Size     int64     `json:"size"`             // bytes
+	Created  time.Time `json:"created"`
+	Platform string    `json:"platform,omitempty"` // as "linux/arm64"
+}
+
+// ImageLoad says how to load an archive.
+type ImageLoad struct {
+	Name string // given to an image whose archive names none
+}

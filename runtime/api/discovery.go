@@ -1,0 +1,63 @@
+package api
+
+import (
+	"net/http"
+	"runtime"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+)
+
+// Kubernetes release whose API objects podd speaks, as /version says it; the minor version
+// is that of k8s.io/api.
+const (
+	apiMajor   = "1"
+	apiMinor   = "37"
+	apiRelease = "v1.37.0+podd"
+)
+
+func serveVersion(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, &version.Info{
+		Major:      apiMajor,
+		Minor:      apiMinor,
+		GitVersion: apiRelease,
+		GoVersion:  runtime.Version(),
+		Compiler:   runtime.Compiler,
+		Platform:   runtime.GOOS + "/" + runtime.GOARCH,
+	})
+	return nil
+}
+
+func serveAPIVersions(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, &metav1.APIVersions{
+		TypeMeta: metav1.TypeMeta{Kind: "APIVersions", APIVersion: "v1"},
+		Versions: []string{"v1"},
+	})
+	return nil
+}
+
+func serveAPIGroups(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, &metav1.APIGroupList{
+		TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
+		Groups:   []metav1.APIGroup{},
+	})
+	return nil
+}
+
+func serveResources(w http.ResponseWriter, _ *http.Request) error {
+	see := metav1.Verbs{"get", "list", "watch"}
+	writeJSON(w, http.StatusOK, &metav1.APIResourceList{
+		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
+		GroupVersion: "v1",
+		APIResources: []metav1.APIResource{
+			{Name: "events", SingularName: "event", Namespaced: true, Kind: "Event", Verbs: see, ShortNames: []string{"ev"}},
+			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", Verbs: see, ShortNames: []string{"ns"}},
+			{Name: "nodes", SingularName: "node", Kind: "Node", Verbs: see, ShortNames: []string{"no"}},
+			{Name: "pods", SingularName: "pod", Namespaced: true, Kind: "Pod", Verbs: append(see[:3:3], "delete"), ShortNames: []string{"po"}, Categories: []string{"all"}},
+			{Name: "pods/exec", Namespaced: true, Kind: "PodExecOptions", Verbs: metav1.Verbs{"create", "get"}},
+			{Name: "pods/log", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},
+			{Name: "pods/status", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},
+		},
+	})
+	return nil
+}

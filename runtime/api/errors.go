@@ -1,0 +1,48 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// ErrTooOld says that the changes since a resource version are not all known: the client
+// must list again. It reaches the client as 410 Expired.
+var ErrTooOld = errors.New("too old resource version")
+
+// ErrInUse is returned by Listen when another server answers on the socket.
+var ErrInUse = errors.New("another podd serves on this socket")
+
+// NotFound is the API server's answer for an absent object: `pods "x" not found`.
+func NotFound(resource, name string) error {
+	return apierrors.NewNotFound(schema.GroupResource{Resource: resource}, name)
+}
+
+// BadRequest is an answer with code 400 and this message.
+func BadRequest(message string) error {
+	return apierrors.NewBadRequest(message)
+}
+
+// methodNotAllowed is an answer with code 405 and this message.
+func methodNotAllowed(message string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusMethodNotAllowed,
+		Reason:  metav1.StatusReasonMethodNotAllowed,
+		Message: message,
+	}}
+}
+
+// statusOf turns any error into what the client gets.
+func statusOf(err error) metav1.Status {
+	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
+		return s.Status()
+	}
+	if errors.Is(err, ErrTooOld) {
+		return apierrors.NewResourceExpired(err.Error()).Status()
+	}
+	return apierrors.NewInternalError(err).Status()
+}

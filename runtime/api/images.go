@@ -1,0 +1,60 @@
+package api
+
+import (
+	"io"
+	"net/http"
+)
+
+// imagesPath is the one place where a body may be large.
+const imagesPath = "/podd/v1/images"
+
+// ImageList answers GET and POST of images.
+type ImageList struct {
+	Items []ImageInfo `json:"items"`
+}
+
+// ImagesRemoved answers DELETE of images.
+type ImagesRemoved struct {
+	Removed []string `json:"removed"`
+}
+
+func (s *server) listImages(w http.ResponseWriter, _ *http.Request) error {
+	writeJSON(w, http.StatusOK, &ImageList{Items: s.backend.Images()})
+	return nil
+}
+
+// loadImage reads the archive that is the body.
+func (s *server) loadImage(w http.ResponseWriter, r *http.Request) error {
+	list, err := s.backend.LoadImage(r.Context(), r.Body, ImageLoad{Name: r.URL.Query().Get("name")})
+	if err != nil {
+		s.refuseUpload(w, r, err)
+		return nil
+	}
+	writeJSON(w, http.StatusOK, &ImageList{Items: list})
+	return nil
+}
+
+// refuseUpload answers while the client still sends, and reads on until it has noticed:
+// closing a unix socket with data in it makes the client's read fail before the answer.
+func (s *server) refuseUpload(w http.ResponseWriter, r *http.Request, err error) {
+	ctl := http.NewResponseController(w)
+	_ = ctl.EnableFullDuplex() // HTTP/2 only refuses it, and that is full duplex anyway
+	w.Header().Set("Connection", "close")
+	writeStatus(w, statusOf(err))
+	_ = ctl.Flush()
+	_, _ = io.Copy(io.Discard, r.Body)
+}
+
+// removeImage removes the image that ref names.
+func (s *server) removeImage(w http.ResponseWriter, r *http.Request) error {
+	ref := r.URL.Query().Get("ref")
+	if ref == "" {
+		return BadRequest("no image named: the request needs ?ref=NAME")
+	}
+	removed, err := s.backend.RemoveImage(ref)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, &ImagesRemoved{Removed: removed})
+	return nil
+}

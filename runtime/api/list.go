@@ -1,0 +1,92 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// objectList is PodList, EventList and so on.
+type objectList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+	Items           []object `json:"items"`
+}
+
+// list serves a list of k, or a watch of it.
+func (s *server) list(k *kind) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q := r.URL.Query()
+		sel, err := parseSelection(k, r.PathValue("ns"), q)
+		if err != nil {
+			return err
+		}
+		if isTrue(q.Get("watch")) {
+			return s.watch(w, r, &sel)
+		}
+		objs, rv := k.list(s.backend)
+		objs = sel.pick(objs)
+		sortObjects(k, objs)
+		meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
+		if t, ok := wantsTable(r); ok {
+			writeJSON(w, http.StatusOK, t.table(k, meta, objs, s.now()))
+			return nil
+		}
+		writeJSON(w, http.StatusOK, &objectList{TypeMeta: typeMeta(k.name + "List"), ListMeta: meta, Items: objs})
+		return nil
+	}
+}
+
+// get serves one object of k.
+func (s *server) get(k *kind) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		o, rv, err := s.find(k, r)
+		if err != nil {
+			return err
+		}
+		if t, ok := wantsTable(r); ok {
+			meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
+			writeJSON(w, http.StatusOK, t.table(k, meta, []object{o}, s.now()))
+			return nil
+		}
+		writeJSON(w, http.StatusOK, k.complete(o))
+		return nil
+	}
+}
+
+// find returns the object that the path names.
+func (s *server) find(k *kind, r *http.Request) (object, uint64, error) {
+	objs, rv := k.list(s.backend)
+	namespace, name := r.PathValue("ns"), r.PathValue("name")
+	i := slices.IndexFunc(objs, func(o object) bool {
+		return o.GetName() == name && (!k.namespaced || o.GetNamespace() == namespace)
+	})
+	if i < 0 {
+		return nil, 0, NotFound(k.resource, name)
+	}
+	return objs[i], rv, nil
+}
+
+// sortObjects gives the order of the API server's keys. Events stay in the order of time,
+// which is what one reads them for.
+func sortObjects(k *kind, objs []object) {
+	if k.resource == "events" {
+		return
+	}
+	slices.SortStableFunc(objs, func(a, b object) int {
+		if c := strings.Compare(a.GetNamespace(), b.GetNamespace()); c != 0 {
+			return c
+		}
+		return strings.Compare(a.GetName(), b.GetName())
+	})
+}
+
+func formatRV(rv uint64) string { return strconv.FormatUint(rv, 10) }
+
+func isTrue(s string) bool {
+	b, err := strconv.ParseBool(s)
+	return err == nil && b
+}

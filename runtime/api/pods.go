@@ -1,0 +1,40 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// pod returns the pod that the path names.
+func (s *server) pod(r *http.Request) (*corev1.Pod, error) {
+	o, _, err := s.find(pods(), r)
+	if err != nil {
+		return nil, err
+	}
+	return o.(*corev1.Pod), nil
+}
+
+// deletePod asks the backend and answers with the pod as it is then.
+func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.pod(r)
+	if err != nil {
+		return err
+	}
+	var o metav1.DeleteOptions
+	if err := json.NewDecoder(r.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
+		return BadRequest("cannot read the delete options: " + err.Error())
+	}
+	if err := s.backend.DeletePod(r.Context(), p.Namespace, p.Name, &o); err != nil {
+		return err
+	}
+	if now, err := s.pod(r); err == nil {
+		p = now
+	}
+	writeJSON(w, http.StatusOK, pods().complete(p))
+	return nil
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const nodeRolePrefix = "node-role.kubernetes.io/"
+
+func nodeColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the machine.", 0),
+		column("Status", "Whether it can run pods.", 0),
+		column("Roles", "What it is for.", 0),
+		column("Age", "Time since it was created.", 0),
+		column("Version", "Version of podd on it.", 0),
+		column("Internal-IP", "Its address inside.", onlyWide),
+		column("External-IP", "Its address outside.", onlyWide),
+		column("OS-Image", "Its operating system.", onlyWide),
+		column("Kernel-Version", "Its kernel.", onlyWide),
+		column("Container-Runtime", "What runs its containers.", onlyWide),
+	}
+}
+
+func nodeRow(o object, now time.Time) metav1.TableRow {
+	n := o.(*corev1.Node)
+	info := &n.Status.NodeInfo
+	return metav1.TableRow{Cells: []any{
+		n.Name, nodeStatus(n), nodeRoles(n), since(n.CreationTimestamp, now), info.KubeletVersion,
+		nodeAddress(n, corev1.NodeInternalIP), nodeAddress(n, corev1.NodeExternalIP),
+		orUnknown(info.OSImage), orUnknown(info.KernelVersion), orUnknown(info.ContainerRuntimeVersion),
+	}}
+}
+
+func nodeStatus(n *corev1.Node) string {
+	status := "Unknown"
+	for _, c := range n.Status.Conditions {
+		if c.Type != corev1.NodeReady {
+			continue
+		}
+		status = "NotReady"
+		if c.Status == corev1.ConditionTrue {
+			status = "Ready"
+		}
+	}
+	if n.Spec.Unschedulable {
+		status += ",SchedulingDisabled"
+	}
+	return status
+}
+
+func nodeRoles(n *corev1.Node) string {
+	var roles []string
+	for k, v := range n.Labels {
+		if role, ok := strings.CutPrefix(k, nodeRolePrefix); ok && role != "" {
+			roles = append(roles, role)
+		} else if k == "kubernetes.io/role" && v != "" {
+			roles = append(roles, v)
+		}
+	}
+	slices.Sort(roles)
+	return orNone(strings.Join(slices.Compact(roles), ","))
+}
+
+func nodeAddress(n *corev1.Node, t corev1.NodeAddressType) string {
+	for _, a := range n.Status.Addresses {
+		if a.Type == t {
+			return a.Address
+		}
+	}
+	return none
+}
+
+func namespaceColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the namespace.", 0),
+		column("Status", "Active, always.", 0),
+		column("Age", "Time since this machine was created.", 0),
+	}
+}
+
+func namespaceRow(o object, now time.Time) metav1.TableRow {
+	n := o.(*corev1.Namespace)
+	return metav1.TableRow{Cells: []any{n.Name, string(n.Status.Phase), since(n.CreationTimestamp, now)}}
+}

@@ -1,0 +1,64 @@
+package api
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func eventColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Last Seen", "Time since this was seen last.", 0),
+		column("Type", "Normal, or Warning.", 0),
+		column("Reason", "What happened, in one word.", 0),
+		column("Object", "What it happened to.", 0),
+		column("Subobject", "The part of it.", onlyWide),
+		column("Source", "Who reports it.", onlyWide),
+		column("Message", "What happened, in a sentence.", 0),
+		column("First Seen", "Time since this was seen first.", onlyWide),
+		column("Count", "How often it was seen.", onlyWide),
+		column("Name", "Name of the event.", onlyWide),
+	}
+}
+
+func eventRow(o object, now time.Time) metav1.TableRow {
+	e := o.(*corev1.Event)
+	first := since(e.FirstTimestamp, now)
+	if e.FirstTimestamp.IsZero() {
+		first = sinceMicro(e.EventTime, now)
+	}
+	last := since(e.LastTimestamp, now)
+	if e.LastTimestamp.IsZero() {
+		last = first
+	}
+	count := max(e.Count, 1)
+	if e.Series != nil {
+		last, count = sinceMicro(e.Series.LastObservedTime, now), e.Series.Count
+	}
+	target := strings.ToLower(e.InvolvedObject.Kind)
+	if e.InvolvedObject.Name != "" {
+		target += "/" + e.InvolvedObject.Name
+	}
+	return metav1.TableRow{Cells: []any{
+		last, e.Type, e.Reason, target, e.InvolvedObject.FieldPath, eventSource(e),
+		strings.TrimSpace(e.Message), first, strconv.Itoa(int(count)), e.Name,
+	}}
+}
+
+// eventSource is the component, with the host or instance that it runs on.
+func eventSource(e *corev1.Event) string {
+	source, host := e.Source.Component, e.Source.Host
+	if source == "" {
+		source = e.ReportingController
+	}
+	if host == "" {
+		host = e.ReportingInstance
+	}
+	if host == "" {
+		return source
+	}
+	return source + ", " + host
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// routes maps the paths of the Kubernetes API, and those of podd's own, to handlers.
+func (s *server) routes() http.Handler {
+	m := http.NewServeMux()
+	get := func(path string, h handler) { m.Handle("GET "+path, s.handle(h)) }
+
+	for _, p := range []string{"/healthz", "/livez", "/readyz"} {
+		get(p, serveOK)
+	}
+	get("/version", serveVersion)
+	get("/api", serveAPIVersions)
+	get("/apis", serveAPIGroups)
+	get("/api/v1", serveResources)
+
+	get("/api/v1/nodes", s.list(nodes()))
+	get("/api/v1/nodes/{name}", s.get(nodes()))
+	get("/api/v1/namespaces", s.list(namespaces()))
+	get("/api/v1/namespaces/{name}", s.get(namespaces()))
+	for _, k := range []*kind{pods(), events()} {
+		get("/api/v1/"+k.resource, s.list(k))
+		get("/api/v1/namespaces/{ns}/"+k.resource, s.list(k))
+		get("/api/v1/namespaces/{ns}/"+k.resource+"/{name}", s.get(k))
+	}
+
+	const pod = "/api/v1/namespaces/{ns}/pods/{name}"
+	get(pod+"/status", s.get(pods()))
+	get(pod+"/log", s.podLog)
+	get(pod+"/exec", s.podExec)
+	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
+	m.Handle("DELETE "+pod, s.handle(s.deletePod))
+
+	get("/podd/v1/images", s.listImages)
+	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
+	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
+
+	m.Handle("/", s.handle(serveUnknown))
+	return m
+}
+
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// handle answers with the metav1.Status of the error that h returns.
+func (s *server) handle(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 && r.URL.Path != imagesPath {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
+		err := h(w, r)
+		if err == nil {
+			return
+		}
+		status := statusOf(err)
+		s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "code", status.Code, "reason", status.Message)
+		writeStatus(w, status)
+	})
+}
+
+// serveUnknown answers for whatever no other path is for.
+func serveUnknown(_ http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return methodNotAllowed("podd takes its pods from the files of its manifest folder: to change one, change its file")
+	}
+	return &apierrors.StatusError{ErrStatus: unknownPath(r.URL.Path)}
+}
+
+func serveOK(w http.ResponseWriter, _ *http.Request) error {
+	fmt.Fprint(w, "ok")
+	return nil
+}

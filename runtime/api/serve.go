@@ -1,0 +1,59 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	headerTimeout = 10 * time.Second // for a client to say what it wants
+	idleTimeout   = 30 * time.Second // of a connection between two requests
+	writeTimeout  = 30 * time.Second // for one change of a watch to leave
+	stopTimeout   = 2 * time.Second  // for answers under way when serving ends
+	maxHeader     = 64 << 10         // bytes; an exec has its command in the URL
+	maxBody       = 1 << 20          // bytes, of all bodies but an image's
+)
+
+type server struct {
+	backend Backend
+	log     *slog.Logger
+	now     func() time.Time // for the ages in tables
+}
+
+// Serve answers on l until ctx ends; then it ends all watches and sessions, closes l and
+// returns nil. It has no timers of its own while nobody asks.
+func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
+	s := &server{backend: b, log: log, now: time.Now}
+	h := &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan struct{})
+	unhook := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if h.Shutdown(grace) != nil {
+			h.Close()
+		}
+	})
+	err := h.Serve(l)
+	if unhook() {
+		h.Close()
+		return fmt.Errorf("cannot serve the API: %w", err)
+	}
+	<-stopped
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("cannot serve the API: %w", err)
+}

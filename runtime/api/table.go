@@ -1,0 +1,96 @@
+package api
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+const (
+	metaGroupVersion = "meta.k8s.io/v1"
+	onlyWide         = 1 // priority of a column that only -o wide shows
+)
+
+// tableRequest asks for metav1.Table instead of objects: server-side printing.
+type tableRequest struct {
+	include metav1.IncludeObjectPolicy
+	headed  bool // the columns were sent: later tables of a watch go without
+}
+
+// wantsTable reads the Accept header; the first form that podd knows counts.
+func wantsTable(r *http.Request) (*tableRequest, bool) {
+	for part := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
+		media, p, err := mime.ParseMediaType(part)
+		if err != nil || media != "application/json" && media != "*/*" {
+			continue
+		}
+		switch {
+		case p["as"] == "":
+			return nil, false
+		case p["as"] == "Table" && p["g"] == "meta.k8s.io" && p["v"] == "v1":
+			return &tableRequest{include: metav1.IncludeObjectPolicy(r.URL.Query().Get("includeObject"))}, true
+		}
+	}
+	return nil, false
+}
+
+// table prints objs.
+func (t *tableRequest) table(k *kind, meta metav1.ListMeta, objs []object, now time.Time) *metav1.Table {
+	table := &metav1.Table{
+		TypeMeta: metav1.TypeMeta{Kind: "Table", APIVersion: metaGroupVersion},
+		ListMeta: meta,
+		Rows:     make([]metav1.TableRow, 0, len(objs)),
+	}
+	table.ColumnDefinitions = k.columns()
+	for _, o := range objs {
+		row := k.row(o, now)
+		row.Object = t.included(k, o)
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
+// event prints the object of one change.
+func (t *tableRequest) event(k *kind, typ watch.EventType, o object, now time.Time) *metav1.Table {
+	meta := metav1.ListMeta{ResourceVersion: o.GetResourceVersion()}
+	objs := []object{o}
+	if typ == watch.Bookmark {
+		objs = nil
+	}
+	table := t.table(k, meta, objs, now)
+	if t.headed {
+		table.ColumnDefinitions = nil
+	}
+	t.headed = true
+	return table
+}
+
+// included is what a row carries beside its cells.
+func (t *tableRequest) included(k *kind, o object) runtime.RawExtension {
+	switch t.include {
+	case metav1.IncludeNone:
+		return runtime.RawExtension{}
+	case metav1.IncludeObject:
+		return runtime.RawExtension{Object: k.complete(o)}
+	}
+	meta := &metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: metaGroupVersion},
+	}
+	if m, ok := o.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta); ok {
+		meta.ObjectMeta = *m
+	}
+	return runtime.RawExtension{Object: meta}
+}
+
+func column(name, description string, priority int32) metav1.TableColumnDefinition {
+	c := metav1.TableColumnDefinition{Name: name, Type: "string", Description: description, Priority: priority}
+	if name == "Name" {
+		c.Format = "name"
+	}
+	return c
+}
