@@ -1,0 +1,53 @@
+package netns
+
+import (
+	"net/netip"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// newTestNetwork makes a network with its host side up, and takes it down in the end.
+func newTestNetwork(t testing.TB, cidr string) *Network {
+	t.Helper()
+	needRoot(t)
+	n := openTestNetwork(t, cidr, filepath.Join(t.TempDir(), "leases"))
+	if err := n.EnsureHost(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.RemoveHost(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func openTestNetwork(t testing.TB, cidr, leaseDir string) *Network {
+	t.Helper()
+	n, err := New(Config{CIDR: netip.MustParsePrefix(cidr), LeaseDir: leaseDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+// newSandboxRoot is a parent for sandboxes; it takes away what a test leaves in it.
+func newSandboxRoot(t testing.TB) string {
+	t.Helper()
+	needRoot(t)
+	root := filepath.Join(t.TempDir(), "ns")
+	t.Cleanup(func() {
+		dirs, _ := filepath.Glob(root + "/*")
+		for _, dir := range dirs {
+			if err := RemoveSandbox(dir); err != nil {
+				t.Error(err)
+			}
+		}
+		for unix.Unmount(root, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
+		}
+	})
+	return root
+}

@@ -1,0 +1,52 @@
+package netns
+
+import (
+	"hash/fnv"
+	"net"
+	"net/netip"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxName    = unix.IFNAMSIZ - 1
+	hostPrefix = "podd"
+	podIf      = "eth0"
+)
+
+// hostIf names the host's end of a pod's veth pair: the prefix and 55 bits of a hash, which is
+// what fits.
+func hostIf(id string) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	sum := h.Sum64()
+	b := []byte(hostPrefix)
+	for len(b) < maxName {
+		b = append(b, letters[sum&31])
+		sum >>= 5
+	}
+	return string(b)
+}
+
+// isHostIf tells names that hostIf makes; no other interface may be deleted by name.
+func isHostIf(name string) bool {
+	return len(name) == maxName && strings.HasPrefix(name, hostPrefix)
+}
+
+// macOf derives a locally administered address from the IPv4 one, so that whoever gets an
+// address again also gets the entry that neighbours have cached for it.
+func macOf(ip netip.Addr) net.HardwareAddr {
+	b := ip.As4()
+	return net.HardwareAddr{0x0a, 0x58, b[0], b[1], b[2], b[3]}
+}
+
+// lastAddr is the broadcast address of an IPv4 network.
+func lastAddr(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(b)
+}

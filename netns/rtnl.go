@@ -1,0 +1,108 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// rtnl is one NETLINK_ROUTE socket. It stays in the network namespace in which it was opened.
+//
+// The kernel works on a request while sendto runs, so that several requests can share one system
+// call and their answers are there when it returns: nothing here ever waits.
+type rtnl struct {
+	mu  sync.Mutex
+	fd  int
+	seq uint32
+	buf []byte
+}
+
+// answerSize holds a link with all its attributes; SKIP_STATS is asked for where a link is.
+const answerSize = 16 << 10
+
+// dial opens the socket in the network namespace of the calling thread.
+func dial() (*rtnl, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open netlink socket: %w", err)
+	}
+	// Both only make errors speak: a kernel without them (before 4.12) answers in numbers.
+	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
+	return &rtnl{fd: fd, buf: make([]byte, answerSize)}, nil
+}
+
+func (c *rtnl) close() { unix.Close(c.fd) }
+
+// do sends all requests in one system call and returns the payload of what each one answered, nil
+// for a mere acknowledgement. Each request is carried out even where an earlier one failed; the
+// first failure is returned.
+func (c *rtnl) do(reqs ...*nl.NetlinkRequest) ([][]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := c.seq + 1
+	var out []byte
+	for _, r := range reqs {
+		c.seq++
+		r.Seq = c.seq
+		r.Flags |= unix.NLM_F_ACK
+		out = append(out, r.Serialize()...)
+		for len(out)%unix.NLMSG_ALIGNTO != 0 {
+			out = append(out, 0)
+		}
+	}
+	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, fmt.Errorf("cannot send to netlink: %w", err)
+	}
+	return c.collect(first, len(reqs))
+}
+
+// collect reads until each of n requests is acknowledged.
+func (c *rtnl) collect(first uint32, n int) ([][]byte, error) {
+	answers := make([][]byte, n)
+	var failed error
+	for acked := 0; acked < n; {
+		size, err := c.receive()
+		if err != nil {
+			return nil, err
+		}
+		for b := c.buf[:size]; len(b) >= unix.SizeofNlMsghdr; {
+			var m message
+			if m, b, err = nextMessage(b); err != nil {
+				return nil, err
+			}
+			i := m.seq - first
+			if i >= uint32(n) {
+				continue // left over from a call that failed halfway
+			}
+			if m.kind != unix.NLMSG_ERROR {
+				answers[i] = append([]byte(nil), m.data...)
+				continue
+			}
+			acked++
+			if err := m.err(); err != nil && failed == nil {
+				failed = err
+			}
+		}
+	}
+	return answers, failed
+}
+
+func (c *rtnl) receive() (int, error) {
+	for {
+		n, _, flags, _, err := unix.Recvmsg(c.fd, c.buf, nil, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err == nil && flags&unix.MSG_TRUNC != 0 {
+			err = unix.EMSGSIZE
+		}
+		if err != nil {
+			return 0, fmt.Errorf("cannot receive from netlink: %w", err)
+		}
+		return n, nil
+	}
+}
