@@ -29,13 +29,17 @@ type server struct {
 // returns nil. It has no timers of its own while nobody asks.
 func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
 	s := &server{backend: b, log: log, now: time.Now}
+	return s.serve(ctx, l)
+}
+
+func (s *server) serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
 	unhook := context.AfterFunc(ctx, func() {

@@ -137,7 +137,7 @@ func (out *watchWriter) send(t watch.EventType, o object) error {
 	} else {
 		e.Object = out.kind.complete(o)
 	}
-	if err := out.ctl.SetWriteDeadline(out.now().Add(writeTimeout)); err != nil {
+	if err := out.ctl.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	if err := out.enc.Encode(&e); err != nil {

@@ -1,0 +1,157 @@
+// Package apitest has a runtime in memory and a server before it, for tests of the API and
+// of its clients.
+package apitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/runtime/api"
+)
+
+// Start is the resource version of a Fake without pods.
+const Start = 100
+
+// Fake is an api.Backend in memory. Set its functions before it is served.
+type Fake struct {
+	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s api.Streams) (int, error)
+	OnLogs func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
+	OnLoad func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
+
+	mu     sync.Mutex
+	rv     uint64
+	pods   []*corev1.Pod
+	events []corev1.Event
+	images []api.ImageInfo
+	node   *corev1.Node
+	podHub *api.Hub[api.PodEvent]
+	evHub  *api.Hub[api.EventEvent]
+}
+
+// New returns a Fake that remembers the last eight changes.
+func New(pods ...*corev1.Pod) *Fake {
+	f := &Fake{rv: Start, podHub: api.NewHub[api.PodEvent](Start, 8), evHub: api.NewHub[api.EventEvent](Start, 8), node: node()}
+	for _, p := range pods {
+		f.Put(p)
+	}
+	return f
+}
+
+// Put adds or replaces a pod.
+func (f *Fake) Put(p *corev1.Pod) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p = p.DeepCopy()
+	p.ResourceVersion = f.next()
+	typ := watch.Added
+	f.pods = slices.Clone(f.pods)
+	if i := f.index(p.Namespace, p.Name); i >= 0 {
+		typ, f.pods[i] = watch.Modified, p
+	} else {
+		f.pods = append(f.pods, p)
+	}
+	f.podHub.Publish(f.rv, api.PodEvent{Type: typ, Pod: p, RV: f.rv})
+}
+
+// Remove takes a pod away.
+func (f *Fake) Remove(namespace, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := f.index(namespace, name)
+	if i < 0 {
+		return
+	}
+	f.next()
+	p := f.pods[i]
+	f.pods = slices.Delete(slices.Clone(f.pods), i, i+1)
+	f.podHub.Publish(f.rv, api.PodEvent{Type: watch.Deleted, Pod: p, RV: f.rv})
+}
+
+// PutEvent records an event.
+func (f *Fake) PutEvent(e corev1.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	e.ResourceVersion = f.next()
+	f.events = append(slices.Clone(f.events), e)
+	f.evHub.Publish(f.rv, api.EventEvent{Type: watch.Added, Event: &e, RV: f.rv})
+}
+
+// PutImage adds an image to the store.
+func (f *Fake) PutImage(i api.ImageInfo) { f.images = append(f.images, i) }
+
+func (f *Fake) next() string {
+	f.rv++
+	return strconv.FormatUint(f.rv, 10)
+}
+
+func (f *Fake) index(namespace, name string) int {
+	return slices.IndexFunc(f.pods, func(p *corev1.Pod) bool { return p.Namespace == namespace && p.Name == name })
+}
+
+func (f *Fake) Pods() ([]*corev1.Pod, uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pods, f.rv
+}
+
+func (f *Fake) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
+	return f.podHub.Watch(since)
+}
+
+func (f *Fake) Events() ([]corev1.Event, uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.events, f.rv
+}
+
+func (f *Fake) WatchEvents(since uint64) (<-chan api.EventEvent, func(), error) {
+	return f.evHub.Watch(since)
+}
+
+func (f *Fake) Logs(ctx context.Context, _, name string, o *corev1.PodLogOptions, w io.Writer) error {
+	return f.OnLogs(ctx, name, o, w)
+}
+
+func (f *Fake) Exec(ctx context.Context, _, name string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+	return f.OnExec(ctx, name, o, s)
+}
+
+// DeletePod removes a pod, unless its name begins with "file".
+func (f *Fake) DeletePod(_ context.Context, namespace, name string, _ *metav1.DeleteOptions) error {
+	if strings.HasPrefix(name, "file") {
+		return api.BadRequest(fmt.Sprintf("pod %q comes from a file: remove the file", name))
+	}
+	f.Remove(namespace, name)
+	return nil
+}
+
+func (f *Fake) Images() []api.ImageInfo { return f.images }
+
+func (f *Fake) LoadImage(_ context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
+	if f.OnLoad == nil {
+		return nil, errors.New("no images here")
+	}
+	return f.OnLoad(r, o)
+}
+
+func (f *Fake) RemoveImage(ref string) ([]string, error) {
+	i := slices.IndexFunc(f.images, func(i api.ImageInfo) bool { return slices.Contains(i.Names, ref) })
+	if i < 0 {
+		return nil, api.NotFound("images", ref)
+	}
+	removed := append(slices.Clone(f.images[i].Names), f.images[i].ID)
+	f.images = slices.Delete(f.images, i, i+1)
+	return removed, nil
+}
+
+func (f *Fake) Node() *corev1.Node { return f.node }
