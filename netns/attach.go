@@ -133,15 +133,3 @@ func inNetns(ns int, fn func(*rtnl) error) error {
 
 // Lease returns the address that id holds.
 func (n *Network) Lease(id string) (netip.Addr, bool) { return n.leases.lookup(id) }
-
-// Detach takes the pod off the network: its veth pair, then its address. Gone is success.
-func (n *Network) Detach(id string) error {
-	host, err := n.host()
-	if err != nil {
-		return err
-	}
-	if err := host.deleteLink(hostIf(id)); err != nil {
-		return fmt.Errorf("cannot detach pod %q: %w", id, err)
-	}
-	return n.leases.release(id)
-}

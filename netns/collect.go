@@ -31,10 +31,6 @@ func (n *Network) Collect(keep map[string]bool) error {
 // collectPorts looks at interfaces that have our kind of name, are veths, and are ports of our
 // bridge or of none: another bridge means another owner.
 func (n *Network) collectPorts(kept map[string]bool) error {
-	host, err := n.host()
-	if err != nil {
-		return err
-	}
 	links, err := retryDump(listLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
@@ -45,12 +41,24 @@ func (n *Network) collectPorts(kept map[string]bool) error {
 			bridge = l.index
 		}
 	}
-	var errs []error
+	var stale []deletion
 	for _, l := range links {
 		ours := isHostIf(l.name) && l.kind == "veth" && (l.master == 0 || l.master == bridge)
 		if ours && !kept[l.name] {
-			errs = append(errs, host.deleteLink(l.name))
+			stale = append(stale, deletion{name: l.name, done: make(chan error, 1)})
 		}
+	}
+	return deleteStale(stale)
+}
+
+func deleteStale(stale []deletion) error {
+	if len(stale) == 0 {
+		return nil
+	}
+	deleteBatch(stale)
+	var errs []error
+	for _, s := range stale {
+		errs = append(errs, <-s.done)
 	}
 	return errors.Join(errs...)
 }

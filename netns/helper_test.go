@@ -51,3 +51,22 @@ func newSandboxRoot(t testing.TB) string {
 	})
 	return root
 }
+
+// attachPod makes a sandbox and attaches it; both go with the test.
+func attachPod(t testing.TB, n *Network, id string) Attachment {
+	t.Helper()
+	dir := filepath.Join(newSandboxRoot(t), id)
+	if err := EnsureSandbox(dir, SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := n.Attach(id, filepath.Join(dir, "net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Detach(id); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}

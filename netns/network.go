@@ -24,6 +24,7 @@ type Network struct {
 	gateway netip.Addr
 	leases  *leases
 	bridge  atomic.Int64 // interface index; 0 until EnsureHost
+	deleter deleter
 
 	hostMu sync.Mutex // one EnsureHost or RemoveHost at a time
 	connMu sync.Mutex

@@ -32,9 +32,11 @@ func up(index int) *nl.IfInfomsg {
 
 func setUp(index int) *nl.NetlinkRequest { return newLink(0, up(index)) }
 
-// enslave makes the link a port of the bridge and brings it up.
+// enslave makes the link a port of the bridge and brings it up. It is doomed no longer, in case
+// a crash came between the mark and the deletion.
 func enslave(index, bridge int) *nl.NetlinkRequest {
 	r := setUp(index)
+	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))
 	r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge))))
 	return r
 }
