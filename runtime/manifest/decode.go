@@ -1,0 +1,198 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+)
+
+// ParseFile decodes, defaults and validates every document of a manifest file. It is pure: path only goes into
+// the results and the UIDs. Since is left zero.
+func ParseFile(path string, data []byte) ([]Pod, []Problem) {
+	p := parser{file: path}
+	for _, c := range split(data) {
+		p.chunk(c)
+	}
+	if p.docs == 0 {
+		p.problems = append(p.problems, Problem{
+			File: path, Reason: ReasonInvalid,
+			Message: path + ": the file holds no manifest; write a Pod into it or remove it",
+		})
+	}
+	return p.pods, p.problems
+}
+
+// parser collects the results of one file.
+type parser struct {
+	file     string
+	docs     int
+	pods     []Pod
+	problems []Problem
+}
+
+// document is one object of a file on its way to a Pod.
+type document struct {
+	chunk  chunk
+	data   []byte // as JSON
+	prefix string // path of the object in its chunk: "" or "items[2]."
+	header header
+	lines  *lines // made when the first problem needs it
+}
+
+// header is what must be known of an object before its type is.
+type header struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        struct {
+		Name      string `json:"name"`
+		Namespace string `json:"namespace"`
+	} `json:"metadata"`
+}
+
+func (p *parser) chunk(c chunk) {
+	doc := document{chunk: c, data: c.data}
+	if !c.json {
+		var err error
+		if doc.data, err = yamlToJSON(c.data); err != nil {
+			p.refuse(&doc, ReasonInvalid, []fault{{text: yamlFault(err, c.line)}})
+			p.docs++
+			return
+		}
+	}
+	p.object(&doc)
+}
+
+// object takes one object, or the items of a List one by one.
+func (p *parser) object(doc *document) {
+	// An error is found again, and explained, when the whole object is decoded.
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(doc.data, &doc.header)
+	if doc.header.Kind == "List" && doc.header.APIVersion == "v1" {
+		p.list(doc)
+		return
+	}
+	defer func() { p.docs++ }()
+	if text := kindFault(&doc.header); text != "" {
+		p.refuse(doc, ReasonKind, []fault{{text: text, path: "kind"}})
+		return
+	}
+	pod := &corev1.Pod{}
+	if faults := decodeStrict(doc.data, pod); len(faults) > 0 {
+		p.refuse(doc, ReasonInvalid, faults)
+		return
+	}
+	setDefaults(pod)
+	faults := errorFaults(validatePod(pod))
+	reason := ReasonInvalid
+	if len(faults) == 0 {
+		reason = ReasonUnsupported
+	}
+	if faults = append(faults, errorFaults(refusedFields(pod))...); len(faults) > 0 {
+		p.refuse(doc, reason, faults)
+		return
+	}
+	hash := hashOf(pod)
+	pod.UID = uidOf(p.file, pod, hash)
+	p.pods = append(p.pods, Pod{Object: pod, File: p.file, Doc: p.docs, Hash: hash})
+}
+
+// list takes the items of a v1 List, which may hold Lists again, as kubectl does.
+func (p *parser) list(doc *document) {
+	var list corev1.List
+	if faults := decodeStrict(doc.data, &list); len(faults) > 0 {
+		p.refuse(doc, ReasonInvalid, faults)
+		p.docs++
+		return
+	}
+	for i, item := range list.Items {
+		p.object(&document{chunk: doc.chunk, data: item.Raw, prefix: fmt.Sprintf("%sitems[%d].", doc.prefix, i)})
+	}
+	if len(list.Items) == 0 {
+		p.docs++ // an empty list is a document, and fine
+	}
+}
+
+// kindFault returns the sentence for an object that is not a Pod, or "".
+func kindFault(h *header) string {
+	const write = "write apiVersion: v1 and kind: Pod"
+	switch {
+	case h.Kind == "" && h.APIVersion == "":
+		return "apiVersion and kind are missing; " + write
+	case h.Kind == "":
+		return "kind is missing; " + write
+	case h.APIVersion == "":
+		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
+	case h.Kind == "Pod" && h.APIVersion == "v1":
+		return ""
+	case h.Kind == "Pod":
+		return fmt.Sprintf("kind Pod of apiVersion %s is not known; %s", h.APIVersion, write)
+	}
+	remedy := "remove the document"
+	switch h.Kind {
+	case "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "Job", "CronJob":
+		remedy = "write what is in its pod template as kind: Pod"
+	case "PodList":
+		remedy = "write kind: List"
+	}
+	return fmt.Sprintf("kind %s of %s is not run by podd; %s", h.Kind, h.APIVersion, remedy)
+}
+
+// fault is one thing wrong with a document.
+type fault struct {
+	text string // says all but the file and the line
+	path string // of the field, "" for the whole document
+	nth  int    // which of a doubled field, 0 for the first
+	line bool   // the text shall carry the line
+}
+
+// maxFaults bounds a sentence; what is left out is counted.
+const maxFaults = 16
+
+// refuse makes the one Problem of a document out of its faults.
+func (p *parser) refuse(doc *document, reason string, faults []fault) {
+	problem := Problem{
+		File: p.file, Doc: p.docs, Reason: reason,
+		Namespace: doc.header.Metadata.Namespace, Name: doc.header.Metadata.Name,
+	}
+	if problem.Namespace == "" && problem.Name != "" {
+		problem.Namespace = metav1.NamespaceDefault
+	}
+	if doc.lines == nil {
+		doc.lines = findLines(doc.chunk)
+	}
+	var texts []string
+	for _, f := range faults {
+		line := doc.lines.of(doc.prefix+f.path, f.nth)
+		if problem.Line == 0 {
+			problem.Line = line
+		}
+		if f.line && line > 0 {
+			f.text += fmt.Sprintf(" (line %d)", line)
+		}
+		if len(texts) == maxFaults {
+			break
+		}
+		texts = append(texts, f.text)
+	}
+	if problem.Line == 0 {
+		problem.Line = doc.chunk.line
+	}
+	problem.Message = sentence(p.file, &doc.header, texts, len(faults)-len(texts))
+	p.problems = append(p.problems, problem)
+}
+
+// sentence joins faults as the API server does: Pod "web" is invalid: [a, b].
+func sentence(file string, h *header, texts []string, more int) string {
+	list := strings.Join(texts, ", ")
+	if more > 0 {
+		list += fmt.Sprintf(", and %d more", more)
+	}
+	if len(texts) > 1 {
+		list = "[" + list + "]"
+	}
+	if h.Metadata.Name == "" || h.Kind == "" {
+		return file + ": " + list
+	}
+	return fmt.Sprintf("%s: %s %q is invalid: %s", file, h.Kind, h.Metadata.Name, list)
+}

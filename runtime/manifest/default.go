@@ -1,0 +1,124 @@
+package manifest
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// setDefaults fills in what the API server would (kubernetes pkg/apis/core/v1/defaults.go), so that a manifest
+// means here what it means there.
+func setDefaults(pod *corev1.Pod) {
+	spec := &pod.Spec
+	pod.Namespace = defaulted(pod.Namespace, metav1.NamespaceDefault)
+	setSpecDefaults(spec)
+	for i := range spec.Volumes {
+		setVolumeDefaults(&spec.Volumes[i])
+	}
+	for i := range spec.InitContainers {
+		setContainerDefaults(&spec.InitContainers[i], spec.HostNetwork)
+	}
+	for i := range spec.Containers {
+		setContainerDefaults(&spec.Containers[i], spec.HostNetwork)
+	}
+	roundUp(spec.Overhead)
+	if spec.Resources != nil {
+		roundUp(spec.Resources.Limits)
+		roundUp(spec.Resources.Requests)
+		setPodResourceDefaults(spec)
+	}
+}
+
+func setSpecDefaults(spec *corev1.PodSpec) {
+	spec.DNSPolicy = defaulted(spec.DNSPolicy, corev1.DNSClusterFirst)
+	spec.RestartPolicy = defaulted(spec.RestartPolicy, corev1.RestartPolicyAlways)
+	spec.SchedulerName = defaulted(spec.SchedulerName, corev1.DefaultSchedulerName)
+	defaultTo(&spec.TerminationGracePeriodSeconds, int64(corev1.DefaultTerminationGracePeriodSeconds))
+	defaultTo(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+	defaultTo(&spec.SecurityContext, corev1.PodSecurityContext{})
+	// serviceAccount is the old name of serviceAccountName; the API server keeps the two equal.
+	spec.ServiceAccountName = defaulted(spec.ServiceAccountName, spec.DeprecatedServiceAccount)
+	spec.DeprecatedServiceAccount = spec.ServiceAccountName
+}
+
+func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
+	c.ImagePullPolicy = defaulted(c.ImagePullPolicy, pullPolicyOf(c.Image))
+	c.TerminationMessagePath = defaulted(c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
+	c.TerminationMessagePolicy = defaulted(c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
+	for i := range c.Ports {
+		port := &c.Ports[i]
+		port.Protocol = defaulted(port.Protocol, corev1.ProtocolTCP)
+		if hostNetwork {
+			port.HostPort = defaulted(port.HostPort, port.ContainerPort)
+		}
+	}
+	for i := range c.Env {
+		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
+			from.FieldRef.APIVersion = defaulted(from.FieldRef.APIVersion, "v1")
+		}
+	}
+	roundUp(c.Resources.Limits)
+	roundUp(c.Resources.Requests)
+	setRequests(&c.Resources)
+	setProbeDefaults(c.LivenessProbe)
+	setProbeDefaults(c.ReadinessProbe)
+	setProbeDefaults(c.StartupProbe)
+	if c.Lifecycle != nil {
+		setHookDefaults(c.Lifecycle.PostStart)
+		setHookDefaults(c.Lifecycle.PreStop)
+	}
+}
+
+// pullPolicyOf is Always for the tag latest, said or implied, and IfNotPresent for every other tag and a digest.
+func pullPolicyOf(image string) corev1.PullPolicy {
+	name, _, digest := strings.Cut(image, "@")
+	_, tag, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	if tag == "latest" || (!tagged && !digest) {
+		return corev1.PullAlways
+	}
+	return corev1.PullIfNotPresent
+}
+
+func setProbeDefaults(p *corev1.Probe) {
+	if p == nil {
+		return
+	}
+	p.TimeoutSeconds = defaulted(p.TimeoutSeconds, 1)
+	p.PeriodSeconds = defaulted(p.PeriodSeconds, 10)
+	p.SuccessThreshold = defaulted(p.SuccessThreshold, 1)
+	p.FailureThreshold = defaulted(p.FailureThreshold, 3)
+	setHTTPDefaults(p.HTTPGet)
+	if p.GRPC != nil {
+		defaultTo(&p.GRPC.Service, "")
+	}
+}
+
+func setHookDefaults(h *corev1.LifecycleHandler) {
+	if h != nil {
+		setHTTPDefaults(h.HTTPGet)
+	}
+}
+
+func setHTTPDefaults(h *corev1.HTTPGetAction) {
+	if h != nil {
+		h.Path = defaulted(h.Path, "/")
+		h.Scheme = defaulted(h.Scheme, corev1.URISchemeHTTP)
+	}
+}
+
+// defaulted returns v, or otherwise if v is the zero value.
+func defaulted[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// defaultTo points *p to a copy of v if it points to nothing.
+func defaultTo[T any](p **T, v T) {
+	if *p == nil {
+		*p = &v
+	}
+}

@@ -1,0 +1,132 @@
+package manifest
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// settleAge is how old a file must be before what does not parse is a problem: scripts write a manifest in
+	// several appends, each of which closes the file.
+	settleAge = time.Second
+	// vanishAge is how long a file must be away before its pods go: editors rename the old version away before
+	// they write the new one.
+	vanishAge = 100 * time.Millisecond
+	// busyRecheck is when to look again at a file that somebody writes to under another name, of which no event
+	// tells.
+	busyRecheck = 5 * time.Second
+)
+
+// Options of a Folder. Only Dir is needed.
+type Options struct {
+	Dir string // of the manifests
+	// CacheDir keeps the last good version of files whose edit went bad, so that it outlives a reboot. Empty: it
+	// does not.
+	CacheDir string
+	// Seed holds the pods that ran when podd was last alive, from the runtime's records: they stand in for files
+	// that are bad, half written or away at the first Scan, and they win over newcomers of the same name.
+	Seed []Pod
+}
+
+// Folder is a folder of manifests. Scan and Watch may run at the same time.
+type Folder struct {
+	o    Options
+	mu   sync.Mutex
+	last Set
+	// files holds what is known of each file, by its name in the folder.
+	files   map[string]*file
+	scanned bool            // after the first Scan that found the folder
+	device  uint64          // file system on which the folder was found last
+	ranks   int             // how many names have got a rank
+	closed  map[string]bool // names that were closed after writing since they were last read
+	watch   *watcher        // while Watch runs
+}
+
+// file is what is known of one file of the folder.
+type file struct {
+	path     string
+	read     stamp // of the version that pods and problems are from
+	pods     []Pod // with the last good versions of those whose documents are bad now
+	problems []Problem
+	ages     map[string]age // of the names of its pods
+	missed   time.Time      // first Scan that did not find the file, zero if it is there
+	kept     bool           // its last good version is in CacheDir
+	links    []string       // folders through which its symbolic links lead
+}
+
+// age tells how long a name has been in a file. The lower rank is the older one.
+type age struct {
+	since time.Time
+	rank  int
+}
+
+// Open makes a Folder. It does no I/O: Dir need not exist yet.
+func Open(o Options) *Folder {
+	o.Dir = filepath.Clean(o.Dir)
+	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, last: Set{Pods: o.Seed}}
+}
+
+// Scan looks at the folder and returns what it says now. It reads only files that have changed; when none has, it
+// costs one stat a file. It never fails: what goes wrong is among the Problems.
+func (f *Folder) Scan(now time.Time) Set {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	entries, err := f.entries()
+	if err != nil {
+		f.last = f.gone(err)
+		return f.last
+	}
+	round := round{folder: f, now: now, first: !f.scanned, changed: !f.scanned || f.last.Gone}
+	present := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		present[e.Name()] = round.look(e.Name(), e.Type()&fs.ModeSymlink != 0)
+	}
+	for name, file := range f.files {
+		if !present[name] {
+			round.miss(name, file)
+		}
+	}
+	if round.first {
+		f.sweepKept()
+	}
+	f.scanned = true
+	if round.changed {
+		round.rank()
+		f.last = f.resolve()
+	}
+	f.last.RecheckAfter = round.recheck
+	if f.watch != nil {
+		f.watch.follow(f.linkDirs())
+	}
+	return f.last
+}
+
+// entries lists what may be manifests in the folder, in order.
+func (f *Folder) entries() ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(f.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return ignored(e.Name()) || e.IsDir() })
+	return entries, f.checkDevice(len(entries) == 0)
+}
+
+// ignored tells whether a file is hidden, or a copy that an editor keeps.
+func ignored(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+		strings.HasSuffix(name, ".bak") || strings.HasSuffix(name, ".swp")
+}
+
+// linkDirs returns the folders in which a change may change what the files of the folder are.
+func (f *Folder) linkDirs() []string {
+	var dirs []string
+	for _, file := range f.files {
+		dirs = append(dirs, file.links...)
+	}
+	return dirs
+}

@@ -1,0 +1,73 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+)
+
+// errUnmounted is returned when the folder is empty and on another file system than its manifests were: it is the
+// mount point of a card that has been taken out.
+var errUnmounted = errors.New("its file system is not mounted; mount it again, or put manifests here")
+
+// gone is the Set of a folder that is not there. It removes nothing.
+func (f *Folder) gone(err error) Set {
+	text := fmt.Sprintf("it cannot be read: %v", err)
+	switch {
+	case errors.Is(err, errUnmounted):
+		text = err.Error()
+	case errors.Is(err, fs.ErrNotExist):
+		text = "it does not exist; create it, or mount its file system"
+	}
+	if n := len(f.last.Pods); n > 0 {
+		text += fmt.Sprintf(" (the %d known pods stay until then)", n)
+	}
+	return Set{
+		Pods: f.last.Pods, Gone: true,
+		Problems: []Problem{{File: f.o.Dir, Reason: ReasonFolder, Message: "manifest folder " + f.o.Dir + ": " + text}},
+	}
+}
+
+// checkDevice tells an emptied folder from the mount point of an unmounted file system, and remembers on which
+// file system the folder is. An empty folder is taken for what it is as long as there are no pods to lose.
+func (f *Folder) checkDevice(empty bool) error {
+	st, err := stat(f.o.Dir)
+	if err != nil {
+		return err
+	}
+	if !f.scanned && f.device == 0 {
+		f.device = f.loadDevice()
+	}
+	if empty && f.device != 0 && st.Dev != f.device && len(f.last.Pods) > 0 {
+		return errUnmounted
+	}
+	if st.Dev != f.device {
+		f.device = st.Dev
+		f.saveDevice()
+	}
+	return nil
+}
+
+// deviceFile remembers the file system over a restart of podd. It is written when that changes, at most once a boot.
+func (f *Folder) deviceFile() string { return filepath.Join(f.o.CacheDir, "folder-device") }
+
+func (f *Folder) loadDevice() uint64 {
+	if f.o.CacheDir == "" {
+		return 0
+	}
+	data, err := ReadFile(f.deviceFile())
+	if err != nil {
+		return 0
+	}
+	device, _ := strconv.ParseUint(string(data), 10, 64)
+	return device
+}
+
+func (f *Folder) saveDevice() {
+	if f.o.CacheDir != "" && f.loadDevice() != f.device {
+		// Not remembering costs only the protection of one restart without the card.
+		_ = writeFile(f.deviceFile(), strconv.AppendUint(nil, f.device, 10))
+	}
+}

@@ -1,0 +1,228 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// round is one Scan in progress.
+type round struct {
+	folder  *Folder
+	now     time.Time
+	first   bool // of this process
+	changed bool
+	recheck time.Duration
+	fresh   []freshName
+}
+
+// freshName is a name that a file did not have before this round.
+type freshName struct {
+	file    *file
+	key     string
+	doc     int
+	since   time.Time
+	written time.Time // mtime, to tell several newcomers of one round apart
+	seeded  bool
+}
+
+// again asks for another Scan after at most d.
+func (r *round) again(d time.Duration) {
+	if r.recheck == 0 || d < r.recheck {
+		r.recheck = max(d, time.Millisecond)
+	}
+}
+
+// look takes in the present state of one file. It returns false if the file is no candidate after all.
+func (r *round) look(name string, link bool) bool {
+	f := r.folder
+	path := filepath.Join(f.o.Dir, name)
+	st, err := stat(path)
+	if err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		return false // a link to a folder, as ..data
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, lerr := os.Lstat(path); lerr != nil {
+			return false // gone since it was listed
+		}
+	}
+	known := f.files[name]
+	if known == nil {
+		known = &file{path: path, ages: map[string]age{}}
+		f.files[name] = known
+		if r.first {
+			r.adopt(known)
+		}
+	}
+	known.missed, known.links = time.Time{}, nil
+	if link {
+		known.links = linkDirs(path)
+	}
+	if err != nil {
+		r.unreadable(known, stamp{}, err)
+		return true
+	}
+	if now := stampOf(st); now != known.read {
+		r.read(name, known, now)
+	}
+	return true
+}
+
+// adopt starts a file with what is known of it from before podd was last alive.
+func (r *round) adopt(known *file) {
+	known.pods = slices.Clone(r.folder.seeded(known.path))
+	known.kept = r.folder.isKept(known.path)
+	for i := range known.pods {
+		r.name(known, &known.pods[i])
+	}
+}
+
+// read parses a version of a file that was not seen before.
+func (r *round) read(name string, known *file, now stamp) {
+	f := r.folder
+	data, read, err := readSettled(known.path, func(st *syscall.Stat_t) bool {
+		return f.closed[name] || !r.young(st.Mtim)
+	})
+	switch {
+	case errors.Is(err, errBusy) && r.young(syscall.NsecToTimespec(now.mtime)):
+		r.again(settleAge)
+	case errors.Is(err, errBusy):
+		r.again(busyRecheck)
+	case errors.Is(err, fs.ErrNotExist):
+		r.again(vanishAge)
+	case err != nil:
+		r.unreadable(known, now, err)
+	default:
+		delete(f.closed, name)
+		pods, problems := ParseFile(known.path, data)
+		if len(problems) > 0 && r.young(syscall.NsecToTimespec(read.mtime)) {
+			r.again(settleAge)
+			return
+		}
+		r.take(known, read, pods, problems)
+	}
+}
+
+// young tells whether a file was written within settleAge. A time of writing in the future says nothing: clocks of
+// boards jump.
+func (r *round) young(mtime syscall.Timespec) bool {
+	age := r.now.Sub(time.Unix(mtime.Unix()))
+	return age > -settleAge && age < settleAge
+}
+
+// unreadable takes in that a file cannot be read.
+func (r *round) unreadable(known *file, read stamp, err error) {
+	text := err.Error()
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		text = fmt.Sprintf("it cannot be read: %v", pe.Err)
+		if errors.Is(err, fs.ErrNotExist) {
+			text = "it is a link to a file that does not exist; create the file or remove the link"
+		}
+	}
+	problem := Problem{File: known.path, Reason: ReasonUnreadable, Message: known.path + ": " + text}
+	if slices.Equal(known.problems, []Problem{problem}) && known.read == read {
+		return
+	}
+	r.take(known, read, nil, []Problem{problem})
+}
+
+// take makes a parsed version of a file the present one. Pods of the version before stay, as stale, if their
+// documents may be among the bad ones.
+func (r *round) take(known *file, read stamp, pods []Pod, problems []Problem) {
+	before := known.pods
+	if len(before) == 0 && known.kept && len(problems) > 0 {
+		before = r.folder.loadKept(known.path)
+	}
+	for i := range pods {
+		if old := podOf(before, pods[i].key()); old != nil && old.Object.UID == pods[i].Object.UID {
+			pods[i].Object = old.Object
+		}
+	}
+	var stale []Pod
+	for _, old := range before {
+		if podOf(pods, old.key()) == nil && slices.ContainsFunc(problems, func(p Problem) bool { return p.concerns(old.key()) }) {
+			old.Stale = true
+			stale = append(stale, old)
+		}
+	}
+	r.folder.keep(known, stale)
+	known.read, known.problems, known.pods = read, problems, append(pods, stale...)
+	for i := range known.pods {
+		r.name(known, &known.pods[i])
+	}
+	r.changed = true
+}
+
+func podOf(pods []Pod, key string) *Pod {
+	for i := range pods {
+		if pods[i].key() == key {
+			return &pods[i]
+		}
+	}
+	return nil
+}
+
+// name notes a name that is new in its file. Ranks are given when all files have been looked at.
+func (r *round) name(known *file, pod *Pod) {
+	key := pod.key()
+	if _, ok := known.ages[key]; ok {
+		return
+	}
+	fresh := freshName{file: known, key: key, doc: pod.Doc, since: r.now, written: time.Unix(0, known.read.mtime)}
+	if r.first {
+		fresh.since = fresh.written
+		if old := podOf(r.folder.seeded(known.path), key); old != nil {
+			fresh.seeded = true
+			fresh.since = old.Since
+		}
+	}
+	known.ages[key] = age{}
+	r.fresh = append(r.fresh, fresh)
+}
+
+// rank orders the names that this round brought: those that ran before podd died, then by time.
+func (r *round) rank() {
+	slices.SortStableFunc(r.fresh, func(a, b freshName) int {
+		if a.seeded != b.seeded {
+			if a.seeded {
+				return -1
+			}
+			return 1
+		}
+		if c := a.since.Compare(b.since); c != 0 {
+			return c
+		}
+		if c := a.written.Compare(b.written); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.file.path, b.file.path); c != 0 {
+			return c
+		}
+		return a.doc - b.doc
+	})
+	for _, n := range r.fresh {
+		r.folder.ranks++
+		n.file.ages[n.key] = age{since: n.since, rank: r.folder.ranks}
+	}
+}
+
+// miss takes in that a file is not there, at once or after a while.
+func (r *round) miss(name string, known *file) {
+	if known.missed.IsZero() || r.now.Before(known.missed) {
+		known.missed = r.now
+	}
+	if left := vanishAge - r.now.Sub(known.missed); left > 0 && len(known.pods) > 0 {
+		r.again(left)
+		return
+	}
+	r.folder.keep(known, nil)
+	delete(r.folder.files, name)
+	delete(r.folder.closed, name)
+	r.changed = true
+}

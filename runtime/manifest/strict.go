@@ -1,0 +1,71 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v2"
+)
+
+// decodeStrict decodes JSON into a Kubernetes type. An unknown or doubled field, or a value of the wrong type, is a
+// fault with the path of the field.
+func decodeStrict(data []byte, into any) []fault {
+	strict, err := kjson.UnmarshalStrict(data, into)
+	if err != nil {
+		if found := errorFaults(typeErrors(data, into)); len(found) > 0 {
+			return found
+		}
+		return []fault{{text: strings.TrimPrefix(err.Error(), "json: ")}}
+	}
+	var faults []fault
+	for _, err := range strict {
+		f := fault{text: err.Error(), line: true}
+		if fe, ok := errors.AsType[kjson.FieldError](err); ok {
+			f.path = fe.FieldPath()
+		}
+		switch {
+		case strings.HasPrefix(f.text, "unknown field"):
+			f.text = fmt.Sprintf("unknown field %q: correct its spelling or remove it", f.path)
+		case strings.HasPrefix(f.text, "duplicate field"):
+			f.text, f.nth = fmt.Sprintf("duplicate field %q: keep one of the two", f.path), 1
+		}
+		faults = append(faults, f)
+	}
+	return faults
+}
+
+func errorFaults(errs field.ErrorList) []fault {
+	faults := make([]fault, 0, len(errs))
+	seen := make(map[string]bool, len(errs))
+	for _, err := range errs {
+		text := err.Error()
+		if seen[text] {
+			continue
+		}
+		seen[text] = true
+		faults = append(faults, fault{text: text, path: err.Field})
+	}
+	return faults
+}
+
+// yamlFault rewrites an error of the YAML decoder, whose lines count from the start of the document.
+func yamlFault(err error, base int) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if te, ok := errors.AsType[*yaml.TypeError](err); ok && len(te.Errors) > 0 {
+		text = te.Errors[0]
+	}
+	rest, ok := strings.CutPrefix(text, "line ")
+	if !ok {
+		return text
+	}
+	var line int
+	if n, _ := fmt.Sscanf(rest, "%d", &line); n != 1 {
+		return text
+	}
+	_, rest, _ = strings.Cut(rest, ": ")
+	return fmt.Sprintf("line %d: not valid YAML: %s", line+base-1, rest)
+}

@@ -1,0 +1,140 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kjson "sigs.k8s.io/json"
+)
+
+// structField is one field of an API type as JSON sees it.
+type structField struct {
+	name  string
+	typ   reflect.Type
+	index int
+}
+
+// jsonFields calls yield for each field of t, those of inlined structs in their place. The value v of t may be the
+// zero Value when only types are of interest.
+func jsonFields(t reflect.Type, v reflect.Value, yield func(structField, reflect.Value)) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		var fv reflect.Value
+		if v.IsValid() {
+			fv = v.Field(i)
+		}
+		switch {
+		case name == "-" || !f.IsExported():
+		case name == "" && f.Anonymous:
+			jsonFields(f.Type, fv, yield)
+		default:
+			yield(structField{name: name, typ: f.Type, index: i}, fv)
+		}
+	}
+}
+
+// decodesItself tells whether a type has its own JSON form: quantities, times, int-or-string.
+func decodesItself(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// typeErrors finds the values in data that do not fit the type of into. The decoder stops at the first one and
+// names it without list indexes, or not at all (a quantity).
+func typeErrors(data []byte, into any) field.ErrorList {
+	var tree any
+	if kjson.UnmarshalCaseSensitivePreserveInts(data, &tree) != nil {
+		return nil
+	}
+	return misfits(tree, reflect.TypeOf(into).Elem(), nil)
+}
+
+func misfits(value any, t reflect.Type, path *field.Path) field.ErrorList {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if value == nil {
+		return nil
+	}
+	if decodesItself(t) {
+		return misfit(value, t, path)
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		object, ok := value.(map[string]any)
+		if !ok {
+			return field.ErrorList{wrongType(path, value, "a mapping")}
+		}
+		var errs field.ErrorList
+		jsonFields(t, reflect.Value{}, func(f structField, _ reflect.Value) {
+			if v, ok := object[f.name]; ok {
+				errs = append(errs, misfits(v, f.typ, path.Child(f.name))...)
+			}
+		})
+		return errs
+	case reflect.Map:
+		object, ok := value.(map[string]any)
+		if !ok {
+			return field.ErrorList{wrongType(path, value, "a mapping")}
+		}
+		var errs field.ErrorList
+		for _, k := range slices.Sorted(maps.Keys(object)) {
+			errs = append(errs, misfits(object[k], t.Elem(), path.Key(k))...)
+		}
+		return errs
+	case reflect.Slice:
+		list, ok := value.([]any)
+		if !ok && t.Elem().Kind() != reflect.Uint8 {
+			return field.ErrorList{wrongType(path, value, "a list")}
+		}
+		var errs field.ErrorList
+		for i, v := range list {
+			errs = append(errs, misfits(v, t.Elem(), path.Index(i))...)
+		}
+		return errs
+	default:
+		return misfit(value, t, path)
+	}
+}
+
+// misfit tries one value alone.
+func misfit(value any, t reflect.Type, path *field.Path) field.ErrorList {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil
+	}
+	err = kjson.UnmarshalCaseSensitivePreserveInts(data, reflect.New(t).Interface())
+	switch {
+	case err == nil:
+		return nil
+	case decodesItself(t):
+		return field.ErrorList{field.Invalid(path, value, err.Error())}
+	default:
+		return field.ErrorList{wrongType(path, value, typeName(t))}
+	}
+}
+
+func wrongType(path *field.Path, value any, want string) *field.Error {
+	if _, ok := value.(string); !ok && want == "a string" {
+		want = "a string: put it in quotes"
+	}
+	return field.TypeInvalid(path, value, "must be "+want)
+}
+
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int32, reflect.Int64, reflect.Int:
+		return fmt.Sprintf("a whole number of at most %d bits", t.Bits())
+	default:
+		return "of type " + t.String()
+	}
+}

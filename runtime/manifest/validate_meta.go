@@ -1,0 +1,114 @@
+package manifest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// maxAnnotations is how many bytes the annotations of an object may have in all, as in apimachinery.
+const maxAnnotations = 256 << 10
+
+func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if m.GenerateName != "" {
+		// What will be appended makes a trailing dash fine.
+		errs = append(errs, invalid(path.Child("generateName"), m.GenerateName, validation.IsDNS1123Subdomain(maskDash(m.GenerateName)))...)
+	}
+	if m.Name == "" {
+		errs = append(errs, field.Required(path.Child("name"), "name or generateName is required"))
+	} else {
+		errs = append(errs, invalid(path.Child("name"), m.Name, validation.IsDNS1123Subdomain(m.Name))...)
+	}
+	errs = append(errs, invalid(path.Child("namespace"), m.Namespace, validation.IsDNS1123Label(m.Namespace))...)
+	errs = append(errs, nonNegative(m.Generation, path.Child("generation"))...)
+	errs = append(errs, validateLabels(m.Labels, path.Child("labels"))...)
+	errs = append(errs, validateAnnotations(m.Annotations, path.Child("annotations"))...)
+	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
+	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)
+	return errs
+}
+
+func maskDash(name string) string {
+	if strings.HasSuffix(name, "-") && len(name) > 1 {
+		return name[:len(name)-2] + "a"
+	}
+	return name
+}
+
+func validateLabels(labels map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		errs = append(errs, validateLabelName(k, path)...)
+		errs = append(errs, invalid(path.Key(k), labels[k], validation.IsValidLabelValue(labels[k]))...)
+	}
+	return errs
+}
+
+func validateLabelName(name string, path *field.Path) field.ErrorList {
+	return invalid(path, name, validation.IsQualifiedName(name))
+}
+
+func validateAnnotations(annotations map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	total := 0
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		// The rule of keys is that of labels, but case does not matter.
+		errs = append(errs, invalid(path, k, validation.IsQualifiedName(strings.ToLower(k)))...)
+		total += len(k) + len(annotations[k])
+	}
+	if total > maxAnnotations {
+		errs = append(errs, field.TooLong(path, "", maxAnnotations))
+	}
+	return errs
+}
+
+func validateOwners(owners []metav1.OwnerReference, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	controller := ""
+	for i, o := range owners {
+		at := path
+		if group, version, _ := strings.Cut("/"+o.APIVersion, "/"); version == "" && group == "" || o.APIVersion == "" {
+			errs = append(errs, field.Invalid(at.Child("apiVersion"), o.APIVersion, "version must not be empty"))
+		}
+		if o.Kind == "" {
+			errs = append(errs, field.Invalid(at.Child("kind"), o.Kind, "must not be empty"))
+		}
+		if o.Name == "" {
+			errs = append(errs, field.Invalid(at.Child("name"), o.Name, "must not be empty"))
+		}
+		if o.UID == "" {
+			errs = append(errs, field.Invalid(at.Child("uid"), o.UID, "must not be empty"))
+		}
+		if o.Controller == nil || !*o.Controller {
+			continue
+		}
+		if name := o.Kind + "/" + o.Name; controller == "" {
+			controller = name
+		} else {
+			errs = append(errs, field.Invalid(path, owners[i].Name, fmt.Sprintf(
+				"Only one reference can have Controller set to true. Found \"true\" in references for %v and %v", controller, name)))
+		}
+	}
+	return errs
+}
+
+func validateFinalizers(finalizers []string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, name := range finalizers {
+		errs = append(errs, invalid(path, name, validation.IsQualifiedName(name))...)
+		switch name {
+		case "kubernetes", metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents:
+			continue
+		}
+		if !strings.Contains(name, "/") {
+			errs = append(errs, field.Invalid(path.Index(i), name, "name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	return errs
+}

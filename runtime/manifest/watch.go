@@ -1,0 +1,219 @@
+package manifest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// dirEvents are what happens to files of the folder. Writing itself is not among them: a file is read when it
+	// has been closed.
+	dirEvents = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE |
+		unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+	// wayEvents are what happens to the folders above.
+	wayEvents = dirEvents &^ unix.IN_CLOSE_WRITE
+	// selfEvents tell that a watch has ended or is about another folder now.
+	selfEvents = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_UNMOUNT | unix.IN_IGNORED
+)
+
+// Watch calls hint whenever a Scan may find something new, and once at the start: the folder has a file that is
+// complete, or lost one, or has itself come or gone, also by mounting. It returns when ctx ends (nil), or with the
+// error that keeps it from watching. It waits in the kernel only. Hints may come from two goroutines at a time.
+func (f *Folder) Watch(ctx context.Context, hint func()) error {
+	in, err := newInotify()
+	if err != nil {
+		return fmt.Errorf("cannot watch manifest folder %s: %w", f.o.Dir, err)
+	}
+	defer in.close()
+	mounts, err := openMounts()
+	if err != nil {
+		return fmt.Errorf("cannot watch for mounts over manifest folder %s: %w", f.o.Dir, err)
+	}
+	defer mounts.close()
+	w := &watcher{folder: f, in: in, dirs: map[int32]string{}, hint: hint}
+	f.mu.Lock()
+	f.watch = w
+	w.extra = f.linkDirs()
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.watch = nil
+		f.mu.Unlock()
+	}()
+	defer context.AfterFunc(ctx, func() { in.close(); mounts.close() })()
+	w.arm()
+	hint()
+	var wg sync.WaitGroup
+	wg.Go(func() { mounts.each(w.mounted) })
+	err = in.each(w.events)
+	mounts.close()
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("cannot read events of manifest folder %s: %w", f.o.Dir, err)
+}
+
+// watcher keeps the watches of one Watch on the folders that they should be on.
+type watcher struct {
+	folder *Folder
+	in     *inotify
+	hint   func()
+
+	mu    sync.Mutex
+	dirs  map[int32]string // watched path of each watch descriptor
+	extra []string         // folders that hold symbolic links of manifests
+	own   dirID            // what the folder was when it was armed
+}
+
+// dirID identifies a folder, the zero value a missing one.
+type dirID struct{ dev, ino uint64 }
+
+func idOf(dir string) dirID {
+	st, err := stat(dir)
+	if err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		return dirID{}
+	}
+	return dirID{st.Dev, st.Ino}
+}
+
+// follow watches the folders to which symbolic links lead.
+func (w *watcher) follow(dirs []string) {
+	slices.Sort(dirs)
+	dirs = slices.Compact(dirs)
+	w.mu.Lock()
+	same := slices.Equal(dirs, w.extra)
+	w.extra = dirs
+	w.mu.Unlock()
+	if !same {
+		w.arm()
+	}
+}
+
+// arm puts a watch on every folder that needs one and takes the others away. It is idempotent: the kernel gives the
+// same descriptor for the same folder, and a new one for a folder that has been made anew.
+func (w *watcher) arm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	dir := w.folder.o.Dir
+	for {
+		w.own = idOf(dir)
+		armed := map[int32]string{}
+		w.add(armed, wayEvents, append(linkDirs(dir), above(dir))...)
+		w.add(armed, dirEvents, w.extra...)
+		w.add(armed, dirEvents, dir)
+		for wd := range w.dirs {
+			if _, ok := armed[wd]; !ok {
+				w.in.remove(wd)
+			}
+		}
+		w.dirs = armed
+		if idOf(dir) == w.own {
+			return
+		}
+	}
+}
+
+// add watches folders. One that is not there is no error: the watch above it will tell when it comes.
+func (w *watcher) add(armed map[int32]string, mask uint32, dirs ...string) {
+	for _, dir := range dirs {
+		if wd, err := w.in.add(dir, mask); err == nil {
+			armed[wd] = dir
+		}
+	}
+}
+
+// above returns the nearest existing folder above dir: the one in which dir, or a folder on its way, will appear.
+func above(dir string) string {
+	for {
+		parent := filepath.Dir(dir)
+		if parent == dir || idOf(parent) != (dirID{}) {
+			return parent
+		}
+		dir = parent
+	}
+}
+
+// events decides about a batch of events: whether watches must move, and whether to hint.
+func (w *watcher) events(batch []event) {
+	rearm, hint := false, false
+	for _, e := range batch {
+		w.mu.Lock()
+		dir := w.dirs[e.wd]
+		w.mu.Unlock()
+		switch own := w.folder.o.Dir; {
+		case e.mask&unix.IN_Q_OVERFLOW != 0:
+			rearm, hint = true, true
+		case e.mask&selfEvents != 0:
+			// The watch of a folder that was let go of says IN_IGNORED too; it is of no interest.
+			rearm, hint = rearm || dir != "", hint || dir != ""
+		case dir == own:
+			hint = w.ownEvent(e) || hint
+		case dir != "" && w.wayEvent(dir, e.name):
+			rearm, hint = true, true
+		}
+	}
+	if rearm {
+		w.arm()
+	}
+	if hint {
+		w.hint()
+	}
+}
+
+// ownEvent handles an event of the folder itself and tells whether it is worth a Scan.
+func (w *watcher) ownEvent(e event) bool {
+	if strings.HasPrefix(e.name, "..") {
+		return true // ConfigMap-style ..data that files are linked through
+	}
+	if ignored(e.name) {
+		return false
+	}
+	if e.mask&(unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO) != 0 {
+		w.folder.mu.Lock()
+		w.folder.closed[e.name] = true
+		w.folder.mu.Unlock()
+	}
+	// A new file will be closed by who writes it. A link is complete when it appears.
+	return e.mask&unix.IN_CREATE == 0 || complete(filepath.Join(w.folder.o.Dir, e.name))
+}
+
+// wayEvent tells whether an event in a folder on the way may have changed what the manifests are.
+func (w *watcher) wayEvent(dir, name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.extra, dir) || idOf(w.folder.o.Dir) != w.own ||
+		strings.HasPrefix(w.folder.o.Dir+"/", filepath.Join(dir, name)+"/")
+}
+
+// mounted looks whether a mount has changed what the folder is.
+func (w *watcher) mounted() {
+	w.mu.Lock()
+	changed := idOf(w.folder.o.Dir) != w.own
+	w.mu.Unlock()
+	if changed {
+		w.arm()
+		w.hint()
+	}
+}
+
+// complete tells whether a new directory entry needs no closing: a link, or a file that nobody has open for writing.
+func complete(path string) bool {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return true
+	}
+	f, st, err := openRegular(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	return !beingWritten(f, st, func(st *syscall.Stat_t) bool { return st.Nlink > 1 })
+}

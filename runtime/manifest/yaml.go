@@ -1,0 +1,124 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v2"
+)
+
+// maxJSON bounds what a document may grow to when its aliases are written out: a few nested aliases of one long
+// string would otherwise fill the memory of a board.
+const maxJSON = 2 * MaxFileBytes
+
+// errExpands is returned for a document whose aliases write out to more than maxJSON bytes.
+var errExpands = fmt.Errorf("its aliases expand to more than %d MiB; write the document without anchors", maxJSON>>20)
+
+// yamlToJSON converts one document. Mappings keep their order and their doubled keys, so that the strict JSON
+// decoder reports both with their path and in the order of the file.
+func yamlToJSON(doc []byte) ([]byte, error) {
+	var root any
+	// The decoder drops merged keys when it keeps order, and to it a key that overrides a merged one is doubled.
+	// A document that merges is therefore read into maps, whose last value wins.
+	if bytes.Contains(doc, []byte("<<")) {
+		if err := yaml.Unmarshal(doc, &root); err != nil {
+			return nil, err
+		}
+		if _, ok := root.(map[any]any); !ok {
+			return nil, errNoMapping
+		}
+	} else {
+		var ordered yaml.MapSlice
+		if err := yaml.Unmarshal(doc, &ordered); err != nil {
+			return nil, yamlRootError(err)
+		}
+		root = ordered
+	}
+	return appendJSON(make([]byte, 0, len(doc)), root)
+}
+
+// errNoMapping is returned for a document that is a list or a bare value.
+var errNoMapping = errors.New("a manifest is a mapping with apiVersion, kind, metadata and spec")
+
+// yamlRootError explains the only type that yamlToJSON asks for: the mapping at the root.
+func yamlRootError(err error) error {
+	if te := (*yaml.TypeError)(nil); errors.As(err, &te) {
+		return errNoMapping
+	}
+	return err
+}
+
+func appendJSON(buf []byte, v any) ([]byte, error) {
+	if len(buf) > maxJSON {
+		return nil, errExpands
+	}
+	switch v := v.(type) {
+	case yaml.MapSlice:
+		return appendItems(buf, v)
+	case map[any]any:
+		items := make(yaml.MapSlice, 0, len(v))
+		for k, e := range v {
+			items = append(items, yaml.MapItem{Key: k, Value: e})
+		}
+		slices.SortFunc(items, func(a, b yaml.MapItem) int { return strings.Compare(fmt.Sprint(a.Key), fmt.Sprint(b.Key)) })
+		return appendItems(buf, items)
+	case []any:
+		buf = append(buf, '[')
+		for i, e := range v {
+			if i > 0 {
+				buf = append(buf, ',')
+			}
+			var err error
+			if buf, err = appendJSON(buf, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(buf, ']'), nil
+	case int:
+		return strconv.AppendInt(buf, int64(v), 10), nil
+	default: // string, bool, nil, float64, int64, uint64, and time.Time for an explicit !!timestamp
+		text, err := json.Marshal(v)
+		return append(buf, text...), err
+	}
+}
+
+func appendItems(buf []byte, items yaml.MapSlice) ([]byte, error) {
+	buf = append(buf, '{')
+	for i, item := range items {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		key, err := jsonKey(item.Key)
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(key)
+		if err != nil {
+			return nil, err
+		}
+		buf = append(append(buf, text...), ':')
+		if buf, err = appendJSON(buf, item.Value); err != nil {
+			return nil, err
+		}
+	}
+	return append(buf, '}'), nil
+}
+
+// jsonKey spells a YAML key as sigs.k8s.io/yaml does: numbers and booleans become strings.
+func jsonKey(key any) (string, error) {
+	switch key := key.(type) {
+	case string:
+		return key, nil
+	case int, int64, uint64, bool:
+		return fmt.Sprint(key), nil
+	case float64:
+		return strconv.FormatFloat(key, 'g', -1, 32), nil
+	default:
+		return "", fmt.Errorf("the key %v is not a string", key)
+	}
+}
