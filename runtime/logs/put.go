@@ -1,0 +1,124 @@
+package logs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// put writes records to the log, and with that the stream's spool is read up to
+// readThen and its loss is told: both or neither, whenever the process dies.
+func (s *Sink) put(st Stream, records []byte, readThen int64) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if err := s.room(len(records)); err != nil {
+		return err
+	}
+	now := s.page.load()
+	now.length, now.offset, now.inode = int64(len(records)), s.logSize, s.inode
+	now.stream, now.readThen, now.lostThen = int64(st), readThen, 0
+	s.page.store(now)
+	s.shop.at("intent stored")
+	for done := 0; done < len(records); {
+		n, err := s.shop.pwrite(s.log, records[done:], s.logSize+int64(done))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			err = fmt.Errorf("cannot write log %s: %w", s.c.Path, err)
+			return errors.Join(err, s.settle())
+		}
+		done += n
+		s.shop.at("written")
+	}
+	s.logSize += int64(len(records))
+	s.accept(now)
+	return nil
+}
+
+// accept ends an intent whose bytes are in the log.
+func (s *Sink) accept(now state) {
+	now.read[now.stream], now.lost[now.stream] = now.readThen, now.lostThen
+	now.length = 0
+	s.page.store(now)
+	s.shop.at("accepted")
+}
+
+// settle ends a pending intent by what the log has of it.
+func (s *Sink) settle() error {
+	now := s.page.load()
+	if now.length == 0 {
+		return nil
+	}
+	if err := s.openLog(); err != nil {
+		return err
+	}
+	ours := s.inode == now.inode && s.logSize >= now.offset
+	if ours && s.logSize >= now.offset+now.length {
+		s.accept(now)
+		return nil
+	}
+	if ours && s.logSize > now.offset {
+		if err := unix.Ftruncate(s.log, now.offset); err != nil {
+			return fmt.Errorf("cannot cut log %s: %w", s.c.Path, err)
+		}
+		s.logSize = now.offset
+		s.shop.at("log cut")
+	}
+	now.length = 0
+	s.page.store(now)
+	s.shop.at("intent dropped")
+	return nil
+}
+
+// openLog opens the log, and makes it and its folder if need be or if somebody has
+// removed them meanwhile.
+func (s *Sink) openLog() error {
+	var info unix.Stat_t
+	if s.log >= 0 {
+		if err := unix.Fstat(s.log, &info); err == nil && info.Nlink > 0 {
+			s.logSize = info.Size
+			return nil
+		}
+		closeFD(&s.log)
+	}
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC
+	fd, err := unix.Open(s.c.Path, flags, 0o640)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(s.c.Path), 0o755); err != nil {
+			return fmt.Errorf("cannot make log folder: %w", err)
+		}
+		fd, err = unix.Open(s.c.Path, flags, 0o640)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot open log %s: %w", s.c.Path, err)
+	}
+	if err := unix.Fstat(fd, &info); err != nil {
+		unix.Close(fd)
+		return fmt.Errorf("cannot stat log %s: %w", s.c.Path, err)
+	}
+	s.log, s.logSize, s.inode = fd, info.Size, info.Ino
+	return nil
+}
+
+// mendLog settles, and ends a line that a loss of power has torn: the next one
+// must not continue it.
+func (s *Sink) mendLog() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if err := s.openLog(); err != nil || s.logSize == 0 {
+		return err
+	}
+	var last [1]byte
+	if n, err := unix.Pread(s.log, last[:], s.logSize-1); err != nil || n == 1 && last[0] == '\n' {
+		return err
+	}
+	_, err := s.shop.pwrite(s.log, []byte{'\n'}, s.logSize)
+	return err
+}

@@ -1,0 +1,74 @@
+package logs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// room opens the log and rotates it if n more bytes would make it too large. No
+// intent is pending here, so that an intent's file is always the current one.
+func (s *Sink) room(n int) error {
+	if err := s.openLog(); err != nil {
+		return err
+	}
+	if s.logSize == 0 || s.logSize+int64(n) <= s.c.MaxSize {
+		return nil
+	}
+	dir, base := filepath.Split(s.c.Path)
+	rotated, err := listRotated(dir, base)
+	if err != nil {
+		return err
+	}
+	stamp := s.c.Now().UTC().Format(rotatedFormat)
+	if len(rotated) > 0 {
+		stamp = stampAfter(rotated[len(rotated)-1].stamp, stamp)
+	}
+	target := s.c.Path + "." + stamp
+	if err := os.Rename(s.c.Path, target); err != nil {
+		return fmt.Errorf("cannot rotate log: %w", err)
+	}
+	s.shop.at("log renamed")
+	closeFD(&s.log)
+	prune(dir, rotated, s.c.MaxFiles-2)
+	s.shop.squeezeLater(s.c.Path)
+	err = s.openLog()
+	s.shop.at("log made anew")
+	return err
+}
+
+// prune removes the oldest rotated files but keep. A file that cannot be removed
+// is there at the next rotation too.
+func prune(dir string, rotated []rotatedFile, keep int) {
+	for _, f := range rotated[:max(0, len(rotated)-keep)] {
+		os.Remove(filepath.Join(dir, f.plain))
+		os.Remove(filepath.Join(dir, f.plain+gzSuffix))
+	}
+}
+
+// sweep removes what an interrupted compression has left and takes it up again.
+func (s *Sink) sweep() {
+	dir, base := filepath.Split(s.c.Path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // no folder, nothing in it
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), base+".") && strings.HasSuffix(e.Name(), tmpSuffix) {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+	rotated, err := listRotated(dir, base)
+	if err != nil {
+		return
+	}
+	for _, f := range rotated {
+		if f.isPlain && f.isGzip {
+			os.Remove(filepath.Join(dir, f.plain))
+		}
+	}
+	if len(rotated) > 1 {
+		s.shop.squeezeLater(s.c.Path)
+	}
+}

@@ -1,0 +1,217 @@
+package logs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SinkConfig says where the output of one attempt of a container goes.
+type SinkConfig struct {
+	Path     string           // the log, .../<attempt>.log
+	SpoolDir string           // this attempt's own folder, on tmpfs
+	MaxSize  int64            // bytes at which the log is rotated, 0: 10 MiB
+	MaxFiles int              // files to keep with the current one, 0: 5, at least 2
+	SpoolMax int64            // bytes a stream that wait for a full disk, 0: 1 MiB
+	Now      func() time.Time // nil: time.Now
+
+	shop *workshop // tests have one of their own
+}
+
+// Sink turns a container attempt's stdout and stderr pipes into one CRI log file,
+// exactly once even when the process is killed at any instruction. Its methods
+// may be called by several goroutines; all sinks take turns.
+type Sink struct {
+	c       SinkConfig
+	shop    *workshop
+	closed  bool
+	failing bool // an error has been returned and its cause lasts
+
+	memory  []byte
+	page    *page
+	spool   [streams]int // descriptors, -1: not open
+	size    [streams]int64
+	log     int // descriptor, -1: not open
+	logSize int64
+	inode   uint64
+}
+
+// OpenSink opens or takes over the log of one attempt: what an earlier process had
+// begun is finished. A log that cannot be written is no error yet, the disk may
+// have room later; a spool that cannot be made is one.
+func OpenSink(c SinkConfig) (*Sink, error) {
+	c.setDefaults()
+	s := &Sink{c: c, shop: c.shop, spool: [streams]int{-1, -1}, log: -1}
+	if err := os.MkdirAll(c.SpoolDir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make log spool: %w", err)
+	}
+	s.shop.mu.Lock()
+	defer s.shop.mu.Unlock()
+	if err := s.shop.acquire(s); err != nil {
+		return nil, err
+	}
+	if err := s.recover(); err != nil {
+		s.shop.release(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (c *SinkConfig) setDefaults() {
+	if c.MaxSize == 0 {
+		c.MaxSize = 10 << 20
+	}
+	if c.MaxFiles == 0 {
+		c.MaxFiles = 5
+	}
+	c.MaxFiles = max(c.MaxFiles, 2)
+	if c.SpoolMax == 0 {
+		c.SpoolMax = 1 << 20
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.shop == nil {
+		c.shop = &common
+	}
+}
+
+// recover finishes what an earlier process had begun.
+func (s *Sink) recover() error {
+	if err := s.endMove(); err != nil {
+		return err
+	}
+	s.sweep()
+	err := s.mendLog()
+	for st := Stdout; err == nil && st < streams; st++ {
+		if !s.hasSpool(st) {
+			continue
+		}
+		if err := s.openSpool(st); err != nil {
+			return err
+		}
+		err = s.flush(st, false)
+	}
+	return nil // what the log did not take is tried again, and told of, by Drain
+}
+
+// Drain moves what a pipe holds, at most 64 KiB, to the log. fd is the
+// nonblocking read end of a pipe or FIFO; with more in it than that, level
+// triggered polling calls again. eof says that the last writer is gone and the
+// pipe empty: it is time for Close once both streams are. An error is returned
+// once for all calls that suffer from one cause and does not mean that draining
+// should end; only eof does.
+func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
+	s.shop.mu.Lock()
+	defer s.shop.mu.Unlock()
+	if s.closed {
+		return true, ErrClosed
+	}
+	if err := s.shop.acquire(s); err != nil {
+		return false, s.once(err)
+	}
+	n, err := s.fill(st, fd)
+	if err == unix.EAGAIN {
+		return false, nil
+	}
+	if err != nil {
+		return s.bypass(st, fd, err)
+	}
+	return n == 0, s.once(s.flush(st, false))
+}
+
+// Flush writes to the log what waits since the disk was full. Drain does so too:
+// this is for a container that says nothing more.
+func (s *Sink) Flush() error {
+	s.shop.mu.Lock()
+	defer s.shop.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	if err := s.shop.acquire(s); err != nil {
+		return err
+	}
+	return s.flushAll(false)
+}
+
+// Close writes a last line without newline to the log and removes the spool.
+// After an error the sink is still open and Close can be called again; the spool
+// keeps what is not in the log.
+func (s *Sink) Close() error {
+	s.shop.mu.Lock()
+	defer s.shop.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	if err := s.shop.acquire(s); err != nil {
+		return err
+	}
+	if err := s.flushAll(true); err != nil {
+		return err
+	}
+	s.shop.at("close: flushed")
+	s.closed = true
+	s.shop.release(s)
+	return s.removeSpool()
+}
+
+// Suspend lets go of what the sink has open and leaves its spool as it is, for the
+// process that opens the sink next.
+func (s *Sink) Suspend() {
+	s.shop.mu.Lock()
+	defer s.shop.mu.Unlock()
+	s.closed = true
+	s.shop.release(s)
+}
+
+// flushAll is flush for both streams; with last nothing more will come.
+func (s *Sink) flushAll(last bool) error {
+	for st := Stdout; st < streams; st++ {
+		if s.hasSpool(st) {
+			if err := s.openSpool(st); err != nil {
+				return err
+			}
+		}
+		if err := s.flush(st, last); err != nil {
+			return err
+		}
+		if last {
+			if err := s.confess(st); err != nil {
+				return err
+			}
+		}
+	}
+	s.failing = false
+	return nil
+}
+
+// removeSpool removes the files, the state last: without it an empty spool means
+// the same.
+func (s *Sink) removeSpool() error {
+	for _, name := range []string{Stdout.String(), Stderr.String(), "state"} {
+		if err := os.Remove(filepath.Join(s.c.SpoolDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove log spool: %w", err)
+		}
+		s.shop.at("close: removed " + name)
+	}
+	// The folder may be the caller's for other things too.
+	if err := unix.Rmdir(s.c.SpoolDir); err != nil && err != unix.ENOTEMPTY && err != unix.ENOENT && err != unix.EEXIST {
+		return fmt.Errorf("cannot remove log spool %s: %w", s.c.SpoolDir, err)
+	}
+	return nil
+}
+
+// once passes an error on if the call before had none.
+func (s *Sink) once(err error) error {
+	told := s.failing
+	s.failing = err != nil
+	if told {
+		return nil
+	}
+	return err
+}

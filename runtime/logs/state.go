@@ -1,0 +1,78 @@
+package logs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// state is what must survive the process. Its layout is that of the mapped file:
+// a change of it needs a new layout number.
+type state struct {
+	read [streams]int64 // spool offset up to which everything is in the log
+	lost [streams]int64 // bytes dropped of which the log does not tell yet
+
+	// The intent: length bytes are being written to the file of that inode at
+	// offset; then the stream's read and lost become readThen and lostThen.
+	length, offset     int64 // length 0: none
+	inode              uint64
+	stream             int64
+	readThen, lostThen int64
+
+	// The move: the unread rest, moveLen bytes, stands at the front of the stream's
+	// spool too, and the spool is being cut there.
+	move, moveLen int64 // move 0: none, else stream+1
+}
+
+// stateLayout numbers the layout of page.
+const stateLayout = 1
+
+// page is the mapped state file. Processes follow one another, so that plain
+// stores to the invalid version and one atomic store suffice.
+type page struct {
+	layout   uint32
+	valid    atomic.Uint32
+	versions [2]state
+}
+
+// load gives the valid version.
+func (p *page) load() state { return p.versions[p.valid.Load()&1] }
+
+// store makes next the valid version, all of it or nothing.
+func (p *page) store(next state) {
+	spare := p.valid.Load()&1 ^ 1
+	p.versions[spare] = next
+	p.valid.Store(spare)
+}
+
+// mapState maps the state file and makes it if need be. The page is allocated
+// before it is touched: on a full tmpfs the first store would be a SIGBUS.
+func mapState(dir string) ([]byte, *page, error) {
+	path := filepath.Join(dir, "state")
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot open log state %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	size := os.Getpagesize()
+	if err := unix.Fallocate(fd, 0, 0, int64(size)); err != nil {
+		return nil, nil, fmt.Errorf("cannot allocate log state %s: %w", path, err)
+	}
+	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot map log state %s: %w", path, err)
+	}
+	p := (*page)(unsafe.Pointer(unsafe.SliceData(memory)))
+	if p.layout == 0 {
+		p.layout = stateLayout
+	}
+	if layout := p.layout; layout != stateLayout {
+		unix.Munmap(memory)
+		return nil, nil, fmt.Errorf("cannot use log state %s: %w %d", path, ErrState, layout)
+	}
+	return memory, p, nil
+}

@@ -1,0 +1,202 @@
+package logs
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// track is the row of files that make up one log, oldest first, with the current
+// one last. They are all open, so that rotation, compression and removal cannot
+// take one away from a reader.
+type track struct {
+	dir, base string
+	files     []*piece
+}
+
+// piece is one file of a log.
+type piece struct {
+	f     *os.File
+	info  fs.FileInfo
+	stamp string // of a rotated file; of the current one that of the file before
+	lines lineReader
+	skip  int64 // bytes of content before the first line to read
+	ready bool
+}
+
+// open opens the files as they are at one moment.
+func (t *track) open() error {
+	for {
+		rotated, err := listRotated(t.dir, t.base)
+		if err != nil {
+			return err
+		}
+		files, err := openPieces(t.dir, t.base, rotated)
+		if err == nil {
+			var again []rotatedFile
+			again, err = listRotated(t.dir, t.base)
+			if err == nil && slices.Equal(rotated, again) {
+				t.files = files
+				break
+			}
+		}
+		closePieces(files)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if len(t.files) == 0 {
+		return ErrNoLog
+	}
+	return nil
+}
+
+// openPieces opens the listed files and the current one if there is one.
+func openPieces(dir, base string, rotated []rotatedFile) ([]*piece, error) {
+	var files []*piece
+	stamp := ""
+	for _, r := range rotated {
+		name := r.plain
+		if !r.isPlain {
+			name += gzSuffix
+		}
+		p, err := openPiece(filepath.Join(dir, name), r.stamp)
+		if err != nil {
+			return files, err
+		}
+		files, stamp = append(files, p), r.stamp
+	}
+	current, err := openPiece(filepath.Join(dir, base), stamp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return files, nil
+	}
+	if err != nil {
+		return files, err
+	}
+	return append(files, current), nil
+}
+
+func openPiece(path, stamp string) (*piece, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &piece{f: f, info: info, stamp: stamp}, nil
+}
+
+func closePieces(files []*piece) {
+	for _, p := range files {
+		p.f.Close()
+	}
+}
+
+func (t *track) close() { closePieces(t.files) }
+
+// copyTo prints the first file from where the last copy stopped to its end.
+func (t *track) copyTo(ctx context.Context, p *printer) error {
+	if len(t.files) == 0 {
+		return nil
+	}
+	first := t.files[0]
+	if err := first.begin(); err != nil {
+		return fmt.Errorf("cannot read log %s: %w", first.f.Name(), err)
+	}
+	for ctx.Err() == nil {
+		line, err := first.lines.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read log %s: %w", first.f.Name(), err)
+		}
+		if err := p.print(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next leaves the first file behind if there is another.
+func (t *track) next() bool {
+	if len(t.files) < 2 {
+		return false
+	}
+	t.files[0].f.Close()
+	t.files = t.files[1:]
+	return true
+}
+
+// grow looks for files that came after the last one and adds them.
+func (t *track) grow() (bool, error) {
+	last := t.files[len(t.files)-1]
+	if info, err := os.Stat(filepath.Join(t.dir, t.base)); err == nil && os.SameFile(info, last.info) {
+		return false, nil
+	}
+	now := track{dir: t.dir, base: t.base}
+	if err := now.open(); errors.Is(err, ErrNoLog) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	after := now.after(last)
+	closePieces(now.files[:after])
+	t.files = append(t.files, now.files[after:]...)
+	return after < len(now.files), nil
+}
+
+// after is the index of the file that follows last. If last is gone, it is the
+// first of a later stamp, or the current one.
+func (t *track) after(last *piece) int {
+	info, err := last.f.Stat()
+	if err != nil {
+		info = last.info
+	}
+	for i, p := range t.files {
+		squeezed := p.isGzip() && p.info.ModTime().Equal(info.ModTime())
+		if os.SameFile(p.info, info) || squeezed {
+			return i + 1
+		}
+	}
+	for i, p := range t.files {
+		if p.stamp > last.stamp {
+			return i
+		}
+	}
+	return max(0, len(t.files)-1)
+}
+
+func (p *piece) isGzip() bool { return filepath.Ext(p.f.Name()) == gzSuffix }
+
+// begin makes the file ready for reading from the line that was asked for.
+func (p *piece) begin() error {
+	if p.ready {
+		return nil
+	}
+	p.ready = true
+	p.lines.r = p.f
+	if !p.isGzip() {
+		_, err := p.f.Seek(p.skip, io.SeekStart)
+		return err
+	}
+	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(p.f)
+	if err != nil {
+		return err
+	}
+	p.lines.r = z
+	_, err = io.CopyN(io.Discard, z, p.skip)
+	return err
+}
