@@ -1,0 +1,201 @@
+package images
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// commit makes staged images part of the store: first the layers are on stable storage, then they get their place, then
+// the records name them. A power cut in between leaves layers without a record, which the next Open removes.
+func (s *Store) commit(list []*candidate, st *staging) ([]Image, error) {
+	if len(st.layers) > 0 {
+		if err := syncFilesystem(s.root); err != nil {
+			return nil, err
+		}
+	}
+	s.change.Lock()
+	defer s.change.Unlock()
+	err := s.locked(func() error {
+		if err := s.place(list, st); err != nil {
+			return err
+		}
+		for _, c := range list {
+			if err := s.enroll(&c.record); err != nil {
+				return err
+			}
+		}
+		return s.bumpGeneration()
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []Image
+	for _, c := range list {
+		if img := s.state.Load().byID[c.ID]; img != nil && !slices.ContainsFunc(out, func(i Image) bool { return i.ID == c.ID }) {
+			out = append(out, *img)
+		}
+	}
+	return out, nil
+}
+
+// place moves the staged layers that images want into l/ and fills in where each layer is.
+func (s *Store) place(list []*candidate, st *staging) error {
+	dirs := map[string]string{} // diffID → dir
+	moved := false
+	for _, c := range list {
+		for i := range c.Layers {
+			l := &c.Layers[i]
+			if have, ok := s.state.Load().layers[l.DiffID]; ok {
+				l.Dir = have.Dir
+				continue
+			}
+			if l.Dir = dirs[l.DiffID]; l.Dir != "" {
+				continue
+			}
+			from := st.layers[l.DiffID]
+			if from == nil {
+				return fmt.Errorf("another process has removed layer %s meanwhile: load the archive again", l.DiffID)
+			}
+			l.Dir = s.freeDir(l.DiffID)
+			if err := os.Rename(from.path, filepath.Join(s.dir("l"), l.Dir)); err != nil {
+				return fmt.Errorf("cannot put a layer in its place: %w", err)
+			}
+			dirs[l.DiffID] = l.Dir
+			moved = true
+		}
+	}
+	if !moved {
+		return nil
+	}
+	return syncDir(s.dir("l"))
+}
+
+// freeDir derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty
+// bits do not collide by chance, but somebody could try: then the next ones are taken.
+func (s *Store) freeDir(diffID string) string {
+	enc := base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
+	for n := 0; ; n++ {
+		sum := sha256.Sum256([]byte(diffID + strings.Repeat("+", n)))
+		dir := enc.EncodeToString(sum[:])[:10]
+		if owner, taken := s.state.Load().dirs[dir]; taken && owner != diffID {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(s.dir("l"), dir)); err == nil {
+			continue // what a crash has left; it goes when no load is under way
+		}
+		return dir
+	}
+}
+
+// enroll writes the record of an image and takes its names from their former owners.
+func (s *Store) enroll(r *record) error {
+	state := s.state.Load()
+	r.Seq = s.nextSeq()
+	for _, old := range state.records {
+		if old.ID == r.ID {
+			r.Names = union(old.Names, r.Names)
+			r.Digests = union(old.Digests, r.Digests)
+		}
+	}
+	if err := s.writeRecord(r); err != nil {
+		return err
+	}
+	for _, old := range state.records {
+		if old.ID == r.ID || !slices.ContainsFunc(r.Names, func(n string) bool { return slices.Contains(old.Names, n) }) {
+			continue
+		}
+		left := *old
+		left.Names = slices.DeleteFunc(slices.Clone(old.Names), func(n string) bool { return slices.Contains(r.Names, n) })
+		if err := s.writeRecord(&left); err != nil {
+			return err
+		}
+	}
+	return s.reread()
+}
+
+// nextSeq is above that of all records.
+func (s *Store) nextSeq() int64 {
+	seq := int64(0)
+	for _, r := range s.state.Load().records {
+		seq = max(seq, r.Seq)
+	}
+	return seq + 1
+}
+
+// union keeps a's order.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (s *Store) recordFile(id string) string {
+	return filepath.Join(s.dir("i"), strings.TrimPrefix(id, "sha256:")+".json")
+}
+
+func (s *Store) writeRecord(r *record) error {
+	slices.Sort(r.Names)
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = writeFileSync(s.recordFile(r.ID), append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot record image %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// writeFileSync replaces file by data so that a power cut leaves the old content or the new.
+func writeFileSync(file string, data []byte) error {
+	tmp := file + "." + strconv.Itoa(os.Getpid()) + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in our own store
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(tmp, file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir) //nolint:gosec // in our own store
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncFilesystem is one call for all files of all layers; fsync of each would take flash a flush a file.
+func syncFilesystem(dir string) error {
+	f, err := os.Open(dir) //nolint:gosec // in our own store
+	if err != nil {
+		return err
+	}
+	err = unix.Syncfs(int(f.Fd()))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("cannot put the layers on stable storage: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Remove takes a name from its image, and removes the image with the layers that no other one has when that was its last
+// name or when ref is an ID. It returns the names and IDs that are gone. An image that inUse knows (by ID) is not removed
+// (ErrInUse); inUse may be nil.
+func (s *Store) Remove(ref string, inUse func(id string) bool) ([]string, error) {
+	var gone []string
+	err := s.changing(func() error {
+		img, err := s.state.Load().find(ref)
+		if err != nil {
+			return err
+		}
+		name := ""
+		if r, err := parseReference(ref); err == nil && slices.Contains(img.Names, r.String()) {
+			name = r.String()
+		}
+		if name != "" && len(img.Names) > 1 {
+			gone = []string{name}
+			return s.untag(img.ID, name)
+		}
+		if inUse != nil && inUse(img.ID) {
+			return &sentence{ErrInUse, fmt.Sprintf("cannot remove image %s: a container runs from it, remove its pod first", ref)}
+		}
+		gone = append(slices.Clone(img.Names), img.ID)
+		return s.drop(img.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, s.collect()
+}
+
+// Prune removes the images that have lost their last name to a newer one and that inUse does not know. It returns their
+// IDs.
+func (s *Store) Prune(inUse func(id string) bool) ([]string, error) {
+	var gone []string
+	err := s.changing(func() error {
+		for _, img := range s.state.Load().images {
+			if len(img.Names) > 0 || (inUse != nil && inUse(img.ID)) {
+				continue
+			}
+			if err := s.drop(img.ID); err != nil {
+				return err
+			}
+			gone = append(gone, img.ID)
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return nil, err
+	}
+	return gone, s.collect()
+}
+
+func (s *Store) changing(fn func() error) error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	return s.locked(fn)
+}
+
+func (s *Store) untag(id, name string) error {
+	for _, r := range s.state.Load().records {
+		if r.ID != id {
+			continue
+		}
+		left := *r
+		left.Names = slices.DeleteFunc(slices.Clone(r.Names), func(n string) bool { return n == name })
+		if err := s.writeRecord(&left); err != nil {
+			return err
+		}
+	}
+	return s.bumpGeneration()
+}
+
+func (s *Store) drop(id string) error {
+	if err := os.Remove(s.recordFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove image %s: %w", id, err)
+	}
+	if err := syncDir(s.dir("i")); err != nil {
+		return fmt.Errorf("cannot remove image %s: %w", id, err)
+	}
+	return s.bumpGeneration()
+}
+
+// collect removes layers that no image has, and leftovers of processes that died. It does nothing while a load is under
+// way anywhere: that load may be about to use such a layer, and collects when it ends.
+func (s *Store) collect() error {
+	done, alone, err := flock(s.dir("loads"), unix.LOCK_EX|unix.LOCK_NB)
+	if err != nil || !alone {
+		return err
+	}
+	defer done()
+	if err := s.changing(s.setAside); err != nil {
+		return err
+	}
+	return s.emptyTmp()
+}
+
+// setAside moves orphaned layers out of l/, which is quick, so that the slow part needs no lock.
+func (s *Store) setAside() error {
+	entries, err := os.ReadDir(s.dir("l"))
+	if err != nil {
+		return fmt.Errorf("cannot look for unused layers: %w", err)
+	}
+	for _, e := range entries {
+		if _, used := s.state.Load().dirs[e.Name()]; used {
+			continue
+		}
+		err := os.Rename(filepath.Join(s.dir("l"), e.Name()), filepath.Join(s.dir("tmp"), "gone-"+e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove an unused layer: %w", err)
+		}
+	}
+	return s.removeHalfRecords()
+}
+
+// removeHalfRecords takes away what a crash has left of writeFileSync.
+func (s *Store) removeHalfRecords() error {
+	entries, err := os.ReadDir(s.dir("i"))
+	if err != nil {
+		return fmt.Errorf("cannot look for leftovers: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".tmp") {
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.dir("i"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove a leftover: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) emptyTmp() error {
+	entries, err := os.ReadDir(s.dir("tmp"))
+	if err != nil {
+		return fmt.Errorf("cannot look for leftovers: %w", err)
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(s.dir("tmp"), e.Name())); err != nil {
+			return fmt.Errorf("cannot remove a leftover: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package images
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// snapshot is the content of a store at one moment. It never changes.
+type snapshot struct {
+	generation int64
+	records    []*record
+	images     []*Image               // sorted for List
+	byName     map[string]*Image      // normalised names
+	byID       map[string]*Image      // whole IDs
+	byDigest   map[string]*Image      // repository@manifest digest
+	layers     map[string]layerRecord // by diffID and by blob digest
+	dirs       map[string]string      // layer directory → diffID
+}
+
+func readSnapshot(root string) (*snapshot, error) {
+	entries, err := os.ReadDir(filepath.Join(root, "i"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the image store: %w", err)
+	}
+	var records []*record
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		r, err := readRecord(filepath.Join(root, "i", e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return newSnapshot(root, records), nil
+}
+
+func readRecord(file string) (*record, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // in our own store
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the image store: %w", err)
+	}
+	r := new(record)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("cannot read the image store: %s is damaged, remove it and load the image again: %w", file, err)
+	}
+	return r, nil
+}
+
+func newSnapshot(root string, records []*record) *snapshot {
+	s := &snapshot{
+		records: records, byName: map[string]*Image{}, byID: map[string]*Image{}, byDigest: map[string]*Image{},
+		layers: map[string]layerRecord{}, dirs: map[string]string{},
+	}
+	// Later records first: they own the names that a crash has left to two.
+	slices.SortFunc(records, func(a, b *record) int { return cmp.Compare(b.Seq, a.Seq) })
+	for _, r := range records {
+		s.add(r, filepath.Join(root, "l"))
+	}
+	slices.SortFunc(s.images, compareImages)
+	return s
+}
+
+func (s *snapshot) add(r *record, layerDir string) {
+	r.Names = slices.DeleteFunc(r.Names, func(name string) bool { return s.byName[name] != nil })
+	img := r.image(layerDir)
+	s.images = append(s.images, img)
+	s.byID[r.ID] = img
+	for _, name := range r.Names {
+		s.byName[name] = img
+		if ref, err := parseReference(name); err == nil {
+			for _, d := range r.Digests {
+				s.byDigest[ref.repository()+"@"+d] = img
+			}
+		}
+	}
+	for _, l := range r.Layers {
+		s.layers[l.DiffID] = l
+		if l.Blob != "" {
+			s.layers[l.Blob] = l
+		}
+		s.dirs[l.Dir] = l.DiffID
+	}
+}
+
+func compareImages(a, b *Image) int {
+	named := func(i *Image) int { return min(len(i.Names), 1) }
+	if c := cmp.Compare(named(b), named(a)); c != 0 {
+		return c
+	}
+	return cmp.Or(slices.Compare(a.Names, b.Names), cmp.Compare(a.ID, b.ID))
+}
+
+func (s *snapshot) find(ref string) (*Image, error) {
+	if img := s.byID[ref]; img != nil {
+		return img, nil
+	}
+	r, err := parseReference(ref)
+	if err == nil {
+		if img := s.findReference(r); img != nil {
+			return img, nil
+		}
+	}
+	if img := s.findPrefix(strings.TrimPrefix(ref, "sha256:")); img != nil {
+		return img, nil
+	}
+	switch {
+	case err == nil:
+		return nil, &sentence{ErrNotFound, fmt.Sprintf("image %q is not in the store: load an archive that holds it", r.String())}
+	case strings.HasPrefix(ref, "sha256:") || isHex(ref):
+		return nil, &sentence{ErrNotFound, fmt.Sprintf("no image, or more than one, has an ID that begins with %q", clip(ref))}
+	}
+	return nil, err
+}
+
+// findReference: a digest says all, and a tag beside it nothing (as Docker and the kubelet have it).
+func (s *snapshot) findReference(r reference) *Image {
+	if r.digest == "" {
+		return s.byName[r.String()]
+	}
+	if img := s.byName[r.String()]; img != nil {
+		return img
+	}
+	return s.byDigest[r.repository()+"@"+r.digest]
+}
+
+// findPrefix needs four digits, so that a short name is never taken for an ID.
+func (s *snapshot) findPrefix(prefix string) *Image {
+	if len(prefix) < 4 || !isHex(prefix) {
+		return nil
+	}
+	var found *Image
+	for _, img := range s.images {
+		if strings.HasPrefix(img.ID, "sha256:"+prefix) {
+			if found != nil {
+				return nil
+			}
+			found = img
+		}
+	}
+	return found
+}

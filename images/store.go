@@ -1,0 +1,170 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+// Options of a store. The zero value is right for a board.
+type Options struct {
+	Platform      string // "linux/arm/v7"; "" is this machine's
+	MaxLayerBytes int64  // of the files of one layer; 0 is 8 GiB
+	MaxFiles      int    // entries of one layer; 0 is a million
+	MaxRatio      int64  // bytes written for a compressed one, beyond 32 MiB; 0 is 200
+}
+
+// Store is a folder of unpacked images:
+//
+//	i/<id>.json   one record an image
+//	l/<dir>/      one unpacked layer, exactly as overlayfs wants it
+//	tmp/          what is being unpacked or removed
+//	generation    a file whose size counts the changes
+//	lock, loads   flock(2): changes of the above; loads that are under way
+//
+// Its methods may be called from several goroutines, and several processes may have the same store open.
+type Store struct {
+	root   string
+	want   platform
+	limits limits
+	state  atomic.Pointer[snapshot]
+	change sync.Mutex // serialises this process's changes of state
+}
+
+func (s *Store) dir(name string) string { return filepath.Join(s.root, name) }
+
+// Open opens the store at root, making it if needed, and clears away what a crash has left behind.
+func Open(root string, o Options) (*Store, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open image store: %w", err)
+	}
+	s := &Store{root: root, want: hostPlatform(), limits: o.limits()}
+	if o.Platform != "" {
+		if s.want, err = parsePlatform(o.Platform); err != nil {
+			return nil, err
+		}
+	}
+	for _, dir := range []string{root, s.dir("i"), s.dir("l"), s.dir("tmp")} {
+		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("cannot open image store: %w", err)
+		}
+	}
+	if err := s.Refresh(); err != nil {
+		return nil, err
+	}
+	return s, s.collect()
+}
+
+func (o Options) limits() limits {
+	l := limits{bytes: 8 << 30, files: 1e6, ratio: 200}
+	if o.MaxLayerBytes > 0 {
+		l.bytes = o.MaxLayerBytes
+	}
+	if o.MaxFiles > 0 {
+		l.files = o.MaxFiles
+	}
+	if o.MaxRatio > 0 {
+		l.ratio = o.MaxRatio
+	}
+	return l
+}
+
+// Get finds an image by name (in any form that Docker takes), by ID ("sha256:...") or by the beginning of an ID that no
+// other image has. The error is ErrNotFound or ErrBadName. It does no I/O: what other processes did shows after Refresh.
+func (s *Store) Get(ref string) (Image, error) {
+	img, err := s.state.Load().find(ref)
+	if err != nil {
+		return Image{}, err
+	}
+	return *img, nil
+}
+
+// List gives all images, those with names first, sorted by name and ID.
+func (s *Store) List() []Image {
+	state := s.state.Load()
+	out := make([]Image, len(state.images))
+	for i, img := range state.images {
+		out[i] = *img
+	}
+	return out
+}
+
+// Generation changes whenever the set of images or their names change, by this process or, after Refresh, by another.
+func (s *Store) Generation() uint64 { return uint64(s.state.Load().generation) }
+
+// Refresh looks with one stat(2) whether another process changed the store, and reads it again if so.
+func (s *Store) Refresh() error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	if old := s.state.Load(); old != nil && old.generation == s.readGeneration() {
+		return nil
+	}
+	return s.locked(func() error { return nil })
+}
+
+// Watch calls hint when a process changes the store, until ctx ends. Refresh then tells what changed.
+func (s *Store) Watch(ctx context.Context, hint func()) error {
+	if err := s.locked(s.ensureGeneration); err != nil {
+		return err
+	}
+	return watchFile(ctx, s.dir("generation"), hint)
+}
+
+// readGeneration: a file's size needs no block on flash, and one stat gives it whole.
+func (s *Store) readGeneration() int64 {
+	st, err := os.Stat(s.dir("generation"))
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}
+
+func (s *Store) ensureGeneration() error {
+	f, err := os.OpenFile(s.dir("generation"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot count a change of the image store: %w", err)
+	}
+	return f.Close()
+}
+
+func (s *Store) bumpGeneration() error {
+	if err := s.ensureGeneration(); err != nil {
+		return err
+	}
+	return os.Truncate(s.dir("generation"), s.readGeneration()+1)
+}
+
+// locked runs fn, which may change the store, alone among all processes and on the newest state, and reads the outcome.
+// It does not trust the generation: a process may have died between a change and its count.
+func (s *Store) locked(fn func() error) error {
+	unlock, err := lockFile(s.dir("lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.reread(); err != nil {
+		return err
+	}
+	err = fn()
+	if s.state.Load().generation != s.readGeneration() {
+		err = errors.Join(err, s.reread())
+	}
+	return err
+}
+
+func (s *Store) reread() error {
+	gen := s.readGeneration()
+	state, err := readSnapshot(s.root)
+	if err != nil {
+		return err
+	}
+	state.generation = gen
+	s.state.Store(state)
+	return nil
+}

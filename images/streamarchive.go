@@ -1,0 +1,145 @@
+package images
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+)
+
+// streamArchive is an archive that could be read once only, from its start to its end. A layer may come before the
+// document that names it: whatever looks like a layer is unpacked when it passes, and dropped when nothing wants it.
+// So nothing is written that is not part of an image, in the usual case of an archive for one platform.
+type streamArchive struct {
+	docs   map[string][]byte
+	links  map[string]string
+	layers map[string]*staged
+	failed map[string]error
+	held   int
+	ended  bool
+}
+
+func readStream(ctx context.Context, r io.Reader, st *staging) (*streamArchive, error) {
+	a := &streamArchive{
+		docs: map[string][]byte{}, links: map[string]string{}, layers: map[string]*staged{}, failed: map[string]error{},
+	}
+	raw := &trailer{r: r}
+	entries := tar.NewReader(raw)
+	for range maxEntries {
+		h, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			a.ended = raw.zeros >= 512
+			_, err = io.Copy(io.Discard, raw) // a pipe's writer wants to end
+			return a, err
+		}
+		if err != nil {
+			return nil, tarError(err)
+		}
+		if err := a.take(ctx, h, entries, st); err != nil {
+			return nil, err
+		}
+	}
+	return nil, refusef("it has more than %d entries, which no image archive has", maxEntries)
+}
+
+func (a *streamArchive) take(ctx context.Context, h *tar.Header, r io.Reader, st *staging) error {
+	name := path.Clean(h.Name)
+	switch h.Typeflag {
+	case tar.TypeReg:
+	case tar.TypeDir, tar.TypeXGlobalHeader:
+		return nil
+	default:
+		return noteLink(a.links, name, h)
+	}
+	if st.knows(name) {
+		return nil
+	}
+	in := bufio.NewReaderSize(r, 4096)
+	head, err := in.Peek(512)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return truncatedf("%s ends too early", clip(name))
+	}
+	c, _ := detect(head)
+	switch {
+	case c != plain || isTar(head):
+		return a.takeLayer(ctx, name, in, st)
+	case isJSON(head) && h.Size <= maxDocument:
+		return a.takeDocument(name, in)
+	}
+	a.failed[name] = refusef("%s is neither a document nor a layer", clip(name))
+	return nil
+}
+
+func (a *streamArchive) takeDocument(name string, r io.Reader) error {
+	data, err := readDocument(r, name)
+	if err != nil {
+		return err
+	}
+	if a.held += len(data); a.held > maxDocuments {
+		return refusef("its documents are larger than %d MiB together", maxDocuments>>20)
+	}
+	a.docs[name] = data
+	return nil
+}
+
+// takeLayer keeps the verdict on a bad layer: an image of another platform may not concern us at all.
+func (a *streamArchive) takeLayer(ctx context.Context, name string, r io.Reader, st *staging) error {
+	l, err := st.unpack(ctx, r)
+	switch {
+	case errors.Is(err, ErrRefused):
+		a.failed[name] = err
+		delete(a.layers, name)
+		_, err = io.Copy(io.Discard, r)
+		return tarError(err)
+	case err != nil:
+		return err
+	}
+	a.layers[name] = l
+	return nil
+}
+
+func (a *streamArchive) document(name string) ([]byte, error) {
+	name = follow(a.links, name)
+	if data, ok := a.docs[name]; ok {
+		return data, nil
+	}
+	if err := a.failed[name]; err != nil {
+		return nil, err
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (a *streamArchive) layer(_ context.Context, name string, _ *staging) (*staged, error) {
+	name = follow(a.links, name)
+	if l, ok := a.layers[name]; ok {
+		return l, nil
+	}
+	if err := a.failed[name]; err != nil {
+		return nil, err
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (a *streamArchive) whole() bool { return a.ended }
+
+// trailer counts the zeros at the end of what was read.
+type trailer struct {
+	r     io.Reader
+	zeros int
+}
+
+func (t *trailer) Read(b []byte) (int, error) {
+	n, err := t.r.Read(b)
+	i := n
+	for i > 0 && b[i-1] == 0 {
+		i--
+	}
+	if i > 0 {
+		t.zeros = 0
+	}
+	t.zeros = min(t.zeros+n-i, 1<<20)
+	return n, err
+}

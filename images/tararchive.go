@@ -1,0 +1,113 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+)
+
+// span is where a file lies in a tar.
+type span struct{ off, size int64 }
+
+// tarArchive reads the files of an uncompressed tar where they lie.
+type tarArchive struct {
+	f     *os.File
+	files map[string]span
+	links map[string]string
+	ended bool
+}
+
+// indexTar walks over the headers; the kernel skips the contents (tar.Reader seeks).
+func indexTar(f *os.File) (*tarArchive, error) {
+	a := &tarArchive{f: f, files: map[string]span{}, links: map[string]string{}}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	r := tar.NewReader(f)
+	for range maxEntries {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			a.ended, err = endsInZeros(f, st.Size())
+			return a, err
+		}
+		if err != nil {
+			return nil, tarError(err)
+		}
+		off, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		if h.Typeflag == tar.TypeReg && off+h.Size > st.Size() {
+			return nil, truncatedf("%s ends too early", clip(h.Name))
+		}
+		if err := a.note(h, off); err != nil {
+			return nil, err
+		}
+	}
+	return nil, refusef("it has more than %d entries, which no image archive has", maxEntries)
+}
+
+func (a *tarArchive) note(h *tar.Header, off int64) error {
+	name := path.Clean(h.Name)
+	switch h.Typeflag {
+	case tar.TypeReg:
+		a.files[name] = span{off, h.Size}
+	default:
+		return noteLink(a.links, name, h)
+	case tar.TypeDir, tar.TypeXGlobalHeader:
+	}
+	return nil
+}
+
+// noteLink keeps links between the files of an archive: older Dockers write a repeated layer so.
+func noteLink(links map[string]string, name string, h *tar.Header) error {
+	switch h.Typeflag {
+	case tar.TypeSymlink:
+		links[name] = path.Join(path.Dir(name), h.Linkname)
+	case tar.TypeLink:
+		links[name] = path.Clean(h.Linkname)
+	default:
+		return refusef("entry %q of the archive is neither file, folder nor link", clip(h.Name))
+	}
+	return nil
+}
+
+// follow resolves the links of an archive by name alone.
+func follow(links map[string]string, name string) string {
+	name = path.Clean(name)
+	for range 8 {
+		next, ok := links[name]
+		if !ok {
+			break
+		}
+		name = next
+	}
+	return name
+}
+
+func (a *tarArchive) open(name string) (io.ReadCloser, error) {
+	s, ok := a.files[follow(a.links, name)]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return io.NopCloser(io.NewSectionReader(a.f, s.off, s.size)), nil
+}
+
+func (a *tarArchive) whole() bool { return a.ended }
+
+// endsInZeros looks for the trailer, without which a file may still be growing.
+func endsInZeros(f *os.File, size int64) (bool, error) {
+	block := make([]byte, 512)
+	if size < int64(len(block)) {
+		return false, nil
+	}
+	if _, err := f.ReadAt(block, size-int64(len(block))); err != nil {
+		return false, err
+	}
+	return len(bytes.Trim(block, "\x00")) == 0, nil
+}

@@ -1,0 +1,87 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// WatchFolder calls hint whenever an archive may have come, changed or gone in dir, and once when dir itself appears,
+// until ctx ends; then it returns nil. dir need not exist. Between events it costs nothing: no thread, no timer.
+func WatchFolder(ctx context.Context, dir string, hint func()) error {
+	const content = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_CREATE
+	for ctx.Err() == nil {
+		err := watch(ctx, dir, content|unix.IN_ONLYDIR, hint, hint)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			err = awaitFolder(ctx, dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitFolder returns when something changed on the way to dir.
+func awaitFolder(ctx context.Context, dir string) error {
+	parent := filepath.Dir(dir)
+	for {
+		if _, err := os.Stat(parent); err == nil || parent == filepath.Dir(parent) {
+			break
+		}
+		parent = filepath.Dir(parent)
+	}
+	ctx, changed := context.WithCancel(ctx)
+	defer changed()
+	appeared := func() { // between the look and the watch
+		if _, err := os.Stat(dir); err == nil {
+			changed()
+		}
+	}
+	err := watch(ctx, parent, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_ATTRIB|unix.IN_ONLYDIR, appeared, changed)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it went meanwhile: look again from further up
+	}
+	return err
+}
+
+// watchFile calls hint when file's content or size changes, until ctx ends or the file is gone.
+func watchFile(ctx context.Context, file string, hint func()) error {
+	return watch(ctx, file, unix.IN_MODIFY|unix.IN_CLOSE_WRITE, hint, hint)
+}
+
+// watch calls ready once the watch stands and hint for each batch of events, until ctx ends or path is gone.
+func watch(ctx context.Context, path string, mask uint32, ready, hint func()) error {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("cannot watch %s: %w", path, err)
+	}
+	f := os.NewFile(uintptr(fd), "inotify") // non-blocking: reads wait in the runtime's poller
+	defer func() { _ = f.Close() }()        // only read
+	const gone = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+	if _, err := unix.InotifyAddWatch(fd, path, mask|gone); err != nil {
+		return &os.PathError{Op: "watch", Path: path, Err: err}
+	}
+	stop := context.AfterFunc(ctx, func() { _ = f.Close() })
+	defer stop()
+	ready()
+	buf := make([]byte, 4096)
+	for {
+		n, err := f.Read(buf)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot watch %s: %w", path, err)
+		}
+		hint()
+		if endsWatch(buf[:n]) {
+			return nil
+		}
+	}
+}
