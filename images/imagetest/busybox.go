@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -21,8 +22,8 @@ func Busybox(ref string, c Config, extra ...File) ([]byte, error) {
 	if len(c.Entrypoint) == 0 && len(c.Cmd) == 0 {
 		c.Cmd = []string{"sh"}
 	}
-	if len(c.Env) == 0 {
-		c.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	if !slices.ContainsFunc(c.Env, func(e string) bool { return strings.HasPrefix(e, "PATH=") }) {
+		c.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, c.Env...)
 	}
 	layers := []Layer{{Files: files}}
 	if len(extra) > 0 {

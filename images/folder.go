@@ -1,0 +1,173 @@
+package images
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ImportResult is what became of one archive of a folder.
+type ImportResult struct {
+	File    string
+	New     bool    // it was read by this call; otherwise it is as it was when it was read last
+	Images  []Image // of an archive that was read by this call
+	Err     error   // one sentence; repeated by later calls until the file changes
+	Pending bool    // somebody is still writing it: the end of that is an event for WatchFolder
+}
+
+// memory is one archive in <root>/folder.json: a start must not read all archives again.
+type memory struct {
+	Size  int64     `json:"size"`
+	MTime time.Time `json:"mtime"`
+	Err   string    `json:"error,omitempty"`
+}
+
+// ImportFolder imports the archives of dir that are new or changed (by name, size and time), oldest first, so that the
+// newest keeps a name that several give. Hidden files, editors' and downloaders' leftovers and notes are ignored; a
+// folder with an oci-layout counts as an archive. A folder that does not exist holds none. The results are in the order
+// of the names. One goroutine of one process may import at a time.
+func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, error) {
+	found, err := listArchives(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the folder of image archives: %w", err)
+	}
+	known := s.readMemory()
+	next := map[string]memory{}
+	var results []ImportResult
+	for _, a := range found {
+		m, ok := known[a.path]
+		r := ImportResult{File: a.path}
+		if !ok || m.Size != a.size || !m.MTime.Equal(a.mtime) {
+			r = s.importArchive(ctx, a)
+			m = memory{Size: a.size, MTime: a.mtime}
+			if r.Err != nil {
+				m.Err = r.Err.Error()
+			}
+		} else if m.Err != "" {
+			r.Err = &sentence{ErrRefused, m.Err}
+		}
+		if !r.Pending && (r.Err == nil || isFinal(r.Err)) {
+			next[a.path] = m
+		}
+		results = append(results, r)
+	}
+	slices.SortFunc(results, func(a, b ImportResult) int { return cmp.Compare(a.File, b.File) })
+	if maps.EqualFunc(known, next, sameMemory) {
+		return results, nil
+	}
+	return results, s.writeMemory(next)
+}
+
+func sameMemory(a, b memory) bool {
+	return a.Size == b.Size && a.MTime.Equal(b.MTime) && a.Err == b.Err
+}
+
+// isFinal tells a verdict on the archive from a failure of the machine, after which the same file may well go in.
+func isFinal(err error) bool {
+	return errors.Is(err, ErrRefused) || errors.Is(err, ErrTruncated) || errors.Is(err, ErrPlatform)
+}
+
+func (s *Store) importArchive(ctx context.Context, a foundArchive) ImportResult {
+	r := ImportResult{File: a.path, New: true}
+	if a.file && beingWritten(a.path) {
+		return ImportResult{File: a.path, Pending: true}
+	}
+	r.Images, r.Err = s.LoadPath(ctx, a.path, LoadOptions{})
+	if r.Err != nil && a.file && beingWritten(a.path) {
+		return ImportResult{File: a.path, Pending: true}
+	}
+	return r
+}
+
+// beingWritten asks the kernel for a read lease, which it gives for no file that is open for writing (man 2 fcntl,
+// F_SETLEASE). A file system without leases says no more than that nobody knows.
+func beingWritten(path string) bool {
+	f, err := os.Open(path) //nolint:gosec // in the operator's folder
+	if err != nil {
+		return false // the import will say why
+	}
+	defer func() { _ = f.Close() }() // gives the lease back, too
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	return errors.Is(err, unix.EAGAIN)
+}
+
+type foundArchive struct {
+	path  string
+	size  int64
+	mtime time.Time
+	file  bool
+}
+
+func listArchives(dir string) ([]foundArchive, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []foundArchive
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		st, err := os.Stat(path) // follows links
+		if err != nil || isNoArchive(e.Name()) {
+			continue // gone meanwhile, or a dangling link
+		}
+		if st.IsDir() {
+			// Builders write index.json last.
+			if st, err = os.Stat(filepath.Join(path, "index.json")); err != nil {
+				continue
+			}
+			out = append(out, foundArchive{path, st.Size(), st.ModTime(), false})
+		} else if st.Mode().IsRegular() {
+			out = append(out, foundArchive{path, st.Size(), st.ModTime(), true})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b foundArchive) int { return a.mtime.Compare(b.mtime) })
+	return out, nil
+}
+
+// isNoArchive tells names that stand beside archives everywhere.
+func isNoArchive(name string) bool {
+	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") {
+		return true
+	}
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".bak", ".swp", ".tmp", ".part", ".partial", ".crdownload", ".filepart",
+		".sha256", ".sha512", ".md5", ".sig", ".asc", ".txt", ".md", ".json", ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// readMemory: without it archives are merely read once more, so that a damaged file is no error.
+func (s *Store) readMemory() map[string]memory {
+	m := map[string]memory{}
+	data, err := os.ReadFile(s.dir("folder.json"))
+	if err != nil || json.Unmarshal(data, &m) != nil {
+		return map[string]memory{}
+	}
+	return m
+}
+
+func (s *Store) writeMemory(m map[string]memory) error {
+	data, err := json.Marshal(m)
+	if err == nil {
+		err = writeFileSync(s.dir("folder.json"), append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remember which archives were imported: %w", err)
+	}
+	return nil
+}
