@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"podd/test/lab"
+)
+
+// diskOfPodd runs a second node whose state is on the measured disk.
+func (b *bench) diskOfPodd(d *disk, pods int) (started, stopped int64, err error) {
+	node, err := lab.NewNode(lab.Options{
+		Podd: b.flags.podd, Cgroup: b.group, Name: "podd-disk",
+		Args: []string{"--root", filepath.Join(d.dir, "lib"), "--log-dir", filepath.Join(d.dir, "log")},
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = node.Close() }()
+	p := &podd{Node: node, binary: b.flags.podd}
+	node.Logs = filepath.Join(d.dir, "log")
+	if err := p.boot(); err != nil {
+		return 0, 0, err
+	}
+	if output, err := p.Podd("images", "load", b.workload.archive).CombinedOutput(); err != nil {
+		return 0, 0, fmt.Errorf("cannot load the image: %w: %s", err, output)
+	}
+	// One pod first: what only the first one makes is not a cost of each.
+	if _, err := p.first(1); err != nil {
+		return 0, 0, err
+	}
+	if started, err = d.during(func() error {
+		for range pods {
+			if _, err := p.first(1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return 0, 0, err
+	}
+	stopped, err = d.during(func() error {
+		for ; p.serial > 1; p.serial-- {
+			if _, err := p.removeLast(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return started, stopped, err
+}
+
+func (b *bench) diskOfPodman(d *disk, pods int) (started, stopped int64, err error) {
+	dir := filepath.Join(d.dir, "podman")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return 0, 0, err
+	}
+	p := *b.podman
+	p.dir = dir
+	if p.cgroup, err = b.group.Child("podman-disk"); err != nil {
+		return 0, 0, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "containers.conf"), []byte(podmanConf), 0o600); err != nil {
+		return 0, 0, err
+	}
+	if err := p.hold(); err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = p.close() }()
+	if _, err := p.run("load", "-i", b.workload.archive); err != nil {
+		return 0, 0, err
+	}
+	if _, err := p.play(1, 1); err != nil {
+		return 0, 0, err
+	}
+	first := p.serial
+	if started, err = d.during(func() error {
+		for range pods {
+			if _, err := p.play(1, 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return 0, 0, err
+	}
+	stopped, err = d.during(func() error {
+		for serial := first + 1; serial <= p.serial; serial++ {
+			if _, err := p.run("pod", "rm", "-f", "-t", "0", fmt.Sprintf("pod-%d-0", serial)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return started, stopped, err
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// many starts the daemon in front of a full folder, and stops it with everything that runs.
+func (b *bench) many() error {
+	counts, err := b.counts()
+	if err != nil {
+		return err
+	}
+	starts := map[int]cost{}
+	for _, count := range counts {
+		var start, stop []cost
+		for range manyRounds(count) {
+			up, down, err := b.node.many(count, nil)
+			if err != nil {
+				return err
+			}
+			start, stop = append(start, up), append(stop, down)
+		}
+		starts[count] = cost{wall: median(walls(start)), cpu: median(cpus(start))}
+		up := b.add(newRow(fmt.Sprintf("daemon start to all of %d pods running, wall", count), "ms")).set("podd", ms(starts[count].wall))
+		busy := b.add(newRow("  CPU", "ms")).set("podd", ms(starts[count].cpu))
+		down := b.add(newRow(fmt.Sprintf("  stop of all %d, wall", count), "ms")).set("podd", ms(median(walls(stop))))
+		if count == 30 {
+			up.atMost(starts[count].wall, 700*time.Millisecond)
+			busy.atMost(starts[count].cpu, 700*time.Millisecond)
+		}
+		if err := b.manyWithPodman(count, up, busy, down); err != nil {
+			return err
+		}
+	}
+	b.perPod(starts)
+	return nil
+}
+
+// manyRounds keeps the time of the whole in bounds.
+func manyRounds(count int) int {
+	if count <= 10 {
+		return 3
+	}
+	return 2
+}
+
+func (b *bench) manyWithPodman(count int, up, busy, down *row) error {
+	if b.podman == nil || count > 30 {
+		return nil
+	}
+	c, err := b.podman.play(count, 1)
+	if err != nil {
+		return err
+	}
+	up.set("podman", ms(c.wall))
+	busy.set("podman", ms(c.cpu))
+	began := monotonic()
+	if err := b.podman.clear(); err != nil {
+		return err
+	}
+	down.set("podman", ms(monotonic()-began-settle))
+	return nil
+}
+
+// perPod compares what one more pod costs among few with what it costs among many.
+func (b *bench) perPod(starts map[int]cost) {
+	one, ten, hundred := starts[1], starts[10], starts[100]
+	if one.cpu == 0 || ten.cpu == 0 || hundred.cpu == 0 {
+		return
+	}
+	early, late := (ten.cpu-one.cpu)/9, (hundred.cpu-ten.cpu)/90
+	b.add(newRow("CPU of one more pod, up to 10 / from 10 to 100", "ms")).
+		set("podd", ms(early)+" / "+ms(late)).
+		judge(float64(late) <= 1.2*float64(early), "the same +- 20 %%")
+}
+
+// memory is of all processes that are not workload.
+func (b *bench) memory() error {
+	counts, err := b.counts()
+	if err != nil {
+		return err
+	}
+	at := map[int]memory{}
+	for _, count := range append([]int{0}, counts...) {
+		if count == 1 {
+			continue
+		}
+		if _, _, err := b.node.many(count, func() error {
+			at[count] = measureMemory(b.node.Cgroup())
+			return nil
+		}); err != nil {
+			return err
+		}
+		r := b.add(newRow(fmt.Sprintf("memory with %d pods, PSS / anonymous", count), "MiB"))
+		r.set("podd", mib(at[count].pss)+" / "+mib(at[count].anonymous))
+		if limit, ok := map[int]int64{0: 13, 10: 14, 30: 16}[count]; ok {
+			r.judge(at[count].pss <= limit<<20, "<= %d", limit)
+		}
+		if err := b.memoryOfPodman(count, r); err != nil {
+			return err
+		}
+	}
+	if at[100].pss > 0 && at[10].pss > 0 {
+		each := (at[100].pss - at[10].pss) / 90
+		b.add(newRow("  each further pod, PSS", "KiB")).set("podd", kib(each)).judge(each <= 60_000, "<= 60 kB")
+	}
+	return nil
+}
+
+func (b *bench) memoryOfPodman(count int, r *row) error {
+	if b.podman == nil || count == 0 || count > 30 {
+		return nil
+	}
+	if _, err := b.podman.play(count, 1); err != nil {
+		return err
+	}
+	m := measureMemory(b.podman.cgroup, b.podman.holder.Process.Pid)
+	r.set("podman", mib(m.pss)+" / "+mib(m.anonymous))
+	return b.podman.clear()
+}
+
+func (b *bench) idle() error {
+	var rest idleness
+	_, _, err := b.node.many(30, func() (err error) {
+		time.Sleep(2 * time.Second) // what follows a start: the garbage collector's last round, threads that park
+		rest, err = measureIdle(b.node.Pid(), b.flags.idle)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.add(newRow(fmt.Sprintf("30 idle pods for %s, context switches of the daemon", b.flags.idle), "")).
+		set("podd", fmt.Sprint(rest.switches)).judge(rest.switches == 0, "0")
+	b.add(newRow("  CPU of the daemon", "ms")).set("podd", fmt.Sprintf("%.1f", float64(rest.cpu)/1e6)).judge(rest.cpu == 0, "0")
+	b.add(newRow("  written to disk by the daemon", "KiB")).set("podd", kib(rest.written)).judge(rest.written == 0, "0")
+	return nil
+}
+
+// disk counts what pods cost a card: the mean of ten pods started, then stopped.
+func (b *bench) disk() error {
+	const pods = 10
+	d, err := newDisk(b.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.close() }()
+	start := b.add(newRow("written to disk per pod start (own ext4, after sync)", "KiB"))
+	stop := b.add(newRow("  per pod stop", "KiB"))
+	started, stopped, err := b.diskOfPodd(d, pods)
+	if err != nil {
+		return err
+	}
+	start.set("podd", kib(started/pods)).judge(started/pods <= 8<<10, "<= 8")
+	stop.set("podd", kib(stopped/pods)).judge(stopped/pods <= 8<<10, "<= 8")
+	if b.podman == nil {
+		return nil
+	}
+	if started, stopped, err = b.diskOfPodman(d, pods); err != nil {
+		return err
+	}
+	start.set("podman", kib(started/pods))
+	stop.set("podman", kib(stopped/pods))
+	return nil
+}
+
+func (b *bench) load() error {
+	results := map[string][]cost{}
+	var floor []cost
+	for range 3 {
+		c, err := loadWithPodd(b.node, b.workload)
+		if err != nil {
+			return err
+		}
+		results["podd"] = append(results["podd"], c)
+		if c, err = loadWithTar(b.dir, b.workload); err != nil {
+			return err
+		}
+		floor = append(floor, c)
+		if b.podman == nil {
+			continue
+		}
+		if c, err = loadWithPodman(b.podman, b.workload); err != nil {
+			return err
+		}
+		results["podman"] = append(results["podman"], c)
+	}
+	wall := b.add(newRow("load of a 110 MB image of 3 layers, wall", "ms"))
+	cpu := b.add(newRow("  CPU", "ms"))
+	for name, list := range results {
+		wall.set(name, ms(median(walls(list))))
+		cpu.set(name, ms(median(cpus(list))))
+	}
+	wall.atMost(median(walls(results["podd"])), 760*time.Millisecond)
+	cpu.atMost(median(cpus(results["podd"])), 900*time.Millisecond)
+	b.notes = append(b.notes, fmt.Sprintf("load: tar alone takes %s ms, %s ms of CPU", ms(median(walls(floor))), ms(median(cpus(floor)))))
+	return nil
+}
+
+func (b *bench) size() error {
+	info, err := os.Stat(b.flags.podd)
+	if err != nil {
+		return err
+	}
+	b.add(newRow("size of the binary", "MiB")).set("podd", mib(info.Size())).judge(info.Size() <= 16<<20, "<= 16")
+	return nil
+}

@@ -1,0 +1,191 @@
+package test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// The daemon is killed again and again, at any moment of its life, while pods write: no container restarts, no line is
+// missing or doubled, and exit codes are right, those of containers that ended while no daemon was there included.
+//
+// e2e: when creating a static pod and restarting kubelet :: the pod should be running and kubelet not panic [Serial]
+func TestKillLoopWithFDStore(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t, withFDStore)
+	killLoop(t, b, 25, func() {
+		b.kill9() // the stand-in starts the next one
+	})
+	b.must(b.Ready(limit))
+	checkAfterKillLoop(t, b)
+	// A container that ends between two daemons has its exit code and its last words.
+	b.dropEnder("ender")
+	b.endWhileDead("ender", func() { b.must(b.Ready(limit)) })
+	pod := b.wait("ender", isPhase(corev1.PodFailed))
+	if got := ended(pod, "main"); got.ExitCode != 23 {
+		t.Errorf("it ended with 23 while no daemon was there, told as %+v", got)
+	}
+	if log := b.logs("ender"); !strings.HasSuffix(log, "last words\n") {
+		t.Errorf("its last words are missing:\n%s", log)
+	}
+}
+
+// Without a store the containers go on and what living ones wrote is complete. What only a store could have kept is
+// told honestly: an exit status that nobody saw is unknown, not invented.
+func TestKillLoopWithoutFDStore(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	killLoop(t, b, 15, func() {
+		b.kill9()
+		b.must(b.Start())
+	})
+	b.must(b.Ready(limit))
+	checkAfterKillLoop(t, b)
+	b.dropEnder("ender")
+	b.endWhileDead("ender", b.start)
+	pod := b.wait("ender", func(pod *corev1.Pod) string {
+		if ended(pod, "main") == nil {
+			return "it is not seen as ended"
+		}
+		return ""
+	})
+	if got := ended(pod, "main"); got.ExitCode != 23 && got.Reason != "ContainerStatusUnknown" {
+		t.Errorf("it ended with 23 while no daemon was there, told as %+v", got)
+	}
+}
+
+const counted = 4000
+
+// killLoop drops the writers and kills the daemon so often, at random moments of its start and its work.
+func killLoop(t *testing.T, b *Board, times int, again func()) {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	count := fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo $i; usleep 500; done", counted)
+	b.drop("slow", podOf("slow", "restartPolicy: Never",
+		containerOf("out", count+"; exit 5"), containerOf("err", "("+count+") >&2; exit 6")))
+	b.drop("burst", onePod("burst", "for r in 1 2 3; do seq 1 20000; usleep 300000; done; echo end of burst; "+forever))
+	b.drop("idle", onePod("idle", "echo started $(date +%s%N); "+forever))
+	for _, name := range []string{"slow", "burst", "idle"} {
+		b.wait(name, func(pod *corev1.Pod) string {
+			for _, c := range pod.Status.ContainerStatuses {
+				if c.ContainerID == "" {
+					return "not started"
+				}
+			}
+			return hasStatuses(pod)
+		})
+	}
+	for range times {
+		time.Sleep(time.Duration(random.IntN(120)) * time.Millisecond)
+		b.must(lab.Poll(limit, func() (bool, error) { return b.Pid() != 0, fmt.Errorf("no daemon runs") }))
+		time.Sleep(time.Duration(random.IntN(60)) * time.Millisecond)
+		again()
+	}
+}
+
+func hasStatuses(pod *corev1.Pod) string {
+	if len(pod.Status.ContainerStatuses) != len(pod.Spec.Containers) {
+		return "not every container has a status"
+	}
+	return ""
+}
+
+func checkAfterKillLoop(t *testing.T, b *Board) {
+	t.Helper()
+	pod := b.wait("slow", isPhase(corev1.PodFailed))
+	for container, code := range map[string]int32{"out": 5, "err": 6} {
+		if got := ended(pod, container); got.ExitCode != code {
+			t.Errorf("%s ended with %d, told as %+v", container, code, got)
+		}
+		checkCounter(t, container, b.logs("slow", "-c", container), sequence(counted))
+	}
+	b.logged("burst", "main", "end of burst")
+	burst := append(append(sequence(20000), sequence(20000)...), sequence(20000)...)
+	checkCounter(t, "burst", b.logs("burst"), append(burst, "end of burst"))
+	if log := b.logs("idle"); strings.Count(log, "started") != 1 {
+		t.Errorf("the idle container wrote:\n%s", log)
+	}
+	for _, name := range []string{"slow", "burst", "idle"} {
+		for _, c := range b.pod(name).Status.ContainerStatuses {
+			if c.RestartCount != 0 {
+				t.Errorf("%s/%s was restarted %d times", name, c.Name, c.RestartCount)
+			}
+		}
+	}
+}
+
+func sequence(n int) []string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = strconv.Itoa(i + 1)
+	}
+	return lines
+}
+
+// checkCounter reports the first line that is not the wanted one.
+func checkCounter(t *testing.T, who, log string, want []string) {
+	t.Helper()
+	got := strings.Split(strings.TrimSuffix(log, "\n"), "\n")
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Errorf("%s: line %d is %q, want %q, after %q", who, i+1, got[i], want[i], got[max(0, i-3):i])
+			return
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%s: %d lines, want %d; the last is %q", who, len(got), len(want), got[len(got)-1])
+	}
+}
+
+// dropEnder starts a container that ends with code 23 once a file appears in it.
+func (b *Board) dropEnder(name string) {
+	b.t.Helper()
+	b.drop(name, onePod(name, "echo up; while [ ! -e /dev/shm/end ]; do usleep 20000; done; echo last words; exit 23", "restartPolicy: Never"))
+	b.running(name)
+	b.logged(name, "main", "up")
+}
+
+// endWhileDead kills the daemon and lets the container end before the next daemon can see it: the daemon is held by
+// SIGSTOP while the container ends, and killed only then.
+func (b *Board) endWhileDead(name string, next func()) {
+	b.t.Helper()
+	pid, daemon := b.pidOf(name), b.Pid()
+	b.must(stopProcess(daemon))
+	b.must(touchInside(pid, "/dev/shm/end"))
+	b.must(lab.Poll(limit, func() (bool, error) { return !alive(pid), fmt.Errorf("process %d lives", pid) }))
+	b.kill9()
+	next()
+}
+
+// What a client was following when the daemon died ends with an error or an end, never hangs.
+func TestClientsNoticeTheDeath(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", "echo up; "+forever))
+	b.running("app")
+	b.logged("app", "main", "up")
+	follow := b.Podd("logs", "-f", "app")
+	b.must(follow.Start())
+	watch := b.Podd("get", "pods", "-w")
+	b.must(watch.Start())
+	ended := make(chan error, 2)
+	go func() { ended <- follow.Wait() }()
+	go func() { ended <- watch.Wait() }()
+	b.kill9()
+	for range 2 {
+		select {
+		case <-ended:
+		case <-time.After(limit):
+			t.Fatal("a client hangs on a dead daemon")
+		}
+	}
+}

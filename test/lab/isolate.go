@@ -1,0 +1,140 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// stageVar tells the re-executed program how far it is.
+const stageVar = "PODD_LAB_STAGE"
+
+// Isolate re-executes the running program in mount, network and PID namespaces of its own and in a cgroup of its own,
+// so that nothing it makes outlives it. It returns only in the innermost process, with that cgroup. The outer process
+// calls done with the exit code of the inner one before it exits with what done returns.
+//
+// PID 1 of the namespace does nothing but reap: a container that outlives its daemon is an orphan, and orphans need
+// an init that takes their exit status away, as systemd does.
+func Isolate(done func(code int) int) *Cgroup {
+	switch os.Getenv(stageVar) {
+	case "":
+		os.Exit(done(outer()))
+	case "init":
+		os.Exit(initStage())
+	}
+	group, err := openCgroup(os.Getenv(stageVar))
+	if err != nil {
+		fail(err)
+	}
+	return group
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "lab:", err)
+	os.Exit(1)
+}
+
+func outer() int {
+	group, err := NewCgroup("podd-lab-" + strconv.Itoa(os.Getpid()))
+	if err != nil {
+		fail(err)
+	}
+	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
+	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env:   append(os.Environ(), stageVar+"=init", cgroupVar+"="+group.String()),
+		Sys: &syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
+			Pdeathsig:  syscall.SIGKILL,
+		},
+	})
+	if err != nil {
+		fail(fmt.Errorf("cannot enter namespaces: %w", err))
+	}
+	forward(process.Signal)
+	state, err := process.Wait()
+	if err != nil {
+		fail(err)
+	}
+	if err := group.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		return 1
+	}
+	return state.ExitCode()
+}
+
+// initStage is PID 1 of the namespace.
+func initStage() int {
+	if err := prepareNamespaces(); err != nil {
+		fail(err)
+	}
+	env := append(os.Environ(), stageVar+"="+os.Getenv(cgroupVar))
+	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
+	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Env: env,
+	})
+	if err != nil {
+		fail(err)
+	}
+	forward(process.Signal)
+	return reapUntil(process.Pid)
+}
+
+func forward(send func(os.Signal) error) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGQUIT)
+	go func() {
+		for s := range signals {
+			_ = send(s)
+		}
+	}()
+}
+
+// reapUntil collects every child that ends and returns the exit code of the one asked for.
+func reapUntil(pid int) int {
+	for {
+		var status unix.WaitStatus
+		ended, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 1
+		case ended == pid && status.Signaled():
+			return 128 + int(status.Signal())
+		case ended == pid:
+			return status.ExitStatus()
+		}
+	}
+}
+
+func prepareNamespaces() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("cannot make mounts private: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("cannot mount proc: %w", err)
+	}
+	return raiseLoopback()
+}
+
+// raiseLoopback sets lo up in the calling thread's network namespace.
+func raiseLoopback() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
+		return fmt.Errorf("cannot set lo up: %w", err)
+	}
+	return nil
+}

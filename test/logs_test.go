@@ -1,0 +1,162 @@
+package test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// The options of podd logs, which are kubectl's.
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", podOf("app",
+		containerOf("many", "i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo line $i; done; echo problem >&2; "+forever),
+		containerOf("other", "echo from the other; "+forever)))
+	b.running("app")
+	b.logged("app", "many", "line 100")
+	b.logged("app", "many", "problem")
+	b.logged("app", "other", "from the other")
+
+	if got := strings.Count(b.logs("app", "-c", "many"), "\n"); got != 101 {
+		t.Errorf("%d lines, want 101", got)
+	}
+	if got := b.logs("app", "-c", "many", "--tail", "3"); strings.Count(got, "\n") != 3 || !strings.Contains(got, "line 100\n") {
+		t.Errorf("--tail 3: %q", got)
+	}
+	if got := b.logs("app", "-c", "many", "--tail=0"); got != "" {
+		t.Errorf("--tail=0: %q", got)
+	}
+	if got := b.logs("app", "-c", "many", "--since", "1h", "--tail", "1"); strings.Count(got, "\n") != 1 {
+		t.Errorf("--since 1h: %q", got)
+	}
+	stamped := b.logs("app", "-c", "other", "--timestamps")
+	stamp, rest, _ := strings.Cut(stamped, " ")
+	if at, err := time.Parse(time.RFC3339Nano, stamp); err != nil || time.Since(at) > time.Hour || rest != "from the other\n" {
+		t.Errorf("--timestamps: %q: %v", stamped, err)
+	}
+	if _, stderr, code := b.run("logs", "app", "-c", "none"); code == 0 || !strings.Contains(stderr, "none") {
+		t.Errorf("an unknown container: exit %d, %q", code, stderr)
+	}
+	if _, stderr, code := b.run("logs", "none"); code == 0 || !strings.Contains(stderr, "not found") {
+		t.Errorf("an unknown pod: exit %d, %q", code, stderr)
+	}
+}
+
+// logs -p is the attempt before.
+func TestPreviousLogs(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", "echo attempt $(date +%s%N); exit 1"))
+	b.wait("app", func(pod *corev1.Pod) string {
+		if missing := hasRestarted("main", 1)(pod); missing != "" {
+			return missing
+		}
+		return isWaiting("main", "CrashLoopBackOff")(pod)
+	})
+	previous, current := b.logs("app", "-p"), b.logs("app")
+	if !strings.HasPrefix(previous, "attempt ") || !strings.HasPrefix(current, "attempt ") || previous >= current {
+		t.Errorf("previous %q, current %q", previous, current)
+	}
+}
+
+// logs -f shows lines as they come, and ends with the container.
+func TestFollowLogs(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", "echo first; while [ ! -e /dev/shm/more ]; do usleep 20000; done; echo second; exit 0", "restartPolicy: Never"))
+	b.running("app")
+	b.logged("app", "main", "first")
+	follow := b.Podd("logs", "-f", "app")
+	pipe, err := follow.StdoutPipe()
+	b.must(err)
+	b.must(follow.Start())
+	lines := bufio.NewScanner(pipe)
+	if !lines.Scan() || lines.Text() != "first" {
+		t.Fatalf("the first line is %q: %v", lines.Text(), lines.Err())
+	}
+	b.must(touchInside(b.pidOf("app"), "/dev/shm/more"))
+	if !lines.Scan() || lines.Text() != "second" {
+		t.Fatalf("the second line is %q: %v", lines.Text(), lines.Err())
+	}
+	if lines.Scan() {
+		t.Errorf("a third line: %q", lines.Text())
+	}
+	b.must(follow.Wait())
+}
+
+// The files are where shippers look and in the CRI format; a long line is split with P and ended with F.
+//
+// e2e: ContainerLogPath :: Pod with a container :: printed log to stdout :: should print log to correct log path
+// e2e: ContainerLogPath :: Pod with a container :: printed log to stdout :: should print log to correct cri log path
+func TestLogFiles(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", "echo short; echo to err >&2; head -c 40000 /dev/zero | tr '\\0' x; echo; echo -n no newline", "restartPolicy: Never"))
+	pod := b.wait("app", isPhase(corev1.PodSucceeded))
+	path := filepath.Join(b.Logs, "default_app_"+string(pod.UID), "main", "0.log")
+	data, err := os.ReadFile(path)
+	b.must(err)
+	format := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d) (stdout|stderr) (F|P) `)
+	long, streams := 0, map[string]int{}
+	for line := range strings.Lines(string(data)) {
+		if !format.MatchString(line) {
+			t.Fatalf("not a CRI line: %.80q", line)
+		}
+		part := strings.SplitN(line, " ", 4)
+		streams[part[1]+" "+part[2]]++
+		if strings.HasPrefix(part[3], "xxx") {
+			long += len(strings.TrimSuffix(part[3], "\n"))
+		}
+	}
+	if long != 40000 || streams["stdout P"] < 2 || streams["stderr F"] != 1 {
+		t.Errorf("%d bytes of the long line, lines by stream and tag: %v", long, streams)
+	}
+	if got := b.logs("app"); !strings.HasSuffix(strings.TrimSuffix(got, "\n"), "no newline") || !strings.Contains(got, strings.Repeat("x", 40000)) {
+		t.Errorf("read back, %d bytes: %.60q", len(got), got)
+	}
+	b.remove("app")
+	b.gone("app")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		_, err := os.Stat(filepath.Dir(filepath.Dir(path)))
+		return os.IsNotExist(err), err
+	}))
+}
+
+// Logs are rotated by size and bounded in number, and reading goes on across the files.
+//
+// e2e: ContainerLogRotation :: when a container generates a lot of log :: should be rotated and limited to a fixed amount of files [Slow,Serial,Disruptive]
+func TestLogRotation(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	// 65 MB of formatted log against 5 files of 10 MiB.
+	b.drop("app", onePod("app", "yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789 | head -n 450000; echo the end; "+forever))
+	pod := b.running("app")
+	b.must(lab.Poll(2*limit, func() (bool, error) {
+		got := b.logs("app", "--tail", "1")
+		return got == "the end\n", fmt.Errorf("the last line is %q", got)
+	}))
+	files, err := filepath.Glob(filepath.Join(b.Logs, "default_app_"+string(pod.UID), "main", "0.log*"))
+	b.must(err)
+	if len(files) < 2 || len(files) > 5 {
+		t.Errorf("%d files: %v", len(files), files)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Size() > 11<<20 {
+			t.Errorf("%s: %v, %v bytes", file, err, info.Size())
+		}
+	}
+	if got := b.logs("app", "--tail", strconv.Itoa(100_000)); strings.Count(got, "\n") != 100_000 {
+		t.Errorf("--tail 100000 across the rotation gives %d lines", strings.Count(got, "\n"))
+	}
+}

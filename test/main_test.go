@@ -1,0 +1,70 @@
+// Package test works the built binary against a real kernel, from outside: command line, folders, socket. Everything
+// runs in mount, network and PID namespaces and in a cgroup of its own, so that it runs anywhere as root and leaves
+// nothing behind. Each test has a network namespace, folders and a daemon of its own.
+//
+// The rows of the official end-to-end list that a test covers are named in its comment as "e2e: …".
+package test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// suite is what all tests share: the binaries under test and the cgroup that everything is in.
+var suite struct {
+	podd, standin, images string
+	cgroup                *lab.Cgroup
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Geteuid() != 0 {
+		fmt.Println("skipped: the tests of the built binary need root for namespaces, cgroups and mounts")
+		os.Exit(0)
+	}
+	suite.cgroup = lab.Isolate(func(code int) int { return code })
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("/var/tmp", "podd-suite-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// build makes the binaries: podd as make build does unless PODD_BIN names one, the stand-in always.
+func build(dir string) error {
+	suite.podd, suite.standin, suite.images = os.Getenv("PODD_BIN"), filepath.Join(dir, "standin"), dir
+	if suite.podd == "" {
+		suite.podd = filepath.Join(dir, "podd")
+		if err := goBuild(suite.podd, "podd/cmd/podd", "-ldflags", `-s -w -linkmode external -extldflags "-static"`); err != nil {
+			return err
+		}
+	}
+	if err := goBuild(suite.standin, "podd/test/standin"); err != nil {
+		return err
+	}
+	return makeImages(dir)
+}
+
+func goBuild(out, pkg string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo seccomp runc_nocriu", "-o", out}, flags...)
+	command := exec.Command("go", append(args, pkg)...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build %s: %w\n%s", pkg, err, output)
+	}
+	return nil
+}

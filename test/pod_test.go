@@ -1,0 +1,165 @@
+package test
+
+import (
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// A dropped file becomes a running pod with an address, which answers there; the file's removal ends it.
+//
+// e2e: Networking :: Granular Checks: Pods :: should function for node-pod communication: http
+// e2e: Kubelet :: when scheduling a busybox command in a pod :: should print the output to logs
+// e2e: MirrorPod :: when create a mirror pod without changes :: should successfully recreate when file is removed and recreated
+func TestFirstPod(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	web := podOf("web",
+		containerOf("httpd", "mkdir /www; echo hello from $(hostname) >/www/index.html; exec httpd -f -p 8080 -h /www"),
+		containerOf("sidecar", "echo sidecar is up; "+forever))
+	b.drop("web", web)
+	pod := b.running("web")
+
+	addr, err := netip.ParseAddr(pod.Status.PodIP)
+	if err != nil || !addr.Is4() {
+		t.Fatalf("pod IP is %q: %v", pod.Status.PodIP, err)
+	}
+	if len(pod.Status.PodIPs) != 1 || pod.Status.PodIPs[0].IP != pod.Status.PodIP {
+		t.Errorf("podIPs are %v, podIP is %s", pod.Status.PodIPs, pod.Status.PodIP)
+	}
+	if pod.Status.Phase != corev1.PodRunning {
+		t.Errorf("phase is %s", pod.Status.Phase)
+	}
+	if got := get(b, "http://"+pod.Status.PodIP+":8080/"); got != "hello from web\n" {
+		t.Errorf("the pod answers %q", got)
+	}
+	b.logged("web", "sidecar", "sidecar is up")
+	if got := b.sh("web", "sidecar", "wget -qO- http://127.0.0.1:8080/"); got != "hello from web" {
+		t.Errorf("over the pod's localhost: %q", got)
+	}
+
+	b.remove("web")
+	b.gone("web")
+	b.drop("web", web)
+	again := b.running("web")
+	if again.Status.PodIP == pod.Status.PodIP {
+		t.Errorf("address %s was used again at once", pod.Status.PodIP)
+	}
+}
+
+// get fetches a URL from inside the board's network; it asks again until somebody listens.
+func get(b *Board, url string) string {
+	b.t.Helper()
+	var body []byte
+	b.must(lab.Poll(limit, func() (bool, error) {
+		response, err := b.HTTPFrom().Get(url)
+		if err != nil {
+			return false, err
+		}
+		defer response.Body.Close()
+		body, err = io.ReadAll(response.Body)
+		return err == nil, err
+	}))
+	return string(body)
+}
+
+// Containers of a pod share the network, IPC and UTS namespaces and /dev/shm; their roots and processes are their own.
+//
+// e2e: Networking :: Granular Checks: Pods :: should function for intra-pod communication: udp
+// e2e: Hostname of Pod :: a pod without subdomain field does not have FQDN
+func TestContainersOfAPodShare(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("shared", podOf("shared", containerOf("one", forever), containerOf("two", forever)))
+	b.running("shared")
+	for _, ns := range []string{"net", "ipc", "uts"} {
+		one, two := b.sh("shared", "one", "readlink /proc/1/ns/"+ns), b.sh("shared", "two", "readlink /proc/1/ns/"+ns)
+		if one != two || one == "" {
+			t.Errorf("%s namespaces are %q and %q", ns, one, two)
+		}
+	}
+	for _, ns := range []string{"mnt", "pid"} {
+		one, two := b.sh("shared", "one", "readlink /proc/1/ns/"+ns), b.sh("shared", "two", "readlink /proc/1/ns/"+ns)
+		if one == two {
+			t.Errorf("both containers are in %s namespace %q", ns, one)
+		}
+	}
+	b.sh("shared", "one", "echo over shm >/dev/shm/note; echo own >/own")
+	if got := b.sh("shared", "two", "cat /dev/shm/note; ls /own 2>/dev/null"); !strings.HasPrefix(got, "over shm") || strings.Contains(got, "/own") {
+		t.Errorf("the second container sees %q", got)
+	}
+	if got := b.sh("shared", "two", "hostname"); got != "shared" {
+		t.Errorf("hostname is %q", got)
+	}
+}
+
+// Two pods reach each other's addresses, and not each other's localhost.
+//
+// e2e: Networking :: Granular Checks: Pods :: should function for intra-pod communication: http
+func TestPodsReachEachOther(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("server", onePod("server", "mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www"))
+	b.drop("client", onePod("client", forever))
+	server := b.running("server")
+	b.running("client")
+	get(b, "http://"+server.Status.PodIP+"/")
+	if got := b.sh("client", "main", "wget -qO- http://"+server.Status.PodIP+"/"); got != "served" {
+		t.Errorf("the client got %q", got)
+	}
+	if _, _, code := b.run("exec", "client", "--", "wget", "-qO-", "http://127.0.0.1/"); code == 0 {
+		t.Error("the client reached the server at its own localhost")
+	}
+}
+
+// The files about names are podd's and right.
+//
+// e2e: KubeletManagedEtcHosts :: should test kubelet managed /etc/hosts file
+// e2e: Kubelet :: when scheduling an agnhost Pod with hostAliases :: should write entries to /etc/hosts
+func TestNamesInsideAPod(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("names", onePod("names", forever, "hostAliases:\n- ip: 10.1.2.3\n  hostnames: [far.example, further.example]"))
+	pod := b.running("names")
+	hosts := b.sh("names", "main", "cat /etc/hosts")
+	for _, want := range [][]string{{"127.0.0.1", "localhost"}, {pod.Status.PodIP, "names"}, {"10.1.2.3", "far.example", "further.example"}} {
+		if !hasLine(hosts, want) {
+			t.Errorf("/etc/hosts lacks %v:\n%s", want, hosts)
+		}
+	}
+	if got := b.sh("names", "main", "cat /etc/hostname"); got != "names" {
+		t.Errorf("/etc/hostname is %q", got)
+	}
+	if _, stderr, code := b.run("exec", "names", "--", "cat", "/etc/resolv.conf"); code != 0 {
+		t.Errorf("no /etc/resolv.conf: %s", stderr)
+	}
+}
+
+// hasLine says whether a line of the text has exactly these fields.
+func hasLine(text string, fields []string) bool {
+	for line := range strings.Lines(text) {
+		if strings.Join(strings.Fields(line), " ") == strings.Join(fields, " ") {
+			return true
+		}
+	}
+	return false
+}
+
+// A pod in the node's network has the node's namespace and name, and no address from the pod range.
+func TestHostNetwork(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("host", onePod("host", "exec httpd -f -p 8099 -h /etc", "hostNetwork: true"))
+	pod := b.running("host")
+	if got := get(b, "http://127.0.0.1:8099/passwd"); !strings.Contains(got, "root") {
+		t.Errorf("the node's localhost answers %q", got)
+	}
+	if pod.Status.PodIP != pod.Status.HostIP {
+		t.Errorf("podIP is %q, hostIP is %q", pod.Status.PodIP, pod.Status.HostIP)
+	}
+}
