@@ -1,0 +1,99 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// delegate prepares the parent on version 2. A cgroup either has processes or hands controllers
+// down, the root excepted (cgroup-v2.rst, "No Internal Process Constraint"): only it lacks
+// cgroup.type, which the root of a cgroup namespace has.
+func (t *Tree) delegate(own string, mine bool) error {
+	dir := filepath.Join(t.hierarchies[0].dir, t.parent)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make cgroup: %w", err)
+	}
+	if own == t.parent && exists(filepath.Join(dir, "cgroup.type")) {
+		if err := t.moveSelf(filepath.Join(dir, leaf)); err != nil {
+			return err
+		}
+	}
+	for _, level := range t.levels(mine) {
+		b, err := os.ReadFile(filepath.Join(level, "cgroup.controllers"))
+		if err != nil {
+			return fmt.Errorf("cannot read controllers: %w", err)
+		}
+		if t.controllers, err = t.handDown(level, strings.Fields(string(b))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// levels are the cgroups that hand controllers down to kubepods: all from the root on, or only the
+// parent where it was delegated and what is above belongs to others.
+func (t *Tree) levels(mine bool) []string {
+	root := t.hierarchies[0].dir
+	dir := filepath.Join(root, t.parent)
+	if mine {
+		return []string{dir}
+	}
+	levels := []string{dir}
+	for dir != root {
+		dir = filepath.Dir(dir)
+		levels = append(levels, dir)
+	}
+	slices.Reverse(levels)
+	return levels
+}
+
+func (t *Tree) moveSelf(dir string) error {
+	if _, err := ensureDir(dir); err != nil {
+		return err
+	}
+	if err := t.write(dir, "cgroup.procs", "0"); err != nil {
+		return fmt.Errorf("cannot move the daemon to its leaf: %w", err)
+	}
+	return nil
+}
+
+// handDown lets the children of dir use controllers and returns those that the kernel agreed to:
+// it refuses some in some states, as cpu while there are realtime processes.
+func (t *Tree) handDown(dir string, controllers []string) ([]string, error) {
+	const file = "cgroup.subtree_control"
+	if len(controllers) == 0 {
+		return nil, nil
+	}
+	err := t.write(dir, file, "+"+strings.Join(controllers, " +"))
+	if err == nil {
+		return controllers, nil
+	}
+	var usable []string
+	for _, c := range controllers {
+		if t.write(dir, file, "+"+c) == nil {
+			usable = append(usable, c)
+		}
+	}
+	if len(usable) > 0 {
+		return usable, nil
+	}
+	if errors.Is(err, unix.EBUSY) {
+		err = fmt.Errorf("%w (processes %s live in that cgroup)", err, residents(dir))
+	}
+	return nil, err
+}
+
+// residents names the processes that keep a cgroup from handing controllers down.
+func residents(dir string) string {
+	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(b)), ", ")
+}

@@ -1,0 +1,37 @@
+package cgroups
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// setHugetlb limits use and, where the kernel has it (5.7), reservation: without the latter, a
+// process over the limit learns it by SIGBUS instead of a failing mmap.
+func (t *Tree) setHugetlb(cgroup string, r Resources) error {
+	if len(r.HugepageSize) == 0 {
+		return nil
+	}
+	dir, err := t.dirFor("hugetlb", cgroup)
+	if err != nil {
+		return err
+	}
+	suffix := "limit_in_bytes"
+	if t.version == 2 {
+		suffix = "max"
+	}
+	for _, size := range slices.Sorted(maps.Keys(r.HugepageSize)) {
+		limit := strconv.FormatUint(r.HugepageSize[size], 10)
+		if err := t.write(dir, "hugetlb."+size+"."+suffix, limit); err != nil {
+			return err
+		}
+		err := t.write(dir, "hugetlb."+size+".rsvd."+suffix, limit)
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package cgroups
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// leaf is where the daemon lives below its delegated cgroup on version 2. A unit with
+// DelegateSubgroup=podd (systemd 254) starts there.
+const leaf = "podd"
+
+// locate fills in the hierarchies of version 1 and the parent, and returns the daemon's own cgroup.
+func (t *Tree) locate(o Options) (own string, err error) {
+	membership, err := os.ReadFile(filepath.Join(o.ProcSelf, "cgroup"))
+	if err != nil {
+		return "", fmt.Errorf("cannot read own cgroup: %w", err)
+	}
+	member := parseMembership(string(membership))
+	ownDir := ""
+	if t.version == 2 {
+		own = member[""]
+		ownDir = filepath.Join(o.Root, own)
+	} else {
+		mounts, err := os.ReadFile(filepath.Join(o.ProcSelf, "mountinfo"))
+		if err != nil {
+			return "", fmt.Errorf("cannot read mounts: %w", err)
+		}
+		var systemd cgroupMount
+		t.hierarchies, systemd = v1Hierarchies(o.Root, parseCgroupMounts(string(mounts)))
+		own = below(systemd.root, member["name=systemd"])
+		ownDir = filepath.Join(systemd.dir, own)
+	}
+	if len(t.hierarchies) == 0 {
+		return "", fmt.Errorf("cannot use %s: %w", o.Root, ErrNoCgroups)
+	}
+	t.parent = chooseParent(o.Parent, own, ownDir)
+	return own, nil
+}
+
+// chooseParent: a cgroup that is not delegated, such as a login session's or that of a unit
+// without Delegate=, belongs to its manager and may go at any time.
+func chooseParent(wanted, own, ownDir string) string {
+	if wanted != "" {
+		return path.Join("/", wanted)
+	}
+	if path.Base(own) == leaf {
+		own, ownDir = path.Dir(own), filepath.Dir(ownDir)
+	}
+	if own == "" || own == "/" || strings.HasPrefix(own, "/..") || !delegated(ownDir) {
+		return "/"
+	}
+	return own
+}
+
+// delegated looks at the mark that systemd puts on the cgroups of units with Delegate=
+// (systemd.io/CGROUP_DELEGATION).
+func delegated(dir string) bool {
+	var b [8]byte
+	for _, attr := range []string{"trusted.delegate", "user.delegate"} {
+		if n, err := unix.Getxattr(dir, attr, b[:]); err == nil && string(b[:n]) == "1" {
+			return true
+		}
+	}
+	return false
+}
+
+// parseMembership reads /proc/PID/cgroup: "hierarchy:controllers:path" (man 7 cgroups). The key
+// of version 2 is "".
+func parseMembership(text string) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(text) {
+		_, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+		names, cgroup, ok2 := strings.Cut(rest, ":")
+		if !ok || !ok2 {
+			continue
+		}
+		for name := range strings.SplitSeq(names, ",") {
+			m[name] = cgroup
+		}
+	}
+	return m
+}
+
+// cgroupMount is a line of mountinfo that concerns us.
+type cgroupMount struct {
+	root  string // the cgroup that is mounted, "/" unless in a container
+	dir   string
+	names []string
+	v2    bool
+}
+
+// parseCgroupMounts reads /proc/PID/mountinfo (man 5 proc): ID parent dev root dir options
+// [optional]... - fstype source superoptions.
+func parseCgroupMounts(text string) []cgroupMount {
+	var mounts []cgroupMount
+	for line := range strings.Lines(text) {
+		before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
+		head, tail := strings.Fields(before), strings.Fields(after)
+		if !ok || len(head) < 6 || len(tail) < 3 {
+			continue
+		}
+		m := cgroupMount{root: head[3], dir: head[4], v2: tail[0] == "cgroup2"}
+		if !m.v2 && tail[0] != "cgroup" {
+			continue
+		}
+		for name := range strings.SplitSeq(tail[2], ",") {
+			if !m.v2 && isHierarchyName(name) {
+				m.names = append(m.names, name)
+			}
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+// isHierarchyName tells controllers and names from the mount options among them.
+func isHierarchyName(option string) bool {
+	if strings.HasPrefix(option, "name=") {
+		return true
+	}
+	switch option {
+	case "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "hugetlb",
+		"net_cls", "net_prio", "perf_event", "rdma", "misc":
+		return true
+	}
+	return false
+}
+
+// v1Hierarchies keeps what is mounted right below root, each once. A version 2 mount there must
+// be called unified, which is the one that libcontainer puts containers into.
+func v1Hierarchies(root string, mounts []cgroupMount) (hs []hierarchy, systemd cgroupMount) {
+	for _, m := range mounts {
+		known := slices.ContainsFunc(hs, func(h hierarchy) bool { return h.dir == m.dir })
+		if filepath.Dir(m.dir) != root || known || (m.v2 && filepath.Base(m.dir) != "unified") {
+			continue
+		}
+		if !m.v2 && len(m.names) == 0 {
+			continue
+		}
+		hs = append(hs, hierarchy{dir: m.dir, names: m.names, v2: m.v2})
+		if slices.Contains(m.names, "name=systemd") {
+			systemd = m
+		}
+	}
+	return hs, systemd
+}
+
+// below makes a path of /proc/PID/cgroup relative to the cgroup that is mounted.
+func below(root, cgroup string) string {
+	if root == "" || root == "/" {
+		return cgroup
+	}
+	if rest, ok := strings.CutPrefix(cgroup, root); ok && (rest == "" || rest[0] == '/') {
+		return path.Join("/", rest)
+	}
+	return ""
+}
