@@ -45,7 +45,7 @@ func validateLabels(labels map[string]string, path *field.Path) field.ErrorList 
 	var errs field.ErrorList
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		errs = append(errs, validateLabelName(k, path)...)
-		errs = append(errs, invalid(path.Key(k), labels[k], validation.IsValidLabelValue(labels[k]))...)
+		errs = append(errs, invalid(path, labels[k], validation.IsValidLabelValue(labels[k]))...)
 	}
 	return errs
 }
@@ -72,18 +72,19 @@ func validateOwners(owners []metav1.OwnerReference, path *field.Path) field.Erro
 	var errs field.ErrorList
 	controller := ""
 	for i, o := range owners {
-		at := path
-		if group, version, _ := strings.Cut("/"+o.APIVersion, "/"); version == "" && group == "" || o.APIVersion == "" {
-			errs = append(errs, field.Invalid(at.Child("apiVersion"), o.APIVersion, "version must not be empty"))
+		at := path.Index(i)
+		for _, f := range []struct{ name, value string }{
+			{"apiVersion", o.APIVersion}, {"kind", o.Kind}, {"name", o.Name}, {"uid", string(o.UID)},
+		} {
+			if f.value == "" {
+				errs = append(errs, field.Required(at.Child(f.name), "must not be empty"))
+			}
 		}
-		if o.Kind == "" {
-			errs = append(errs, field.Invalid(at.Child("kind"), o.Kind, "must not be empty"))
+		if strings.Count(o.APIVersion, "/") > 1 || strings.HasSuffix(o.APIVersion, "/") {
+			errs = append(errs, field.Invalid(at.Child("apiVersion"), o.APIVersion, "must be <group>/<version> or <version>"))
 		}
-		if o.Name == "" {
-			errs = append(errs, field.Invalid(at.Child("name"), o.Name, "must not be empty"))
-		}
-		if o.UID == "" {
-			errs = append(errs, field.Invalid(at.Child("uid"), o.UID, "must not be empty"))
+		if o.APIVersion == "v1" && o.Kind == "Event" {
+			errs = append(errs, field.Invalid(at, o, "/v1, Kind=Event is disallowed from being an owner"))
 		}
 		if o.Controller == nil || !*o.Controller {
 			continue
@@ -91,7 +92,7 @@ func validateOwners(owners []metav1.OwnerReference, path *field.Path) field.Erro
 		if name := o.Kind + "/" + o.Name; controller == "" {
 			controller = name
 		} else {
-			errs = append(errs, field.Invalid(path, owners[i].Name, fmt.Sprintf(
+			errs = append(errs, field.Invalid(path, owners, fmt.Sprintf(
 				"Only one reference can have Controller set to true. Found \"true\" in references for %v and %v", controller, name)))
 		}
 	}

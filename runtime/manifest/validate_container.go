@@ -1,0 +1,197 @@
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// containerRules checks containers against the pod that they are in.
+type containerRules struct {
+	spec    *corev1.PodSpec
+	volumes map[string]*corev1.Volume // the valid ones
+	claims  map[string]bool
+}
+
+func (r *containerRules) containers(path *field.Path) field.ErrorList {
+	if len(r.spec.Containers) == 0 {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	var errs field.ErrorList
+	seen := seenSet{}
+	for i := range r.spec.Containers {
+		c, at := &r.spec.Containers[i], path.Index(i)
+		errs = append(errs, r.common(c, at)...)
+		if seen.add(c.Name) {
+			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+		}
+		errs = append(errs, r.lifecycle(c, at)...)
+		errs = append(errs, validateRestartRules(c, at)...)
+	}
+	return append(errs, hostPortConflicts(r.spec.Containers, path)...)
+}
+
+func (r *containerRules) initContainers(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := seenSet{}
+	for i := range r.spec.Containers {
+		seen.add(r.spec.Containers[i].Name)
+	}
+	for i := range r.spec.InitContainers {
+		c, at := &r.spec.InitContainers[i], path.Index(i)
+		errs = append(errs, r.common(c, at)...)
+		if seen.add(c.Name) && c.Name != "" {
+			errs = append(errs, field.Duplicate(at.Child("name"), c.Name))
+		}
+		errs = append(errs, hostPortConflicts([]corev1.Container{*c}, path)...)
+		errs = append(errs, validateRestartRules(c, at)...)
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			errs = append(errs, r.lifecycle(c, at)...)
+			continue
+		}
+		const onlySidecars = "may not be set for init containers without restartPolicy=Always"
+		for _, f := range []struct {
+			set  bool
+			name string
+		}{
+			{c.Lifecycle != nil, "lifecycle"}, {c.LivenessProbe != nil, "livenessProbe"},
+			{c.ReadinessProbe != nil, "readinessProbe"}, {c.StartupProbe != nil, "startupProbe"},
+		} {
+			if f.set {
+				errs = append(errs, field.Forbidden(at.Child(f.name), onlySidecars))
+			}
+		}
+	}
+	return errs
+}
+
+// common checks what init containers and others share.
+func (r *containerRules) common(c *corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if c.Name == "" {
+		errs = append(errs, field.Required(path.Child("name"), ""))
+	} else {
+		errs = append(errs, dnsLabel(c.Name, path.Child("name"))...)
+	}
+	if c.Image == "" {
+		errs = append(errs, field.Required(path.Child("image"), ""))
+	}
+	errs = append(errs, oneOf(path.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
+		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
+	errs = append(errs, validatePorts(c.Ports, path.Child("ports"))...)
+	errs = append(errs, validateEnv(c.Env, path.Child("env"))...)
+	errs = append(errs, validateEnvFrom(c.EnvFrom, path.Child("envFrom"))...)
+	errs = append(errs, r.mounts(c, path.Child("volumeMounts"))...)
+	errs = append(errs, r.devices(c, path.Child("volumeDevices"))...)
+	errs = append(errs, oneOf(path.Child("imagePullPolicy"), c.ImagePullPolicy,
+		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	errs = append(errs, validateResources(&c.Resources, path.Child("resources"), containerResourceName)...)
+	errs = append(errs, r.claimRefs(c.Resources.Claims, path.Child("resources", "claims"))...)
+	errs = append(errs, validateResizePolicy(c.ResizePolicy, path.Child("resizePolicy"), r.spec.RestartPolicy)...)
+	hostUsers := r.spec.HostUsers == nil || *r.spec.HostUsers
+	return append(errs, validateSecurity(c.SecurityContext, path.Child("securityContext"), hostUsers)...)
+}
+
+func validateTrimmed(image string, path *field.Path) field.ErrorList {
+	if image != strings.TrimSpace(image) {
+		return field.ErrorList{field.Invalid(path, image, "must not have leading or trailing whitespace")}
+	}
+	return nil
+}
+
+func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	names := seenSet{}
+	for i, p := range ports {
+		at := path.Index(i)
+		if p.Name != "" {
+			if msgs := validation.IsValidPortName(p.Name); len(msgs) > 0 {
+				errs = append(errs, invalid(at.Child("name"), p.Name, msgs)...)
+			} else if names.add(p.Name) {
+				errs = append(errs, field.Duplicate(at.Child("name"), p.Name))
+			}
+		}
+		if p.ContainerPort == 0 {
+			errs = append(errs, field.Required(at.Child("containerPort"), ""))
+		} else {
+			errs = append(errs, invalid(at.Child("containerPort"), p.ContainerPort, validation.IsValidPortNum(int(p.ContainerPort)))...)
+		}
+		if p.HostPort != 0 {
+			errs = append(errs, invalid(at.Child("hostPort"), p.HostPort, validation.IsValidPortNum(int(p.HostPort)))...)
+		}
+		errs = append(errs, oneOf(at.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
+	}
+	return errs
+}
+
+func hostPortConflicts(containers []corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := seenSet{}
+	for i := range containers {
+		for j, p := range containers[i].Ports {
+			if name := fmt.Sprintf("%s/%s/%d", p.Protocol, p.HostIP, p.HostPort); p.HostPort != 0 && seen.add(name) {
+				errs = append(errs, field.Duplicate(path.Index(i).Child("ports").Index(j).Child("hostPort"), name))
+			}
+		}
+	}
+	return errs
+}
+
+func validateHostPorts(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	if !spec.HostNetwork {
+		return nil
+	}
+	var errs field.ErrorList
+	for i := range spec.Containers {
+		for j, p := range spec.Containers[i].Ports {
+			if p.HostPort != p.ContainerPort {
+				errs = append(errs, field.Invalid(path.Index(i).Child("ports").Index(j).Child("hostPort"), p.HostPort,
+					"must match `containerPort` when `hostNetwork` is true"))
+			}
+		}
+	}
+	return errs
+}
+
+func validateResizePolicy(policies []corev1.ContainerResizePolicy, path *field.Path, restart corev1.RestartPolicy) field.ErrorList {
+	var errs field.ErrorList
+	seen := seenSet{}
+	for i, p := range policies {
+		if seen.add(string(p.ResourceName)) {
+			errs = append(errs, field.Duplicate(path.Index(i), p.ResourceName))
+		}
+		errs = append(errs, oneOf(path, p.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)...)
+		errs = append(errs, oneOf(path, p.RestartPolicy, corev1.NotRequired, corev1.RestartContainer)...)
+		if restart == corev1.RestartPolicyNever && p.RestartPolicy != corev1.NotRequired {
+			errs = append(errs, field.Invalid(path, p.RestartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
+		}
+	}
+	return errs
+}
+
+// validateRestartRules checks a container's own restart policy (KEP-5307).
+func validateRestartRules(c *corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if c.RestartPolicy != nil {
+		errs = append(errs, oneOf(path.Child("restartPolicy"), *c.RestartPolicy,
+			corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever, corev1.ContainerRestartPolicyOnFailure)...)
+	}
+	rules := path.Child("restartPolicyRules")
+	if len(c.RestartPolicyRules) > 0 && c.RestartPolicy == nil {
+		errs = append(errs, field.Required(path.Child("restartPolicy"), "must specify restartPolicy when restart rules are used"))
+	}
+	if len(c.RestartPolicyRules) > 20 {
+		errs = append(errs, field.TooMany(rules, len(c.RestartPolicyRules), 20))
+	}
+	for i, rule := range c.RestartPolicyRules {
+		if rule.ExitCodes == nil {
+			errs = append(errs, field.Required(rules.Index(i).Child("exitCodes"), "must be specified"))
+		} else if n := len(rule.ExitCodes.Values); n > 255 {
+			errs = append(errs, field.TooMany(rules.Index(i).Child("exitCodes", "values"), n, 255))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,101 @@
+package manifest
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func (r *containerRules) mounts(c *corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	points := seenSet{}
+	for i := range c.VolumeMounts {
+		m, at := &c.VolumeMounts[i], path.Index(i)
+		errs = append(errs, required(m.Name, at.Child("name"))...)
+		volume := r.volumes[m.Name]
+		if volume == nil {
+			errs = append(errs, field.NotFound(at.Child("name"), m.Name))
+		}
+		errs = append(errs, required(m.MountPath, at.Child("mountPath"))...)
+		if points.add(m.MountPath) {
+			errs = append(errs, field.Invalid(at.Child("mountPath"), m.MountPath, "must be unique"))
+		}
+		for _, d := range c.VolumeDevices {
+			if d.Name == m.Name {
+				errs = append(errs, field.Invalid(at.Child("name"), m.Name, "must not already exist in volumeDevices"))
+			}
+			if d.DevicePath == m.MountPath {
+				errs = append(errs, field.Invalid(at.Child("mountPath"), m.MountPath, "must not already exist as a path in volumeDevices"))
+			}
+		}
+		errs = append(errs, validateSubPath(m, path, at)...)
+		errs = append(errs, validatePropagation(m, c, path)...)
+	}
+	return errs
+}
+
+func validateSubPath(m *corev1.VolumeMount, path, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if m.SubPath != "" {
+		errs = append(errs, descendingPath(m.SubPath, path.Child("subPath"))...)
+	}
+	if m.SubPathExpr != "" {
+		if m.SubPath != "" {
+			errs = append(errs, field.Invalid(at.Child("subPathExpr"), m.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
+		}
+		errs = append(errs, descendingPath(m.SubPathExpr, path.Child("subPathExpr"))...)
+	}
+	return errs
+}
+
+func validatePropagation(m *corev1.VolumeMount, c *corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if p := m.MountPropagation; p != nil {
+		at := path.Child("mountPropagation")
+		errs = append(errs, supports(at, *p,
+			corev1.MountPropagationBidirectional, corev1.MountPropagationHostToContainer, corev1.MountPropagationNone)...)
+		privileged := c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
+		if *p == corev1.MountPropagationBidirectional && !privileged {
+			errs = append(errs, field.Forbidden(at, "Bidirectional mount propagation is available only to privileged containers"))
+		}
+	}
+	if r := m.RecursiveReadOnly; r != nil {
+		at := path.Child("recursiveReadOnly")
+		errs = append(errs, supports(at, *r, corev1.RecursiveReadOnlyDisabled, corev1.RecursiveReadOnlyEnabled, corev1.RecursiveReadOnlyIfPossible)...)
+		if *r == corev1.RecursiveReadOnlyDisabled {
+			return errs
+		}
+		if !m.ReadOnly {
+			errs = append(errs, field.Forbidden(at, "may only be specified when readOnly is true"))
+		}
+		if m.MountPropagation != nil && *m.MountPropagation != corev1.MountPropagationNone {
+			errs = append(errs, field.Forbidden(at, "may only be specified when mountPropagation is None or not specified"))
+		}
+	}
+	return errs
+}
+
+func (r *containerRules) devices(c *corev1.Container, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	names, paths := seenSet{}, seenSet{}
+	for i, d := range c.VolumeDevices {
+		at := path.Index(i)
+		errs = append(errs, required(d.Name, at.Child("name"))...)
+		if names.add(d.Name) {
+			errs = append(errs, field.Invalid(at.Child("name"), d.Name, "must be unique"))
+		}
+		switch v := r.volumes[d.Name]; {
+		case v == nil:
+			errs = append(errs, field.NotFound(at.Child("name"), d.Name))
+		case v.PersistentVolumeClaim == nil && v.Ephemeral == nil:
+			errs = append(errs, field.Invalid(at.Child("name"), d.Name, "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"))
+		}
+		errs = append(errs, required(d.DevicePath, at.Child("devicePath"))...)
+		if paths.add(d.DevicePath) {
+			errs = append(errs, field.Invalid(at.Child("devicePath"), d.DevicePath, "must be unique"))
+		}
+		if len(noBacksteps(d.DevicePath, at)) > 0 {
+			errs = append(errs, field.Invalid(at.Child("devicePath"), d.DevicePath, "can not contain backsteps ('..')"))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,210 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func validatePodSecurity(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	sc := spec.SecurityContext
+	if sc == nil {
+		return nil
+	}
+	errs := validateID(sc.FSGroup, path.Child("fsGroup"), validation.IsValidGroupID)
+	errs = append(errs, validateID(sc.RunAsUser, path.Child("runAsUser"), validation.IsValidUserID)...)
+	errs = append(errs, validateID(sc.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID)...)
+	for i := range sc.SupplementalGroups {
+		errs = append(errs, validateID(&sc.SupplementalGroups[i], path.Child("supplementalGroups").Index(i), validation.IsValidGroupID)...)
+	}
+	if s := spec.ShareProcessNamespace; s != nil && *s && spec.HostPID {
+		errs = append(errs, field.Invalid(path.Child("shareProcessNamespace"), *s, "ShareProcessNamespace and HostPID cannot both be enabled"))
+	}
+	errs = append(errs, validateSysctls(spec, path.Child("sysctls"))...)
+	if p := sc.FSGroupChangePolicy; p != nil {
+		errs = append(errs, supports(path.Child("fsGroupChangePolicy"), *p, corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch)...)
+	}
+	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
+	errs = append(errs, validateAppArmor(sc.AppArmorProfile, path.Child("appArmorProfile"))...)
+	if p := sc.SupplementalGroupsPolicy; p != nil {
+		errs = append(errs, supports(path.Child("supplementalGroupsPolicy"), *p, corev1.SupplementalGroupsPolicyMerge, corev1.SupplementalGroupsPolicyStrict)...)
+	}
+	if p := sc.SELinuxChangePolicy; p != nil {
+		errs = append(errs, supports(path.Child("seLinuxChangePolicy"), *p, corev1.SELinuxChangePolicyMountOption, corev1.SELinuxChangePolicyRecursive)...)
+	}
+	return errs
+}
+
+// supports is oneOf for fields of which an empty value is not a missing one.
+func supports[T ~string](path *field.Path, value T, supported ...T) field.ErrorList {
+	if slices.Contains(supported, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, value, supported)}
+}
+
+func validateID(id *int64, path *field.Path, rule func(int64) []string) field.ErrorList {
+	if id == nil {
+		return nil
+	}
+	return invalid(path, *id, rule(*id))
+}
+
+func validateSecurity(sc *corev1.SecurityContext, path *field.Path, hostUsers bool) field.ErrorList {
+	if sc == nil {
+		return nil
+	}
+	errs := validateID(sc.RunAsUser, path.Child("runAsUser"), validation.IsValidUserID)
+	errs = append(errs, validateID(sc.RunAsGroup, path.Child("runAsGroup"), validation.IsValidGroupID)...)
+	if p := sc.ProcMount; p != nil {
+		errs = append(errs, supports(path.Child("procMount"), *p, corev1.DefaultProcMount, corev1.UnmaskedProcMount)...)
+		if hostUsers && *p == corev1.UnmaskedProcMount {
+			errs = append(errs, field.Invalid(path.Child("procMount"), *p, "`hostUsers` must be false to use `Unmasked`"))
+		}
+	}
+	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
+	if a := sc.AllowPrivilegeEscalation; a != nil && !*a {
+		if sc.Privileged != nil && *sc.Privileged {
+			errs = append(errs, field.Invalid(path, sc, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
+		}
+		if sc.Capabilities != nil && slices.Contains(sc.Capabilities.Add, "CAP_SYS_ADMIN") {
+			errs = append(errs, field.Invalid(path, sc, "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
+		}
+	}
+	return append(errs, validateAppArmor(sc.AppArmorProfile, path.Child("appArmorProfile"))...)
+}
+
+func validateSeccomp(p *corev1.SeccompProfile, path *field.Path) field.ErrorList {
+	if p == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	if p.Type == "" {
+		errs = append(errs, field.Required(path.Child("type"), "type is required when seccompProfile is set"))
+	} else {
+		errs = append(errs, supports(path.Child("type"), p.Type,
+			corev1.SeccompProfileTypeLocalhost, corev1.SeccompProfileTypeRuntimeDefault, corev1.SeccompProfileTypeUnconfined)...)
+	}
+	at := path.Child("localhostProfile")
+	switch local := p.Type == corev1.SeccompProfileTypeLocalhost; {
+	case local && p.LocalhostProfile == nil:
+		errs = append(errs, field.Required(at, "must be set when seccomp type is Localhost"))
+	case local:
+		errs = append(errs, descendingPath(*p.LocalhostProfile, at)...)
+	case p.LocalhostProfile != nil:
+		errs = append(errs, field.Invalid(at, p, "can only be set when seccomp type is Localhost"))
+	}
+	return errs
+}
+
+func validateAppArmor(p *corev1.AppArmorProfile, path *field.Path) field.ErrorList {
+	if p == nil {
+		return nil
+	}
+	at := path.Child("localhostProfile")
+	switch p.Type {
+	case corev1.AppArmorProfileTypeLocalhost:
+		return validateAppArmorName(p.LocalhostProfile, at)
+	case corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined:
+		if p.LocalhostProfile != nil {
+			return field.ErrorList{field.Invalid(at, *p.LocalhostProfile, "can only be set when AppArmor type is Localhost")}
+		}
+		return nil
+	case "":
+		return field.ErrorList{field.Required(path.Child("type"), "type is required when appArmorProfile is set")}
+	default:
+		return supports(path.Child("type"), p.Type,
+			corev1.AppArmorProfileTypeLocalhost, corev1.AppArmorProfileTypeRuntimeDefault, corev1.AppArmorProfileTypeUnconfined)
+	}
+}
+
+func validateAppArmorName(name *string, path *field.Path) field.ErrorList {
+	const pathMax = 4095 // PATH_MAX without the final zero
+	switch {
+	case name == nil || *name == "":
+		return field.ErrorList{field.Required(path, "must be set when AppArmor type is Localhost")}
+	case strings.TrimSpace(*name) != *name:
+		return field.ErrorList{field.Invalid(path, *name, "must not be padded with whitespace")}
+	case len(*name) > pathMax:
+		return field.ErrorList{field.TooLong(path, "", pathMax)}
+	}
+	return nil
+}
+
+// maxSysctl is how long the name of a sysctl may be, and sysctlPattern what the API server says of its form.
+const (
+	maxSysctl     = 253
+	sysctlPattern = `^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`
+)
+
+func validateSysctls(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := seenSet{}
+	for i, s := range spec.SecurityContext.Sysctls {
+		at := path.Index(i).Child("name")
+		switch {
+		case s.Name == "":
+			errs = append(errs, field.Required(at, ""))
+		case !isSysctl(s.Name):
+			errs = append(errs, field.Invalid(at, s.Name, fmt.Sprintf("must have at most %d characters and match regex %s", maxSysctl, sysctlPattern)))
+		case seen.add(s.Name):
+			errs = append(errs, field.Duplicate(at, s.Name))
+		}
+		switch space := sysctlNamespace(s.Name); {
+		case spec.HostNetwork && space == "net":
+			errs = append(errs, field.Invalid(at, s.Name, "may not be specified when 'hostNetwork' is true"))
+		case spec.HostIPC && space == "ipc":
+			errs = append(errs, field.Invalid(at, s.Name, "may not be specified when 'hostIPC' is true"))
+		}
+	}
+	return errs
+}
+
+// isSysctl matches sysctlPattern.
+func isSysctl(name string) bool {
+	alnum := func(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+	for segment := range strings.FieldsFuncSeq("."+name, func(r rune) bool { return r == '.' || r == '/' }) {
+		if !alnum(segment[0]) || !alnum(segment[len(segment)-1]) ||
+			strings.Trim(segment, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	// FieldsFunc passes over empty segments.
+	return len(name) <= maxSysctl && !strings.Contains("."+strings.ReplaceAll(name, "/", ".")+".", "..")
+}
+
+// sysctlNamespace returns the namespace that a sysctl belongs to, "net" or "ipc", or "" for one of the whole node.
+func sysctlNamespace(name string) string {
+	// As sysctl(8): if the first separator is a slash, dots are part of the names.
+	if i := strings.IndexAny(name, "./"); i > 0 && name[i] == '/' {
+		name = strings.ReplaceAll(name, "/", ".")
+	}
+	switch {
+	case strings.HasPrefix(name, "net."):
+		return "net"
+	case name == "kernel.sem", strings.HasPrefix(name, "kernel.shm"), strings.HasPrefix(name, "kernel.msg"), strings.HasPrefix(name, "fs.mqueue."):
+		return "ipc"
+	default:
+		return ""
+	}
+}
+
+func validateHostUsers(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	if spec.HostUsers == nil || *spec.HostUsers {
+		return nil
+	}
+	var errs field.ErrorList
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{spec.HostNetwork, "hostNetwork"}, {spec.HostPID, "HostPID"}, {spec.HostIPC, "HostIPC"}} {
+		if f.set {
+			errs = append(errs, field.Forbidden(path.Child(f.name), "when `pod.Spec.HostUsers` is false"))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,185 @@
+package manifest
+
+import (
+	"reflect"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// validateVolumes returns the valid volumes by name as well: only those can be mounted.
+func validateVolumes(volumes []corev1.Volume, path *field.Path) (map[string]*corev1.Volume, field.ErrorList) {
+	var errs field.ErrorList
+	valid := make(map[string]*corev1.Volume, len(volumes))
+	for i := range volumes {
+		v, at := &volumes[i], path.Index(i)
+		own := validateSource(&v.VolumeSource, at)
+		if v.Name == "" {
+			own = append(own, field.Required(at.Child("name"), ""))
+		} else {
+			own = append(own, dnsLabel(v.Name, at.Child("name"))...)
+		}
+		if valid[v.Name] != nil {
+			own = append(own, field.Duplicate(at.Child("name"), v.Name))
+		}
+		if len(own) == 0 {
+			valid[v.Name] = v
+		}
+		errs = append(errs, own...)
+	}
+	return valid, errs
+}
+
+// validateSource demands that a volume has one source, and checks the sources that need no cluster or driver.
+func validateSource(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	found := false
+	jsonFields(reflect.TypeFor[corev1.VolumeSource](), reflect.ValueOf(s).Elem(), func(f structField, v reflect.Value) {
+		switch {
+		case v.IsNil():
+		case found:
+			errs = append(errs, field.Forbidden(path.Child(f.name), "may not specify more than 1 volume type"))
+		default:
+			found = true
+			errs = append(errs, validateKind(s, path.Child(f.name))...)
+		}
+	})
+	if !found {
+		errs = append(errs, field.Required(path, "must specify a volume type"))
+	}
+	return errs
+}
+
+func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
+	switch {
+	case s.EmptyDir != nil:
+		if limit := s.EmptyDir.SizeLimit; limit != nil && limit.Sign() < 0 {
+			return field.ErrorList{field.Forbidden(path.Child("sizeLimit"), "SizeLimit field must be a valid resource quantity")}
+		}
+	case s.HostPath != nil:
+		return validateHostPath(s.HostPath, path)
+	case s.Secret != nil:
+		errs := required(s.Secret.SecretName, path.Child("secretName"))
+		errs = append(errs, validateMode(s.Secret.DefaultMode, path.Child("defaultMode"))...)
+		return append(errs, validateItems(s.Secret.Items, path.Child("items"))...)
+	case s.ConfigMap != nil:
+		errs := required(s.ConfigMap.Name, path.Child("name"))
+		errs = append(errs, validateMode(s.ConfigMap.DefaultMode, path.Child("defaultMode"))...)
+		return append(errs, validateItems(s.ConfigMap.Items, path.Child("items"))...)
+	case s.DownwardAPI != nil:
+		return append(validateMode(s.DownwardAPI.DefaultMode, path.Child("defaultMode")), validateFiles(s.DownwardAPI.Items, path)...)
+	case s.PersistentVolumeClaim != nil:
+		return required(s.PersistentVolumeClaim.ClaimName, path.Child("claimName"))
+	case s.Projected != nil:
+		return validateProjected(s.Projected, path)
+	case s.Image != nil:
+		return append(required(s.Image.Reference, path.Child("reference")),
+			oneOf(path.Child("pullPolicy"), s.Image.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	}
+	return nil
+}
+
+func required(value string, path *field.Path) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	return nil
+}
+
+func validateHostPath(h *corev1.HostPathVolumeSource, path *field.Path) field.ErrorList {
+	if h.Path == "" {
+		return field.ErrorList{field.Required(path.Child("path"), "")}
+	}
+	errs := noBacksteps(h.Path, path.Child("path"))
+	if h.Type == nil {
+		return errs
+	}
+	return append(errs, supports(path.Child("type"), *h.Type,
+		corev1.HostPathUnset, corev1.HostPathBlockDev, corev1.HostPathCharDev, corev1.HostPathDirectory, corev1.HostPathDirectoryOrCreate,
+		corev1.HostPathFile, corev1.HostPathFileOrCreate, corev1.HostPathSocket)...)
+}
+
+func validateMode(mode *int32, path *field.Path) field.ErrorList {
+	if mode != nil && (*mode < 0 || *mode > 0o777) {
+		return field.ErrorList{field.Invalid(path, *mode, "must be a number between 0 and 0777 (octal), both inclusive")}
+	}
+	return nil
+}
+
+func validateItems(items []corev1.KeyToPath, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i := range items {
+		at := path.Index(i)
+		errs = append(errs, required(items[i].Key, at.Child("key"))...)
+		errs = append(errs, required(items[i].Path, at.Child("path"))...)
+		errs = append(errs, localPath(items[i].Path, at.Child("path"))...)
+		errs = append(errs, validateMode(items[i].Mode, at.Child("mode"))...)
+	}
+	return errs
+}
+
+// localPath demands a descending path that does not start with "..", as the names of podd's own files do.
+func localPath(p string, path *field.Path) field.ErrorList {
+	errs := descendingPath(p, path)
+	if strings.HasPrefix(p, "..") && !strings.HasPrefix(p, "../") {
+		errs = append(errs, field.Invalid(path, p, "must not start with '..'"))
+	}
+	return errs
+}
+
+func validateFiles(files []corev1.DownwardAPIVolumeFile, path *field.Path) field.ErrorList {
+	plain := []string{"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"}
+	var errs field.ErrorList
+	for i := range files {
+		f := &files[i]
+		errs = append(errs, required(f.Path, path.Child("path"))...)
+		errs = append(errs, localPath(f.Path, path.Child("path"))...)
+		switch {
+		case f.FieldRef != nil && f.ResourceFieldRef != nil:
+			errs = append(errs, field.Invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"))
+		case f.FieldRef != nil:
+			errs = append(errs, validateFieldRef(f.FieldRef, path.Child("fieldRef"), plain)...)
+		case f.ResourceFieldRef != nil:
+			errs = append(errs, validateResourceRef(f.ResourceFieldRef, path.Child("resourceFieldRef"), true)...)
+		default:
+			errs = append(errs, field.Required(path, "one of fieldRef and resourceFieldRef is required"))
+		}
+		errs = append(errs, validateMode(f.Mode, path.Child("mode"))...)
+	}
+	return errs
+}
+
+func validateProjected(p *corev1.ProjectedVolumeSource, path *field.Path) field.ErrorList {
+	errs := validateMode(p.DefaultMode, path.Child("defaultMode"))
+	for i := range p.Sources {
+		s, at := &p.Sources[i], path.Child("sources").Index(i)
+		count := 0
+		if s.Secret != nil {
+			count++
+			errs = append(errs, required(s.Secret.Name, at.Child("secret", "name"))...)
+			errs = append(errs, validateItems(s.Secret.Items, at.Child("secret", "items"))...)
+		}
+		if s.ConfigMap != nil {
+			count++
+			errs = append(errs, required(s.ConfigMap.Name, at.Child("configMap", "name"))...)
+			errs = append(errs, validateItems(s.ConfigMap.Items, at.Child("configMap", "items"))...)
+		}
+		if s.DownwardAPI != nil {
+			count++
+			errs = append(errs, validateFiles(s.DownwardAPI.Items, at.Child("downwardAPI"))...)
+		}
+		if t := s.ServiceAccountToken; t != nil {
+			count++
+			if e := t.ExpirationSeconds; e != nil && *e < 10*60 {
+				errs = append(errs, field.Invalid(at.Child("serviceAccountToken", "expirationSeconds"), *e, "may not specify a duration less than 10 minutes"))
+			}
+			errs = append(errs, required(t.Path, path.Child("path"))...)
+			errs = append(errs, localPath(t.Path, path.Child("path"))...)
+		}
+		if count > 1 {
+			errs = append(errs, field.Forbidden(at, "may not specify more than 1 volume type per source"))
+		}
+	}
+	return errs
+}
