@@ -84,7 +84,7 @@ func (s *scenario) drainAll() {
 // abandon leaves everything on disk and in the state as the kill found it.
 func (s *scenario) abandon() {
 	shop := s.l.c.shop
-	shop.mu.TryLock() // held where the step was thrown
+	shop.mu.Lock()
 	sinks := slices.Clone(shop.open)
 	shop.mu.Unlock()
 	for _, sink := range sinks {
