@@ -13,32 +13,41 @@ import (
 	"time"
 )
 
-// Cgroup is one cgroup, of the same name in every hierarchy of this machine.
+// Cgroup is one cgroup, of the same path in every hierarchy of this machine.
 type Cgroup struct {
+	path string            // below each mount
 	dirs map[string]string // controllers → folder
 }
 
-// NewCgroup makes a cgroup below this process's own; with version 2 alone below the root, because a cgroup that holds
-// processes cannot hand controllers down (man 7 cgroups, "no internal processes").
+// NewCgroup makes a cgroup below the root of each hierarchy. Not below this process's own: with version 2 a cgroup that
+// holds processes cannot hand controllers down (man 7 cgroups, "no internal processes").
 func NewCgroup(name string) (*Cgroup, error) {
-	list, err := readHierarchies()
+	c, err := openCgroup("/" + name)
 	if err != nil {
 		return nil, err
-	}
-	c := &Cgroup{dirs: map[string]string{}}
-	for _, h := range list {
-		parent := h.own
-		if h.controllers == "" && len(list) == 1 {
-			parent = h.mount
-		}
-		c.dirs[h.controllers] = filepath.Join(parent, name)
 	}
 	return c, c.make()
 }
 
+// openCgroup knows the cgroup of a path, whether it is there or not.
+func openCgroup(path string) (*Cgroup, error) {
+	mounts, err := readHierarchies()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cgroup{path: path, dirs: map[string]string{}}
+	for controllers, mount := range mounts {
+		c.dirs[controllers] = filepath.Join(mount, path)
+	}
+	return c, nil
+}
+
+// Path is the cgroup's as /proc/PID/cgroup spells it.
+func (c *Cgroup) Path() string { return c.path }
+
 // Child makes a cgroup below c.
 func (c *Cgroup) Child(name string) (*Cgroup, error) {
-	child := &Cgroup{dirs: map[string]string{}}
+	child := &Cgroup{path: filepath.Join(c.path, name), dirs: map[string]string{}}
 	for controllers, dir := range c.dirs {
 		child.dirs[controllers] = filepath.Join(dir, name)
 	}
@@ -77,16 +86,6 @@ func inherit(dir, file string) {
 	if value, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file)); err == nil {
 		_ = os.WriteFile(filepath.Join(dir, file), value, 0)
 	}
-}
-
-// Join moves a process into c.
-func (c *Cgroup) Join(pid int) error {
-	for _, dir := range c.dirs {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
-			return fmt.Errorf("cannot join cgroup: %w", err)
-		}
-	}
-	return nil
 }
 
 // Wrap makes a command line that runs argv in c from its first instruction on: joining after the start would count

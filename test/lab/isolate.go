@@ -13,6 +13,9 @@ import (
 // stageVar tells the re-executed program how far it is.
 const stageVar = "PODD_LAB_STAGE"
 
+// cgroupVar carries the cgroup's path into it.
+const cgroupVar = "PODD_LAB_CGROUP"
+
 // Isolate re-executes the running program in mount, network and PID namespaces of its own and in a cgroup of its own,
 // so that nothing it makes outlives it. It returns only in the innermost process, with that cgroup. The outer process
 // calls done with the exit code of the inner one before it exits with what done returns.
@@ -26,7 +29,7 @@ func Isolate(done func(code int) int) *Cgroup {
 	case "init":
 		os.Exit(initStage())
 	}
-	group, err := openCgroup(os.Getenv(stageVar))
+	group, err := openCgroup(os.Getenv(cgroupVar))
 	if err != nil {
 		fail(err)
 	}
@@ -46,7 +49,7 @@ func outer() int {
 	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
 	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
-		Env:   append(os.Environ(), stageVar+"=init", cgroupVar+"="+group.String()),
+		Env:   append(os.Environ(), stageVar+"=init", cgroupVar+"="+group.Path()),
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
 			Pdeathsig:  syscall.SIGKILL,
@@ -72,7 +75,7 @@ func initStage() int {
 	if err := prepareNamespaces(); err != nil {
 		fail(err)
 	}
-	env := append(os.Environ(), stageVar+"="+os.Getenv(cgroupVar))
+	env := append(os.Environ(), stageVar+"=inner")
 	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
 	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Env: env,

@@ -30,7 +30,8 @@ type Node struct {
 
 	Client
 	options Options
-	cgroup  *Cgroup
+	cgroup  *Cgroup // holds the two below it: the pods' and that of the daemon
+	daemon  *Cgroup
 	output  *os.File // stderr and stdout of every daemon that ran here
 	command *exec.Cmd
 	exited  chan error
@@ -67,6 +68,10 @@ func (n *Node) prepare() error {
 	if n.cgroup, err = n.options.Cgroup.Child(n.options.Name); err != nil {
 		return err
 	}
+	// The daemon's is a leaf beside the pods' tree: version 2 allows processes in leaves only.
+	if n.daemon, err = n.cgroup.Child("daemon"); err != nil {
+		return err
+	}
 	n.Client = newClient(n.Socket)
 	n.output, err = os.OpenFile(filepath.Join(n.Dir, "podd.out"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	return err
@@ -88,13 +93,14 @@ func (n *Node) RunArgs() []string {
 	args := []string{
 		"run", "--manifests", n.Manifests, "--images", n.Images, "--root", n.Root, "--run-dir", n.Run,
 		"--socket", n.Socket, "--log-dir", n.Logs, "--node-name", "lab",
+		"--cgroup-root", n.cgroup.Path(),
 	}
 	return append(args, n.options.Args...)
 }
 
 // In makes a command that runs inside the node's network namespace and cgroup.
 func (n *Node) In(argv ...string) *exec.Cmd {
-	argv = n.cgroup.Wrap(append([]string{"nsenter", "--net=" + n.netns(), "--"}, argv...))
+	argv = n.daemon.Wrap(append([]string{"nsenter", "--net=" + n.netns(), "--"}, argv...))
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Dir = n.Dir
 	return command

@@ -1,0 +1,118 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// Every command in the README works as written, in its order, on a machine where podd has never been: fresh /etc, /var,
+// /run and /usr/local laid over the real ones. make test is the one that cannot run inside itself.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	b := newEmptyBoard(t)
+	repo, err := filepath.Abs("..")
+	b.must(err)
+	text, err := os.ReadFile(filepath.Join(repo, "README.md"))
+	b.must(err)
+	commands := commandsOf(string(text))
+	if len(commands) < 10 {
+		t.Fatalf("the README has only these commands: %q", commands)
+	}
+	holder := b.freshMachine()
+	for _, command := range commands {
+		b.must(lab.Poll(limit, func() (bool, error) {
+			run := b.In("nsenter", "-t", fmt.Sprint(holder), "-m", "--wd="+repo, "--", "bash", "-c", command)
+			run.Dir = repo
+			output, err := outputOf(run, filepath.Join(b.Dir, "said"))
+			// A reader is slower than a test: a command about a pod that is not there yet is typed again.
+			return err == nil, fmt.Errorf("%s: %w: %s", command, err, output)
+		}))
+	}
+	for _, target := range targetsOf(string(text)) {
+		if output, err := exec.Command("make", "-C", repo, "-n", target).CombinedOutput(); err != nil {
+			t.Errorf("make %s: %v: %s", target, err, output)
+		}
+	}
+}
+
+// outputOf runs a command with its output in a file: a daemon that it leaves behind would keep a pipe open.
+func outputOf(command *exec.Cmd, file string) (string, error) {
+	out, err := os.Create(file)
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	command.Stdout, command.Stderr = out, out
+	err = command.Run()
+	said, _ := os.ReadFile(file)
+	return string(said), err
+}
+
+// freshMachine starts a process whose mount namespace has empty layers over what the README's commands write to.
+func (b *Board) freshMachine() int {
+	b.t.Helper()
+	script := `set -e
+mount --make-rprivate /
+mkdir ` + b.Dir + `/fresh
+mount -t tmpfs fresh ` + b.Dir + `/fresh
+cd ` + b.Dir + `/fresh
+for d in etc var usr/local; do
+	mkdir -p $d.upper $d.work
+	mount -t overlay -o lowerdir=/$d,upperdir=$d.upper,workdir=$d.work overlay /$d
+done
+mount -t tmpfs run /run
+mkdir -p /etc/podd /var/lib/podd
+echo "cgroupRoot: ` + b.Cgroup().Path() + `" >/etc/podd/config.yaml
+mount -t tmpfs podd /var/lib/podd
+touch ` + b.Dir + `/fresh.ready
+exec sleep 1000000`
+	command := b.In("unshare", "-m", "bash", "-c", script)
+	command.Stderr = os.Stderr
+	b.must(command.Start())
+	b.t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	b.must(lab.Poll(limit, func() (bool, error) {
+		_, err := os.Stat(b.Dir + "/fresh.ready")
+		return err == nil, err
+	}))
+	return command.Process.Pid
+}
+
+// commandsOf are the lines of the shell blocks; a here-document is one command with what follows it.
+func commandsOf(readme string) []string {
+	var commands []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readme, -1) {
+		lines := strings.Split(strings.TrimSpace(block[1]), "\n")
+		for i := 0; i < len(lines); i++ {
+			command := lines[i]
+			if strings.Contains(command, "<<'EOF'") {
+				for i++; lines[i] != "EOF"; i++ {
+					command += "\n" + lines[i]
+				}
+				command += "\nEOF"
+			}
+			commands = append(commands, command)
+		}
+	}
+	return commands
+}
+
+// targetsOf are the make targets that the README names.
+func targetsOf(readme string) []string {
+	var targets []string
+	for _, match := range regexp.MustCompile("make ([a-z]+)").FindAllStringSubmatch(readme, -1) {
+		if match[1] != "alone" {
+			targets = append(targets, match[1])
+		}
+	}
+	return targets
+}
