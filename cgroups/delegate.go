@@ -60,6 +60,7 @@ func (t *Tree) moveSelf(dir string) error {
 	if err := t.write(dir, "cgroup.procs", "0"); err != nil {
 		return fmt.Errorf("cannot move the daemon to its leaf: %w", err)
 	}
+	t.ownDir = dir
 	return nil
 }
 

@@ -26,6 +26,7 @@ func (t *Tree) locate(o Options) (own string, err error) {
 	if t.version == 2 {
 		own = member[""]
 		ownDir = filepath.Join(o.Root, own)
+		t.ownDir = ownDir
 	} else {
 		mounts, err := os.ReadFile(filepath.Join(o.ProcSelf, "mountinfo"))
 		if err != nil {
@@ -35,6 +36,9 @@ func (t *Tree) locate(o Options) (own string, err error) {
 		t.hierarchies, systemd = v1Hierarchies(o.Root, parseCgroupMounts(string(mounts)))
 		own = below(systemd.root, member["name=systemd"])
 		ownDir = filepath.Join(systemd.dir, own)
+		if systemd.dir != "" && own != "" {
+			t.ownDir = ownDir
+		}
 	}
 	if len(t.hierarchies) == 0 {
 		return "", fmt.Errorf("cannot use %s: %w", o.Root, ErrNoCgroups)

@@ -84,7 +84,7 @@ func TestPathsAreLibcontainers(t *testing.T) {
 		}
 	}
 	for _, dir := range dirs {
-		if !exists(dir) && filepath.Base(tree.hierarchies[0].dir) != "unified" {
+		if !exists(dir) {
 			t.Errorf("libcontainer did not make %s", dir)
 		}
 	}

@@ -22,6 +22,7 @@ type Options struct {
 type Tree struct {
 	version     int
 	parent      string // cgroup path
+	ownDir      string // the daemon's own cgroup, in one of the hierarchies
 	hierarchies []hierarchy
 	controllers []string // v2: what pods can use
 	openFlag    int      // for writing; cgroupfs makes files itself, a folder in a test does not

@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,6 +109,26 @@ func TestV2RootOfACgroupNamespace(t *testing.T) {
 /cgroup.subtree_control: +cpuset +cpu +io +memory +pids
 /podd/cgroup.procs: 0
 `)
+}
+
+// Warming must not move the daemon anywhere.
+func TestWarmStaysHome(t *testing.T) {
+	o := fakeV2(t, "/user.slice/x.scope")
+	openFake(t, o).Warm()
+	check(t, listing(t, filepath.Join(o.Root, "user.slice")), "\n/x.scope/cgroup.procs: 0\n")
+
+	tree := openReal(t)
+	before, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tree.ownDir == "" {
+		t.Error("own cgroup is not known")
+	}
+	tree.Warm()
+	if after, err := os.ReadFile("/proc/self/cgroup"); err != nil || string(after) != string(before) {
+		t.Errorf("moved from\n%s\nto\n%s, %v", before, after, err)
+	}
 }
 
 func TestV2ExplicitParent(t *testing.T) {
