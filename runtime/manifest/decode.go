@@ -56,7 +56,7 @@ func (p *parser) chunk(c chunk) {
 	if !c.json {
 		var err error
 		if doc.data, err = yamlToJSON(c.data); err != nil {
-			p.refuse(&doc, ReasonInvalid, []fault{{text: yamlFault(err, c.line)}})
+			p.refuse(&doc, ReasonInvalid, []fault{yamlFault(err, c.line)})
 			p.docs++
 			return
 		}
@@ -113,36 +113,12 @@ func (p *parser) list(doc *document) {
 	}
 }
 
-// kindFault returns the sentence for an object that is not a Pod, or "".
-func kindFault(h *header) string {
-	const write = "write apiVersion: v1 and kind: Pod"
-	switch {
-	case h.Kind == "" && h.APIVersion == "":
-		return "apiVersion and kind are missing; " + write
-	case h.Kind == "":
-		return "kind is missing; " + write
-	case h.APIVersion == "":
-		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
-	case h.Kind == "Pod" && h.APIVersion == "v1":
-		return ""
-	case h.Kind == "Pod":
-		return fmt.Sprintf("kind Pod of apiVersion %s is not known; %s", h.APIVersion, write)
-	}
-	remedy := "remove the document"
-	switch h.Kind {
-	case "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "Job", "CronJob":
-		remedy = "write what is in its pod template as kind: Pod"
-	case "PodList":
-		remedy = "write kind: List"
-	}
-	return fmt.Sprintf("kind %s of %s is not run by podd; %s", h.Kind, h.APIVersion, remedy)
-}
-
 // fault is one thing wrong with a document.
 type fault struct {
 	text string // says all but the file and the line
 	path string // of the field, "" for the whole document
 	nth  int    // which of a doubled field, 0 for the first
+	at   int    // line in the file, 0 to be found from the path
 	line bool   // the text shall carry the line
 }
 
@@ -154,6 +130,7 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 	problem := Problem{
 		File: p.file, Doc: p.docs, Reason: reason,
 		Namespace: doc.header.Metadata.Namespace, Name: doc.header.Metadata.Name,
+		other: reason == ReasonKind && isOther(doc.header.Kind),
 	}
 	if problem.Namespace == "" && problem.Name != "" {
 		problem.Namespace = metav1.NamespaceDefault
@@ -163,7 +140,10 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 	}
 	var texts []string
 	for _, f := range faults {
-		line := doc.lines.of(doc.prefix+f.path, f.nth)
+		line := f.at
+		if line == 0 {
+			line = doc.lines.of(doc.prefix+f.path, f.nth)
+		}
 		if problem.Line == 0 {
 			problem.Line = line
 		}
@@ -178,21 +158,29 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 	if problem.Line == 0 {
 		problem.Line = doc.chunk.line
 	}
-	problem.Message = sentence(p.file, &doc.header, texts, len(faults)-len(texts))
+	problem.Message = p.file + ": " + subject(reason, &doc.header) + listing(texts, len(faults)-len(texts))
 	p.problems = append(p.problems, problem)
 }
 
-// sentence joins faults as the API server does: Pod "web" is invalid: [a, b].
-func sentence(file string, h *header, texts []string, more int) string {
+// subject names the object as the API server does: Pod "web" is invalid.
+func subject(reason string, h *header) string {
+	switch {
+	case h.Metadata.Name == "" || h.Kind == "" || reason == ReasonKind:
+		return ""
+	case reason == ReasonUnsupported:
+		return fmt.Sprintf("%s %q is refused: ", h.Kind, h.Metadata.Name)
+	default:
+		return fmt.Sprintf("%s %q is invalid: ", h.Kind, h.Metadata.Name)
+	}
+}
+
+func listing(texts []string, more int) string {
 	list := strings.Join(texts, ", ")
 	if more > 0 {
 		list += fmt.Sprintf(", and %d more", more)
 	}
 	if len(texts) > 1 {
-		list = "[" + list + "]"
+		return "[" + list + "]"
 	}
-	if h.Metadata.Name == "" || h.Kind == "" {
-		return file + ": " + list
-	}
-	return fmt.Sprintf("%s: %s %q is invalid: %s", file, h.Kind, h.Metadata.Name, list)
+	return list
 }

@@ -38,14 +38,16 @@ type Problem struct {
 	File            string
 	Doc             int    // as in Pod
 	Line            int    // 1-based, 0 if unknown
-	Namespace, Name string // of the pod concerned, empty if unknown
+	Namespace, Name string // of the object concerned, empty if unknown
 	Reason          string // one of the Reason constants
 	Message         string // one sentence naming file, field and remedy
+
+	other bool // surely not about a pod, but about a Service or the like, which often has the same name
 }
 
 // concerns tells whether p may be about the pod with the given key: a problem without a name may be about any.
 func (p *Problem) concerns(key string) bool {
-	return p.Name == "" || p.Namespace+"/"+p.Name == key
+	return !p.other && (p.Name == "" || p.Namespace+"/"+p.Name == key)
 }
 
 // Set is what the folder says at one moment.

@@ -53,19 +53,16 @@ func errorFaults(errs field.ErrorList) []fault {
 }
 
 // yamlFault rewrites an error of the YAML decoder, whose lines count from the start of the document.
-func yamlFault(err error, base int) string {
+func yamlFault(err error, base int) fault {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if te, ok := errors.AsType[*yaml.TypeError](err); ok && len(te.Errors) > 0 {
 		text = te.Errors[0]
 	}
-	rest, ok := strings.CutPrefix(text, "line ")
-	if !ok {
-		return text
-	}
 	var line int
-	if n, _ := fmt.Sscanf(rest, "%d", &line); n != 1 {
-		return text
+	if n, _ := fmt.Sscanf(text, "line %d:", &line); n != 1 {
+		return fault{text: text}
 	}
-	_, rest, _ = strings.Cut(rest, ": ")
-	return fmt.Sprintf("line %d: not valid YAML: %s", line+base-1, rest)
+	_, text, _ = strings.Cut(text, ": ")
+	line += base - 1
+	return fault{text: fmt.Sprintf("line %d: not valid YAML: %s", line, text), at: line}
 }

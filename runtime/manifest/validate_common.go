@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -70,8 +69,4 @@ func (s seenSet) add(name string) bool {
 	had := s[name]
 	s[name] = true
 	return had
-}
-
-func inclusiveRange(lo, hi int) string {
-	return fmt.Sprintf("must be between %d and %d, inclusive", lo, hi)
 }

@@ -1,0 +1,193 @@
+package manifest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// reach calls yield for every field that a manifest can set below a type, with the path of its row. It does not
+// go below a field for which yield returns false.
+func reach(t reflect.Type, path string, yield func(path string, t reflect.Type) bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t.Kind() == reflect.Struct && !decodesItself(t):
+		jsonFields(t, reflect.Value{}, func(f structField, _ reflect.Value) {
+			if p := path + "." + f.name; yield(p, f.typ) {
+				reach(f.typ, p, yield)
+			}
+		})
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		reach(t.Elem(), path+"[]", yield)
+	case t == reflect.TypeFor[corev1.ResourceList]():
+		for _, key := range []string{"[cpu]", "[memory]", "[*]"} {
+			yield(path+key, t.Elem())
+		}
+	}
+}
+
+func TestTableHasEveryField(t *testing.T) {
+	used := map[string]bool{}
+	check := func(path string, _ reflect.Type) bool {
+		r := rowOf([]byte(path))
+		if r == nil {
+			t.Errorf("the table has no row for %s", path)
+			return false
+		}
+		if used[path] {
+			t.Errorf("%s is reached twice", path)
+		}
+		used[path] = true
+		// What is refused or left to a cluster is so with all that is below.
+		return r.support == Honoured
+	}
+	reach(reflect.TypeFor[metav1.ObjectMeta](), "metadata", check)
+	reach(reflect.TypeFor[corev1.PodSpec](), "spec", check)
+	for i, r := range table {
+		if !used[r.path] {
+			t.Errorf("row %s stands for no field, or is below one that is refused", r.path)
+		}
+		for _, other := range table[:i] {
+			if other.path == r.path {
+				t.Errorf("%s has two rows", r.path)
+			}
+		}
+	}
+}
+
+func TestTableSentences(t *testing.T) {
+	for _, r := range table {
+		switch r.support {
+		case Refused:
+			if !strings.Contains(r.why, "; ") {
+				t.Errorf("%s: %q does not say what is wrong and then the remedy", r.path, r.why)
+			}
+			if r.only != "" && !strings.Contains(r.why, r.only) {
+				t.Errorf("%s: %q does not name the accepted value %q", r.path, r.why, r.only)
+			}
+		case Honoured, Cluster:
+			if r.only != "" || r.unless != nil {
+				t.Errorf("%s: a condition on a field that is not refused", r.path)
+			}
+		default:
+			t.Errorf("%s: support %q", r.path, r.support)
+		}
+	}
+}
+
+// page prints docs/fields.md.
+func page() string {
+	var b strings.Builder
+	b.WriteString("# Fields of a Pod\n\n" +
+		"Printed from the table in `runtime/manifest/table.go` by its test (`go test ./runtime/manifest -update`).\n\n" +
+		"`honoured`: podd acts on it. `cluster`: accepted, only a cluster would act on it. `refused`: a pod that sets the\n" +
+		"field is not run, and podd says why; a value in brackets is accepted all the same. A row stands for all fields below\n" +
+		"it that have no row of their own.\n")
+	section := ""
+	for _, f := range Fields() {
+		if s := sectionOf(f.Path); s != section {
+			section = s
+			fmt.Fprintf(&b, "\n## %s\n\n| Field | podd | |\n|---|---|---|\n", section)
+		}
+		support := string(f.Support)
+		if f.Only != "" {
+			support += " (`" + f.Only + "`)"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Path, support, f.Why)
+	}
+	return b.String()
+}
+
+func sectionOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, "metadata."):
+		return "metadata"
+	case strings.HasPrefix(path, "spec.containers"):
+		return "spec.containers"
+	default:
+		return "spec"
+	}
+}
+
+func TestFieldsPage(t *testing.T) {
+	const file = "../../docs/fields.md"
+	want := page()
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what the table says; run go test ./runtime/manifest -run FieldsPage -update", file)
+	}
+}
+
+// spec wraps the fields of a spec, and those of its one container, in a pod.
+func specJSON(spec, container string) string {
+	join := func(a, b string) string {
+		if b == "" {
+			return a
+		}
+		return a + "," + b
+	}
+	return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{` +
+		join(`"containers":[{`+join(`"name":"c","image":"busybox"`, container)+`}]`, spec) + `}}`
+}
+
+func TestRefusedFields(t *testing.T) {
+	tests := []struct {
+		name, spec, container string
+		want                  string // in the message; "" is accepted
+	}{
+		{"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`,
+			`Pod "p" is refused: spec.containers[0].livenessProbe: Forbidden: podd does not run probes yet; remove the field`},
+		{"no probe", "", `"livenessProbe":null`, ""},
+		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, "", "spec.volumes: Forbidden: podd does not mount volumes yet"},
+		{"empty volumes", `"volumes":[]`, `"volumeMounts":[]`, ""},
+		{"host port", "", `"ports":[{"containerPort":80,"hostPort":80}]`, "spec.containers[0].ports[0].hostPort: Forbidden: podd does not forward host ports yet"},
+		{"host port on the host", `"hostNetwork":true`, `"ports":[{"containerPort":80,"hostPort":80}]`, ""},
+		{"defaulted host port", `"hostNetwork":true`, `"ports":[{"containerPort":80}]`, ""},
+		{"seccomp", `"securityContext":{"seccompProfile":{"type":"RuntimeDefault"}}`, "", "spec.securityContext.seccompProfile.type: Forbidden: "},
+		{"no seccomp", `"securityContext":{"seccompProfile":{"type":"Unconfined"}}`, "", ""},
+		{"fqdn", `"setHostnameAsFQDN":true`, "", "spec.setHostnameAsFQDN: Forbidden: "},
+		{"no fqdn", `"setHostnameAsFQDN":false`, "", ""},
+		{"user namespace", `"hostUsers":false`, "", "spec.hostUsers: Forbidden: podd has no user namespaces yet"},
+		{"no user namespace", `"hostUsers":true`, "", ""},
+		{"windows", `"os":{"name":"windows"}`, "", "spec.os.name: Forbidden: podd runs Linux containers only"},
+		{"linux", `"os":{"name":"linux"}`, "", ""},
+		{"storage", "", `"resources":{"limits":{"cpu":"1","ephemeral-storage":"1Gi"}}`, "[spec.containers[0].resources.limits[ephemeral-storage]: Forbidden: podd limits cpu and memory only; remove this resource, spec.containers[0].resources.requests[ephemeral-storage]: Forbidden: "},
+		{"amounts", `"resources":{"limits":{"cpu":"2","memory":"1Gi"}}`, `"resources":{"limits":{"cpu":"1","memory":"64Mi"}}`, ""},
+		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
+		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},
+		{"what a cluster does", `"tolerations":[{"operator":"Exists"}],"affinity":{},"nodeSelector":{"a":"b"},"priority":1,"schedulerName":"x","serviceAccountName":"s","overhead":{"cpu":"1"}`, "", ""},
+		{"two at once", `"activeDeadlineSeconds":5`, `"lifecycle":{"preStop":{"sleep":{"seconds":1}}}`, "[spec.containers[0].lifecycle: Forbidden: podd does not run lifecycle hooks yet; remove the field, spec.activeDeadlineSeconds: Forbidden: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			pods, problems := ParseFile("p.json", []byte(specJSON(tt.spec, tt.container)))
+			if tt.want == "" {
+				if len(pods) != 1 || len(problems) != 0 {
+					t.Fatalf("refused: %+v", problems)
+				}
+				return
+			}
+			if len(problems) != 1 || problems[0].Reason != ReasonUnsupported || !strings.Contains(problems[0].Message, tt.want) {
+				t.Fatalf("problems are %+v, want %q", problems, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,48 @@
+package manifest
+
+import "fmt"
+
+// kindFault returns the sentence for an object that is not a Pod, or "".
+func kindFault(h *header) string {
+	const write = "write apiVersion: v1 and kind: Pod"
+	switch {
+	case h.Kind == "" && h.APIVersion == "":
+		return "apiVersion and kind are missing; " + write
+	case h.Kind == "":
+		return "kind is missing; " + write
+	case h.APIVersion == "":
+		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
+	case h.Kind == "Pod" && h.APIVersion == "v1":
+		return ""
+	case h.Kind == "Pod":
+		return fmt.Sprintf("kind Pod of apiVersion %s is not known; %s", h.APIVersion, write)
+	}
+	remedy := "remove the document"
+	switch {
+	case isWorkload(h.Kind):
+		remedy = "write what is in its pod template as kind: Pod"
+	case h.Kind == "PodList":
+		remedy = "write kind: List"
+	}
+	return fmt.Sprintf("kind %s of %s is not run by podd; %s", h.Kind, h.APIVersion, remedy)
+}
+
+// isWorkload tells whether a kind makes pods from a template.
+func isWorkload(kind string) bool {
+	switch kind {
+	case "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "Job", "CronJob":
+		return true
+	}
+	return false
+}
+
+// isOther tells whether a kind is a well-known one that is not a Pod, rather than a misspelled Pod.
+func isOther(kind string) bool {
+	switch kind {
+	case "ConfigMap", "Secret", "Service", "ServiceAccount", "Namespace", "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy",
+		"PersistentVolume", "PersistentVolumeClaim", "StorageClass", "PodDisruptionBudget", "HorizontalPodAutoscaler",
+		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "PodTemplate", "Node":
+		return true
+	}
+	return isWorkload(kind)
+}
