@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const (
+	defaultSocket     = "/run/podd/podd.sock"
+	defaultConfigFile = "/etc/podd/config.yaml"
+)
+
+// Config is what `podd run` is told: by a file, and by flags, which win. A key of the file
+// has the name that KubeletConfiguration (kubelet.config.k8s.io/v1beta1) gives the thing,
+// where it has one.
+type Config struct {
+	Manifests string       `yaml:"staticPodPath"`
+	Images    string       `yaml:"imagePath"`  // archives that are loaded when they appear
+	Root      string       `yaml:"root"`       // on flash: images, volumes, container roots
+	RunDir    string       `yaml:"runDir"`     // on tmpfs: what dies with the machine
+	Socket    string       `yaml:"socket"`     // of the API
+	LogDir    string       `yaml:"podLogsDir"` // CRI logs of the containers
+	NodeName  string       `yaml:"nodeName"`   // "": the host's name
+	PodCIDR   netip.Prefix `yaml:"podCIDR"`
+	Bridge    string       `yaml:"bridge"`
+	// CgroupRoot is the cgroup below which the pods' tree is made; "": podd's own where systemd has delegated it, else /podd.
+	CgroupRoot string `yaml:"cgroupRoot"`
+
+	ContainerLogMaxSize  byteSize      `yaml:"containerLogMaxSize"`
+	ContainerLogMaxFiles int           `yaml:"containerLogMaxFiles"`
+	PodPidsLimit         int64         `yaml:"podPidsLimit"`        // -1: none
+	ShutdownGracePeriod  time.Duration `yaml:"shutdownGracePeriod"` // for all pods when the unit or machine stops
+
+	Logging LoggingConfig `yaml:"logging"`
+
+	file string // --config
+}
+
+// LoggingConfig is how podd itself logs.
+type LoggingConfig struct {
+	Format string `yaml:"format"` // text or json
+	Level  string `yaml:"level"`  // debug, info, warn or error
+}
+
+func defaultConfig() Config {
+	return Config{
+		Manifests:            "/etc/podd/manifests",
+		Images:               "/etc/podd/images",
+		Root:                 "/var/lib/podd",
+		RunDir:               "/run/podd",
+		Socket:               defaultSocket,
+		LogDir:               "/var/log/pods",
+		PodCIDR:              netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 210, 0, 0}), 22),
+		Bridge:               "podd0",
+		ContainerLogMaxSize:  10 << 20,
+		ContainerLogMaxFiles: 5,
+		PodPidsLimit:         -1,
+		ShutdownGracePeriod:  time.Minute,
+		Logging:              LoggingConfig{Format: "text", Level: "info"},
+		file:                 defaultConfigFile,
+	}
+}
+
+// addFlags gives c its defaults and binds the flags of `podd run` to it.
+func (c *Config) addFlags(f *pflag.FlagSet) {
+	*c = defaultConfig()
+	f.StringVar(&c.Manifests, "manifests", c.Manifests, "folder of the pods' manifests")
+	f.StringVar(&c.Images, "images", c.Images, "folder of image archives to load")
+	f.StringVar(&c.Root, "root", c.Root, "folder for images and volumes")
+	f.StringVar(&c.RunDir, "run-dir", c.RunDir, "folder for state that need not survive a reboot")
+	f.StringVar(&c.Socket, "socket", c.Socket, "socket of the API")
+	f.StringVar(&c.LogDir, "log-dir", c.LogDir, "folder for the containers' logs")
+	f.StringVar(&c.NodeName, "node-name", c.NodeName, "name of this machine (the host's name if empty)")
+	f.TextVar(&c.PodCIDR, "pod-cidr", c.PodCIDR, "IPv4 network of the pods' addresses")
+	f.StringVar(&c.Bridge, "bridge", c.Bridge, "network interface that the pods are attached to")
+	f.StringVar(&c.CgroupRoot, "cgroup-root", c.CgroupRoot, "cgroup that the pods' cgroups are made in (podd's own where systemd delegates it, else /podd)")
+	f.StringVar(&c.Logging.Format, "log-format", c.Logging.Format, "text or json")
+	f.StringVar(&c.Logging.Level, "log-level", c.Logging.Level, "debug, info, warn or error")
+	f.StringVar(&c.file, "config", c.file, "configuration file; flags win over it")
+}
+
+// complete reads the configuration file, lets the flags that were given win over it, fills
+// in what the machine knows, and checks the whole. It is called once, with the command
+// whose flags addFlags has bound.
+func (c *Config) complete(cmd *cobra.Command) error {
+	given := map[string]string{}
+	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
+
+	_, named := given["config"]
+	fromFile, err := loadConfig(c.file)
+	if err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
+		return err
+	}
+	fromFile.file = c.file
+	*c = fromFile
+	for name, value := range given {
+		if err := cmd.Flags().Set(name, value); err != nil {
+			return fmt.Errorf("cannot use --%s: %w", name, err)
+		}
+	}
+	if c.NodeName == "" {
+		if c.NodeName, err = os.Hostname(); err != nil {
+			return fmt.Errorf("cannot read the host's name: %w", err)
+		}
+	}
+	for _, p := range []*string{&c.Manifests, &c.Images, &c.Root, &c.RunDir, &c.Socket, &c.LogDir} {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return fmt.Errorf("cannot make %q absolute: %w", *p, err)
+		}
+	}
+	return c.check()
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	maxInterfaceName = 15       // IFNAMSIZ less the final zero
+	minPrefixBits    = 29       // network, gateway, broadcast, and five pods
+	minLogSize       = 64 << 10 // four lines of the longest kind
+	maxSocketPath    = 107      // sun_path less the final zero, man 7 unix
+)
+
+// check refuses what cannot work, naming the key.
+func (c *Config) check() error {
+	switch {
+	case !c.PodCIDR.IsValid() || !c.PodCIDR.Addr().Is4():
+		return fmt.Errorf("podCIDR must be an IPv4 network such as 10.210.0.0/22")
+	case c.PodCIDR != c.PodCIDR.Masked():
+		return fmt.Errorf("podCIDR %s has bits set beyond its prefix: did you mean %s?", c.PodCIDR, c.PodCIDR.Masked())
+	case c.PodCIDR.Bits() > minPrefixBits:
+		return fmt.Errorf("podCIDR %s is too small: it needs a prefix of at most %d bits", c.PodCIDR, minPrefixBits)
+	case c.Bridge == "" || len(c.Bridge) > maxInterfaceName || strings.ContainsAny(c.Bridge, "/: \t"):
+		return fmt.Errorf("bridge %q cannot be the name of a network interface: 1 to %d characters without blank, slash or colon", c.Bridge, maxInterfaceName)
+	case len(c.Socket)+len(".new") > maxSocketPath:
+		return fmt.Errorf("socket %q is longer than the %d bytes that a socket's path may have", c.Socket, maxSocketPath-len(".new"))
+	case c.ContainerLogMaxFiles < 2:
+		return fmt.Errorf("containerLogMaxFiles must be at least 2, not %d", c.ContainerLogMaxFiles)
+	case c.ContainerLogMaxSize < minLogSize:
+		return fmt.Errorf("containerLogMaxSize must be at least 64Ki")
+	case c.PodPidsLimit != -1 && c.PodPidsLimit <= 0:
+		return fmt.Errorf("podPidsLimit must be positive, or -1 for no limit, not %d", c.PodPidsLimit)
+	case c.ShutdownGracePeriod < 0:
+		return fmt.Errorf("shutdownGracePeriod must not be negative")
+	}
+	if why := validation.IsDNS1123Subdomain(c.NodeName); len(why) > 0 {
+		return fmt.Errorf("nodeName %q cannot be used (set it with --node-name): %s", c.NodeName, why[0])
+	}
+	return c.Logging.check()
+}
+
+func (l *LoggingConfig) check() error {
+	if l.Format != "text" && l.Format != "json" {
+		return fmt.Errorf("logging format must be text or json, not %q", l.Format)
+	}
+	if _, err := parseLevel(l.Level); err != nil {
+		return err
+	}
+	return nil
+}

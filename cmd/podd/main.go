@@ -1,0 +1,56 @@
+// Command podd runs Kubernetes pods on one Linux board from a folder of manifests, and is
+// the client that shows them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRootCommand().ExecuteContext(ctx)
+	stop()
+	os.Exit(report(os.Stderr, err))
+}
+
+func newRootCommand() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:           "podd",
+		Short:         "Run Kubernetes pods on this machine from a folder of manifests",
+		SilenceErrors: true, // report prints them
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringVar(&o.socket, "socket", defaultClientSocket(), "socket of the daemon (also PODD_SOCKET)")
+	root.AddCommand(
+		newRunCommand(),
+		newGetCommand(o),
+		newDescribeCommand(o),
+		newLogsCommand(o),
+		newExecCommand(o),
+		newImagesCommand(o),
+		newValidateCommand(),
+		newFieldsCommand(),
+		newVersionCommand(),
+	)
+	return root
+}
+
+// options are what all client commands share.
+type options struct {
+	socket string
+}
+
+func (o *options) client() *client { return newClient(o.socket) }
+
+func defaultClientSocket() string {
+	if s := os.Getenv("PODD_SOCKET"); s != "" {
+		return s
+	}
+	return defaultSocket
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// exitError ends podd with this code; what there is to say has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+const (
+	exitFailed      = 1
+	exitInterrupted = 130 // 128 + SIGINT, as a shell has it
+)
+
+// report prints an error as kubectl does and returns the exit code.
+func report(w io.Writer, err error) int {
+	var code exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	for _, err := range flatten(err) {
+		fmt.Fprintln(w, sentence(err))
+	}
+	return exitFailed
+}
+
+// flatten opens an errors.Join.
+func flatten(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
+}
+
+func sentence(err error) string {
+	var s apierrors.APIStatus
+	if !errors.As(err, &s) {
+		return "error: " + err.Error()
+	}
+	if r := s.Status().Reason; r != metav1.StatusReasonUnknown {
+		return fmt.Sprintf("Error from server (%s): %s", r, s.Status().Message)
+	}
+	return "Error from server: " + s.Status().Message
+}
