@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// completionTimeout is how long a press of the tabulator key may take.
+const completionTimeout = time.Second
+
+type completer = func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective)
+
+// mustComplete registers c; it fails only for a flag that does not exist, a bug here.
+func mustComplete(cmd *cobra.Command, flag string, c completer) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, c); err != nil {
+		panic(err)
+	}
+}
+
+func completeWords(words ...string) completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeGet completes a type, then names.
+func completeGet(o *options) completer {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			r, err := parseResource(args[0])
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return objectNames(cmd, o, &r, args[1:], toComplete)
+		}
+		var words []string
+		for _, r := range resources() {
+			words = append(words, r.plural)
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completePod completes one pod, and then nothing.
+func completePod(o *options) completer {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		r := resources()[0]
+		return objectNames(cmd, o, &r, nil, toComplete)
+	}
+}
+
+// completeContainer completes the containers of the pod that is the first argument.
+func completeContainer(o *options) completer {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+		defer cancel()
+		var p corev1.Pod
+		if err := o.client().object(ctx, podPath(flagValue(cmd, "namespace"), args[0]), nil, acceptObject, &p); err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return append(containerNames(p.Spec.Containers), containerNames(p.Spec.InitContainers)...), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// objectNames asks the daemon; without one there is nothing to complete.
+func objectNames(cmd *cobra.Command, o *options, r *objectType, have []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	namespace := flagValue(cmd, "namespace")
+	if flagValue(cmd, "all-namespaces") == "true" {
+		namespace = ""
+	}
+	var list struct {
+		Items []struct {
+			Metadata struct{ Name string }
+		}
+	}
+	if err := o.client().object(ctx, r.path(namespace, ""), nil, acceptObject, &list); err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	taken := " " + strings.Join(have, " ") + " "
+	for _, i := range list.Items {
+		if strings.HasPrefix(i.Metadata.Name, prefix) && !strings.Contains(taken, " "+i.Metadata.Name+" ") {
+			names = append(names, i.Metadata.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func flagValue(cmd *cobra.Command, name string) string {
+	if f := cmd.Flags().Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+func containerNames(cs []corev1.Container) []string {
+	names := make([]string, len(cs))
+	for i := range cs {
+		names[i] = cs[i].Name
+	}
+	return names
+}

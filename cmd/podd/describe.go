@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/cmd/podd/describe"
+)
+
+func newDescribeCommand(o *options) *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use:   "describe pod [NAME...]",
+		Short: "Show all there is to know of a pod, with its events",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return describePods(cmd, o.client(), namespace, args)
+		},
+		ValidArgsFunction: completeGet(o),
+	}
+	addNamespace(cmd, &namespace)
+	return cmd
+}
+
+func describePods(cmd *cobra.Command, c *client, namespace string, args []string) error {
+	r, names, err := parseTarget(args)
+	if err != nil {
+		return err
+	}
+	if r.plural != "pods" {
+		return fmt.Errorf("only pods can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
+	}
+	pods, err := fetchPods(cmd.Context(), c, namespace, names)
+	if len(pods) == 0 && err == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "No resources found in %s namespace.\n", namespace)
+		return nil
+	}
+	for i := range pods {
+		if i > 0 {
+			fmt.Fprint(cmd.OutOrStdout(), "\n\n")
+		}
+		events, eventErr := podEvents(cmd.Context(), c, &pods[i])
+		if eventErr != nil {
+			return eventErr
+		}
+		if err := describe.Pod(cmd.OutOrStdout(), &pods[i], events, time.Now()); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// fetchPods returns the pods of these names that are there, or all pods of the namespace;
+// the error is about those that are not.
+func fetchPods(ctx context.Context, c *client, namespace string, names []string) ([]corev1.Pod, error) {
+	if len(names) == 0 {
+		var list corev1.PodList
+		r := resources()[0]
+		err := c.object(ctx, r.path(namespace, ""), nil, acceptObject, &list)
+		return list.Items, err
+	}
+	var pods []corev1.Pod
+	var errs []error
+	for _, n := range names {
+		var p corev1.Pod
+		if err := c.object(ctx, podPath(namespace, n), nil, acceptObject, &p); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		pods = append(pods, p)
+	}
+	return pods, errors.Join(errs...)
+}
+
+func podEvents(ctx context.Context, c *client, p *corev1.Pod) ([]corev1.Event, error) {
+	r := resources()[1]
+	q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.namespace=%s,involvedObject.uid=%s", p.Name, p.Namespace, p.UID)}}
+	var list corev1.EventList
+	err := c.object(ctx, r.path(p.Namespace, ""), q, acceptObject, &list)
+	return list.Items, err
+}

@@ -1,0 +1,197 @@
+// Package describe prints objects in the layout of `kubectl describe`.
+package describe
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+)
+
+const none = "<none>"
+
+// Pod prints a pod and its events, oldest first. now is for their ages.
+func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	d := &printer{w: tw, now: now}
+	d.head(p)
+	d.state(p)
+	d.address(p)
+	d.containers("Init Containers", p, p.Spec.InitContainers, p.Status.InitContainerStatuses)
+	d.containers("Containers", p, p.Spec.Containers, p.Status.ContainerStatuses)
+	d.gates(p)
+	d.conditions(p)
+	d.volumes(p.Spec.Volumes)
+	d.field(0, "QoS Class", qosClass(p))
+	d.pairs("Node-Selectors", p.Spec.NodeSelector, "=")
+	d.tolerations(p.Spec.Tolerations)
+	d.events(events)
+	return tw.Flush()
+}
+
+// printer writes lines whose cells tabwriter aligns. Its writes go to memory until Flush
+// and cannot fail.
+type printer struct {
+	w   io.Writer
+	now time.Time
+}
+
+// line writes one, indented by level.
+func (d *printer) line(level int, format string, args ...any) {
+	fmt.Fprintf(d.w, strings.Repeat("  ", level)+format+"\n", args...)
+}
+
+// field writes "Name:  value".
+func (d *printer) field(level int, name string, value any) {
+	d.line(level, "%s:\t%v", name, value)
+}
+
+// optional is a field that is left out when it is empty.
+func (d *printer) optional(name, value string) {
+	if value != "" {
+		d.field(0, name, value)
+	}
+}
+
+// pairs writes a map over several lines, sorted by key.
+func (d *printer) pairs(name string, m map[string]string, separator string) {
+	if len(m) == 0 {
+		d.field(0, name, none)
+		return
+	}
+	label := name + ":"
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		d.line(0, "%s\t%s%s%s", label, k, separator, m[k])
+		label = ""
+	}
+}
+
+func (d *printer) head(p *corev1.Pod) {
+	d.field(0, "Name", p.Name)
+	d.field(0, "Namespace", p.Namespace)
+	if p.Spec.Priority != nil {
+		d.field(0, "Priority", *p.Spec.Priority)
+	}
+	d.optional("Priority Class Name", p.Spec.PriorityClassName)
+	if p.Spec.RuntimeClassName != nil {
+		d.optional("Runtime Class Name", *p.Spec.RuntimeClassName)
+	}
+	d.optional("Service Account", p.Spec.ServiceAccountName)
+	if p.Spec.NodeName == "" {
+		d.field(0, "Node", none)
+	} else {
+		d.field(0, "Node", p.Spec.NodeName+"/"+p.Status.HostIP)
+	}
+	if p.Status.StartTime != nil {
+		d.field(0, "Start Time", stamp(*p.Status.StartTime))
+	}
+	d.pairs("Labels", p.Labels, "=")
+	d.pairs("Annotations", p.Annotations, ": ")
+}
+
+func (d *printer) state(p *corev1.Pod) {
+	ended := p.Status.Phase == corev1.PodFailed || p.Status.Phase == corev1.PodSucceeded
+	if p.DeletionTimestamp != nil && !ended {
+		d.field(0, "Status", "Terminating (lasts "+d.since(*p.DeletionTimestamp)+")")
+		if g := p.DeletionGracePeriodSeconds; g != nil {
+			d.field(0, "Termination Grace Period", fmt.Sprintf("%ds", *g))
+		}
+	} else {
+		d.field(0, "Status", p.Status.Phase)
+	}
+	d.optional("Reason", p.Status.Reason)
+	d.optional("Message", p.Status.Message)
+	if s := p.Spec.SecurityContext; s != nil && s.SeccompProfile != nil {
+		d.field(0, "SeccompProfile", s.SeccompProfile.Type)
+		if s.SeccompProfile.LocalhostProfile != nil {
+			d.field(0, "LocalhostProfile", *s.SeccompProfile.LocalhostProfile)
+		}
+	}
+}
+
+func (d *printer) address(p *corev1.Pod) {
+	d.field(0, "IP", p.Status.PodIP)
+	if len(p.Status.PodIPs) == 0 {
+		d.field(0, "IPs", none)
+		return
+	}
+	d.line(0, "IPs:")
+	for _, ip := range p.Status.PodIPs {
+		d.field(1, "IP", ip.IP)
+	}
+}
+
+func (d *printer) gates(p *corev1.Pod) {
+	if len(p.Spec.ReadinessGates) == 0 {
+		return
+	}
+	d.line(0, "Readiness Gates:")
+	d.line(1, "Type\tStatus")
+	for _, g := range p.Spec.ReadinessGates {
+		status := none
+		for _, c := range p.Status.Conditions {
+			if c.Type == g.ConditionType {
+				status = string(c.Status)
+			}
+		}
+		d.line(1, "%s \t%s ", g.ConditionType, status)
+	}
+}
+
+func (d *printer) conditions(p *corev1.Pod) {
+	if len(p.Status.Conditions) == 0 {
+		return
+	}
+	d.line(0, "Conditions:")
+	d.line(1, "Type\tStatus")
+	for _, c := range p.Status.Conditions {
+		d.line(1, "%s \t%s ", c.Type, c.Status)
+	}
+}
+
+func (d *printer) tolerations(list []corev1.Toleration) {
+	if len(list) == 0 {
+		d.field(0, "Tolerations", none)
+		return
+	}
+	list = slices.SortedStableFunc(slices.Values(list), func(a, b corev1.Toleration) int { return strings.Compare(a.Key, b.Key) })
+	label := "Tolerations:"
+	for i := range list {
+		d.line(0, "%s\t%s", label, toleration(&list[i]))
+		label = ""
+	}
+}
+
+func toleration(t *corev1.Toleration) string {
+	s := t.Key
+	if t.Value != "" {
+		s += "=" + t.Value
+	}
+	if t.Effect != "" {
+		s += ":" + string(t.Effect)
+	}
+	if t.Operator == corev1.TolerationOpExists && t.Value == "" {
+		s = strings.TrimPrefix(s+" op=Exists", " ")
+	}
+	if t.TolerationSeconds != nil {
+		s += fmt.Sprintf(" for %ds", *t.TolerationSeconds)
+	}
+	return s
+}
+
+// since is the age of t, as "3m5s".
+func (d *printer) since(t metav1.Time) string {
+	if t.IsZero() {
+		return "<unknown>"
+	}
+	return duration.HumanDuration(d.now.Sub(t.Time))
+}
+
+func stamp(t metav1.Time) string { return t.Format(time.RFC1123Z) }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// get is one `podd get`.
+type get struct {
+	*options
+	namespace  string
+	all        bool
+	output     string
+	watch      bool
+	selector   string
+	fields     string
+	showLabels bool
+	noHeaders  bool
+
+	out, errOut io.Writer
+}
+
+func newGetCommand(o *options) *cobra.Command {
+	g := &get{options: o}
+	cmd := &cobra.Command{
+		Use:   "get (pods|events|nodes|namespaces) [NAME...]",
+		Short: "Show pods, events or the node, as kubectl does",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g.out, g.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return g.run(cmd.Context(), args)
+		},
+		ValidArgsFunction: completeGet(o),
+	}
+	addNamespace(cmd, &g.namespace)
+	f := cmd.Flags()
+	f.BoolVarP(&g.all, "all-namespaces", "A", false, "show all namespaces")
+	f.StringVarP(&g.output, "output", "o", "", "wide, yaml, json or name")
+	f.BoolVarP(&g.watch, "watch", "w", false, "go on showing changes")
+	f.StringVarP(&g.selector, "selector", "l", "", "labels to select by, as app=web,tier!=back")
+	f.StringVar(&g.fields, "field-selector", "", "fields to select by, as status.phase=Running")
+	f.BoolVar(&g.showLabels, "show-labels", false, "show labels as the last column")
+	f.BoolVar(&g.noHeaders, "no-headers", false, "leave the headers out")
+	mustComplete(cmd, "output", completeWords("wide", "yaml", "json", "name"))
+	return cmd
+}
+
+func (g *get) run(ctx context.Context, args []string) error {
+	if formats := []string{"", "wide", "yaml", "json", "name"}; !slices.Contains(formats, g.output) {
+		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,wide,yaml", g.output)
+	}
+	r, names, err := parseTarget(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(names) > 0 && g.all:
+		return errors.New("a resource cannot be retrieved by name across all namespaces")
+	case len(names) > 0 && g.selector != "":
+		return errors.New("name cannot be provided when a selector is specified")
+	case len(names) > 1 && g.watch:
+		return errors.New("watch is only supported on individual resources and resource collections")
+	}
+	if g.all {
+		g.namespace = ""
+	}
+	p := g.printer(&r, len(names) == 1)
+	if g.watch {
+		return g.follow(ctx, &r, names, p)
+	}
+	return g.once(ctx, &r, names, p)
+}
+
+// printer prints pieces of answers; flush prints what only the whole can show.
+type printer interface {
+	accept() string // the form of answers that it prints
+	print(answer []byte) (int, error)
+	flush() error
+}
+
+func (g *get) printer(r *objectType, single bool) printer {
+	switch g.output {
+	case "", "wide":
+		return &tablePrinter{
+			out: g.out, namespaces: g.all && r.namespaced, wide: g.output == "wide",
+			labels: g.showLabels, headers: !g.noHeaders, steady: g.watch,
+		}
+	case "name":
+		return &namePrinter{out: g.out, kind: r.singular}
+	}
+	return &objectPrinter{out: g.out, yaml: g.output == "yaml", single: single, stream: g.watch}
+}
+
+// once prints a list, or the objects that were named; those that are missing make errors.
+func (g *get) once(ctx context.Context, r *objectType, names []string, p printer) error {
+	if len(names) == 0 {
+		b, err := g.fetch(ctx, r.path(g.namespace, ""), g.query(nil), p)
+		if err != nil {
+			return err
+		}
+		n, err := p.print(b)
+		if err != nil {
+			return err
+		}
+		if n == 0 && (g.output == "" || g.output == "wide") {
+			g.sayNone(r)
+			return nil
+		}
+		return p.flush()
+	}
+	var errs []error
+	for _, name := range names {
+		b, err := g.fetch(ctx, r.path(g.namespace, name), nil, p)
+		if err == nil {
+			_, err = p.print(b)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) < len(names) {
+		errs = append([]error{p.flush()}, errs...)
+	}
+	return errors.Join(errs...)
+}
+
+func (g *get) sayNone(r *objectType) {
+	if g.namespace == "" || !r.namespaced {
+		fmt.Fprintln(g.errOut, "No resources found")
+		return
+	}
+	fmt.Fprintf(g.errOut, "No resources found in %s namespace.\n", g.namespace)
+}
+
+func (g *get) fetch(ctx context.Context, path string, q url.Values, p printer) ([]byte, error) {
+	resp, err := g.client().get(ctx, path, q, p.accept())
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the daemon's answer: %w", err)
+	}
+	return b, nil
+}
+
+func (g *get) query(names []string) url.Values {
+	q := url.Values{}
+	if g.selector != "" {
+		q.Set("labelSelector", g.selector)
+	}
+	fields := g.fields
+	if len(names) == 1 {
+		fields = metav1.ObjectNameField + "=" + names[0]
+	}
+	if fields != "" {
+		q.Set("fieldSelector", fields)
+	}
+	return q
+}

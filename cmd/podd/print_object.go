@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// objectPrinter prints objects as JSON or YAML; several as one List.
+type objectPrinter struct {
+	out    io.Writer
+	yaml   bool
+	single bool // exactly one was asked for by name
+	stream bool // a watch: each object for itself
+
+	items   []any
+	printed bool
+}
+
+func (o *objectPrinter) accept() string { return acceptObject }
+
+// print takes in an object or the items of a list.
+func (o *objectPrinter) print(answer []byte) (int, error) {
+	items, err := decodeItems(answer)
+	o.items = append(o.items, items...)
+	return len(items), err
+}
+
+// decodeItems returns the items of a list, or the one object. Items of a typed list do not
+// say what they are; the list does.
+func decodeItems(answer []byte) ([]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(answer))
+	dec.UseNumber()
+	var m map[string]any
+	if err := dec.Decode(&m); err != nil {
+		return nil, fmt.Errorf("cannot understand the daemon's answer: %w", err)
+	}
+	kind, isList := strings.CutSuffix(fmt.Sprint(m["kind"]), "List")
+	items, ok := m["items"].([]any)
+	if !isList || !ok {
+		return []any{m}, nil
+	}
+	for _, i := range items {
+		if item, ok := i.(map[string]any); ok {
+			item["kind"], item["apiVersion"] = kind, m["apiVersion"]
+		}
+	}
+	return items, nil
+}
+
+func (o *objectPrinter) flush() error {
+	items := o.items
+	o.items = nil
+	if o.single && len(items) == 1 {
+		return o.write(items[0])
+	}
+	if !o.stream {
+		return o.write(map[string]any{
+			"kind": "List", "apiVersion": "v1",
+			"metadata": map[string]any{"resourceVersion": ""},
+			"items":    append([]any{}, items...),
+		})
+	}
+	for _, i := range items {
+		if err := o.write(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *objectPrinter) write(v any) error {
+	var b []byte
+	var err error
+	if o.yaml {
+		b, err = yaml.Marshal(v)
+		if o.printed {
+			b = append([]byte("---\n"), b...)
+		}
+		o.printed = true
+	} else {
+		b, err = json.MarshalIndent(v, "", "    ")
+		b = append(b, '\n')
+	}
+	if err != nil {
+		return fmt.Errorf("cannot print the object: %w", err)
+	}
+	_, err = o.out.Write(b)
+	return err
+}
+
+// namePrinter prints "pod/web".
+type namePrinter struct {
+	out  io.Writer
+	kind string
+}
+
+func (n *namePrinter) accept() string { return acceptObject }
+
+func (n *namePrinter) print(answer []byte) (int, error) {
+	items, err := decodeItems(answer)
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range items {
+		item, _ := i.(map[string]any)
+		meta, _ := item["metadata"].(map[string]any)
+		if _, err := fmt.Fprintf(n.out, "%s/%v\n", n.kind, meta["name"]); err != nil {
+			return 0, err
+		}
+	}
+	return len(items), nil
+}
+
+func (n *namePrinter) flush() error { return nil }

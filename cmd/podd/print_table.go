@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// tablePrinter prints the server's tables as kubectl does.
+type tablePrinter struct {
+	out                               io.Writer
+	namespaces, wide, labels, headers bool
+	steady                            bool // a watch: columns keep their widths
+
+	columns []metav1.TableColumnDefinition
+	rows    [][]string
+	widths  []int
+	headed  bool
+}
+
+const (
+	columnGap = 3 // blanks between columns
+	minColumn = 6 // width of a column with its gap
+)
+
+func (t *tablePrinter) accept() string { return acceptTable }
+
+// print takes in a table; flush prints it.
+func (t *tablePrinter) print(answer []byte) (int, error) {
+	var table metav1.Table
+	if err := json.Unmarshal(answer, &table); err != nil {
+		return 0, fmt.Errorf("cannot understand the daemon's table: %w", err)
+	}
+	if len(table.ColumnDefinitions) > 0 {
+		t.columns = table.ColumnDefinitions
+	}
+	for i := range table.Rows {
+		row, err := t.row(&table.Rows[i])
+		if err != nil {
+			return 0, err
+		}
+		t.rows = append(t.rows, row)
+	}
+	return len(table.Rows), nil
+}
+
+func (t *tablePrinter) row(r *metav1.TableRow) ([]string, error) {
+	var o metav1.PartialObjectMetadata
+	if t.namespaces || t.labels {
+		if err := json.Unmarshal(r.Object.Raw, &o); err != nil {
+			return nil, fmt.Errorf("cannot understand the daemon's table: %w", err)
+		}
+	}
+	var cells []string
+	if t.namespaces {
+		cells = append(cells, o.Namespace)
+	}
+	for i, c := range r.Cells {
+		if i < len(t.columns) && t.shows(&t.columns[i]) {
+			cells = append(cells, cell(fmt.Sprint(c)))
+		}
+	}
+	if t.labels {
+		cells = append(cells, labels.FormatLabels(o.Labels))
+	}
+	return cells, nil
+}
+
+func (t *tablePrinter) shows(c *metav1.TableColumnDefinition) bool { return t.wide || c.Priority == 0 }
+
+// cell shows only the first line, and no control characters: what a container says must
+// not move the user's cursor.
+func cell(s string) string {
+	if i := strings.IndexAny(s, "\f\n\r"); i >= 0 {
+		s = s[:i] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '.'
+		}
+		return r
+	}, s)
+}
+
+func (t *tablePrinter) header() []string {
+	var cells []string
+	if t.namespaces {
+		cells = append(cells, "NAMESPACE")
+	}
+	for i := range t.columns {
+		if t.shows(&t.columns[i]) {
+			cells = append(cells, strings.ToUpper(t.columns[i].Name))
+		}
+	}
+	if t.labels {
+		cells = append(cells, "LABELS")
+	}
+	return cells
+}
+
+func (t *tablePrinter) flush() error {
+	rows := t.rows
+	t.rows = nil
+	if len(rows) == 0 {
+		return nil
+	}
+	if t.headers && !t.headed {
+		t.headed = true
+		rows = append([][]string{t.header()}, rows...)
+	}
+	if !t.steady {
+		t.widths = nil
+	}
+	for _, r := range rows {
+		t.widen(r)
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		t.line(&b, r)
+	}
+	_, err := io.WriteString(t.out, b.String())
+	return err
+}
+
+func (t *tablePrinter) widen(row []string) {
+	for i, c := range row {
+		if i == len(t.widths) {
+			t.widths = append(t.widths, minColumn)
+		}
+		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(c)+columnGap)
+	}
+}
+
+func (t *tablePrinter) line(b *strings.Builder, row []string) {
+	for i, c := range row {
+		b.WriteString(c)
+		if i < len(row)-1 {
+			b.WriteString(strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(c)))
+		}
+	}
+	b.WriteByte('\n')
+}
