@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/coder/websocket"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/remotecommand"
+
+	"podd/runtime/api"
+)
+
+// stdinChunk is how much of stdin goes into one message.
+const stdinChunk = 32 << 10
+
+// session is the local side of an exec.
+type session struct {
+	stdin          io.Reader // nil: none
+	stdout, stderr io.Writer
+	resize         <-chan api.Size // nil: no terminal
+}
+
+// exec runs a session over a WebSocket and returns how the command ended.
+func (c *client) exec(ctx context.Context, path string, q url.Values, s *session) (*metav1.Status, error) {
+	conn, resp, err := websocket.Dial(ctx, c.url(path, q), &websocket.DialOptions{
+		HTTPClient:   &c.http,
+		Subprotocols: []string{api.ProtocolV5},
+	})
+	if err != nil {
+		if resp != nil && resp.StatusCode >= http.StatusBadRequest {
+			return nil, statusError(resp)
+		}
+		return nil, c.explain(err)
+	}
+	defer conn.CloseNow()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	conn.SetReadLimit(-1)
+	if s.stdin != nil {
+		go sendStdin(ctx, conn, s.stdin)
+	}
+	if s.resize != nil {
+		go sendSizes(ctx, conn, s.resize)
+	}
+	status, err := s.receive(ctx, conn)
+	if err == nil {
+		_ = conn.Close(websocket.StatusNormalClosure, "") // all has been said
+	}
+	return status, err
+}
+
+// receive copies what the command writes until its status comes.
+func (s *session) receive(ctx context.Context, conn *websocket.Conn) (*metav1.Status, error) {
+	for {
+		_, r, err := conn.Reader(ctx)
+		if isEnd(ctx) {
+			return nil, context.Canceled
+		}
+		if err != nil {
+			return nil, errNoStatus
+		}
+		var channel [1]byte
+		if _, err := io.ReadFull(r, channel[:]); err != nil {
+			continue // an empty message
+		}
+		switch channel[0] {
+		case remotecommand.StreamStdOut:
+			_, err = io.Copy(s.stdout, r)
+		case remotecommand.StreamStdErr:
+			_, err = io.Copy(s.stderr, r)
+		case remotecommand.StreamErr:
+			status := &metav1.Status{}
+			if err := json.NewDecoder(r).Decode(status); err != nil {
+				return nil, errNoStatus
+			}
+			return status, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot pass on the command's output: %w", err)
+		}
+	}
+}
+
+// sendStdin sends what there is to read and then closes the command's stdin. It may stay
+// behind in a read of a terminal; podd ends then.
+func sendStdin(ctx context.Context, conn *websocket.Conn, stdin io.Reader) {
+	buf := make([]byte, 1+stdinChunk)
+	buf[0] = remotecommand.StreamStdIn
+	for {
+		n, err := stdin.Read(buf[1:])
+		if n > 0 && conn.Write(ctx, websocket.MessageBinary, buf[:1+n]) != nil {
+			return
+		}
+		if err != nil {
+			_ = conn.Write(ctx, websocket.MessageBinary, []byte{remotecommand.StreamClose, remotecommand.StreamStdIn})
+			return
+		}
+	}
+}
+
+func sendSizes(ctx context.Context, conn *websocket.Conn, sizes <-chan api.Size) {
+	for {
+		select {
+		case size := <-sizes:
+			b, err := json.Marshal(size)
+			if err != nil || conn.Write(ctx, websocket.MessageBinary, append([]byte{remotecommand.StreamResize}, b...)) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
