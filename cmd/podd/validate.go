@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"podd/runtime/manifest"
+)
+
+func newValidateCommand() *cobra.Command {
+	var files []string
+	cmd := &cobra.Command{
+		Use:   "validate -f FILE|FOLDER|-",
+		Short: "Say whether podd would run the pods of a manifest, without a daemon",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files = append(files, args...)
+			if len(files) == 0 {
+				return errors.New("nothing to validate: name a file or folder with -f, or - for stdin")
+			}
+			return validate(cmd, files)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&files, "filename", "f", nil, "file or folder of manifests, or - for stdin")
+	return cmd
+}
+
+// validate prints a line for each document of all files; exit code 1 if one is not valid.
+func validate(cmd *cobra.Command, paths []string) error {
+	valid := true
+	for _, path := range paths {
+		pods, problems, err := readManifests(cmd.InOrStdin(), path)
+		if err != nil {
+			return fmt.Errorf("cannot validate: %w", err)
+		}
+		for _, v := range verdicts(pods, problems) {
+			fmt.Fprintln(cmd.OutOrStdout(), v.text)
+		}
+		valid = valid && len(problems) == 0
+	}
+	if !valid {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+// readManifests reads a file, or a folder as the daemon does.
+func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Problem, error) {
+	if path == "-" {
+		data, err := manifest.ReadFrom(stdin)
+		if err != nil {
+			return nil, nil, err
+		}
+		pods, problems := manifest.ParseFile("stdin", data)
+		return pods, problems, nil
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st.IsDir() {
+		set := scanSettled(manifest.Open(manifest.Options{Dir: path}))
+		return set.Pods, set.Problems, nil
+	}
+	data, err := manifest.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	pods, problems := manifest.ParseFile(path, data)
+	return pods, problems, nil
+}
+
+// scanSettled judges a file that is young as if it had been left alone since: the daemon
+// would wait for more of it, the user wants to know now.
+func scanSettled(f *manifest.Folder) manifest.Set {
+	now := time.Now()
+	set := f.Scan(now)
+	if set.RecheckAfter > 0 {
+		set = f.Scan(now.Add(set.RecheckAfter))
+	}
+	return set
+}
+
+type verdict struct {
+	file string
+	doc  int
+	text string
+}
+
+// verdicts are in the order of files and their documents.
+func verdicts(pods []manifest.Pod, problems []manifest.Problem) []verdict {
+	var list []verdict
+	for i := range pods {
+		o := pods[i].Object
+		list = append(list, verdict{pods[i].File, pods[i].Doc, fmt.Sprintf("pod %s/%s: valid", o.Namespace, o.Name)})
+	}
+	for i := range problems {
+		list = append(list, verdict{problems[i].File, problems[i].Doc, problems[i].Message})
+	}
+	slices.SortStableFunc(list, func(a, b verdict) int {
+		return cmp.Or(strings.Compare(a.file, b.file), cmp.Compare(a.doc, b.doc))
+	})
+	return list
+}
