@@ -109,6 +109,8 @@ func TestOnlyNamedExits(t *testing.T) {
 	if s, _ := h.of(cmd.Process.Pid); syscall.WaitStatus(s).ExitStatus() != 7 {
 		t.Errorf("status = %#x, want exit 7", s)
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.count != 1 {
 		t.Errorf("heard of %d exits, want 1", h.count)
 	}

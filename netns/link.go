@@ -52,7 +52,7 @@ func parseLink(b []byte) (*link, error) {
 	eachAttr(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.IFLA_IFNAME:
-			l.name = nl.BytesToString(value)
+			l.name = unix.ByteSliceToString(value)
 		case unix.IFLA_ADDRESS:
 			l.mac = string(value)
 		case unix.IFLA_LINK:
@@ -71,7 +71,7 @@ func parseLink(b []byte) (*link, error) {
 func parseLinkKind(info []byte) (kind string) {
 	eachAttr(info, func(attr uint16, value []byte) {
 		if attr == nl.IFLA_INFO_KIND {
-			kind = nl.BytesToString(value)
+			kind = unix.ByteSliceToString(value)
 		}
 	})
 	return kind

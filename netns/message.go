@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -69,7 +68,7 @@ func (m message) sentence() string {
 	var text string
 	eachAttr(m.data[start:], func(kind uint16, value []byte) {
 		if kind == unix.NLMSGERR_ATTR_MSG {
-			text = nl.BytesToString(value)
+			text = unix.ByteSliceToString(value)
 		}
 	})
 	return text

@@ -1,0 +1,408 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// hostLinks counts the interfaces of the host side.
+func hostLinks(t testing.TB) int {
+	t.Helper()
+	links, err := retryDump(listLinks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(links)
+}
+
+// podLink is eth0 inside a sandbox.
+func podLink(t *testing.T, dir string) *link {
+	t.Helper()
+	var l *link
+	err := Do(filepath.Join(dir, "net"), func() error {
+		c, err := dial()
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		l, err = c.getLink(podIf)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestAttach(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	dir := filepath.Join(newSandboxRoot(t), "pod")
+	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		t.Fatal(err)
+	}
+	links := hostLinks(t)
+	a, err := n.Attach("uid-1", filepath.Join(dir, "net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Attachment{
+		IP: netip.MustParseAddr("10.88.0.2"), Gateway: netip.MustParseAddr("10.88.0.1"),
+		MAC: "0a:58:0a:58:00:02", HostIf: hostIf("uid-1"),
+	}
+	if a != want {
+		t.Errorf("Attach = %+v, want %+v", a, want)
+	}
+	if ip, ok := n.Lease("uid-1"); !ok || ip != a.IP {
+		t.Errorf("Lease = %v, %v", ip, ok)
+	}
+	before := podLink(t, dir)
+	if before == nil || !before.up || net.HardwareAddr(before.mac).String() != a.MAC {
+		t.Fatalf("eth0 = %+v", before)
+	}
+	again, err := n.Attach("uid-1", filepath.Join(dir, "net"))
+	if err != nil || again != a {
+		t.Errorf("a second Attach = %+v, %v", again, err)
+	}
+	if after := podLink(t, dir); after.index != before.index {
+		t.Errorf("a second Attach replaced eth0: index %d, then %d", before.index, after.index)
+	}
+	for range 2 {
+		if err := n.Detach("uid-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := hostLinks(t); got != links {
+		t.Errorf("%d interfaces, %d before", got, links)
+	}
+	if _, ok := n.Lease("uid-1"); ok {
+		t.Error("the lease is left")
+	}
+	if l := podLink(t, dir); l != nil {
+		t.Errorf("eth0 is left: %+v", l)
+	}
+}
+
+// Leftovers that a crash, or another namespace of the same pod, can leave behind.
+func TestAttachOverLeftovers(t *testing.T) {
+	host := func(n *Network) *rtnl {
+		c, err := n.host()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, spoil := range map[string]func(t *testing.T, n *Network, root, dir string){
+		"address not set": func(t *testing.T, n *Network, _, dir string) {
+			err := Do(filepath.Join(dir, "net"), func() error {
+				c, err := dial()
+				if err != nil {
+					return err
+				}
+				defer c.close()
+				l, err := c.getLink(podIf)
+				if err != nil {
+					return err
+				}
+				r := setAddr(l.index, netip.MustParsePrefix("10.88.0.2/24"))
+				r.Type = unix.RTM_DELADDR
+				_, err = c.do(r)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		"no port of the bridge": func(t *testing.T, n *Network, _, _ string) {
+			l, err := host(n).getLink(hostIf("uid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := host(n).do(enslave(l.index, 0)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"marked for deletion": func(t *testing.T, n *Network, _, _ string) {
+			if _, err := host(n).do(setGroup(hostIf("uid"), doomed)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"sandbox made anew": func(t *testing.T, _ *Network, _, dir string) {
+			if err := unbind(filepath.Join(dir, "net")); err != nil {
+				t.Fatal(err)
+			}
+			if err := EnsureSandbox(dir, allNamespaces); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"peer is elsewhere": func(t *testing.T, n *Network, root, dir string) {
+			other := filepath.Join(root, "other")
+			if err := EnsureSandbox(other, allNamespaces); err != nil {
+				t.Fatal(err)
+			}
+			if err := host(n).deleteLink(hostIf("uid")); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range []struct{ name, dir string }{{hostIf("uid"), other}, {"stranger", dir}} {
+				f, err := os.Open(filepath.Join(p.dir, "net"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				v := vethPair{
+					host: p.name, peer: podIf, peerNS: int(f.Fd()),
+					mac: macOf(n.gateway.Next()), bridge: int(n.bridge.Load()),
+				}
+				_, err = host(n).do(v.create())
+				f.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newTestNetwork(t, "10.88.0.0/24")
+			root := newSandboxRoot(t)
+			dir := filepath.Join(root, "pod")
+			if err := EnsureSandbox(dir, allNamespaces); err != nil {
+				t.Fatal(err)
+			}
+			links := hostLinks(t)
+			first, err := n.Attach("uid", filepath.Join(dir, "net"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, n, root, dir)
+			second, err := n.Attach("uid", filepath.Join(dir, "net"))
+			if err != nil || first != second {
+				t.Fatalf("Attach = %+v, %v, want %+v", second, err, first)
+			}
+			if err := deleteGroup(host(n), doomed); err != nil {
+				t.Fatal(err)
+			}
+			reach(t, filepath.Join(dir, "net"), n.gateway)
+			if err := n.Detach("uid"); err != nil {
+				t.Fatal(err)
+			}
+			if got := hostLinks(t); got != links {
+				t.Errorf("%d interfaces, %d before", got, links)
+			}
+		})
+	}
+}
+
+// reach opens a connection from the namespace at nsPath to an address of this one and back.
+func reach(t *testing.T, nsPath string, to netip.Addr) {
+	t.Helper()
+	l, err := net.Listen("tcp4", netip.AddrPortFrom(to, 0).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	err = Do(nsPath, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) })
+	if err != nil {
+		t.Errorf("cannot reach %s from %s: %v", to, nsPath, err)
+	}
+}
+
+// dialRaw connects on this very thread; net.Dial may go to another one.
+func dialRaw(to netip.AddrPort) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 10}); err != nil {
+		return err
+	}
+	return unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+}
+
+// Two pods, and a world outside that must see the node's address only.
+func TestPodsReachEachOtherAndOut(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	root := newSandboxRoot(t)
+	var pods [2]Attachment
+	for i := range pods {
+		dir := filepath.Join(root, fmt.Sprint(i))
+		if err := EnsureSandbox(dir, allNamespaces); err != nil {
+			t.Fatal(err)
+		}
+		a, err := n.Attach(fmt.Sprint(i), filepath.Join(dir, "net"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pods[i] = a
+		t.Cleanup(func() { _ = n.Detach(fmt.Sprint(i)) })
+	}
+	outside := filepath.Join(root, "outside")
+	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+		t.Fatal(err)
+	}
+	uplink(t, n, outside)
+
+	pod0 := filepath.Join(root, "0", "net")
+	if from := connectFrom(t, pod0, filepath.Join(root, "1", "net"), pods[1].IP); from != pods[0].IP {
+		t.Errorf("the other pod sees %s, want %s", from, pods[0].IP)
+	}
+	if from := connectFrom(t, pod0, filepath.Join(outside, "net"), netip.MustParseAddr("192.0.2.2")); from != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("the outside sees %s, want the node's 192.0.2.1", from)
+	}
+	ips, err := HostIPs("podd0")
+	if err != nil || len(ips) != 1 || ips[0] != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("HostIPs = %v, %v", ips, err)
+	}
+}
+
+// uplink joins the host side with a namespace that plays the rest of the world.
+func uplink(t *testing.T, n *Network, outside string) {
+	t.Helper()
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(outside, "net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	v := vethPair{host: "uplink", peer: podIf, peerNS: int(f.Fd()), mac: macOf(netip.MustParseAddr("192.0.2.2"))}
+	if _, err := host.do(v.create()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = host.deleteLink("uplink") })
+	l, err := host.getLink("uplink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.do(setAddr(l.index, netip.MustParsePrefix("192.0.2.1/24"))); err != nil {
+		t.Fatal(err)
+	}
+	err = inNetns(int(f.Fd()), func(c *rtnl) error {
+		return configure(c, netip.MustParsePrefix("192.0.2.2/24"), netip.MustParseAddr("192.0.2.1"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// connectFrom opens a connection between two namespaces and returns whom the listener sees.
+func connectFrom(t *testing.T, from, to string, addr netip.Addr) netip.Addr {
+	t.Helper()
+	var l net.Listener
+	err := Do(to, func() (err error) {
+		l, err = net.Listen("tcp4", netip.AddrPortFrom(addr, 0).String())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+	if err := Do(from, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) }); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.Copy(io.Discard, c)
+	return c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+}
+
+func TestManyPodsAtOnce(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	root := newSandboxRoot(t)
+	links, mounts := hostLinks(t), mountsBelow(t, root)
+	const pods = 100
+	seen := map[netip.Addr]bool{}
+	var mu sync.Mutex
+	each := func(fn func(id, dir string) error) {
+		var wg sync.WaitGroup
+		for i := range pods {
+			wg.Go(func() {
+				id := fmt.Sprintf("pod-%d", i)
+				if err := fn(id, filepath.Join(root, id)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	each(func(id, dir string) error {
+		if err := EnsureSandbox(dir, allNamespaces); err != nil {
+			return err
+		}
+		a, err := n.Attach(id, filepath.Join(dir, "net"))
+		mu.Lock()
+		defer mu.Unlock()
+		seen[a.IP] = true
+		return err
+	})
+	if len(seen) != pods {
+		t.Errorf("%d pods share %d addresses", pods, len(seen))
+	}
+	each(func(id, dir string) error { return errors.Join(n.Detach(id), RemoveSandbox(dir)) })
+	if got := hostLinks(t); got != links {
+		t.Errorf("%d interfaces, %d before", got, links)
+	}
+	// The parent's own bind is what stays.
+	if got := mountsBelow(t, root); got != mounts+1 {
+		t.Errorf("%d mounts, %d before", got, mounts)
+	}
+	ids, err := n.leases.holders()
+	if err != nil || len(ids) != 0 {
+		t.Errorf("leases of %v are left, %v", ids, err)
+	}
+}
+
+func TestCollect(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	a, b := attachPod(t, n, "a"), attachPod(t, n, "b")
+	if _, err := n.leases.acquire("lease only"); err != nil {
+		t.Fatal(err)
+	}
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := hostIf("a pod of another bridge")
+	if _, err := host.do(createBridge(stranger, macOf(n.gateway), 0)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = host.deleteLink(stranger) })
+	for range 2 {
+		if err := n.Collect(map[string]bool{"a": true, "b": false}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]bool{a.HostIf: true, b.HostIf: false, stranger: true} {
+		if l, err := host.getLink(name); err != nil || (l != nil) != want {
+			t.Errorf("%s is there: %v, %v, want %v", name, l != nil, err, want)
+		}
+	}
+	ids, err := n.leases.holders()
+	if err != nil || len(ids) != 1 || ids[0] != "a" {
+		t.Errorf("leases of %v, %v, want a's", ids, err)
+	}
+}
+
+func TestAttachWithoutNamespace(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	if _, err := n.Attach("a", filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("err = %v, want os.ErrNotExist", err)
+	}
+	if _, ok := n.Lease("a"); ok {
+		t.Error("a pod without a namespace holds an address")
+	}
+}

@@ -1,0 +1,148 @@
+package netns
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/quick"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+func TestNewRefuses(t *testing.T) {
+	ok := Config{CIDR: netip.MustParsePrefix("10.88.3.4/16"), LeaseDir: "/x"}
+	n, err := New(ok)
+	if err != nil || n.Gateway() != netip.MustParseAddr("10.88.0.1") || n.cfg.Bridge != "podd0" || n.cfg.TableName != "podd" {
+		t.Fatalf("New = %+v, %v", n, err)
+	}
+	for name, c := range map[string]Config{
+		"no network":       {LeaseDir: "/x"},
+		"IPv6":             {CIDR: netip.MustParsePrefix("fd00::/64"), LeaseDir: "/x"},
+		"mapped":           {CIDR: netip.MustParsePrefix("::ffff:10.0.0.0/120"), LeaseDir: "/x"},
+		"too small":        {CIDR: netip.MustParsePrefix("10.0.0.0/31"), LeaseDir: "/x"},
+		"too large":        {CIDR: netip.MustParsePrefix("10.0.0.0/7"), LeaseDir: "/x"},
+		"no folder":        {CIDR: ok.CIDR},
+		"bridge too long!": {CIDR: ok.CIDR, LeaseDir: "/x", Bridge: "sixteen-letters-"},
+	} {
+		if _, err := New(c); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestHostIfNames(t *testing.T) {
+	distinct := func(a, b string) bool {
+		x, y := hostIf(a), hostIf(b)
+		return isHostIf(x) && isHostIf(y) && (a == b) == (x == y) && !strings.ContainsAny(x, "/: ")
+	}
+	if err := quick.Check(distinct, nil); err != nil {
+		t.Error(err)
+	}
+	if hostIf("a") != hostIf("a") || isHostIf("podd0") {
+		t.Error("names are not stable, or podd0 looks like a pod's")
+	}
+}
+
+func TestLastAddr(t *testing.T) {
+	for cidr, want := range map[string]string{
+		"10.0.0.0/24": "10.0.0.255", "10.0.0.0/8": "10.255.255.255", "10.1.2.7/30": "10.1.2.7", "10.1.2.3/23": "10.1.3.255",
+	} {
+		if got := lastAddr(netip.MustParsePrefix(cidr)).String(); got != want {
+			t.Errorf("lastAddr(%s) = %s, want %s", cidr, got, want)
+		}
+	}
+}
+
+func TestRetryDump(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		fails, want int
+		with, err   error
+	}{
+		{"at once", 0, 1, nil, nil},
+		{"interrupted twice", 2, 3, netlink.ErrDumpInterrupted, nil},
+		{"always interrupted", 99, dumpTries, netlink.ErrDumpInterrupted, netlink.ErrDumpInterrupted},
+		{"refused", 99, 1, unix.EPERM, unix.EPERM},
+	} {
+		calls := 0
+		_, err := retryDump(func() (int, error) {
+			if calls++; calls <= c.fails {
+				return 0, c.with
+			}
+			return 1, nil
+		})
+		if calls != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %d calls, err %v, want %d, %v", c.name, calls, err, c.want, c.err)
+		}
+	}
+}
+
+func TestSortHostIPs(t *testing.T) {
+	addr := func(index, flags int, s string) netlink.Addr {
+		ip := netip.MustParseAddr(s)
+		return netlink.Addr{LinkIndex: index, Flags: flags, IPNet: netlink.NewIPNet(ip.AsSlice())}
+	}
+	addrs := []netlink.Addr{
+		addr(1, 0, "127.0.0.1"), addr(2, 0, "192.168.1.5"), addr(2, 0, "fe80::1"), addr(2, 0, "2001:db8::2"),
+		addr(3, 0, "10.0.0.7"), addr(3, 0, "2001:db8::3"), addr(3, unix.IFA_F_TENTATIVE, "2001:db8::4"),
+		addr(4, 0, "10.88.0.1"), addr(5, 0, "172.16.0.9"), addr(5, 0, "169.254.0.1"),
+	}
+	got := sortHostIPs(addrs, map[int]bool{1: true, 4: true}, map[int]int{3: 0, 5: 1})
+	want := "10.0.0.7 172.16.0.9 192.168.1.5 2001:db8::3 2001:db8::2"
+	var words []string
+	for _, ip := range got {
+		words = append(words, ip.String())
+	}
+	if s := strings.Join(words, " "); s != want {
+		t.Errorf("got %s, want %s", s, want)
+	}
+}
+
+func FuzzMessages(f *testing.F) {
+	f.Add(setUp(3).Serialize())
+	f.Add(createBridge("podd0", macOf(netip.MustParseAddr("10.0.0.1")), 9000).Serialize())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for len(b) > 0 {
+			m, rest, err := nextMessage(b)
+			if err != nil {
+				return
+			}
+			if len(rest) >= len(b) {
+				t.Fatal("no progress")
+			}
+			_ = m.err()
+			_, _ = parseLink(m.data)
+			b = rest
+		}
+	})
+}
+
+// What we send is what we would understand.
+func TestRequestsParseBack(t *testing.T) {
+	gateway := netip.MustParseAddr("10.0.0.1")
+	m, rest, err := nextMessage(createBridge("podd0", macOf(gateway), 9000).Serialize())
+	if err != nil || len(rest) != 0 {
+		t.Fatal(err, len(rest))
+	}
+	l, err := parseLink(m.data)
+	want := link{name: "podd0", kind: "bridge", mac: string(macOf(gateway)), mtu: 9000, up: true}
+	if err != nil || *l != want {
+		t.Errorf("bridge request = %+v, %v, want %+v", l, err, want)
+	}
+}
+
+func FuzzParseSysctl(f *testing.F) {
+	f.Add("net.ipv4.ip_forward")
+	f.Add("net/ipv4/conf/eth0.5/forwarding")
+	f.Fuzz(func(t *testing.T, name string) {
+		s, err := parseSysctl(name, "1")
+		if err != nil {
+			return
+		}
+		if strings.Contains(s.path, "/../") || strings.HasSuffix(s.path, "/..") || !strings.HasPrefix(s.path, "/proc/sys/") {
+			t.Errorf("%q became %q", name, s.path)
+		}
+	})
+}
