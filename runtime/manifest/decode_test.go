@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestParseDocuments(t *testing.T) {
@@ -186,7 +185,6 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		start := time.Now()
 		pods, problems := ParseFile("f", data)
 		again, problemsAgain := ParseFile("f", data)
 		if len(pods)+len(problems) == 0 && !strings.Contains(string(data), "List") {
@@ -205,9 +203,6 @@ func FuzzParse(f *testing.F) {
 			if len(refusedFields(o)) > 0 || len(validatePod(o)) > 0 {
 				t.Error("a pod passes that is refused when asked again")
 			}
-		}
-		if d := time.Since(start); d > 20*time.Second {
-			t.Errorf("%d bytes take %v", len(data), d)
 		}
 	})
 }

@@ -136,18 +136,6 @@ func TestFieldsPage(t *testing.T) {
 	}
 }
 
-// spec wraps the fields of a spec, and those of its one container, in a pod.
-func specJSON(spec, container string) string {
-	join := func(a, b string) string {
-		if b == "" {
-			return a
-		}
-		return a + "," + b
-	}
-	return `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{` +
-		join(`"containers":[{`+join(`"name":"c","image":"busybox"`, container)+`}]`, spec) + `}}`
-}
-
 func TestRefusedFields(t *testing.T) {
 	tests := []struct {
 		name, spec, container string

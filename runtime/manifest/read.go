@@ -98,7 +98,7 @@ func readLimited(r io.Reader, size int64) ([]byte, error) {
 	}
 }
 
-var errTooLarge = fmt.Errorf("it is larger than %d MiB; split it into several files", MaxFileBytes>>20)
+var errTooLarge = errors.New("it is larger than 3 MiB; split it into several files")
 
 // errNotRegular names what kind of file a manifest is not.
 func errNotRegular(mode uint32) error {

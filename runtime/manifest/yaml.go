@@ -17,7 +17,7 @@ import (
 const maxJSON = 2 * MaxFileBytes
 
 // errExpands is returned for a document whose aliases write out to more than maxJSON bytes.
-var errExpands = fmt.Errorf("its aliases expand to more than %d MiB; write the document without anchors", maxJSON>>20)
+var errExpands = errors.New("its aliases expand to more than 6 MiB; write the document without anchors")
 
 // yamlToJSON converts one document. Mappings keep their order and their doubled keys, so that the strict JSON
 // decoder reports both with their path and in the order of the file.

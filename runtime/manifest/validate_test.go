@@ -1,0 +1,236 @@
+package manifest
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// validate decodes, defaults and validates a pod of which the spec, its container or the metadata are given.
+func validate(t *testing.T, text string) string {
+	t.Helper()
+	pod := &corev1.Pod{}
+	if faults := decodeStrict([]byte(text), pod); len(faults) > 0 {
+		t.Fatalf("%s: %+v", text, faults)
+	}
+	setDefaults(pod)
+	var out []string
+	for _, err := range validatePod(pod) {
+		out = append(out, err.Error())
+	}
+	return strings.Join(out, "\n")
+}
+
+// label and subdomain are how apimachinery explains names.
+const (
+	label = `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an ` +
+		`alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`
+	subdomain = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end ` +
+		`with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`
+)
+
+func TestValidateSpec(t *testing.T) {
+	tests := []struct{ spec, want string }{
+		{`"restartPolicy":"Sometimes"`, `spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"`},
+		{`"dnsPolicy":"Cluster"`, `spec.dnsPolicy: Unsupported value: "Cluster": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"`},
+		{`"dnsPolicy":"None"`, "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None"},
+		{`"dnsPolicy":"None","dnsConfig":{}`, "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"},
+		{`"dnsConfig":{"nameservers":["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]}`, `spec.dnsConfig.nameservers: Invalid value: ["1.1.1.1","1.1.1.2","1.1.1.3","1.1.1.4"]: must not have more than 3 nameservers`},
+		{`"dnsConfig":{"nameservers":["router"]}`, `spec.dnsConfig.nameservers[0]: Invalid value: "router": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`},
+		{`"dnsConfig":{"searches":["_a.b.",".","*"]}`, `spec.dnsConfig.searches[2]: Invalid value: "*": a lowercase RFC 1123 subdomain must consist`},
+		{`"dnsConfig":{"options":[{"value":"1"}]}`, `spec.dnsConfig.options[0]: Required value: must not be empty`},
+		{`"terminationGracePeriodSeconds":-1`, `spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0`},
+		{`"activeDeadlineSeconds":0`, `spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive`},
+		{`"hostname":"a.b"`, `spec.hostname: Invalid value: "a.b": must not contain dots`},
+		{`"subdomain":"-"`, `spec.subdomain: Invalid value: "-": ` + label},
+		{`"nodeName":"A"`, `spec.nodeName: Invalid value: "A": ` + subdomain},
+		{`"priorityClassName":"a_b"`, `spec.priorityClassName: Invalid value: "a_b": ` + subdomain},
+		{`"runtimeClassName":"a_b"`, `spec.runtimeClassName: Invalid value: "a_b": ` + subdomain},
+		{`"serviceAccountName":"a_b"`, `spec.serviceAccountName: Invalid value: "a_b": ` + subdomain},
+		{`"preemptionPolicy":"x"`, `spec.preemptionPolicy: Unsupported value: "x": supported values: "PreemptLowerPriority", "Never"`},
+		{`"os":{"name":""}`, `spec.os.name: Required value`},
+		{`"os":{"name":"plan9"}`, `spec.os.name: Unsupported value: "plan9": supported values: "linux", "windows"`},
+		{`"hostAliases":[{"ip":"x","hostnames":["A"]}]`, `spec.hostAliases[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)` + "\n" + `spec.hostAliases[0].hostnames[0]: Invalid value: "A": ` + subdomain},
+		{`"hostUsers":false,"hostNetwork":true,"hostPID":true`, "spec.hostNetwork: Forbidden: when `pod.Spec.HostUsers` is false\nspec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false"},
+		{`"hostPID":true,"shareProcessNamespace":true`, `spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled`},
+		{`"ephemeralContainers":[{"name":"d","image":"i"}]`, `spec.ephemeralContainers: Forbidden: cannot be set on create`},
+		{`"nodeName":"n","schedulingGates":[{"name":"a/b"},{"name":"a/b"}]`, "spec.schedulingGates[1]: Duplicate value: \"a/b\"\nspec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"},
+		{`"readinessGates":[{"conditionType":"a b"}]`, `spec.readinessGates[0].conditionType: Invalid value: "a b": name part must consist of`},
+		{`"nodeSelector":{"a b":"c d"}`, `spec.nodeSelector: Invalid value: "a b": name part must consist of`},
+		{`"overhead":{"cpu":"-1"}`, `spec.overhead[cpu]: Invalid value: "-1": must be greater than or equal to 0`},
+		{`"resources":{"limits":{"ephemeral-storage":"1"}}`, `spec.resources.limits[ephemeral-storage]: Unsupported value: "ephemeral-storage": supported values: "cpu", "hugepages-", "memory"`},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(tt.spec, ""), tt.want)
+	}
+}
+
+// check wants the errors of a pod, of which a last one may be cut off.
+func check(t *testing.T, text, want string) {
+	t.Helper()
+	got := validate(t, text)
+	if got != want && (want == "" || !strings.HasPrefix(got, want)) {
+		t.Errorf("%s\nerrors are\n%s\nwant\n%s", text, got, want)
+	}
+}
+
+func TestValidateScheduling(t *testing.T) {
+	tests := []struct{ spec, want string }{
+		{`"tolerations":[{}]`, "spec.tolerations[0].operator: Invalid value: \"\": operator must be Exists when `key` is empty, which means \"match all values and all keys\""},
+		{`"tolerations":[{"key":"a","operator":"Exists","value":"b"}]`, "spec.tolerations[0].operator: Invalid value: \"b\": value must be empty when `operator` is 'Exists'"},
+		{`"tolerations":[{"key":"a","operator":"Like"}]`, `spec.tolerations[0].operator: Unsupported value: "Like": supported values: "Equal", "Exists"`},
+		{`"tolerations":[{"key":"a","tolerationSeconds":1,"effect":"NoSchedule"}]`, "spec.tolerations[0].effect: Invalid value: \"NoSchedule\": effect must be 'NoExecute' when `tolerationSeconds` is set"},
+		{`"tolerations":[{"key":"a","effect":"Never"}]`, `spec.tolerations[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"`},
+		{`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{}}}`, `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term`},
+		{`"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":0,"preference":{"matchExpressions":[{"key":"a","operator":"In"}]}}]}}`,
+			"spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range 1-100\n" +
+				"spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'"},
+		{`"affinity":{"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{}]}}`, `spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty`},
+		{`"topologySpreadConstraints":[{"maxSkew":0,"topologyKey":"z","whenUnsatisfiable":"x"}]`,
+			"spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero\n" +
+				`spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "x": supported values: "DoNotSchedule", "ScheduleAnyway"`},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(tt.spec, ""), tt.want)
+	}
+}
+
+func TestValidateSecurity(t *testing.T) {
+	tests := []struct{ spec, container, want string }{
+		{`"securityContext":{"runAsUser":-1}`, "", `spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive`},
+		{`"securityContext":{"supplementalGroups":[1,-5]}`, "", `spec.securityContext.supplementalGroups[1]: Invalid value: -5: must be between 0 and 2147483647, inclusive`},
+		{`"securityContext":{"fsGroupChangePolicy":"x"}`, "", `spec.securityContext.fsGroupChangePolicy: Unsupported value: "x": supported values: "Always", "OnRootMismatch"`},
+		{`"securityContext":{"seccompProfile":{"type":"Localhost"}}`, "", `spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost`},
+		{`"securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"../x"}}`, "", `spec.securityContext.seccompProfile.localhostProfile: Invalid value: "../x": must not contain '..'`},
+		{`"securityContext":{"appArmorProfile":{"type":""}}`, "", `spec.securityContext.appArmorProfile.type: Required value: type is required when appArmorProfile is set`},
+		{`"securityContext":{"sysctls":[{"name":"a..b","value":"1"},{"name":"net.x","value":"1"},{"name":"net.x","value":"1"}]}`, "",
+			`spec.securityContext.sysctls[0].name: Invalid value: "a..b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$` + "\n" +
+				`spec.securityContext.sysctls[2].name: Duplicate value: "net.x"`},
+		{`"hostNetwork":true,"securityContext":{"sysctls":[{"name":"net.x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.x": may not be specified when 'hostNetwork' is true`},
+		{`"hostIPC":true,"securityContext":{"sysctls":[{"name":"kernel.sem","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "kernel.sem": may not be specified when 'hostIPC' is true`},
+		{"", `"securityContext":{"procMount":"Unmasked"}`, "spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": `hostUsers` must be false to use `Unmasked`"},
+		{"", `"securityContext":{"privileged":true,"allowPrivilegeEscalation":false}`,
+			"spec.containers[0].securityContext: Invalid value: {\"privileged\":true,\"allowPrivilegeEscalation\":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true"},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(tt.spec, tt.container), tt.want)
+	}
+}
+
+func TestValidateContainers(t *testing.T) {
+	tests := []struct{ container, want string }{
+		{`"name":"A"`, `spec.containers[0].name: Invalid value: "A": ` + label},
+		{`"name":""`, `spec.containers[0].name: Required value`},
+		{`"image":""`, `spec.containers[0].image: Required value`},
+		{`"image":" x"`, `spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace`},
+		{`"imagePullPolicy":"Maybe"`, `spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always", "IfNotPresent", "Never"`},
+		{`"terminationMessagePolicy":"x"`, `spec.containers[0].terminationMessagePolicy: Unsupported value: "x": supported values: "File", "FallbackToLogsOnError"`},
+		{`"ports":[{}]`, `spec.containers[0].ports[0].containerPort: Required value`},
+		{`"ports":[{"containerPort":70000}]`, `spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive`},
+		{`"ports":[{"containerPort":1,"name":"Web"}]`, `spec.containers[0].ports[0].name: Invalid value: "Web": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)`},
+		{`"ports":[{"containerPort":1,"name":"averyveryverylongname"}]`, `spec.containers[0].ports[0].name: Invalid value: "averyveryverylongname": must be no more than 15 characters`},
+		{`"ports":[{"containerPort":1,"name":"a"},{"containerPort":2,"name":"a"}]`, `spec.containers[0].ports[1].name: Duplicate value: "a"`},
+		{`"ports":[{"containerPort":1,"protocol":"ICMP"}]`, `spec.containers[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"`},
+		{`"ports":[{"containerPort":1,"hostPort":9},{"containerPort":2,"hostPort":9}]`, `spec.containers[0].ports[1].hostPort: Duplicate value: "TCP//9"`},
+		{`"env":[{"name":""}]`, `spec.containers[0].env[0].name: Required value`},
+		{`"env":[{"name":"a=b"}]`, `spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name`},
+		{`"env":[{"name":"1 relaxed.name"}]`, ""},
+		{`"env":[{"name":"a","valueFrom":{}}]`, "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"},
+		{`"env":[{"name":"a","value":"b","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]`, "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty"},
+		{`"env":[{"name":"a","valueFrom":{"fieldRef":{"fieldPath":"metadata.uuid"}}}]`, `spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.uuid": error converting fieldPath: field label not supported: metadata.uuid`},
+		{`"env":[{"name":"a","valueFrom":{"fieldRef":{"fieldPath":"metadata.labels['x/y']"}}}]`, ""},
+		{`"env":[{"name":"a","valueFrom":{"resourceFieldRef":{"resource":"limits.disk"}}}]`, `spec.containers[0].env[0].valueFrom.resourceFieldRef.resource: Unsupported value: "limits.disk": supported values: "limits.cpu"`},
+		{`"env":[{"name":"a","valueFrom":{"resourceFieldRef":{"resource":"limits.cpu","divisor":"2"}}}]`, `spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: Invalid value: "limits.cpu": only divisor's values 1m and 1 are supported with the cpu resource`},
+		{`"env":[{"name":"a","valueFrom":{"secretKeyRef":{"name":"s","key":""}}}]`, `spec.containers[0].env[0].valueFrom.secretKeyRef.key: Required value`},
+		{`"envFrom":[{}]`, "spec.containers[0].envFrom: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`"},
+		{`"resources":{"limits":{"memory":"-1"}}`, `spec.containers[0].resources.limits[memory]: Invalid value: "-1": must be greater than or equal to 0`},
+		{`"resources":{"limits":{"memory":"1Mi"},"requests":{"memory":"2Mi"}}`, `spec.containers[0].resources.requests: Invalid value: "2Mi": must be less than or equal to memory limit of 1Mi`},
+		{`"resources":{"limits":{"ram":"1"}}`, `spec.containers[0].resources.limits[ram]: Invalid value: "ram": must be a standard resource type or fully qualified` + "\n" + `spec.containers[0].resources.limits[ram]: Invalid value: "ram": must be a standard resource for containers`},
+		{`"resources":{"requests":{"example.com/gpu":"1"}}`, `spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources`},
+		{`"resources":{"limits":{"example.com/gpu":"500m"}}`, `spec.containers[0].resources.limits[example.com/gpu]: Invalid value: "500m": must be an integer`},
+		{`"resources":{"limits":{"hugepages-2Mi":"4Mi"}}`, `spec.containers[0].resources: Forbidden: HugePages require cpu or memory`},
+		{`"resources":{"limits":{"cpu":"1","hugepages-2Mi":"3Mi"}}`, `spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi`},
+		{`"resizePolicy":[{"resourceName":"disk","restartPolicy":"NotRequired"}]`, `spec.containers[0].resizePolicy: Unsupported value: "disk": supported values: "cpu", "memory"`},
+		{`"volumeMounts":[{"name":"v","mountPath":""}]`, "spec.containers[0].volumeMounts[0].name: Not found: \"v\"\nspec.containers[0].volumeMounts[0].mountPath: Required value"},
+	}
+	for _, tt := range tests {
+		check(t, specJSON("", tt.container), tt.want)
+	}
+}
+
+func TestValidateProbes(t *testing.T) {
+	tests := []struct{ container, want string }{
+		{`"livenessProbe":{}`, `spec.containers[0].livenessProbe: Required value: must specify a handler type`},
+		{`"livenessProbe":{"tcpSocket":{"port":80},"exec":{"command":["a"]}}`, `spec.containers[0].livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type`},
+		{`"livenessProbe":{"tcpSocket":{"port":0}}`, `spec.containers[0].livenessProbe.tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive`},
+		{`"livenessProbe":{"tcpSocket":{"port":"1"}}`, `spec.containers[0].livenessProbe.tcpSocket.port: Invalid value: "1": must contain at least one letter (a-z)`},
+		{`"livenessProbe":{"exec":{"command":["a"]},"successThreshold":2}`, `spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1`},
+		{`"readinessProbe":{"exec":{"command":["a"]},"successThreshold":2}`, ""},
+		{`"readinessProbe":{"exec":{"command":["a"]},"periodSeconds":-1}`, `spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0`},
+		{`"readinessProbe":{"exec":{},"terminationGracePeriodSeconds":0}`, "spec.containers[0].readinessProbe.exec.command: Required value\n" +
+			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must be greater than 0\n" +
+			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must not be set for readinessProbes"},
+		{`"startupProbe":{"httpGet":{"port":1,"scheme":"FTP","httpHeaders":[{"name":"a b","value":""}]}}`,
+			"spec.containers[0].startupProbe.httpGet.scheme: Unsupported value: \"FTP\": supported values: \"HTTP\", \"HTTPS\"\n" +
+				"spec.containers[0].startupProbe.httpGet.httpHeaders: Invalid value: \"a b\": a valid HTTP header must consist of"},
+		{`"lifecycle":{"preStop":{"sleep":{"seconds":31}}}`, `spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)`},
+		{`"lifecycle":{"stopSignal":"SIGUSR1"}`, "spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`"},
+	}
+	for _, tt := range tests {
+		check(t, specJSON("", tt.container), tt.want)
+	}
+}
+
+func TestValidateVolumes(t *testing.T) {
+	tests := []struct{ spec, container, want string }{
+		{`"volumes":[{"name":"V","emptyDir":{}}]`, "", `spec.volumes[0].name: Invalid value: "V": ` + label},
+		{`"volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]`, "", `spec.volumes[1].name: Duplicate value: "v"`},
+		{`"volumes":[{"name":"v","emptyDir":{},"hostPath":{"path":"/x"}}]`, "", `spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type`},
+		{`"volumes":[{"name":"v","hostPath":{"path":"/x/../y","type":"Dir"}}]`, "", `spec.volumes[0].hostPath.path: Invalid value: "/x/../y": must not contain '..'` + "\n" + `spec.volumes[0].hostPath.type: Unsupported value: "Dir": supported values: "", "BlockDevice"`},
+		{`"volumes":[{"name":"v","secret":{}}]`, "", `spec.volumes[0].secret.secretName: Required value`},
+		{`"volumes":[{"name":"v","configMap":{"name":"x","defaultMode":512}}]`, "", `spec.volumes[0].configMap.defaultMode: Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive`},
+		{`"volumes":[{"name":"v","configMap":{"name":"x","items":[{"key":"k","path":"/p"}]}}]`, "", `spec.volumes[0].configMap.items[0].path: Invalid value: "/p": must be a relative path`},
+		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a"},{"name":"v","mountPath":"/a"}]`, `spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique`},
+		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","mountPropagation":"Bidirectional"}]`, `spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers`},
+		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","subPath":"../b"}]`, `spec.containers[0].volumeMounts.subPath: Invalid value: "../b": must not contain '..'`},
+		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeDevices":[{"name":"v","devicePath":"/dev/x"}]`, `spec.containers[0].volumeDevices[0].name: Invalid value: "v": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode`},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(tt.spec, tt.container), tt.want)
+	}
+}
+
+func TestValidatePodLevel(t *testing.T) {
+	tests := []struct{ spec, container, want string }{
+		{`"resources":{"limits":{"cpu":"1"},"requests":{"cpu":"100m"}}`, `"resources":{"requests":{"cpu":"200m"}}`,
+			`spec.resources.requests[cpu]: Invalid value: "100m": must be greater than or equal to aggregate container requests of 200m`},
+		{`"resources":{"limits":{"cpu":"1"}}`, `"resources":{"limits":{"cpu":"2"},"requests":{"cpu":"1"}}`,
+			`spec.resources.containers[0][cpu].limits: Invalid value: "2": must be less than or equal to pod limits of 1`},
+		{`"initContainers":[{"name":"c","image":"i","livenessProbe":{"exec":{"command":["a"]}}}]`, "",
+			"spec.initContainers[0].name: Duplicate value: \"c\"\nspec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always"},
+		{`"hostNetwork":true`, `"ports":[{"containerPort":1,"hostPort":2}]`, "spec.containers[0].ports[0].hostPort: Invalid value: 2: must match `containerPort` when `hostNetwork` is true"},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(tt.spec, tt.container), tt.want)
+	}
+	check(t, `{"metadata":{"name":"p"},"spec":{}}`, "spec.containers: Required value")
+}
+
+func TestValidateMeta(t *testing.T) {
+	tests := []struct{ meta, want string }{
+		{`{}`, `metadata.name: Required value: name or generateName is required`},
+		{`{"name":"A"}`, `metadata.name: Invalid value: "A": ` + subdomain},
+		{`{"name":"` + strings.Repeat("a", 254) + `"}`, `metadata.name: Invalid value: "` + strings.Repeat("a", 254) + `": must be no more than 253 `},
+		{`{"name":"a","namespace":"a.b"}`, `metadata.namespace: Invalid value: "a.b": must not contain dots`},
+		{`{"name":"a","labels":{"b":"c d"}}`, `metadata.labels: Invalid value: "c d": a valid label must be an empty string or consist of`},
+		{`{"name":"a","annotations":{"b c":""}}`, `metadata.annotations: Invalid value: "b c": name part must consist of`},
+		{`{"name":"a","finalizers":["x"]}`, `metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified`},
+		{`{"name":"a","ownerReferences":[{"apiVersion":"v1","kind":"K","name":"n"}]}`, `metadata.ownerReferences[0].uid: Required value: must not be empty`},
+	}
+	for _, tt := range tests {
+		check(t, `{"metadata":`+tt.meta+`,"spec":{"containers":[{"name":"c","image":"i"}]}}`, tt.want)
+	}
+	check(t, `{"metadata":{"name":"a","annotations":{"b":"`+strings.Repeat("x", 256<<10)+`"}},"spec":{"containers":[{"name":"c","image":"i"}]}}`,
+		"metadata.annotations: Too long: may not be more than 262144 bytes")
+}
