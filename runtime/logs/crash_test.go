@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,17 +17,39 @@ type died struct{ step string }
 // incomplete lines, two streams, a moved spool, rotations, a last line without
 // newline.
 type scenario struct {
-	l    *lab
-	said [streams]strings.Builder
-	// next numbers the things to do, so that a successor goes on where its
+	l     *lab
+	texts [streams][]string
+	// said and drained number the texts, so that a successor goes on where its
 	// predecessor died.
-	next int
+	said    [streams]int
+	drained int
 }
 
-func newScenario(t *testing.T) *scenario {
+func newScenario(t *testing.T, texts [streams][]string) *scenario {
 	l := newLab(t)
+	l.c.Path = filepath.Join(onTmpfs(t), "web", "0.log") // syncs cost nothing there
 	l.c.MaxSize, l.c.MaxFiles = 90<<10, 100
-	return &scenario{l: l}
+	return &scenario{l: l, texts: texts}
+}
+
+// scenarioTexts fills a pipe with each text, but with no more than fits.
+func scenarioTexts() (texts [streams][]string) {
+	for st := range texts {
+		for i := range 12 {
+			var out strings.Builder
+			for n := range 6 + 700*(i%4)*(1-st) {
+				fmt.Fprintf(&out, "%d.%d ... ", i, n)
+				if n%3 > 0 {
+					fmt.Fprintf(&out, "%s\n", Stream(st))
+				}
+			}
+			if i == 7 {
+				out.WriteString(strings.Repeat("long", 3*maxContent/8))
+			}
+			texts[st] = append(texts[st], out.String())
+		}
+	}
+	return texts
 }
 
 // run does what is left to do and returns the step at which it died, "" if none.
@@ -46,33 +69,19 @@ func (s *scenario) run() (step string) {
 		s.l.t.Fatal(err)
 	}
 	s.l.sink = sink
-	for ; s.next < 12; s.next++ {
-		s.sayOnce(s.next)
+	for ; s.drained < len(s.texts[0]); s.drained++ {
+		for st := Stdout; st < streams; st++ {
+			if s.said[st] == s.drained {
+				s.l.say(st, s.texts[st][s.drained])
+				s.said[st]++
+			}
+		}
 		s.drainAll()
 	}
 	if err := sink.Close(); err != nil {
 		s.l.t.Fatal(err)
 	}
 	return ""
-}
-
-// sayOnce fills the pipes; a successor that comes to the same number finds that
-// already said.
-func (s *scenario) sayOnce(i int) {
-	for st := Stdout; st < streams; st++ {
-		text := fmt.Sprintf("%s %d.%d ", st, i, 0)
-		for n := range 6 + 700*(i%4)*int(1-st) {
-			text += fmt.Sprintf("%s\n%d.%d ", st, i, n)
-		}
-		if i == 7 {
-			text += strings.Repeat("long", 3*maxContent/8)
-		}
-		if strings.Contains(s.said[st].String(), text) {
-			continue
-		}
-		s.l.say(st, text)
-		s.said[st].WriteString(text)
-	}
 }
 
 func (s *scenario) drainAll() {
@@ -96,7 +105,7 @@ func (s *scenario) check(when string) {
 	s.l.t.Helper()
 	for st := Stdout; st < streams; st++ {
 		got := s.l.read(ReadOptions{Stream: st.String()})
-		if want := s.said[st].String(); got != want {
+		if want := strings.Join(s.texts[st], ""); got != want {
 			at := 0
 			for at < min(len(got), len(want)) && got[at] == want[at] {
 				at++
@@ -122,8 +131,9 @@ func (s *scenario) dieAt(n, times int) {
 // TestDeathAtEveryStep ends the sink once at every step of the scenario.
 func TestDeathAtEveryStep(t *testing.T) {
 	seen := map[string]int{}
+	texts := scenarioTexts()
 	for n := 1; ; n++ {
-		s := newScenario(t)
+		s := newScenario(t, texts)
 		s.dieAt(n, 1)
 		step := s.run()
 		if step == "" {
@@ -138,7 +148,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 	}
 	for _, step := range []string{
 		"spliced", "intent stored", "written", "accepted", "rest copied", "move begun", "spool cut", "move ended",
-		"log renamed", "log made anew", "close: flushed", "close: removed stdout", "close: removed state",
+		"log renamed", "log made anew", "close: flushed", "close: removed stdout.spool", "close: removed spool.state",
 	} {
 		if seen[step] == 0 {
 			t.Errorf("nothing died at %q: %v", step, seen)
@@ -149,7 +159,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 // TestDeathInRecovery lets every successor die too.
 func TestDeathInRecovery(t *testing.T) {
 	for _, every := range []int{1, 2, 3, 5, 7} {
-		s := newScenario(t)
+		s := newScenario(t, scenarioTexts())
 		s.dieAt(every, 200)
 		deaths := 0
 		for s.run() != "" {
@@ -165,7 +175,7 @@ func TestDeathInRecovery(t *testing.T) {
 // TestDeathInAWrite ends the sink with a part of a batch in the log.
 func TestDeathInAWrite(t *testing.T) {
 	for _, part := range []float64{0, 0.001, 0.5, 0.999, 1} {
-		s := newScenario(t)
+		s := newScenario(t, scenarioTexts())
 		writes := 0
 		s.l.c.shop.write = func(fd int, p []byte, offset int64) (int, error) {
 			if writes++; writes%3 != 0 {
@@ -187,7 +197,7 @@ func TestDeathInAWrite(t *testing.T) {
 
 // TestShortWrites has a kernel that takes little at a time.
 func TestShortWrites(t *testing.T) {
-	s := newScenario(t)
+	s := newScenario(t, scenarioTexts())
 	s.l.c.shop.write = func(fd int, p []byte, offset int64) (int, error) {
 		return unix.Pwrite(fd, p[:(len(p)+1)/2], offset)
 	}

@@ -1,7 +1,9 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +28,8 @@ func (s *Sink) room(n int) error {
 		stamp = stampAfter(rotated[len(rotated)-1].stamp, stamp)
 	}
 	target := s.c.Path + "." + stamp
-	if err := os.Rename(s.c.Path, target); err != nil {
+	// Gone is what somebody else has rotated.
+	if err := os.Rename(s.c.Path, target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot rotate log: %w", err)
 	}
 	s.shop.at("log renamed")

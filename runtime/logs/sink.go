@@ -14,7 +14,7 @@ import (
 // SinkConfig says where the output of one attempt of a container goes.
 type SinkConfig struct {
 	Path     string           // the log, .../<attempt>.log
-	SpoolDir string           // this attempt's own folder, on tmpfs
+	SpoolDir string           // folder for this attempt's *.spool and spool.state, on tmpfs
 	MaxSize  int64            // bytes at which the log is rotated, 0: 10 MiB
 	MaxFiles int              // files to keep with the current one, 0: 5, at least 2
 	SpoolMax int64            // bytes a stream that wait for a full disk, 0: 1 MiB
@@ -27,10 +27,10 @@ type SinkConfig struct {
 // exactly once even when the process is killed at any instruction. Its methods
 // may be called by several goroutines; all sinks take turns.
 type Sink struct {
-	c       SinkConfig
-	shop    *workshop
-	closed  bool
-	failing bool // an error has been returned and its cause lasts
+	c      SinkConfig
+	shop   *workshop
+	closed bool
+	told   int64 // when an error was returned last, Unix seconds
 
 	memory  []byte
 	page    *page
@@ -103,9 +103,8 @@ func (s *Sink) recover() error {
 // Drain moves what a pipe holds, at most 64 KiB, to the log. fd is the
 // nonblocking read end of a pipe or FIFO; with more in it than that, level
 // triggered polling calls again. eof says that the last writer is gone and the
-// pipe empty: it is time for Close once both streams are. An error is returned
-// once for all calls that suffer from one cause and does not mean that draining
-// should end; only eof does.
+// pipe empty: it is time for Close once both streams are. An error, of which there
+// is one a minute at most, does not mean that draining should end; only eof does.
 func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
 	s.shop.mu.Lock()
 	defer s.shop.mu.Unlock()
@@ -186,32 +185,38 @@ func (s *Sink) flushAll(last bool) error {
 			}
 		}
 	}
-	s.failing = false
 	return nil
 }
 
 // removeSpool removes the files, the state last: without it an empty spool means
 // the same.
 func (s *Sink) removeSpool() error {
-	for _, name := range []string{Stdout.String(), Stderr.String(), "state"} {
-		if err := os.Remove(filepath.Join(s.c.SpoolDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, path := range []string{s.spoolPath(Stdout), s.spoolPath(Stderr), filepath.Join(s.c.SpoolDir, stateFile)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove log spool: %w", err)
 		}
-		s.shop.at("close: removed " + name)
+		s.shop.at("close: removed " + filepath.Base(path))
 	}
-	// The folder may be the caller's for other things too.
+	// The container's FIFOs may be in the folder too.
 	if err := unix.Rmdir(s.c.SpoolDir); err != nil && err != unix.ENOTEMPTY && err != unix.ENOENT && err != unix.EEXIST {
 		return fmt.Errorf("cannot remove log spool %s: %w", s.c.SpoolDir, err)
 	}
 	return nil
 }
 
-// once passes an error on if the call before had none.
+// quiet is the time, in seconds, within which Drain returns one error: with a full
+// disk each call has one.
+const quiet = 60
+
+// once passes an error on unless there was one lately.
 func (s *Sink) once(err error) error {
-	told := s.failing
-	s.failing = err != nil
-	if told {
+	if err == nil {
 		return nil
 	}
+	now := s.c.Now().Unix()
+	if age := now - s.told; age >= 0 && age < quiet {
+		return nil
+	}
+	s.told = now
 	return err
 }

@@ -3,6 +3,7 @@ package logs
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,6 +82,29 @@ func TestSinkEnds(t *testing.T) {
 	}
 }
 
+// TestSinkSharesItsFolder has the container's FIFOs beside the spool.
+func TestSinkSharesItsFolder(t *testing.T) {
+	l := newLab(t)
+	if err := os.MkdirAll(l.c.SpoolDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for st := Stdout; st < streams; st++ {
+		if err := unix.Mkfifo(filepath.Join(l.c.SpoolDir, st.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.open()
+	l.say(Stdout, "a\n")
+	l.drain(Stdout)
+	l.close()
+	if got := l.read(ReadOptions{}); got != "a\n" {
+		t.Errorf("read %q", got)
+	}
+	if left, err := os.ReadDir(l.c.SpoolDir); len(left) != 2 || err != nil {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 func TestSinkRefusesABadDescriptor(t *testing.T) {
 	l := newLab(t)
 	l.open()
@@ -95,6 +119,22 @@ func TestSinkRecreatesItsFolder(t *testing.T) {
 	l.say(Stdout, "before\n")
 	l.drain(Stdout)
 	if err := os.RemoveAll(l.dir()); err != nil {
+		t.Fatal(err)
+	}
+	l.say(Stdout, "after\n")
+	l.drain(Stdout)
+	if got := l.read(ReadOptions{}); got != "after\n" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func TestSinkOfALogThatSomebodyElseRotates(t *testing.T) {
+	l := newLab(t)
+	l.c.MaxSize = 1
+	l.open()
+	l.say(Stdout, "before\n")
+	l.drain(Stdout)
+	if err := os.Rename(l.c.Path, l.c.Path+"-moved"); err != nil {
 		t.Fatal(err)
 	}
 	l.say(Stdout, "after\n")

@@ -9,11 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// spoolSuffix tells a spool from a FIFO that may be its neighbour.
+const spoolSuffix = ".spool"
+
 // reclaimAt is how much of a spool may be read before its rest moves to the front.
 const reclaimAt = chunk
 
 func (s *Sink) spoolPath(st Stream) string {
-	return filepath.Join(s.c.SpoolDir, st.String())
+	return filepath.Join(s.c.SpoolDir, st.String()+spoolSuffix)
 }
 
 // hasSpool says whether the stream ever had anything to spool.

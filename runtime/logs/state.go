@@ -28,6 +28,9 @@ type state struct {
 	move, moveLen int64 // move 0: none, else stream+1
 }
 
+// stateFile is the name of the mapped file in the spool's folder.
+const stateFile = "spool.state"
+
 // stateLayout numbers the layout of page.
 const stateLayout = 1
 
@@ -52,7 +55,7 @@ func (p *page) store(next state) {
 // mapState maps the state file and makes it if need be. The page is allocated
 // before it is touched: on a full tmpfs the first store would be a SIGBUS.
 func mapState(dir string) ([]byte, *page, error) {
-	path := filepath.Join(dir, "state")
+	path := filepath.Join(dir, stateFile)
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot open log state %s: %w", path, err)
