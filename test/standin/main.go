@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -44,7 +45,14 @@ func main() {
 
 // run supervises until the command has ended for good and returns its status.
 func run(args []string, restart bool, pidFile string) (int, error) {
-	supervisor, err := fdstoretest.New("@podd-standin-" + strconv.Itoa(os.Getpid()))
+	// A path and no abstract address: those belong to a network namespace, and the
+	// command may run in another.
+	dir, err := os.MkdirTemp("", "standin-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	supervisor, err := fdstoretest.New(filepath.Join(dir, "notify"))
 	if err != nil {
 		return 0, err
 	}
