@@ -102,7 +102,11 @@ func openStream(ctx context.Context, r *bufio.Reader, st *staging) (a archive, e
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, z.Close()) }()
+	defer func() {
+		if cerr := z.Close(); err == nil {
+			err = cerr // a decoder repeats here what Read has said
+		}
+	}()
 	in := bufio.NewReaderSize(z, pumpChunk)
 	head, err := in.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -165,6 +169,9 @@ func (s *Store) stageAndCommit(
 	}
 	for _, c := range list {
 		if err := c.stage(ctx, a, st); err != nil {
+			return nil, err
+		}
+		if err := st.addFixup(c, s.dir("l")); err != nil {
 			return nil, err
 		}
 	}

@@ -26,18 +26,20 @@ func readStream(ctx context.Context, r io.Reader, st *staging) (*streamArchive, 
 	a := &streamArchive{
 		docs: map[string][]byte{}, links: map[string]string{}, layers: map[string]*staged{}, failed: map[string]error{},
 	}
-	raw := &trailer{r: r}
+	raw := &counter{r: r}
 	entries := tar.NewReader(raw)
+	end := int64(0)
 	for range maxEntries {
 		h, err := entries.Next()
 		if errors.Is(err, io.EOF) {
-			a.ended = raw.zeros >= 512
+			a.ended = raw.n > end
 			_, err = io.Copy(io.Discard, raw) // a pipe's writer wants to end
 			return a, err
 		}
 		if err != nil {
 			return nil, tarError(err)
 		}
+		end = raw.n + padded(h.Size)
 		if err := a.take(ctx, h, entries, st); err != nil {
 			return nil, err
 		}
@@ -125,21 +127,14 @@ func (a *streamArchive) layer(_ context.Context, name string, _ *staging) (*stag
 
 func (a *streamArchive) whole() bool { return a.ended }
 
-// trailer counts the zeros at the end of what was read.
-type trailer struct {
-	r     io.Reader
-	zeros int
+// counter tells how far an archive was read.
+type counter struct {
+	r io.Reader
+	n int64
 }
 
-func (t *trailer) Read(b []byte) (int, error) {
-	n, err := t.r.Read(b)
-	i := n
-	for i > 0 && b[i-1] == 0 {
-		i--
-	}
-	if i > 0 {
-		t.zeros = 0
-	}
-	t.zeros = min(t.zeros+n-i, 1<<20)
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
 	return n, err
 }

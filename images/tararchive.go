@@ -2,7 +2,6 @@ package images
 
 import (
 	"archive/tar"
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -29,11 +28,12 @@ func indexTar(f *os.File) (*tarArchive, error) {
 		return nil, err
 	}
 	r := tar.NewReader(f)
+	end := int64(0)
 	for range maxEntries {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			a.ended, err = endsInZeros(f, st.Size())
-			return a, err
+			a.ended = st.Size() > end
+			return a, nil
 		}
 		if err != nil {
 			return nil, tarError(err)
@@ -45,6 +45,7 @@ func indexTar(f *os.File) (*tarArchive, error) {
 		if h.Typeflag == tar.TypeReg && off+h.Size > st.Size() {
 			return nil, truncatedf("%s ends too early", clip(h.Name))
 		}
+		end = off + padded(h.Size)
 		if err := a.note(h, off); err != nil {
 			return nil, err
 		}
@@ -100,14 +101,6 @@ func (a *tarArchive) open(name string) (io.ReadCloser, error) {
 
 func (a *tarArchive) whole() bool { return a.ended }
 
-// endsInZeros looks for the trailer, without which a file may still be growing.
-func endsInZeros(f *os.File, size int64) (bool, error) {
-	block := make([]byte, 512)
-	if size < int64(len(block)) {
-		return false, nil
-	}
-	if _, err := f.ReadAt(block, size-int64(len(block))); err != nil {
-		return false, err
-	}
-	return len(bytes.Trim(block, "\x00")) == 0, nil
-}
+// padded is the space that size bytes take in a tar. What follows the last entry is the trailer; a file that has none may
+// still be growing.
+func padded(size int64) int64 { return (size + 511) &^ 511 }

@@ -60,7 +60,9 @@ func unpackLayer(ctx context.Context, blob io.Reader, dir string, l limits) (u u
 	p := newPump(z, sha256.New())
 	defer func() {
 		p.close()
-		err = errors.Join(err, z.Close())
+		if cerr := z.Close(); err == nil {
+			err = cerr // a decoder repeats here what Read has said
+		}
 	}()
 	t, err := newTree(dir, l.files)
 	if err != nil {
