@@ -52,13 +52,13 @@ func (e *Engine) load(id string) (*libcontainer.Container, error) {
 // Remove takes away all that a dead container left: processes that share its cgroup, the cgroup, the root
 // and the state. What is gone already counts as removed.
 func (e *Engine) Remove(id string) error {
-	if err := e.removeState(id); err != nil {
+	if err := e.RemoveState(id); err != nil {
 		return err
 	}
-	return e.removeRoot(id)
+	return e.RemoveRoot(id)
 }
 
-func (e *Engine) removeState(id string) error {
+func (e *Engine) RemoveState(id string) error {
 	c, err := libcontainer.Load(e.StateDir, id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		// Killed before libcontainer had written its state: an empty folder at most.

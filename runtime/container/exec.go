@@ -105,7 +105,7 @@ func (x *Exec) Wait() (ExitStatus, error) {
 		return ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
 	}
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok {
-		return parseWaitStatus(uint32(ws)), nil
+		return ParseWaitStatus(uint32(ws)), nil
 	}
 	return ExitStatus{Code: state.ExitCode()}, nil
 }
@@ -120,4 +120,3 @@ func (x *Exec) Resize(width, height uint16) error {
 	}
 	return unix.IoctlSetWinsize(int(x.Terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
 }
-

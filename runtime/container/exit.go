@@ -16,7 +16,8 @@ type ExitStatus struct {
 	Signal int // 0: it ended by itself
 }
 
-func parseWaitStatus(ws uint32) ExitStatus {
+// ParseWaitStatus reads a status as wait(2) gives it.
+func ParseWaitStatus(ws uint32) ExitStatus {
 	status := unix.WaitStatus(ws)
 	if status.Signaled() {
 		sig := int(status.Signal())
@@ -47,20 +48,20 @@ func Reap(pid int, startTime uint64, pidfd int) (ExitStatus, error) {
 	var ws unix.WaitStatus
 	got, err := wait4(pid, &ws)
 	if err == nil && got == pid {
-		return parseWaitStatus(uint32(ws)), nil
+		return ParseWaitStatus(uint32(ws)), nil
 	}
 	if err == nil {
 		return ExitStatus{}, fmt.Errorf("process %d has not ended", pid)
 	}
 	if status, ok := readZombie("/proc", pid, startTime); ok {
-		return parseWaitStatus(status), nil
+		return ParseWaitStatus(status), nil
 	}
 	if pidfd < 0 {
 		return ExitStatus{}, ErrStatusUnknown
 	}
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	if err := unix.IoctlPidfdInfo(pidfd, &info); err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0 {
-		return parseWaitStatus(uint32(info.Exit_code)), nil
+		return ParseWaitStatus(uint32(info.Exit_code)), nil
 	}
 	return ExitStatus{}, ErrStatusUnknown
 }

@@ -57,7 +57,7 @@ func isMountPoint(path string) (bool, error) {
 	return at.Dev != up.Dev, nil
 }
 
-func (e *Engine) removeRoot(id string) error {
+func (e *Engine) RemoveRoot(id string) error {
 	merged := e.rootPath(id)
 	for {
 		err := unix.Unmount(merged, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"podd/cgroups"
+	store "podd/images"
+	"podd/netns"
+	"podd/runtime"
+	"podd/runtime/api"
+	"podd/runtime/event"
+	"podd/runtime/fdstore"
+	"podd/runtime/manifest"
+)
+
+func newRunCommand() *cobra.Command {
+	var c Config
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon",
+		Long: `Run the daemon: watch the folder of manifests and run its pods.
+
+SIGTERM and SIGINT end all pods gracefully and then podd. SIGUSR1 ends podd and
+leaves the pods running for the next one to adopt. SIGHUP looks at the folder again.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.complete(cmd); err != nil {
+				return err
+			}
+			return runDaemon(&c, newLogger(c.Logging.Format, c.Logging.Level, os.Stderr))
+		},
+	}
+	c.addFlags(cmd.Flags())
+	return cmd
+}
+
+// daemon is everything that one podd holds open.
+type daemon struct {
+	config  *Config
+	log     *slog.Logger
+	manager *fdstore.Store
+	images  *store.Store
+	folder  *manifest.Folder
+	events  *event.Recorder
+	runtime *runtime.Runtime
+}
+
+func runDaemon(c *Config, log *slog.Logger) error {
+	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment()}
+	for _, dir := range []string{c.RunDir, c.Root} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return fmt.Errorf("cannot make a folder: %w", err)
+		}
+	}
+	lock, err := lockRunDir(c.RunDir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if err := d.open(); err != nil {
+		return err
+	}
+	return d.serve()
+}
+
+// lockRunDir keeps a second daemon from owning the same pods.
+func lockRunDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first or give this one a folder of its own", dir)
+	}
+	return f, nil
+}
+
+func (d *daemon) open() error {
+	c := d.config
+	var err error
+	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{}); err != nil {
+		return err
+	}
+	tree, err := cgroups.Open(cgroups.Options{Parent: c.CgroupRoot})
+	if err != nil {
+		return err
+	}
+	network, err := netns.New(netns.Config{Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases")})
+	if err != nil {
+		return err
+	}
+	if err := network.EnsureHost(); err != nil {
+		return err
+	}
+	if d.events, err = event.Open(event.Options{
+		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
+		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
+	}); err != nil {
+		return err
+	}
+	d.folder = manifest.Open(manifest.Options{
+		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir),
+	})
+	d.runtime, err = runtime.New(runtime.Config{
+		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
+		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(),
+		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
+		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Log: d.log,
+		Folder: d.folder, Images: d.images, Network: network, Cgroups: tree, FDStore: d.manager, Events: d.events,
+	})
+	return err
+}
+
+// maxEvents bounds what is remembered of the past.
+const maxEvents = 1000
+
+// hostResolvConf is the host's list of name servers. Where systemd-resolved has put itself in front, its stub
+// on the loopback is out of a pod's reach and the list behind it counts.
+func hostResolvConf() string {
+	const behindStub = "/run/systemd/resolve/resolv.conf"
+	if target, err := os.Readlink("/etc/resolv.conf"); err == nil && filepath.Base(target) == "stub-resolv.conf" {
+		if _, err := os.Stat(behindStub); err == nil {
+			return behindStub
+		}
+	}
+	return "/etc/resolv.conf"
+}
+
+func (d *daemon) serve() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	listener, err := api.Listen(d.config.Socket)
+	if err != nil {
+		return err
+	}
+	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version}
+	served := make(chan error, 1)
+	go func() { served <- api.Serve(ctx, listener, backend, d.log) }()
+
+	d.watch(ctx)
+	go d.obey(ctx, cancel)
+	go d.feedWatchdog(ctx)
+	err = d.runtime.Run(ctx, d.announce())
+	_ = d.manager.Notify(fdstore.Stopping)
+	cancel()
+	return errors.Join(err, <-served)
+}
+
+// announce tells the service manager once that the daemon is ready.
+func (d *daemon) announce() func() {
+	told := false
+	return func() {
+		if told {
+			return
+		}
+		told = true
+		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket)
+		if err := d.manager.Notify(fdstore.Ready, fdstore.Status("Running pods of "+d.config.Manifests)); err != nil {
+			d.log.Warn("the service manager was not told", "error", err)
+		}
+	}
+}
+
+// watch turns changes of folders into hints.
+func (d *daemon) watch(ctx context.Context) {
+	follow := func(what string, f func(context.Context, func()) error, hint func()) {
+		if err := f(ctx, hint); err != nil && ctx.Err() == nil {
+			d.log.Error("cannot watch; changes are seen at the next restart or SIGHUP", "what", what, "error", err)
+		}
+	}
+	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
+	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
+	importing := make(chan struct{}, 1)
+	importing <- struct{}{}
+	go d.importImages(ctx, importing)
+	go follow("image archives", func(ctx context.Context, hint func()) error {
+		return store.WatchFolder(ctx, d.config.Images, hint)
+	}, func() {
+		select {
+		case importing <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// importImages loads archives whenever the folder may have new ones.
+func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
+	for {
+		select {
+		case <-hint:
+		case <-ctx.Done():
+			return
+		}
+		results, err := d.images.ImportFolder(ctx, d.config.Images)
+		if err != nil {
+			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
+		}
+		for _, r := range results {
+			if !r.New {
+				continue
+			}
+			if r.Err != nil {
+				d.log.Error("cannot import an image", "file", r.File, "error", r.Err)
+				continue
+			}
+			for _, image := range r.Images {
+				d.log.Info("image imported", "file", r.File, "names", image.Names, "id", image.ID)
+			}
+		}
+		d.runtime.ImagesChanged()
+	}
+}
+
+// obey carries out signals.
+func (d *daemon) obey(ctx context.Context, leave func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-signals:
+			d.log.Info("signal", "signal", s.String())
+			switch s {
+			case syscall.SIGHUP:
+				d.runtime.ManifestsChanged()
+				d.runtime.ImagesChanged()
+			case syscall.SIGUSR1:
+				leave()
+			default:
+				_ = d.manager.Notify(fdstore.Stopping, fdstore.Status("Ending all pods"))
+				d.runtime.StopAll()
+			}
+		}
+	}
+}
+
+// feedWatchdog shows the service manager that the loop still comes round, if it asks for that.
+func (d *daemon) feedWatchdog(ctx context.Context) {
+	interval := d.manager.WatchdogInterval()
+	if interval == 0 {
+		return
+	}
+	ticker := time.NewTicker(interval / 2)
+	defer ticker.Stop()
+	for {
+		if err := d.runtime.Ping(ctx); err != nil {
+			return
+		}
+		if err := d.manager.Notify(fdstore.Watchdog); err != nil {
+			d.log.Warn("the watchdog was not fed", "error", err)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package runtime
+
+import "fmt"
+
+// Action is one small, idempotent step; the log of a decision is a list of them.
+type Action interface{ String() string }
+
+// The actions of a plan.
+type (
+	// EnsureSandbox makes what the containers of a pod share.
+	EnsureSandbox struct{}
+	// RemoveSandbox takes it away.
+	RemoveSandbox struct{}
+	// StartContainer makes and starts one attempt.
+	StartContainer struct {
+		Name    string
+		Attempt int
+	}
+	// AwaitImage says that a container cannot start before its image is there.
+	AwaitImage struct{ Name string }
+	// StopContainer sends the stop signal.
+	StopContainer struct{ Name string }
+	// KillContainer sends SIGKILL.
+	KillContainer struct{ Name string }
+	// CollectContainer takes away what a dead attempt left: its cgroup, root and pipes. The log stays.
+	CollectContainer struct {
+		Name    string
+		Attempt int
+	}
+	// BeginStop marks the pod as ending.
+	BeginStop struct{}
+	// Finish marks the pod as ended by itself.
+	Finish struct{}
+	// Forget removes the pod's record.
+	Forget struct{}
+)
+
+func (EnsureSandbox) String() string      { return "ensure sandbox" }
+func (RemoveSandbox) String() string      { return "remove sandbox" }
+func (a StartContainer) String() string   { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
+func (a AwaitImage) String() string       { return "await image of " + a.Name }
+func (a StopContainer) String() string    { return "stop " + a.Name }
+func (a KillContainer) String() string    { return "kill " + a.Name }
+func (a CollectContainer) String() string { return fmt.Sprintf("collect %s#%d", a.Name, a.Attempt) }
+func (BeginStop) String() string          { return "begin stop" }
+func (Finish) String() string             { return "finish" }
+func (Forget) String() string             { return "forget" }

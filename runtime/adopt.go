@@ -1,0 +1,234 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/container"
+	"podd/runtime/manifest"
+)
+
+// adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
+func (r *Runtime) adopt(now Instant) error {
+	if err := r.ensureFolders(); err != nil {
+		return err
+	}
+	recs, err := r.records.readAll()
+	if err != nil {
+		r.Log.Error("some records are lost; their pods start anew", "error", err)
+	}
+	fds := r.FDStore.Received()
+	for _, rec := range recs {
+		p := &pod{rec: rec, live: map[string]*live{}}
+		r.pods[rec.UID] = p
+		for _, c := range rec.Containers {
+			if err := r.adoptContainer(p, c, fds, now); err != nil {
+				r.Log.Error("cannot adopt a container", "pod", p.name(), "container", c.Name, "error", err)
+			}
+		}
+		r.save(p)
+		r.mark(rec.UID)
+	}
+	r.closeUnclaimed(fds)
+	r.removeStrangers()
+	return nil
+}
+
+func (r *Runtime) ensureFolders() error {
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return fmt.Errorf("cannot make a folder: %w", err)
+		}
+	}
+	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
+}
+
+// forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes
+// and their clock are gone.
+func (r *Runtime) forgetOtherBoot(bootID string) error {
+	boot, err := os.ReadFile(bootID)
+	if err != nil {
+		return fmt.Errorf("cannot read the boot's ID: %w", err)
+	}
+	mark := filepath.Join(r.RunDir, "boot-id")
+	if have, err := os.ReadFile(mark); err == nil && string(have) == string(boot) {
+		return nil
+	}
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir} {
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o711)); err != nil {
+			return fmt.Errorf("cannot clear what an earlier boot left: %w", err)
+		}
+	}
+	return os.WriteFile(mark, boot, 0o600)
+}
+
+func (r *Runtime) adoptContainer(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
+	switch c.State {
+	case ContainerStarting:
+		return r.adoptStarting(p, c, fds, now)
+	case ContainerRunning, ContainerStopping, ContainerExited:
+		return r.adoptStarted(p, c, fds, now)
+	case ContainerWaiting, ContainerCollected:
+	}
+	return nil
+}
+
+// adoptStarting settles a start in whose middle the daemon died: it came through, or it never was.
+func (r *Runtime) adoptStarting(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
+	id := containerID(p.rec.UID, c.Name, c.Attempt)
+	found, err := r.engine.Find(id)
+	if err != nil || found == nil || !found.Started {
+		return errors.Join(err, r.discard(id), r.undoStart(c, now))
+	}
+	at := startedAt(found.StartTime, now)
+	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
+	if image, err := r.Images.Get(p.rec.spec(c.Name).Image); err == nil {
+		c.ImageID = image.ID
+	}
+	if err := c.move(EventStarted); err != nil {
+		return err
+	}
+	return r.adoptStarted(p, c, fds, now)
+}
+
+// startedAt turns a start time in clock ticks since boot into an instant. man 5 proc: 100 ticks a second.
+func startedAt(ticks uint64, now Instant) Instant {
+	mono := time.Duration(ticks) * (time.Second / 100)
+	return Instant{Wall: now.Wall.Add(mono - now.Mono), Mono: mono}
+}
+
+// adoptStarted takes over the descriptors of an attempt and looks whether its process still runs.
+func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
+	id := containerID(p.rec.UID, c.Name, c.Attempt)
+	stdio, stored, err := r.adoptStdio(id, fds)
+	if err != nil {
+		return err
+	}
+	l, err := r.newLive(p.rec, c.Name, c.Attempt, stdio, stored)
+	if err != nil {
+		return err
+	}
+	p.live[c.Name] = l
+	if !c.State.alive() {
+		return nil
+	}
+	if l.pidfd, err = r.adoptProcess(id, fds); err != nil {
+		return err
+	}
+	if l.pidfd == nil {
+		r.ended(p, c, l, now)
+		return nil
+	}
+	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
+	if r.ExitEvents != nil && !pidfdsKeepStatus() {
+		r.exits.await(c.PID, r.ExitEvents, func(err error) {
+			r.Log.Warn("exit codes of adopted containers may be unknown on this kernel", "error", err)
+		})
+	}
+	return r.watch(p, c.Name)
+}
+
+// adoptStdio takes the pipes from the store, or opens the FIFOs anew: what a living container has written
+// since is still in them, because it holds their other end for reading too.
+func (r *Runtime) adoptStdio(id string, fds map[string]int) (stdio container.Stdio, stored bool, err error) {
+	stdout, haveOut := claim(fds, id+fdStdout)
+	stderr, haveErr := claim(fds, id+fdStderr)
+	if haveOut && haveErr {
+		return container.Stdio{Stdout: stdout, Stderr: stderr}, true, nil
+	}
+	stdio, err = r.engine.OpenStdio(id)
+	return stdio, false, err
+}
+
+// adoptProcess takes a process's descriptor from the store, or opens the process by its number; nil: it is gone.
+func (r *Runtime) adoptProcess(id string, fds map[string]int) (*os.File, error) {
+	if f, ok := claim(fds, id+fdProcess); ok {
+		return f, nil
+	}
+	found, err := r.engine.Find(id)
+	if err != nil || found == nil || found.PIDFD == nil {
+		return nil, err
+	}
+	return found.PIDFD, r.FDStore.Put(id+fdProcess, int(found.PIDFD.Fd()))
+}
+
+func claim(fds map[string]int, name string) (*os.File, bool) {
+	fd, ok := fds[name]
+	if !ok {
+		return nil, false
+	}
+	delete(fds, name)
+	// The reactor polls it; Go's poller must not, so it is wrapped as a descriptor that blocks.
+	return os.NewFile(uintptr(fd), name), true
+}
+
+// closeUnclaimed gives up descriptors that no record speaks of.
+func (r *Runtime) closeUnclaimed(fds map[string]int) {
+	for name, fd := range fds {
+		_ = unix.Close(fd)
+		if err := r.FDStore.Remove(name); err != nil {
+			r.Log.Error("cannot take a descriptor out of the store", "name", name, "error", err)
+		}
+	}
+}
+
+// removeStrangers takes away containers, sandboxes, addresses and cgroups that no record speaks of: the
+// remains of an earlier boot, or of a step that the daemon died in.
+func (r *Runtime) removeStrangers() {
+	known, containers := map[string]bool{}, map[string]bool{}
+	for uid, p := range r.pods {
+		known[string(uid)] = true
+		for _, c := range p.rec.Containers {
+			if p.live[c.Name] != nil {
+				containers[containerID(uid, c.Name, c.Attempt)] = true
+			}
+		}
+	}
+	ids, err := r.engine.IDs()
+	errs := []error{err}
+	for _, id := range ids {
+		if !containers[id] {
+			errs = append(errs, r.discard(id))
+		}
+	}
+	for _, parent := range []string{"ns", "sandbox"} {
+		entries, _ := os.ReadDir(filepath.Join(r.RunDir, parent))
+		for _, e := range entries {
+			if !known[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
+				errs = append(errs, r.removeSandboxOf(types.UID(e.Name())))
+			}
+		}
+	}
+	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known))
+	if err := errors.Join(errs...); err != nil {
+		r.Log.Error("cannot remove all remains", "error", err)
+	}
+}
+
+// discard ends and removes an attempt that does not count.
+func (r *Runtime) discard(id string) error {
+	if err := r.engine.Signal(id, unix.SIGKILL); err != nil && !errors.Is(err, container.ErrNotRunning) {
+		return err
+	}
+	return errors.Join(r.engine.RemoveState(id), r.engine.RemoveRoot(id), r.engine.RemoveIO(id))
+}
+
+// LastKnown reads from the records of an earlier daemon which pods it ran, so that a manifest that turned bad
+// while no daemon lived still has a last good version.
+func LastKnown(runDir string) []manifest.Pod {
+	recs, _ := records{filepath.Join(runDir, "pods")}.readAll()
+	var list []manifest.Pod
+	for _, rec := range recs {
+		if rec.Stop == nil {
+			list = append(list, manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since})
+		}
+	}
+	return list
+}

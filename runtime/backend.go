@@ -1,0 +1,198 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/images"
+	"podd/runtime/api"
+	"podd/runtime/container"
+	"podd/runtime/event"
+	"podd/runtime/logs"
+)
+
+// EventLog is where the API reads events from.
+type EventLog interface {
+	List(namespace string) ([]corev1.Event, uint64)
+	Watch(since uint64) (<-chan event.Change, func(), error)
+}
+
+// Backend is the runtime as the API sees it.
+type Backend struct {
+	*Runtime
+	ImageStore *images.Store
+	EventLog   EventLog
+	Version    string
+}
+
+// Pods lists the published pods.
+func (b *Backend) Pods() ([]*corev1.Pod, uint64) { return b.store.Pods() }
+
+// WatchPods delivers changes of pods.
+func (b *Backend) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
+	return b.store.Watch(since)
+}
+
+// Events lists what happened, oldest first.
+func (b *Backend) Events() ([]corev1.Event, uint64) { return b.EventLog.List("") }
+
+// WatchEvents delivers what happens.
+func (b *Backend) WatchEvents(since uint64) (<-chan api.EventEvent, func(), error) {
+	changes, cancel, err := b.EventLog.Watch(since)
+	if errors.Is(err, event.ErrTooOld) {
+		err = api.ErrTooOld
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make(chan api.EventEvent)
+	stop := make(chan struct{})
+	go func() {
+		defer close(out)
+		for c := range changes {
+			select {
+			case out <- api.EventEvent{Type: c.Type, Event: c.Event, RV: c.RV}:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return out, sync.OnceFunc(func() { close(stop); cancel() }), nil
+}
+
+// attemptOf is one attempt of a container as a request found it.
+type attemptOf struct {
+	rec     *Record
+	current int
+	running bool
+	config  *container.Config
+	done    chan struct{}
+}
+
+// find looks a container up in the loop.
+func (b *Backend) find(ctx context.Context, namespace, name, containerName string) (attemptOf, error) {
+	var a attemptOf
+	err := fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name)
+	if callErr := b.call(ctx, func() {
+		for _, p := range b.pods {
+			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == PodWaiting && b.blocked(p) {
+				continue
+			}
+			a, err = b.attempt(p, containerName)
+		}
+	}); callErr != nil {
+		return a, callErr
+	}
+	return a, err
+}
+
+func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
+	c := p.rec.container(containerName)
+	if c == nil {
+		return attemptOf{}, fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.name())
+	}
+	rec := *p.rec
+	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.alive()}
+	if l := p.live[containerName]; l != nil {
+		a.done = l.done
+	}
+	if image, err := b.Config.Images.Get(p.rec.spec(containerName).Image); err == nil {
+		a.config = b.containerConfig(&rec, containerName, c.Attempt, image)
+	}
+	return a, nil
+}
+
+// Logs writes a container's log.
+func (b *Backend) Logs(ctx context.Context, namespace, name string, o *corev1.PodLogOptions, w io.Writer) error {
+	a, err := b.find(ctx, namespace, name, o.Container)
+	if err != nil {
+		return err
+	}
+	if o.Previous {
+		a.current, a.done = a.current-1, nil
+	}
+	if a.done == nil {
+		a.done = make(chan struct{})
+		close(a.done)
+	}
+	options := logs.ReadOptions{
+		Attempt: a.current, TailLines: o.TailLines, LimitBytes: o.LimitBytes,
+		Timestamps: o.Timestamps, Follow: o.Follow, Done: a.done,
+	}
+	switch {
+	case o.SinceTime != nil:
+		options.SinceTime = o.SinceTime.Time
+	case o.SinceSeconds != nil:
+		options.SinceTime = time.Now().Add(-time.Duration(*o.SinceSeconds) * time.Second)
+	}
+	return logs.Read(ctx, b.containerLogDir(a.rec, o.Container), options, w)
+}
+
+// DeletePod ends a pod by hand. Its manifest stays, and so it begins anew.
+func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error {
+	err := fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name)
+	if callErr := b.call(ctx, func() {
+		for uid, p := range b.pods {
+			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name {
+				continue
+			}
+			err = nil
+			p.deleted = true
+			if o != nil && o.GracePeriodSeconds != nil {
+				p.grace = o.GracePeriodSeconds
+			}
+			b.mark(uid)
+		}
+	}); callErr != nil {
+		return callErr
+	}
+	return err
+}
+
+// Images lists the images of the store.
+func (b *Backend) Images() []api.ImageInfo {
+	var list []api.ImageInfo
+	for _, i := range b.ImageStore.List() {
+		list = append(list, imageInfo(i))
+	}
+	return list
+}
+
+func imageInfo(i images.Image) api.ImageInfo {
+	return api.ImageInfo{ID: i.ID, Names: i.Names, Digest: i.Digest, Size: i.Size, Created: i.Created, Platform: i.Platform}
+}
+
+// LoadImage reads an archive into the store and wakes the pods that wait for an image.
+func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
+	loaded, err := b.ImageStore.Load(ctx, r, images.LoadOptions{Name: o.Name})
+	b.ImagesChanged()
+	var list []api.ImageInfo
+	for _, i := range loaded {
+		list = append(list, imageInfo(i))
+	}
+	return list, err
+}
+
+// RemoveImage removes an image that no container runs from.
+func (b *Backend) RemoveImage(ref string) ([]string, error) {
+	used := map[string]bool{}
+	if err := b.call(context.Background(), func() {
+		for _, p := range b.pods {
+			for _, c := range p.rec.Containers {
+				if c.State != ContainerWaiting && c.State != ContainerCollected {
+					used[c.ImageID] = true
+				}
+			}
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return b.ImageStore.Remove(ref, func(id string) bool { return used[id] })
+}

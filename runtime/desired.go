@@ -1,0 +1,145 @@
+package runtime
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/manifest"
+)
+
+// rescan reads the folder and brings the set of pods into line with it.
+func (r *Runtime) rescan(now Instant) {
+	set := r.Folder.Scan(now.Wall)
+	r.recheck = 0
+	if set.RecheckAfter > 0 {
+		r.recheck = now.Mono + set.RecheckAfter
+	}
+	if set.Gone != r.gone {
+		r.gone = set.Gone
+		if set.Gone {
+			r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
+		}
+	}
+	before := r.desired
+	r.desired = make(map[podKey]*manifest.Pod, len(set.Pods))
+	for i := range set.Pods {
+		r.desired[keyOf(set.Pods[i].Object)] = &set.Pods[i]
+	}
+	for key, m := range r.desired {
+		if old := before[key]; old == nil || old.Object.UID != m.Object.UID {
+			r.welcome(m, now)
+		}
+	}
+	for key, old := range before {
+		if now := r.desired[key]; now == nil || now.Object.UID != old.Object.UID {
+			r.mark(old.Object.UID)
+		}
+	}
+	r.takeProblems(set.Problems, now)
+}
+
+// welcome makes a new pod known, unless it is known from an earlier daemon.
+func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
+	uid := m.Object.UID
+	p := r.pods[uid]
+	if p == nil {
+		rec := newRecord(uid, m.Object, now)
+		p = &pod{rec: rec, live: map[string]*live{}}
+		r.pods[uid] = p
+	}
+	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since
+	r.mark(uid)
+}
+
+// blocked says whether another pod of this name has yet to end. Of two that wait the newest wins, so an
+// older one that never ran blocks nobody for long.
+func (r *Runtime) blocked(p *pod) bool {
+	for uid, other := range r.pods {
+		if uid != p.rec.UID && keyOf(other.rec.Object) == keyOf(p.rec.Object) && other.rec.State != PodGone {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Runtime) wanted(p *pod) bool {
+	if r.stopping || p.deleted {
+		return false
+	}
+	m := r.desired[keyOf(p.rec.Object)]
+	return m != nil && m.Object.UID == p.rec.UID
+}
+
+// markSuccessors looks again at the pods that waited for the end of one of their name.
+func (r *Runtime) markSuccessors(key podKey) {
+	for uid, other := range r.pods {
+		if keyOf(other.rec.Object) == key {
+			r.mark(uid)
+		}
+	}
+}
+
+// markAwaiting looks again at every pod that waits for an image.
+func (r *Runtime) markAwaiting() {
+	for uid, p := range r.pods {
+		for _, c := range p.rec.Containers {
+			if c.Waiting != nil && isImageReason(c.Waiting.Reason) {
+				r.mark(uid)
+			}
+		}
+	}
+}
+
+// takeProblems records what is newly wrong with the folder and publishes what has no pod of its own.
+func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
+	problems = slices.Clone(problems)
+	slices.SortFunc(problems, func(a, b manifest.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Message, b.Message))
+	})
+	for _, problem := range problems {
+		if !slices.Contains(r.problems, problem) {
+			r.Log.Error("manifest refused", "file", problem.File, "reason", problem.Reason, "error", problem.Message)
+			r.Events.Record(now.Wall, problemReference(problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
+		}
+	}
+	changed := !slices.Equal(problems, r.problems)
+	r.problems = problems
+	if changed {
+		r.attachProblems(now)
+	}
+}
+
+// attachProblems gives each pod the sentence about its own manifest; the others become refused pods.
+func (r *Runtime) attachProblems(now Instant) {
+	own := map[podKey]*manifest.Problem{}
+	for i := range r.problems {
+		own[podKey{r.problems[i].Namespace, r.problems[i].Name}] = &r.problems[i]
+	}
+	taken := map[*manifest.Problem]bool{}
+	for _, p := range r.pods {
+		m := r.desired[keyOf(p.rec.Object)]
+		p.problem = nil
+		if problem := own[keyOf(p.rec.Object)]; problem != nil && m != nil && m.Object.UID == p.rec.UID {
+			p.problem, taken[problem] = problem, true
+		}
+		r.publish(p, now)
+	}
+	var refused []manifest.Problem
+	for i := range r.problems {
+		if !taken[&r.problems[i]] {
+			refused = append(refused, r.problems[i])
+		}
+	}
+	r.store.setRefused(refused, now.Wall, r.NodeName)
+}
+
+func problemReference(p manifest.Problem) corev1.ObjectReference {
+	namespace := cmp.Or(p.Namespace, "default")
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p)}
+}
+
+// after is a deadline d from now, since boot.
+func (i Instant) after(d time.Duration) time.Duration { return i.Mono + d }

@@ -1,0 +1,99 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"podd/images"
+	"podd/runtime/container"
+	"podd/runtime/logs"
+)
+
+// containerConfig is everything about one attempt of one container.
+func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image images.Image) *container.Config {
+	c := &container.Config{
+		ID:        containerID(rec.UID, name, attempt),
+		Pod:       rec.Object,
+		Container: rec.spec(name),
+		Image: container.Image{
+			ID: image.ID, User: image.Config.User, WorkingDir: image.Config.WorkingDir, StopSignal: image.Config.StopSignal,
+			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
+		},
+		Sandbox: r.sandboxFor(rec),
+	}
+	if c.Container.TerminationMessagePath != "" {
+		c.TerminationLog = r.terminationLog(rec.UID, name, attempt)
+	}
+	return c
+}
+
+// keptLogDirs is how many removed pods of one name keep their logs.
+const keptLogDirs = 2
+
+// forget removes a pod's record, and the logs of the pods of its name that were removed long before it.
+func (r *Runtime) forget(rec *Record) error {
+	if err := r.records.remove(rec.UID); err != nil {
+		return err
+	}
+	prefix := fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)
+	entries, err := os.ReadDir(r.LogDir)
+	if err != nil {
+		return fmt.Errorf("cannot list the logs: %w", err)
+	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), prefix) })
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return modTime(b).Compare(modTime(a)) })
+	for _, e := range entries[min(keptLogDirs, len(entries)):] {
+		if err := os.RemoveAll(filepath.Join(r.LogDir, e.Name())); err != nil {
+			return fmt.Errorf("cannot remove old logs: %w", err)
+		}
+	}
+	return nil
+}
+
+// Kubernetes' limits for a termination message.
+// https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+const (
+	maxMessageBytes  = 4096
+	maxFallbackBytes = 2048
+	maxFallbackLines = 80
+)
+
+// terminationMessage is what an ended container had to say: its message file or, where the policy says so and
+// it failed, the end of its log.
+func (r *Runtime) terminationMessage(rec *Record, name string, attempt int) string {
+	path := r.terminationLog(rec.UID, name, attempt)
+	message := readUpTo(path, maxMessageBytes)
+	_ = os.Remove(path)
+	c := rec.container(name)
+	if message != "" || rec.spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
+		return message
+	}
+	tail, err := logs.Tail(r.containerLogDir(rec, name), attempt, maxFallbackBytes, maxFallbackLines)
+	if err != nil {
+		return fmt.Sprintf("cannot read the log: %v", err)
+	}
+	return tail
+}
+
+func readUpTo(path string, limit int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	buf := make([]byte, limit)
+	n, _ := f.ReadAt(buf, 0)
+	return string(buf[:n])
+}
+
+func modTime(e os.DirEntry) time.Time {
+	info, err := e.Info()
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

@@ -1,0 +1,65 @@
+package runtime
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// message is what others tell the loop. All but outcomes are hints: losing one costs nothing but time.
+type message any
+
+type (
+	// msgManifests: the folder may have changed.
+	msgManifests struct{}
+	// msgImages: the set of images may have changed.
+	msgImages struct{}
+	// msgExit: a container's process may have ended.
+	msgExit struct {
+		uid  types.UID
+		name string
+	}
+	// msgOutcome: an action of a pod's operation is done.
+	msgOutcome struct {
+		uid     types.UID
+		action  Action
+		outcome any
+		err     error
+	}
+	// msgIdle: a pod's operation is over.
+	msgIdle struct{ uid types.UID }
+	// msgCall: run something between two decisions.
+	msgCall struct {
+		fn   func()
+		done chan struct{}
+	}
+	// msgStopAll: end every pod and then the loop.
+	msgStopAll struct{}
+)
+
+// inbox is an unbounded queue: whoever brings a message never waits for the loop.
+type inbox struct {
+	mu    sync.Mutex
+	queue []message
+	ring  chan struct{} // holds one token while the queue is not empty
+}
+
+func newInbox() *inbox { return &inbox{ring: make(chan struct{}, 1)} }
+
+func (b *inbox) put(m message) {
+	b.mu.Lock()
+	b.queue = append(b.queue, m)
+	b.mu.Unlock()
+	select {
+	case b.ring <- struct{}{}:
+	default:
+	}
+}
+
+func (b *inbox) take() []message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.queue
+	b.queue = nil
+	return list
+}

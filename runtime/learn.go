@@ -1,0 +1,282 @@
+package runtime
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/container"
+)
+
+// retryDelay is how long a pod rests after a step has failed.
+const retryDelay = time.Second
+
+// errSkipped is told of an action that was left out because one before it failed.
+var errSkipped = errors.New("skipped: an earlier step failed")
+
+// announce puts into the record what an operation is about to do, so that a daemon that finds the record
+// after a crash knows where to look.
+func (r *Runtime) announce(p *pod, actions []Action, now Instant) error {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case BeginStop:
+			if err := r.beginStop(p, now); err != nil {
+				return err
+			}
+		case StartContainer:
+			c := p.rec.container(a.Name)
+			// A collect may stand before it in the same plan; the record sees the moves in their order.
+			if c.State == ContainerExited {
+				continue
+			}
+			if err := r.beginStart(c, a.Attempt); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) beginStart(c *ContainerRecord, attempt int) error {
+	if err := c.move(EventStart); err != nil {
+		return err
+	}
+	c.Attempt, c.Started, c.Killed, c.KillAt, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0
+	return nil
+}
+
+func (r *Runtime) beginStop(p *pod, now Instant) error {
+	if err := p.move(EventPodStop); err != nil {
+		return err
+	}
+	grace := corev1.DefaultTerminationGracePeriodSeconds * time.Second
+	if s := cmp.Or(p.grace, p.rec.Object.Spec.TerminationGracePeriodSeconds); s != nil {
+		grace = time.Duration(*s) * time.Second
+	}
+	if r.stopping && r.StopGrace > 0 {
+		grace = min(grace, r.StopGrace)
+	}
+	p.rec.Stop = &StopRecord{Since: now, Grace: grace}
+	return nil
+}
+
+func (c *ContainerRecord) move(e ContainerEvent) error {
+	next, err := c.State.transition(e)
+	if err == nil {
+		c.State = next
+	}
+	return err
+}
+
+func (p *pod) move(e PodEvent) error {
+	next, err := p.rec.State.transition(e)
+	if err == nil {
+		p.rec.State = next
+	}
+	return err
+}
+
+// learn takes the outcome of an action into the record.
+func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
+	var err error
+	switch a := m.action.(type) {
+	case EnsureSandbox:
+		err = r.learnSandbox(p, m, now)
+	case RemoveSandbox:
+		r.learnSandboxRemoved(p, m, now)
+	case StartContainer:
+		err = r.learnStart(p, a, m, now)
+	case AwaitImage:
+		if m.err == nil {
+			r.learnImageMissing(p, a.Name, now)
+		}
+	case StopContainer:
+		err = r.learnStop(p, a, m, now)
+	case KillContainer:
+		p.rec.container(a.Name).Killed = m.err == nil
+		err = m.err
+	case CollectContainer:
+		err = r.learnCollected(p, a, m)
+	case Finish:
+		if m.err == nil {
+			err = p.move(EventPodFinish)
+		}
+	case Forget:
+		r.learnForgotten(p, m)
+		return
+	}
+	if err != nil && !errors.Is(err, errSkipped) {
+		r.Log.Error("action failed", "pod", p.name(), "action", m.action.String(), "error", err)
+	}
+	if m.err != nil && !isStart(m.action) {
+		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
+		p.retry = now.after(retryDelay)
+	}
+	r.save(p)
+	r.publish(p, now)
+}
+
+func (r *Runtime) learnSandbox(p *pod, m msgOutcome, now Instant) error {
+	s := &p.rec.Sandbox
+	if m.err != nil {
+		delay, next := restartDelay(s.Backoff, 0)
+		s.Backoff, s.NotBefore, s.Error = next, now.after(max(delay, time.Second)), m.err.Error()
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedCreatePodSandBox", "Failed to create pod sandbox: "+m.err.Error())
+		return m.err
+	}
+	ready := now
+	*s = m.outcome.(SandboxRecord)
+	s.Ready = &ready
+	return p.move(EventSandboxReady)
+}
+
+func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now Instant) {
+	if m.err == nil {
+		p.rec.Sandbox.Ready = nil
+		return
+	}
+	if !errors.Is(m.err, errSkipped) {
+		r.Log.Error("cannot remove a sandbox", "pod", p.name(), "error", m.err)
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+m.err.Error())
+	}
+}
+
+func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant) error {
+	c := p.rec.container(a.Name)
+	if c.State == ContainerCollected || c.State == ContainerWaiting {
+		if err := r.beginStart(c, a.Attempt); err != nil {
+			return err
+		}
+	}
+	if errors.Is(m.err, errSkipped) {
+		return r.undoStart(c, now)
+	}
+	s, _ := m.outcome.(started)
+	c.ImageID = s.imageID
+	if s.live != nil {
+		p.live[a.Name] = s.live
+	}
+	if m.err != nil {
+		r.startFailed(p, c, m.err, now)
+		return errors.Join(c.move(EventStartFailed), m.err)
+	}
+	if err := c.move(EventStarted); err != nil {
+		return err
+	}
+	at := now
+	c.Started, c.PID, c.PIDStart, c.Waiting = &at, s.process.PID, s.process.StartTime, nil
+	c.User = &UserRecord{UID: s.process.UID, GID: s.process.GID, Groups: s.process.Groups}
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Created", "Container created")
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Container started")
+	return r.watch(p, a.Name)
+}
+
+// undoStart puts a container back that was never tried because an earlier step failed.
+func (r *Runtime) undoStart(c *ContainerRecord, now Instant) error {
+	c.NotBefore = max(c.NotBefore, now.after(time.Second))
+	if err := c.move(EventStartFailed); err != nil {
+		return err
+	}
+	c.Attempt--
+	if err := c.move(EventCollect); err != nil {
+		return err
+	}
+	if c.Attempt < 0 {
+		c.State = ContainerWaiting
+	}
+	return nil
+}
+
+// startFailed says why an attempt came to nothing and when the next one is due.
+func (r *Runtime) startFailed(p *pod, c *ContainerRecord, err error, now Instant) {
+	delay, next := restartDelay(max(c.Backoff, backoffFirst), 0)
+	c.Backoff, c.NotBefore = next, now.after(delay)
+	reason := "CreateContainerError"
+	switch {
+	case errors.Is(err, container.ErrConfig):
+		reason = "CreateContainerConfigError"
+	case errors.Is(err, container.ErrRun):
+		reason = "RunContainerError"
+		const startErrorCode = 128
+		r.end(p, c, Termination{Code: startErrorCode, Reason: "StartError", Message: err.Error(), Started: Instant{}, Finished: now})
+	}
+	c.Waiting = &Waiting{Reason: reason, Message: err.Error()}
+	r.event(p, c.Name, now, corev1.EventTypeWarning, "Failed", "Error: "+err.Error())
+}
+
+// watch hints at the loop when the container's process dies.
+func (r *Runtime) watch(p *pod, name string) error {
+	uid := p.rec.UID
+	return p.live[name].watchExit(r, func() { r.inbox.put(msgExit{uid, name}) })
+}
+
+func (r *Runtime) learnStop(p *pod, a StopContainer, m msgOutcome, now Instant) error {
+	c := p.rec.container(a.Name)
+	if m.err != nil {
+		return m.err
+	}
+	if c.State != ContainerRunning {
+		return nil // it has ended by itself meanwhile
+	}
+	grace := p.rec.Stop.Grace
+	c.KillAt = p.rec.Stop.Since.after(grace)
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Killing", "Stopping container "+a.Name)
+	r.Log.Info("stopping container", "pod", p.name(), "container", a.Name, "signal", unix.SignalName(m.outcome.(unix.Signal)), "grace", grace)
+	return c.move(EventStop)
+}
+
+func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error {
+	if m.err != nil {
+		return m.err
+	}
+	delete(p.live, a.Name)
+	c := p.rec.container(a.Name)
+	if text, _ := m.outcome.(string); text != "" && c.Ended != nil {
+		c.Ended.Message = text
+	}
+	c.PID, c.PIDStart = 0, 0
+	return c.move(EventCollect)
+}
+
+func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
+	if m.err != nil {
+		if !errors.Is(m.err, errSkipped) {
+			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", m.err)
+		}
+		p.retry = readClock().after(retryDelay)
+		return
+	}
+	if err := p.move(EventPodRemove); err != nil {
+		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
+	}
+	key := keyOf(p.rec.Object)
+	delete(r.pods, p.rec.UID)
+	r.markSuccessors(key)
+	r.store.remove(p.rec.UID)
+	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {
+		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
+		r.welcome(m, readClock())
+	}
+	r.Log.Info("pod removed", "pod", p.name(), "uid", p.rec.UID)
+}
+
+func (r *Runtime) learnImageMissing(p *pod, name string, now Instant) {
+	c, spec := p.rec.container(name), p.rec.spec(name)
+	if spec.ImagePullPolicy == corev1.PullNever {
+		text := fmt.Sprintf("Container image %q is not present with pull policy of Never; load it with 'podd images load'", spec.Image)
+		c.Waiting = &Waiting{Reason: "ErrImageNeverPull", Message: text}
+		r.event(p, name, now, corev1.EventTypeWarning, "ErrImageNeverPull", text)
+		return
+	}
+	text := fmt.Sprintf("image %q is not on this board, and podd does not pull from registries; load it with 'podd images load' or put its archive into the folder of images", spec.Image)
+	c.Waiting = &Waiting{Reason: "ImagePullBackOff", Message: text}
+	r.event(p, name, now, corev1.EventTypeWarning, "Failed", text)
+}
+
+func isImageReason(reason string) bool {
+	return reason == "ErrImageNeverPull" || reason == "ImagePullBackOff"
+}

@@ -1,0 +1,159 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"podd/runtime/container"
+	"podd/runtime/logs"
+)
+
+// live holds the descriptors of one attempt of a container.
+type live struct {
+	id      string
+	pidfd   *os.File // nil once nobody needs it
+	exit    int32    // the reactor's number for pidfd; 0: not watched
+	sink    *logs.Sink
+	streams []*stream
+	done    chan struct{} // closed when the log is complete
+}
+
+// stream is one of the two pipes.
+type stream struct {
+	kind    logs.Stream
+	file    *os.File
+	watch   int32
+	fdName  string
+	drained bool // end of file was seen
+}
+
+// openLive opens the pipes and the log of an attempt and begins to drain them.
+func (r *Runtime) openLive(rec *Record, name string, attempt int) (*live, error) {
+	id := containerID(rec.UID, name, attempt)
+	stdio, err := r.engine.OpenStdio(id)
+	if err != nil {
+		return nil, err
+	}
+	return r.newLive(rec, name, attempt, stdio, false)
+}
+
+// newLive takes the pipes; stored says that the descriptor store has them already.
+func (r *Runtime) newLive(rec *Record, name string, attempt int, stdio container.Stdio, stored bool) (*live, error) {
+	id := containerID(rec.UID, name, attempt)
+	sink, err := logs.OpenSink(logs.SinkConfig{
+		Path: r.logPath(rec, name, attempt), SpoolDir: r.engine.IO(id),
+		MaxSize: r.LogMaxSize, MaxFiles: r.LogMaxFiles, Now: time.Now,
+	})
+	if err != nil {
+		stdio.Close()
+		return nil, err
+	}
+	l := &live{id: id, sink: sink, done: make(chan struct{}), streams: []*stream{
+		{kind: logs.Stdout, file: stdio.Stdout, fdName: id + fdStdout},
+		{kind: logs.Stderr, file: stdio.Stderr, fdName: id + fdStderr},
+	}}
+	return l, l.follow(r, stored)
+}
+
+// The file descriptor store knows a container's descriptors by its ID and these.
+const fdStdout, fdStderr, fdProcess = ".out", ".err", ".pid"
+
+// follow hands the pipes to the store and to the reactor.
+func (l *live) follow(r *Runtime, stored bool) error {
+	for _, s := range l.streams {
+		if !stored {
+			if err := r.FDStore.Put(s.fdName, int(s.file.Fd())); err != nil {
+				return err
+			}
+		}
+		watch, err := r.reactor.add(int(s.file.Fd()), func() bool { return l.drain(r, s) })
+		if err != nil {
+			return err
+		}
+		s.watch = watch
+	}
+	return nil
+}
+
+// drain moves what a pipe holds to the log; true once there will be nothing more.
+func (l *live) drain(r *Runtime, s *stream) bool {
+	eof, err := l.sink.Drain(s.kind, int(s.file.Fd()))
+	if err != nil {
+		r.Log.Error("cannot write a container's log", "container", l.id, "error", err)
+		return true
+	}
+	s.drained = eof
+	return eof
+}
+
+// hold keeps the process's descriptor for the next daemon.
+func (l *live) hold(r *Runtime, p *container.Process) error {
+	l.pidfd = p.PIDFD
+	return r.FDStore.Put(l.id+fdProcess, int(p.PIDFD.Fd()))
+}
+
+// watchExit calls exited once the process is dead.
+func (l *live) watchExit(r *Runtime, exited func()) error {
+	watch, err := r.reactor.add(int(l.pidfd.Fd()), func() bool { exited(); return true })
+	if err != nil {
+		return err
+	}
+	l.exit = watch
+	return nil
+}
+
+// signal reaches this process and no other that may have got its number. A process that is gone needs none.
+func (l *live) signal(s unix.Signal) error {
+	if l.pidfd == nil {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(int(l.pidfd.Fd()), s, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("cannot send %s to container %s: %w", unix.SignalName(s), l.id, err)
+	}
+	return nil
+}
+
+// finish writes what the pipes still hold, when every process of the container is gone, and lets go of all
+// descriptors.
+func (l *live) finish(r *Runtime) {
+	r.reactor.remove(l.exit)
+	for _, s := range l.streams {
+		r.reactor.remove(s.watch)
+		l.drainRest(r, s)
+	}
+	if err := l.sink.Close(); err != nil {
+		r.Log.Error("cannot close a container's log", "container", l.id, "error", err)
+	}
+	close(l.done)
+	l.release(r)
+}
+
+// drainRest empties a pipe. Its capacity bounds the work: nobody is left to write into it.
+func (l *live) drainRest(r *Runtime, s *stream) {
+	for !s.drained {
+		pending, err := unix.IoctlGetInt(int(s.file.Fd()), unix.TIOCINQ)
+		if err != nil || pending == 0 || l.drain(r, s) {
+			return
+		}
+	}
+}
+
+func (l *live) release(r *Runtime) {
+	names := []string{l.id + fdProcess}
+	for _, s := range l.streams {
+		_ = s.file.Close()
+		names = append(names, s.fdName)
+	}
+	if l.pidfd != nil {
+		_ = l.pidfd.Close()
+	}
+	for _, name := range names {
+		if err := r.FDStore.Remove(name); err != nil {
+			r.Log.Error("cannot take a descriptor out of the store", "name", name, "error", err)
+		}
+	}
+}

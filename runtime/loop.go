@@ -1,0 +1,188 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	goruntime "runtime"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// maxOperations is how many pods are worked on at once: starting a container waits about half of its time.
+func maxOperations() int { return 2 * goruntime.NumCPU() }
+
+// Run adopts what an earlier daemon left and serves until ctx ends, which leaves every pod running, or until
+// StopAll has ended them all.
+func (r *Runtime) Run(ctx context.Context, ready func()) error {
+	reactorEnd := make(chan error, 1)
+	go func() { reactorEnd <- r.reactor.run() }()
+	defer func() { _ = r.reactor.close() }()
+	if err := r.adopt(readClock()); err != nil {
+		return err
+	}
+	r.inbox.put(msgManifests{})
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		r.step()
+		ready()
+		if r.stopping && len(r.pods) == 0 {
+			return nil
+		}
+		r.arm(timer)
+		select {
+		case <-r.inbox.ring:
+		case <-timer.C:
+		case err := <-reactorEnd:
+			return fmt.Errorf("the reactor has ended: %w", err)
+		case <-ctx.Done():
+			r.settle()
+			return nil
+		}
+	}
+}
+
+// settle waits for the operations in flight, so that the next daemon finds whole steps.
+func (r *Runtime) settle() {
+	r.stopping = true // no new operation
+	for r.anyBusy() {
+		<-r.inbox.ring
+		for _, m := range r.inbox.take() {
+			r.receive(m, readClock())
+		}
+	}
+	for _, p := range r.pods {
+		r.save(p)
+	}
+}
+
+func (r *Runtime) anyBusy() bool {
+	for _, p := range r.pods {
+		if p.busy {
+			return true
+		}
+	}
+	return false
+}
+
+// step takes in what was said and decides anew for every pod that it concerns.
+func (r *Runtime) step() {
+	now := readClock()
+	for _, m := range r.inbox.take() {
+		r.receive(m, now)
+	}
+	if r.recheck != 0 && now.Mono >= r.recheck {
+		r.rescan(now)
+	}
+	for uid, p := range r.pods {
+		if p.wake != 0 && now.Mono >= p.wake {
+			r.dirty[uid] = true
+		}
+	}
+	for uid := range r.dirty {
+		delete(r.dirty, uid)
+		if p := r.pods[uid]; p != nil {
+			r.decide(p, now)
+		}
+	}
+}
+
+func (r *Runtime) receive(m message, now Instant) {
+	switch m := m.(type) {
+	case msgManifests:
+		r.rescan(now)
+	case msgImages:
+		r.markAwaiting()
+	case msgExit:
+		if p := r.pods[m.uid]; p != nil {
+			r.observeExit(p, m.name, now)
+		}
+	case msgOutcome:
+		if p := r.pods[m.uid]; p != nil {
+			r.learn(p, m, now)
+		}
+	case msgIdle:
+		if p := r.pods[m.uid]; p != nil {
+			p.busy = false
+			r.dirty[m.uid] = true
+		}
+	case msgCall:
+		m.fn()
+		close(m.done)
+	case msgStopAll:
+		r.stopping = true
+		for uid := range r.pods {
+			r.dirty[uid] = true
+		}
+	}
+}
+
+// arm sets the timer to the earliest moment anybody waits for, or leaves it off.
+func (r *Runtime) arm(timer *time.Timer) {
+	next := r.recheck
+	for _, p := range r.pods {
+		if p.wake != 0 && (next == 0 || p.wake < next) {
+			next = p.wake
+		}
+	}
+	if next == 0 {
+		timer.Stop()
+		return
+	}
+	timer.Reset(max(next-readClock().Mono, 0))
+}
+
+// decide plans for one pod and starts the operation that the plan asks for.
+func (r *Runtime) decide(p *pod, now Instant) {
+	if p.busy {
+		return
+	}
+	if now.Mono < p.retry {
+		p.wake = p.retry
+		r.publish(p, now)
+		return
+	}
+	decision := plan(r.view(p), now.Mono)
+	p.wake = decision.Wake
+	if len(decision.Actions) == 0 {
+		r.publish(p, now)
+		return
+	}
+	r.Log.Debug("plan", "pod", p.name(), "uid", p.rec.UID, "actions", fmt.Sprint(decision.Actions))
+	if err := r.announce(p, decision.Actions, now); err != nil {
+		r.Log.Error("cannot follow the plan", "pod", p.name(), "error", err)
+		return
+	}
+	p.busy = true
+	r.save(p)
+	r.publish(p, now)
+	op := r.newOperation(p, decision.Actions)
+	go op.run()
+}
+
+// call runs fn in the loop and waits for it.
+func (r *Runtime) call(ctx context.Context, fn func()) error {
+	done := make(chan struct{})
+	r.inbox.put(msgCall{fn, done})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// StopAll ends every pod gracefully; Run returns after the last.
+func (r *Runtime) StopAll() { r.inbox.put(msgStopAll{}) }
+
+func (r *Runtime) save(p *pod) {
+	if err := r.records.write(p.rec); err != nil {
+		r.Log.Error("cannot keep a record", "pod", p.name(), "error", err)
+	}
+}
+
+func (r *Runtime) mark(uid types.UID) { r.dirty[uid] = true }
+
+func (p *pod) name() string { return p.rec.Object.Namespace + "/" + p.rec.Object.Name }

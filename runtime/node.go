@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"os"
+	goruntime "runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Node describes this board.
+func (b *Backend) Node() *corev1.Node {
+	now := readClock()
+	boot := metav1.NewTime(now.Wall.Add(-now.Mono))
+	n := &corev1.Node{}
+	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, "podd", "1", boot
+	n.Labels = map[string]string{
+		corev1.LabelHostname:   b.NodeName,
+		corev1.LabelOSStable:   goruntime.GOOS,
+		corev1.LabelArchStable: goruntime.GOARCH,
+	}
+	n.Status.Capacity = capacity()
+	n.Status.Allocatable = n.Status.Capacity
+	n.Status.NodeInfo = nodeInfo(b.Version)
+	n.Status.Conditions = []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
+		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: boot,
+	}}
+	if ips, err := b.HostIPs(); err == nil {
+		for _, ip := range ips {
+			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
+		}
+	}
+	n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: b.NodeName})
+	return n
+}
+
+func capacity() corev1.ResourceList {
+	list := corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI)}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err == nil {
+		list[corev1.ResourceMemory] = *resource.NewQuantity(int64(info.Totalram)*int64(info.Unit), resource.BinarySI)
+	}
+	return list
+}
+
+func nodeInfo(version string) corev1.NodeSystemInfo {
+	info := corev1.NodeSystemInfo{
+		MachineID:               strings.TrimSpace(readText("/etc/machine-id")),
+		BootID:                  strings.TrimSpace(readText("/proc/sys/kernel/random/boot_id")),
+		KernelVersion:           strings.TrimSpace(readText("/proc/sys/kernel/osrelease")),
+		OSImage:                 osImage(readText("/etc/os-release")),
+		ContainerRuntimeVersion: "podd://" + version,
+		KubeletVersion:          version,
+		OperatingSystem:         goruntime.GOOS,
+		Architecture:            goruntime.GOARCH,
+	}
+	if name, err := os.Hostname(); err == nil && info.MachineID == "" {
+		info.MachineID = name
+	}
+	return info
+}
+
+// osImage is the PRETTY_NAME of man 5 os-release.
+func osImage(text string) string {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(value, `"'`)
+		}
+	}
+	return ""
+}

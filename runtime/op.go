@@ -1,0 +1,172 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/images"
+	"podd/runtime/container"
+)
+
+// operation carries out one plan for one pod, away from the loop. It works on copies: what it learns goes to
+// the loop as outcomes, and the loop alone changes the record.
+type operation struct {
+	r       *Runtime
+	uid     types.UID
+	actions []Action
+	rec     *Record
+	live    map[string]*live
+	images  map[string]images.Image
+}
+
+func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
+	rec := *p.rec
+	op := &operation{r: r, uid: rec.UID, actions: actions, rec: &rec, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
+	for name, l := range p.live {
+		op.live[name] = l
+	}
+	for _, a := range actions {
+		if start, ok := a.(StartContainer); ok {
+			if image, err := r.Images.Get(rec.spec(start.Name).Image); err == nil {
+				op.images[start.Name] = image
+			}
+		}
+	}
+	return op
+}
+
+// run does the actions in order. After an error only cleaning goes on: what starts depends on what failed.
+func (op *operation) run() {
+	op.r.slots <- struct{}{}
+	failed := false
+	for _, a := range op.actions {
+		if failed && !cleans(a) {
+			op.tell(a, nil, errSkipped)
+			continue
+		}
+		outcome, err := op.perform(a)
+		if err != nil && !isStart(a) {
+			failed = true
+		}
+		op.tell(a, outcome, err)
+	}
+	<-op.r.slots
+	op.r.inbox.put(msgIdle{op.uid})
+}
+
+// cleans says of an action that it stands for itself whatever failed before it.
+func cleans(a Action) bool {
+	switch a.(type) {
+	case CollectContainer, StopContainer, KillContainer:
+		return true
+	}
+	return false
+}
+
+// isStart says of an action that its failure is a container's own affair.
+func isStart(a Action) bool {
+	_, ok := a.(StartContainer)
+	return ok
+}
+
+func (op *operation) tell(a Action, outcome any, err error) {
+	op.r.inbox.put(msgOutcome{op.uid, a, outcome, err})
+}
+
+func (op *operation) perform(a Action) (any, error) {
+	switch a := a.(type) {
+	case EnsureSandbox:
+		s, err := op.r.ensureSandbox(op.rec)
+		if err == nil {
+			op.rec.Sandbox = s
+		}
+		return s, err
+	case RemoveSandbox:
+		return nil, op.r.removeSandbox(op.rec)
+	case StartContainer:
+		return op.start(a)
+	case StopContainer:
+		return op.stop(a)
+	case KillContainer:
+		return nil, op.signal(a.Name, unix.SIGKILL)
+	case CollectContainer:
+		return op.collect(a)
+	case Forget:
+		return nil, op.r.forget(op.rec)
+	}
+	return nil, nil
+}
+
+// started is the outcome of a StartContainer.
+type started struct {
+	live    *live
+	process *container.Process // nil after an error
+	imageID string
+}
+
+func (op *operation) start(a StartContainer) (started, error) {
+	image, ok := op.images[a.Name]
+	if !ok {
+		return started{}, fmt.Errorf("%w: its image is gone", container.ErrConfig)
+	}
+	c := op.r.containerConfig(op.rec, a.Name, a.Attempt, image)
+	l, err := op.r.openLive(op.rec, a.Name, a.Attempt)
+	if err != nil {
+		return started{}, err
+	}
+	if err := makeTerminationLog(c.TerminationLog); err != nil {
+		return started{live: l}, err
+	}
+	process, err := op.r.engine.Start(c)
+	if err == nil {
+		err = l.hold(op.r, process)
+	}
+	return started{l, process, image.ID}, err
+}
+
+// makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.
+func makeTerminationLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		return fmt.Errorf("cannot make the termination log: %w", err)
+	}
+	return os.Chmod(path, 0o666)
+}
+
+// stop sends the stop signal of the image; its outcome is the signal.
+func (op *operation) stop(a StopContainer) (unix.Signal, error) {
+	signal := unix.SIGTERM
+	if image, err := op.r.Images.Get(op.rec.spec(a.Name).Image); err == nil {
+		signal = container.ParseSignal(image.Config.StopSignal)
+	}
+	return signal, op.signal(a.Name, signal)
+}
+
+func (op *operation) signal(name string, signal unix.Signal) error {
+	l := op.live[name]
+	if l == nil {
+		return nil
+	}
+	return l.signal(signal)
+}
+
+// collect takes away what a dead attempt left; its outcome is the termination message.
+func (op *operation) collect(a CollectContainer) (string, error) {
+	id := containerID(op.uid, a.Name, a.Attempt)
+	if err := op.r.engine.RemoveState(id); err != nil {
+		return "", err
+	}
+	if l := op.live[a.Name]; l != nil {
+		l.finish(op.r)
+	}
+	message := op.r.terminationMessage(op.rec, a.Name, a.Attempt)
+	if err := op.r.engine.RemoveRoot(id); err != nil {
+		return "", err
+	}
+	return message, op.r.engine.RemoveIO(id)
+}

@@ -1,0 +1,37 @@
+package runtime
+
+import (
+	"fmt"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// namespaceDir holds the bind mounts of a pod's namespaces.
+func (r *Runtime) namespaceDir(uid types.UID) string {
+	return filepath.Join(r.RunDir, "ns", string(uid))
+}
+
+// sandboxDir holds the files that the containers of a pod share.
+func (r *Runtime) sandboxDir(uid types.UID) string {
+	return filepath.Join(r.RunDir, "sandbox", string(uid))
+}
+
+// terminationLog is the host's file behind a container's terminationMessagePath.
+func (r *Runtime) terminationLog(uid types.UID, name string, attempt int) string {
+	return filepath.Join(r.sandboxDir(uid), fmt.Sprintf("%s.%d.termination", name, attempt))
+}
+
+// PodLogDir is where a pod's logs are; the names are those of the kubelet, which log shippers know.
+func PodLogDir(root string, p *corev1.Pod, uid types.UID) string {
+	return filepath.Join(root, fmt.Sprintf("%s_%s_%s", p.Namespace, p.Name, uid))
+}
+
+func (r *Runtime) containerLogDir(rec *Record, name string) string {
+	return filepath.Join(PodLogDir(r.LogDir, rec.Object, rec.UID), name)
+}
+
+func (r *Runtime) logPath(rec *Record, name string, attempt int) string {
+	return filepath.Join(r.containerLogDir(rec, name), fmt.Sprintf("%d.log", attempt))
+}

@@ -1,0 +1,50 @@
+package runtime
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"podd/cgroups"
+)
+
+func res(requests, limits map[string]string) corev1.ResourceRequirements {
+	list := func(m map[string]string) corev1.ResourceList {
+		l := corev1.ResourceList{}
+		for k, v := range m {
+			l[corev1.ResourceName(k)] = resource.MustParse(v)
+		}
+		return l
+	}
+	return corev1.ResourceRequirements{Requests: list(requests), Limits: list(limits)}
+}
+
+func TestQOSClassAndPodResources(t *testing.T) {
+	full := map[string]string{"cpu": "500m", "memory": "64Mi"}
+	for _, tc := range []struct {
+		name       string
+		containers []corev1.ResourceRequirements
+		want       corev1.PodQOSClass
+		resources  cgroups.Resources
+	}{
+		{"nothing", []corev1.ResourceRequirements{{}}, corev1.PodQOSBestEffort, cgroups.Resources{CPUShares: 2}},
+		{"all equal", []corev1.ResourceRequirements{res(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"limits alone", []corev1.ResourceRequirements{res(nil, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"requests alone", []corev1.ResourceRequirements{res(full, nil)}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"one without limits", []corev1.ResourceRequirements{res(full, full), {}}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"two with limits", []corev1.ResourceRequirements{res(full, full), res(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 1024, CPUQuotaUS: 100000, CPUPeriodUS: 100000, MemoryLimit: 128 << 20}},
+	} {
+		spec := &corev1.PodSpec{}
+		for _, r := range tc.containers {
+			spec.Containers = append(spec.Containers, corev1.Container{Resources: r})
+		}
+		if got := qosClass(spec); got != tc.want {
+			t.Errorf("%s: got class %s, want %s", tc.name, got, tc.want)
+		}
+		got := podResources(spec, 0)
+		if got.CPUShares != tc.resources.CPUShares || got.CPUQuotaUS != tc.resources.CPUQuotaUS || got.CPUPeriodUS != tc.resources.CPUPeriodUS || got.MemoryLimit != tc.resources.MemoryLimit {
+			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.resources)
+		}
+	}
+}

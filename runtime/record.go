@@ -1,0 +1,198 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Record is what podd remembers of a pod from one daemon to the next. It lives on tmpfs and dies with the
+// processes that it describes. A record explains; observation decides.
+type Record struct {
+	UID        types.UID                  `json:"uid"`
+	File       string                     `json:"file"`
+	Doc        int                        `json:"doc"`
+	Hash       string                     `json:"hash"`
+	Since      time.Time                  `json:"since"`
+	Object     *corev1.Pod                `json:"object"`
+	State      PodState                   `json:"state"`
+	Created    Instant                    `json:"created"`
+	Sandbox    SandboxRecord              `json:"sandbox"`
+	Stop       *StopRecord                `json:"stop,omitempty"`
+	Containers []*ContainerRecord         `json:"containers"`
+	Conditions map[string]ConditionRecord `json:"conditions,omitempty"`
+}
+
+// SandboxRecord is the pod's shared part.
+type SandboxRecord struct {
+	IP         string   `json:"ip,omitempty"`
+	CgroupPath string   `json:"cgroup,omitempty"`
+	Ready      *Instant `json:"ready,omitempty"`
+	// A sandbox that could not be made waits as a crashing container does.
+	Backoff   time.Duration `json:"backoff,omitempty"`
+	NotBefore time.Duration `json:"notBefore,omitempty"` // since boot
+	Error     string        `json:"error,omitempty"`
+}
+
+// StopRecord says since when and how a pod ends.
+type StopRecord struct {
+	Since Instant       `json:"since"`
+	Grace time.Duration `json:"grace"`
+}
+
+// ConditionRecord remembers when a condition last changed.
+type ConditionRecord struct {
+	Status corev1.ConditionStatus `json:"status"`
+	Since  Instant                `json:"since"`
+}
+
+// ContainerRecord is one container of a pod, over all its attempts.
+type ContainerRecord struct {
+	Name      string         `json:"name"`
+	State     ContainerState `json:"state"`
+	Attempt   int            `json:"attempt"` // of the current or the last try, from 0; -1 before the first
+	ImageID   string         `json:"imageID,omitempty"`
+	PID       int            `json:"pid,omitempty"`
+	PIDStart  uint64         `json:"pidStart,omitempty"`
+	Started   *Instant       `json:"started,omitempty"`
+	KillAt    time.Duration  `json:"killAt,omitempty"`    // since boot; set while Stopping
+	Killed    bool           `json:"killed,omitempty"`    // SIGKILL was sent
+	Backoff   time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
+	NotBefore time.Duration  `json:"notBefore,omitempty"` // since boot; the earliest next start
+	Waiting   *Waiting       `json:"waiting,omitempty"`
+	Ended     *Termination   `json:"ended,omitempty"` // of the last attempt that ended
+	Before    *Termination   `json:"before,omitempty"`
+	User      *UserRecord    `json:"user,omitempty"`
+}
+
+// Waiting says why a container does not run.
+type Waiting struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message,omitempty"`
+}
+
+// Termination is how one attempt ended.
+type Termination struct {
+	ID       string  `json:"id"`
+	Code     int     `json:"code"`
+	Signal   int     `json:"signal,omitempty"`
+	Reason   string  `json:"reason"`
+	Message  string  `json:"message,omitempty"`
+	Started  Instant `json:"started"`
+	Finished Instant `json:"finished"`
+}
+
+// UserRecord is whom the container's process was started as.
+type UserRecord struct {
+	UID    int64   `json:"uid"`
+	GID    int64   `json:"gid"`
+	Groups []int64 `json:"groups,omitempty"`
+}
+
+// newRecord is the record of a pod that has just been seen.
+func newRecord(uid types.UID, object *corev1.Pod, now Instant) *Record {
+	r := &Record{UID: uid, Object: object, State: PodWaiting, Created: now, Conditions: map[string]ConditionRecord{}}
+	for i := range object.Spec.Containers {
+		r.Containers = append(r.Containers, &ContainerRecord{Name: object.Spec.Containers[i].Name, State: ContainerWaiting, Attempt: -1})
+	}
+	return r
+}
+
+func (r *Record) container(name string) *ContainerRecord {
+	for _, c := range r.Containers {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *Record) spec(name string) *corev1.Container {
+	for i := range r.Object.Spec.Containers {
+		if r.Object.Spec.Containers[i].Name == name {
+			return &r.Object.Spec.Containers[i]
+		}
+	}
+	return nil
+}
+
+// containerID names an attempt in libcontainer's state, in the cgroup tree and in the folders. A container's
+// name has no dot, so the parts can be told apart again.
+func containerID(uid types.UID, name string, attempt int) string {
+	return fmt.Sprintf("%s.%s.%d", uid, name, attempt)
+}
+
+// records keeps one file for each pod in a folder.
+type records struct{ dir string }
+
+func (r records) path(uid types.UID) string { return filepath.Join(r.dir, string(uid)+".json") }
+
+// write replaces a record whole. It is not synced: tmpfs has nothing to sync to.
+func (r records) write(rec *Record) error {
+	data, err := json.Marshal(rec)
+	if err != nil {
+		return fmt.Errorf("cannot encode the record of pod %s: %w", rec.UID, err)
+	}
+	temp := r.path(rec.UID) + ".tmp"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		return fmt.Errorf("cannot write the record of pod %s: %w", rec.UID, err)
+	}
+	if err := os.Rename(temp, r.path(rec.UID)); err != nil {
+		return fmt.Errorf("cannot write the record of pod %s: %w", rec.UID, err)
+	}
+	return nil
+}
+
+func (r records) remove(uid types.UID) error {
+	if err := os.Remove(r.path(uid)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot remove the record of pod %s: %w", uid, err)
+	}
+	return nil
+}
+
+// readAll reads every record. One that cannot be read is named in the error and left out; the others count.
+func (r records) readAll() ([]*Record, error) {
+	entries, err := os.ReadDir(r.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot read the records: %w", err)
+	}
+	var list []*Record
+	var bad []error
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".json") {
+			continue
+		}
+		rec, err := readRecord(filepath.Join(r.dir, entry.Name()))
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		list = append(list, rec)
+	}
+	return list, errors.Join(bad...)
+}
+
+func readRecord(path string) (*Record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read record: %w", err)
+	}
+	rec := &Record{}
+	if err := json.Unmarshal(data, rec); err != nil {
+		return nil, fmt.Errorf("cannot parse record %s: %w", path, err)
+	}
+	if rec.Object == nil || rec.UID == "" {
+		return nil, fmt.Errorf("cannot use record %s: it names no pod", path)
+	}
+	if rec.Conditions == nil {
+		rec.Conditions = map[string]ConditionRecord{}
+	}
+	return rec, nil
+}

@@ -1,0 +1,155 @@
+// Package runtime owns the pods of a board: it observes, plans and applies. One goroutine owns all state;
+// everything else brings hints or does one operation for one pod.
+package runtime
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/cgroups"
+	"podd/images"
+	"podd/netns"
+	"podd/runtime/container"
+	"podd/runtime/manifest"
+)
+
+// Folder is where the desired pods come from.
+type Folder interface {
+	Scan(now time.Time) manifest.Set
+}
+
+// Images is the store that containers' roots come from.
+type Images interface {
+	Get(ref string) (images.Image, error)
+}
+
+// Network gives pods their addresses.
+type Network interface {
+	Attach(id, netnsPath string) (netns.Attachment, error)
+	Detach(id string) error
+	Collect(keep map[string]bool) error
+}
+
+// Cgroups holds the pods' part of the cgroup tree.
+type Cgroups interface {
+	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
+	RemovePod(path string) error
+	Collect(keep map[string]bool) error
+	OOMKills(path string) (uint64, error)
+}
+
+// FDStore keeps file descriptors while no daemon lives.
+type FDStore interface {
+	Available() bool
+	Received() map[string]int
+	Put(name string, fd int) error
+	Remove(name string) error
+}
+
+// Events records what happens to pods.
+type Events interface {
+	Record(now time.Time, ref corev1.ObjectReference, typ, reason, message string)
+}
+
+// Config is what the runtime runs with.
+type Config struct {
+	RunDir, RootDir, LogDir string
+	NodeName                string
+	HostIPs                 func() ([]netip.Addr, error)
+	ResolvConf              string // of the host
+	LogMaxSize              int64  // bytes of one log file
+	LogMaxFiles             int
+	PodPidsLimit            int64
+	StopGrace               time.Duration // the longest grace when the board stops; 0: each pod's own
+	Log                     *slog.Logger
+
+	Folder  Folder
+	Images  Images
+	Network Network
+	Cgroups Cgroups
+	FDStore FDStore
+	Events  Events
+	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
+	ExitEvents ExitEvents
+}
+
+// Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
+type Runtime struct {
+	Config
+	engine  *container.Engine
+	reactor *reactor
+	store   *Store
+	inbox   *inbox
+	slots   chan struct{} // bounds the operations that run at once
+
+	records  records
+	pods     map[types.UID]*pod
+	desired  map[podKey]*manifest.Pod
+	problems []manifest.Problem
+	recheck  time.Duration // since boot; scan the folder again
+	dirty    map[types.UID]bool
+	stopping bool
+	gone     bool // the folder has vanished, as was said
+	hostIPs  hostAddresses
+	exits    exitStatuses
+}
+
+type podKey struct{ namespace, name string }
+
+func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
+
+// pod is one pod as the loop holds it.
+type pod struct {
+	rec     *Record
+	live    map[string]*live
+	busy    bool          // an operation runs
+	wake    time.Duration // since boot; 0: nothing to wait for
+	retry   time.Duration // since boot; nothing is tried before
+	deleted bool          // by hand; ends although its manifest stays, and begins anew
+	grace   *int64        // seconds, asked for with the deletion
+	// Sentences about the manifest of a running pod: a bad edit.
+	problem *manifest.Problem
+}
+
+// New makes a runtime; Run starts it.
+func New(c Config) (*Runtime, error) {
+	re, err := newReactor()
+	if err != nil {
+		return nil, err
+	}
+	r := &Runtime{
+		Config:  c,
+		reactor: re,
+		store:   newStore(),
+		inbox:   newInbox(),
+		slots:   make(chan struct{}, maxOperations()),
+		records: records{filepath.Join(c.RunDir, "pods")},
+		pods:    map[types.UID]*pod{},
+		desired: map[podKey]*manifest.Pod{},
+		dirty:   map[types.UID]bool{},
+	}
+	r.engine = &container.Engine{
+		StateDir: filepath.Join(c.RunDir, "containers"),
+		IODir:    filepath.Join(c.RunDir, "io"),
+		RootDir:  filepath.Join(c.RootDir, "containers"),
+	}
+	return r, nil
+}
+
+// Store gives the published pods.
+func (r *Runtime) Store() *Store { return r.store }
+
+// Ping returns once the loop has come round: the sign of life that a watchdog asks for.
+func (r *Runtime) Ping(ctx context.Context) error { return r.call(ctx, func() {}) }
+
+// ManifestsChanged hints that the folder may have changed.
+func (r *Runtime) ManifestsChanged() { r.inbox.put(msgManifests{}) }
+
+// ImagesChanged hints that the set of images may have changed.
+func (r *Runtime) ImagesChanged() { r.inbox.put(msgImages{}) }

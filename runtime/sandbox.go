@@ -1,0 +1,191 @@
+package runtime
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/netns"
+	"podd/runtime/container"
+)
+
+// shmSize is that of other CRI runtimes.
+const shmSize = "size=65536k,mode=1777"
+
+// ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
+func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
+	spec := &rec.Object.Spec
+	for _, dir := range []string{r.sandboxDir(rec.UID), PodLogDir(r.LogDir, rec.Object, rec.UID)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
+		}
+	}
+	options := sandboxOptions(rec.Object)
+	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
+		return SandboxRecord{}, err
+	}
+	var out SandboxRecord
+	if options.Net {
+		attachment, err := r.Network.Attach(string(rec.UID), filepath.Join(r.namespaceDir(rec.UID), "net"))
+		if err != nil {
+			return SandboxRecord{}, err
+		}
+		out.IP = attachment.IP.String()
+	}
+	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.PodPidsLimit))
+	if err != nil {
+		return SandboxRecord{}, err
+	}
+	out.CgroupPath = path
+	return out, r.ensureSandboxFiles(rec, out.IP)
+}
+
+// sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
+// name too, as with every CRI runtime.
+func sandboxOptions(p *corev1.Pod) netns.SandboxOptions {
+	o := netns.SandboxOptions{
+		Hostname: podHostname(p),
+		Net:      !p.Spec.HostNetwork,
+		UTS:      !p.Spec.HostNetwork,
+		IPC:      !p.Spec.HostIPC,
+	}
+	if sc := p.Spec.SecurityContext; sc != nil && len(sc.Sysctls) > 0 {
+		o.Sysctls = map[string]string{}
+		for _, s := range sc.Sysctls {
+			o.Sysctls[s.Name] = s.Value
+		}
+	}
+	return o
+}
+
+// podHostname is the hostname field or the pod's name, cut to what the kernel and DNS take.
+func podHostname(p *corev1.Pod) string {
+	const longest = 63
+	name := cmp.Or(p.Spec.Hostname, p.Name)
+	if len(name) <= longest {
+		return name
+	}
+	name = name[:longest]
+	for name[len(name)-1] == '-' || name[len(name)-1] == '.' {
+		name = name[:len(name)-1]
+	}
+	return name
+}
+
+func qosName(spec *corev1.PodSpec) string {
+	switch qosClass(spec) {
+	case corev1.PodQOSGuaranteed:
+		return "guaranteed"
+	case corev1.PodQOSBurstable:
+		return "burstable"
+	case corev1.PodQOSBestEffort:
+	}
+	return "besteffort"
+}
+
+func (r *Runtime) ensureSandboxFiles(rec *Record, ip string) error {
+	dir, spec := r.sandboxDir(rec.UID), &rec.Object.Spec
+	hosts := hostsFile(spec, podHostname(rec.Object), ip)
+	if spec.HostNetwork {
+		hosts = hostNetworkHostsFile(spec, readText("/etc/hosts"))
+	}
+	resolv := podResolver(spec, parseResolv(readText(r.ResolvConf)))
+	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": r.hostnameOf(rec.Object) + "\n"}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("cannot write %s for pod %q: %w", name, rec.Object.Name, err)
+		}
+	}
+	if spec.HostIPC {
+		return nil
+	}
+	return ensureShm(filepath.Join(dir, "shm"))
+}
+
+func (r *Runtime) hostnameOf(p *corev1.Pod) string {
+	if p.Spec.HostNetwork {
+		if name, err := os.Hostname(); err == nil {
+			return name
+		}
+	}
+	return podHostname(p)
+}
+
+// readText reads a file of the host that may well be missing.
+func readText(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+func ensureShm(dir string) error {
+	if err := os.MkdirAll(dir, 0o1777); err != nil {
+		return fmt.Errorf("cannot make %s: %w", dir, err)
+	}
+	var at, up unix.Stat_t
+	if err := errors.Join(unix.Lstat(dir, &at), unix.Lstat(filepath.Dir(dir), &up)); err != nil {
+		return fmt.Errorf("cannot look at %s: %w", dir, err)
+	}
+	if at.Dev != up.Dev {
+		return nil
+	}
+	if err := unix.Mount("shm", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, shmSize); err != nil {
+		return fmt.Errorf("cannot mount %s: %w", dir, err)
+	}
+	return nil
+}
+
+// removeSandbox takes away everything that ensureSandbox makes but the logs; what is gone already counts
+// as removed, and all of it is tried before the first error is given.
+func (r *Runtime) removeSandbox(rec *Record) error {
+	var errs []error
+	if rec.Sandbox.CgroupPath != "" {
+		errs = append(errs, r.Cgroups.RemovePod(rec.Sandbox.CgroupPath))
+	}
+	errs = append(errs, r.removeSandboxOf(rec.UID))
+	return errors.Join(errs...)
+}
+
+func (r *Runtime) removeSandboxOf(uid types.UID) error {
+	var errs []error
+	errs = append(errs, r.Network.Detach(string(uid)), netns.RemoveSandbox(r.namespaceDir(uid)))
+	shm := filepath.Join(r.sandboxDir(uid), "shm")
+	if err := unix.Unmount(shm, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		errs = append(errs, fmt.Errorf("cannot unmount %s: %w", shm, err))
+	} else {
+		errs = append(errs, os.RemoveAll(r.sandboxDir(uid)))
+	}
+	return errors.Join(errs...)
+}
+
+// sandboxFor is what a container of the pod joins.
+func (r *Runtime) sandboxFor(rec *Record) container.Sandbox {
+	ns, dir := r.namespaceDir(rec.UID), r.sandboxDir(rec.UID)
+	s := container.Sandbox{
+		CgroupPath: rec.Sandbox.CgroupPath,
+		Hostname:   r.hostnameOf(rec.Object),
+		HostsFile:  filepath.Join(dir, "hosts"), HostnameFile: filepath.Join(dir, "hostname"),
+		ResolvFile: filepath.Join(dir, "resolv.conf"), ShmDir: filepath.Join(dir, "shm"),
+	}
+	o := sandboxOptions(rec.Object)
+	if o.Net {
+		s.NetNS = filepath.Join(ns, "net")
+	}
+	if o.IPC {
+		s.IPCNS = filepath.Join(ns, "ipc")
+	} else {
+		s.ShmDir = "/dev/shm"
+	}
+	if o.UTS {
+		s.UTSNS = filepath.Join(ns, "uts")
+	}
+	return s
+}
