@@ -92,9 +92,22 @@ func (p *parser) object(doc *document) {
 		p.refuse(doc, reason, faults)
 		return
 	}
+	strip(pod)
 	hash := hashOf(pod)
 	pod.UID = uidOf(p.file, pod, hash)
-	p.pods = append(p.pods, Pod{Object: pod, File: p.file, Doc: p.docs, Hash: hash})
+	accepted := Pod{Object: pod, File: p.file, Doc: p.docs, Hash: hash}
+	if first := podOf(p.pods, accepted.key()); first != nil {
+		p.problems = append(p.problems, duplicate(&accepted, first))
+		return
+	}
+	p.pods = append(p.pods, accepted)
+}
+
+// strip removes what a cluster reports of an object rather than what is wanted, as its API server does at a create:
+// manifests are often written by kubectl get.
+func strip(pod *corev1.Pod) {
+	meta := metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, Labels: pod.Labels, Annotations: pod.Annotations}
+	pod.ObjectMeta, pod.Status = meta, corev1.PodStatus{}
 }
 
 // list takes the items of a v1 List, which may hold Lists again, as kubectl does.
@@ -122,8 +135,19 @@ type fault struct {
 	line bool   // the text shall carry the line
 }
 
-// maxFaults bounds a sentence; what is left out is counted.
-const maxFaults = 16
+// maxFaults and maxText bound a sentence; faults that are left out are counted.
+const (
+	maxFaults = 16
+	maxText   = 800 // bytes of one fault, which may quote the value
+)
+
+func shortened(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	const keep = maxText/2 - 10
+	return strings.ToValidUTF8(text[:keep], "") + " ... " + strings.ToValidUTF8(text[len(text)-keep:], "")
+}
 
 // refuse makes the one Problem of a document out of its faults.
 func (p *parser) refuse(doc *document, reason string, faults []fault) {
@@ -147,6 +171,7 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 		if problem.Line == 0 {
 			problem.Line = line
 		}
+		f.text = shortened(f.text)
 		if f.line && line > 0 {
 			f.text += fmt.Sprintf(" (line %d)", line)
 		}

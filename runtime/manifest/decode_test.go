@@ -206,3 +206,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatAClusterReportsIsDropped(t *testing.T) {
+	text := strings.Replace(podYAML("a", "i"), "metadata:", `metadata:
+  creationTimestamp: "2026-01-02T03:04:05Z"
+  deletionTimestamp: "2026-01-02T03:04:05Z"
+  resourceVersion: "7"
+  generation: 3
+  managedFields: [{manager: kubectl, operation: Update}]
+  finalizers: [a.b/c]
+  labels: {x: v}
+  annotations: {z: w}`, 1) + "status: {phase: Running, podIP: 10.0.0.1}\n"
+	pods, problems := ParseFile("f", []byte(text))
+	if len(pods) != 1 {
+		t.Fatalf("%+v", problems)
+	}
+	o := pods[0].Object
+	if o.DeletionTimestamp != nil || !o.CreationTimestamp.IsZero() || o.ResourceVersion != "" || o.Generation != 0 ||
+		len(o.ManagedFields)+len(o.Finalizers) > 0 || o.Status.Phase != "" {
+		t.Errorf("left over: %+v", o)
+	}
+	if o.Labels["x"] != "v" || o.Annotations["z"] != "w" {
+		t.Errorf("lost: %+v", o.ObjectMeta)
+	}
+}
+
+func TestLongFaultsAreShortened(t *testing.T) {
+	_, problems := ParseFile("f", []byte(strings.Replace(podYAML("a", "i"), "name: a", "name: "+strings.Repeat("ä", 5000), 1)))
+	if len(problems) != 1 || len(problems[0].Message) > 15000 || !strings.Contains(problems[0].Message, " ... ") {
+		t.Errorf("%d bytes", len(problems[0].Message))
+	}
+}

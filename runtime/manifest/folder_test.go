@@ -1,11 +1,9 @@
 package manifest
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,133 +262,91 @@ func TestWhatIsNoFileDoesNotHang(t *testing.T) {
 	b.want("huge.yaml: UnreadableManifest ; link.yaml: UnreadableManifest ; pipe.yaml: UnreadableManifest ; zero.yaml: UnreadableManifest ")
 }
 
-// watchHints runs Watch and returns a channel of its hints.
-func watchHints(t *testing.T, f *Folder) <-chan struct{} {
-	t.Helper()
-	hints := make(chan struct{}, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- f.Watch(ctx, func() {
-			select {
-			case hints <- struct{}{}:
-			default:
-			}
-		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Watch ended with %v", err)
-		}
-	})
-	<-hints // the first one tells that the watches stand
-	f.Scan(time.Now())
-	return hints
-}
-
-// awaitFolder scans at every hint until the folder says want.
-func awaitFolder(t *testing.T, f *Folder, hints <-chan struct{}, want string) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	for {
-		select {
-		case <-hints:
-		case <-deadline:
-			t.Fatalf("folder says %q, want %q", show(f.Scan(time.Now())), want)
-		}
-		set := f.Scan(time.Now())
-		if show(set) == want {
-			return
-		}
-		if set.RecheckAfter > 0 {
-			if set = f.Scan(time.Now().Add(set.RecheckAfter)); show(set) == want {
-				return
-			}
-		}
-	}
-}
-
-func TestWatchTellsOfEveryChange(t *testing.T) {
+func TestDoubledNameInOneFileTheFirstRuns(t *testing.T) {
 	b := newBoard(t)
-	hints := watchHints(t, b.f)
-	steps := []struct {
-		do   func() error
-		want string
-	}{
-		{func() error { return os.WriteFile(b.path("a.yaml"), []byte(podYAML("a", "one")), 0o644) }, "a.yaml/a@one"},
-		{func() error { return os.WriteFile(b.path("a.yaml"), []byte(podYAML("a", "two")), 0o644) }, "a.yaml/a@two"},
-		{func() error {
-			if err := os.WriteFile(b.path(".new"), []byte(podYAML("a", "three")), 0o644); err != nil {
-				return err
-			}
-			return os.Rename(b.path(".new"), b.path("a.yaml"))
-		}, "a.yaml/a@three"},
-		{func() error { return os.Remove(b.path("a.yaml")) }, ""},
-		{func() error { return os.Rename(b.dir, b.dir+".away") }, filepath.Base(b.dir) + ": ManifestFolderGone ; gone"},
-		{func() error {
-			if err := os.MkdirAll(b.dir, 0o755); err != nil {
-				return err
-			}
-			return os.WriteFile(b.path("b.yaml"), []byte(podYAML("b", "one")), 0o644)
-		}, "b.yaml/b@one"},
-		{func() error { return os.Link(b.path("b.yaml"), b.path("c.yaml")) }, "b.yaml/b@one; c.yaml: DuplicatePod b"},
-	}
-	for _, step := range steps {
-		if err := step.do(); err != nil {
-			t.Fatal(err)
-		}
-		awaitFolder(t, b.f, hints, step.want)
+	b.write("a.yaml", podYAML("web", "one")+"---\n"+podYAML("web", "two"))
+	b.want("a.yaml/web@one; a.yaml: DuplicatePod web")
+	if got := b.scan().Problems[0].Message; !strings.HasSuffix(got, `a.yaml: Pod "web" in namespace "default" is already defined by document 1 of the same file; give it another metadata.name or remove it`) {
+		t.Errorf("message is %q", got)
 	}
 }
 
-func TestWatchFollowsLinks(t *testing.T) {
+func TestServiceOfTheSameNameKeepsNoPod(t *testing.T) {
 	b := newBoard(t)
-	far := t.TempDir()
-	for _, v := range []string{"v1", "v2"} {
-		if err := os.Mkdir(filepath.Join(b.dir, ".."+v), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		b.write(".."+v+"/web.yaml", podYAML("web", v))
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(os.Symlink("..v1", b.path("..data")))
-	must(os.Symlink("..data/web.yaml", b.path("web.yaml")))
-	hints := watchHints(t, b.f)
-	must(os.Symlink("..v2", b.path("..tmp")))
-	must(os.Rename(b.path("..tmp"), b.path("..data")))
-	awaitFolder(t, b.f, hints, "web.yaml/web@v2")
-
-	target := filepath.Join(far, "far.yaml")
-	must(os.WriteFile(target, []byte(podYAML("far", "one")), 0o644))
-	must(os.Symlink(target, b.path("far.yaml")))
-	awaitFolder(t, b.f, hints, "far.yaml/far@one; web.yaml/web@v2")
-	must(os.WriteFile(target, []byte(podYAML("far", "two")), 0o644))
-	awaitFolder(t, b.f, hints, "far.yaml/far@two; web.yaml/web@v2")
+	service := "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+	b.write("a.yaml", podYAML("web", "one")+"---\n"+service)
+	b.want("a.yaml/web@one; a.yaml: UnsupportedKind web")
+	b.write("a.yaml", service)
+	b.want("a.yaml: UnsupportedKind web")
+	// A misspelled kind is a bad edit.
+	b.write("a.yaml", podYAML("web", "one"))
+	b.want("a.yaml/web@one")
+	b.write("a.yaml", strings.Replace(podYAML("web", "two"), "Pod", "Pood", 1))
+	b.want("a.yaml/web@one stale; a.yaml: UnsupportedKind web")
 }
 
-func TestLinkDirs(t *testing.T) {
-	dir := t.TempDir()
-	for _, d := range []string{"m", "x/y"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			t.Fatal(err)
+func TestKeptVersionGoesWithItsManifest(t *testing.T) {
+	b := newBoard(t)
+	b.write("a.yaml", podYAML("a", "one"))
+	b.scan()
+	b.write("a.yaml", "broken: [")
+	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest ")
+	kept := func() int {
+		found, _ := filepath.Glob(b.cache + "/*.json")
+		return len(found)
+	}
+	if kept() != 1 {
+		t.Fatal("the last good version is not on disk")
+	}
+	b.remove("a.yaml")
+	b.restart() // podd was not running when the file was removed
+	b.want("")
+	if kept() != 0 {
+		t.Error("the last good version of a removed manifest stays on disk")
+	}
+	b.write("a.yaml", "broken: [")
+	b.want("a.yaml: InvalidManifest ")
+}
+
+func TestSeedStandsInForABadFile(t *testing.T) {
+	b := newBoard(t)
+	b.write("a.yaml", podYAML("a", "one"))
+	seed := b.scan().Pods
+	b.write("a.yaml", "broken: [")
+	b.restart(seed...)
+	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest ")
+	b.write("a.yaml", podYAML("a", "one"))
+	b.want("a.yaml/a@one")
+	if b.scan().Pods[0].Object.UID != seed[0].Object.UID {
+		t.Error("the repaired pod is another one")
+	}
+}
+
+// BenchmarkScanUnchanged is what a hint costs when nothing has changed.
+func BenchmarkScanUnchanged(b *testing.B) {
+	dir := b.TempDir()
+	for i := range 100 {
+		name := fmt.Sprintf("pod%d", i)
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(podYAML(name, "i")), 0o644); err != nil {
+			b.Fatal(err)
 		}
 	}
-	for from, to := range map[string]string{"m/a": "../x/b", "x/b": "y/c", "m/self": "self"} {
-		if err := os.Symlink(to, filepath.Join(dir, from)); err != nil {
-			t.Fatal(err)
-		}
+	f := Open(Options{Dir: dir})
+	now := time.Now().Add(time.Hour)
+	if set := f.Scan(now); len(set.Pods) != 100 {
+		b.Fatalf("%d pods", len(set.Pods))
 	}
-	want := []string{filepath.Join(dir, "x"), filepath.Join(dir, "x/y")}
-	if got := linkDirs(filepath.Join(dir, "m/a")); !slices.Equal(got, want) {
-		t.Errorf("linkDirs = %v, want %v", got, want)
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Scan(now)
 	}
-	if got := linkDirs(filepath.Join(dir, "m/self")); len(got) != 0 {
-		t.Errorf("linkDirs of a loop = %v", got)
+}
+
+// BenchmarkParse is what one dropped file costs before anything starts.
+func BenchmarkParse(b *testing.B) {
+	data := []byte(podYAML("a", "i"))
+	b.ReportAllocs()
+	for b.Loop() {
+		ParseFile("f", data)
 	}
 }

@@ -140,8 +140,8 @@ func nonNil(p *place, line int) *place {
 
 // lineOf reads N out of "line N: cannot unmarshal ...".
 func lineOf(err error) int {
-	te := (*yaml.TypeError)(nil)
-	if !errors.As(err, &te) || len(te.Errors) == 0 {
+	te, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok || len(te.Errors) == 0 {
 		return 0
 	}
 	text, _ := strings.CutPrefix(te.Errors[0], "line ")

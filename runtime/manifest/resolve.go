@@ -51,7 +51,7 @@ func (f *Folder) rankOf(p *Pod) int {
 }
 
 func duplicate(pod, winner *Pod) Problem {
-	where := "is already defined by " + winner.File
+	where := "is already defined by the older file " + winner.File
 	if pod.File == winner.File {
 		where = fmt.Sprintf("is already defined by document %d of the same file", winner.Doc+1)
 	}

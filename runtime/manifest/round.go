@@ -65,7 +65,7 @@ func (r *round) look(name string, link bool) bool {
 		known.links = linkDirs(path)
 	}
 	if err != nil {
-		r.unreadable(known, stamp{}, err)
+		r.unreadable(known, err)
 		return true
 	}
 	if now := stampOf(st); now != known.read {
@@ -97,7 +97,10 @@ func (r *round) read(name string, known *file, now stamp) {
 	case errors.Is(err, fs.ErrNotExist):
 		r.again(vanishAge)
 	case err != nil:
-		r.unreadable(known, now, err)
+		r.unreadable(known, err)
+		if errors.Is(err, errTooLarge) {
+			known.read = now // it stays so until the file changes
+		}
 	default:
 		delete(f.closed, name)
 		pods, problems := ParseFile(known.path, data)
@@ -116,20 +119,22 @@ func (r *round) young(mtime syscall.Timespec) bool {
 	return age > -settleAge && age < settleAge
 }
 
-// unreadable takes in that a file cannot be read.
-func (r *round) unreadable(known *file, read stamp, err error) {
+// unreadable takes in that a file cannot be read. Each Scan tries again: nothing may tell when it can be.
+func (r *round) unreadable(known *file, err error) {
 	text := err.Error()
-	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-		text = fmt.Sprintf("it cannot be read: %v", pe.Err)
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		text = fmt.Sprintf("it cannot be read: %v; repair the file or remove it", pe.Err)
 		if errors.Is(err, fs.ErrNotExist) {
 			text = "it is a link to a file that does not exist; create the file or remove the link"
 		}
+		if errors.Is(err, syscall.EIO) {
+			r.again(busyRecheck)
+		}
 	}
 	problem := Problem{File: known.path, Reason: ReasonUnreadable, Message: known.path + ": " + text}
-	if slices.Equal(known.problems, []Problem{problem}) && known.read == read {
-		return
+	if !slices.Equal(known.problems, []Problem{problem}) {
+		r.take(known, stamp{}, nil, []Problem{problem})
 	}
-	r.take(known, read, nil, []Problem{problem})
 }
 
 // take makes a parsed version of a file the present one. Pods of the version before stay, as stale, if their

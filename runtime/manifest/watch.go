@@ -107,9 +107,14 @@ func (w *watcher) arm() {
 	for {
 		w.own = idOf(dir)
 		armed := map[int32]string{}
-		w.add(armed, wayEvents, append(linkDirs(dir), above(dir))...)
-		w.add(armed, dirEvents, w.extra...)
-		w.add(armed, dirEvents, dir)
+		for _, way := range append(linkDirs(dir), above(dir)) {
+			w.add(armed, way, way, wayEvents)
+		}
+		for _, link := range w.extra {
+			// A link may lead to where nothing is yet.
+			w.add(armed, link, above(link+"/."), dirEvents)
+		}
+		w.add(armed, dir, dir, dirEvents)
 		for wd := range w.dirs {
 			if _, ok := armed[wd]; !ok {
 				w.in.remove(wd)
@@ -122,19 +127,17 @@ func (w *watcher) arm() {
 	}
 }
 
-// add watches folders. One that is not there is no error: the watch above it will tell when it comes.
-func (w *watcher) add(armed map[int32]string, mask uint32, dirs ...string) {
-	for _, dir := range dirs {
-		if wd, err := w.in.add(dir, mask); err == nil {
-			armed[wd] = dir
-		}
+// add watches a folder for the sake of dir. One that is not there is no error: the watch above it tells when it comes.
+func (w *watcher) add(armed map[int32]string, dir, at string, mask uint32) {
+	if wd, err := w.in.add(at, mask); err == nil {
+		armed[wd] = dir
 	}
 }
 
 // above returns the nearest existing folder above dir: the one in which dir, or a folder on its way, will appear.
 func above(dir string) string {
 	for {
-		parent := filepath.Dir(dir)
+		parent := filepath.Dir(dir) // of "x/." it is x
 		if parent == dir || idOf(parent) != (dirID{}) {
 			return parent
 		}

@@ -47,7 +47,7 @@ var errNoMapping = errors.New("a manifest is a mapping with apiVersion, kind, me
 
 // yamlRootError explains the only type that yamlToJSON asks for: the mapping at the root.
 func yamlRootError(err error) error {
-	if te := (*yaml.TypeError)(nil); errors.As(err, &te) {
+	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
 		return errNoMapping
 	}
 	return err
