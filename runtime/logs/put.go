@@ -26,7 +26,7 @@ func (s *Sink) put(st Stream, records []byte, readThen int64) error {
 	s.shop.at("intent stored")
 	for done := 0; done < len(records); {
 		n, err := s.shop.pwrite(s.log, records[done:], s.logSize+int64(done))
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

@@ -115,7 +115,7 @@ func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
 		return false, s.once(err)
 	}
 	n, err := s.fill(st, fd)
-	if err == unix.EAGAIN {
+	if errors.Is(err, unix.EAGAIN) {
 		return false, nil
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 )
 
@@ -64,7 +65,7 @@ func findTail(r io.Reader, from, n int64, stream string, last bool) (found, skip
 	at, open := from, false
 	for {
 		line, err := lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

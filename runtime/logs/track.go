@@ -114,7 +114,7 @@ func (t *track) copyTo(ctx context.Context, p *printer) error {
 	}
 	for ctx.Err() == nil {
 		line, err := first.lines.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
