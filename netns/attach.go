@@ -102,12 +102,13 @@ func adoptVeth(host *rtnl, v vethPair) error {
 
 // configure gives the pod's end its address and the way out.
 func configure(pod *rtnl, addr netip.Prefix, gateway netip.Addr) error {
-	l, err := pod.getLink(podIf)
-	if err != nil {
+	answers, err := pod.do(noLinkLocal(podIf), byName(unix.RTM_GETLINK, podIf))
+	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6 is quiet anyway
 		return err
 	}
-	if l == nil {
-		return fmt.Errorf("interface %s is gone: %w", podIf, unix.ENODEV)
+	l, err := parseLink(answers[1])
+	if err != nil {
+		return err
 	}
 	_, err = pod.do(setUp(l.index), setAddr(l.index, addr), setDefaultRoute(l.index, gateway))
 	return err
@@ -117,7 +118,7 @@ func configure(pod *rtnl, addr netip.Prefix, gateway netip.Addr) error {
 // namespace, so that the thread is back before fn starts.
 func inNetns(ns int, fn func(*rtnl) error) error {
 	var c *rtnl
-	err := onThread(func() (err error) {
+	err := onThreadSoon(func() (err error) {
 		if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("cannot enter network namespace: %w", err)
 		}

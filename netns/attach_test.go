@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -320,6 +321,31 @@ func connectFrom(t *testing.T, from, to string, addr netip.Addr) netip.Addr {
 	return c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
 }
 
+// A link-local address is what a starting pod would send multicasts for.
+func TestStartingIsQuiet(t *testing.T) {
+	n := newTestNetwork(t, "10.88.0.0/24")
+	dir := filepath.Join(newSandboxRoot(t), "pod")
+	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Attach("pod", filepath.Join(dir, "net")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Detach("pod") })
+	var addrs string
+	err := Do(filepath.Join(dir, "net"), func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/if_inet6")
+		addrs = string(b)
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skip("a kernel without IPv6")
+	}
+	if err != nil || strings.Contains(addrs, podIf) {
+		t.Errorf("IPv6 addresses, %v:\n%s", err, addrs)
+	}
+}
+
 func TestManyPodsAtOnce(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	root := newSandboxRoot(t)
@@ -353,6 +379,9 @@ func TestManyPodsAtOnce(t *testing.T) {
 		t.Errorf("%d pods share %d addresses", pods, len(seen))
 	}
 	each(func(id, dir string) error { return errors.Join(n.Detach(id), RemoveSandbox(dir)) })
+	if tasks, err := os.ReadDir("/proc/self/task"); err != nil || len(tasks) > 40 {
+		t.Errorf("%d threads, %v: one per pod would stay with the daemon", len(tasks), err)
+	}
 	if got := hostLinks(t); got != links {
 		t.Errorf("%d interfaces, %d before", got, links)
 	}

@@ -46,6 +46,17 @@ func onThread(fn func() error, kinds int) error {
 	return <-done
 }
 
+// shortWork bounds the threads that wait in the kernel at a time: making network namespaces takes
+// turns there anyhow, and a thread once started stays with the process.
+var shortWork = make(chan struct{}, 4)
+
+// onThreadSoon is onThread for work that does not last.
+func onThreadSoon(fn func() error, kinds int) error {
+	shortWork <- struct{}{}
+	defer func() { <-shortWork }()
+	return onThread(fn, kinds)
+}
+
 // own are open namespaces of a thread.
 type own []ownNS
 

@@ -1,7 +1,8 @@
 package netns
 
 import (
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"strings"
@@ -19,9 +20,8 @@ const (
 // what fits.
 func hostIf(id string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567"
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	sum := h.Sum64()
+	h := sha256.Sum256([]byte(id))
+	sum := binary.BigEndian.Uint64(h[:])
 	b := []byte(hostPrefix)
 	for len(b) < maxName {
 		b = append(b, letters[sum&31])

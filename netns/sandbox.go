@@ -52,7 +52,7 @@ func EnsureSandbox(dir string, o SandboxOptions) error {
 	for _, k := range missing {
 		flags |= k.flag
 	}
-	return onThread(func() error { return makeNamespaces(dir, o, missing, flags, sysctls) }, flags)
+	return onThreadSoon(func() error { return makeNamespaces(dir, o, missing, flags, sysctls) }, flags)
 }
 
 func missingKinds(dir string, o SandboxOptions) ([]kind, error) {
