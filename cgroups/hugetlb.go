@@ -12,7 +12,7 @@ import (
 // setHugetlb limits use and, where the kernel has it (5.7), reservation: without the latter, a
 // process over the limit learns it by SIGBUS instead of a failing mmap.
 func (t *Tree) setHugetlb(cgroup string, r Resources) error {
-	if len(r.HugepageSize) == 0 {
+	if len(r.Hugepages) == 0 {
 		return nil
 	}
 	dir, err := t.dirFor("hugetlb", cgroup)
@@ -23,8 +23,8 @@ func (t *Tree) setHugetlb(cgroup string, r Resources) error {
 	if t.version == 2 {
 		suffix = "max"
 	}
-	for _, size := range slices.Sorted(maps.Keys(r.HugepageSize)) {
-		limit := strconv.FormatUint(r.HugepageSize[size], 10)
+	for _, size := range slices.Sorted(maps.Keys(r.Hugepages)) {
+		limit := strconv.FormatUint(r.Hugepages[size], 10)
 		if err := t.write(dir, "hugetlb."+size+"."+suffix, limit); err != nil {
 			return err
 		}

@@ -36,9 +36,7 @@ func (t *Tree) locate(o Options) (own string, err error) {
 		t.hierarchies, systemd = v1Hierarchies(o.Root, parseCgroupMounts(string(mounts)))
 		own = below(systemd.root, member["name=systemd"])
 		ownDir = filepath.Join(systemd.dir, own)
-		if systemd.dir != "" && own != "" {
-			t.ownDir = ownDir
-		}
+		t.ownDir = homeDir(o.Root, parseCgroupMounts(string(mounts)), member)
 	}
 	if len(t.hierarchies) == 0 {
 		return "", fmt.Errorf("cannot use %s: %w", o.Root, ErrNoCgroups)
@@ -153,6 +151,19 @@ func v1Hierarchies(root string, mounts []cgroupMount) (hs []hierarchy, systemd c
 		}
 	}
 	return hs, systemd
+}
+
+// homeDir is the daemon's own cgroup in any hierarchy in which it can be seen.
+func homeDir(root string, mounts []cgroupMount, member map[string]string) string {
+	for _, m := range mounts {
+		if m.v2 || filepath.Dir(m.dir) != root || len(m.names) == 0 {
+			continue
+		}
+		if cgroup := below(m.root, member[m.names[0]]); cgroup != "" {
+			return filepath.Join(m.dir, cgroup)
+		}
+	}
+	return ""
 }
 
 // below makes a path of /proc/PID/cgroup relative to the cgroup that is mounted.

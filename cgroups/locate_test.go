@@ -70,6 +70,18 @@ func TestV1FilesAndFolders(t *testing.T) {
 	}
 }
 
+func TestHomeDir(t *testing.T) {
+	o := fakeV1(t)
+	tree := openFake(t, o)
+	if want := filepath.Join(o.Root, "systemd/user.slice"); tree.ownDir != want {
+		t.Errorf("ownDir = %q, want %q", tree.ownDir, want)
+	}
+	put(t, o.ProcSelf, "cgroup", "5:cpu,cpuacct:/x\n")
+	if tree, want := openFake(t, o), filepath.Join(o.Root, "cpu,cpuacct/x"); tree.ownDir != want {
+		t.Errorf("without systemd: ownDir = %q, want %q", tree.ownDir, want)
+	}
+}
+
 func TestBelow(t *testing.T) {
 	for _, c := range []struct{ root, cgroup, want string }{
 		{"/", "/a/b", "/a/b"}, {"", "/a", "/a"}, {"/docker/1", "/docker/1", "/"},

@@ -68,7 +68,7 @@ func (t *Tree) limitDirs(cgroup string, r Resources) []string {
 		return t.dirs(cgroup)
 	}
 	want := []string{"cpu", "memory", "pids"}
-	if len(r.HugepageSize) > 0 {
+	if len(r.Hugepages) > 0 {
 		want = append(want, "hugetlb")
 	}
 	var dirs []string

@@ -1,11 +1,13 @@
 package cgroups
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,13 +18,15 @@ import (
 )
 
 // openReal is a tree of the test's own below a parent that goes with it.
-func openReal(t testing.TB) *Tree {
+func openReal(t testing.TB) *Tree { return openRealAt(t, "") }
+
+func openRealAt(t testing.TB, root string) *Tree {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: makes cgroups of its own")
 	}
 	parent := fmt.Sprintf("/podd-test-%d-%d", os.Getpid(), time.Now().UnixNano())
-	tree, err := Open(Options{Parent: parent})
+	tree, err := Open(Options{Root: root, Parent: parent})
 	if err != nil {
 		t.Skipf("no cgroups to test with: %v", err)
 	}
@@ -38,6 +42,71 @@ func openReal(t testing.TB) *Tree {
 		}
 	})
 	return tree
+}
+
+// Version 2 proper, on a machine that is hybrid: a real hierarchy, without controllers.
+func TestV2OnTheKernel(t *testing.T) {
+	const unified = "/sys/fs/cgroup/unified"
+	if !exists(unified + "/cgroup.controllers") {
+		t.Skip("not hybrid: the other tests are on version 2 already, or cannot be")
+	}
+	tree := openRealAt(t, unified)
+	if tree.Version() != 2 {
+		t.Fatalf("Version = %d, want 2", tree.Version())
+	}
+	pod, err := tree.EnsurePod("p", Burstable, Resources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.Abs(tree.dirs(pod + "/c")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer home.Close()
+	cmd := exec.Command("sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(home.Fd())}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := tree.Pids(pod); err != nil || len(pids) != 1 || pids[0] != cmd.Process.Pid {
+		t.Errorf("Pids = %v, %v, want [%d]", pids, err, cmd.Process.Pid)
+	}
+	if u, err := tree.Usage(pod); err != nil || u.MemoryBytes != 0 {
+		t.Errorf("Usage = %+v, %v; want no memory without its controller", u, err)
+	}
+	tree.Warm()
+	if err := tree.Kill(pod); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.RemovePod(pod); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("sleep was not killed")
+	}
+}
+
+// Processes that do not end keep their cgroup, and RemovePod says so in time.
+func TestRemoveWillNotWaitForever(t *testing.T) {
+	tree := openReal(t)
+	pod, err := tree.EnsurePod("p", Guaranteed, Resources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	startIn(t, pod+"/c", "sleep", "60")
+	if err := tree.RemovePod(pod); !errors.Is(err, ErrBusy) {
+		t.Errorf("err = %v, want ErrBusy", err)
+	}
+	if pids, err := tree.Pids(pod); err != nil || len(pids) != 1 {
+		t.Errorf("Pids = %v, %v, want it alive", pids, err)
+	}
 }
 
 // startIn runs a process in a container's cgroup as libcontainer does it.

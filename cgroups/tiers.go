@@ -57,7 +57,7 @@ func (t *Tree) ensureTier(tier string) error {
 
 func (t *Tree) ensureLevel(level, tier string) error {
 	fresh := false
-	for _, dir := range t.limitDirs(level, Resources{HugepageSize: map[string]uint64{"": 0}}) {
+	for _, dir := range t.limitDirs(level, Resources{Hugepages: map[string]uint64{"": 0}}) {
 		if t.parent != "/" {
 			if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 				return fmt.Errorf("cannot make cgroup: %w", err)

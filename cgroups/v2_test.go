@@ -67,7 +67,7 @@ func TestV2Hugepages(t *testing.T) {
 	o := fakeV2(t, "/")
 	put(t, o.Root, "cgroup.controllers", "hugetlb")
 	tree := openFake(t, o)
-	if _, err := tree.EnsurePod("h", Guaranteed, Resources{HugepageSize: map[string]uint64{"2MB": 4 << 20}}); err != nil {
+	if _, err := tree.EnsurePod("h", Guaranteed, Resources{Hugepages: map[string]uint64{"2MB": 4 << 20}}); err != nil {
 		t.Fatal(err)
 	}
 	check(t, listing(t, filepath.Join(o.Root, "kubepods/podh")), `
