@@ -53,8 +53,10 @@ func toJournal(w io.Writer, stream string) bool {
 	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
 		return false
 	}
-	return stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	return stream == journalStream(st.Dev, st.Ino)
 }
+
+func journalStream(dev, ino uint64) string { return fmt.Sprintf("%d:%d", dev, ino) }
 
 // journalHandler writes text lines that begin with "<N>", N being a priority of syslog
 // (man 3 sd-daemon).

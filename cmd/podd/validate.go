@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,8 +103,9 @@ func verdicts(pods []manifest.Pod, problems []manifest.Problem) []verdict {
 	for i := range problems {
 		list = append(list, verdict{problems[i].File, problems[i].Doc, problems[i].Message})
 	}
-	slices.SortStableFunc(list, func(a, b verdict) int {
-		return cmp.Or(strings.Compare(a.file, b.file), cmp.Compare(a.doc, b.doc))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return a.file < b.file || a.file == b.file && a.doc < b.doc
 	})
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -136,7 +137,8 @@ func (d *printer) mounts(list []corev1.VolumeMount) {
 		return
 	}
 	d.line(2, "Mounts:")
-	list = slices.SortedStableFunc(slices.Values(list), func(a, b corev1.VolumeMount) int { return strings.Compare(a.MountPath, b.MountPath) })
+	list = slices.Clone(list)
+	sort.SliceStable(list, func(i, j int) bool { return list[i].MountPath < list[j].MountPath })
 	for _, m := range list {
 		flags := "rw"
 		if m.ReadOnly {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -161,7 +162,8 @@ func (d *printer) tolerations(list []corev1.Toleration) {
 		d.field(0, "Tolerations", none)
 		return
 	}
-	list = slices.SortedStableFunc(slices.Values(list), func(a, b corev1.Toleration) int { return strings.Compare(a.Key, b.Key) })
+	list = slices.Clone(list)
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Key < list[j].Key })
 	label := "Tolerations:"
 	for i := range list {
 		d.line(0, "%s\t%s", label, toleration(&list[i]))

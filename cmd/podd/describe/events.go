@@ -3,6 +3,7 @@ package describe
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +15,8 @@ func (d *printer) events(list []corev1.Event) {
 		d.field(0, "Events", none)
 		return
 	}
-	list = slices.SortedStableFunc(slices.Values(list), func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	list = slices.Clone(list)
+	sort.SliceStable(list, func(i, j int) bool { return list[i].LastTimestamp.Before(&list[j].LastTimestamp) })
 	d.line(0, "Events:")
 	d.line(1, "Type\tReason\tAge\tFrom\tMessage")
 	d.line(1, "----\t------\t----\t----\t-------")

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// maxBinary is the promise of the README: 16 MiB.
+const maxBinary = 16 << 20
+
+// builtBinary is the one that `make build` has made, with the flags that are shipped.
+func builtBinary(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("PODD_BIN")
+	if path == "" {
+		path = filepath.Join("..", "..", "bin", "podd")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no binary to look at, make build makes it: %v", err)
+	}
+	return path
+}
+
+func TestBinarySize(t *testing.T) {
+	st, err := os.Stat(builtBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Size() > maxBinary {
+		t.Errorf("the binary has %d bytes, %d more than its budget of 16 MiB", st.Size(), st.Size()-maxBinary)
+	}
+}
+
+func TestBinaryIsStatic(t *testing.T) {
+	f, err := elf.Open(builtBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("the binary has a %v segment: it needs a dynamic loader", p.Type)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// configure makes a Config of a file's text and flags.
+func configure(t *testing.T, text string, flags ...string) (Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var c Config
+	var err error
+	cmd := &cobra.Command{Use: "run", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
+		err = c.complete(cmd)
+		return nil
+	}}
+	c.addFlags(cmd.Flags())
+	cmd.SetArgs(append([]string{"--config", file}, flags...))
+	if e := cmd.Execute(); e != nil {
+		return c, e
+	}
+	return c, err
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := configure(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.NodeName, want.file = host, c.file
+	if c != want {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestConfigFileAndFlags(t *testing.T) {
+	c, err := configure(t, `
+staticPodPath: /pods
+podCIDR: 10.5.0.0/16
+bridge: br9
+containerLogMaxSize: 2Mi
+containerLogMaxFiles: 3
+podPidsLimit: 100
+shutdownGracePeriod: 45s
+nodeName: from-file
+podLogsDir: /logs
+logging: {format: json, level: debug}
+`, "--bridge", "br1", "--pod-cidr", "10.6.0.0/24", "--node-name", "from-flag", "--log-level", "warn", "--manifests", "rel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig()
+	want.Manifests = filepath.Join(wd, "rel")
+	want.PodCIDR = netip.MustParsePrefix("10.6.0.0/24")
+	want.Bridge, want.NodeName, want.LogDir = "br1", "from-flag", "/logs"
+	want.ContainerLogMaxSize, want.ContainerLogMaxFiles, want.PodPidsLimit = 2<<20, 3, 100
+	want.ShutdownGracePeriod = 45 * time.Second
+	want.Logging = LoggingConfig{"json", "warn"}
+	want.file = c.file
+	if c != want {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestConfigRefused(t *testing.T) {
+	tests := []struct {
+		name, text string
+		flags      []string
+		want       string
+	}{
+		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown key "brigde"`},
+		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown key "colour"`},
+		{"key twice", "bridge: a\nbridge: b\n", nil, `config.yaml: line 2: key "bridge" is given twice`},
+		{"not a number", "containerLogMaxFiles: many\n", nil, "config.yaml: line 1: cannot unmarshal"},
+		{"no YAML", "a: [\n", nil, "config.yaml: line"},
+		{"bad size", "containerLogMaxSize: big\n", nil, `"big" is not a size as 10Mi`},
+		{"small size", "containerLogMaxSize: 1Ki\n", nil, "containerLogMaxSize must be at least 64Ki"},
+		{"one file", "containerLogMaxFiles: 1\n", nil, "containerLogMaxFiles must be at least 2, not 1"},
+		{"no pids", "podPidsLimit: 0\n", nil, "podPidsLimit must be positive, or -1 for no limit, not 0"},
+		{"host bits", "podCIDR: 10.0.0.1/24\n", nil, "did you mean 10.0.0.0/24?"},
+		{"IPv6", "podCIDR: fd00::/64\n", nil, "podCIDR must be an IPv4 network such as 10.210.0.0/22"},
+		{"tiny network", "podCIDR: 10.0.0.0/30\n", nil, "podCIDR 10.0.0.0/30 is too small: it needs a prefix of at most 29 bits"},
+		{"long bridge", "bridge: a-very-long-bridge-name\n", nil, "cannot be the name of a network interface"},
+		{"bad node name", "nodeName: UPPER\n", nil, `nodeName "UPPER" cannot be used (set it with --node-name): a lowercase RFC 1123 subdomain`},
+		{"bad level", "logging: {level: loud}\n", nil, `logging level must be debug, info, warn or error, not "loud"`},
+		{"bad format", "", []string{"--log-format", "xml"}, `logging format must be text or json, not "xml"`},
+		{"negative grace", "shutdownGracePeriod: -1s\n", nil, "shutdownGracePeriod must not be negative"},
+		{"long socket", "", []string{"--socket", "/" + strings.Repeat("x", 120)}, "is longer than"},
+		{"absent file", "", []string{"--config", "/nonexistent/podd.yaml"}, "cannot read the configuration: open /nonexistent/podd.yaml: no such file or directory"},
+		{"bad flag", "", []string{"--pod-cidr", "ten"}, `invalid argument "ten" for "--pod-cidr" flag`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := configure(t, tt.text, tt.flags...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestJournalLines(t *testing.T) {
+	var b bytes.Buffer
+	l := slog.New(newJournalHandler(&b, slog.LevelDebug)).With("pod", "default/web").WithGroup("g")
+	l.Debug("d")
+	l.Info("i\nj", "level", 1)
+	l.Warn("w")
+	l.Error("e")
+	want := `<7>msg=d pod=default/web
+<6>msg="i\nj" pod=default/web g.level=1
+<4>msg=w pod=default/web
+<3>msg=e pod=default/web
+`
+	if b.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
+	}
+}
+
+func TestLoggerChoosesTheJournal(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys := st.Sys().(*syscall.Stat_t)
+	for _, tt := range []struct {
+		dev, ino uint64
+		format   string
+		want     string
+	}{
+		{sys.Dev, sys.Ino, "text", "<4>msg=w"},
+		{sys.Dev, sys.Ino + 1, "text", "time="},
+		{sys.Dev, sys.Ino, "json", `{"time":`},
+	} {
+		t.Setenv("JOURNAL_STREAM", journalStream(tt.dev, tt.ino))
+		if err := f.Truncate(0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Seek(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		l := newLogger(tt.format, "warn", f)
+		l.Info("i")
+		l.Warn("w")
+		b, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(b), tt.want) || bytes.Count(b, []byte("\n")) != 1 {
+			t.Errorf("%+v: got %q", tt, b)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tags are those of the Makefile's build.
+const tags = "netgo,osusergo,seccomp,runc_nocriu"
+
+type goPackage struct {
+	ImportPath, Dir  string
+	Standard         bool
+	Imports, GoFiles []string
+}
+
+// linked lists all packages of the binary.
+func linked(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,Standard,Imports,GoFiles", "-tags", tags, ".")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var list []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+}
+
+func isOurs(path string) bool { return path == "podd" || strings.HasPrefix(path, "podd/") }
+
+// within reports whether a package is path or below it.
+func within(pkg, path string) bool { return pkg == path || strings.HasPrefix(pkg, path+"/") }
+
+func TestBannedImports(t *testing.T) {
+	banned := map[string]string{
+		"github.com/containerd":              "podd is its own runtime",
+		"k8s.io/client-go":                   "costs megabytes; a plain HTTP client does",
+		"k8s.io/kubernetes":                  "not made to be imported",
+		"sigs.k8s.io/controller-runtime":     "podd has no controllers",
+		"google.golang.org/grpc":             "costs megabytes; the probe speaks the little that it needs",
+		"google.golang.org/protobuf":         "comes only with grpc",
+		"k8s.io/apimachinery/pkg/util/proxy": "the API server's, with all that it drags in",
+		"os/exec":                            "podd starts no programs of the host",
+		"text/template":                      "its reflection keeps every method of the binary alive",
+		"html/template":                      "its reflection keeps every method of the binary alive",
+	}
+	except := map[string][]string{ // dependencies that name a banned package; the linker drops what is not called
+		"github.com/containerd": {"github.com/containerd/console"},
+	}
+	for _, p := range linked(t) {
+		for path, why := range banned {
+			if within(p.ImportPath, path) && !slices.Contains(except[path], p.ImportPath) && !p.Standard {
+				t.Errorf("the binary links %s: %s", p.ImportPath, why)
+			}
+			if !isOurs(p.ImportPath) {
+				continue
+			}
+			for _, i := range p.Imports {
+				if within(i, path) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, i, why)
+				}
+			}
+		}
+	}
+}
+
+// Some dependencies stay behind the one package that tames them.
+func TestQuarantine(t *testing.T) {
+	only := map[string][]string{
+		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/cmd/podd"},
+		"github.com/opencontainers/cgroups":       {"podd/runtime/container"},
+		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container"},
+		"github.com/vishvananda":                  {"podd/netns"},
+		"github.com/google/nftables":              {"podd/netns"},
+		"github.com/mdlayher":                     {"podd/netns"},
+		"github.com/google/go-containerregistry":  {"podd/images"},
+		"github.com/klauspost/compress":           {"podd/images"},
+		"github.com/coder/websocket":              {"podd/runtime/api", "podd/cmd/podd"},
+		"github.com/spf13":                        {"podd/cmd/podd"},
+		"go.yaml.in":                              {"podd/runtime/manifest", "podd/cmd/podd"},
+		"sigs.k8s.io/yaml":                        {"podd/runtime/manifest", "podd/cmd/podd"},
+		"net/http":                                {"podd/runtime/api", "podd/cmd/podd", "podd/probe", "podd/images"},
+		"github.com/sirupsen":                     {},
+		"k8s.io/klog":                             {},
+		"github.com/json-iterator":                {},
+		"podd/cmd":                                {"podd/cmd/podd"},
+		"k8s.io/apimachinery/pkg/util/validation": {"podd/runtime/manifest", "podd/runtime/api", "podd/cmd/podd", "podd/runtime"},
+	}
+	for _, p := range linked(t) {
+		if !isOurs(p.ImportPath) {
+			continue
+		}
+		for path, allowed := range only {
+			for _, i := range p.Imports {
+				if within(i, path) && !slices.Contains(allowed, p.ImportPath) {
+					t.Errorf("%s imports %s, which only %s may", p.ImportPath, i, strings.Join(allowed, " and "))
+				}
+			}
+		}
+	}
+}
+
+// Leaves import none of ours, so that each can be understood, tested and replaced alone.
+func TestLayers(t *testing.T) {
+	may := map[string][]string{
+		"podd/cmd/podd":          {"podd"},
+		"podd/cmd/podd/describe": {},
+		"podd/runtime": {
+			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
+			"podd/runtime",
+		},
+		"podd/runtime/api":       {},
+		"podd/runtime/container": {},
+		"podd/runtime/event":     {},
+		"podd/runtime/fdstore":   {},
+		"podd/runtime/logs":      {},
+		"podd/runtime/manifest":  {},
+		"podd/runtime/volume":    {},
+		"podd/netns":             {},
+		"podd/cgroups":           {},
+		"podd/images":            {},
+		"podd/probe":             {},
+		"podd/board":             {},
+	}
+	for _, p := range linked(t) {
+		if !isOurs(p.ImportPath) {
+			continue
+		}
+		allowed, known := may[p.ImportPath]
+		if !known {
+			t.Errorf("%s has no place in the layers yet: say here what it may import", p.ImportPath)
+		}
+		for _, i := range p.Imports {
+			if isOurs(i) && !slices.ContainsFunc(allowed, func(a string) bool { return within(i, a) }) {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+// Every start of a container runs the initialisers of the whole binary: a regular expression
+// that is compiled there is paid each time.
+func TestNoRegexpAtStart(t *testing.T) {
+	for _, p := range linked(t) {
+		if !isOurs(p.ImportPath) {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			file := filepath.Join(p.Dir, name)
+			tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range tree.Decls {
+				if runsAtStart(d) && compilesRegexp(d) {
+					t.Errorf("%s compiles a regular expression when the program starts: do it in a function, or with sync.OnceValue", file)
+				}
+			}
+		}
+	}
+}
+
+// runsAtStart is about variables of a package and init functions.
+func runsAtStart(d ast.Decl) bool {
+	switch d := d.(type) {
+	case *ast.GenDecl:
+		return d.Tok == token.VAR
+	case *ast.FuncDecl:
+		return d.Recv == nil && d.Name.Name == "init"
+	}
+	return false
+}
+
+func compilesRegexp(d ast.Decl) bool {
+	found := false
+	ast.Inspect(d, func(n ast.Node) bool {
+		if _, later := n.(*ast.FuncLit); later {
+			return false
+		}
+		if call, ok := n.(*ast.CallExpr); ok {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "regexp" {
+					found = true
+				}
+			}
+		}
+		return !found
+	})
+	return found
+}
