@@ -26,8 +26,9 @@ type scenario struct {
 }
 
 func newScenario(t *testing.T, texts [streams][]string) *scenario {
+	dir := onTmpfs(t) // syncs cost nothing there
 	l := newLab(t)
-	l.c.Path = filepath.Join(onTmpfs(t), "web", "0.log") // syncs cost nothing there
+	l.c.Path = filepath.Join(dir, "web", "0.log")
 	l.c.MaxSize, l.c.MaxFiles = 90<<10, 100
 	return &scenario{l: l, texts: texts}
 }

@@ -102,9 +102,10 @@ func (s *Sink) recover() error {
 
 // Drain moves what a pipe holds, at most 64 KiB, to the log. fd is the
 // nonblocking read end of a pipe or FIFO; with more in it than that, level
-// triggered polling calls again. eof says that the last writer is gone and the
-// pipe empty: it is time for Close once both streams are. An error, of which there
-// is one a minute at most, does not mean that draining should end; only eof does.
+// triggered polling calls again. eof says that the pipe is empty and has no
+// writer, or none yet: after a hang-up of both streams it is time for Close. An
+// error, of which there is one a minute at most, does not mean that draining should
+// end; only eof does.
 func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
 	s.shop.mu.Lock()
 	defer s.shop.mu.Unlock()

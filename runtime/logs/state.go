@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,7 +63,11 @@ func mapState(dir string) ([]byte, *page, error) {
 	}
 	defer unix.Close(fd)
 	size := os.Getpagesize()
-	if err := unix.Fallocate(fd, 0, 0, int64(size)); err != nil {
+	err = unix.Fallocate(fd, 0, 0, int64(size))
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		err = unix.Ftruncate(fd, int64(size)) // no tmpfs, so nothing to lose by it
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("cannot allocate log state %s: %w", path, err)
 	}
 	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
