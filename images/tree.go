@@ -40,6 +40,10 @@ func newTree(dir string, maxFiles int) (*tree, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
+	epoch := make([]unix.Timespec, 2) // until an entry says otherwise: equal layers become equal trees
+	if err := unix.UtimesNanoAt(fd, ".", epoch, 0); err != nil {
+		return nil, errors.Join(&os.PathError{Op: "set times of", Path: dir, Err: err}, unix.Close(fd))
+	}
 	umask := readUmask("/proc/self/status")
 	return &tree{path: dir, root: fd, umask: umask, implicit: map[string]bool{".": true}, budget: maxFiles}, nil
 }
