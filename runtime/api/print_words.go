@@ -35,5 +35,5 @@ func since(t metav1.Time, now time.Time) string {
 }
 
 func sinceMicro(t metav1.MicroTime, now time.Time) string {
-	return since(metav1.Time{Time: t.Time}, now)
+	return since(metav1.Time(t), now)
 }
