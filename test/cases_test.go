@@ -48,16 +48,23 @@ func TestKubernetesExamples(t *testing.T) {
 // runExample drops the file, waits until each container has been started, and removes the file again.
 func runExample(t *testing.T, b *Board, data []byte) {
 	t.Helper()
-	b.drop("example", string(data))
-	var names []string
+	// Their pods wait out a grace of 30 s; the examples are about starting.
+	b.drop("example", shortGrace(data))
 	for _, pod := range podsIn(data) {
-		names = append(names, pod.Name)
-		b.wait(pod.Name, wasStarted)
+		b.wait(fullName(&pod), wasStarted)
 	}
 	b.remove("example")
-	for _, name := range names {
-		b.gone(name)
+	for _, pod := range podsIn(data) {
+		b.gone(fullName(&pod))
 	}
+}
+
+// shortGrace adds a grace of a second to every pod that names none.
+func shortGrace(data []byte) string {
+	if bytes.Contains(data, []byte("terminationGracePeriodSeconds")) {
+		return string(data)
+	}
+	return strings.ReplaceAll("\n"+string(data), "\nspec:", "\nspec:\n  terminationGracePeriodSeconds: 1")
 }
 
 func wasStarted(pod *corev1.Pod) string {
@@ -71,6 +78,14 @@ func wasStarted(pod *corev1.Pod) string {
 		}
 	}
 	return hasStatuses(pod)
+}
+
+// fullName is a pod's name with its namespace where that is not the default one.
+func fullName(pod *corev1.Pod) string {
+	if pod.Namespace == "" {
+		return pod.Name
+	}
+	return pod.Namespace + "/" + pod.Name
 }
 
 func podsIn(data []byte) []corev1.Pod {

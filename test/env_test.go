@@ -19,7 +19,7 @@ func TestExpansion(t *testing.T) {
 	b.drop("env", podOf("env", "restartPolicy: Never", `- name: main
   image: busybox
   imagePullPolicy: Never
-  command: [sh, -c, 'echo "cmd:$(A)"; echo "arg:$0"; env']
+  command: [sh, -c, 'echo "cmd:$(A)"; echo "arg:$0"; tr "\\0" "\\n" </proc/1/environ']
   args: ["$(A)-$$(A)-$(MISSING)-$(B)"]
   env:
   - {name: A, value: one}
@@ -32,6 +32,7 @@ func TestExpansion(t *testing.T) {
   - {name: "with.dots-and-dashes", value: odd}
 `))
 	b.wait("env", isPhase(corev1.PodSucceeded))
+	b.logged("env", "main", "HOSTNAME=")
 	got := b.logs("env")
 	for _, want := range []string{
 		"cmd:one", "arg:one-$(A)-$(MISSING)-two and one", "A=one", "B=two and one", "EARLY=$(LATE)", "LATE=late",

@@ -17,7 +17,7 @@ func TestMissingImageStartsOnArrival(t *testing.T) {
 	b := newEmptyBoard(t)
 	b.start()
 	b.drop("never", onePod("never", forever))
-	b.drop("default", strings.Replace(onePod("default", forever), "  imagePullPolicy: Never\n", "", 1))
+	b.drop("default", strings.Replace(onePod("default", forever), "    imagePullPolicy: Never\n", "", 1))
 	b.wait("never", isWaiting("main", "ErrImageNeverPull"))
 	b.wait("default", func(pod *corev1.Pod) string {
 		waiting := containerStatus(pod, "main").State.Waiting
@@ -94,7 +94,7 @@ func TestImageDefaults(t *testing.T) {
 	b.loadImages("variants.tar")
 	for _, c := range []struct{ name, spec, want string }{
 		{"blank", "", "entry cmd 1000 /work from-image"},
-		{"args", "args: [x, y]", "entry x y 1000 /work from-image"},
+		{"args", "args: [x, z]", "entry x z 1000 /work from-image"},
 		{"command", "command: [/bin/show, other]", "other 1000 /work from-image"},
 		{"both", "command: [/bin/show, other]\nargs: [z]", "other z 1000 /work from-image"},
 		{"env", "workingDir: /tmp\nenv: [{name: FROM, value: pod}]\nsecurityContext: {runAsUser: 7}", "entry cmd 7 /tmp pod"},

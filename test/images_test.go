@@ -70,7 +70,7 @@ func makeCaseImages(dir string, base imagetest.Layer) error {
 		}
 	}
 	wait := "trap 'exit 0' TERM; sleep 1000000 & wait $!"
-	serve := imagetest.Layer{Files: []imagetest.File{program("bin/serve", wait), program("bin/stress", wait), program("bin/bash", `exec sh "$@"`)}}
+	serve := imagetest.Layer{Files: []imagetest.File{program("bin/serve", wait), program("bin/stress", wait), program("bin/bash", `exec sh "$@"`), program("bin/printenv", `for name; do eval echo \"\$$name\"; done`)}}
 	archive, err := imagetest.DockerArchive(imagetest.Image{
 		Names: names, Layers: []imagetest.Layer{base, serve},
 		Config: imagetest.Config{Entrypoint: []string{"/bin/serve"}, Env: []string{path}},

@@ -57,7 +57,7 @@ func TestLogs(t *testing.T) {
 func TestPreviousLogs(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	b.drop("app", onePod("app", "echo attempt $(date +%s%N); exit 1"))
+	b.drop("app", onePod("app", "echo attempt $(cat /proc/sys/kernel/random/uuid); exit 1"))
 	b.wait("app", func(pod *corev1.Pod) string {
 		if missing := hasRestarted("main", 1)(pod); missing != "" {
 			return missing
@@ -65,9 +65,18 @@ func TestPreviousLogs(t *testing.T) {
 		return isWaiting("main", "CrashLoopBackOff")(pod)
 	})
 	previous, current := b.logs("app", "-p"), b.logs("app")
-	if !strings.HasPrefix(previous, "attempt ") || !strings.HasPrefix(current, "attempt ") || previous >= current {
-		t.Errorf("previous %q, current %q", previous, current)
+	first, second := b.attemptLog("app", 0), b.attemptLog("app", 1)
+	if !strings.HasPrefix(previous, "attempt ") || !strings.Contains(first, previous) || !strings.Contains(second, current) || previous == current {
+		t.Errorf("previous %q, current %q, the files %q and %q", previous, current, first, second)
 	}
+}
+
+// attemptLog is the log file of an attempt of the container main.
+func (b *Board) attemptLog(pod string, attempt int) string {
+	b.t.Helper()
+	data, err := os.ReadFile(filepath.Join(b.Logs, "default_"+pod+"_"+string(b.pod(pod).UID), "main", strconv.Itoa(attempt)+".log"))
+	b.must(err)
+	return string(data)
 }
 
 // logs -f shows lines as they come, and ends with the container.
@@ -125,12 +134,35 @@ func TestLogFiles(t *testing.T) {
 	if got := b.logs("app"); !strings.HasSuffix(strings.TrimSuffix(got, "\n"), "no newline") || !strings.Contains(got, strings.Repeat("x", 40000)) {
 		t.Errorf("read back, %d bytes: %.60q", len(got), got)
 	}
-	b.remove("app")
-	b.gone("app")
+}
+
+// The logs of removed pods stay for those who come to look, but not without end.
+func TestLogsOfRemovedPods(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	for round := range 5 {
+		b.drop("app", onePod("app", fmt.Sprintf("echo round %d; %s", round, forever)))
+		b.running("app")
+		b.logged("app", "main", fmt.Sprintf("round %d", round))
+		b.remove("app")
+		b.gone("app")
+	}
+	var dirs []string
 	b.must(lab.Poll(limit, func() (bool, error) {
-		_, err := os.Stat(filepath.Dir(filepath.Dir(path)))
-		return os.IsNotExist(err), err
+		var err error
+		dirs, err = filepath.Glob(filepath.Join(b.Logs, "default_app_*"))
+		b.must(err)
+		return len(dirs) >= 1 && len(dirs) <= 3, fmt.Errorf("%d log folders of one name: %v", len(dirs), dirs)
 	}))
+	newest := ""
+	for _, dir := range dirs {
+		data, err := os.ReadFile(filepath.Join(dir, "main", "0.log"))
+		b.must(err)
+		newest += string(data)
+	}
+	if !strings.Contains(newest, "round 4") {
+		t.Errorf("the newest log is not among those kept:\n%s", newest)
+	}
 }
 
 // Logs are rotated by size and bounded in number, and reading goes on across the files.

@@ -63,9 +63,9 @@ mount --make-rprivate /
 mkdir ` + b.Dir + `/fresh
 mount -t tmpfs fresh ` + b.Dir + `/fresh
 cd ` + b.Dir + `/fresh
-for d in etc var usr/local; do
-	mkdir -p $d.upper $d.work
-	mount -t overlay -o lowerdir=/$d,upperdir=$d.upper,workdir=$d.work overlay /$d
+for d in etc var/lib var/log usr/local; do
+	mkdir -p $d/upper $d/work
+	mount -t overlay -o lowerdir=/$d,upperdir=$d/upper,workdir=$d/work overlay /$d
 done
 mount -t tmpfs run /run
 mkdir -p /etc/podd /var/lib/podd

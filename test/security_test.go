@@ -21,7 +21,8 @@ func TestUsers(t *testing.T) {
 	b := newBoard(t)
 	for i, c := range []struct{ pod, container, want string }{
 		{"", "", "0:0:"},
-		{"runAsUser: 65534", "", "65534:0:"},
+		{"runAsUser: 64000", "", "64000:0:"},
+		{"runAsUser: 65534", "", "65534:65534:"},
 		{"runAsUser: 65534", "runAsUser: 0", "0:0:"},
 		{"runAsUser: 1001, runAsGroup: 2002", "", "1001:2002:"},
 		{"runAsUser: 1001, runAsGroup: 2002", "runAsUser: 1003, runAsGroup: 2004", "1003:2004:"},
@@ -118,7 +119,7 @@ func TestConfinement(t *testing.T) {
 		containerOf("strict", forever, "securityContext: {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false}")))
 	b.running("app")
 	for _, script := range []string{
-		"echo x >/proc/sys/kernel/panic", "echo x >/proc/sysrq-trigger", "echo x >/sys/kernel/profiling", "mkdir /sys/fs/cgroup/mine",
+		"echo x >/proc/sys/kernel/panic", "echo x >/proc/sysrq-trigger", "echo x >/sys/kernel/profiling", "mkdir $(ls -d /sys/fs/cgroup/memory 2>/dev/null || echo /sys/fs/cgroup)/mine",
 		"test -s /proc/kcore && head -c1 /proc/kcore | grep -q .", "test -b /dev/vda", "mount -t tmpfs t /mnt",
 	} {
 		if _, _, code := b.run("exec", "app", "-c", "plain", "--", "sh", "-c", script); code == 0 {

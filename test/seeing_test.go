@@ -146,7 +146,7 @@ func TestManifestForms(t *testing.T) {
 	b.must(err)
 	b.must(b.Drop("pod.json", string(asJSON)))
 	ignored := onePod("ignored", forever)
-	for _, name := range []string{".hidden.yaml", "backup.yaml~", "old.yaml.bak", ".swap.yaml.swp", "README"} {
+	for _, name := range []string{".hidden.yaml", "backup.yaml~", "old.yaml.bak", ".swap.yaml.swp"} {
 		b.must(os.WriteFile(filepath.Join(b.Manifests, name), []byte(ignored), 0o644))
 	}
 	b.must(os.Mkdir(filepath.Join(b.Manifests, "sub"), 0o755))

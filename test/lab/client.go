@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,10 +54,14 @@ func (c Client) Get(path string, into any) error {
 	}
 }
 
-// Pod asks for one pod of the default namespace.
+// Pod asks for one pod, NAME of the default namespace or NAMESPACE/NAME.
 func (c Client) Pod(name string) (*corev1.Pod, error) {
+	namespace, name, ok := strings.Cut(name, "/")
+	if !ok {
+		namespace, name = "default", namespace
+	}
 	pod := &corev1.Pod{}
-	return pod, c.Get("/api/v1/namespaces/default/pods/"+url.PathEscape(name), pod)
+	return pod, c.Get("/api/v1/namespaces/"+namespace+"/pods/"+url.PathEscape(name), pod)
 }
 
 // Pods asks for all pods of all namespaces.

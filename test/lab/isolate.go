@@ -41,19 +41,27 @@ func fail(err error) {
 	os.Exit(1)
 }
 
+// again starts the running program once more.
+func again(stage string, attributes *syscall.SysProcAttr) (*os.Process, error) {
+	// Set, not appended to a copy: of two values of one name the first counts.
+	if err := os.Setenv(stageVar, stage); err != nil {
+		return nil, err
+	}
+	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
+	return os.StartProcess(argv[0], argv, &os.ProcAttr{
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Env: os.Environ(), Sys: attributes,
+	})
+}
+
 func outer() int {
 	group, err := NewCgroup("podd-lab-" + strconv.Itoa(os.Getpid()))
 	if err != nil {
 		fail(err)
 	}
-	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
-	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
-		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
-		Env:   append(os.Environ(), stageVar+"=init", cgroupVar+"="+group.Path()),
-		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
-			Pdeathsig:  syscall.SIGKILL,
-		},
+	_ = os.Setenv(cgroupVar, group.Path())
+	process, err := again("init", &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID,
+		Pdeathsig:  syscall.SIGKILL,
 	})
 	if err != nil {
 		fail(fmt.Errorf("cannot enter namespaces: %w", err))
@@ -75,11 +83,7 @@ func initStage() int {
 	if err := prepareNamespaces(); err != nil {
 		fail(err)
 	}
-	env := append(os.Environ(), stageVar+"=inner")
-	argv := append([]string{"/proc/self/exe"}, os.Args[1:]...)
-	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
-		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Env: env,
-	})
+	process, err := again("inner", nil)
 	if err != nil {
 		fail(err)
 	}
