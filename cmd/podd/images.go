@@ -28,13 +28,15 @@ type images struct {
 
 func newImagesCommand(o *options) *cobra.Command {
 	i := &images{options: o}
+	ls := i.lsCommand()
 	cmd := &cobra.Command{
 		Use:   "images",
 		Short: "Show, load and remove images",
 		Args:  cobra.NoArgs,
+		RunE:  ls.RunE, // without -o
 	}
 	cmd.PersistentFlags().StringVar(&i.root, "root", defaultConfig().Root, "folder of podd's images, used when no daemon answers")
-	cmd.AddCommand(i.lsCommand(), i.loadCommand(), i.rmCommand())
+	cmd.AddCommand(ls, i.loadCommand(), i.rmCommand())
 	return cmd
 }
 
