@@ -65,7 +65,7 @@ func decompress(r *bufio.Reader) (io.ReadCloser, error) {
 		}
 		return &decoder{z, z.IOReadCloser(), src, name}, nil
 	case unsupported:
-		return nil, refusef("it is %s-compressed, which images never are: unpack it with %s -d first", name, name)
+		return nil, refusef("it is compressed with %s and not with gzip or zstd", name)
 	}
 	return io.NopCloser(r), nil
 }

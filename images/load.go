@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,63 +64,6 @@ func source(given, fallback string) string {
 		return given
 	}
 	return fallback
-}
-
-func isRegularStart(f *os.File) bool {
-	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		return false
-	}
-	off, err := f.Seek(0, io.SeekCurrent)
-	return err == nil && off == 0
-}
-
-func openFile(ctx context.Context, f *os.File, st *staging) (archive, error) {
-	head := make([]byte, 512)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if !isTar(head[:n]) {
-		return openStream(ctx, bufio.NewReaderSize(f, pumpChunk), st)
-	}
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_SEQUENTIAL) // a hint
-	a, err := indexTar(f)
-	if err != nil {
-		return nil, err
-	}
-	return randomAccess{a}, nil
-}
-
-func openStream(ctx context.Context, r *bufio.Reader, st *staging) (a archive, err error) {
-	if _, err := r.Peek(1); errors.Is(err, io.EOF) {
-		return nil, truncatedf("it is empty")
-	}
-	z, err := decompress(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if cerr := z.Close(); err == nil {
-			err = cerr // a decoder repeats here what Read has said
-		}
-	}()
-	in := bufio.NewReaderSize(z, pumpChunk)
-	head, err := in.Peek(512)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if !isTar(head) {
-		return nil, notTar(head)
-	}
-	return readStream(ctx, in, st)
-}
-
-func notTar(head []byte) error {
-	if len(head) < 512 {
-		return truncatedf("it is shorter than any image archive")
-	}
-	return refusef("it is neither an OCI layout nor a docker-archive: save the image with docker save or podman save")
 }
 
 // load is the way of every archive: stage, verify, sync, commit.
@@ -183,53 +124,18 @@ func (s *Store) knownLayer(digest string) (layerRecord, bool) {
 	return l, ok
 }
 
-// candidates lists what an archive offers to this machine. Newer Dockers write both kinds into one archive; the OCI
-// layout tells more, and the names are in both.
-func candidates(a archive, want platform, name string) (list []*candidate, err error) {
-	data, err := a.document("index.json")
-	kind := ociImages
-	if isMissing(err) {
-		data, err = a.document("manifest.json")
-		kind = dockerImages
-	}
-	if isMissing(err) {
-		return nil, missing(a, "the list of its images", "index.json or manifest.json")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if list, err = kind(a, data, want); err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, refusef("there is no image in it")
-	}
-	if name == "" {
-		return list, nil
-	}
-	if len(list) > 1 {
-		return nil, fmt.Errorf("it holds %d images, so that %q cannot name them all: leave the name out", len(list), name)
-	}
-	full, err := NormalizeName(name)
-	if err != nil {
-		return nil, err
-	}
-	list[0].Names = []string{full}
-	return list, nil
-}
-
 // loadError makes one sentence of what is wrong with an archive, and adds what to do.
 func loadError(source string, err error) error {
-	text := strings.TrimSuffix(fmt.Sprintf("cannot import %s: %v", source, err), "\n")
+	remedy := ""
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &sentence{err, text}
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		text += "; nothing of it was kept: free some space, for example with podd images rm"
+		remedy = "free some space, for example with podd images rm"
 	case errors.Is(err, ErrTruncated):
-		text += "; nothing of it was kept: copy the archive again"
-	case errors.Is(err, ErrRefused) && !strings.Contains(text, ": save the image"):
-		text += "; nothing of it was kept: save the image again from a source that you trust"
+		remedy = "copy the archive again"
+	case errors.Is(err, ErrRefused):
+		remedy = "save the image again from a source that you trust"
+	default: // the sentence of ErrPlatform has its own
+		return &sentence{err, fmt.Sprintf("cannot import %s: %v", source, err)}
 	}
-	return &sentence{err, text}
+	return &sentence{err, fmt.Sprintf("cannot import %s: %v; nothing of it was kept: %s", source, err, remedy)}
 }

@@ -2,7 +2,6 @@ package images
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,18 +43,6 @@ func readSnapshot(root string) (*snapshot, error) {
 		records = append(records, r)
 	}
 	return newSnapshot(root, records), nil
-}
-
-func readRecord(file string) (*record, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // in our own store
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the image store: %w", err)
-	}
-	r := new(record)
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("cannot read the image store: %s is damaged, remove it and load the image again: %w", file, err)
-	}
-	return r, nil
 }
 
 func newSnapshot(root string, records []*record) *snapshot {
