@@ -115,7 +115,7 @@ func goldenLayers() map[string][]imagetest.File {
 			file("d/before-1970", func(h *tar.Header) { h.ModTime = time.Unix(-5, 0); h.Format = tar.FormatPAX }),
 			file("d/cap", func(h *tar.Header) { h.Mode = 0o755; h.Uid = 7; xattr(h, "security.capability", netBind) }),
 			file("d/user", func(h *tar.Header) { xattr(h, "user.colour", "blue"); xattr(h, "security.selinux", "x") }),
-			file("d/big-uid", func(h *tar.Header) { h.Uid = 4000000000; h.Format = tar.FormatPAX }),
+			file("d/big-uid", func(h *tar.Header) { h.Uid = 2000000000; h.Format = tar.FormatPAX }),
 			{Header: tar.Header{Name: "sticky/", Typeflag: tar.TypeDir, Mode: 0o1777}},
 			{Header: tar.Header{Name: "mail/", Typeflag: tar.TypeDir, Mode: 0o2775, Gid: 8}},
 			imagetest.Regular("mail/of-root", "x"), imagetest.Dir("mail/sub/"), imagetest.Regular("mail/implied/x", "x"),
