@@ -38,7 +38,26 @@ func (r *Runtime) adopt(now Instant) error {
 	}
 	r.closeUnclaimed(fds)
 	r.removeStrangers()
+	r.awaitExits()
 	return nil
+}
+
+// awaitExits listens for the ends of adopted containers where their pidfds will not tell.
+func (r *Runtime) awaitExits() {
+	if r.ExitEvents == nil || pidfdsKeepStatus() {
+		return
+	}
+	var pids []int
+	for _, p := range r.pods {
+		for _, c := range p.rec.Containers {
+			if c.State.alive() {
+				pids = append(pids, c.PID)
+			}
+		}
+	}
+	r.exits.await(pids, r.ExitEvents, func(err error) {
+		r.Log.Warn("exit codes of adopted containers may be unknown on this kernel", "error", err)
+	})
 }
 
 func (r *Runtime) ensureFolders() error {
@@ -127,11 +146,6 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 		return nil
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
-	if r.ExitEvents != nil && !pidfdsKeepStatus() {
-		r.exits.await(c.PID, r.ExitEvents, func(err error) {
-			r.Log.Warn("exit codes of adopted containers may be unknown on this kernel", "error", err)
-		})
-	}
 	return r.watch(p, c.Name)
 }
 
@@ -165,8 +179,7 @@ func claim(fds map[string]int, name string) (*os.File, bool) {
 		return nil, false
 	}
 	delete(fds, name)
-	// The reactor polls it; Go's poller must not, so it is wrapped as a descriptor that blocks.
-	return os.NewFile(uintptr(fd), name), true
+	return container.NewFile(fd, name), true
 }
 
 // closeUnclaimed gives up descriptors that no record speaks of.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -125,6 +126,9 @@ func (b *Backend) Logs(ctx context.Context, namespace, name string, o *corev1.Po
 	options := logs.ReadOptions{
 		Attempt: a.current, TailLines: o.TailLines, LimitBytes: o.LimitBytes,
 		Timestamps: o.Timestamps, Follow: o.Follow, Done: a.done,
+	}
+	if o.Stream != nil && *o.Stream != corev1.LogStreamAll {
+		options.Stream = strings.ToLower(*o.Stream)
 	}
 	switch {
 	case o.SinceTime != nil:

@@ -13,8 +13,8 @@ import (
 	"podd/runtime/container"
 )
 
-// ExitEvents tells of every process that ends, as the process connector does.
-type ExitEvents func(ctx context.Context, fn func(pid int, status uint32)) error
+// ExitEvents tells of the end of processes, as the process connector does.
+type ExitEvents func(ctx context.Context, fn func(pid int, status uint32), pids ...int) error
 
 // exitStatuses keeps the exit statuses of adopted processes on kernels whose pidfds do not: the process
 // connector tells them to whoever listens at that moment.
@@ -29,21 +29,21 @@ type exitStatuses struct {
 // exitPatience is how long an event may be behind the pidfd that announced the same death.
 const exitPatience = 500 * time.Millisecond
 
-// await begins to listen for the end of a process that is not our child.
-func (e *exitStatuses) await(pid int, listen ExitEvents, failed func(error)) {
+// await begins to listen for the end of processes that are not our children. It is called once.
+func (e *exitStatuses) await(pids []int, listen ExitEvents, failed func(error)) {
+	if len(pids) == 0 {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.statuses == nil {
-		e.statuses, e.wanted, e.told = map[int]uint32{}, map[int]bool{}, make(chan struct{})
-	}
-	e.wanted[pid] = true
-	if e.stop != nil {
-		return
+	e.statuses, e.wanted, e.told = map[int]uint32{}, map[int]bool{}, make(chan struct{})
+	for _, pid := range pids {
+		e.wanted[pid] = true
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	go func() {
-		if err := listen(ctx, e.note); err != nil && ctx.Err() == nil {
+		if err := listen(ctx, e.note, pids...); err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 	}()

@@ -19,6 +19,7 @@ type live struct {
 	exit    int32    // the reactor's number for pidfd; 0: not watched
 	sink    *logs.Sink
 	streams []*stream
+	tries   int           // to complete the log
 	done    chan struct{} // closed when the log is complete
 }
 
@@ -84,7 +85,6 @@ func (l *live) drain(r *Runtime, s *stream) bool {
 	eof, err := l.sink.Drain(s.kind, int(s.file.Fd()))
 	if err != nil {
 		r.Log.Error("cannot write a container's log", "container", l.id, "error", err)
-		return true
 	}
 	s.drained = eof
 	return eof
@@ -117,19 +117,27 @@ func (l *live) signal(s unix.Signal) error {
 	return nil
 }
 
+// closeTries is how often a log is tried to be completed before its last lines are given up: a full disk may
+// have room again in a while, but must not hold the container for ever.
+const closeTries = 5
+
 // finish writes what the pipes still hold, when every process of the container is gone, and lets go of all
 // descriptors.
-func (l *live) finish(r *Runtime) {
+func (l *live) finish(r *Runtime) error {
 	r.reactor.remove(l.exit)
 	for _, s := range l.streams {
 		r.reactor.remove(s.watch)
 		l.drainRest(r, s)
 	}
 	if err := l.sink.Close(); err != nil {
-		r.Log.Error("cannot close a container's log", "container", l.id, "error", err)
+		if l.tries++; l.tries < closeTries {
+			return err
+		}
+		r.Log.Error("the last lines of a container's log are lost", "container", l.id, "error", err)
 	}
 	close(l.done)
 	l.release(r)
+	return nil
 }
 
 // drainRest empties a pipe. Its capacity bounds the work: nobody is left to write into it.

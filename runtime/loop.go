@@ -27,6 +27,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	defer timer.Stop()
 	for {
 		r.step()
+		r.rest()
 		ready()
 		if r.stopping && len(r.pods) == 0 {
 			return nil
@@ -40,6 +41,23 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			r.settle()
 			return nil
+		}
+	}
+}
+
+// idleAfter is how long nothing must have happened for the runtime to count as idle.
+const idleAfter = 2 * time.Second
+
+// rest says once after each burst of work that it is over.
+func (r *Runtime) rest() {
+	now := readClock().Mono
+	switch {
+	case r.worked:
+		r.worked, r.idleAt = false, now+idleAfter
+	case r.idleAt != 0 && now >= r.idleAt:
+		r.idleAt = 0
+		if r.Idle != nil {
+			r.Idle()
 		}
 	}
 }
@@ -71,6 +89,7 @@ func (r *Runtime) anyBusy() bool {
 func (r *Runtime) step() {
 	now := readClock()
 	for _, m := range r.inbox.take() {
+		r.worked = true
 		r.receive(m, now)
 	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
@@ -122,6 +141,9 @@ func (r *Runtime) receive(m message, now Instant) {
 // arm sets the timer to the earliest moment anybody waits for, or leaves it off.
 func (r *Runtime) arm(timer *time.Timer) {
 	next := r.recheck
+	if r.idleAt != 0 && (next == 0 || r.idleAt < next) {
+		next = r.idleAt
+	}
 	for _, p := range r.pods {
 		if p.wake != 0 && (next == 0 || p.wake < next) {
 			next = p.wake

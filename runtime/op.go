@@ -47,7 +47,9 @@ func (op *operation) run() {
 			op.tell(a, nil, errSkipped)
 			continue
 		}
+		begun := readClock().Mono
 		outcome, err := op.perform(a)
+		op.r.Log.Debug("action", "uid", op.uid, "action", a.String(), "took", readClock().Mono-begun)
 		if err != nil && !isStart(a) {
 			failed = true
 		}
@@ -108,6 +110,9 @@ type started struct {
 }
 
 func (op *operation) start(a StartContainer) (started, error) {
+	if _, fresh := op.actions[0].(EnsureSandbox); !fresh {
+		go op.r.Cgroups.Warm()
+	}
 	image, ok := op.images[a.Name]
 	if !ok {
 		return started{}, fmt.Errorf("%w: its image is gone", container.ErrConfig)
@@ -162,7 +167,9 @@ func (op *operation) collect(a CollectContainer) (string, error) {
 		return "", err
 	}
 	if l := op.live[a.Name]; l != nil {
-		l.finish(op.r)
+		if err := l.finish(op.r); err != nil {
+			return "", err
+		}
 	}
 	message := op.r.terminationMessage(op.rec, a.Name, a.Attempt)
 	if err := op.r.engine.RemoveRoot(id); err != nil {

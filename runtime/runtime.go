@@ -40,6 +40,7 @@ type Network interface {
 type Cgroups interface {
 	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
 	RemovePod(path string) error
+	Warm()
 	Collect(keep map[string]bool) error
 	OOMKills(path string) (uint64, error)
 }
@@ -77,6 +78,8 @@ type Config struct {
 	Events  Events
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents ExitEvents
+	// Idle is called once after each burst of work; nil: nobody is told.
+	Idle func()
 }
 
 // Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
@@ -95,7 +98,9 @@ type Runtime struct {
 	recheck  time.Duration // since boot; scan the folder again
 	dirty    map[types.UID]bool
 	stopping bool
-	gone     bool // the folder has vanished, as was said
+	worked   bool          // since the last rest
+	idleAt   time.Duration // since boot; 0: idle already
+	gone     bool          // the folder has vanished, as was said
 	hostIPs  hostAddresses
 	exits    exitStatuses
 }

@@ -26,11 +26,17 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 			return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 		}
 	}
+	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.PodPidsLimit))
+	if err != nil {
+		return SandboxRecord{}, err
+	}
+	// The kernel makes the first move into a cgroup wait: it waits beside the work that comes now.
+	go r.Cgroups.Warm()
 	options := sandboxOptions(rec.Object)
 	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
 		return SandboxRecord{}, err
 	}
-	var out SandboxRecord
+	out := SandboxRecord{CgroupPath: path}
 	if options.Net {
 		attachment, err := r.Network.Attach(string(rec.UID), filepath.Join(r.namespaceDir(rec.UID), "net"))
 		if err != nil {
@@ -38,11 +44,6 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 		}
 		out.IP = attachment.IP.String()
 	}
-	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.PodPidsLimit))
-	if err != nil {
-		return SandboxRecord{}, err
-	}
-	out.CgroupPath = path
 	return out, r.ensureSandboxFiles(rec, out.IP)
 }
 

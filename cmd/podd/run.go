@@ -58,6 +58,7 @@ type daemon struct {
 }
 
 func runDaemon(c *Config, log *slog.Logger) error {
+	limitHeap()
 	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment()}
 	for _, dir := range []string{c.RunDir, c.Root} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
@@ -120,6 +121,7 @@ func (d *daemon) open() error {
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Log: d.log,
 		Folder: d.folder, Images: d.images, Network: network, Cgroups: tree, FDStore: d.manager, Events: d.events,
+		ExitEvents: netns.ExitEvents, Idle: trimMemory,
 	})
 	return err
 }

@@ -43,11 +43,11 @@ func (e *Engine) Find(id string) (*Found, error) {
 // openPidfd opens a process by its number, if it is still the one that started at startTime. The check
 // comes after the opening: a number that was handed on in between does not pass.
 func openPidfd(pid int, startTime uint64) *os.File {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil
 	}
-	f := newFile(fd, "pidfd")
+	f := os.NewFile(uintptr(fd), "pidfd")
 	stat, err := readStat("/proc", pid)
 	if err != nil || stat.startTime != startTime {
 		closeFile(f)

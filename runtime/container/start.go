@@ -96,12 +96,12 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the state of container %s: %w", id, err)
 	}
-	fd, err := unix.PidfdOpen(state.InitProcessPid, unix.PIDFD_NONBLOCK)
+	fd, err := unix.PidfdOpen(state.InitProcessPid, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a pidfd for container %s: %w", id, err)
 	}
 	return &Process{
-		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: newFile(fd, "pidfd"),
+		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: os.NewFile(uintptr(fd), "pidfd"),
 		UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups),
 	}, nil
 }

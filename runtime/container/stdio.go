@@ -49,16 +49,24 @@ func openFIFO(path string, flags int) (*os.File, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("cannot make %s: %w", path, err)
 	}
-	// Not os.OpenFile: a descriptor of ours is polled by the reactor and must stay out of Go's own poller.
 	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", path, err)
 	}
-	return newFile(fd, path), nil
+	if flags&unix.O_NONBLOCK == 0 {
+		return os.NewFile(uintptr(fd), path), nil
+	}
+	return NewFile(fd, path), nil
 }
 
-// newFile wraps a descriptor without letting Go's poller have it.
-func newFile(fd int, name string) *os.File { return os.NewFile(uintptr(fd), name) }
+// NewFile wraps a descriptor that somebody else polls: os.NewFile would put one that does not block into
+// Go's own poller, and each event would wake both.
+func NewFile(fd int, name string) *os.File {
+	_ = unix.SetNonblock(fd, false)
+	f := os.NewFile(uintptr(fd), name)
+	_ = unix.SetNonblock(fd, true)
+	return f
+}
 
 // RemoveIO removes a container's FIFOs and spool.
 func (e *Engine) RemoveIO(id string) error {
