@@ -83,3 +83,20 @@ func unbind(path string) error {
 	}
 	return nil
 }
+
+// RemoveParent takes away the mount that holds a folder of sandboxes apart, once it is empty. Gone is success.
+func RemoveParent(dir string) error {
+	parentMu.Lock()
+	defer parentMu.Unlock()
+	is, err := isMountRoot(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !is {
+		return err
+	}
+	if err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("cannot unmount %s: %w", dir, err)
+	}
+	return nil
+}

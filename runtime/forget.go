@@ -34,11 +34,9 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 // keptLogDirs is how many removed pods of one name keep their logs.
 const keptLogDirs = 2
 
-// forget removes a pod's record, and the logs of the pods of its name that were removed long before it.
+// forget removes the logs of the pods of this name that were removed long before it. The loop removes the
+// record: nobody else writes it.
 func (r *Runtime) forget(rec *Record) error {
-	if err := r.records.remove(rec.UID); err != nil {
-		return err
-	}
 	prefix := fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)
 	entries, err := os.ReadDir(r.LogDir)
 	if err != nil {

@@ -253,6 +253,9 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	if err := p.move(EventPodRemove); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 	}
+	if err := r.records.remove(p.rec.UID); err != nil {
+		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
+	}
 	key := keyOf(p.rec.Object)
 	delete(r.pods, p.rec.UID)
 	r.markSuccessors(key)

@@ -76,6 +76,9 @@ func (r *Runtime) settle() {
 	}
 }
 
+// Empty says that no pod is left. It is to be asked after Run has returned.
+func (r *Runtime) Empty() bool { return len(r.pods) == 0 }
+
 func (r *Runtime) anyBusy() bool {
 	for _, p := range r.pods {
 		if p.busy {

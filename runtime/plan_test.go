@@ -97,8 +97,12 @@ func randomView(seed uint64) View {
 			Name: fmt.Sprint(i), State: containers[pick(5)], Attempt: int(pick(4)), Failed: pick(2) == 0, Image: pick(2) == 0, Awaited: pick(2) == 0,
 			NotBefore: time.Duration(pick(200)) * time.Second, KillAt: time.Duration(pick(200)) * time.Second, Killed: pick(2) == 0,
 		}
-		if v.State == PodWaiting || v.State == PodFinished {
+		switch v.State {
+		case PodWaiting:
+			c.State = ContainerWaiting
+		case PodFinished:
 			c.State = ContainerCollected
+		case PodRunning, PodStopping, PodGone:
 		}
 		v.Containers = append(v.Containers, c)
 	}

@@ -78,7 +78,7 @@ func phase(rec *Record) corev1.PodPhase {
 	waiting, running, succeeded, failed := 0, 0, 0, 0
 	for _, c := range rec.Containers {
 		switch {
-		case c.State.alive():
+		case c.shownRunning():
 			running++
 		case c.State == ContainerWaiting || c.State == ContainerStarting && c.Ended == nil:
 			waiting++
@@ -117,7 +117,7 @@ func (r *Runtime) containerStatuses(p *pod, now Instant) []corev1.ContainerStatu
 }
 
 func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRecord, now Instant) corev1.ContainerStatus {
-	started := c.State.alive()
+	started := c.shownRunning()
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
 		RestartCount: int32(max(c.Attempt, 0)),
@@ -150,7 +150,7 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
 	switch {
-	case c.State.alive() && c.Started != nil:
+	case c.shownRunning():
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.shown(now))}}
 	case c.Waiting != nil && !p.ending():
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
@@ -160,6 +160,12 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}
 	return waiting("CrashLoopBackOff", backoffMessage(p.rec, c))
+}
+
+// shownRunning says whether a container counts as running. One that has just ended does so until its remains
+// are collected, because its termination message is known only then.
+func (c *ContainerRecord) shownRunning() bool {
+	return c.Started != nil && (c.State.alive() || c.State == ContainerExited)
 }
 
 func (p *pod) ending() bool { return p.rec.Stop != nil || p.rec.State == PodFinished }

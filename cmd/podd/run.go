@@ -54,6 +54,8 @@ type daemon struct {
 	images  *store.Store
 	folder  *manifest.Folder
 	events  *event.Recorder
+	network *netns.Network
+	cgroups *cgroups.Tree
 	runtime *runtime.Runtime
 }
 
@@ -95,15 +97,14 @@ func (d *daemon) open() error {
 	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{}); err != nil {
 		return err
 	}
-	tree, err := cgroups.Open(cgroups.Options{Parent: c.CgroupRoot})
+	if d.cgroups, err = cgroups.Open(cgroups.Options{Parent: c.CgroupRoot}); err != nil {
+		return err
+	}
+	d.network, err = netns.New(netns.Config{Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases")})
 	if err != nil {
 		return err
 	}
-	network, err := netns.New(netns.Config{Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases")})
-	if err != nil {
-		return err
-	}
-	if err := network.EnsureHost(); err != nil {
+	if err := d.network.EnsureHost(); err != nil {
 		return err
 	}
 	if d.events, err = event.Open(event.Options{
@@ -120,7 +121,7 @@ func (d *daemon) open() error {
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(),
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Log: d.log,
-		Folder: d.folder, Images: d.images, Network: network, Cgroups: tree, FDStore: d.manager, Events: d.events,
+		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: trimMemory,
 	})
 	return err
@@ -158,7 +159,16 @@ func (d *daemon) serve() error {
 	err = d.runtime.Run(ctx, d.announce())
 	_ = d.manager.Notify(fdstore.Stopping)
 	cancel()
-	return errors.Join(err, <-served)
+	err = errors.Join(err, <-served)
+	if d.runtime.Empty() {
+		err = errors.Join(err, d.clear())
+	}
+	return err
+}
+
+// clear takes away what podd has made for its pods on this machine, once there are none.
+func (d *daemon) clear() error {
+	return errors.Join(d.network.RemoveHost(), netns.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
 }
 
 // announce tells the service manager once that the daemon is ready.
