@@ -25,12 +25,12 @@ func (b *bench) many() error {
 		starts[count] = cost{wall: median(walls(start)), cpu: median(cpus(start))}
 		up := b.add(newRow(fmt.Sprintf("daemon start to all of %d pods running, wall", count), "ms")).set("podd", ms(starts[count].wall))
 		busy := b.add(newRow("  CPU", "ms")).set("podd", ms(starts[count].cpu))
-		down := b.add(newRow(fmt.Sprintf("  stop of all %d, wall", count), "ms")).set("podd", ms(median(walls(stop))))
+		b.add(newRow(fmt.Sprintf("  stop of all %d, wall", count), "ms")).set("podd", ms(median(walls(stop))))
 		if count == 30 {
 			up.atMost(starts[count].wall, 700*time.Millisecond)
 			busy.atMost(starts[count].cpu, 700*time.Millisecond)
 		}
-		if err := b.manyWithPodman(count, up, busy, down); err != nil {
+		if err := b.manyWithPodman(count, up, busy); err != nil {
 			return err
 		}
 	}
@@ -46,7 +46,7 @@ func manyRounds(count int) int {
 	return 2
 }
 
-func (b *bench) manyWithPodman(count int, up, busy, down *row) error {
+func (b *bench) manyWithPodman(count int, up, busy *row) error {
 	if b.podman == nil || count > 30 {
 		return nil
 	}
@@ -56,12 +56,7 @@ func (b *bench) manyWithPodman(count int, up, busy, down *row) error {
 	}
 	up.set("podman", ms(c.wall))
 	busy.set("podman", ms(c.cpu))
-	began := monotonic()
-	if err := b.podman.clear(); err != nil {
-		return err
-	}
-	down.set("podman", ms(monotonic()-began-settle))
-	return nil
+	return b.podman.clear()
 }
 
 // perPod compares what one more pod costs among few with what it costs among many.

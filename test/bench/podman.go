@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"podd/test/lab"
 )
 
@@ -166,8 +168,14 @@ func (p *podman) down() (cost, error) {
 	return p.run("kube", "down", filepath.Join(p.dir, "pods.yaml"))
 }
 
-// clear removes all pods the quick way.
+// clear removes all pods the quick way: podman itself waits seconds for each cgroup that is still busy, so nothing is
+// left alive for it to wait for.
 func (p *podman) clear() error {
+	for _, pid := range p.cgroup.Pids() {
+		if pid != p.holder.Process.Pid {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
 	_, err := p.run("pod", "rm", "-a", "-f", "-t", "0")
 	return err
 }
