@@ -45,10 +45,6 @@ func (t *Tree) locate(o Options) (own string, err error) {
 	return own, nil
 }
 
-// ownParent is where podd's tree is when nothing is delegated: not the root, where a kubelet keeps its own
-// kubepods and either would collect the pods of the other.
-const ownParent = "/podd"
-
 // chooseParent: a cgroup that is not delegated, such as a login session's or that of a unit
 // without Delegate=, belongs to its manager and may go at any time.
 func chooseParent(wanted, own, ownDir string) string {
@@ -59,7 +55,7 @@ func chooseParent(wanted, own, ownDir string) string {
 		own, ownDir = path.Dir(own), filepath.Dir(ownDir)
 	}
 	if own == "" || own == "/" || strings.HasPrefix(own, "/..") || !delegated(ownDir) {
-		return ownParent
+		return "/"
 	}
 	return own
 }

@@ -66,6 +66,9 @@ func open(o Options, openFlag int) (*Tree, error) {
 	return t, nil
 }
 
+// Parent is the cgroup path below which kubepods is.
+func (t *Tree) Parent() string { return t.parent }
+
 // Version is 1, also for hybrid, or 2.
 func (t *Tree) Version() int { return t.version }
 

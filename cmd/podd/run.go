@@ -97,7 +97,7 @@ func (d *daemon) open() error {
 	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{}); err != nil {
 		return err
 	}
-	if d.cgroups, err = cgroups.Open(cgroups.Options{Parent: c.CgroupRoot}); err != nil {
+	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
 		return err
 	}
 	d.network, err = netns.New(netns.Config{Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases")})
@@ -125,6 +125,16 @@ func (d *daemon) open() error {
 		ExitEvents: netns.ExitEvents, Idle: trimMemory,
 	})
 	return err
+}
+
+// openCgroups chooses a cgroup for the pods where nobody has delegated one: not the root, where a kubelet
+// keeps its kubepods, and either would collect the pods of the other.
+func openCgroups(parent string) (*cgroups.Tree, error) {
+	tree, err := cgroups.Open(cgroups.Options{Parent: parent})
+	if err != nil || parent != "" || tree.Parent() != "/" {
+		return tree, err
+	}
+	return cgroups.Open(cgroups.Options{Parent: "/podd"})
 }
 
 // maxEvents bounds what is remembered of the past.
