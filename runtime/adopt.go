@@ -135,6 +135,11 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 		return err
 	}
 	p.live[c.Name] = l
+	if master, ok := claim(fds, id+fdTerminal); ok {
+		if err := l.openTerminal(r, master, true); err != nil {
+			return err
+		}
+	}
 	if !c.State.alive() {
 		return nil
 	}

@@ -23,8 +23,14 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 			ID: image.ID, User: image.Config.User, WorkingDir: image.Config.WorkingDir, StopSignal: image.Config.StopSignal,
 			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
 		},
-		Sandbox: r.sandboxFor(rec),
+		Sandbox:  r.sandboxFor(rec),
+		OOMGroup: r.Cgroups.Version() == 2,
 	}
+	score := oomScoreAdj(rec.Object, c.Container, r.MemoryCapacity)
+	if score < r.OOMScoreFloor {
+		score = r.OOMScoreFloor
+	}
+	c.OOMScoreAdj = &score
 	if c.Container.TerminationMessagePath != "" {
 		c.TerminationLog = r.terminationLog(rec.UID, name, attempt)
 	}

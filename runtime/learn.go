@@ -170,8 +170,9 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 	at := now
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, s.process.PID, s.process.StartTime, nil
 	c.User = &UserRecord{UID: s.process.UID, GID: s.process.GID, Groups: s.process.Groups}
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Created", "Container created")
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Container started")
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.rec.spec(a.Name).Image))
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+a.Name)
+	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Started container "+a.Name)
 	return r.watch(p, a.Name)
 }
 

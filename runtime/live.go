@@ -19,8 +19,10 @@ type live struct {
 	exit    int32    // the reactor's number for pidfd; 0: not watched
 	sink    *logs.Sink
 	streams []*stream
-	tries   int           // to complete the log
-	done    chan struct{} // closed when the log is complete
+	// terminal is there for a container that has one.
+	terminal *terminal
+	tries    int           // to complete the log
+	done     chan struct{} // closed when the log is complete
 }
 
 // stream is one of the two pipes.
@@ -93,6 +95,11 @@ func (l *live) drain(r *Runtime, s *stream) bool {
 // hold keeps the process's descriptor for the next daemon.
 func (l *live) hold(r *Runtime, p *container.Process) error {
 	l.pidfd = p.PIDFD
+	if p.Terminal != nil {
+		if err := l.openTerminal(r, p.Terminal, false); err != nil {
+			return err
+		}
+	}
 	return r.FDStore.Put(l.id+fdProcess, int(p.PIDFD.Fd()))
 }
 
@@ -125,6 +132,10 @@ const closeTries = 5
 // descriptors.
 func (l *live) finish(r *Runtime) error {
 	r.reactor.remove(l.exit)
+	if l.terminal != nil {
+		l.terminal.finish(r, l)
+		l.terminal = nil
+	}
 	for _, s := range l.streams {
 		r.reactor.remove(s.watch)
 		l.drainRest(r, s)

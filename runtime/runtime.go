@@ -41,6 +41,7 @@ type Cgroups interface {
 	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
 	RemovePod(path string) error
 	Warm()
+	Version() int
 	Collect(keep map[string]bool) error
 	OOMKills(path string) (uint64, error)
 }
@@ -67,6 +68,8 @@ type Config struct {
 	LogMaxSize              int64  // bytes of one log file
 	LogMaxFiles             int
 	PodPidsLimit            int64
+	MemoryCapacity          int64         // bytes of the board
+	OOMScoreFloor           int           // the lowest score that the kernel lets podd give
 	StopGrace               time.Duration // the longest grace when the board stops; 0: each pod's own
 	Log                     *slog.Logger
 

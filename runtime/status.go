@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -169,6 +170,35 @@ func (c *ContainerRecord) shownRunning() bool {
 }
 
 func (p *pod) ending() bool { return p.rec.Stop != nil || p.rec.State == PodFinished }
+
+// withTimeLeft says how long each back-off still lasts, at the moment of asking: what was published cannot.
+func withTimeLeft(p *corev1.Pod, ends map[string]time.Duration, now time.Duration) *corev1.Pod {
+	out := *p
+	out.Status.ContainerStatuses = slices.Clone(p.Status.ContainerStatuses)
+	for i := range out.Status.ContainerStatuses {
+		s := &out.Status.ContainerStatuses[i]
+		if end, ok := ends[s.Name]; ok && s.State.Waiting != nil && end > now {
+			waiting := *s.State.Waiting
+			waiting.Message += fmt.Sprintf(", %s left", (end - now).Round(time.Second))
+			s.State.Waiting = &waiting
+		}
+	}
+	return &out
+}
+
+// backoffs are the ends of the back-offs that a pod's containers are in, since boot.
+func backoffs(rec *Record, now time.Duration) map[string]time.Duration {
+	var ends map[string]time.Duration
+	for _, c := range rec.Containers {
+		if c.State == ContainerCollected && c.NotBefore > now {
+			if ends == nil {
+				ends = map[string]time.Duration{}
+			}
+			ends[c.Name] = c.NotBefore
+		}
+	}
+	return ends
+}
 
 func backoffMessage(rec *Record, c *ContainerRecord) string {
 	delay := c.NotBefore - c.Ended.Finished.Mono

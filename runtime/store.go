@@ -26,17 +26,20 @@ type Store struct {
 	rv      uint64
 	pods    map[types.UID]*corev1.Pod
 	refused map[types.UID]*corev1.Pod
-	hub     *api.Hub[api.PodEvent]
+	// backoffs has the ends of the back-offs of the pods that are in one, since boot.
+	backoffs map[types.UID]map[string]time.Duration
+	hub      *api.Hub[api.PodEvent]
 }
 
 func newStore() *Store {
 	// Versions of an earlier daemon stay below those of this one, as long as the clock of the boot goes on.
 	start := uint64(readClock().Mono / time.Millisecond)
 	return &Store{
-		rv:      start,
-		pods:    map[types.UID]*corev1.Pod{},
-		refused: map[types.UID]*corev1.Pod{},
-		hub:     api.NewHub[api.PodEvent](start, history),
+		rv:       start,
+		pods:     map[types.UID]*corev1.Pod{},
+		refused:  map[types.UID]*corev1.Pod{},
+		backoffs: map[types.UID]map[string]time.Duration{},
+		hub:      api.NewHub[api.PodEvent](start, history),
 	}
 }
 
@@ -46,13 +49,17 @@ func (r *Runtime) publish(p *pod, now Instant) {
 	if p.rec.State == PodWaiting && r.blocked(p) {
 		return
 	}
-	r.store.set(r.buildPod(p, now))
+	r.store.set(r.buildPod(p, now), backoffs(p.rec, now.Mono))
 }
 
-func (s *Store) set(p *corev1.Pod) {
+func (s *Store) set(p *corev1.Pod, backoffs map[string]time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(s.pods, p)
+	delete(s.backoffs, p.UID)
+	if backoffs != nil {
+		s.backoffs[p.UID] = backoffs
+	}
 }
 
 func (s *Store) put(in map[types.UID]*corev1.Pod, p *corev1.Pod) {
@@ -73,6 +80,7 @@ func (s *Store) remove(uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(s.pods, uid)
+	delete(s.backoffs, uid)
 }
 
 func (s *Store) drop(in map[types.UID]*corev1.Pod, uid types.UID) {
@@ -98,7 +106,11 @@ func (s *Store) Pods() ([]*corev1.Pod, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]*corev1.Pod, 0, len(s.pods)+len(s.refused))
-	for _, p := range s.pods {
+	now := readClock().Mono
+	for uid, p := range s.pods {
+		if ends := s.backoffs[uid]; ends != nil {
+			p = withTimeLeft(p, ends, now)
+		}
 		out = append(out, p)
 	}
 	for _, p := range s.refused {

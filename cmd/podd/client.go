@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -73,7 +75,19 @@ func (c *client) do(ctx context.Context, method, path string, q url.Values, acce
 	if resp.StatusCode >= http.StatusBadRequest {
 		return nil, statusError(resp)
 	}
+	c.warn(resp.Header.Values("Warning"))
 	return resp, nil
+}
+
+// warn prints warnings as kubectl does.
+func (c *client) warn(headers []string) {
+	for _, h := range headers {
+		if quoted, ok := strings.CutPrefix(h, "299 - "); ok {
+			if text, err := strconv.Unquote(quoted); err == nil {
+				fmt.Fprintln(os.Stderr, "Warning: "+text)
+			}
+		}
+	}
 }
 
 // url has a host only because HTTP wants one.

@@ -120,7 +120,7 @@ func (d *daemon) open() error {
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(),
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
-		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Log: d.log,
+		PodPidsLimit: c.PodPidsLimit, MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), StopGrace: c.ShutdownGracePeriod, Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: trimMemory,
 	})
@@ -135,6 +135,15 @@ func openCgroups(parent string) (*cgroups.Tree, error) {
 		return tree, err
 	}
 	return cgroups.Open(cgroups.Options{Parent: "/podd"})
+}
+
+// oomScoreFloor says once what the kernel will not allow.
+func (d *daemon) oomScoreFloor() int {
+	floor := lowestOOMScore()
+	if floor > -1000 {
+		d.log.Warn("podd may not protect pods from the OOM killer: CAP_SYS_RESOURCE is missing", "lowestScore", floor)
+	}
+	return floor
 }
 
 // maxEvents bounds what is remembered of the past.

@@ -30,6 +30,7 @@ func (s *server) list(k *kind) handler {
 		objs, rv := k.list(s.backend)
 		objs = sel.pick(objs)
 		sortObjects(k, objs)
+		addWarnings(w, objs)
 		meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
 		if t, ok := wantsTable(r); ok {
 			writeJSON(w, http.StatusOK, t.table(k, meta, objs, s.now()))
@@ -47,6 +48,7 @@ func (s *server) get(k *kind) handler {
 		if err != nil {
 			return err
 		}
+		addWarnings(w, []object{o})
 		if t, ok := wantsTable(r); ok {
 			meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
 			writeJSON(w, http.StatusOK, t.table(k, meta, []object{o}, s.now()))

@@ -36,6 +36,10 @@ type Config struct {
 	Sandbox   Sandbox
 	// TerminationLog is the host's file behind terminationMessagePath.
 	TerminationLog string
+	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.
+	OOMGroup bool
+	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
+	OOMScoreAdj *int
 	// PidsLimit bounds the container's processes; 0 leaves it to the pod's cgroup.
 	PidsLimit int64
 }

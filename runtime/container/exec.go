@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/opencontainers/runc/libcontainer"
-	"github.com/opencontainers/runc/libcontainer/utils"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,7 +45,11 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	p := newProcess(spec)
 	p.Args = x.Args
 	if x.TTY {
-		return startOnTerminal(lc, p, c.ID)
+		terminal, err := runOnTerminal(lc, p)
+		if err != nil {
+			return nil, execError(c.ID, err)
+		}
+		return &Exec{process: p, Terminal: terminal}, nil
 	}
 	if p.Stdin, p.Stdout, p.Stderr, err = stdioOrNull(x); err != nil {
 		return nil, err
@@ -77,25 +80,6 @@ func stdioOrNull(x ExecConfig) (stdin, stdout, stderr *os.File, err error) {
 		return f
 	}
 	return pick(x.Stdin), pick(x.Stdout), pick(x.Stderr), nil
-}
-
-func startOnTerminal(lc *libcontainer.Container, p *libcontainer.Process, id string) (*Exec, error) {
-	parent, child, err := utils.NewSockPair("console")
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a terminal for container %s: %w", id, err)
-	}
-	defer closeFile(parent)
-	p.ConsoleSocket = child
-	err = lc.Run(p)
-	closeFile(child)
-	if err != nil {
-		return nil, execError(id, err)
-	}
-	terminal, err := utils.RecvFile(parent)
-	if err != nil {
-		return nil, fmt.Errorf("cannot get the terminal of container %s: %w", id, err)
-	}
-	return &Exec{process: p, Terminal: terminal}, nil
 }
 
 // Wait waits for the command's end.

@@ -28,6 +28,9 @@ func linuxResources(c *Config) *specs.LinuxResources {
 		// Swap would turn a hard limit into a soft one: on v1 the sum of memory and swap is limited to the same.
 		out.Memory = &specs.LinuxMemory{Limit: &bytes, Swap: &bytes}
 	}
+	if c.OOMGroup {
+		out.Unified = map[string]string{"memory.oom.group": "1"}
+	}
 	if c.PidsLimit > 0 {
 		limit := c.PidsLimit
 		out.Pids = &specs.LinuxPids{Limit: &limit}

@@ -31,6 +31,7 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 			User:            specs.User{UID: uint32(who.uid), GID: uint32(who.gid), AdditionalGids: gids(who.groups)},
 			Capabilities:    specCapabilities(caps),
 			NoNewPrivileges: noNewPrivileges(c.Container.SecurityContext),
+			OOMScoreAdj:     c.OOMScoreAdj,
 		},
 		Linux: &specs.Linux{
 			CgroupsPath: c.Sandbox.CgroupPath + "/" + c.ID,
@@ -38,7 +39,11 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 			Resources:   linuxResources(c),
 		},
 	}
-	if !privileged {
+	if privileged {
+		if spec.Linux.Devices, err = hostDevices(); err != nil {
+			return nil, err
+		}
+	} else {
 		spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths = maskedPaths(), readonlyPaths()
 	}
 	return spec, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/specconv"
+	"github.com/opencontainers/runc/libcontainer/utils"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,7 @@ type Process struct {
 	UID       int64
 	GID       int64
 	Groups    []int64
+	Terminal  *os.File // the host's side of the terminal, nil without one
 }
 
 // Start makes the container and runs its command. The FIFOs must be there (OpenStdio). After an error
@@ -42,10 +44,22 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	}
 	p := newProcess(spec)
 	p.Init = true
-	if err := e.run(c, lc, p); err != nil {
+	var terminal *os.File
+	if c.Container.TTY {
+		terminal, err = runOnTerminal(lc, p)
+	} else {
+		err = e.runOnPipes(c, lc, p)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: container %q: %w", ErrRun, c.Container.Name, err)
+	}
+	started, err := e.started(c.ID, lc, who)
+	if err != nil {
+		closeFile(terminal)
 		return nil, err
 	}
-	return e.started(c.ID, lc, who)
+	started.Terminal = terminal
+	return started, nil
 }
 
 func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, error) {
@@ -67,10 +81,10 @@ func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, e
 	return lc, nil
 }
 
-func (e *Engine) run(c *Config, lc *libcontainer.Container, p *libcontainer.Process) error {
-	stdin, err := os.Open(os.DevNull)
+func (e *Engine) runOnPipes(c *Config, lc *libcontainer.Container, p *libcontainer.Process) error {
+	stdin, err := e.openStdin(c)
 	if err != nil {
-		return fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+		return err
 	}
 	defer closeFile(stdin)
 	stdout, err := e.openContainerEnd(c.ID, stdoutFIFO)
@@ -84,10 +98,40 @@ func (e *Engine) run(c *Config, lc *libcontainer.Container, p *libcontainer.Proc
 	}
 	defer closeFile(stderr)
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
-	if err := lc.Run(p); err != nil {
-		return fmt.Errorf("%w: container %q: %w", ErrRun, c.Container.Name, err)
+	return lc.Run(p)
+}
+
+// openStdin is at its end at once, or, for a container that asks for stdin, a FIFO into which nobody writes: it
+// waits, as a Kubernetes container does while nobody is attached.
+func (e *Engine) openStdin(c *Config) (*os.File, error) {
+	if c.Container.Stdin {
+		return e.openContainerEnd(c.ID, stdinFIFO)
 	}
-	return nil
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+	}
+	return f, nil
+}
+
+// runOnTerminal runs the process on a new terminal and returns the host's side of it.
+func runOnTerminal(lc *libcontainer.Container, p *libcontainer.Process) (*os.File, error) {
+	parent, child, err := utils.NewSockPair("console")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a terminal: %w", err)
+	}
+	defer closeFile(parent)
+	p.ConsoleSocket = child
+	err = lc.Run(p)
+	closeFile(child)
+	if err != nil {
+		return nil, err
+	}
+	terminal, err := utils.RecvFile(parent)
+	if err != nil {
+		return nil, fmt.Errorf("cannot get the terminal: %w", err)
+	}
+	return terminal, nil
 }
 
 // started reads who runs now. The process is our child and not yet waited for, so its PID is still its own.

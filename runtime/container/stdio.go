@@ -20,7 +20,7 @@ func (s Stdio) Close() {
 	closeFile(s.Stderr)
 }
 
-const stdoutFIFO, stderrFIFO = "stdout", "stderr"
+const stdinFIFO, stdoutFIFO, stderrFIFO = "stdin", "stdout", "stderr"
 
 // OpenStdio makes a container's FIFOs, where they are missing, and opens the daemon's ends.
 func (e *Engine) OpenStdio(id string) (Stdio, error) {
@@ -37,6 +37,12 @@ func (e *Engine) OpenStdio(id string) (Stdio, error) {
 		return Stdio{}, err
 	}
 	return Stdio{stdout, stderr}, nil
+}
+
+// OpenOutput opens the FIFO of stdout for writing too: what a terminal says goes through it, so that one way
+// leads to the log.
+func (e *Engine) OpenOutput(id string) (*os.File, error) {
+	return openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDWR|unix.O_NONBLOCK)
 }
 
 // openContainerEnd opens a FIFO as the container gets it: for reading and writing, so that the container

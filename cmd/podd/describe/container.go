@@ -102,6 +102,10 @@ func (d *printer) status(name string, s *corev1.ContainerState) {
 		if s.Waiting != nil && s.Waiting.Reason != "" {
 			d.field(3, "Reason", s.Waiting.Reason)
 		}
+		// Not in kubectl's: how long a back-off still lasts is known nowhere else.
+		if s.Waiting != nil && strings.HasSuffix(s.Waiting.Message, " left") {
+			d.field(3, "Message", s.Waiting.Message)
+		}
 	}
 }
 

@@ -1,0 +1,28 @@
+package runtime
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+func TestOOMScoreAdj(t *testing.T) {
+	const capacity = 1 << 30
+	full := map[string]string{"cpu": "1", "memory": "256Mi"}
+	for _, tc := range []struct {
+		name string
+		r    corev1.ResourceRequirements
+		want int
+	}{
+		{"best effort", corev1.ResourceRequirements{}, 1000},
+		{"guaranteed", res(full, full), -997},
+		{"a quarter of the board", res(full, nil), 750},
+		{"more than the board", res(map[string]string{"memory": "2Gi"}, nil), 3},
+		{"next to nothing", res(map[string]string{"memory": "1"}, nil), 999},
+	} {
+		p := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Resources: tc.r}}}}
+		if got := oomScoreAdj(p, &p.Spec.Containers[0], capacity); got != tc.want {
+			t.Errorf("%s: got %d, want %d", tc.name, got, tc.want)
+		}
+	}
+}
