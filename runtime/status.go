@@ -211,6 +211,8 @@ func terminated(t *Termination, now Instant) *corev1.ContainerStateTerminated {
 		FinishedAt:  metav1.NewTime(t.Finished.shown(now)),
 		ContainerID: containerIDScheme + t.ID,
 	}
+	// One that never started has the beginning of time, as CRI runtimes have it.
+	s.StartedAt = metav1.NewTime(time.Unix(0, 0))
 	if !t.Started.Wall.IsZero() {
 		s.StartedAt = metav1.NewTime(t.Started.shown(now))
 	}

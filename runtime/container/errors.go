@@ -1,6 +1,9 @@
 package container
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 var (
 	// ErrNotRunning says that the container's first process is gone.
@@ -14,3 +17,16 @@ var (
 	// ErrStatusUnknown says that nobody kept the exit status.
 	ErrStatusUnknown = errors.New("exit status is unknown")
 )
+
+// runError is an ErrRun whose text leaves out the layers that libcontainer puts around a cause.
+type runError struct{ err error }
+
+func (e *runError) Error() string {
+	text := e.err.Error()
+	for _, layer := range []string{"unable to start container process: ", "error during container init: ", "error executing setns process: "} {
+		text = strings.ReplaceAll(text, layer, "")
+	}
+	return text
+}
+
+func (e *runError) Unwrap() []error { return []error{ErrRun, e.err} }

@@ -64,7 +64,7 @@ func execError(id string, err error) error {
 	if errors.Is(err, libcontainer.ErrNotRunning) {
 		return ErrNotRunning
 	}
-	return fmt.Errorf("%w: cannot exec in container %s: %w", ErrRun, id, err)
+	return &runError{fmt.Errorf("cannot exec in container %s: %w", id, err)}
 }
 
 // stdioOrNull keeps nil files from becoming pipes of os/exec's own.

@@ -51,7 +51,7 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 		err = e.runOnPipes(c, lc, p)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: container %q: %w", ErrRun, c.Container.Name, err)
+		return nil, &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
 	}
 	started, err := e.started(c.ID, lc, who)
 	if err != nil {
