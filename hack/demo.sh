@@ -151,7 +151,10 @@ pod_gone() { ! pods_show '^hello '; }
 until_true "the pod is gone" pod_gone
 show podd get pods
 
-say "podd stops; nothing is left."
+say "podd stops, and nothing is left: no link but lo, no mount, no cgroup."
 kill "$daemon"
 wait "$daemon"
 daemon=
+show ip -brief link
+if grep " $dir/" /proc/self/mounts | grep -v " $dir/run "; then exit 1; fi
+if find "${cgroups[@]}" -mindepth 1 -type d -not -name daemon | grep .; then exit 1; fi

@@ -19,7 +19,7 @@ func TestExpansion(t *testing.T) {
 	b.drop("env", podOf("env", "restartPolicy: Never", `- name: main
   image: busybox
   imagePullPolicy: Never
-  command: [sh, -c, 'echo "cmd:$(A)"; echo "arg:$0"; tr "\\0" "\\n" </proc/1/environ']
+  command: [sh, -c, 'echo "cmd:$(A)"; echo "arg:$0"; tr "\\0" "\\n" </proc/1/environ; exit 0']
   args: ["$(A)-$$(A)-$(MISSING)-$(B)"]
   env:
   - {name: A, value: one}

@@ -26,16 +26,26 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("the README has only these commands: %q", commands)
 	}
 	holder := b.freshMachine()
+	typed := func(command string) (string, error) {
+		run := b.In("nsenter", "-t", fmt.Sprint(holder), "-m", "--", "bash", "-c", "cd "+repo+"; "+command)
+		return outputOf(run, filepath.Join(b.Dir, "said"))
+	}
 	for _, command := range commands {
-		b.must(lab.Poll(limit, func() (bool, error) {
-			run := b.In("nsenter", "-t", fmt.Sprint(holder), "-m", "--wd="+repo, "--", "bash", "-c", command)
-			run.Dir = repo
-			output, err := outputOf(run, filepath.Join(b.Dir, "said"))
+		err := lab.Poll(limit, func() (bool, error) {
+			output, err := typed(command)
 			// A reader is slower than a test: a command about a pod that is not there yet is typed again.
 			return err == nil, fmt.Errorf("%s: %w: %s", command, err, output)
-		}))
+		})
+		if err != nil {
+			described, _ := typed("podd describe pods")
+			t.Fatalf("%v\n%s", err, described)
+		}
 	}
-	for _, target := range targetsOf(string(text)) {
+	targets := targetsOf(string(text))
+	if len(targets) < 3 {
+		t.Errorf("the README names only these make targets: %q", targets)
+	}
+	for _, target := range targets {
 		if output, err := exec.Command("make", "-C", repo, "-n", target).CombinedOutput(); err != nil {
 			t.Errorf("make %s: %v: %s", target, err, output)
 		}
@@ -106,13 +116,11 @@ func commandsOf(readme string) []string {
 	return commands
 }
 
-// targetsOf are the make targets that the README names.
+// targetsOf are the make targets that the README tells to type: in backquotes or on an indented line.
 func targetsOf(readme string) []string {
 	var targets []string
-	for _, match := range regexp.MustCompile("make ([a-z]+)").FindAllStringSubmatch(readme, -1) {
-		if match[1] != "alone" {
-			targets = append(targets, match[1])
-		}
+	for _, match := range regexp.MustCompile("(?m)(?:^    |`)make ([a-z]+)").FindAllStringSubmatch(readme, -1) {
+		targets = append(targets, match[1])
 	}
 	return targets
 }

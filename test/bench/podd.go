@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"podd/test/lab"
@@ -64,7 +65,7 @@ func (p *podd) first(containers int) (cost, error) {
 	}
 	stamp, err := awaitStamps(p.logPattern(name), containers, patience)
 	if err != nil {
-		return cost{}, fmt.Errorf("%w; podd said:\n%s", err, p.Output())
+		return cost{}, fmt.Errorf("%w; podd said:\n%s", err, lastLines(p.Output(), 5))
 	}
 	time.Sleep(settle)
 	cpu, err := p.cpuSince(before)
@@ -174,7 +175,7 @@ func (p *podd) many(count int, while func() error) (start, stop cost, err error)
 	}
 	stamp, err := awaitStamps(p.logPattern(prefix+"*"), count, patience)
 	if err != nil {
-		return start, stop, fmt.Errorf("%w; podd said:\n%s", err, p.Output())
+		return start, stop, fmt.Errorf("%w; podd said:\n%s", err, lastLines(p.Output(), 5))
 	}
 	time.Sleep(settle)
 	cpu, err := p.cpuSince(before)
@@ -211,4 +212,9 @@ func (p *podd) stopAll() (cost, error) {
 	wall := monotonic() - began
 	cpu, err := p.cpuSince(before)
 	return cost{wall: wall, cpu: cpu}, err
+}
+
+func lastLines(text string, count int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }
