@@ -203,12 +203,17 @@ func (n *Node) Stop(limit time.Duration) error {
 	if err := n.command.Process.Signal(unix.SIGTERM); err != nil {
 		return err
 	}
+	return n.Ended(limit)
+}
+
+// Ended waits until the daemon, and the stand-in if there is one, have ended by themselves.
+func (n *Node) Ended(limit time.Duration) error {
 	select {
 	case err := <-n.exited:
 		n.command = nil
 		return err
 	case <-time.After(limit):
-		return fmt.Errorf("podd did not end within %s of SIGTERM; it said:\n%s", limit, n.Output())
+		return fmt.Errorf("podd did not end within %s; it said:\n%s", limit, n.Output())
 	}
 }
 
