@@ -69,9 +69,7 @@ const (
 // terminationMessage is what an ended container had to say: its message file or, where the policy says so and
 // it failed, the end of its log.
 func (r *Runtime) terminationMessage(rec *Record, name string, attempt int) string {
-	path := r.terminationLog(rec.UID, name, attempt)
-	message := readUpTo(path, maxMessageBytes)
-	_ = os.Remove(path)
+	message := readUpTo(r.terminationLog(rec.UID, name, attempt), maxMessageBytes)
 	c := rec.container(name)
 	if message != "" || rec.spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
 		return message

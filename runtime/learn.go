@@ -182,13 +182,10 @@ func (r *Runtime) undoStart(c *ContainerRecord, now Instant) error {
 	if err := c.move(EventStartFailed); err != nil {
 		return err
 	}
-	c.Attempt--
 	if err := c.move(EventCollect); err != nil {
 		return err
 	}
-	if c.Attempt < 0 {
-		c.State = ContainerWaiting
-	}
+	c.uncount()
 	return nil
 }
 
@@ -205,6 +202,7 @@ func (r *Runtime) startFailed(p *pod, c *ContainerRecord, err error, now Instant
 		const startErrorCode = 128
 		r.end(p, c, Termination{Code: startErrorCode, Reason: "StartError", Message: err.Error(), Started: Instant{}, Finished: now})
 	}
+	c.Void = !errors.Is(err, container.ErrRun)
 	c.Waiting = &Waiting{Reason: reason, Message: err.Error()}
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "Failed", "Error: "+err.Error())
 }
@@ -240,7 +238,19 @@ func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error
 		c.Ended.Message = text
 	}
 	c.PID, c.PIDStart = 0, 0
-	return c.move(EventCollect)
+	if err := c.move(EventCollect); err != nil || !c.Void {
+		return err
+	}
+	c.uncount()
+	return nil
+}
+
+// uncount takes back an attempt that never became a container.
+func (c *ContainerRecord) uncount() {
+	c.Void = false
+	if c.Attempt--; c.Attempt < 0 {
+		c.State = ContainerWaiting
+	}
 }
 
 func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {

@@ -175,5 +175,10 @@ func (op *operation) collect(a CollectContainer) (string, error) {
 	if err := op.r.engine.RemoveRoot(id); err != nil {
 		return "", err
 	}
-	return message, op.r.engine.RemoveIO(id)
+	if err := op.r.engine.RemoveIO(id); err != nil {
+		return "", err
+	}
+	// Last: a collect that failed in between is done again and reads the message again.
+	_ = os.Remove(op.r.terminationLog(op.uid, a.Name, a.Attempt))
+	return message, nil
 }

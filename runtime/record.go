@@ -63,6 +63,7 @@ type ContainerRecord struct {
 	PIDStart  uint64         `json:"pidStart,omitempty"`
 	Started   *Instant       `json:"started,omitempty"`
 	KillAt    time.Duration  `json:"killAt,omitempty"`    // since boot; set while Stopping
+	Void      bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
 	Killed    bool           `json:"killed,omitempty"`    // SIGKILL was sent
 	Backoff   time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
 	NotBefore time.Duration  `json:"notBefore,omitempty"` // since boot; the earliest next start

@@ -130,7 +130,7 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 		s.ContainerID = containerIDScheme + containerID(p.rec.UID, c.Name, c.Attempt)
 	}
 	last := c.Ended
-	if s.State.Terminated != nil {
+	if s.State.Terminated != nil || c.State == ContainerExited {
 		last = c.Before
 	}
 	if last != nil {

@@ -61,6 +61,10 @@ type daemon struct {
 
 func runDaemon(c *Config, log *slog.Logger) error {
 	limitHeap()
+	// All paths are absolute by now, and whatever folder podd was started in may be unmounted or removed.
+	if err := os.Chdir("/"); err != nil {
+		return fmt.Errorf("cannot leave the folder of the start: %w", err)
+	}
 	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment()}
 	for _, dir := range []string{c.RunDir, c.Root} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
