@@ -8,10 +8,13 @@ cd "$(dirname "$0")/.." || exit
 
 [[ $(id -u) -eq 0 ]] || echo "not root: the tests that need the kernel's help will be skipped" >&2
 
-before=$(hack/leaks.sh | sort)
-PODD_BIN=$podd go test -race -timeout 20m "$@"
+run=$(</proc/sys/kernel/random/uuid)
+leftovers() { PODD_TEST_RUN=$run hack/leaks.sh | sort; }
+
+before=$(leftovers)
+PODD_TEST_RUN=$run PODD_BIN=$podd go test -race -timeout 20m "$@"
 status=$?
-left=$(comm -13 <(echo "$before") <(hack/leaks.sh | sort))
+left=$(comm -13 <(echo "$before") <(leftovers))
 
 if [[ -n $left ]]; then
 	echo "the tests left something behind:" >&2
