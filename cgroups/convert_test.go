@@ -33,8 +33,15 @@ func TestMilliCPUToShares(t *testing.T) {
 
 func TestMilliCPUToQuota(t *testing.T) {
 	for _, c := range []struct{ milli, period, want int64 }{
-		{0, 100_000, 0}, {-5, 100_000, 0}, {1, 100_000, 1000}, {10, 100_000, 1000}, {11, 100_000, 1100},
-		{500, 100_000, 50_000}, {2000, 100_000, 200_000}, {200, 5000, 1000}, {1000, 0, 0},
+		{0, 100_000, 0},
+		{-5, 100_000, 0},
+		{1, 100_000, 1000},
+		{10, 100_000, 1000},
+		{11, 100_000, 1100},
+		{500, 100_000, 50_000},
+		{2000, 100_000, 200_000},
+		{200, 5000, 1000},
+		{1000, 0, 0},
 	} {
 		if got := MilliCPUToQuota(c.milli, c.period); got != c.want {
 			t.Errorf("MilliCPUToQuota(%d, %d) = %d, want %d", c.milli, c.period, got, c.want)

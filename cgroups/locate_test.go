@@ -84,8 +84,12 @@ func TestHomeDir(t *testing.T) {
 
 func TestBelow(t *testing.T) {
 	for _, c := range []struct{ root, cgroup, want string }{
-		{"/", "/a/b", "/a/b"}, {"", "/a", "/a"}, {"/docker/1", "/docker/1", "/"},
-		{"/docker/1", "/docker/1/x", "/x"}, {"/docker/1", "/docker/12", ""}, {"/docker/1", "/", ""},
+		{"/", "/a/b", "/a/b"},
+		{"", "/a", "/a"},
+		{"/docker/1", "/docker/1", "/"},
+		{"/docker/1", "/docker/1/x", "/x"},
+		{"/docker/1", "/docker/12", ""},
+		{"/docker/1", "/", ""},
 	} {
 		if got := below(c.root, c.cgroup); got != c.want {
 			t.Errorf("below(%q, %q) = %q, want %q", c.root, c.cgroup, got, c.want)

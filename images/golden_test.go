@@ -138,7 +138,8 @@ func goldenLayers() map[string][]imagetest.File {
 			imagetest.Symlink("link-to-file", "twice"), imagetest.Regular("link-to-file", "own"),
 			imagetest.Dir("real/"), imagetest.Symlink("link-to-dir", "real"), imagetest.Dir("link-to-dir/"),
 			imagetest.Regular("link-to-dir/z", "z"),
-			imagetest.Dir("again/"), {Header: tar.Header{Name: "again/", Typeflag: tar.TypeDir, Mode: 0o711, Gid: 9}},
+			imagetest.Dir("again/"),
+			{Header: tar.Header{Name: "again/", Typeflag: tar.TypeDir, Mode: 0o711, Gid: 9}},
 			imagetest.Regular("h1", "1"), hardlink("h2", "h1"), imagetest.Regular("h1", "other"),
 		},
 		"whiteouts": {
@@ -155,8 +156,10 @@ func goldenLayers() map[string][]imagetest.File {
 			imagetest.Regular("head", strings.Repeat("\x00", 200001)+"x"), imagetest.Regular("small-zeros", "\x00\x00\x00"),
 		},
 		"devices": {
-			root, imagetest.Dir("dev/"), {Header: tar.Header{Name: "dev/console", Typeflag: tar.TypeChar, Devmajor: 5, Devminor: 1}},
-			{Header: tar.Header{Name: "dev/sda", Typeflag: tar.TypeBlock, Devmajor: 8}}, hardlink("dev/console2", "dev/console"),
+			root, imagetest.Dir("dev/"),
+			{Header: tar.Header{Name: "dev/console", Typeflag: tar.TypeChar, Devmajor: 5, Devminor: 1}},
+			{Header: tar.Header{Name: "dev/sda", Typeflag: tar.TypeBlock, Devmajor: 8}},
+			hardlink("dev/console2", "dev/console"),
 			imagetest.Symlink("dev/stdin", "/proc/self/fd/0"),
 		},
 	}

@@ -58,9 +58,9 @@ func (a *tarArchive) note(h *tar.Header, off int64) error {
 	switch h.Typeflag {
 	case tar.TypeReg:
 		a.files[name] = span{off, h.Size}
+	case tar.TypeDir, tar.TypeXGlobalHeader:
 	default:
 		return noteLink(a.links, name, h)
-	case tar.TypeDir, tar.TypeXGlobalHeader:
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func (r *Runtime) end(p *pod, c *ContainerRecord, t Termination) {
 }
 
 func (r *Runtime) scheduleRestart(c *ContainerRecord, now Instant) {
-	var ran = backoffReset
+	ran := backoffReset
 	if c.Started != nil {
 		ran = now.Mono - c.Started.Mono
 	}

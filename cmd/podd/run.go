@@ -88,12 +88,21 @@ func lockRunDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first or give this one a folder of its own", dir)
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if time.Now().After(deadline) {
+			_ = f.Close()
+			return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first or give this one a folder of its own", dir)
+		}
 	}
-	return f, nil
 }
+
+// lockPatience is how long the lock may outlive a daemon that was killed: a child that it was just making
+// holds a copy until it has run its own program.
+const lockPatience = 3 * time.Second
 
 func (d *daemon) open() error {
 	c := d.config

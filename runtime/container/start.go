@@ -127,11 +127,30 @@ func runOnTerminal(lc *libcontainer.Container, p *libcontainer.Process) (*os.Fil
 	if err != nil {
 		return nil, err
 	}
-	terminal, err := utils.RecvFile(parent)
+	terminal, err := receiveFile(parent)
 	if err != nil {
 		return nil, fmt.Errorf("cannot get the terminal: %w", err)
 	}
 	return terminal, nil
+}
+
+// receiveFile takes one descriptor from a socket. man 7 unix, SCM_RIGHTS.
+func receiveFile(socket *os.File) (*os.File, error) {
+	oob := make([]byte, unix.CmsgSpace(4))
+	name := make([]byte, 256)
+	n, oobn, _, _, err := unix.Recvmsg(int(socket.Fd()), name, oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot receive a descriptor: %w", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		return nil, fmt.Errorf("cannot receive a descriptor: %d messages: %w", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, fmt.Errorf("cannot receive a descriptor: %d of them: %w", len(fds), err)
+	}
+	return os.NewFile(uintptr(fds[0]), string(name[:n])), nil
 }
 
 // started reads who runs now. The process is our child and not yet waited for, so its PID is still its own.

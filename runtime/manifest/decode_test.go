@@ -55,40 +55,66 @@ func TestParseFaults(t *testing.T) {
 		reason     string
 		want       string // the whole message
 	}{
-		{"unknown field", head + one + "    imagePullPolcy: Always\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagePullPolcy": correct its spelling or remove it (line 9)`},
-		{"wrong case", head + "spec:\n  Containers: []\n  containers: [{name: c, image: i}]\n", 6, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.Containers": correct its spelling or remove it (line 6)`},
-		{"doubled field", head + one + "    image: j\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: duplicate field "spec.containers[0].image": keep one of the two (line 9)`},
-		{"doubled field in JSON", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\n\"metadata\":{\"name\":\"web\",\n\t\"name\":\"web\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}", 3, ReasonInvalid,
-			`f: Pod "web" is invalid: duplicate field "metadata.name": keep one of the two (line 3)`},
-		{"lines count from the start of the file", "---\n" + head + one + "---\n\n" + head + one + "  nodeSelektor: {}\n", 20, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.nodeSelektor": correct its spelling or remove it (line 20)`},
-		{"several", head + one + "    foo: 1\n    bar: 2\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: [unknown field "spec.containers[0].foo": correct its spelling or remove it (line 9), unknown field "spec.containers[0].bar": correct its spelling or remove it (line 10)]`},
-		{"number for a string", head + "spec:\n  containers:\n  - name: c\n    image: i\n    args: [a, 1]\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].args[1]: Invalid value: 1: must be a string: put it in quotes`},
-		{"string for a number", head + one + "    ports:\n    - containerPort: http\n", 10, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].ports[0].containerPort: Invalid value: "http": must be a whole number of at most 32 bits`},
-		{"mapping for a list", head + "spec:\n  containers:\n    name: c\n    image: i\n", 6, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers: Invalid value: {"image":"i","name":"c"}: must be a list`},
-		{"quantity", head + one + "    resources:\n      limits: {memory: 64MB}\n", 10, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`},
-		{"in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n  spec:\n    containers:\n    - name: c\n      imagee: i\n", 11, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagee": correct its spelling or remove it (line 11)`},
+		{
+			"unknown field", head + one + "    imagePullPolcy: Always\n", 9, ReasonInvalid,
+			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagePullPolcy": correct its spelling or remove it (line 9)`,
+		},
+		{
+			"wrong case", head + "spec:\n  Containers: []\n  containers: [{name: c, image: i}]\n", 6, ReasonInvalid,
+			`f: Pod "web" is invalid: unknown field "spec.Containers": correct its spelling or remove it (line 6)`,
+		},
+		{
+			"doubled field", head + one + "    image: j\n", 9, ReasonInvalid,
+			`f: Pod "web" is invalid: duplicate field "spec.containers[0].image": keep one of the two (line 9)`,
+		},
+		{
+			"doubled field in JSON", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\n\"metadata\":{\"name\":\"web\",\n\t\"name\":\"web\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}", 3, ReasonInvalid,
+			`f: Pod "web" is invalid: duplicate field "metadata.name": keep one of the two (line 3)`,
+		},
+		{
+			"lines count from the start of the file", "---\n" + head + one + "---\n\n" + head + one + "  nodeSelektor: {}\n", 20, ReasonInvalid,
+			`f: Pod "web" is invalid: unknown field "spec.nodeSelektor": correct its spelling or remove it (line 20)`,
+		},
+		{
+			"several", head + one + "    foo: 1\n    bar: 2\n", 9, ReasonInvalid,
+			`f: Pod "web" is invalid: [unknown field "spec.containers[0].foo": correct its spelling or remove it (line 9), unknown field "spec.containers[0].bar": correct its spelling or remove it (line 10)]`,
+		},
+		{
+			"number for a string", head + "spec:\n  containers:\n  - name: c\n    image: i\n    args: [a, 1]\n", 9, ReasonInvalid,
+			`f: Pod "web" is invalid: spec.containers[0].args[1]: Invalid value: 1: must be a string: put it in quotes`,
+		},
+		{
+			"string for a number", head + one + "    ports:\n    - containerPort: http\n", 10, ReasonInvalid,
+			`f: Pod "web" is invalid: spec.containers[0].ports[0].containerPort: Invalid value: "http": must be a whole number of at most 32 bits`,
+		},
+		{
+			"mapping for a list", head + "spec:\n  containers:\n    name: c\n    image: i\n", 6, ReasonInvalid,
+			`f: Pod "web" is invalid: spec.containers: Invalid value: {"image":"i","name":"c"}: must be a list`,
+		},
+		{
+			"quantity", head + one + "    resources:\n      limits: {memory: 64MB}\n", 10, ReasonInvalid,
+			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+		},
+		{
+			"in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n  spec:\n    containers:\n    - name: c\n      imagee: i\n", 11, ReasonInvalid,
+			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagee": correct its spelling or remove it (line 11)`,
+		},
 		{"no kind", "apiVersion: v1\nmetadata: {name: x}\n", 1, ReasonKind, "f: kind is missing; write apiVersion: v1 and kind: Pod"},
 		{"nothing said", "metadata: {name: x}\n", 1, ReasonKind, "f: apiVersion and kind are missing; write apiVersion: v1 and kind: Pod"},
 		{"wrong version", "apiVersion: v2\nkind: Pod\n", 2, ReasonKind, "f: kind Pod of apiVersion v2 is not known; write apiVersion: v1 and kind: Pod"},
-		{"deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n", 2, ReasonKind,
-			"f: kind Deployment of apps/v1 is not run by podd; write what is in its pod template as kind: Pod"},
+		{
+			"deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n", 2, ReasonKind,
+			"f: kind Deployment of apps/v1 is not run by podd; write what is in its pod template as kind: Pod",
+		},
 		{"config map", "apiVersion: v1\nkind: ConfigMap\n", 2, ReasonKind, "f: kind ConfigMap of v1 is not run by podd; remove the document"},
 		{"not yaml", "---\n\nfoo: [bar\nbaz: x\n", 3, ReasonInvalid, "f: line 3: not valid YAML: did not find expected ',' or ']'"},
 		{"tab", head + "spec:\n\tcontainers: []\n", 6, ReasonInvalid, "f: line 6: not valid YAML: found character that cannot start any token"},
 		{"a bare word", "hello\n", 1, ReasonInvalid, "f: a manifest is a mapping with apiVersion, kind, metadata and spec"},
 		{"empty", "# nothing\n", 0, ReasonInvalid, "f: the file holds no manifest; write a Pod into it or remove it"},
-		{"validation", head + one + "  restartPolicy: Sometimes\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"`},
+		{
+			"validation", head + one + "  restartPolicy: Sometimes\n", 9, ReasonInvalid,
+			`f: Pod "web" is invalid: spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -141,8 +141,10 @@ func TestRefusedFields(t *testing.T) {
 		name, spec, container string
 		want                  string // in the message; "" is accepted
 	}{
-		{"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`,
-			`Pod "p" is refused: spec.containers[0].livenessProbe: Forbidden: podd does not run probes yet; remove the field`},
+		{
+			"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`,
+			`Pod "p" is refused: spec.containers[0].livenessProbe: Forbidden: podd does not run probes yet; remove the field`,
+		},
 		{"no probe", "", `"livenessProbe":null`, ""},
 		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, "", "spec.volumes: Forbidden: podd does not mount volumes yet"},
 		{"empty volumes", `"volumes":[]`, `"volumeMounts":[]`, ""},

@@ -57,8 +57,10 @@ func (r *containerRules) initContainers(path *field.Path) field.ErrorList {
 			set  bool
 			name string
 		}{
-			{c.Lifecycle != nil, "lifecycle"}, {c.LivenessProbe != nil, "livenessProbe"},
-			{c.ReadinessProbe != nil, "readinessProbe"}, {c.StartupProbe != nil, "startupProbe"},
+			{c.Lifecycle != nil, "lifecycle"},
+			{c.LivenessProbe != nil, "livenessProbe"},
+			{c.ReadinessProbe != nil, "readinessProbe"},
+			{c.StartupProbe != nil, "startupProbe"},
 		} {
 			if f.set {
 				errs = append(errs, field.Forbidden(at.Child(f.name), onlySidecars))

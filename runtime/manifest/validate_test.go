@@ -83,13 +83,17 @@ func TestValidateScheduling(t *testing.T) {
 		{`"tolerations":[{"key":"a","tolerationSeconds":1,"effect":"NoSchedule"}]`, "spec.tolerations[0].effect: Invalid value: \"NoSchedule\": effect must be 'NoExecute' when `tolerationSeconds` is set"},
 		{`"tolerations":[{"key":"a","effect":"Never"}]`, `spec.tolerations[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"`},
 		{`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{}}}`, `spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms: Required value: must have at least one node selector term`},
-		{`"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":0,"preference":{"matchExpressions":[{"key":"a","operator":"In"}]}}]}}`,
+		{
+			`"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":0,"preference":{"matchExpressions":[{"key":"a","operator":"In"}]}}]}}`,
 			"spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 0: must be in the range 1-100\n" +
-				"spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'"},
+				"spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+		},
 		{`"affinity":{"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[{}]}}`, `spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty`},
-		{`"topologySpreadConstraints":[{"maxSkew":0,"topologyKey":"z","whenUnsatisfiable":"x"}]`,
+		{
+			`"topologySpreadConstraints":[{"maxSkew":0,"topologyKey":"z","whenUnsatisfiable":"x"}]`,
 			"spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero\n" +
-				`spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "x": supported values: "DoNotSchedule", "ScheduleAnyway"`},
+				`spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "x": supported values: "DoNotSchedule", "ScheduleAnyway"`,
+		},
 	}
 	for _, tt := range tests {
 		check(t, specJSON(tt.spec, ""), tt.want)
@@ -104,14 +108,18 @@ func TestValidateSecurity(t *testing.T) {
 		{`"securityContext":{"seccompProfile":{"type":"Localhost"}}`, "", `spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost`},
 		{`"securityContext":{"seccompProfile":{"type":"Localhost","localhostProfile":"../x"}}`, "", `spec.securityContext.seccompProfile.localhostProfile: Invalid value: "../x": must not contain '..'`},
 		{`"securityContext":{"appArmorProfile":{"type":""}}`, "", `spec.securityContext.appArmorProfile.type: Required value: type is required when appArmorProfile is set`},
-		{`"securityContext":{"sysctls":[{"name":"a..b","value":"1"},{"name":"net.x","value":"1"},{"name":"net.x","value":"1"}]}`, "",
+		{
+			`"securityContext":{"sysctls":[{"name":"a..b","value":"1"},{"name":"net.x","value":"1"},{"name":"net.x","value":"1"}]}`, "",
 			`spec.securityContext.sysctls[0].name: Invalid value: "a..b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$` + "\n" +
-				`spec.securityContext.sysctls[2].name: Duplicate value: "net.x"`},
+				`spec.securityContext.sysctls[2].name: Duplicate value: "net.x"`,
+		},
 		{`"hostNetwork":true,"securityContext":{"sysctls":[{"name":"net.x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.x": may not be specified when 'hostNetwork' is true`},
 		{`"hostIPC":true,"securityContext":{"sysctls":[{"name":"kernel.sem","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "kernel.sem": may not be specified when 'hostIPC' is true`},
 		{"", `"securityContext":{"procMount":"Unmasked"}`, "spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": `hostUsers` must be false to use `Unmasked`"},
-		{"", `"securityContext":{"privileged":true,"allowPrivilegeEscalation":false}`,
-			"spec.containers[0].securityContext: Invalid value: {\"privileged\":true,\"allowPrivilegeEscalation\":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true"},
+		{
+			"", `"securityContext":{"privileged":true,"allowPrivilegeEscalation":false}`,
+			"spec.containers[0].securityContext: Invalid value: {\"privileged\":true,\"allowPrivilegeEscalation\":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+		},
 	}
 	for _, tt := range tests {
 		check(t, specJSON(tt.spec, tt.container), tt.want)
@@ -171,9 +179,11 @@ func TestValidateProbes(t *testing.T) {
 		{`"readinessProbe":{"exec":{},"terminationGracePeriodSeconds":0}`, "spec.containers[0].readinessProbe.exec.command: Required value\n" +
 			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must be greater than 0\n" +
 			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must not be set for readinessProbes"},
-		{`"startupProbe":{"httpGet":{"port":1,"scheme":"FTP","httpHeaders":[{"name":"a b","value":""}]}}`,
+		{
+			`"startupProbe":{"httpGet":{"port":1,"scheme":"FTP","httpHeaders":[{"name":"a b","value":""}]}}`,
 			"spec.containers[0].startupProbe.httpGet.scheme: Unsupported value: \"FTP\": supported values: \"HTTP\", \"HTTPS\"\n" +
-				"spec.containers[0].startupProbe.httpGet.httpHeaders: Invalid value: \"a b\": a valid HTTP header must consist of"},
+				"spec.containers[0].startupProbe.httpGet.httpHeaders: Invalid value: \"a b\": a valid HTTP header must consist of",
+		},
 		{`"lifecycle":{"preStop":{"sleep":{"seconds":31}}}`, `spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than terminationGracePeriodSeconds (30)`},
 		{`"lifecycle":{"stopSignal":"SIGUSR1"}`, "spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`"},
 	}
@@ -203,12 +213,18 @@ func TestValidateVolumes(t *testing.T) {
 
 func TestValidatePodLevel(t *testing.T) {
 	tests := []struct{ spec, container, want string }{
-		{`"resources":{"limits":{"cpu":"1"},"requests":{"cpu":"100m"}}`, `"resources":{"requests":{"cpu":"200m"}}`,
-			`spec.resources.requests[cpu]: Invalid value: "100m": must be greater than or equal to aggregate container requests of 200m`},
-		{`"resources":{"limits":{"cpu":"1"}}`, `"resources":{"limits":{"cpu":"2"},"requests":{"cpu":"1"}}`,
-			`spec.resources.containers[0][cpu].limits: Invalid value: "2": must be less than or equal to pod limits of 1`},
-		{`"initContainers":[{"name":"c","image":"i","livenessProbe":{"exec":{"command":["a"]}}}]`, "",
-			"spec.initContainers[0].name: Duplicate value: \"c\"\nspec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always"},
+		{
+			`"resources":{"limits":{"cpu":"1"},"requests":{"cpu":"100m"}}`, `"resources":{"requests":{"cpu":"200m"}}`,
+			`spec.resources.requests[cpu]: Invalid value: "100m": must be greater than or equal to aggregate container requests of 200m`,
+		},
+		{
+			`"resources":{"limits":{"cpu":"1"}}`, `"resources":{"limits":{"cpu":"2"},"requests":{"cpu":"1"}}`,
+			`spec.resources.containers[0][cpu].limits: Invalid value: "2": must be less than or equal to pod limits of 1`,
+		},
+		{
+			`"initContainers":[{"name":"c","image":"i","livenessProbe":{"exec":{"command":["a"]}}}]`, "",
+			"spec.initContainers[0].name: Duplicate value: \"c\"\nspec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always",
+		},
 		{`"hostNetwork":true`, `"ports":[{"containerPort":1,"hostPort":2}]`, "spec.containers[0].ports[0].hostPort: Invalid value: 2: must match `containerPort` when `hostNetwork` is true"},
 	}
 	for _, tt := range tests {
