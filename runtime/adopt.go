@@ -203,6 +203,7 @@ func (r *Runtime) removeStrangers() {
 	known, containers := map[string]bool{}, map[string]bool{}
 	for uid, p := range r.pods {
 		known[string(uid)] = true
+		containers[pauseID(uid)] = sharesProcesses(p.rec.Object)
 		for _, c := range p.rec.Containers {
 			if p.live[c.Name] != nil {
 				containers[containerID(uid, c.Name, c.Attempt)] = true
@@ -232,10 +233,7 @@ func (r *Runtime) removeStrangers() {
 
 // discard ends and removes an attempt that does not count.
 func (r *Runtime) discard(id string) error {
-	if err := r.engine.Signal(id, unix.SIGKILL); err != nil && !errors.Is(err, container.ErrNotRunning) {
-		return err
-	}
-	return errors.Join(r.engine.RemoveState(id), r.engine.RemoveRoot(id), r.engine.RemoveIO(id))
+	return errors.Join(r.engine.Kill(id), r.engine.RemoveState(id), r.engine.RemoveRoot(id), r.engine.RemoveIO(id))
 }
 
 // LastKnown reads from the records of an earlier daemon which pods it ran, so that a manifest that turned bad

@@ -118,6 +118,13 @@ func (op *operation) start(a StartContainer) (started, error) {
 		return started{}, fmt.Errorf("%w: its image is gone", container.ErrConfig)
 	}
 	c := op.r.containerConfig(op.rec, a.Name, a.Attempt, image)
+	if sharesProcesses(op.rec.Object) {
+		path, err := op.r.ensurePause(op.rec)
+		if err != nil {
+			return started{}, err
+		}
+		c.Sandbox.PIDNS = path
+	}
 	l, err := op.r.openLive(op.rec, a.Name, a.Attempt)
 	if err != nil {
 		return started{}, err

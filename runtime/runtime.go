@@ -65,6 +65,7 @@ type Config struct {
 	NodeName                string
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              string // of the host
+	Executable              string // podd itself, whose pause command holds shared PID namespaces
 	LogMaxSize              int64  // bytes of one log file
 	LogMaxFiles             int
 	PodPidsLimit            int64

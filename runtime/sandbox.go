@@ -148,6 +148,9 @@ func ensureShm(dir string) error {
 // as removed, and all of it is tried before the first error is given.
 func (r *Runtime) removeSandbox(rec *Record) error {
 	var errs []error
+	if sharesProcesses(rec.Object) {
+		errs = append(errs, r.discard(pauseID(rec.UID)))
+	}
 	if rec.Sandbox.CgroupPath != "" {
 		errs = append(errs, r.Cgroups.RemovePod(rec.Sandbox.CgroupPath))
 	}

@@ -129,9 +129,13 @@ func (d *daemon) open() error {
 	d.folder = manifest.Open(manifest.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir),
 	})
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find podd's own file: %w", err)
+	}
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
-		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(),
+		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(), Executable: executable,
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), StopGrace: c.ShutdownGracePeriod, Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,

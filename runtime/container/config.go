@@ -34,6 +34,8 @@ type Config struct {
 	Container *corev1.Container
 	Image     Image
 	Sandbox   Sandbox
+	// Files are more files of the host to mount, read-only, by their place in the container.
+	Files map[string]string
 	// TerminationLog is the host's file behind terminationMessagePath.
 	TerminationLog string
 	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.

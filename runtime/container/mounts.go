@@ -1,6 +1,9 @@
 package container
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -43,6 +46,9 @@ func fileMounts(c *Config) []specs.Mount {
 	add(c.Sandbox.HostnameFile, "/etc/hostname", readonly)
 	add(c.Sandbox.ResolvFile, "/etc/resolv.conf", readonly)
 	add(c.TerminationLog, c.Container.TerminationMessagePath, false)
+	for _, destination := range slices.Sorted(maps.Keys(c.Files)) {
+		add(c.Files[destination], destination, true)
+	}
 	return mounts
 }
 

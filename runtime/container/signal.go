@@ -5,28 +5,38 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
 )
 
-// Signal sends a signal to the container's first process; SIGKILL ends every process of the container.
-func (e *Engine) Signal(id string, sig unix.Signal) error {
-	c, err := e.load(id)
-	if err != nil {
-		if errors.Is(err, libcontainer.ErrNotExist) {
-			return ErrNotRunning
-		}
+// killPatience is how long a process may take to die of SIGKILL: longer only if the kernel itself is stuck.
+const killPatience = 5 * time.Second
+
+// Kill ends the container's first process and waits for its end. What is gone counts as killed.
+func (e *Engine) Kill(id string) error {
+	found, err := e.Find(id)
+	if err != nil || found == nil || found.PIDFD == nil {
 		return err
 	}
-	err = c.Signal(sig)
-	if errors.Is(err, libcontainer.ErrNotRunning) || errors.Is(err, unix.ESRCH) {
-		return ErrNotRunning
+	defer closeFile(found.PIDFD)
+	fd := int(found.PIDFD.Fd())
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("cannot kill container %s: %w", id, err)
 	}
-	if err != nil {
-		return fmt.Errorf("cannot send %s to container %s: %w", unix.SignalName(sig), id, err)
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, int(killPatience/time.Millisecond))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n == 0 || err != nil {
+			return fmt.Errorf("container %s does not die: %w", id, err)
+		}
+		// Our own child is a zombie until it is waited for; another's is none of ours.
+		_, _ = wait4(found.PID, nil)
+		return nil
 	}
-	return nil
 }
 
 // ParseSignal reads an image's STOPSIGNAL: a name with or without SIG, a number, or SIGRTMIN+n. What is

@@ -1,0 +1,99 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/container"
+)
+
+// pauseName stands in the container ID of the process that holds a shared PID namespace. No container of a
+// manifest can have it: theirs are in lower case.
+const pauseName = "PAUSE"
+
+func sharesProcesses(p *corev1.Pod) bool {
+	return p.Spec.ShareProcessNamespace != nil && *p.Spec.ShareProcessNamespace
+}
+
+func pauseID(uid types.UID) string { return containerID(uid, pauseName, 0) }
+
+// ensurePause runs the first process of the pod's shared PID namespace and returns the namespace's path. A
+// namespace dies with its first process, so that this one cannot be one of the pod's own.
+func (r *Runtime) ensurePause(rec *Record) (string, error) {
+	id := pauseID(rec.UID)
+	found, err := r.engine.Find(id)
+	if err != nil {
+		return "", err
+	}
+	if found != nil && found.PIDFD != nil && found.Started {
+		_ = found.PIDFD.Close()
+		return pidNamespace(found.PID), nil
+	}
+	if err := r.discard(id); err != nil {
+		return "", err
+	}
+	layer, err := r.ensurePauseLayer()
+	if err != nil {
+		return "", err
+	}
+	stdio, err := r.engine.OpenStdio(id)
+	if err != nil {
+		return "", err
+	}
+	defer stdio.Close()
+	process, err := r.engine.Start(&container.Config{
+		ID: id, Pod: rec.Object, Image: container.Image{Layers: []string{layer}},
+		Container: pauseContainer(),
+		Sandbox:   r.pauseSandbox(rec),
+		Files:     map[string]string{pausePath: r.Executable},
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot hold a PID namespace for pod %q: %w", rec.Object.Name, err)
+	}
+	_ = process.PIDFD.Close()
+	return pidNamespace(process.PID), nil
+}
+
+const pausePath = "/pause"
+
+func pauseContainer() *corev1.Container {
+	yes, no, nobody := true, false, int64(65535)
+	return &corev1.Container{
+		Name: pauseName, Command: []string{pausePath, "pause"},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser: &nobody, RunAsGroup: &nobody, ReadOnlyRootFilesystem: &yes, AllowPrivilegeEscalation: &no,
+			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		},
+	}
+}
+
+// pauseSandbox has a PID namespace of its own, which the others join.
+func (r *Runtime) pauseSandbox(rec *Record) container.Sandbox {
+	s := r.sandboxFor(rec)
+	s.HostsFile, s.HostnameFile, s.ResolvFile, s.PIDNS = "", "", "", ""
+	return s
+}
+
+// ensurePauseLayer makes the root of all pause processes: a place for the program and the mount points.
+func (r *Runtime) ensurePauseLayer() (string, error) {
+	layer := filepath.Join(r.RunDir, "pause")
+	var errs []error
+	for _, dir := range []string{"proc", "dev", "sys", "etc"} {
+		errs = append(errs, os.MkdirAll(filepath.Join(layer, dir), 0o755))
+	}
+	f, err := os.OpenFile(filepath.Join(layer, pausePath), os.O_CREATE|os.O_RDONLY, 0o755)
+	if err == nil {
+		err = f.Close()
+	}
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return "", fmt.Errorf("cannot make the root of pause processes: %w", err)
+	}
+	return layer, nil
+}
+
+func pidNamespace(pid int) string { return fmt.Sprintf("/proc/%d/ns/pid", pid) }
