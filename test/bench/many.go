@@ -119,7 +119,7 @@ func (b *bench) memoryOfPodman(count int, r *row) error {
 func (b *bench) idle() error {
 	var rest idleness
 	_, _, err := b.node.many(30, func() (err error) {
-		time.Sleep(2 * time.Second) // what follows a start: the garbage collector's last round, threads that park
+		time.Sleep(10 * time.Second) // what follows a start: memory given back, threads that park
 		rest, err = measureIdle(b.node.Pid(), b.flags.idle)
 		return err
 	})
