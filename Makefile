@@ -40,6 +40,7 @@ test-board: ## run the tests on a real board over ssh (not there yet)
 	@hack/absent.sh $@
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
+	@hack/deps.sh build bench || echo "some of what the bench compares with may be left out"
 	go run ./test/bench -podd bin/podd $(BENCHFLAGS)
 
 lint: deps ## gofumpt, go vet, staticcheck, errorlint, shellcheck, govulncheck

@@ -9,8 +9,12 @@ declare -A packages=(
 	[test]="busybox-static util-linux iproute2 nftables"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl"
+	[bench]="e2fsprogs"
 	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross pkg-config file"
 )
+
+# podman's network wants iptables and its pods a pause program; Debian only recommends both.
+if command -v podman >/dev/null; then packages[bench]+=" iptables catatonit"; fi
 
 wanted=()
 for purpose in "$@"; do

@@ -110,10 +110,6 @@ func needsMore(data []byte) string {
 			return "init containers"
 		case spec.HostUsers != nil && !*spec.HostUsers:
 			return "user namespaces"
-		case spec.ShareProcessNamespace != nil && *spec.ShareProcessNamespace:
-			return "a shared process namespace"
-		case spec.NodeName != "" || len(spec.NodeSelector) > 0:
-			return "a node of a given name"
 		}
 		if why := profileOf(spec.SecurityContext, pod.Annotations); why != "" {
 			return why
