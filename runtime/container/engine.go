@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	// The device rules of both cgroup versions register themselves with the manager.
-	_ "github.com/opencontainers/cgroups/devices"
 	"github.com/opencontainers/runc/libcontainer"
 )
 
@@ -17,6 +15,10 @@ type Engine struct {
 	StateDir string // libcontainer's state, on tmpfs
 	IODir    string // FIFOs and log spools, on tmpfs
 	RootDir  string // overlay folders, on disk
+	MountDir string // where the overlays are mounted, on tmpfs
+	// BaseLayer lies below every image: the mount points that an image may lack, so that none has to be made
+	// in the writable layer.
+	BaseLayer string
 }
 
 // IO names the folder of a container's FIFOs.
@@ -26,7 +28,7 @@ func (e *Engine) IO(id string) string { return filepath.Join(e.IODir, id) }
 func (e *Engine) IDs() ([]string, error) {
 	seen := map[string]bool{}
 	var ids []string
-	for _, dir := range []string{e.StateDir, e.IODir, e.RootDir} {
+	for _, dir := range []string{e.StateDir, e.IODir, e.RootDir, e.MountDir} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("cannot list containers: %w", err)
