@@ -61,10 +61,13 @@ func (r *Runtime) awaitExits() {
 }
 
 func (r *Runtime) ensureFolders() error {
-	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.engine.MountDir, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return fmt.Errorf("cannot make a folder: %w", err)
 		}
+	}
+	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
+		return err
 	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
 }

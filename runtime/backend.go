@@ -34,7 +34,10 @@ type Backend struct {
 }
 
 // Pods lists the published pods.
-func (b *Backend) Pods() ([]*corev1.Pod, uint64) { return b.store.Pods() }
+func (b *Backend) Pods() ([]*corev1.Pod, uint64) {
+	b.Touch()
+	return b.store.Pods()
+}
 
 // WatchPods delivers changes of pods.
 func (b *Backend) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {

@@ -22,6 +22,8 @@ func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.Po
 	if err != nil {
 		return 0, err
 	}
+	// The command's process moves into the container's cgroup, which the kernel makes wait.
+	go b.Cgroups.Warm()
 	if !a.running || a.config == nil {
 		return 0, fmt.Errorf("container %s is not running", o.Container)
 	}

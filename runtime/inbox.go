@@ -33,6 +33,8 @@ type (
 		fn   func()
 		done chan struct{}
 	}
+	// msgTouch: somebody worked.
+	msgTouch struct{}
 	// msgStopAll: end every pod and then the loop.
 	msgStopAll struct{}
 )

@@ -72,7 +72,7 @@ func (r *Runtime) settle() {
 		}
 	}
 	for _, p := range r.pods {
-		r.save(p)
+		r.write(p)
 	}
 }
 
@@ -109,6 +109,7 @@ func (r *Runtime) step() {
 			r.decide(p, now)
 		}
 	}
+	r.saveAll()
 }
 
 func (r *Runtime) receive(m message, now Instant) {
@@ -181,7 +182,9 @@ func (r *Runtime) decide(p *pod, now Instant) {
 		return
 	}
 	p.busy = true
-	r.save(p)
+	// Before the operation: a daemon that finds this record after a crash must know what was begun.
+	delete(r.unsaved, p.rec.UID)
+	r.write(p)
 	r.publish(p, now)
 	op := r.newOperation(p, decision.Actions)
 	go op.run()
@@ -202,7 +205,20 @@ func (r *Runtime) call(ctx context.Context, fn func()) error {
 // StopAll ends every pod gracefully; Run returns after the last.
 func (r *Runtime) StopAll() { r.inbox.put(msgStopAll{}) }
 
-func (r *Runtime) save(p *pod) {
+// save keeps the record at the end of the step, however often it changes within.
+func (r *Runtime) save(p *pod) { r.unsaved[p.rec.UID] = true }
+
+// saveAll writes the records that have changed.
+func (r *Runtime) saveAll() {
+	for uid := range r.unsaved {
+		delete(r.unsaved, uid)
+		if p := r.pods[uid]; p != nil {
+			r.write(p)
+		}
+	}
+}
+
+func (r *Runtime) write(p *pod) {
 	if err := r.records.write(p.rec); err != nil {
 		r.Log.Error("cannot keep a record", "pod", p.name(), "error", err)
 	}

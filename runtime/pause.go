@@ -79,13 +79,11 @@ func (r *Runtime) pauseSandbox(rec *Record) container.Sandbox {
 	return s
 }
 
-// ensurePauseLayer makes the root of all pause processes: a place for the program and the mount points.
+// ensurePauseLayer makes the root of all pause processes: a place for the program.
 func (r *Runtime) ensurePauseLayer() (string, error) {
 	layer := filepath.Join(r.RunDir, "pause")
 	var errs []error
-	for _, dir := range []string{"proc", "dev", "sys", "etc"} {
-		errs = append(errs, os.MkdirAll(filepath.Join(layer, dir), 0o755))
-	}
+	errs = append(errs, os.MkdirAll(layer, 0o755))
 	f, err := os.OpenFile(filepath.Join(layer, pausePath), os.O_CREATE|os.O_RDONLY, 0o755)
 	if err == nil {
 		err = f.Close()

@@ -21,7 +21,8 @@ type Record struct {
 	Doc        int                        `json:"doc"`
 	Hash       string                     `json:"hash"`
 	Since      time.Time                  `json:"since"`
-	Object     *corev1.Pod                `json:"object"`
+	Object     *corev1.Pod                `json:"-"`
+	Raw        json.RawMessage            `json:"object"` // Object as it is written each time
 	State      PodState                   `json:"state"`
 	Created    Instant                    `json:"created"`
 	Sandbox    SandboxRecord              `json:"sandbox"`
@@ -99,7 +100,12 @@ type UserRecord struct {
 
 // newRecord is the record of a pod that has just been seen.
 func newRecord(uid types.UID, object *corev1.Pod, now Instant) *Record {
-	r := &Record{UID: uid, Object: object, State: PodWaiting, Created: now, Conditions: map[string]ConditionRecord{}}
+	raw, err := json.Marshal(object)
+	if err != nil {
+		// It was decoded from the same types a moment ago.
+		panic("cannot encode a pod: " + err.Error())
+	}
+	r := &Record{UID: uid, Object: object, Raw: raw, State: PodWaiting, Created: now, Conditions: map[string]ConditionRecord{}}
 	for i := range object.Spec.Containers {
 		r.Containers = append(r.Containers, &ContainerRecord{Name: object.Spec.Containers[i].Name, State: ContainerWaiting, Attempt: -1})
 	}
@@ -189,8 +195,12 @@ func readRecord(path string) (*Record, error) {
 	if err := json.Unmarshal(data, rec); err != nil {
 		return nil, fmt.Errorf("cannot parse record %s: %w", path, err)
 	}
-	if rec.Object == nil || rec.UID == "" {
+	if len(rec.Raw) == 0 || rec.UID == "" {
 		return nil, fmt.Errorf("cannot use record %s: it names no pod", path)
+	}
+	rec.Object = &corev1.Pod{}
+	if err := json.Unmarshal(rec.Raw, rec.Object); err != nil {
+		return nil, fmt.Errorf("cannot parse the pod of record %s: %w", path, err)
 	}
 	if rec.Conditions == nil {
 		rec.Conditions = map[string]ConditionRecord{}

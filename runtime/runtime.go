@@ -101,6 +101,7 @@ type Runtime struct {
 	problems []manifest.Problem
 	recheck  time.Duration // since boot; scan the folder again
 	dirty    map[types.UID]bool
+	unsaved  map[types.UID]bool
 	stopping bool
 	worked   bool          // since the last rest
 	idleAt   time.Duration // since boot; 0: idle already
@@ -142,11 +143,15 @@ func New(c Config) (*Runtime, error) {
 		pods:    map[types.UID]*pod{},
 		desired: map[podKey]*manifest.Pod{},
 		dirty:   map[types.UID]bool{},
+		unsaved: map[types.UID]bool{},
 	}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
 		IODir:    filepath.Join(c.RunDir, "io"),
 		RootDir:  filepath.Join(c.RootDir, "containers"),
+		MountDir: filepath.Join(c.RunDir, "roots"),
+
+		BaseLayer: filepath.Join(c.RunDir, "base"),
 	}
 	return r, nil
 }
@@ -156,6 +161,9 @@ func (r *Runtime) Store() *Store { return r.store }
 
 // Ping returns once the loop has come round: the sign of life that a watchdog asks for.
 func (r *Runtime) Ping(ctx context.Context) error { return r.call(ctx, func() {}) }
+
+// Touch says that something worked outside of the loop, and so the daemon is not idle.
+func (r *Runtime) Touch() { r.inbox.put(msgTouch{}) }
 
 // ManifestsChanged hints that the folder may have changed.
 func (r *Runtime) ManifestsChanged() { r.inbox.put(msgManifests{}) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -145,28 +146,48 @@ func ensureShm(dir string) error {
 }
 
 // removeSandbox takes away everything that ensureSandbox makes but the logs; what is gone already counts
-// as removed, and all of it is tried before the first error is given.
+// as removed, and all of it is tried.
 func (r *Runtime) removeSandbox(rec *Record) error {
-	var errs []error
 	if sharesProcesses(rec.Object) {
-		errs = append(errs, r.discard(pauseID(rec.UID)))
+		if err := r.discard(pauseID(rec.UID)); err != nil {
+			return err
+		}
 	}
-	if rec.Sandbox.CgroupPath != "" {
-		errs = append(errs, r.Cgroups.RemovePod(rec.Sandbox.CgroupPath))
+	cgroup := func() error {
+		if rec.Sandbox.CgroupPath == "" {
+			return nil
+		}
+		return r.Cgroups.RemovePod(rec.Sandbox.CgroupPath)
 	}
-	errs = append(errs, r.removeSandboxOf(rec.UID))
-	return errors.Join(errs...)
+	return together(cgroup, func() error { return r.removeSandboxOf(rec.UID) })
 }
 
+// removeSandboxOf needs no record. The kernel makes each of its parts wait for a grace period of its own, so
+// that they are taken away side by side.
 func (r *Runtime) removeSandboxOf(uid types.UID) error {
-	var errs []error
-	errs = append(errs, r.Network.Detach(string(uid)), netns.RemoveSandbox(r.namespaceDir(uid)))
-	shm := filepath.Join(r.sandboxDir(uid), "shm")
+	return together(
+		func() error { return r.Network.Detach(string(uid)) },
+		func() error { return netns.RemoveSandbox(r.namespaceDir(uid)) },
+		func() error { return removeShared(r.sandboxDir(uid)) },
+	)
+}
+
+func removeShared(dir string) error {
+	shm := filepath.Join(dir, "shm")
 	if err := unix.Unmount(shm, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		errs = append(errs, fmt.Errorf("cannot unmount %s: %w", shm, err))
-	} else {
-		errs = append(errs, os.RemoveAll(r.sandboxDir(uid)))
+		return fmt.Errorf("cannot unmount %s: %w", shm, err)
 	}
+	return os.RemoveAll(dir)
+}
+
+// together runs the steps side by side and joins their errors.
+func together(steps ...func() error) error {
+	errs := make([]error, len(steps))
+	var wg sync.WaitGroup
+	for i, step := range steps {
+		wg.Go(func() { errs[i] = step() })
+	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gcPercent keeps the heap near what is in use: the daemon holds little and makes little garbage, so that
-// collecting more often costs less than the memory would.
-const gcPercent = 30
+// heapTarget is where the collector begins to work harder, in bytes: a burst may use memory up to here rather
+// than time, because what it leaves is given back when it is over.
+const heapTarget = 12 << 20
 
-func limitHeap() { debug.SetGCPercent(gcPercent) }
+func limitHeap() { debug.SetMemoryLimit(heapTarget) }
 
 // trimMemory gives back what a burst of work has left: free heap, and the pages of the program itself. These
 // stay in the page cache, from which they are mapped again when they are needed; until then the kernel may

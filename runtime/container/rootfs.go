@@ -12,19 +12,22 @@ import (
 )
 
 // rootPath is where a container's overlay is mounted.
-func (e *Engine) rootPath(id string) string { return filepath.Join(e.RootDir, id, "merged") }
+func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id) }
 
 // ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own.
 func (e *Engine) ensureRoot(id string, layers []string) (string, error) {
 	dir := filepath.Join(e.RootDir, id)
 	merged := e.rootPath(id)
-	for _, sub := range []string{"upper", "work", "merged"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+	for _, sub := range []string{filepath.Join(dir, "upper"), filepath.Join(dir, "work"), merged} {
+		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
 		}
 	}
 	if mounted, err := isMountPoint(merged); err != nil || mounted {
 		return merged, err
+	}
+	if e.BaseLayer != "" {
+		layers = slices.Insert(slices.Clone(layers), 0, e.BaseLayer)
 	}
 	options := overlayOptions(dir, layers)
 	// volatile: the writable layer never outlives its boot, so that syncing it at unmount would only wear
@@ -68,7 +71,7 @@ func (e *Engine) RemoveRoot(id string) error {
 			return fmt.Errorf("cannot unmount the root of container %s: %w", id, err)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(e.RootDir, id)); err != nil {
+	if err := errors.Join(os.RemoveAll(merged), os.RemoveAll(filepath.Join(e.RootDir, id))); err != nil {
 		return fmt.Errorf("cannot remove the root of container %s: %w", id, err)
 	}
 	return nil

@@ -37,7 +37,7 @@ func testEngine(t testing.TB) (*Engine, Image) {
 			t.Fatal(err)
 		}
 	}
-	e := &Engine{StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots")}
+	e := &Engine{StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots"), MountDir: filepath.Join(dir, "mounts")}
 	return e, Image{ID: "sha256:test", Layers: []string{layer}}
 }
 

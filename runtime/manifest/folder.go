@@ -17,6 +17,9 @@ const (
 	// vanishAge is how long a file must be away before its pods go: editors rename the old version away before
 	// they write the new one.
 	vanishAge = 100 * time.Millisecond
+	// deleteAge is the same for a file that was seen to be deleted, not renamed: some write a new version by
+	// deleting the old one first, as git does, and are done with it in less.
+	deleteAge = 10 * time.Millisecond
 	// busyRecheck is when to look again at a file that somebody writes to under another name, of which no event
 	// tells.
 	busyRecheck = 5 * time.Second
@@ -44,6 +47,7 @@ type Folder struct {
 	device  uint64          // file system on which the folder was found last
 	ranks   int             // how many names have got a rank
 	closed  map[string]bool // names that were closed after writing since they were last read
+	deleted map[string]bool // names that were deleted since they were last there
 	watch   *watcher        // while Watch runs
 }
 
@@ -68,7 +72,7 @@ type age struct {
 // Open makes a Folder. It does no I/O: Dir need not exist yet.
 func Open(o Options) *Folder {
 	o.Dir = filepath.Clean(o.Dir)
-	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, last: Set{Pods: o.Seed}}
+	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}}
 }
 
 // Scan looks at the folder and returns what it says now. It reads only files that have changed; when none has, it

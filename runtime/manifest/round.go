@@ -61,6 +61,7 @@ func (r *round) look(name string, link bool) bool {
 		}
 	}
 	known.missed, known.links = time.Time{}, nil
+	delete(f.deleted, name)
 	if link {
 		known.links = linkDirs(path)
 	}
@@ -222,12 +223,17 @@ func (r *round) miss(name string, known *file) {
 	if known.missed.IsZero() || r.now.Before(known.missed) {
 		known.missed = r.now
 	}
-	if left := vanishAge - r.now.Sub(known.missed); left > 0 && len(known.pods) > 0 {
+	wait := vanishAge
+	if r.folder.deleted[name] {
+		wait = deleteAge
+	}
+	if left := wait - r.now.Sub(known.missed); left > 0 && len(known.pods) > 0 {
 		r.again(left)
 		return
 	}
 	r.folder.keep(known, nil)
 	delete(r.folder.files, name)
 	delete(r.folder.closed, name)
+	delete(r.folder.deleted, name)
 	r.changed = true
 }

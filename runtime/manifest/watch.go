@@ -185,6 +185,13 @@ func (w *watcher) ownEvent(e event) bool {
 		w.folder.closed[e.name] = true
 		w.folder.mu.Unlock()
 	}
+	if e.mask&unix.IN_DELETE != 0 {
+		w.folder.mu.Lock()
+		if w.folder.files[e.name] != nil {
+			w.folder.deleted[e.name] = true
+		}
+		w.folder.mu.Unlock()
+	}
 	// A new file will be closed by who writes it. A link is complete when it appears.
 	return e.mask&unix.IN_CREATE == 0 || complete(filepath.Join(w.folder.o.Dir, e.name))
 }
