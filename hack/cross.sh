@@ -29,10 +29,11 @@ sysroot() { # DEBARCH
 build() { # ARCH DEBARCH GOARCH GOARM TRIPLET
 	sysroot "$2"
 	local root=$cache/sysroot/$2 out=dist/podd-linux-$1
+	# shellcheck disable=SC2086 # GCFLAGS is several words
 	env CC="$5-gcc" CGO_ENABLED=1 GOOS=linux GOARCH="$3" GOARM="$4" \
 		PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$5/pkgconfig" \
 		CGO_CFLAGS="-O2 -I$root/usr/include" CGO_LDFLAGS="-L$root/usr/lib/$5" \
-		go build -ldflags "-s -w -linkmode external -extldflags \"-static\" -X main.version=${VERSION:-unknown}" \
+		go build $GCFLAGS -ldflags "-s -w -linkmode external -extldflags \"-static\" -X main.version=${VERSION:-unknown}" \
 		-o "$out" ./cmd/podd
 	local kind
 	kind=$(file -b "$out")

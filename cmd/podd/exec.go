@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
@@ -58,15 +57,15 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 	}
 	ctx := cmd.Context()
 	if x.container == "" {
-		var p corev1.Pod
-		if err := x.client().object(ctx, podPath(x.namespace, name), nil, acceptObject, &p); err != nil {
+		p, err := x.client().outline(ctx, podPath(x.namespace, name))
+		if err != nil {
 			return err
 		}
 		warn := cmd.ErrOrStderr()
 		if x.quiet {
 			warn = io.Discard
 		}
-		x.container = defaultContainer(warn, &p)
+		x.container = defaultContainer(warn, p)
 	}
 	s := &session{stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 	if x.stdin {

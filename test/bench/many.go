@@ -83,6 +83,7 @@ func (b *bench) memory() error {
 			continue
 		}
 		if _, _, err := b.node.many(count, func() error {
+			time.Sleep(restBefore)
 			at[count] = measureMemory(b.node.Cgroup())
 			return nil
 		}); err != nil {
@@ -116,10 +117,13 @@ func (b *bench) memoryOfPodman(count int, r *row) error {
 	return b.podman.clear()
 }
 
+// restBefore lets pass what follows a burst of work: memory given back, threads that park.
+const restBefore = 10 * time.Second
+
 func (b *bench) idle() error {
 	var rest idleness
 	_, _, err := b.node.many(30, func() (err error) {
-		time.Sleep(10 * time.Second) // what follows a start: memory given back, threads that park
+		time.Sleep(restBefore)
 		rest, err = measureIdle(b.node.Pid(), b.flags.idle)
 		return err
 	})
