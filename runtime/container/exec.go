@@ -102,5 +102,16 @@ func (x *Exec) Resize(width, height uint16) error {
 	if x.Terminal == nil {
 		return nil
 	}
-	return unix.IoctlSetWinsize(int(x.Terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+	conn, err := x.Terminal.SyscallConn()
+	if err != nil {
+		return err
+	}
+	// Not Fd: the terminal may be closed at this moment, and its number be another file's.
+	var set error
+	if err := conn.Control(func(fd uintptr) {
+		set = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+	}); err != nil {
+		return err
+	}
+	return set
 }
