@@ -107,7 +107,7 @@ func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
 	if l := p.live[containerName]; l != nil {
 		a.done = l.done
 	}
-	if image, err := b.Config.Images.Get(p.rec.spec(containerName).Image); err == nil {
+	if image, err := b.imageOf(p.rec, containerName); err == nil {
 		a.config = b.containerConfig(&rec, containerName, c.Attempt, image)
 	}
 	return a, nil
@@ -154,6 +154,7 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 			p.deleted = true
 			if o != nil && o.GracePeriodSeconds != nil {
 				p.grace = o.GracePeriodSeconds
+				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, readClock())
 			}
 			b.mark(uid)
 		}

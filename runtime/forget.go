@@ -37,6 +37,14 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 	return c
 }
 
+// imageOf is the image that a container runs from; a name may have been given to another one since.
+func (r *Runtime) imageOf(rec *Record, name string) (images.Image, error) {
+	if image, err := r.Images.Get(rec.container(name).ImageID); err == nil {
+		return image, nil
+	}
+	return r.Images.Get(rec.spec(name).Image)
+}
+
 // keptLogDirs is how many removed pods of one name keep their logs.
 const keptLogDirs = 2
 

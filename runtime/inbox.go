@@ -21,13 +21,13 @@ type (
 	}
 	// msgOutcome: an action of a pod's operation is done.
 	msgOutcome struct {
-		uid     types.UID
+		pod     *pod
 		action  Action
 		outcome any
 		err     error
 	}
 	// msgIdle: a pod's operation is over.
-	msgIdle struct{ uid types.UID }
+	msgIdle struct{ pod *pod }
 	// msgCall: run something between two decisions.
 	msgCall struct {
 		fn   func()

@@ -64,6 +64,22 @@ func (r *Runtime) beginStop(p *pod, now Instant) error {
 	return nil
 }
 
+// shortenGrace lets a pod that ends already have no more than grace from now.
+func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now Instant) {
+	stop := p.rec.Stop
+	if stop == nil || now.after(grace) >= stop.Since.after(stop.Grace) {
+		return
+	}
+	stop.Grace = now.after(grace) - stop.Since.Mono
+	for _, c := range p.rec.Containers {
+		if c.State == ContainerStopping {
+			c.KillAt = min(c.KillAt, now.after(grace))
+		}
+	}
+	r.save(p)
+	r.mark(p.rec.UID)
+}
+
 func (c *ContainerRecord) move(e ContainerEvent) error {
 	next, err := c.State.transition(e)
 	if err == nil {
@@ -122,6 +138,9 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 
 func (r *Runtime) learnSandbox(p *pod, m msgOutcome, now Instant) error {
 	s := &p.rec.Sandbox
+	if made, _ := m.outcome.(SandboxRecord); made.CgroupPath != "" {
+		s.CgroupPath = made.CgroupPath
+	}
 	if m.err != nil {
 		delay, next := restartDelay(s.Backoff, 0)
 		s.Backoff, s.NotBefore, s.Error = next, now.after(max(delay, time.Second)), m.err.Error()
@@ -147,16 +166,21 @@ func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now Instant) {
 
 func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant) error {
 	c := p.rec.container(a.Name)
-	if c.State == ContainerCollected || c.State == ContainerWaiting {
+	if !errors.Is(m.err, errSkipped) && (c.State == ContainerCollected || c.State == ContainerWaiting) {
 		if err := r.beginStart(c, a.Attempt); err != nil {
 			return err
 		}
 	}
 	if errors.Is(m.err, errSkipped) {
+		if c.State != ContainerStarting {
+			return nil // it was to follow a collect that has not come about
+		}
 		return r.undoStart(c, now)
 	}
 	s, _ := m.outcome.(started)
-	c.ImageID = s.imageID
+	if s.imageID != "" {
+		c.ImageID = s.imageID
+	}
 	if s.live != nil {
 		p.live[a.Name] = s.live
 	}
@@ -191,8 +215,7 @@ func (r *Runtime) undoStart(c *ContainerRecord, now Instant) error {
 
 // startFailed says why an attempt came to nothing and when the next one is due.
 func (r *Runtime) startFailed(p *pod, c *ContainerRecord, err error, now Instant) {
-	delay, next := restartDelay(max(c.Backoff, backoffFirst), 0)
-	c.Backoff, c.NotBefore = next, now.after(delay)
+	r.postpone(c, err, now)
 	reason := "CreateContainerError"
 	switch {
 	case errors.Is(err, container.ErrConfig):
@@ -207,6 +230,17 @@ func (r *Runtime) startFailed(p *pod, c *ContainerRecord, err error, now Instant
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "Failed", "Error: "+err.Error())
 }
 
+// postpone waits for the next try as after a crash, but at least the first delay where there was no container
+// that could have crashed.
+func (r *Runtime) postpone(c *ContainerRecord, err error, now Instant) {
+	current := c.Backoff
+	if !errors.Is(err, container.ErrRun) {
+		current = max(current, backoffFirst)
+	}
+	delay, next := restartDelay(current, 0)
+	c.Backoff, c.NotBefore = next, now.after(delay)
+}
+
 // watch hints at the loop when the container's process dies.
 func (r *Runtime) watch(p *pod, name string) error {
 	uid := p.rec.UID
@@ -215,9 +249,6 @@ func (r *Runtime) watch(p *pod, name string) error {
 
 func (r *Runtime) learnStop(p *pod, a StopContainer, m msgOutcome, now Instant) error {
 	c := p.rec.container(a.Name)
-	if m.err != nil {
-		return m.err
-	}
 	if c.State != ContainerRunning {
 		return nil // it has ended by itself meanwhile
 	}
@@ -225,7 +256,8 @@ func (r *Runtime) learnStop(p *pod, a StopContainer, m msgOutcome, now Instant) 
 	c.KillAt = p.rec.Stop.Since.after(grace)
 	r.event(p, a.Name, now, corev1.EventTypeNormal, "Killing", "Stopping container "+a.Name)
 	r.Log.Info("stopping container", "pod", p.name(), "container", a.Name, "signal", unix.SignalName(m.outcome.(unix.Signal)), "grace", grace)
-	return c.move(EventStop)
+	// Also when the signal could not be sent: then SIGKILL is what is left.
+	return errors.Join(c.move(EventStop), m.err)
 }
 
 func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error {

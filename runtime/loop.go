@@ -99,7 +99,7 @@ func (r *Runtime) step() {
 		r.rescan(now)
 	}
 	for uid, p := range r.pods {
-		if p.wake != 0 && now.Mono >= p.wake {
+		if !p.busy && p.wake != 0 && now.Mono >= p.wake {
 			r.dirty[uid] = true
 		}
 	}
@@ -123,21 +123,25 @@ func (r *Runtime) receive(m message, now Instant) {
 			r.observeExit(p, m.name, now)
 		}
 	case msgOutcome:
-		if p := r.pods[m.uid]; p != nil {
-			r.learn(p, m, now)
+		if r.pods[m.pod.rec.UID] == m.pod {
+			r.learn(m.pod, m, now)
 		}
 	case msgIdle:
-		if p := r.pods[m.uid]; p != nil {
-			p.busy = false
-			r.dirty[m.uid] = true
+		// A pod that was forgotten and has come back is another one, though of the same UID.
+		if r.pods[m.pod.rec.UID] == m.pod {
+			m.pod.busy = false
+			r.dirty[m.pod.rec.UID] = true
 		}
 	case msgCall:
 		m.fn()
 		close(m.done)
 	case msgStopAll:
 		r.stopping = true
-		for uid := range r.pods {
+		for uid, p := range r.pods {
 			r.dirty[uid] = true
+			if r.StopGrace > 0 {
+				r.shortenGrace(p, r.StopGrace, now)
+			}
 		}
 	}
 }
@@ -149,7 +153,8 @@ func (r *Runtime) arm(timer *time.Timer) {
 		next = r.idleAt
 	}
 	for _, p := range r.pods {
-		if p.wake != 0 && (next == 0 || p.wake < next) {
+		// One that is busy is looked at when its operation is over.
+		if !p.busy && p.wake != 0 && (next == 0 || p.wake < next) {
 			next = p.wake
 		}
 	}
@@ -182,11 +187,11 @@ func (r *Runtime) decide(p *pod, now Instant) {
 		return
 	}
 	p.busy = true
+	op := r.newOperation(p, decision.Actions)
 	// Before the operation: a daemon that finds this record after a crash must know what was begun.
 	delete(r.unsaved, p.rec.UID)
 	r.write(p)
 	r.publish(p, now)
-	op := r.newOperation(p, decision.Actions)
 	go op.run()
 }
 

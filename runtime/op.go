@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,6 +16,7 @@ import (
 // the loop as outcomes, and the loop alone changes the record.
 type operation struct {
 	r       *Runtime
+	pod     *pod // to name it; its fields are the loop's
 	uid     types.UID
 	actions []Action
 	rec     *Record
@@ -23,18 +25,21 @@ type operation struct {
 }
 
 func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
-	rec := *p.rec
-	op := &operation{r: r, uid: rec.UID, actions: actions, rec: &rec, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
+	op := &operation{r: r, pod: p, uid: p.rec.UID, actions: actions, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
 	for name, l := range p.live {
 		op.live[name] = l
 	}
 	for _, a := range actions {
 		if start, ok := a.(StartContainer); ok {
-			if image, err := r.Images.Get(rec.spec(start.Name).Image); err == nil {
+			if image, err := r.Images.Get(p.rec.spec(start.Name).Image); err == nil {
 				op.images[start.Name] = image
+				// From here on the image is in use.
+				p.rec.container(start.Name).ImageID = image.ID
 			}
 		}
 	}
+	rec := *p.rec
+	op.rec = &rec
 	return op
 }
 
@@ -56,7 +61,7 @@ func (op *operation) run() {
 		op.tell(a, outcome, err)
 	}
 	<-op.r.slots
-	op.r.inbox.put(msgIdle{op.uid})
+	op.r.inbox.put(msgIdle{op.pod})
 }
 
 // cleans says of an action that it stands for itself whatever failed before it.
@@ -75,7 +80,7 @@ func isStart(a Action) bool {
 }
 
 func (op *operation) tell(a Action, outcome any, err error) {
-	op.r.inbox.put(msgOutcome{op.uid, a, outcome, err})
+	op.r.inbox.put(msgOutcome{op.pod, a, outcome, err})
 }
 
 func (op *operation) perform(a Action) (any, error) {
@@ -133,10 +138,13 @@ func (op *operation) start(a StartContainer) (started, error) {
 		return started{live: l}, err
 	}
 	process, err := op.r.engine.Start(c)
-	if err == nil {
-		err = l.hold(op.r, process)
+	if err != nil {
+		return started{live: l, imageID: image.ID}, err
 	}
-	return started{l, process, image.ID}, err
+	if err := l.hold(op.r, process); err != nil {
+		return started{live: l, imageID: image.ID}, errors.Join(err, op.r.engine.Kill(c.ID))
+	}
+	return started{l, process, image.ID}, nil
 }
 
 // makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.
@@ -153,7 +161,7 @@ func makeTerminationLog(path string) error {
 // stop sends the stop signal of the image; its outcome is the signal.
 func (op *operation) stop(a StopContainer) (unix.Signal, error) {
 	signal := unix.SIGTERM
-	if image, err := op.r.Images.Get(op.rec.spec(a.Name).Image); err == nil {
+	if image, err := op.r.imageOf(op.rec, a.Name); err == nil {
 		signal = container.ParseSignal(image.Config.StopSignal)
 	}
 	return signal, op.signal(a.Name, signal)

@@ -22,6 +22,7 @@ type ContainerView struct {
 	State     ContainerState
 	Attempt   int
 	Failed    bool          // the last attempt ended otherwise than with exit code 0
+	Void      bool          // the last attempt never became a container: it is tried again whatever the policy
 	Image     bool          // the image is there
 	Awaited   bool          // that it is not there has been said
 	NotBefore time.Duration // since boot
@@ -158,6 +159,9 @@ func planStopping(p *Plan, v View, now time.Duration) {
 
 // restarts applies the restart policy to a container that has ended.
 func restarts(policy corev1.RestartPolicy, c ContainerView) bool {
+	if c.Void {
+		return true
+	}
 	switch policy {
 	case corev1.RestartPolicyNever:
 		return false

@@ -56,6 +56,7 @@ func TestPlan(t *testing.T) {
 		},
 		{"OnFailure restarts a failure", View{State: PodRunning, Wanted: true, RestartPolicy: onFailure, Containers: one(ContainerView{State: ContainerExited, Failed: true, Image: true})}, "[collect c#0 start c#1]", 0},
 		{"OnFailure leaves a success", View{State: PodRunning, Wanted: true, RestartPolicy: onFailure, Containers: one(ContainerView{State: ContainerExited, Image: true})}, "[collect c#0 remove sandbox finish]", 0},
+		{"Never tries a void start again", View{State: PodRunning, Wanted: true, RestartPolicy: never, Containers: one(ContainerView{State: ContainerExited, Void: true, Failed: true, Image: true, NotBefore: 110 * time.Second})}, "[collect c#0]", 110 * time.Second},
 		{"Never leaves a failure", View{State: PodRunning, Wanted: true, RestartPolicy: never, Containers: one(ContainerView{State: ContainerExited, Failed: true, Image: true})}, "[collect c#0 remove sandbox finish]", 0},
 		{
 			"one of two has ended for good",

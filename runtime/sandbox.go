@@ -29,19 +29,19 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 	}
 	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.PodPidsLimit))
 	if err != nil {
-		return SandboxRecord{}, err
+		return SandboxRecord{CgroupPath: path}, err
 	}
 	// The kernel makes the first move into a cgroup wait: it waits beside the work that comes now.
 	go r.Cgroups.Warm()
 	options := sandboxOptions(rec.Object)
 	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
-		return SandboxRecord{}, err
+		return SandboxRecord{CgroupPath: path}, err
 	}
 	out := SandboxRecord{CgroupPath: path}
 	if options.Net {
 		attachment, err := r.Network.Attach(string(rec.UID), filepath.Join(r.namespaceDir(rec.UID), "net"))
 		if err != nil {
-			return SandboxRecord{}, err
+			return SandboxRecord{CgroupPath: path}, err
 		}
 		out.IP = attachment.IP.String()
 	}

@@ -153,7 +153,7 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 	switch {
 	case c.shownRunning():
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.shown(now))}}
-	case c.Waiting != nil && !p.ending():
+	case c.Waiting != nil && (!p.ending() || c.Ended == nil) && !c.crashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
 	case c.Ended == nil:
 		return waiting("ContainerCreating", p.rec.Sandbox.Error)
@@ -167,6 +167,12 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 // are collected, because its termination message is known only then.
 func (c *ContainerRecord) shownRunning() bool {
 	return c.Started != nil && (c.State.alive() || c.State == ContainerExited)
+}
+
+// crashLoops says that a command that could not be started waits for its next try: the kubelet shows that as a
+// crash loop, and why it could not be started as the last termination.
+func (c *ContainerRecord) crashLoops(now Instant) bool {
+	return c.Ended != nil && c.Waiting.Reason == "RunContainerError" && c.State == ContainerCollected && c.NotBefore > now.Mono
 }
 
 func (p *pod) ending() bool { return p.rec.Stop != nil || p.rec.State == PodFinished }

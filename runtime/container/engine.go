@@ -69,7 +69,15 @@ func (e *Engine) RemoveState(id string) error {
 	if err != nil {
 		return fmt.Errorf("cannot load container %s: %w", id, err)
 	}
-	if err := c.Destroy(); err != nil {
+	err = c.Destroy()
+	if errors.Is(err, libcontainer.ErrRunning) {
+		// A start that failed half-way has left its process.
+		if err := e.Kill(id); err != nil {
+			return err
+		}
+		err = c.Destroy()
+	}
+	if err != nil {
 		return fmt.Errorf("cannot remove container %s: %w", id, err)
 	}
 	return nil

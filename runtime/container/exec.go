@@ -51,9 +51,12 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 		}
 		return &Exec{process: p, Terminal: terminal}, nil
 	}
-	if p.Stdin, p.Stdout, p.Stderr, err = stdioOrNull(x); err != nil {
-		return nil, err
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
+	defer closeFile(null)
+	p.Stdin, p.Stdout, p.Stderr = orNull(x.Stdin, null), orNull(x.Stdout, null), orNull(x.Stderr, null)
 	if err := lc.Run(p); err != nil {
 		return nil, execError(c.ID, err)
 	}
@@ -67,19 +70,12 @@ func execError(id string, err error) error {
 	return &runError{fmt.Errorf("cannot exec in container %s: %w", id, err)}
 }
 
-// stdioOrNull keeps nil files from becoming pipes of os/exec's own.
-func stdioOrNull(x ExecConfig) (stdin, stdout, stderr *os.File, err error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
+// orNull keeps a nil file from becoming a pipe of os/exec's own.
+func orNull(f, null *os.File) *os.File {
+	if f == nil {
+		return null
 	}
-	pick := func(f *os.File) *os.File {
-		if f == nil {
-			return null
-		}
-		return f
-	}
-	return pick(x.Stdin), pick(x.Stdout), pick(x.Stderr), nil
+	return f
 }
 
 // Wait waits for the command's end.

@@ -16,8 +16,12 @@ const killPatience = 5 * time.Second
 // Kill ends the container's first process and waits for its end. What is gone counts as killed.
 func (e *Engine) Kill(id string) error {
 	found, err := e.Find(id)
-	if err != nil || found == nil || found.PIDFD == nil {
+	if err != nil || found == nil {
 		return err
+	}
+	if found.PIDFD == nil {
+		_, _ = wait4(found.PID, nil)
+		return nil
 	}
 	defer closeFile(found.PIDFD)
 	fd := int(found.PIDFD.Fd())

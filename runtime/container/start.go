@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -51,12 +52,13 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 		err = e.runOnPipes(c, lc, p)
 	}
 	if err != nil {
-		return nil, &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
+		// Its process may run all the same: what failed can have come after.
+		return nil, errors.Join(&runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}, e.Kill(c.ID))
 	}
 	started, err := e.started(c.ID, lc, who)
 	if err != nil {
 		closeFile(terminal)
-		return nil, err
+		return nil, errors.Join(err, e.Kill(c.ID))
 	}
 	started.Terminal = terminal
 	return started, nil
