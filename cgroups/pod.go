@@ -27,11 +27,11 @@ func (t *Tree) EnsurePod(uid, qos string, r Resources) (string, error) {
 	if uid == "" || strings.ContainsAny(uid, "/\x00\n") {
 		return "", fmt.Errorf("cannot make cgroup for pod %q: %w", uid, os.ErrInvalid)
 	}
-	tier, err := t.tierPath(qos)
+	pod, err := t.PodPath(uid, qos)
 	if err != nil {
 		return "", err
 	}
-	pod := path.Join(tier, podPrefix+uid)
+	tier := path.Dir(pod)
 	err = t.makePod(tier, pod, r)
 	if errors.Is(err, os.ErrNotExist) { // somebody removed the tier
 		t.forgetTier(tier)

@@ -17,6 +17,15 @@ func (t *Tree) tierPath(qos string) (string, error) {
 	return "", fmt.Errorf("cannot place QoS class %q: %w", qos, os.ErrInvalid)
 }
 
+// PodPath is the path that EnsurePod gives, without making anything.
+func (t *Tree) PodPath(uid, qos string) (string, error) {
+	tier, err := t.tierPath(qos)
+	if err != nil {
+		return "", err
+	}
+	return path.Join(tier, podPrefix+uid), nil
+}
+
 // SetTierShares gives a whole class its share of the CPU. The kubelet gives burstable the sum of
 // its pods' requests (at least 2), besteffort 2, and kubepods itself (guaranteed) what the node
 // can allocate; see MilliCPUToShares.

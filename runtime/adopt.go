@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
@@ -30,7 +31,8 @@ func (r *Runtime) adopt(now Instant) error {
 		r.pods[rec.UID] = p
 		for _, c := range rec.Containers {
 			if err := r.adoptContainer(p, c, fds, now); err != nil {
-				r.Log.Error("cannot adopt a container", "pod", p.name(), "container", c.Name, "error", err)
+				r.Log.Error("cannot adopt a container whole", "pod", p.name(), "container", c.Name, "error", err)
+				r.adoptBare(p, c, fds, now)
 			}
 		}
 		r.save(p)
@@ -133,7 +135,7 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 	if err != nil {
 		return err
 	}
-	l, err := r.newLive(p.rec, c.Name, c.Attempt, stdio, stored)
+	l, err := r.reopenLive(p.rec, c, stdio, stored)
 	if err != nil {
 		return err
 	}
@@ -150,11 +152,66 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 		return err
 	}
 	if l.pidfd == nil {
+		if !stored {
+			r.sayLost(p, c, now)
+		}
 		r.ended(p, c, l, now)
 		return nil
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
 	return r.watch(p, c.Name)
+}
+
+// sayLost says what nobody could keep: the last output of a container that ended while no daemon was there to
+// read it, and no descriptor store to hold its pipes.
+func (r *Runtime) sayLost(p *pod, c *ContainerRecord, now Instant) {
+	text := fmt.Sprintf("Container %s ended while podd was not running; what it wrote since podd was last there is lost", c.Name)
+	r.Log.Warn("log lines are lost", "pod", p.name(), "container", c.Name, "attempt", c.Attempt)
+	r.event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)
+}
+
+// adoptBare takes over a container of which something could not be: it is watched, or counts as ended. A
+// record that says Running has a process that somebody watches, or none of the pod's moves would ever come.
+func (r *Runtime) adoptBare(p *pod, c *ContainerRecord, fds map[string]int, now Instant) {
+	if !c.State.alive() {
+		return
+	}
+	id := containerID(p.rec.UID, c.Name, c.Attempt)
+	l := p.live[c.Name]
+	if l == nil {
+		l = bare(id)
+		p.live[c.Name] = l
+	}
+	if l.pidfd == nil {
+		pidfd, err := r.adoptProcess(id, fds)
+		if err != nil {
+			r.Log.Error("cannot find a container's process", "container", id, "error", err)
+		}
+		l.pidfd = pidfd
+	}
+	if l.pidfd != nil && l.exit == 0 && r.watch(p, c.Name) == nil {
+		return
+	}
+	if l.exit == 0 {
+		r.ended(p, c, l, now)
+	}
+}
+
+// reopenLive is newLive, and if what an earlier daemon left of the log's spool cannot be used, without it.
+func (r *Runtime) reopenLive(rec *Record, c *ContainerRecord, stdio container.Stdio, stored bool) (*live, error) {
+	l, err := r.newLive(rec, c.Name, c.Attempt, stdio, stored)
+	if err == nil {
+		return l, nil
+	}
+	id := containerID(rec.UID, c.Name, c.Attempt)
+	r.Log.Error("lines of a log that were not written yet are lost", "container", id, "error", err)
+	if err := r.engine.RemoveSpool(id); err != nil {
+		return nil, err
+	}
+	if stdio, err = r.engine.OpenStdio(id); err != nil {
+		return nil, err
+	}
+	return r.newLive(rec, c.Name, c.Attempt, stdio, false)
 }
 
 // adoptStdio takes the pipes from the store, or opens the FIFOs anew: what a living container has written
@@ -178,7 +235,10 @@ func (r *Runtime) adoptProcess(id string, fds map[string]int) (*os.File, error) 
 	if err != nil || found == nil || found.PIDFD == nil {
 		return nil, err
 	}
-	return found.PIDFD, r.FDStore.Put(id+fdProcess, int(found.PIDFD.Fd()))
+	if err := r.FDStore.Put(id+fdProcess, int(found.PIDFD.Fd())); err != nil {
+		r.Log.Warn("a descriptor is not kept for the next podd", "name", id+fdProcess, "error", err)
+	}
+	return found.PIDFD, nil
 }
 
 func claim(fds map[string]int, name string) (*os.File, bool) {

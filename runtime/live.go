@@ -59,7 +59,31 @@ func (r *Runtime) newLive(rec *Record, name string, attempt int, stdio container
 		{kind: logs.Stdout, file: stdio.Stdout, fdName: id + fdStdout},
 		{kind: logs.Stderr, file: stdio.Stderr, fdName: id + fdStderr},
 	}}
-	return l, l.follow(r, stored)
+	if err := l.follow(r, stored); err != nil {
+		l.abandon(r)
+		return nil, err
+	}
+	return l, nil
+}
+
+// bare is a container whose log cannot be followed: it is watched and stopped like any other.
+func bare(id string) *live { return &live{id: id, done: make(chan struct{})} }
+
+// keep leaves a descriptor with the store for the next daemon. Without it that one loses something, but no
+// container has to end for it now.
+func (l *live) keep(r *Runtime, name string, f *os.File) {
+	if err := r.FDStore.Put(name, int(f.Fd())); err != nil {
+		r.Log.Warn("a descriptor is not kept for the next podd", "name", name, "error", err)
+	}
+}
+
+// abandon undoes newLive.
+func (l *live) abandon(r *Runtime) {
+	for _, s := range l.streams {
+		r.reactor.remove(s.watch)
+	}
+	l.sink.Suspend()
+	l.release(r)
 }
 
 // The file descriptor store knows a container's descriptors by its ID and these.
@@ -69,9 +93,7 @@ const fdStdout, fdStderr, fdProcess = ".out", ".err", ".pid"
 func (l *live) follow(r *Runtime, stored bool) error {
 	for _, s := range l.streams {
 		if !stored {
-			if err := r.FDStore.Put(s.fdName, int(s.file.Fd())); err != nil {
-				return err
-			}
+			l.keep(r, s.fdName, s.file)
 		}
 		watch, err := r.reactor.add(int(s.file.Fd()), func() bool { return l.drain(r, s) })
 		if err != nil {
@@ -100,7 +122,8 @@ func (l *live) hold(r *Runtime, p *container.Process) error {
 			return err
 		}
 	}
-	return r.FDStore.Put(l.id+fdProcess, int(p.PIDFD.Fd()))
+	l.keep(r, l.id+fdProcess, p.PIDFD)
+	return nil
 }
 
 // watchExit calls exited once the process is dead.
@@ -140,7 +163,7 @@ func (l *live) finish(r *Runtime) error {
 		r.reactor.remove(s.watch)
 		l.drainRest(r, s)
 	}
-	if err := l.sink.Close(); err != nil {
+	if err := l.closeLog(); err != nil {
 		if l.tries++; l.tries < closeTries {
 			return err
 		}
@@ -149,6 +172,13 @@ func (l *live) finish(r *Runtime) error {
 	close(l.done)
 	l.release(r)
 	return nil
+}
+
+func (l *live) closeLog() error {
+	if l.sink == nil {
+		return nil
+	}
+	return l.sink.Close()
 }
 
 // drainRest empties a pipe. Its capacity bounds the work: nobody is left to write into it.

@@ -70,7 +70,7 @@ func (r *Runtime) ended(p *pod, c *ContainerRecord, l *live, now Instant) {
 		t.Code, t.Signal, t.Reason = status.Code, status.Signal, exitReason(status)
 	} else {
 		t.Code, t.Reason = unknownCode, "ContainerStatusUnknown"
-		t.Message = "The container could not be located when its exit status was looked for; nobody kept it"
+		t.Message = "It ended while podd was not running, and nobody kept its exit status"
 	}
 	if t.Code != 0 && r.oomKilled(p, c) {
 		t.Reason = "OOMKilled"

@@ -39,6 +39,7 @@ type Network interface {
 // Cgroups holds the pods' part of the cgroup tree.
 type Cgroups interface {
 	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
+	PodPath(uid, qos string) (string, error)
 	RemovePod(path string) error
 	Warm()
 	Version() int

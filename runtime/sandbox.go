@@ -154,10 +154,12 @@ func (r *Runtime) removeSandbox(rec *Record) error {
 		}
 	}
 	cgroup := func() error {
-		if rec.Sandbox.CgroupPath == "" {
-			return nil
+		// Not the record's: a sandbox that was never finished has none.
+		path, err := r.Cgroups.PodPath(string(rec.UID), qosName(&rec.Object.Spec))
+		if err != nil {
+			return err
 		}
-		return r.Cgroups.RemovePod(rec.Sandbox.CgroupPath)
+		return r.Cgroups.RemovePod(path)
 	}
 	return together(cgroup, func() error { return r.removeSandboxOf(rec.UID) })
 }

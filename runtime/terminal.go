@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,9 @@ import (
 // the way of all output into the log.
 type terminal struct {
 	master *os.File
+	// slave keeps the other side open: without it the terminal would count as closed whenever no process of
+	// the container has it open, and a container may well open it again.
+	slave  *os.File
 	output *os.File
 	watch  int32
 }
@@ -29,14 +33,25 @@ func (l *live) openTerminal(r *Runtime, master *os.File, stored bool) error {
 	// Received and fresh ones alike must be out of Go's poller, or both would read.
 	l.terminal = &terminal{master: container.NewFile(dup(master), l.id+fdTerminal), output: output}
 	_ = master.Close()
-	fd := int(l.terminal.master.Fd())
-	if !stored {
-		if err := r.FDStore.Put(l.id+fdTerminal, fd); err != nil {
-			return err
-		}
+	if l.terminal.slave, err = openSlave(l.terminal.master); err != nil {
+		return err
 	}
+	if !stored {
+		l.keep(r, l.id+fdTerminal, l.terminal.master)
+	}
+	fd := int(l.terminal.master.Fd())
 	l.terminal.watch, err = r.reactor.add(fd, func() bool { return l.pump(r) })
 	return err
+}
+
+// openSlave opens the other side of a terminal without a look at any container's /dev. man 2 ioctl_tty,
+// TIOCGPTPEER: Linux 4.13.
+func openSlave(master *os.File) (*os.File, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, master.Fd(), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		return nil, fmt.Errorf("cannot open the other side of a terminal: %w", errno)
+	}
+	return os.NewFile(fd, "terminal"), nil
 }
 
 // dup makes a descriptor that no finalizer of another file closes.
@@ -51,26 +66,30 @@ func dup(f *os.File) int {
 // pump moves one chunk; true at the end of the terminal, which the kernel tells by EIO once nobody has its
 // other side open.
 func (l *live) pump(r *Runtime) bool {
+	n, end := l.move(r)
+	return n == 0 && end
+}
+
+// move moves one chunk and says how much it was and, if it was nothing, whether that is the end.
+func (l *live) move(r *Runtime) (moved int, end bool) {
 	buf := make([]byte, terminalChunk)
 	n, err := unix.Read(int(l.terminal.master.Fd()), buf)
-	if err == unix.EAGAIN || err == unix.EINTR {
-		return false
-	}
-	if err != nil || n == 0 {
-		return true
+	if err != nil || n <= 0 {
+		return 0, err != unix.EAGAIN && err != unix.EINTR
 	}
 	// The log takes what the pipe holds before more is put in, so that the pipe has room.
 	l.drain(r, l.streams[0])
 	_, _ = unix.Write(int(l.terminal.output.Fd()), buf[:n])
-	return false
+	return n, false
 }
 
-// finish moves the rest, which the terminal's buffer bounds, and closes both ends.
+// finish moves the rest, which the terminal's buffer bounds, and closes all ends. Closing the slave first makes
+// the kernel hand over what it still holds.
 func (t *terminal) finish(r *Runtime, l *live) {
 	r.reactor.remove(t.watch)
+	_ = t.slave.Close()
 	for {
-		pending, err := unix.IoctlGetInt(int(t.master.Fd()), unix.TIOCINQ)
-		if err != nil || pending == 0 || l.pump(r) {
+		if n, _ := l.move(r); n == 0 {
 			break
 		}
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
 	store "podd/images"
@@ -51,6 +54,7 @@ type daemon struct {
 	config  *Config
 	log     *slog.Logger
 	manager *fdstore.Store
+	signals chan os.Signal
 	images  *store.Store
 	folder  *manifest.Folder
 	events  *event.Recorder
@@ -65,7 +69,13 @@ func runDaemon(c *Config, log *slog.Logger) error {
 	if err := os.Chdir("/"); err != nil {
 		return fmt.Errorf("cannot leave the folder of the start: %w", err)
 	}
-	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment()}
+	if os.Geteuid() != 0 {
+		return errors.New("podd run needs root: it makes namespaces, mounts and cgroups")
+	}
+	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
+	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
+	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(d.signals)
 	for _, dir := range []string{c.RunDir, c.Root} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return fmt.Errorf("cannot make a folder: %w", err)
@@ -76,6 +86,11 @@ func runDaemon(c *Config, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
+	owned, err := lockMachine(c.Bridge, c.CgroupRoot)
+	if err != nil {
+		return err
+	}
+	defer owned()
 	if err := d.open(); err != nil {
 		return err
 	}
@@ -95,7 +110,40 @@ func lockRunDir(dir string) (*os.File, error) {
 		}
 		if time.Now().After(deadline) {
 			_ = f.Close()
-			return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first or give this one a folder of its own", dir)
+			return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first, or give this one --run-dir, --root, --bridge, --pod-cidr and --cgroup-root of its own", dir)
+		}
+	}
+}
+
+// lockMachine keeps a second daemon, with folders of its own, from the bridge and the cgroups of the first: each
+// removes what it does not know. The locks are abstract sockets, which die with their owner (man 7 unix).
+func lockMachine(bridge, cgroupRoot string) (release func(), err error) {
+	var held []net.Listener
+	release = func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}
+	for name, flag := range map[string]string{
+		"bridge " + bridge:                         "--bridge and --pod-cidr",
+		"cgroups " + cmp.Or(cgroupRoot, "default"): "--cgroup-root",
+	} {
+		l, err := listenSoon("@podd/" + name)
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("another podd owns the %s; stop it first, or give this one %s of its own", name, flag)
+		}
+		held = append(held, l)
+	}
+	return release, nil
+}
+
+// listenSoon waits for the socket of a daemon that was just killed, as lockRunDir does.
+func listenSoon(name string) (net.Listener, error) {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
+		l, err := net.Listen("unix", name)
+		if err == nil || time.Now().After(deadline) {
+			return l, err
 		}
 	}
 }
@@ -262,6 +310,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 			}
 			if r.Err != nil {
 				d.log.Error("cannot import an image", "file", r.File, "error", r.Err)
+				d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageImportFailed", r.Err.Error())
 				continue
 			}
 			for _, image := range r.Images {
@@ -272,16 +321,18 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 	}
 }
 
+// nodeReference is what an event that concerns no pod is about.
+func (d *daemon) nodeReference() corev1.ObjectReference {
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Namespace: "default", Name: d.config.NodeName, UID: "podd"}
+}
+
 // obey carries out signals.
 func (d *daemon) obey(ctx context.Context, leave func()) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(signals)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case s := <-signals:
+		case s := <-d.signals:
 			d.log.Info("signal", "signal", s.String())
 			switch s {
 			case syscall.SIGHUP:

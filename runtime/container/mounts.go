@@ -26,9 +26,6 @@ func systemMounts(c *Config, privileged bool) []specs.Mount {
 		// The kernel gives sysfs only to the owner of the network namespace's user namespace; the host's is shown as it is.
 		mounts[4] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(sys, "rbind")}
 	}
-	if c.Pod.Spec.HostIPC {
-		mounts[3] = bind("/dev/mqueue", "/dev/mqueue", false)
-	}
 	return append(mounts, fileMounts(c)...)
 }
 

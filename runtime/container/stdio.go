@@ -74,6 +74,21 @@ func NewFile(fd int, name string) *os.File {
 	return f
 }
 
+// RemoveSpool removes everything of a container's output but the FIFOs.
+func (e *Engine) RemoveSpool(id string) error {
+	entries, err := os.ReadDir(e.IO(id))
+	if err != nil {
+		return fmt.Errorf("cannot list the output of container %s: %w", id, err)
+	}
+	var errs []error
+	for _, entry := range entries {
+		if entry.Type()&os.ModeNamedPipe == 0 {
+			errs = append(errs, os.RemoveAll(filepath.Join(e.IO(id), entry.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // RemoveIO removes a container's FIFOs and spool.
 func (e *Engine) RemoveIO(id string) error {
 	if err := os.RemoveAll(e.IO(id)); err != nil {
