@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,10 +79,14 @@ func fetchPods(ctx context.Context, c *client, namespace string, names []string)
 	return pods, errors.Join(errs...)
 }
 
+// podEvents returns the events about a pod, and those that have only its name: of a refused manifest, which has
+// no UID.
 func podEvents(ctx context.Context, c *client, p *corev1.Pod) ([]corev1.Event, error) {
 	r := resources()[1]
-	q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.namespace=%s,involvedObject.uid=%s", p.Name, p.Namespace, p.UID)}}
+	q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.namespace=%s", p.Name, p.Namespace)}}
 	var list corev1.EventList
 	err := c.object(ctx, r.path(p.Namespace, ""), q, acceptObject, &list)
-	return list.Items, err
+	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
+		return e.InvolvedObject.UID != "" && e.InvolvedObject.UID != p.UID
+	}), err
 }

@@ -18,6 +18,9 @@ import (
 
 const none = "<none>"
 
+// manifestAccepted is podd's condition of a pod whose file holds something that cannot be run.
+const manifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
+
 // Pod prints a pod and its events, oldest first. now is for their ages.
 func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -109,10 +112,21 @@ func (d *printer) state(p *corev1.Pod) {
 	}
 	d.optional("Reason", p.Status.Reason)
 	d.optional("Message", p.Status.Message)
+	d.manifest(p)
 	if s := p.Spec.SecurityContext; s != nil && s.SeccompProfile != nil {
 		d.field(0, "SeccompProfile", s.SeccompProfile.Type)
 		if s.SeccompProfile.LocalhostProfile != nil {
 			d.field(0, "LocalhostProfile", *s.SeccompProfile.LocalhostProfile)
+		}
+	}
+}
+
+// manifest says why a pod runs on from an older version of its manifest.
+func (d *printer) manifest(p *corev1.Pod) {
+	for i := range p.Status.Conditions {
+		if c := &p.Status.Conditions[i]; c.Type == manifestAccepted && c.Status == corev1.ConditionFalse {
+			d.optional("Reason", c.Reason)
+			d.optional("Message", c.Message)
 		}
 	}
 }

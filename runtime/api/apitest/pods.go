@@ -164,3 +164,11 @@ func richVolumes() []corev1.Volume {
 		{Name: "share", VolumeSource: corev1.VolumeSource{NFS: &corev1.NFSVolumeSource{Server: "nas", Path: "/export"}}},
 	}
 }
+
+// Refused returns what stands for a manifest that no pod runs from.
+func Refused(name, message string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID("refused:" + name), CreationTimestamp: Ago(0)},
+		Status:     corev1.PodStatus{Phase: corev1.PodPending, Reason: "InvalidManifest", Message: message},
+	}
+}
