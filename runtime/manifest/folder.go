@@ -55,9 +55,11 @@ type Folder struct {
 type file struct {
 	path     string
 	read     stamp // of the version that pods and problems are from
+	seen     inode // of what was there last
 	pods     []Pod // with the last good versions of those whose documents are bad now
 	problems []Problem
 	ages     map[string]age // of the names of its pods
+	came     time.Time      // first Scan that found the file, zero if it was there from the start
 	missed   time.Time      // first Scan that did not find the file, zero if it is there
 	kept     bool           // its last good version is in CacheDir
 	links    []string       // folders through which its symbolic links lead

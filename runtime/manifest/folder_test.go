@@ -150,7 +150,7 @@ func TestOneBadDocumentLeavesTheOthers(t *testing.T) {
 	b.want("a.yaml/a@two; a.yaml/b@one stale; a.yaml: InvalidManifest b")
 	// What cannot be read at all may have been any of them.
 	b.write("a.yaml", podYAML("a", "two")+"---\n{{ broken")
-	b.want("a.yaml/a@two; a.yaml/b@one stale; a.yaml: InvalidManifest ")
+	b.want("a.yaml/a@two; a.yaml/b@one stale; a.yaml: InvalidManifest b")
 }
 
 func TestDoubledNameTheOlderRuns(t *testing.T) {
@@ -290,7 +290,7 @@ func TestKeptVersionGoesWithItsManifest(t *testing.T) {
 	b.write("a.yaml", podYAML("a", "one"))
 	b.scan()
 	b.write("a.yaml", "broken: [")
-	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest ")
+	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest a")
 	kept := func() int {
 		found, _ := filepath.Glob(b.cache + "/*.json")
 		return len(found)
@@ -314,7 +314,7 @@ func TestSeedStandsInForABadFile(t *testing.T) {
 	seed := b.scan().Pods
 	b.write("a.yaml", "broken: [")
 	b.restart(seed...)
-	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest ")
+	b.want("a.yaml/a@one stale; a.yaml: InvalidManifest a")
 	b.write("a.yaml", podYAML("a", "one"))
 	b.want("a.yaml/a@one")
 	if b.scan().Pods[0].Object.UID != seed[0].Object.UID {

@@ -14,7 +14,7 @@ func (f *Folder) resolve() Set {
 	winners := map[string]*Pod{}
 	for _, name := range slices.Sorted(maps.Keys(f.files)) {
 		file := f.files[name]
-		set.Problems = append(set.Problems, file.problems...)
+		set.Problems = append(set.Problems, attributed(file)...)
 		for i := range file.pods {
 			pod := &file.pods[i]
 			pod.Since = file.ages[pod.key()].since
@@ -39,6 +39,29 @@ func (f *Folder) resolve() Set {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc))
 	})
 	return set
+}
+
+// attributed gives the first problem that names no pod to the last good pods of the file that no other names: what
+// cannot be parsed was theirs.
+func attributed(f *file) []Problem {
+	nameless := slices.IndexFunc(f.problems, func(p Problem) bool { return p.Name == "" && !p.other })
+	if nameless < 0 {
+		return f.problems
+	}
+	var named []Problem
+	for i := range f.pods {
+		pod := &f.pods[i]
+		if !pod.Stale || slices.ContainsFunc(f.problems, func(p Problem) bool { return p.Name != "" && p.concerns(pod.key()) }) {
+			continue
+		}
+		p := f.problems[nameless]
+		p.Namespace, p.Name = pod.Object.Namespace, pod.Object.Name
+		named = append(named, p)
+	}
+	if len(named) == 0 {
+		return f.problems
+	}
+	return slices.Replace(slices.Clone(f.problems), nameless, nameless+1, named...)
 }
 
 func (f *Folder) rankOf(p *Pod) int {

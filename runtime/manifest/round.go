@@ -58,6 +58,8 @@ func (r *round) look(name string, link bool) bool {
 		f.files[name] = known
 		if r.first {
 			r.adopt(known)
+		} else {
+			known.came = r.now
 		}
 	}
 	known.missed, known.links = time.Time{}, nil
@@ -68,6 +70,10 @@ func (r *round) look(name string, link bool) bool {
 	if err != nil {
 		r.unreadable(known, err)
 		return true
+	}
+	if now := (inode{st.Dev, st.Ino}); now != known.seen {
+		known.seen = now
+		r.renamed(name, known)
 	}
 	if now := stampOf(st); now != known.read {
 		r.read(name, known, now)
@@ -227,10 +233,19 @@ func (r *round) miss(name string, known *file) {
 	if r.folder.deleted[name] {
 		wait = deleteAge
 	}
+	if len(known.pods) > 0 && r.unjudged(known) {
+		wait = 2 * settleAge
+	}
 	if left := wait - r.now.Sub(known.missed); left > 0 && len(known.pods) > 0 {
 		r.again(left)
 		return
 	}
+	r.succeed(known)
+	r.drop(name, known)
+}
+
+// drop forgets a file.
+func (r *round) drop(name string, known *file) {
 	r.folder.keep(known, nil)
 	delete(r.folder.files, name)
 	delete(r.folder.closed, name)
