@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -10,18 +11,35 @@ import (
 // manifestAccepted is podd's condition of a pod whose file holds something that cannot be run.
 const manifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 
+// maxWarnings is how many sentences about manifests one answer carries.
+const maxWarnings = 5
+
 // addWarnings tells a client what is wrong with the manifests of the objects that it gets, in the header from
 // which kubectl prints its warnings (RFC 7234, code 299).
 func addWarnings(w http.ResponseWriter, objs []object) {
+	said, more := 0, 0
 	for _, o := range objs {
 		p, ok := o.(*corev1.Pod)
 		if !ok {
 			continue
 		}
-		if text := manifestWarning(p); text != "" {
-			w.Header().Add("Warning", "299 - "+strconv.QuoteToASCII(text))
+		text := manifestWarning(p)
+		switch {
+		case text == "":
+		case said < maxWarnings:
+			addWarning(w, text)
+			said++
+		default:
+			more++
 		}
 	}
+	if more > 0 {
+		addWarning(w, fmt.Sprintf("and %d more; see podd get events", more))
+	}
+}
+
+func addWarning(w http.ResponseWriter, text string) {
+	w.Header().Add("Warning", "299 - "+strconv.QuoteToASCII(text))
 }
 
 // manifestWarning is the sentence about a pod's manifest: of one that keeps running as it was, or of one that
@@ -32,8 +50,13 @@ func manifestWarning(p *corev1.Pod) string {
 			return c.Message
 		}
 	}
-	if p.Status.Phase == corev1.PodPending && len(p.Status.ContainerStatuses) == 0 && len(p.Status.Conditions) == 0 {
+	if refused(p) {
 		return p.Status.Message
 	}
 	return ""
+}
+
+// refused reports whether p stands for a manifest that no pod runs from.
+func refused(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodPending && len(p.Status.ContainerStatuses) == 0 && len(p.Status.Conditions) == 0 && p.Status.Message != ""
 }
