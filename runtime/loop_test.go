@@ -1,0 +1,82 @@
+package runtime
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func testRuntime(t *testing.T) *Runtime {
+	t.Helper()
+	r, err := New(Config{RunDir: t.TempDir(), RootDir: t.TempDir(), LogDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.reactor.close() })
+	return r
+}
+
+func (r *Runtime) with(uid types.UID) *pod {
+	p := &pod{rec: newRecord(uid, &corev1.Pod{}, readClock()), live: map[string]*live{}}
+	r.pods[uid] = p
+	return p
+}
+
+// TestABusyPodDoesNotSpinTheLoop: a deadline that passes while an operation runs is looked at after it.
+func TestABusyPodDoesNotSpinTheLoop(t *testing.T) {
+	r := testRuntime(t)
+	p := r.with("u1")
+	p.busy, p.wake = true, time.Nanosecond
+	timer := time.NewTimer(time.Hour)
+	r.arm(timer)
+	if timer.Stop() {
+		t.Error("the timer is set for a pod that is busy")
+	}
+	p.busy = false
+	r.arm(timer)
+	select {
+	case <-timer.C:
+	case <-time.After(10 * time.Second):
+		t.Error("the timer is not set for a pod that waits")
+	}
+}
+
+// TestWordOfAnotherLife: what the operation of a forgotten pod still says is not taken for its successor's.
+func TestWordOfAnotherLife(t *testing.T) {
+	r := testRuntime(t)
+	old := r.with("u1")
+	now := r.with("u1")
+	now.busy = true
+	r.receive(msgIdle{old}, readClock())
+	if !now.busy {
+		t.Error("the old pod's operation has ended the new one's")
+	}
+	r.receive(msgOutcome{pod: old, action: EnsureSandbox{}, outcome: SandboxRecord{IP: "x"}}, readClock())
+	if now.rec.State != PodWaiting || old.rec.State != PodWaiting {
+		t.Errorf("states %s and %s", now.rec.State, old.rec.State)
+	}
+	r.receive(msgIdle{now}, readClock())
+	if now.busy {
+		t.Error("its own word was not heard")
+	}
+}
+
+// TestShortenGrace: a grace that runs can only become shorter.
+func TestShortenGrace(t *testing.T) {
+	r := testRuntime(t)
+	p := r.with("u1")
+	begun := Instant{Mono: 100 * time.Second}
+	p.rec.Stop = &StopRecord{Since: begun, Grace: 60 * time.Second}
+	p.rec.Containers = []*ContainerRecord{{Name: "c", State: ContainerStopping, KillAt: 160 * time.Second}}
+	for _, tc := range []struct{ at, grace, want time.Duration }{
+		{110, 100, 160}, {110, 30, 140}, {120, 25, 140}, {130, 0, 130},
+	} {
+		r.shortenGrace(p, tc.grace*time.Second, Instant{Mono: tc.at * time.Second})
+		if got := p.rec.Containers[0].KillAt; got != tc.want*time.Second {
+			t.Errorf("%d s grace at %d s: killed at %v, want %d s", tc.grace, tc.at, got, tc.want)
+		}
+	}
+}
