@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,12 +25,13 @@ const (
 
 // client speaks to the daemon over its socket.
 type client struct {
-	socket string
-	http   http.Client
+	socket   string
+	warnings io.Writer
+	http     http.Client
 }
 
-func newClient(socket string) *client {
-	return &client{socket: socket, http: http.Client{Transport: &http.Transport{
+func newClient(socket string, warnings io.Writer) *client {
+	return &client{socket: socket, warnings: warnings, http: http.Client{Transport: &http.Transport{
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -84,7 +84,7 @@ func (c *client) warn(headers []string) {
 	for _, h := range headers {
 		if quoted, ok := strings.CutPrefix(h, "299 - "); ok {
 			if text, err := strconv.Unquote(quoted); err == nil {
-				fmt.Fprintln(os.Stderr, "Warning: "+text)
+				fmt.Fprintln(c.warnings, "Warning: "+text)
 			}
 		}
 	}

@@ -75,6 +75,9 @@ func (l *logs) run(cmd *cobra.Command, arg string) error {
 		return errors.New("--all-containers=true should not be specified with container name " + l.container)
 	case l.all:
 		containers = append(containerNames(p.Spec.InitContainers), containerNames(p.Spec.Containers)...)
+		if len(containers) == 0 {
+			containers = []string{""} // the daemon says why there are none
+		}
 	case l.container == "":
 		containers[0] = defaultContainer(cmd.ErrOrStderr(), &p)
 	}

@@ -17,6 +17,7 @@ func logsFake() *apitest.Fake {
 		p.Spec.Containers = []corev1.Container{{Name: "one"}, {Name: "app"}}
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{apitest.Running("one"), apitest.Running("app")}
 	}))
+	f.Put(apitest.Refused("bad", "bad.yaml: no"))
 	f.OnLogs = func(_ context.Context, _ string, o *corev1.PodLogOptions, w io.Writer) error {
 		said := "log of " + o.Container
 		if o.Timestamps {
@@ -57,6 +58,8 @@ func TestLogs(t *testing.T) {
 		{"logs a --tail -1", result{"log of app\nmore\nend", "", 0}},
 		{"logs a --since 1500ms", result{"log of app since=2\nmore\nend", "", 0}},
 		{"logs a --since-time 2026-05-01T09:30:00Z --limit-bytes 10", result{"log of app since=09:30 limit=10\nmore\nend", "", 0}},
+		{"logs bad", result{"", "Warning: bad.yaml: no\nError from server (BadRequest): pod bad has no containers: its manifest was refused: bad.yaml: no\n", 1}},
+		{"logs bad --all-containers", result{"", "Warning: bad.yaml: no\nError from server (BadRequest): pod bad has no containers: its manifest was refused: bad.yaml: no\n", 1}},
 		{"logs a -p", result{"", "Error from server (BadRequest): previous terminated container \"app\" in pod \"a\" not found\n", 1}},
 		{"logs a -c x", result{"", "Error from server (BadRequest): container x is not valid for pod a\n", 1}},
 		{"logs b", result{"", "Error from server (NotFound): pods \"b\" not found\n", 1}},

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,12 +20,15 @@ func main() {
 }
 
 func newRootCommand() *cobra.Command {
-	o := &options{}
+	o := &options{warnings: os.Stderr}
 	root := &cobra.Command{
 		Use:           "podd",
 		Short:         "Run Kubernetes pods on this machine from a folder of manifests",
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			o.warnings = cmd.ErrOrStderr()
+		},
 	}
 	root.PersistentFlags().StringVar(&o.socket, "socket", defaultClientSocket(), "socket of the daemon (also PODD_SOCKET)")
 	root.AddCommand(
@@ -43,10 +47,11 @@ func newRootCommand() *cobra.Command {
 
 // options are what all client commands share.
 type options struct {
-	socket string
+	socket   string
+	warnings io.Writer
 }
 
-func (o *options) client() *client { return newClient(o.socket) }
+func (o *options) client() *client { return newClient(o.socket, o.warnings) }
 
 func defaultClientSocket() string {
 	if s := os.Getenv("PODD_SOCKET"); s != "" {

@@ -10,6 +10,9 @@ import (
 // chooseContainer returns the container that a log or exec request means: the one that it
 // names, or the only one.
 func chooseContainer(p *corev1.Pod, name string) (string, error) {
+	if err := checkAccepted(p); err != nil {
+		return "", err
+	}
 	if name != "" {
 		if containerStatus(p, name) == nil && !declares(p, name) {
 			return "", BadRequest(fmt.Sprintf("container %s is not valid for pod %s", name, p.Name))
@@ -27,6 +30,14 @@ func chooseContainer(p *corev1.Pod, name string) (string, error) {
 		msg += fmt.Sprintf(" or one of the init containers: [%s]", containerNames(p.Spec.InitContainers))
 	}
 	return "", BadRequest(msg)
+}
+
+// checkAccepted refuses what needs the containers of a pod whose manifest was refused.
+func checkAccepted(p *corev1.Pod) error {
+	if !refused(p) {
+		return nil
+	}
+	return BadRequest(fmt.Sprintf("pod %s has no containers: its manifest was refused: %s", p.Name, p.Status.Message))
 }
 
 func containerNames(cs []corev1.Container) string {

@@ -25,6 +25,9 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := checkAccepted(p); err != nil {
+		return err
+	}
 	var o metav1.DeleteOptions
 	if err := json.NewDecoder(r.Body).Decode(&o); err != nil && !errors.Is(err, io.EOF) {
 		return BadRequest("cannot read the delete options: " + err.Error())
