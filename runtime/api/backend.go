@@ -13,7 +13,7 @@ import (
 )
 
 // Backend is what the server shows and asks: the runtime. Objects that it hands out are
-// immutable from then on; errors that carry a metav1.Status (see NotFound, BadRequest and
+// immutable from then on; errors that carry a metav1.Status (see NotFound, AsNotFound, AsConflict, AsBadRequest and
 // k8s.io/apimachinery/pkg/api/errors) reach the client as that, all others as code 500.
 type Backend interface {
 	// Pods returns every pod and the resource version of that picture.

@@ -26,6 +26,35 @@ func BadRequest(message string) error {
 	return apierrors.NewBadRequest(message)
 }
 
+// AsNotFound makes err, with its sentence, an answer with code 404.
+func AsNotFound(err error) error {
+	return &refusal{err, http.StatusNotFound, metav1.StatusReasonNotFound}
+}
+
+// AsConflict makes err, with its sentence, an answer with code 409: the present state of things forbids it.
+func AsConflict(err error) error {
+	return &refusal{err, http.StatusConflict, metav1.StatusReasonConflict}
+}
+
+// AsBadRequest makes err, with its sentence, an answer with code 400.
+func AsBadRequest(err error) error {
+	return &refusal{err, http.StatusBadRequest, metav1.StatusReasonBadRequest}
+}
+
+// refusal is an error of a backend with what the client gets for it.
+type refusal struct {
+	error
+	code   int32
+	reason metav1.StatusReason
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// Status makes a refusal an apierrors.APIStatus.
+func (r *refusal) Status() metav1.Status {
+	return metav1.Status{Status: metav1.StatusFailure, Code: r.code, Reason: r.reason, Message: r.Error()}
+}
+
 // methodNotAllowed is an answer with code 405 and this message.
 func methodNotAllowed(message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{

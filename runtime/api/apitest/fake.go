@@ -27,6 +27,8 @@ type Fake struct {
 	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s api.Streams) (int, error)
 	OnLogs func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
 	OnLoad func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
+	// OnRemove removes an image instead of the Fake itself.
+	OnRemove func(ref string) ([]string, error)
 
 	mu     sync.Mutex
 	rv     uint64
@@ -145,6 +147,9 @@ func (f *Fake) LoadImage(_ context.Context, r io.Reader, o api.ImageLoad) ([]api
 }
 
 func (f *Fake) RemoveImage(ref string) ([]string, error) {
+	if f.OnRemove != nil {
+		return f.OnRemove(ref)
+	}
 	i := slices.IndexFunc(f.images, func(i api.ImageInfo) bool { return slices.Contains(i.Names, ref) })
 	if i < 0 {
 		return nil, api.NotFound("images", ref)
