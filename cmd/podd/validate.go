@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sort"
 	"time"
@@ -31,9 +32,11 @@ func newValidateCommand() *cobra.Command {
 	return cmd
 }
 
-// validate prints a line for each document of all files; exit code 1 if one is not valid.
+// validate prints a line for each document of all files; exit code 1 if one is not valid, or if there is none in a
+// file or folder: a check that checks nothing must not pass.
 func validate(cmd *cobra.Command, paths []string) error {
 	valid := true
+	var nothing []error
 	for _, path := range paths {
 		pods, problems, err := readManifests(cmd.InOrStdin(), path)
 		if err != nil {
@@ -42,7 +45,13 @@ func validate(cmd *cobra.Command, paths []string) error {
 		for _, v := range verdicts(pods, problems) {
 			fmt.Fprintln(cmd.OutOrStdout(), v.text)
 		}
+		if len(pods)+len(problems) == 0 {
+			nothing = append(nothing, fmt.Errorf("no manifests in %s", path))
+		}
 		valid = valid && len(problems) == 0
+	}
+	if len(nothing) > 0 {
+		return errors.Join(nothing...)
 	}
 	if !valid {
 		return exitError(exitFailed)
@@ -62,6 +71,9 @@ func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Pro
 	}
 	st, err := os.Stat(path)
 	if err != nil {
+		if _, lerr := os.Lstat(path); lerr == nil && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: it is a link to a file that does not exist; create the file or remove the link", path)
+		}
 		return nil, nil, err
 	}
 	if st.IsDir() {

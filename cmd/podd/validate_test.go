@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,10 @@ func TestValidate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	empty, link := filepath.Join(dir, "empty"), filepath.Join(dir, "empty", ".dang.yaml")
+	if err := errors.Join(os.Mkdir(empty, 0o755), os.Symlink("nowhere", link)); err != nil {
+		t.Fatal(err)
+	}
 	valid := "pod default/good: valid\npod default/second: valid\n"
 	tests := []struct {
 		args, stdin string
@@ -38,6 +43,9 @@ func TestValidate(t *testing.T) {
 		{"-f " + dir, "", 1, []string{bad, valid}},
 		{"-f " + good + " -f " + bad, "", 1, []string{valid, bad}},
 		{"-f " + dir + "/none", "", 1, []string{"error: cannot validate: ", "none: no such file or directory\n"}},
+		{"-f " + empty, "", 1, []string{"error: no manifests in " + empty + "\n"}},
+		{"-f " + empty + " -f " + good, "", 1, []string{valid, "error: no manifests in " + empty + "\n"}},
+		{"-f " + link, "", 1, []string{"error: cannot validate: " + link + ": it is a link to a file that does not exist; create the file or remove the link\n"}},
 		{"", "", 1, []string{"error: nothing to validate: name a file or folder with -f, or - for stdin\n"}},
 	}
 	for _, tt := range tests {
