@@ -31,6 +31,7 @@ func TestCompletion(t *testing.T) {
 		{"exec web-1 |", ""},
 		{"describe pod d|", "db"},
 		{"images rm |", "docker.io/library/busybox:latest"},
+		{"completion |", "bash zsh fish"},
 		{"get pods --socket " + none + " |", ""}, // no daemon: nothing, and no error
 	}
 	for _, tt := range tests {
@@ -58,10 +59,18 @@ func TestShellScripts(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for args, want := range map[string]string{
-		"fly":        "error: unknown command \"fly\" for \"podd\"\n",
-		"get":        "error: requires at least 1 arg(s), only received 0\n",
-		"images fly": "error: unknown command \"fly\" for \"podd images\"\n",
-		"version x":  "error: unknown command \"x\" for \"podd version\"\n",
+		"fly":             "error: unknown command \"fly\" for \"podd\"\n",
+		"get":             "error: name what to get: pods, events, nodes or namespaces\n",
+		"describe":        "error: name a pod to describe, as in podd describe pod NAME\n",
+		"logs":            "error: name a pod\n",
+		"logs a b c":      "error: accepts between 1 and 2 arg(s), received 3\n",
+		"images fly":      "error: unknown command \"fly\" for \"podd images\"\n",
+		"images load":     "error: name a FILE, a FOLDER or - for stdin\n",
+		"images load a b": "error: accepts 1 arg(s), received 2\n",
+		"images rm":       "error: name an image, by its name or ID\n",
+		"completion foo":  "error: there is no completion for \"foo\": name bash, zsh or fish\n",
+		"completion":      "error: name a shell: bash, zsh or fish\n",
+		"version x":       "error: unknown command \"x\" for \"podd version\"\n",
 	} {
 		if got := podd(t, nil, words(args)...); got.all() != want || got.code != 1 {
 			t.Errorf("%s: code %d, %q", args, got.code, got.all())

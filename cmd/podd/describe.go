@@ -19,7 +19,7 @@ func newDescribeCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "describe pod [NAME...]",
 		Short: "Show all there is to know of a pod, with its events",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return describePods(cmd, o.client(), namespace, args)
 		},

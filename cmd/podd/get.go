@@ -32,7 +32,7 @@ func newGetCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get (pods|events|nodes|namespaces) [NAME...]",
 		Short: "Show pods, events or the node, as kubectl does",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.out, g.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return g.run(cmd.Context(), args)

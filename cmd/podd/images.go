@@ -80,7 +80,7 @@ func (i *images) loadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load FILE|FOLDER|-",
 		Short: "Load the images of an archive: OCI layout or docker save",
-		Args:  cobra.ExactArgs(1),
+		Args:  named("name a FILE, a FOLDER or - for stdin", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -124,7 +124,7 @@ func (i *images) rmCommand() *cobra.Command {
 		Use:     "rm IMAGE...",
 		Aliases: []string{"remove"},
 		Short:   "Remove images by name or ID",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    named("name an image, by its name or ID", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {

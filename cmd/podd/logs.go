@@ -28,7 +28,7 @@ func newLogsCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [-f] [-p] POD [CONTAINER]",
 		Short: "Print what a container has written",
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  named("name a pod", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				if l.container != "" {

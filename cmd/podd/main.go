@@ -41,6 +41,7 @@ func newRootCommand() *cobra.Command {
 		newValidateCommand(),
 		newFieldsCommand(),
 		newVersionCommand(),
+		newCompletionCommand(),
 	)
 	return root
 }
