@@ -41,6 +41,7 @@ func (r *Runtime) adopt(now Instant) error {
 	r.closeUnclaimed(fds)
 	r.removeStrangers()
 	r.awaitExits()
+	r.shareOut()
 	return nil
 }
 

@@ -150,12 +150,14 @@ func (r *Runtime) learnSandbox(p *pod, m msgOutcome, now Instant) error {
 	ready := now
 	*s = m.outcome.(SandboxRecord)
 	s.Ready = &ready
+	r.shareOut()
 	return p.move(EventSandboxReady)
 }
 
 func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now Instant) {
 	if m.err == nil {
 		p.rec.Sandbox.Ready = nil
+		r.shareOut()
 		return
 	}
 	if !errors.Is(m.err, errSkipped) {

@@ -41,6 +41,7 @@ type Cgroups interface {
 	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
 	PodPath(uid, qos string) (string, error)
 	RemovePod(path string) error
+	SetTierShares(qos string, shares uint64) error
 	Warm()
 	Version() int
 	Collect(keep map[string]bool) error
@@ -109,6 +110,7 @@ type Runtime struct {
 	gone     bool          // the folder has vanished, as was said
 	hostIPs  hostAddresses
 	exits    exitStatuses
+	shares   uint64 // of the burstable pods together, as last set
 }
 
 type podKey struct{ namespace, name string }
@@ -145,6 +147,7 @@ func New(c Config) (*Runtime, error) {
 		desired: map[podKey]*manifest.Pod{},
 		dirty:   map[types.UID]bool{},
 		unsaved: map[types.UID]bool{},
+		shares:  cgroups.MilliCPUToShares(0),
 	}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
