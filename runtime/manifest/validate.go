@@ -19,7 +19,7 @@ func validatePod(pod *corev1.Pod) field.ErrorList {
 		name       string
 	}{{spec.Containers, "containers"}, {spec.InitContainers, "initContainers"}} {
 		for i := range list.containers {
-			errs = append(errs, validateTrimmed(list.containers[i].Image, path.Child(list.name).Index(i).Child("image"))...)
+			errs = append(errs, validateImage(list.containers[i].Image, path.Child(list.name).Index(i).Child("image"))...)
 		}
 	}
 	if len(spec.EphemeralContainers) > 0 {

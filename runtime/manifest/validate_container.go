@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -18,7 +17,7 @@ type containerRules struct {
 
 func (r *containerRules) containers(path *field.Path) field.ErrorList {
 	if len(r.spec.Containers) == 0 {
-		return field.ErrorList{field.Required(path, "")}
+		return field.ErrorList{field.Required(path, "write at least one container")}
 	}
 	var errs field.ErrorList
 	seen := seenSet{}
@@ -74,12 +73,12 @@ func (r *containerRules) initContainers(path *field.Path) field.ErrorList {
 func (r *containerRules) common(c *corev1.Container, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if c.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), ""))
+		errs = append(errs, field.Required(path.Child("name"), "give the container a name"))
 	} else {
 		errs = append(errs, dnsLabel(c.Name, path.Child("name"))...)
 	}
 	if c.Image == "" {
-		errs = append(errs, field.Required(path.Child("image"), ""))
+		errs = append(errs, field.Required(path.Child("image"), "write the image to run"))
 	}
 	errs = append(errs, oneOf(path.Child("terminationMessagePolicy"), c.TerminationMessagePolicy,
 		corev1.TerminationMessageReadFile, corev1.TerminationMessageFallbackToLogsOnError)...)
@@ -95,13 +94,6 @@ func (r *containerRules) common(c *corev1.Container, path *field.Path) field.Err
 	errs = append(errs, validateResizePolicy(c.ResizePolicy, path.Child("resizePolicy"), r.spec.RestartPolicy)...)
 	hostUsers := r.spec.HostUsers == nil || *r.spec.HostUsers
 	return append(errs, validateSecurity(c.SecurityContext, path.Child("securityContext"), hostUsers)...)
-}
-
-func validateTrimmed(image string, path *field.Path) field.ErrorList {
-	if image != strings.TrimSpace(image) {
-		return field.ErrorList{field.Invalid(path, image, "must not have leading or trailing whitespace")}
-	}
-	return nil
 }
 
 func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorList {

@@ -21,9 +21,9 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 		errs = append(errs, invalid(path.Child("generateName"), m.GenerateName, validation.IsDNS1123Subdomain(maskDash(m.GenerateName)))...)
 	}
 	if m.Name == "" {
-		errs = append(errs, field.Required(path.Child("name"), "name or generateName is required"))
+		errs = append(errs, field.Required(path.Child("name"), "give the pod a name"))
 	} else {
-		errs = append(errs, invalid(path.Child("name"), m.Name, validation.IsDNS1123Subdomain(m.Name))...)
+		errs = append(errs, invalid(path.Child("name"), m.Name, podName(m.Name, m.Namespace))...)
 	}
 	errs = append(errs, invalid(path.Child("namespace"), m.Namespace, validation.IsDNS1123Label(m.Namespace))...)
 	errs = append(errs, nonNegative(m.Generation, path.Child("generation"))...)
@@ -32,6 +32,18 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
 	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)
 	return errs
+}
+
+// podName is the API server's rule for the name of a pod, and that of the folder of its logs, <namespace>_<name>_<uid>:
+// a file name has at most 255 bytes (man 7 path_resolution), a UID 36.
+func podName(name, namespace string) []string {
+	if messages := validation.IsDNS1123Subdomain(name); len(messages) > 0 {
+		return messages
+	}
+	if most := 255 - 36 - len("__") - len(namespace); len(name) > most {
+		return []string{fmt.Sprintf("must be no more than %d bytes in namespace %q: the folder of the pod's logs is named after both", most, namespace)}
+	}
+	return nil
 }
 
 func maskDash(name string) string {

@@ -66,6 +66,7 @@ func validateSecurity(sc *corev1.SecurityContext, path *field.Path, hostUsers bo
 			errs = append(errs, field.Invalid(path.Child("procMount"), *p, "`hostUsers` must be false to use `Unmasked`"))
 		}
 	}
+	errs = append(errs, validateCapabilities(sc.Capabilities, path.Child("capabilities"))...)
 	errs = append(errs, validateSeccomp(sc.SeccompProfile, path.Child("seccompProfile"))...)
 	if a := sc.AllowPrivilegeEscalation; a != nil && !*a {
 		if sc.Privileged != nil && *sc.Privileged {

@@ -115,6 +115,12 @@ func TestValidateSecurity(t *testing.T) {
 		},
 		{`"hostNetwork":true,"securityContext":{"sysctls":[{"name":"net.x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.x": may not be specified when 'hostNetwork' is true`},
 		{`"hostIPC":true,"securityContext":{"sysctls":[{"name":"kernel.sem","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "kernel.sem": may not be specified when 'hostIPC' is true`},
+		{
+			"", `"securityContext":{"capabilities":{"add":["NET_ADMIN","cap_bpf","All","NET_ADMN"],"drop":["ALL","CAP_CHECKPOINT_RESTORE","CAP_CAP_KILL",""]}}`,
+			`spec.containers[0].securityContext.capabilities.add[3]: Invalid value: "NET_ADMN": Linux has no capability of this name; correct its spelling or remove it` + "\n" +
+				`spec.containers[0].securityContext.capabilities.drop[2]: Invalid value: "CAP_CAP_KILL": Linux has no capability of this name; correct its spelling or remove it` + "\n" +
+				`spec.containers[0].securityContext.capabilities.drop[3]: Invalid value: "": Linux has no capability`,
+		},
 		{"", `"securityContext":{"procMount":"Unmasked"}`, "spec.containers[0].securityContext.procMount: Invalid value: \"Unmasked\": `hostUsers` must be false to use `Unmasked`"},
 		{
 			"", `"securityContext":{"privileged":true,"allowPrivilegeEscalation":false}`,
@@ -130,7 +136,7 @@ func TestValidateContainers(t *testing.T) {
 	tests := []struct{ container, want string }{
 		{`"name":"A"`, `spec.containers[0].name: Invalid value: "A": ` + label},
 		{`"name":""`, `spec.containers[0].name: Required value`},
-		{`"image":""`, `spec.containers[0].image: Required value`},
+		{`"image":""`, `spec.containers[0].image: Required value: write the image to run`},
 		{`"image":" x"`, `spec.containers[0].image: Invalid value: " x": must not have leading or trailing whitespace`},
 		{`"imagePullPolicy":"Maybe"`, `spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always", "IfNotPresent", "Never"`},
 		{`"terminationMessagePolicy":"x"`, `spec.containers[0].terminationMessagePolicy: Unsupported value: "x": supported values: "File", "FallbackToLogsOnError"`},
@@ -230,12 +236,15 @@ func TestValidatePodLevel(t *testing.T) {
 	for _, tt := range tests {
 		check(t, specJSON(tt.spec, tt.container), tt.want)
 	}
-	check(t, `{"metadata":{"name":"p"},"spec":{}}`, "spec.containers: Required value")
+	check(t, `{"metadata":{"name":"p"},"spec":{}}`, "spec.containers: Required value: write at least one container")
 }
 
 func TestValidateMeta(t *testing.T) {
 	tests := []struct{ meta, want string }{
-		{`{}`, `metadata.name: Required value: name or generateName is required`},
+		{`{}`, `metadata.name: Required value: give the pod a name`},
+		{`{"name":"` + strings.Repeat("a", 211) + `"}`, `metadata.name: Invalid value: "` + strings.Repeat("a", 211) + `": must be no more than 210 bytes in namespace "default": the folder of the pod's logs is named after both`},
+		{`{"name":"` + strings.Repeat("a", 210) + `"}`, ""},
+		{`{"name":"` + strings.Repeat("a", 160) + `","namespace":"` + strings.Repeat("n", 63) + `"}`, `metadata.name: Invalid value: "` + strings.Repeat("a", 160) + `": must be no more than 154 bytes in namespace `},
 		{`{"name":"A"}`, `metadata.name: Invalid value: "A": ` + subdomain},
 		{`{"name":"` + strings.Repeat("a", 254) + `"}`, `metadata.name: Invalid value: "` + strings.Repeat("a", 254) + `": must be no more than 253 `},
 		{`{"name":"a","namespace":"a.b"}`, `metadata.namespace: Invalid value: "a.b": must not contain dots`},
