@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v2"
@@ -19,26 +20,26 @@ func loadConfig(path string) (Config, error) {
 		return c, fmt.Errorf("cannot read the configuration: %w", err)
 	}
 	if err := yaml.UnmarshalStrict(data, &c); err != nil {
-		return defaultConfig(), fmt.Errorf("cannot use the configuration %s: %s", path, yamlSentence(err))
+		return defaultConfig(), fmt.Errorf("cannot use the configuration %s: %s", path, yamlSentence(err, data))
 	}
 	return c, nil
 }
 
 // yamlSentence makes one sentence of the decoder's list of lines.
-func yamlSentence(err error) string {
+func yamlSentence(err error, data []byte) string {
 	var t *yaml.TypeError
 	if !errors.As(err, &t) {
 		return strings.TrimPrefix(err.Error(), "yaml: ")
 	}
 	said := make([]string, len(t.Errors))
 	for i, e := range t.Errors {
-		said[i] = yamlWords(e)
+		said[i] = yamlWords(e, data)
 	}
 	return strings.Join(said, "; ")
 }
 
 // yamlWords turns "line 3: field x not found in type main.Config" into the user's words.
-func yamlWords(e string) string {
+func yamlWords(e string, data []byte) string {
 	line, what, ok := strings.Cut(e, ": ")
 	if !ok {
 		return e
@@ -49,7 +50,24 @@ func yamlWords(e string) string {
 	if key, _, ok := strings.Cut(strings.TrimPrefix(what, "field "), " already set in type "); ok {
 		return fmt.Sprintf("%s: key %q is given twice", line, key)
 	}
+	if key := keyAt(data, line); key != "" {
+		return line + ": " + key + ": " + what
+	}
 	return line + ": " + what
+}
+
+// keyAt is the key that a line of the file begins with, or "". The decoder names lines ("line 3") but no keys.
+func keyAt(data []byte, line string) string {
+	n, err := strconv.Atoi(strings.TrimPrefix(line, "line "))
+	lines := strings.Split(string(data), "\n")
+	if err != nil || n < 1 || n > len(lines) {
+		return ""
+	}
+	key, _, ok := strings.Cut(strings.TrimSpace(lines[n-1]), ":")
+	if !ok || strings.ContainsAny(key, " {[\"'#") {
+		return ""
+	}
+	return key
 }
 
 // byteSize is a number of bytes, written as a Kubernetes quantity: 10Mi.
@@ -63,8 +81,20 @@ func (b *byteSize) UnmarshalYAML(unmarshal func(any) error) error {
 	}
 	q, err := resource.ParseQuantity(s)
 	if err != nil {
-		return fmt.Errorf("%q is not a size as 10Mi", s)
+		return badSize(s, unmarshal(&map[string]string{}))
 	}
 	*b = byteSize(q.Value())
 	return nil
+}
+
+// badSize is the error about s, on the line of a decoding of the same value that cannot succeed: the decoder tells
+// the line in no other way.
+func badSize(s string, failed error) error {
+	why := fmt.Sprintf("%q is not a size; write 10Mi", s)
+	var t *yaml.TypeError
+	if !errors.As(failed, &t) {
+		return errors.New(why)
+	}
+	line, _, _ := strings.Cut(t.Errors[0], ":")
+	return &yaml.TypeError{Errors: []string{line + ": " + why}}
 }
