@@ -178,3 +178,35 @@ func TestAttemptsGoOnAfterAReboot(t *testing.T) {
 		t.Errorf("logs of two boots: %v, %v", files, err)
 	}
 }
+
+// A daemon that cannot use what the one before has left of a log loses some lines at most: the container goes on,
+// its later lines are logged, and it can be stopped.
+func TestAdoptionWithoutTheSpool(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", "echo before; trap 'exit 0' TERM; while :; do echo tick; sleep 0.2; done"))
+	before := b.running("app")
+	b.logged("app", "main", "before")
+	b.kill9()
+	states, err := filepath.Glob(filepath.Join(b.Dir, "run", "io", "*", "spool.state"))
+	if err != nil || len(states) == 0 {
+		t.Fatalf("no spool: %v, %v", states, err)
+	}
+	for _, path := range states {
+		if err := os.WriteFile(path, []byte("of another layout"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.start()
+	after := b.running("app")
+	if containerStatus(after, "main").ContainerID != containerStatus(before, "main").ContainerID {
+		t.Error("the container was started anew")
+	}
+	ticks := strings.Count(b.logs("app"), "tick")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		return strings.Count(b.logs("app"), "tick") > ticks, errString("its log has ended")
+	}))
+	b.remove("app")
+	b.gone("app")
+	b.cleared()
+}
