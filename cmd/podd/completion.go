@@ -45,6 +45,17 @@ func completeGet(o *options) completer {
 	}
 }
 
+// completePods completes the word "pod", then names of pods.
+func completePods(o *options) completer {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return []string{"pod"}, cobra.ShellCompDirectiveNoFileComp
+		}
+		r := resources()[0]
+		return objectNames(cmd, o, &r, args[1:], toComplete)
+	}
+}
+
 // completePod completes one pod, and then nothing.
 func completePod(o *options) completer {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {

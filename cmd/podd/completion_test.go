@@ -30,6 +30,10 @@ func TestCompletion(t *testing.T) {
 		{"logs db -c |", "app setup"},
 		{"exec web-1 |", ""},
 		{"describe pod d|", "db"},
+		{"delete |", "pod"},
+		{"delete pod w|", "web-1 web-2"},
+		{"delete pod web-1 w|", "web-2"},
+		{"delete pod -n kiosk |", "other"},
 		{"images rm |", "docker.io/library/busybox:latest"},
 		{"completion |", "bash zsh fish"},
 		{"get pods --socket " + none + " |", ""}, // no daemon: nothing, and no error

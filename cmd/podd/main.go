@@ -37,6 +37,7 @@ func newRootCommand() *cobra.Command {
 		newDescribeCommand(o),
 		newLogsCommand(o),
 		newExecCommand(o),
+		newDeleteCommand(o),
 		newImagesCommand(o),
 		newValidateCommand(),
 		newFieldsCommand(),

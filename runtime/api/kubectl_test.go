@@ -89,7 +89,7 @@ func TestKubectlActs(t *testing.T) {
 		{"", "exec a -- false", "failed\ncommand terminated with exit code 42\n", 42},
 		{"to and fro", "exec -i a -- cat", "to and fro", 0},
 		{"", "delete pod file", "Error from server (BadRequest): pod \"file\" comes from a file: remove the file\n", 1},
-		{"", "delete pod a", "pod \"a\" deleted", 0}, // newer ones add from where,
+		{"", "delete pod a", "Warning: its manifest stays, so that the pod starts anew; remove the file to end it for good\npod \"a\" deleted", 0}, // newer ones add from where,
 		{"", "run x --image=y", "Error from server (MethodNotAllowed): podd takes its pods from the files of its manifest folder: to change one, change its file\n", 1},
 	}
 	for _, tt := range tests {

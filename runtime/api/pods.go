@@ -35,6 +35,9 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 	if err := s.backend.DeletePod(r.Context(), p.Namespace, p.Name, &o); err != nil {
 		return err
 	}
+	if p.DeletionTimestamp == nil { // otherwise it ends already, for most reasons because its file went
+		addWarning(w, "its manifest stays, so that the pod starts anew; remove the file to end it for good")
+	}
 	if now, err := s.pod(r); err == nil {
 		p = now
 	}
