@@ -103,11 +103,11 @@ func (r *Runtime) markSuccessors(key podKey) {
 	}
 }
 
-// markAwaiting looks again at every pod that waits for an image.
+// markAwaiting looks again at every pod that may wait for an image.
 func (r *Runtime) markAwaiting() {
 	for uid, p := range r.pods {
 		for _, c := range p.rec.Containers {
-			if c.Waiting != nil && isImageReason(c.Waiting.Reason) {
+			if !c.State.alive() {
 				r.mark(uid)
 			}
 		}

@@ -14,6 +14,8 @@ type (
 	msgManifests struct{}
 	// msgImages: the set of images may have changed.
 	msgImages struct{}
+	// msgImporting: archives of images are being read, or have been.
+	msgImporting struct{ now bool }
 	// msgExit: a container's process may have ended.
 	msgExit struct {
 		uid  types.UID

@@ -118,6 +118,9 @@ func (r *Runtime) receive(m message, now Instant) {
 		r.rescan(now)
 	case msgImages:
 		r.markAwaiting()
+	case msgImporting:
+		r.importing = m.now
+		r.markAwaiting()
 	case msgExit:
 		if p := r.pods[m.uid]; p != nil {
 			r.observeExit(p, m.name, now)

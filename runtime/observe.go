@@ -32,7 +32,7 @@ func (r *Runtime) viewContainer(p *pod, c *ContainerRecord) ContainerView {
 		Name: c.Name, State: c.State, Attempt: c.Attempt,
 		Failed:    c.Ended == nil || c.Ended.Code != 0,
 		Void:      c.Void,
-		Awaited:   c.Waiting != nil && isImageReason(c.Waiting.Reason),
+		Awaited:   r.importing || c.Waiting != nil && isImageReason(c.Waiting.Reason),
 		NotBefore: c.NotBefore, KillAt: c.KillAt, Killed: c.Killed,
 	}
 	if !c.State.alive() {

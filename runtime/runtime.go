@@ -105,12 +105,14 @@ type Runtime struct {
 	dirty    map[types.UID]bool
 	unsaved  map[types.UID]bool
 	stopping bool
-	worked   bool          // since the last rest
-	idleAt   time.Duration // since boot; 0: idle already
-	gone     bool          // the folder has vanished, as was said
-	hostIPs  hostAddresses
-	exits    exitStatuses
-	shares   uint64 // of the burstable pods together, as last set
+	// importing: an image that is not there may be about to come, and its lack is no news.
+	importing bool
+	worked    bool          // since the last rest
+	idleAt    time.Duration // since boot; 0: idle already
+	gone      bool          // the folder has vanished, as was said
+	hostIPs   hostAddresses
+	exits     exitStatuses
+	shares    uint64 // of the burstable pods together, as last set
 }
 
 type podKey struct{ namespace, name string }
@@ -171,6 +173,9 @@ func (r *Runtime) Touch() { r.inbox.put(msgTouch{}) }
 
 // ManifestsChanged hints that the folder may have changed.
 func (r *Runtime) ManifestsChanged() { r.inbox.put(msgManifests{}) }
+
+// Importing says that archives of images are being read, or that all of them have been.
+func (r *Runtime) Importing(now bool) { r.inbox.put(msgImporting{now}) }
 
 // ImagesChanged hints that the set of images may have changed.
 func (r *Runtime) ImagesChanged() { r.inbox.put(msgImages{}) }

@@ -279,6 +279,7 @@ func (d *daemon) watch(ctx context.Context) {
 	}
 	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
 	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
+	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)
 	importing <- struct{}{}
 	go d.importImages(ctx, importing)
@@ -300,6 +301,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		}
+		d.runtime.Importing(true)
 		results, err := d.images.ImportFolder(ctx, d.config.Images)
 		if err != nil {
 			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
@@ -317,7 +319,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 				d.log.Info("image imported", "file", r.File, "names", image.Names, "id", image.ID)
 			}
 		}
-		d.runtime.ImagesChanged()
+		d.runtime.Importing(false)
 	}
 }
 
