@@ -83,7 +83,7 @@ type attemptOf struct {
 // find looks a container up in the loop.
 func (b *Backend) find(ctx context.Context, namespace, name, containerName string) (attemptOf, error) {
 	var a attemptOf
-	err := fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name)
+	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for _, p := range b.pods {
 			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == PodWaiting && b.blocked(p) {
@@ -100,7 +100,7 @@ func (b *Backend) find(ctx context.Context, namespace, name, containerName strin
 func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
 	c := p.rec.container(containerName)
 	if c == nil {
-		return attemptOf{}, fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.name())
+		return attemptOf{}, api.AsNotFound(fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.name()))
 	}
 	rec := *p.rec
 	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.alive()}
@@ -144,7 +144,7 @@ func (b *Backend) Logs(ctx context.Context, namespace, name string, o *corev1.Po
 
 // DeletePod ends a pod by hand. Its manifest stays, and so it begins anew.
 func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error {
-	err := fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name)
+	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for uid, p := range b.pods {
 			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name {
@@ -185,7 +185,7 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 	for _, i := range loaded {
 		list = append(list, imageInfo(i))
 	}
-	return list, err
+	return list, imageError(err)
 }
 
 // RemoveImage removes an image that no container runs from.
@@ -202,5 +202,19 @@ func (b *Backend) RemoveImage(ref string) ([]string, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return b.ImageStore.Remove(ref, func(id string) bool { return used[id] })
+	removed, err := b.ImageStore.Remove(ref, func(id string) bool { return used[id] })
+	return removed, imageError(err)
+}
+
+// imageError gives the sentences of the image store their codes.
+func imageError(err error) error {
+	switch {
+	case errors.Is(err, images.ErrNotFound):
+		return api.AsNotFound(err)
+	case errors.Is(err, images.ErrInUse):
+		return api.AsConflict(err)
+	case errors.Is(err, images.ErrRefused), errors.Is(err, images.ErrTruncated), errors.Is(err, images.ErrPlatform), errors.Is(err, images.ErrBadName):
+		return api.AsBadRequest(err)
+	}
+	return err
 }

@@ -159,7 +159,7 @@ func (r *Runtime) attachProblems(now Instant) {
 
 func problemReference(p manifest.Problem) corev1.ObjectReference {
 	namespace := cmp.Or(p.Namespace, "default")
-	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p)}
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p), UID: refusedUID(p)}
 }
 
 // after is a deadline d from now, since boot.

@@ -25,7 +25,7 @@ func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.Po
 	// The command's process moves into the container's cgroup, which the kernel makes wait.
 	go b.Cgroups.Warm()
 	if !a.running || a.config == nil {
-		return 0, fmt.Errorf("container %s is not running", o.Container)
+		return 0, api.AsBadRequest(fmt.Errorf("container %s is not running", o.Container))
 	}
 	if o.TTY {
 		return b.execTerminal(ctx, a.config, o.Command, s)

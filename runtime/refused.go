@@ -2,7 +2,10 @@ package runtime
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
 )
@@ -14,4 +17,9 @@ func refusedName(p manifest.Problem) string {
 	}
 	base := strings.ToLower(filepath.Base(p.File))
 	return strings.TrimSuffix(strings.TrimSuffix(base, filepath.Ext(base)), ".")
+}
+
+// refusedUID names a refused manifest among objects: by its place and by what is wrong with it.
+func refusedUID(p manifest.Problem) types.UID {
+	return types.UID("refused:" + p.File + ":" + strconv.Itoa(p.Doc) + ":" + p.Reason)
 }

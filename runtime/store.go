@@ -150,7 +150,7 @@ func (s *Store) setRefused(problems []manifest.Problem, now time.Time, node stri
 func refusedPod(p manifest.Problem, now time.Time, node string) *corev1.Pod {
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name = cmp.Or(p.Namespace, "default"), refusedName(p)
-	pod.UID = types.UID("refused:" + p.File + ":" + strconv.Itoa(p.Doc) + ":" + p.Reason)
+	pod.UID = refusedUID(p)
 	pod.CreationTimestamp = metav1.NewTime(now)
 	pod.Spec.NodeName = node
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Reason: p.Reason, Message: p.Message}
