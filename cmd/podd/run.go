@@ -81,6 +81,9 @@ func runDaemon(c *Config, log *slog.Logger) error {
 			return fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
+	if !onTmpfs(c.RunDir) {
+		log.Warn("--run-dir is not on a tmpfs: records and log spools will wear the disk", "runDir", c.RunDir)
+	}
 	lock, err := lockRunDir(c.RunDir)
 	if err != nil {
 		return err
@@ -95,6 +98,11 @@ func runDaemon(c *Config, log *slog.Logger) error {
 		return err
 	}
 	return d.serve()
+}
+
+func onTmpfs(dir string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
 }
 
 // lockRunDir keeps a second daemon from owning the same pods.
