@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -49,6 +50,8 @@ type header struct {
 		Name      string `json:"name"`
 		Namespace string `json:"namespace"`
 	} `json:"metadata"`
+
+	near string // key that was meant as one of these
 }
 
 func (p *parser) chunk(c chunk) {
@@ -56,7 +59,7 @@ func (p *parser) chunk(c chunk) {
 	if !c.json {
 		var err error
 		if doc.data, err = yamlToJSON(c.data); err != nil {
-			p.refuse(&doc, ReasonInvalid, []fault{yamlFault(err, c.line)})
+			p.refuse(&doc, ReasonInvalid, []fault{syntaxFault(err, c, p.file)})
 			p.docs++
 			return
 		}
@@ -73,8 +76,9 @@ func (p *parser) object(doc *document) {
 		return
 	}
 	defer func() { p.docs++ }()
+	doc.header.near = nearKey(doc.data, &doc.header)
 	if text := kindFault(&doc.header); text != "" {
-		p.refuse(doc, ReasonKind, []fault{{text: text, path: "kind"}})
+		p.refuse(doc, ReasonKind, []fault{{text: text, path: cmp.Or(doc.header.near, "kind")}})
 		return
 	}
 	pod := &corev1.Pod{}
@@ -83,12 +87,12 @@ func (p *parser) object(doc *document) {
 		return
 	}
 	setDefaults(pod)
-	faults := errorFaults(validatePod(pod))
+	faults := errorFaults(blameWritten(validatePod(pod), doc.data))
 	reason := ReasonInvalid
 	if len(faults) == 0 {
 		reason = ReasonUnsupported
 	}
-	if faults = append(faults, errorFaults(refusedFields(pod))...); len(faults) > 0 {
+	if faults = append(faults, errorFaults(blameWritten(refusedFields(pod), doc.data))...); len(faults) > 0 {
 		p.refuse(doc, reason, faults)
 		return
 	}
@@ -171,7 +175,7 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 		if problem.Line == 0 {
 			problem.Line = line
 		}
-		f.text = shortened(f.text)
+		f.text = shortened(spelledTruth(f.text, lineAt(doc.chunk.data, line-doc.chunk.line+1)))
 		if f.line && line > 0 {
 			f.text += fmt.Sprintf(" (line %d)", line)
 		}
@@ -183,8 +187,16 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 	if problem.Line == 0 {
 		problem.Line = doc.chunk.line
 	}
-	problem.Message = p.file + ": " + subject(reason, &doc.header) + listing(texts, len(faults)-len(texts))
+	problem.Message = p.file + ": " + doc.item() + subject(reason, &doc.header) + listing(texts, len(faults)-len(texts))
 	p.problems = append(p.problems, problem)
+}
+
+// item names the place in a List of an object that has no name.
+func (doc *document) item() string {
+	if doc.prefix == "" || doc.header.Metadata.Name != "" {
+		return ""
+	}
+	return strings.TrimSuffix(doc.prefix, ".") + ": "
 }
 
 // subject names the object as the API server does: Pod "web" is invalid.

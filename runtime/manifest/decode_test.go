@@ -93,7 +93,7 @@ func TestParseFaults(t *testing.T) {
 		},
 		{
 			"quantity", head + one + "    resources:\n      limits: {memory: 64MB}\n", 10, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'; write 64M or 64Mi`,
 		},
 		{
 			"in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n  spec:\n    containers:\n    - name: c\n      imagee: i\n", 11, ReasonInvalid,
@@ -107,9 +107,9 @@ func TestParseFaults(t *testing.T) {
 			"f: kind Deployment of apps/v1 is not run by podd; write what is in its pod template as kind: Pod",
 		},
 		{"config map", "apiVersion: v1\nkind: ConfigMap\n", 2, ReasonKind, "f: kind ConfigMap of v1 is not run by podd; remove the document"},
-		{"not yaml", "---\n\nfoo: [bar\nbaz: x\n", 3, ReasonInvalid, "f: line 3: not valid YAML: did not find expected ',' or ']'"},
-		{"tab", head + "spec:\n\tcontainers: []\n", 6, ReasonInvalid, "f: line 6: not valid YAML: found character that cannot start any token"},
-		{"a bare word", "hello\n", 1, ReasonInvalid, "f: a manifest is a mapping with apiVersion, kind, metadata and spec"},
+		{"not yaml", "---\n\nfoo: [bar\nbaz: x\n", 3, ReasonInvalid, "f: line 3: not valid YAML: did not find expected ',' or ']'; check indentation, colons and brackets"},
+		{"tab", head + "spec:\n\tcontainers: []\n", 6, ReasonInvalid, "f: line 6: a tab indents; YAML allows spaces only"},
+		{"a bare word", "hello\n", 1, ReasonInvalid, "f: a manifest is a mapping with apiVersion, kind, metadata and spec; write a Pod, or move the file out of this folder"},
 		{"empty", "# nothing\n", 0, ReasonInvalid, "f: the file holds no manifest; write a Pod into it or remove it"},
 		{
 			"validation", head + one + "  restartPolicy: Sometimes\n", 9, ReasonInvalid,

@@ -159,7 +159,7 @@ func TestRefusedFields(t *testing.T) {
 		{"no user namespace", `"hostUsers":true`, "", ""},
 		{"windows", `"os":{"name":"windows"}`, "", "spec.os.name: Forbidden: podd runs Linux containers only"},
 		{"linux", `"os":{"name":"linux"}`, "", ""},
-		{"storage", "", `"resources":{"limits":{"cpu":"1","ephemeral-storage":"1Gi"}}`, "[spec.containers[0].resources.limits[ephemeral-storage]: Forbidden: podd limits cpu and memory only; remove this resource, spec.containers[0].resources.requests[ephemeral-storage]: Forbidden: "},
+		{"storage", "", `"resources":{"limits":{"cpu":"1","ephemeral-storage":"1Gi"}}`, `Pod "p" is refused: spec.containers[0].resources.limits[ephemeral-storage]: Forbidden: podd limits cpu and memory only; remove this resource`},
 		{"amounts", `"resources":{"limits":{"cpu":"2","memory":"1Gi"}}`, `"resources":{"limits":{"cpu":"1","memory":"64Mi"}}`, ""},
 		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
 		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 )
 
 // errUnmounted is returned when the folder is empty and on another file system than its manifests were: it is the
@@ -20,9 +22,17 @@ func (f *Folder) gone(err error) Set {
 		text = err.Error()
 	case errors.Is(err, fs.ErrNotExist):
 		text = "it does not exist; create it, or mount its file system"
+	case errors.Is(err, syscall.ENOTDIR):
+		text = "it is a file; put the folder back"
+		if _, err := os.Lstat(f.o.Dir); err != nil {
+			text = "a part of its path is a file; put the folder back"
+		}
 	}
-	if n := len(f.last.Pods); n > 0 {
-		text += fmt.Sprintf(" (the %d known pods stay until then)", n)
+	switch n := len(f.last.Pods); {
+	case n == 1:
+		text += " (1 pod stays until then)"
+	case n > 1:
+		text += fmt.Sprintf(" (%d pods stay until then)", n)
 	}
 	return Set{
 		Pods: f.last.Pods, Gone: true,

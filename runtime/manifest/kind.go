@@ -1,11 +1,22 @@
 package manifest
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	kjson "sigs.k8s.io/json"
+)
 
 // kindFault returns the sentence for an object that is not a Pod, or "".
 func kindFault(h *header) string {
 	const write = "write apiVersion: v1 and kind: Pod"
 	switch {
+	case h.near != "":
+		return fmt.Sprintf("key %s is not known; %s", h.near, write)
+	case h.Kind != "Pod" && strings.EqualFold(h.Kind, "Pod"):
+		return fmt.Sprintf("kind %s is not known; write kind: Pod", h.Kind)
 	case h.Kind == "" && h.APIVersion == "":
 		return "apiVersion and kind are missing; " + write
 	case h.Kind == "":
@@ -45,4 +56,19 @@ func isOther(kind string) bool {
 		return true
 	}
 	return isWorkload(kind)
+}
+
+// nearKey returns the key that was meant as kind or apiVersion, but has other capitals.
+func nearKey(data []byte, h *header) string {
+	var object map[string]any
+	if h.Kind != "" && h.APIVersion != "" || kjson.UnmarshalCaseSensitivePreserveInts(data, &object) != nil {
+		return ""
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if h.Kind == "" && key != "kind" && strings.EqualFold(key, "kind") ||
+			h.APIVersion == "" && key != "apiVersion" && strings.EqualFold(key, "apiVersion") {
+			return key
+		}
+	}
+	return ""
 }

@@ -7,8 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
-
-	yaml "sigs.k8s.io/yaml/goyaml.v2"
 )
 
 // decodeStrict decodes JSON into a Kubernetes type. An unknown or doubled field, or a value of the wrong type, is a
@@ -50,19 +48,4 @@ func errorFaults(errs field.ErrorList) []fault {
 		faults = append(faults, fault{text: text, path: err.Field})
 	}
 	return faults
-}
-
-// yamlFault rewrites an error of the YAML decoder, whose lines count from the start of the document.
-func yamlFault(err error, base int) fault {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if te, ok := errors.AsType[*yaml.TypeError](err); ok && len(te.Errors) > 0 {
-		text = te.Errors[0]
-	}
-	var line int
-	if n, _ := fmt.Sscanf(text, "line %d:", &line); n != 1 {
-		return fault{text: text}
-	}
-	_, text, _ = strings.Cut(text, ": ")
-	line += base - 1
-	return fault{text: fmt.Sprintf("line %d: not valid YAML: %s", line, text), at: line}
 }

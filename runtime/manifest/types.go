@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 )
@@ -112,11 +113,43 @@ func misfit(value any, t reflect.Type, path *field.Path) field.ErrorList {
 	switch {
 	case err == nil:
 		return nil
+	case t == reflect.TypeFor[resource.Quantity]():
+		return field.ErrorList{field.Invalid(path, value, err.Error()+quantityRemedy(value))}
 	case decodesItself(t):
 		return field.ErrorList{field.Invalid(path, value, err.Error())}
+	case isQuoted(value, t):
+		want, _, _ := strings.Cut(typeName(t), " of at most")
+		return field.ErrorList{field.TypeInvalid(path, value, "must be "+strings.Replace(want, "whole ", "", 1)+": remove the quotes")}
 	default:
 		return field.ErrorList{wrongType(path, value, typeName(t))}
 	}
+}
+
+// isQuoted tells whether a text would fit without its quotes.
+func isQuoted(value any, t reflect.Type) bool {
+	text, ok := value.(string)
+	return ok && text != "null" && kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), reflect.New(t).Interface()) == nil
+}
+
+// quantityRemedy guesses at what was meant by a quantity with a B at its end, or with a blank before the suffix.
+func quantityRemedy(value any) string {
+	text, ok := value.(string)
+	if !ok {
+		return ""
+	}
+	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789."))]
+	suffix := strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(text[len(number):])), "B")
+	decimal, binary := strings.TrimSuffix(suffix, "I"), strings.TrimSuffix(suffix, "I")+"i"
+	if number == "" || len(decimal) != 1 || !strings.Contains("KMGTPE", decimal) {
+		return "; write for example 100m, 10M or 10Mi"
+	}
+	if decimal != suffix {
+		return "; write " + number + binary
+	}
+	if decimal == "K" {
+		decimal = "k"
+	}
+	return "; write " + number + decimal + " or " + number + binary
 }
 
 func wrongType(path *field.Path, value any, want string) *field.Error {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ type resourceNameRule func(name corev1.ResourceName, path *field.Path) field.Err
 func validateResources(r *corev1.ResourceRequirements, path *field.Path, rule resourceNameRule) field.ErrorList {
 	limits, requests := path.Child("limits"), path.Child("requests")
 	errs := validateAmounts(r.Limits, limits, rule)
+	errs = append(errs, validateMemory(r.Limits, limits)...)
 	errs = append(errs, validateAmounts(r.Requests, requests, rule)...)
 	for _, name := range sortedNames(r.Requests) {
 		q := r.Requests[name]
@@ -33,6 +35,21 @@ func validateResources(r *corev1.ResourceRequirements, path *field.Path, rule re
 		errs = append(errs, field.Forbidden(path, "HugePages require cpu or memory"))
 	}
 	return errs
+}
+
+// leastMemory is less than any container can start with. The API server takes less, which is always a slip of the suffix.
+const leastMemory = 1 << 20
+
+func validateMemory(limits corev1.ResourceList, path *field.Path) field.ErrorList {
+	q, limited := limits[corev1.ResourceMemory]
+	if !limited || q.Sign() <= 0 || q.Value() >= leastMemory {
+		return nil
+	}
+	text := q.String()
+	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+	return field.ErrorList{field.Invalid(path.Key(string(corev1.ResourceMemory)), text, fmt.Sprintf(
+		"no container can start with less than 1Mi; %s means %s bytes, write %sMi",
+		text, strconv.FormatFloat(q.AsApproximateFloat64(), 'f', -1, 64), number))}
 }
 
 func validateAmounts(list corev1.ResourceList, path *field.Path, rule resourceNameRule) field.ErrorList {

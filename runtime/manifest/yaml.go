@@ -17,7 +17,7 @@ import (
 const maxJSON = 2 * MaxFileBytes
 
 // errExpands is returned for a document whose aliases write out to more than maxJSON bytes.
-var errExpands = errors.New("its aliases expand to more than 6 MiB; write the document without anchors")
+var errExpands = errors.New("the aliases expand to more than 6 MiB")
 
 // yamlToJSON converts one document. Mappings keep their order and their doubled keys, so that the strict JSON
 // decoder reports both with their path and in the order of the file.
@@ -27,6 +27,9 @@ func yamlToJSON(doc []byte) ([]byte, error) {
 	// A document that merges is therefore read into maps, whose last value wins.
 	if bytes.Contains(doc, []byte("<<")) {
 		if err := yaml.Unmarshal(doc, &root); err != nil {
+			if strings.Contains(err.Error(), "invalid map key") {
+				err = errKey
+			}
 			return nil, err
 		}
 		if _, ok := root.(map[any]any); !ok {
@@ -43,7 +46,10 @@ func yamlToJSON(doc []byte) ([]byte, error) {
 }
 
 // errNoMapping is returned for a document that is a list or a bare value.
-var errNoMapping = errors.New("a manifest is a mapping with apiVersion, kind, metadata and spec")
+var errNoMapping = errors.New("a manifest is a mapping with apiVersion, kind, metadata and spec; write a Pod, or move the file out of this folder")
+
+// errKey is returned for a key that is itself a mapping or a list.
+var errKey = errors.New("a key is not a string")
 
 // yamlRootError explains the only type that yamlToJSON asks for: the mapping at the root.
 func yamlRootError(err error) error {
@@ -119,6 +125,6 @@ func jsonKey(key any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(key, 'g', -1, 32), nil
 	default:
-		return "", fmt.Errorf("the key %v is not a string", key)
+		return "", errKey
 	}
 }
