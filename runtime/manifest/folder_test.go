@@ -350,3 +350,53 @@ func BenchmarkParse(b *testing.B) {
 		ParseFile("f", data)
 	}
 }
+
+func TestFolderThatIsAFile(t *testing.T) {
+	b := newBoard(t)
+	b.write("a.yaml", podYAML("a", "one"))
+	b.want("a.yaml/a@one")
+	if err := os.RemoveAll(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(b.dir, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set := b.scan()
+	want := "manifest folder " + b.dir + ": it is a file; put the folder back (1 pod stays until then)"
+	if !set.Gone || len(set.Pods) != 1 || len(set.Problems) != 1 || set.Problems[0].Message != want {
+		t.Errorf("folder says %+v, want %q", set, want)
+	}
+	b.f = Open(Options{Dir: b.path("below")})
+	if got := b.scan().Problems[0].Message; !strings.HasSuffix(got, "below: a part of its path is a file; put the folder back") {
+		t.Errorf("message is %q", got)
+	}
+}
+
+func TestSeveralFilesOfOneName(t *testing.T) {
+	b := newBoard(t)
+	b.writeAged("2.yaml", podYAML("a", "two"), 3*time.Hour)
+	b.writeAged("1.yaml", podYAML("a", "one"), 2*time.Hour)
+	b.writeAged("3.yaml", podYAML("a", "three"), time.Hour)
+	names := func(winner string) {
+		t.Helper()
+		for _, p := range b.scan().Problems {
+			if p.Reason == ReasonDuplicate && !strings.Contains(p.Message, "is already defined by the older file "+b.path(winner)+";") {
+				t.Errorf("%q does not name %s", p.Message, winner)
+			}
+		}
+	}
+	b.want("2.yaml/a@two; 1.yaml: DuplicatePod a; 3.yaml: DuplicatePod a")
+	names("2.yaml")
+	// A bad edit of the one that runs changes nothing for the others.
+	b.write("2.yaml", badYAML("a"))
+	b.want("2.yaml/a@two stale; 1.yaml: DuplicatePod a; 2.yaml: InvalidManifest a; 3.yaml: DuplicatePod a")
+	names("2.yaml")
+	// Of the others as well: its last good version never ran.
+	b.write("3.yaml", ": : [")
+	b.want("2.yaml/a@two stale; 1.yaml: DuplicatePod a; 2.yaml: InvalidManifest a; 3.yaml: InvalidManifest a; 3.yaml: DuplicatePod a")
+	b.remove("2.yaml")
+	b.want("1.yaml/a@one; 3.yaml: InvalidManifest a; 3.yaml: DuplicatePod a")
+	names("1.yaml")
+	b.remove("1.yaml")
+	b.want("3.yaml/a@three stale; 3.yaml: InvalidManifest a")
+}
