@@ -15,11 +15,12 @@ func TestSentences(t *testing.T) {
 		line       int
 		want       string // the whole message
 	}{
-		{"binary", head + "\x00\x01\n", 5, "f: line 5: is not text in UTF-8; save it as UTF-8 YAML or JSON, or remove it"},
-		{"latin 1", head + "# caf\xe9\n" + one, 5, "f: line 5: is not text in UTF-8; save it as UTF-8 YAML or JSON, or remove it"},
+		{"binary", head + "\x00\x01\n", 5, "f: line 5 is not text in UTF-8; save the file as UTF-8 YAML or JSON, or remove it"},
+		{"latin 1", head + "# caf\xe9\n" + one, 5, "f: line 5 is not text in UTF-8; save the file as UTF-8 YAML or JSON, or remove it"},
 		{"deep", "a: " + strings.Repeat("[", 20_000), 1, "f: nested too deeply; simplify it"},
 		{"tab", head + "spec:\n\tcontainers: []\n", 6, "f: line 6: a tab indents; YAML allows spaces only"},
 		{"tab after spaces", head + "spec:\n  containers:\n  \t- name: c\n", 7, "f: line 7: a tab indents; YAML allows spaces only"},
+		{"open quote", head + "spec: {nodeName: \"x\n", 5, "f: line 5: not valid YAML: found unexpected end of stream; check indentation, colons and brackets"},
 		{"at sign", head + "spec: @x\n", 5, "f: line 5: not valid YAML: found character that cannot start any token; put the value in quotes"},
 		{"indentation", head + " spec: {}\n", 5, "f: line 5: not valid YAML: did not find expected key; check indentation, colons and brackets"},
 		{"first line", ": : [", 1, "f: line 1: not valid YAML: did not find expected key; check indentation, colons and brackets"},

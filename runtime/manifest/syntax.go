@@ -22,8 +22,9 @@ func syntaxFault(err error, c chunk, file string) fault {
 	if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
 		_, text, _ = strings.Cut(text, ": ")
 		if isToken(text) {
-			line = min(line+1, 1+bytes.Count(bytes.TrimSpace(c.data), []byte("\n")))
+			line++
 		}
+		line = min(line, 1+bytes.Count(bytes.TrimRight(c.data, " \r\n"), []byte("\n")))
 	}
 	switch {
 	case errors.Is(err, errNoMapping):
@@ -34,7 +35,8 @@ func syntaxFault(err error, c chunk, file string) fault {
 		return fault{text: "nested too deeply; simplify it", at: c.line + line - 1}
 	case isEncoding(text):
 		line = badRune(c.data)
-		return fault{text: fmt.Sprintf("line %d: is not text in UTF-8; save it as UTF-8 YAML or JSON, or remove it", c.line+line-1), at: c.line + line - 1}
+		line += c.line - 1
+		return fault{text: fmt.Sprintf("line %d is not text in UTF-8; save the file as UTF-8 YAML or JSON, or remove it", line), at: line}
 	}
 	if at := templateLine(c.data, err, line); at > 0 {
 		return atLine(c, at, "{{ ... }} is a template; render it first (e.g. helm template)")

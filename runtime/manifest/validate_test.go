@@ -113,6 +113,9 @@ func TestValidateSecurity(t *testing.T) {
 			`spec.securityContext.sysctls[0].name: Invalid value: "a..b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$` + "\n" +
 				`spec.securityContext.sysctls[2].name: Duplicate value: "net.x"`,
 		},
+		{`"securityContext":{"sysctls":[{"name":"net.","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.": must have at most 253 characters`},
+		{`"securityContext":{"sysctls":[{"name":"net/../vm","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net/../vm": must have at most 253 characters`},
+		{`"securityContext":{"sysctls":[{"name":"net.ipv4 x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.ipv4 x": must have at most 253 characters`},
 		{`"hostNetwork":true,"securityContext":{"sysctls":[{"name":"net.x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.x": may not be specified when 'hostNetwork' is true`},
 		{`"hostIPC":true,"securityContext":{"sysctls":[{"name":"kernel.sem","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "kernel.sem": may not be specified when 'hostIPC' is true`},
 		{
