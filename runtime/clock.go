@@ -27,6 +27,9 @@ const clockStep = 5 * time.Second
 // shown is the wall time to show at now for a moment in the past: as recorded, or, if the wall clock was set
 // since, where the moment lies on the clock as it is now.
 func (i Instant) shown(now Instant) time.Time {
+	if i.Mono == earlierBoot {
+		return i.Wall
+	}
 	derived := now.Wall.Add(i.Mono - now.Mono)
 	if diff := derived.Sub(i.Wall); diff > clockStep || diff < -clockStep {
 		return derived.Truncate(time.Second)

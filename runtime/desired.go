@@ -2,10 +2,7 @@ package runtime
 
 import (
 	"cmp"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +28,10 @@ func (r *Runtime) rescan(now Instant) {
 	for i := range set.Pods {
 		r.desired[keyOf(set.Pods[i].Object)] = &set.Pods[i]
 	}
+	if !r.scanned && !set.Gone {
+		r.scanned = true
+		r.forgetEnds()
+	}
 	for key, m := range r.desired {
 		if old := before[key]; old == nil || old.Object.UID != m.Object.UID {
 			r.welcome(m, now)
@@ -49,30 +50,12 @@ func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
 	uid := m.Object.UID
 	p := r.pods[uid]
 	if p == nil {
-		rec := newRecord(uid, m.Object, now)
-		r.countFromLogs(rec)
+		rec := r.recall(uid, newRecord(uid, m.Object, now))
 		p = &pod{rec: rec, live: map[string]*live{}}
 		r.pods[uid] = p
 	}
 	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since
 	r.mark(uid)
-}
-
-// countFromLogs lets the attempts of a pod that ran before a reboot, or before it was deleted by hand, go on from
-// its logs, as the kubelet does: each attempt has a log of its own.
-func (r *Runtime) countFromLogs(rec *Record) {
-	for _, c := range rec.Containers {
-		entries, err := os.ReadDir(r.containerLogDir(rec, c.Name))
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			number, _, _ := strings.Cut(e.Name(), ".")
-			if n, err := strconv.Atoi(number); err == nil && n > c.Attempt {
-				c.Attempt = n
-			}
-		}
-	}
 }
 
 // blocked says whether another pod of this name has yet to end. Of two that wait the newest wins, so an

@@ -50,7 +50,12 @@ const keptLogDirs = 2
 
 // forget removes the logs of the pods of this name that were removed long before it. The loop removes the
 // record: nobody else writes it.
-func (r *Runtime) forget(rec *Record) error {
+func (r *Runtime) forget(rec *Record, stopping bool) error {
+	if !stopping {
+		if err := r.markRemoved(rec); err != nil {
+			return fmt.Errorf("cannot mark the logs of a removed pod: %w", err)
+		}
+	}
 	prefix := fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)
 	entries, err := os.ReadDir(r.LogDir)
 	if err != nil {

@@ -119,7 +119,9 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 		err = r.learnCollected(p, a, m)
 	case Finish:
 		if m.err == nil {
-			err = p.move(EventPodFinish)
+			if err = p.move(EventPodFinish); err == nil {
+				r.keepFinished(p)
+			}
 		}
 	case Forget:
 		r.learnForgotten(p, m)
@@ -282,8 +284,9 @@ func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error
 // uncount takes back an attempt that never became a container.
 func (c *ContainerRecord) uncount() {
 	c.Void = false
-	if c.Attempt--; c.Attempt < 0 {
-		c.State = ContainerWaiting
+	c.Attempt--
+	if c.Ended == nil {
+		c.State = ContainerWaiting // no attempt of this pod has run yet
 	}
 }
 
@@ -297,6 +300,12 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	}
 	if err := p.move(EventPodRemove); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
+	}
+	// A pod that ends with the board stays done; one that was removed is forgotten.
+	if !r.stopping {
+		if err := r.ends.remove(p.rec.UID); err != nil {
+			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
+		}
 	}
 	if err := r.records.remove(p.rec.UID); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)

@@ -80,3 +80,18 @@ func TestShortenGrace(t *testing.T) {
 		}
 	}
 }
+
+// TestUncount: a container that has never run waits, whatever number its next attempt has; one that has run is as it
+// was after that.
+func TestUncount(t *testing.T) {
+	never := &ContainerRecord{State: ContainerCollected, Attempt: 5, Base: 5, Void: true}
+	never.uncount()
+	if never.State != ContainerWaiting || never.Attempt != 4 || never.Void {
+		t.Errorf("got %+v", never)
+	}
+	ran := &ContainerRecord{State: ContainerCollected, Attempt: 1, Void: true, Ended: &Termination{Code: 1}}
+	ran.uncount()
+	if ran.State != ContainerCollected || ran.Attempt != 0 {
+		t.Errorf("got %+v", ran)
+	}
+}

@@ -15,17 +15,19 @@ import (
 // operation carries out one plan for one pod, away from the loop. It works on copies: what it learns goes to
 // the loop as outcomes, and the loop alone changes the record.
 type operation struct {
-	r       *Runtime
-	pod     *pod // to name it; its fields are the loop's
-	uid     types.UID
-	actions []Action
-	rec     *Record
-	live    map[string]*live
-	images  map[string]images.Image
+	r   *Runtime
+	pod *pod // to name it; its fields are the loop's
+	uid types.UID
+	// stopping: the board stops, and its pods are not removed but ended.
+	stopping bool
+	actions  []Action
+	rec      *Record
+	live     map[string]*live
+	images   map[string]images.Image
 }
 
 func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
-	op := &operation{r: r, pod: p, uid: p.rec.UID, actions: actions, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
+	op := &operation{r: r, pod: p, uid: p.rec.UID, stopping: r.stopping, actions: actions, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
 	for name, l := range p.live {
 		op.live[name] = l
 	}
@@ -102,7 +104,7 @@ func (op *operation) perform(a Action) (any, error) {
 	case CollectContainer:
 		return op.collect(a)
 	case Forget:
-		return nil, op.r.forget(op.rec)
+		return nil, op.r.forget(op.rec, op.stopping)
 	}
 	return nil, nil
 }

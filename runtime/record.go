@@ -58,7 +58,8 @@ type ConditionRecord struct {
 type ContainerRecord struct {
 	Name      string         `json:"name"`
 	State     ContainerState `json:"state"`
-	Attempt   int            `json:"attempt"` // of the current or the last try, from 0; -1 before the first
+	Attempt   int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
+	Base      int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
 	ImageID   string         `json:"imageID,omitempty"`
 	PID       int            `json:"pid,omitempty"`
 	PIDStart  uint64         `json:"pidStart,omitempty"`

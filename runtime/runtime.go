@@ -98,6 +98,8 @@ type Runtime struct {
 	slots   chan struct{} // bounds the operations that run at once
 
 	records  records
+	ends     ends
+	scanned  bool // the folder was seen at least once
 	pods     map[types.UID]*pod
 	desired  map[podKey]*manifest.Pod
 	problems []manifest.Problem
@@ -145,6 +147,7 @@ func New(c Config) (*Runtime, error) {
 		inbox:   newInbox(),
 		slots:   make(chan struct{}, maxOperations()),
 		records: records{filepath.Join(c.RunDir, "pods")},
+		ends:    ends{filepath.Join(c.RootDir, "finished")},
 		pods:    map[types.UID]*pod{},
 		desired: map[podKey]*manifest.Pod{},
 		dirty:   map[types.UID]bool{},

@@ -121,12 +121,12 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	started := c.shownRunning()
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
-		RestartCount: int32(max(c.Attempt, 0)),
+		RestartCount: int32(max(c.Attempt-c.Base, 0)),
 		Ready:        c.State == ContainerRunning && p.rec.Stop == nil,
 		Started:      &started,
 		State:        r.containerState(p, c, now),
 	}
-	if c.Attempt >= 0 {
+	if c.Attempt >= c.Base {
 		s.ContainerID = containerIDScheme + containerID(p.rec.UID, c.Name, c.Attempt)
 	}
 	last := c.Ended

@@ -210,3 +210,38 @@ func TestAdoptionWithoutTheSpool(t *testing.T) {
 	b.gone("app")
 	b.cleared()
 }
+
+// A pod that has ended for good is not run again by a reboot, nor by a stop and a start; its end is still told.
+func TestADonePodStaysDone(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("job", onePod("job", "echo ran >/dev/termination-log; exit 3", "restartPolicy: Never"))
+	before := b.wait("job", isPhase(corev1.PodFailed))
+	b.must(lab.Poll(limit, func() (bool, error) {
+		kept, _ := filepath.Glob(filepath.Join(b.Dir, "lib", "finished", "*.json"))
+		return len(kept) == 1, errString("its end is not kept")
+	}))
+	for _, again := range []func(){
+		func() { b.reboot(); b.start() },
+		func() { b.stop(); b.start() },
+	} {
+		again()
+		after := b.wait("job", isPhase(corev1.PodFailed))
+		got, want := ended(after, "main"), ended(before, "main")
+		if got.ExitCode != 3 || got.Message != "ran\n" || !got.FinishedAt.Equal(&want.FinishedAt) || containerStatus(after, "main").RestartCount != 0 {
+			t.Errorf("told as %+v, was %+v", got, want)
+		}
+	}
+	b.remove("job")
+	b.gone("job")
+	b.drop("job", onePod("job", "echo ran >/dev/termination-log; exit 3", "restartPolicy: Never"))
+	b.wait("job", func(pod *corev1.Pod) string {
+		if got := ended(pod, "main"); got == nil || got.ContainerID == ended(before, "main").ContainerID {
+			return "it has not run again, though its manifest was removed and came back"
+		}
+		return ""
+	})
+	if got := containerStatus(b.pod("job"), "main").RestartCount; got != 0 {
+		t.Errorf("the new pod has %d restarts", got)
+	}
+}

@@ -1,0 +1,147 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ends keeps the records of pods that have ended by themselves on disk: one that is done must not be done
+// again because the board was switched off and on.
+type ends struct{ dir string }
+
+func (f ends) path(uid types.UID) string { return filepath.Join(f.dir, string(uid)+".json") }
+
+// write commits a record for good: write, sync, rename, sync the folder.
+func (f ends) write(uid types.UID, data []byte) error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
+	}
+	temp := f.path(uid) + ".tmp"
+	if err := writeSynced(temp, data); err != nil {
+		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
+	}
+	if err := errors.Join(os.Rename(temp, f.path(uid)), syncFolder(f.dir)); err != nil {
+		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
+	}
+	return nil
+}
+
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// read gives the record of a pod that ended in an earlier boot, nil if there is none.
+func (f ends) read(uid types.UID) (*Record, error) {
+	rec, err := readRecord(f.path(uid))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if rec.State != PodFinished {
+		return nil, fmt.Errorf("cannot use record of pod %s: it is %s", uid, rec.State)
+	}
+	rec.ofEarlierBoot()
+	return rec, nil
+}
+
+func (f ends) remove(uid types.UID) error {
+	if err := os.Remove(f.path(uid)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot forget the end of pod %s: %w", uid, err)
+	}
+	return nil
+}
+
+// earlierBoot is the Mono of an instant whose monotonic clock has ended with its boot: only its wall time is left.
+const earlierBoot = time.Duration(-1)
+
+// ofEarlierBoot marks every instant of a record so.
+func (r *Record) ofEarlierBoot() {
+	instants := []*Instant{&r.Created}
+	if r.Sandbox.Ready != nil {
+		instants = append(instants, r.Sandbox.Ready)
+	}
+	for _, c := range r.Containers {
+		if c.Started != nil {
+			instants = append(instants, c.Started)
+		}
+		for _, t := range []*Termination{c.Ended, c.Before} {
+			if t != nil {
+				instants = append(instants, &t.Started, &t.Finished)
+			}
+		}
+		c.NotBefore, c.KillAt = 0, 0
+	}
+	for _, i := range instants {
+		i.Mono = earlierBoot
+	}
+	for name, c := range r.Conditions {
+		c.Since.Mono = earlierBoot
+		r.Conditions[name] = c
+	}
+}
+
+// keepFinished writes the record of a pod that has just ended, away from the loop: the disk may be slow.
+func (r *Runtime) keepFinished(p *pod) {
+	data, err := json.Marshal(p.rec)
+	if err != nil {
+		r.Log.Error("cannot keep the end of a pod", "pod", p.name(), "error", err)
+		return
+	}
+	uid := p.rec.UID
+	go func() {
+		if err := r.ends.write(uid, data); err != nil {
+			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
+		}
+	}()
+}
+
+// recall gives the record of a pod that is new to this boot: as it ended in an earlier one, or fresh.
+func (r *Runtime) recall(uid types.UID, fresh *Record) *Record {
+	rec, err := r.ends.read(uid)
+	if err != nil {
+		r.Log.Error("the end of a pod is lost; it runs again", "error", err)
+	}
+	if rec != nil {
+		return rec
+	}
+	r.countFromLogs(fresh)
+	return fresh
+}
+
+// forgetEnds removes what was kept of pods whose manifests went while no daemon was there to see it.
+func (r *Runtime) forgetEnds() {
+	entries, err := os.ReadDir(r.ends.dir)
+	if err != nil {
+		return // nothing was ever kept
+	}
+	wanted := map[string]bool{}
+	for _, m := range r.desired {
+		wanted[string(m.Object.UID)+".json"] = true
+	}
+	for _, e := range entries {
+		if !wanted[e.Name()] {
+			_ = os.Remove(filepath.Join(r.ends.dir, e.Name()))
+		}
+	}
+}
