@@ -12,7 +12,7 @@ run=$(</proc/sys/kernel/random/uuid)
 leftovers() { PODD_TEST_RUN=$run hack/leaks.sh | sort; }
 
 before=$(leftovers)
-PODD_TEST_RUN=$run PODD_BIN=$podd go test -race -timeout 20m "$@"
+PODD_TEST_RUN=$run PODD_BIN=$podd go test -race -count=1 -timeout 20m "$@"
 status=$?
 left=$(comm -13 <(echo "$before") <(leftovers))
 

@@ -33,7 +33,8 @@ func (r *Runtime) rescan(now Instant) {
 		r.forgetEnds()
 	}
 	for key, m := range r.desired {
-		if old := before[key]; old == nil || old.Object.UID != m.Object.UID {
+		old := before[key]
+		if old == nil || old.Object.UID != m.Object.UID || old.File != m.File || old.Doc != m.Doc {
 			r.welcome(m, now)
 		}
 	}
@@ -55,6 +56,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
 		r.pods[uid] = p
 	}
 	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since
+	r.save(p)
 	r.mark(uid)
 }
 
