@@ -53,9 +53,12 @@ func (r *Runtime) rest() {
 	now := readClock().Mono
 	switch {
 	case r.worked:
-		r.worked, r.idleAt = false, now+idleAfter
+		if r.idle && r.Active != nil {
+			r.Active()
+		}
+		r.worked, r.idle, r.idleAt = false, false, now+idleAfter
 	case r.idleAt != 0 && now >= r.idleAt:
-		r.idleAt = 0
+		r.idle, r.idleAt = true, 0
 		if r.Idle != nil {
 			r.Idle()
 		}

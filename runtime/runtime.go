@@ -86,6 +86,8 @@ type Config struct {
 	ExitEvents ExitEvents
 	// Idle is called once after each burst of work; nil: nobody is told.
 	Idle func()
+	// Active is called once when the next burst begins.
+	Active func()
 }
 
 // Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
@@ -110,6 +112,7 @@ type Runtime struct {
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing bool
 	worked    bool          // since the last rest
+	idle      bool          // as was told
 	idleAt    time.Duration // since boot; 0: idle already
 	gone      bool          // the folder has vanished, as was said
 	hostIPs   hostAddresses

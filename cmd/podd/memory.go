@@ -11,11 +11,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heapTarget is where the collector begins to work harder, in bytes: a burst may use memory up to here rather
-// than time, because what it leaves is given back when it is over.
-const heapTarget = 12 << 20
+const (
+	// gcPercent while podd works: what a burst leaves is given back when it is over.
+	gcPercent = 60
+	// heapLimit holds also at rest, in bytes, should something allocate unseen by the loop.
+	heapLimit = 32 << 20
+)
 
-func limitHeap() { debug.SetMemoryLimit(heapTarget) }
+func limitHeap() {
+	debug.SetMemoryLimit(heapLimit)
+	collectGarbage()
+}
+
+// collectGarbage lets the collector run again after a rest.
+func collectGarbage() { debug.SetGCPercent(gcPercent) }
+
+// restMemory gives memory back and stops the collector, which otherwise wakes up every two minutes to look at
+// a heap that nobody has touched.
+func restMemory() {
+	trimMemory()
+	debug.SetGCPercent(-1)
+}
 
 // trimMemory gives back what a burst of work has left: free heap, and the pages of the program itself. These
 // stay in the page cache, from which they are mapped again when they are needed; until then the kernel may

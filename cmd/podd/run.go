@@ -195,7 +195,7 @@ func (d *daemon) open() error {
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), StopGrace: c.ShutdownGracePeriod, Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
-		ExitEvents: netns.ExitEvents, Idle: trimMemory,
+		ExitEvents: netns.ExitEvents, Idle: restMemory, Active: collectGarbage,
 	})
 	return err
 }
