@@ -40,7 +40,7 @@ test: ## install what is missing, build, run all tests, also those against the r
 test-vm: ## run the tests in virtual machines: systemd, cgroup v2 (not there yet)
 	@hack/absent.sh $@
 
-test-board: ## run the tests on a real board over ssh (not there yet)
+test-board: ## run the arm64 image under emulation (not there yet)
 	@hack/absent.sh $@
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)

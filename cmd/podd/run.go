@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -15,8 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
-	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
 	store "podd/images"
@@ -99,66 +95,6 @@ func runDaemon(c *Config, log *slog.Logger) error {
 	}
 	return d.serve()
 }
-
-func onTmpfs(dir string) bool {
-	var fs unix.Statfs_t
-	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
-}
-
-// lockRunDir keeps a second daemon from owning the same pods.
-func lockRunDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the lock: %w", err)
-	}
-	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if time.Now().After(deadline) {
-			_ = f.Close()
-			return nil, fmt.Errorf("another podd runs with --run-dir %s; stop it first, or give this one --run-dir, --root, --bridge, --pod-cidr and --cgroup-root of its own", dir)
-		}
-	}
-}
-
-// lockMachine keeps a second daemon, with folders of its own, from the bridge and the cgroups of the first: each
-// removes what it does not know. The locks are abstract sockets, which die with their owner (man 7 unix).
-func lockMachine(bridge, cgroupRoot string) (release func(), err error) {
-	var held []net.Listener
-	release = func() {
-		for _, l := range held {
-			_ = l.Close()
-		}
-	}
-	for name, flag := range map[string]string{
-		"bridge " + bridge:                         "--bridge and --pod-cidr",
-		"cgroups " + cmp.Or(cgroupRoot, "default"): "--cgroup-root",
-	} {
-		l, err := listenSoon("@podd/" + name)
-		if err != nil {
-			release()
-			return nil, fmt.Errorf("another podd owns the %s; stop it first, or give this one %s of its own", name, flag)
-		}
-		held = append(held, l)
-	}
-	return release, nil
-}
-
-// listenSoon waits for the socket of a daemon that was just killed, as lockRunDir does.
-func listenSoon(name string) (net.Listener, error) {
-	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
-		l, err := net.Listen("unix", name)
-		if err == nil || time.Now().After(deadline) {
-			return l, err
-		}
-	}
-}
-
-// lockPatience is how long the lock may outlive a daemon that was killed: a child that it was just making
-// holds a copy until it has run its own program.
-const lockPatience = 3 * time.Second
 
 func (d *daemon) open() error {
 	c := d.config
@@ -276,64 +212,6 @@ func (d *daemon) announce() func() {
 			d.log.Warn("the service manager was not told", "error", err)
 		}
 	}
-}
-
-// watch turns changes of folders into hints.
-func (d *daemon) watch(ctx context.Context) {
-	follow := func(what string, f func(context.Context, func()) error, hint func()) {
-		if err := f(ctx, hint); err != nil && ctx.Err() == nil {
-			d.log.Error("cannot watch; changes are seen at the next restart or SIGHUP", "what", what, "error", err)
-		}
-	}
-	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
-	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
-	d.runtime.Importing(true) // until the folder has been looked at
-	importing := make(chan struct{}, 1)
-	importing <- struct{}{}
-	go d.importImages(ctx, importing)
-	go follow("image archives", func(ctx context.Context, hint func()) error {
-		return store.WatchFolder(ctx, d.config.Images, hint)
-	}, func() {
-		select {
-		case importing <- struct{}{}:
-		default:
-		}
-	})
-}
-
-// importImages loads archives whenever the folder may have new ones.
-func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
-	for {
-		select {
-		case <-hint:
-		case <-ctx.Done():
-			return
-		}
-		d.runtime.Importing(true)
-		results, err := d.images.ImportFolder(ctx, d.config.Images)
-		if err != nil {
-			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
-		}
-		for _, r := range results {
-			if !r.New {
-				continue
-			}
-			if r.Err != nil {
-				d.log.Error("cannot import an image", "file", r.File, "error", r.Err)
-				d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageImportFailed", r.Err.Error())
-				continue
-			}
-			for _, image := range r.Images {
-				d.log.Info("image imported", "file", r.File, "names", image.Names, "id", image.ID)
-			}
-		}
-		d.runtime.Importing(false)
-	}
-}
-
-// nodeReference is what an event that concerns no pod is about.
-func (d *daemon) nodeReference() corev1.ObjectReference {
-	return corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Namespace: "default", Name: d.config.NodeName, UID: "podd"}
 }
 
 // obey carries out signals.

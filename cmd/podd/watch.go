@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	store "podd/images"
+)
+
+// watch turns changes of folders into hints.
+func (d *daemon) watch(ctx context.Context) {
+	follow := func(what string, f func(context.Context, func()) error, hint func()) {
+		if err := f(ctx, hint); err != nil && ctx.Err() == nil {
+			d.log.Error("cannot watch; changes are seen at the next restart or SIGHUP", "what", what, "error", err)
+		}
+	}
+	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
+	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
+	d.runtime.Importing(true) // until the folder has been looked at
+	importing := make(chan struct{}, 1)
+	importing <- struct{}{}
+	go d.importImages(ctx, importing)
+	go follow("image archives", func(ctx context.Context, hint func()) error {
+		return store.WatchFolder(ctx, d.config.Images, hint)
+	}, func() {
+		select {
+		case importing <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// importImages loads archives whenever the folder may have new ones.
+func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
+	for {
+		select {
+		case <-hint:
+		case <-ctx.Done():
+			return
+		}
+		d.runtime.Importing(true)
+		results, err := d.images.ImportFolder(ctx, d.config.Images)
+		if err != nil {
+			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
+		}
+		for _, r := range results {
+			if !r.New {
+				continue
+			}
+			if r.Err != nil {
+				d.log.Error("cannot import an image", "file", r.File, "error", r.Err)
+				d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageImportFailed", r.Err.Error())
+				continue
+			}
+			for _, image := range r.Images {
+				d.log.Info("image imported", "file", r.File, "names", image.Names, "id", image.ID)
+			}
+		}
+		d.runtime.Importing(false)
+	}
+}
+
+// nodeReference is what an event that concerns no pod is about.
+func (d *daemon) nodeReference() corev1.ObjectReference {
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Namespace: "default", Name: d.config.NodeName, UID: "podd"}
+}

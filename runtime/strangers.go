@@ -1,0 +1,94 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/container"
+)
+
+// closeUnclaimed gives up descriptors that no record speaks of.
+func (r *Runtime) closeUnclaimed(fds map[string]int) {
+	for name, fd := range fds {
+		_ = unix.Close(fd)
+		if err := r.FDStore.Remove(name); err != nil {
+			r.Log.Error("cannot take a descriptor out of the store", "name", name, "error", err)
+		}
+	}
+}
+
+// removeStrangers takes away containers, sandboxes, addresses and cgroups that no record speaks of: the
+// remains of an earlier boot, or of a step that the daemon died in.
+func (r *Runtime) removeStrangers() {
+	known, containers := map[string]bool{}, map[string]bool{}
+	for uid, p := range r.pods {
+		known[string(uid)] = true
+		containers[pauseID(uid)] = sharesProcesses(p.rec.Object)
+		for _, c := range p.rec.Containers {
+			if p.live[c.Name] != nil {
+				containers[containerID(uid, c.Name, c.Attempt)] = true
+			}
+		}
+	}
+	ids, err := r.engine.IDs()
+	errs := []error{err}
+	for _, id := range ids {
+		if !containers[id] {
+			errs = append(errs, r.discard(id))
+		}
+	}
+	for _, parent := range []string{"ns", "sandbox"} {
+		entries, _ := os.ReadDir(filepath.Join(r.RunDir, parent))
+		for _, e := range entries {
+			if !known[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
+				errs = append(errs, r.removeSandboxOf(types.UID(e.Name())))
+			}
+		}
+	}
+	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known))
+	if err := errors.Join(errs...); err != nil {
+		r.Log.Error("cannot remove all remains", "error", err)
+	}
+}
+
+// discard ends and removes an attempt that does not count.
+func (r *Runtime) discard(id string) error {
+	return errors.Join(r.engine.Kill(id), r.engine.RemoveState(id), r.engine.RemoveRoot(id), r.engine.RemoveIO(id))
+}
+
+func (r *Runtime) ensureFolders() error {
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.engine.MountDir, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return fmt.Errorf("cannot make a folder: %w", err)
+		}
+	}
+	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
+		return err
+	}
+	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
+}
+
+// forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes
+// and their clock are gone.
+func (r *Runtime) forgetOtherBoot(bootID string) error {
+	boot, err := os.ReadFile(bootID)
+	if err != nil {
+		return fmt.Errorf("cannot read the boot's ID: %w", err)
+	}
+	mark := filepath.Join(r.RunDir, "boot-id")
+	if have, err := os.ReadFile(mark); err == nil && string(have) == string(boot) {
+		return nil
+	}
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir} {
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o711)); err != nil {
+			return fmt.Errorf("cannot clear what an earlier boot left: %w", err)
+		}
+	}
+	return os.WriteFile(mark, boot, 0o600)
+}
