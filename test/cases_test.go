@@ -129,8 +129,8 @@ func profileOf(context *corev1.PodSecurityContext, annotations map[string]string
 			return "a profile of its node"
 		}
 	}
-	if context != nil && context.SeccompProfile != nil && context.SeccompProfile.Type == corev1.SeccompProfileTypeLocalhost {
-		return "a seccomp profile of its node"
+	if context != nil && context.SeccompProfile != nil && context.SeccompProfile.Type != corev1.SeccompProfileTypeUnconfined {
+		return "a seccomp profile"
 	}
 	if context != nil && context.AppArmorProfile != nil && context.AppArmorProfile.Type == corev1.AppArmorProfileTypeLocalhost {
 		return "an AppArmor profile of its node"

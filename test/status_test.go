@@ -17,7 +17,8 @@ func brief(pod *corev1.Pod) string {
 }
 
 func isRunning(pod *corev1.Pod) string {
-	if len(pod.Status.ContainerStatuses) != len(pod.Spec.Containers) {
+	// A refused manifest is shown as a pod without any.
+	if len(pod.Spec.Containers) == 0 || len(pod.Status.ContainerStatuses) != len(pod.Spec.Containers) {
 		return "not every container has a status"
 	}
 	for _, c := range pod.Status.ContainerStatuses {

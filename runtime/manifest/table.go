@@ -63,7 +63,7 @@ var table = [...]row{
 	{path: "spec.securityContext.runAsGroup", support: Honoured},
 	{path: "spec.securityContext.runAsNonRoot", support: Honoured},
 	{path: "spec.securityContext.supplementalGroups", support: Honoured},
-	{path: "spec.securityContext.supplementalGroupsPolicy", support: Refused, only: "Merge", why: "podd always adds the groups that the image gives to the user; remove the field or set it to Merge"},
+	{path: "spec.securityContext.supplementalGroupsPolicy", support: Honoured},
 	{path: "spec.securityContext.fsGroup", support: Honoured, why: "one more group of every process"},
 	{path: "spec.securityContext.sysctls", support: Honoured, why: "those of the pod's network and IPC namespaces"},
 	{path: "spec.securityContext.sysctls[].name", support: Honoured},
