@@ -6,11 +6,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
 
-// ManifestAccepted is podd's own condition: False while the pod's file holds something that cannot be run,
-// and the pod is the last good version of it.
-const ManifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
+	"podd/runtime/api"
+)
 
 // setConditions works the conditions out and remembers when each last changed.
 func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
@@ -38,7 +36,7 @@ func conditions(p *pod, statuses []corev1.ContainerStatus) []corev1.PodCondition
 	}
 	list[2].Type, list[3].Type = corev1.PodReady, corev1.ContainersReady
 	if p.problem != nil {
-		list = append(list, corev1.PodCondition{Type: ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message})
+		list = append(list, corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message})
 	}
 	return list
 }

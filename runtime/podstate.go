@@ -20,7 +20,6 @@ type PodEvent string
 // The events of a pod.
 const (
 	EventSandboxReady PodEvent = "sandbox ready"
-	EventSandboxLost  PodEvent = "sandbox lost"
 	EventPodStop      PodEvent = "stop"
 	EventPodFinish    PodEvent = "finish"
 	EventPodRemove    PodEvent = "remove"
@@ -31,8 +30,6 @@ func (s PodState) transition(e PodEvent) (PodState, error) {
 	switch {
 	case e == EventSandboxReady && s == PodWaiting:
 		return PodRunning, nil
-	case e == EventSandboxLost && s == PodRunning:
-		return PodWaiting, nil
 	case e == EventPodStop && (s == PodWaiting || s == PodRunning || s == PodFinished):
 		return PodStopping, nil
 	case e == EventPodFinish && s == PodRunning:

@@ -32,10 +32,10 @@ func TestContainerTransitions(t *testing.T) {
 
 func TestPodTransitions(t *testing.T) {
 	states := []PodState{PodWaiting, PodRunning, PodStopping, PodFinished, PodGone}
-	events := []PodEvent{EventSandboxReady, EventSandboxLost, EventPodStop, EventPodFinish, EventPodRemove}
+	events := []PodEvent{EventSandboxReady, EventPodStop, EventPodFinish, EventPodRemove}
 	legal := map[PodState]map[PodEvent]PodState{
 		PodWaiting:  {EventSandboxReady: PodRunning, EventPodStop: PodStopping},
-		PodRunning:  {EventSandboxLost: PodWaiting, EventPodStop: PodStopping, EventPodFinish: PodFinished},
+		PodRunning:  {EventPodStop: PodStopping, EventPodFinish: PodFinished},
 		PodStopping: {EventPodRemove: PodGone},
 		PodFinished: {EventPodStop: PodStopping},
 	}

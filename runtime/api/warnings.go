@@ -8,8 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// manifestAccepted is podd's condition of a pod whose file holds something that cannot be run.
-const manifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
+// ManifestAccepted is podd's own condition: False while the pod's file holds something that cannot be run,
+// and the pod is the last good version of it.
+const ManifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
@@ -46,7 +47,7 @@ func addWarning(w http.ResponseWriter, text string) {
 // was refused.
 func manifestWarning(p *corev1.Pod) string {
 	for _, c := range p.Status.Conditions {
-		if c.Type == manifestAccepted && c.Status == corev1.ConditionFalse {
+		if c.Type == ManifestAccepted && c.Status == corev1.ConditionFalse {
 			return c.Message
 		}
 	}

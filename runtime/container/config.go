@@ -42,6 +42,4 @@ type Config struct {
 	OOMGroup bool
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
-	// PidsLimit bounds the container's processes; 0 leaves it to the pod's cgroup.
-	PidsLimit int64
 }

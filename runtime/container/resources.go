@@ -31,10 +31,6 @@ func linuxResources(c *Config) *specs.LinuxResources {
 	if c.OOMGroup {
 		out.Unified = map[string]string{"memory.oom.group": "1"}
 	}
-	if c.PidsLimit > 0 {
-		limit := c.PidsLimit
-		out.Pids = &specs.LinuxPids{Limit: &limit}
-	}
 	return out
 }
 

@@ -24,7 +24,7 @@ func TestSpecGolden(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}
 	for name, c := range map[string]*Config{
 		"plain": {Container: &corev1.Container{Name: "c", TerminationMessagePath: "/dev/termination-log"}, TerminationLog: "/run/s/c.0.termination"},
-		"limited": {OOMGroup: true, OOMScoreAdj: ptr(500), PidsLimit: 64, Container: &corev1.Container{
+		"limited": {OOMGroup: true, OOMScoreAdj: ptr(500), Container: &corev1.Container{
 			Name: "c", Command: []string{"/bin/sh"}, Args: []string{"-c", "echo $(NAME)"}, WorkingDir: "/tmp/$(NAME)",
 			Env: []corev1.EnvVar{{Name: "NAME", Value: "podd"}},
 			Resources: corev1.ResourceRequirements{
