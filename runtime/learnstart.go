@@ -124,5 +124,6 @@ func (r *Runtime) beginStart(c *ContainerRecord, attempt int) error {
 		return err
 	}
 	c.Attempt, c.Started, c.Killed, c.KillAt, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0
+	c.forgetProbes()
 	return nil
 }

@@ -73,6 +73,11 @@ type ContainerRecord struct {
 	Ended     *Termination   `json:"ended,omitempty"` // of the last attempt that ended
 	Before    *Termination   `json:"before,omitempty"`
 	User      *UserRecord    `json:"user,omitempty"`
+	// What the probes have found of this attempt; beginStart forgets it. See startedUp and ready.
+	StartedOK      bool          `json:"startedOK,omitempty"`      // the startup probe has succeeded
+	Ready          bool          `json:"ready,omitempty"`          // the readiness probe succeeds
+	Unhealthy      bool          `json:"unhealthy,omitempty"`      // the liveness or the startup probe has failed for good
+	UnhealthyGrace time.Duration `json:"unhealthyGrace,omitempty"` // what an unhealthy one has to end in; the probe's or the pod's
 }
 
 // Waiting says why a container does not run.

@@ -118,11 +118,12 @@ func (r *Runtime) containerStatuses(p *pod, now Instant) []corev1.ContainerStatu
 }
 
 func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRecord, now Instant) corev1.ContainerStatus {
-	started := c.shownRunning()
+	running := c.shownRunning()
+	started := running && c.startedUp(spec)
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
 		RestartCount: int32(max(c.Attempt-c.Base, 0)),
-		Ready:        c.State == ContainerRunning && p.rec.Stop == nil,
+		Ready:        c.State == ContainerRunning && p.rec.Stop == nil && c.ready(spec),
 		Started:      &started,
 		State:        r.containerState(p, c, now),
 	}
@@ -136,10 +137,10 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	if last != nil {
 		s.LastTerminationState.Terminated = terminated(last, now)
 	}
-	if c.User != nil && started {
+	if c.User != nil && running {
 		s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: c.User.UID, GID: c.User.GID, SupplementalGroups: c.User.Groups}}
 	}
-	if started {
+	if running {
 		s.AllocatedResources = spec.Resources.Requests
 		s.Resources = &corev1.ResourceRequirements{Limits: spec.Resources.Limits, Requests: spec.Resources.Requests}
 	}
