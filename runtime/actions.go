@@ -18,6 +18,10 @@ type (
 	}
 	// AwaitImage says that a container cannot start before its image is there.
 	AwaitImage struct{ Name string }
+	// RunPostStart begins the postStart hook again that an earlier daemon has left in its middle.
+	RunPostStart struct{ Name string }
+	// RunPreStop begins the preStop hook of a container that is to end.
+	RunPreStop struct{ Name string }
 	// StopContainer sends the stop signal.
 	StopContainer struct{ Name string }
 	// KillContainer sends SIGKILL.
@@ -27,6 +31,10 @@ type (
 		Name    string
 		Attempt int
 	}
+	// ResetContainers lets all containers begin anew in the sandbox that is there.
+	ResetContainers struct{}
+	// BeginFinish marks the pod as having succeeded or failed.
+	BeginFinish struct{}
 	// BeginStop marks the pod as ending.
 	BeginStop struct{}
 	// Finish marks the pod as ended by itself.
@@ -39,9 +47,13 @@ func (EnsureSandbox) String() string      { return "ensure sandbox" }
 func (RemoveSandbox) String() string      { return "remove sandbox" }
 func (a StartContainer) String() string   { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
 func (a AwaitImage) String() string       { return "await image of " + a.Name }
+func (a RunPostStart) String() string     { return "post-start " + a.Name }
+func (a RunPreStop) String() string       { return "pre-stop " + a.Name }
 func (a StopContainer) String() string    { return "stop " + a.Name }
 func (a KillContainer) String() string    { return "kill " + a.Name }
 func (a CollectContainer) String() string { return fmt.Sprintf("collect %s#%d", a.Name, a.Attempt) }
+func (ResetContainers) String() string    { return "reset containers" }
+func (BeginFinish) String() string        { return "begin finish" }
 func (BeginStop) String() string          { return "begin stop" }
 func (Finish) String() string             { return "finish" }
 func (Forget) String() string             { return "forget" }

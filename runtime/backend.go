@@ -107,10 +107,19 @@ func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
 	if l := p.live[containerName]; l != nil {
 		a.done = l.done
 	}
-	if image, err := b.imageOf(p.rec, containerName); err == nil {
-		a.config = b.containerConfig(&rec, containerName, c.Attempt, image)
+	if config, err := b.execConfig(&rec, c); err == nil {
+		a.config = config
 	}
 	return a, nil
+}
+
+// execConfig is the configuration that the current attempt of a container was started with.
+func (r *Runtime) execConfig(rec *Record, c *ContainerRecord) (*container.Config, error) {
+	image, err := r.imageOf(rec, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	return r.containerConfig(rec, c.Name, c.Attempt, image), nil
 }
 
 // Logs writes a container's log.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +13,7 @@ import (
 
 // setConditions works the conditions out and remembers when each last changed.
 func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
-	for _, c := range conditions(p, out.Status.ContainerStatuses) {
+	for _, c := range r.conditions(p, &out.Status) {
 		have, ok := p.rec.Conditions[string(c.Type)]
 		if !ok || have.Status != c.Status {
 			have = ConditionRecord{Status: c.Status, Since: now}
@@ -25,16 +26,23 @@ func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
 
 // conditions are those a kubelet sets, in its order.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
-func conditions(p *pod, statuses []corev1.ContainerStatus) []corev1.PodCondition {
-	ready := readiness(p, statuses)
+func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondition {
+	containers := containersReady(p.rec, status)
+	ready := containers
+	ready.Type = corev1.PodReady
 	list := []corev1.PodCondition{
 		condition(corev1.PodReadyToStartContainers, p.rec.Sandbox.Ready != nil),
-		condition(corev1.PodInitialized, true),
+		initialized(p.rec, status),
 		ready,
-		ready,
+		containers,
 		condition(corev1.PodScheduled, true),
 	}
-	list[2].Type, list[3].Type = corev1.PodReady, corev1.ContainersReady
+	if p.rec.RestartAll {
+		list = append(list, condition(corev1.AllContainersRestarting, true))
+	}
+	if d := r.disruption(p); d != nil {
+		list = append(list, *d)
+	}
 	if p.problem != nil {
 		list = append(list, corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message})
 	}
@@ -49,23 +57,69 @@ func condition(t corev1.PodConditionType, is bool) corev1.PodCondition {
 	return c
 }
 
-func readiness(p *pod, statuses []corev1.ContainerStatus) corev1.PodCondition {
+// initialized says whether every init container has succeeded and every sidecar has been started.
+func initialized(rec *Record, status *corev1.PodStatus) corev1.PodCondition {
+	var missing []string
+	for i := range status.InitContainerStatuses {
+		s := &status.InitContainerStatuses[i]
+		done := s.Ready
+		if rec.container(s.Name).Kind == KindSidecar {
+			done = s.Started != nil && *s.Started
+		}
+		if !done {
+			missing = append(missing, s.Name)
+		}
+	}
+	c := condition(corev1.PodInitialized, true)
+	switch {
+	case status.Phase == corev1.PodSucceeded && len(status.InitContainerStatuses) > 0:
+		c.Reason = podCompleted
+	case rec.Initialized, len(missing) == 0:
+	default:
+		c.Status, c.Reason = corev1.ConditionFalse, "ContainersNotInitialized"
+		c.Message = fmt.Sprintf("containers with incomplete status: [%s]", strings.Join(missing, " "))
+	}
+	return c
+}
+
+const (
+	podCompleted = "PodCompleted"
+	podFailed    = "PodFailed"
+)
+
+// containersReady says whether every container that is to run is ready.
+func containersReady(rec *Record, status *corev1.PodStatus) corev1.PodCondition {
 	var unready []string
-	for _, s := range statuses {
-		if !s.Ready {
+	for _, s := range slices.Concat(status.InitContainerStatuses, status.ContainerStatuses) {
+		if !s.Ready && rec.container(s.Name).Kind != KindInit {
 			unready = append(unready, s.Name)
 		}
 	}
-	c := condition("", len(unready) == 0)
+	c := condition(corev1.ContainersReady, len(unready) == 0)
 	switch {
-	case len(unready) == 0:
-	case p.rec.State == PodFinished && phase(p.rec) == corev1.PodSucceeded:
-		c.Reason = "PodCompleted"
-	case p.rec.State == PodFinished:
-		c.Reason = "PodFailed"
-	default:
+	case status.Phase == corev1.PodSucceeded:
+		c.Status, c.Reason = corev1.ConditionFalse, podCompleted
+	case status.Phase == corev1.PodFailed:
+		c.Status, c.Reason = corev1.ConditionFalse, podFailed
+	case len(unready) > 0:
 		c.Reason = "ContainersNotReady"
 		c.Message = fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
 	}
 	return c
+}
+
+// disruption says that the pod ends because of the board, not of itself.
+// https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+func (r *Runtime) disruption(p *pod) *corev1.PodCondition {
+	c := condition(corev1.DisruptionTarget, true)
+	c.Reason = corev1.PodReasonTerminationByKubelet
+	switch f := p.rec.Finish; {
+	case f != nil && f.Reason == reasonEvicted:
+		c.Message = f.Message
+	case r.stopping && p.rec.Stop != nil:
+		c.Message = "Pod was terminated in response to imminent node shutdown."
+	default:
+		return nil
+	}
+	return &c
 }

@@ -9,7 +9,9 @@ type ContainerState string
 const (
 	ContainerWaiting   ContainerState = "Waiting"   // never started
 	ContainerStarting  ContainerState = "Starting"  // being made
+	ContainerPostStart ContainerState = "PostStart" // its process runs, its postStart hook is not done
 	ContainerRunning   ContainerState = "Running"   // its process runs
+	ContainerPreStop   ContainerState = "PreStop"   // it is to end, its preStop hook comes first
 	ContainerStopping  ContainerState = "Stopping"  // its stop signal was sent
 	ContainerExited    ContainerState = "Exited"    // its process is gone, its remains are not
 	ContainerCollected ContainerState = "Collected" // nothing is left but its record and its log
@@ -21,11 +23,14 @@ type ContainerEvent string
 // The events of a container.
 const (
 	EventStart       ContainerEvent = "start"
+	EventCreated     ContainerEvent = "created" // its process runs, and a postStart hook is to follow
 	EventStarted     ContainerEvent = "started"
 	EventStartFailed ContainerEvent = "start failed"
+	EventPreStop     ContainerEvent = "pre-stop"
 	EventStop        ContainerEvent = "stop"
 	EventExit        ContainerEvent = "exit"
 	EventCollect     ContainerEvent = "collect"
+	EventReset       ContainerEvent = "reset" // all containers of the pod begin anew
 )
 
 // transition is the only way for a container to change its state.
@@ -33,19 +38,32 @@ func (s ContainerState) transition(e ContainerEvent) (ContainerState, error) {
 	switch {
 	case e == EventStart && (s == ContainerWaiting || s == ContainerCollected):
 		return ContainerStarting, nil
-	case e == EventStarted && s == ContainerStarting:
+	case e == EventCreated && s == ContainerStarting:
+		return ContainerPostStart, nil
+	case e == EventStarted && (s == ContainerStarting || s == ContainerPostStart):
 		return ContainerRunning, nil
 	case e == EventStartFailed && s == ContainerStarting:
 		return ContainerExited, nil
-	case e == EventStop && s == ContainerRunning:
+	case e == EventPreStop && (s == ContainerPostStart || s == ContainerRunning):
+		return ContainerPreStop, nil
+	case e == EventStop && (s == ContainerPostStart || s == ContainerRunning || s == ContainerPreStop):
 		return ContainerStopping, nil
-	case e == EventExit && (s == ContainerRunning || s == ContainerStopping):
+	case e == EventExit && s.alive():
 		return ContainerExited, nil
 	case e == EventCollect && s == ContainerExited:
 		return ContainerCollected, nil
+	case e == EventReset && (s == ContainerCollected || s == ContainerWaiting):
+		return ContainerWaiting, nil
 	}
 	return s, fmt.Errorf("%w: container %s in state %s", ErrIllegalMove, e, s)
 }
 
 // alive says whether the state has a process.
-func (s ContainerState) alive() bool { return s == ContainerRunning || s == ContainerStopping }
+func (s ContainerState) alive() bool {
+	switch s {
+	case ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping:
+		return true
+	case ContainerWaiting, ContainerStarting, ContainerExited, ContainerCollected:
+	}
+	return false
+}

@@ -76,7 +76,7 @@ func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (containe
 
 // execPipes runs a command with pipes. Output ends when the command's last child has closed it, or with the
 // command itself if the children stay: a daemon that a command leaves behind must not hold the client.
-func (b *Backend) execPipes(ctx context.Context, c *container.Config, command []string, s api.Streams) (int, error) {
+func (r *Runtime) execPipes(ctx context.Context, c *container.Config, command []string, s api.Streams) (int, error) {
 	var p pipes
 	defer p.close()
 	x := container.ExecConfig{Args: command}
@@ -93,7 +93,7 @@ func (b *Backend) execPipes(ctx context.Context, c *container.Config, command []
 	if err != nil {
 		return 0, err
 	}
-	process, err := b.engine.Exec(c, x)
+	process, err := r.engine.Exec(c, x)
 	p.started()
 	if err != nil {
 		return 0, err

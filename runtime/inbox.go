@@ -28,6 +28,13 @@ type (
 		outcome any
 		err     error
 	}
+	// msgHook: a hook has ended.
+	msgHook struct {
+		pod  *pod
+		name string
+		run  *hookRun
+		err  error
+	}
 	// msgIdle: a pod's operation is over.
 	msgIdle struct{ pod *pod }
 	// msgCall: run something between two decisions.

@@ -1,11 +1,9 @@
 package runtime
 
 import (
-	"cmp"
 	"errors"
 	"time"
 
-	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -24,8 +22,23 @@ func (r *Runtime) announce(p *pod, actions []Action, now Instant) error {
 			if err := r.beginStop(p, now); err != nil {
 				return err
 			}
+		case BeginFinish:
+			if err := r.beginFinish(p, now); err != nil {
+				return err
+			}
+		case ResetContainers:
+			if err := r.resetContainers(p); err != nil {
+				return err
+			}
+		case RunPreStop:
+			r.beginEnd(p, p.rec.container(a.Name), now)
+		case StopContainer:
+			r.beginEnd(p, p.rec.container(a.Name), now)
 		case StartContainer:
 			c := p.rec.container(a.Name)
+			if c.Kind == KindMain {
+				p.rec.Initialized = true
+			}
 			// A collect may stand before it in the same plan; the record sees the moves in their order.
 			if c.State == ContainerExited {
 				continue
@@ -36,37 +49,6 @@ func (r *Runtime) announce(p *pod, actions []Action, now Instant) error {
 		}
 	}
 	return nil
-}
-
-func (r *Runtime) beginStop(p *pod, now Instant) error {
-	if err := p.move(EventPodStop); err != nil {
-		return err
-	}
-	grace := corev1.DefaultTerminationGracePeriodSeconds * time.Second
-	if s := cmp.Or(p.grace, p.rec.Object.Spec.TerminationGracePeriodSeconds); s != nil {
-		grace = time.Duration(*s) * time.Second
-	}
-	if r.stopping && r.StopGrace > 0 {
-		grace = min(grace, r.StopGrace)
-	}
-	p.rec.Stop = &StopRecord{Since: now, Grace: grace}
-	return nil
-}
-
-// shortenGrace lets a pod that ends already have no more than grace from now.
-func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now Instant) {
-	stop := p.rec.Stop
-	if stop == nil || now.after(grace) >= stop.Since.after(stop.Grace) {
-		return
-	}
-	stop.Grace = now.after(grace) - stop.Since.Mono
-	for _, c := range p.rec.Containers {
-		if c.State == ContainerStopping {
-			c.KillAt = min(c.KillAt, now.after(grace))
-		}
-	}
-	r.save(p)
-	r.mark(p.rec.UID)
 }
 
 func (c *ContainerRecord) move(e ContainerEvent) error {
@@ -99,6 +81,10 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 		if m.err == nil {
 			r.learnImageMissing(p, a.Name, now)
 		}
+	case RunPostStart:
+		r.startHook(p, p.rec.container(a.Name), now)
+	case RunPreStop:
+		err = r.learnPreStop(p, a, now)
 	case StopContainer:
 		err = r.learnStop(p, a, m, now)
 	case KillContainer:
@@ -155,19 +141,6 @@ func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now Instant) {
 		r.Log.Error("cannot remove a sandbox", "pod", p.name(), "error", m.err)
 		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+m.err.Error())
 	}
-}
-
-func (r *Runtime) learnStop(p *pod, a StopContainer, m msgOutcome, now Instant) error {
-	c := p.rec.container(a.Name)
-	if c.State != ContainerRunning {
-		return nil // it has ended by itself meanwhile
-	}
-	grace := p.rec.Stop.Grace
-	c.KillAt = p.rec.Stop.Since.after(grace)
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Killing", "Stopping container "+a.Name)
-	r.Log.Info("stopping container", "pod", p.name(), "container", a.Name, "signal", unix.SignalName(m.outcome.(unix.Signal)), "grace", grace)
-	// Also when the signal could not be sent: then SIGKILL is what is left.
-	return errors.Join(c.move(EventStop), m.err)
 }
 
 func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error {

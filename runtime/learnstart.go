@@ -34,7 +34,11 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 		r.startFailed(p, c, m.err, now)
 		return errors.Join(c.move(EventStartFailed), m.err)
 	}
-	if err := c.move(EventStarted); err != nil {
+	event := EventStarted
+	if hasPostStart(p.rec.spec(a.Name)) {
+		event = EventCreated
+	}
+	if err := c.move(event); err != nil {
 		return err
 	}
 	at := now
@@ -43,7 +47,23 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 	r.event(p, a.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.rec.spec(a.Name).Image))
 	r.event(p, a.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+a.Name)
 	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Started container "+a.Name)
+	if c.State == ContainerPostStart {
+		r.startHook(p, c, now)
+	} else {
+		r.running(p, c, now)
+	}
 	return r.watch(p, a.Name)
+}
+
+func hasPostStart(spec *corev1.Container) bool {
+	return spec.Lifecycle != nil && spec.Lifecycle.PostStart != nil
+}
+
+// running is told of a container that runs and whose postStart hook is done.
+func (r *Runtime) running(p *pod, c *ContainerRecord, now Instant) {
+	if c.Kind == KindSidecar && c.startedUp(p.rec.spec(c.Name)) {
+		c.Done = true
+	}
 }
 
 // undoStart puts a container back that was never tried because an earlier step failed.
@@ -123,7 +143,8 @@ func (r *Runtime) beginStart(c *ContainerRecord, attempt int) error {
 	if err := c.move(EventStart); err != nil {
 		return err
 	}
-	c.Attempt, c.Started, c.Killed, c.KillAt, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0
+	c.Attempt, c.Started, c.Killed, c.KillAt, c.StopBy, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0, 0
+	c.Hooked, c.Changed, c.EndReason = false, false, ""
 	c.forgetProbes()
 	return nil
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -11,35 +12,69 @@ import (
 
 // view is what the planner sees of a pod.
 func (r *Runtime) view(p *pod) View {
+	rec := p.rec
 	v := View{
-		State:         p.rec.State,
+		State:         rec.State,
 		Wanted:        r.wanted(p),
-		RestartPolicy: p.rec.Object.Spec.RestartPolicy,
-		SandboxAfter:  p.rec.Sandbox.NotBefore,
-		Containers:    make([]ContainerView, 0, len(p.rec.Containers)),
+		RestartPolicy: rec.Object.Spec.RestartPolicy,
+		SandboxAfter:  rec.Sandbox.NotBefore,
+		Deadline:      rec.deadline(),
+		Condemned:     rec.Finish != nil,
+		Initialized:   rec.Initialized,
+		RestartAll:    rec.RestartAll,
+		Containers:    make([]ContainerView, 0, len(rec.Containers)),
+	}
+	if end := rec.end(); end != nil && (v.State == PodStopping || v.State == PodFinishing) {
+		v.StopBy = end.by()
+	}
+	if v.State == PodFinishing && r.stopping && !p.deleted {
+		v.Wanted = true // first its end is kept: what is done must not be done again after a reboot
 	}
 	if v.State == PodWaiting {
 		v.Blocked = r.blocked(p)
 	}
-	for _, c := range p.rec.Containers {
-		v.Containers = append(v.Containers, r.viewContainer(p, c))
+	for _, c := range rec.Containers {
+		v.Containers = append(v.Containers, r.viewContainer(p, c, v.Wanted))
 	}
 	return v
 }
 
-func (r *Runtime) viewContainer(p *pod, c *ContainerRecord) ContainerView {
+func (r *Runtime) viewContainer(p *pod, c *ContainerRecord, wanted bool) ContainerView {
+	spec := p.rec.spec(c.Name)
 	v := ContainerView{
-		Name: c.Name, State: c.State, Attempt: c.Attempt,
-		Failed:    c.Ended == nil || c.Ended.Code != 0,
-		Void:      c.Void,
-		Awaited:   r.importing || c.Waiting != nil && isImageReason(c.Waiting.Reason),
-		NotBefore: c.NotBefore, KillAt: c.KillAt, Killed: c.Killed,
+		Name: c.Name, Kind: c.Kind, State: c.State, Attempt: c.Attempt,
+		RestartPolicy: ownPolicy(spec),
+		Failed:        c.Ended == nil || c.Ended.Code != 0,
+		Void:          c.Void,
+		Done:          c.Done,
+		Awaited:       r.importing || c.Waiting != nil && isImageReason(c.Waiting.Reason),
+		Ending:        c.EndReason != "" || c.Unhealthy, Changed: c.Changed,
+		PostStart: hasPostStart(spec),
+		Hooking:   p.hooks[c.Name] != nil, Hooked: c.Hooked,
+		NotBefore: c.NotBefore, StopBy: c.StopBy, KillAt: c.KillAt, Killed: c.Killed,
+	}
+	if c.Ended != nil {
+		v.Rule = restartRule(spec, c.Ended.Code)
+	}
+	if spec.Lifecycle != nil && spec.Lifecycle.PreStop != nil {
+		v.PreStop = r.graceOf(p, c, wanted) > 0
 	}
 	if !c.State.alive() {
-		_, err := r.Images.Get(p.rec.spec(c.Name).Image)
+		_, err := r.Images.Get(spec.Image)
 		v.Image = err == nil
 	}
 	return v
+}
+
+// graceOf is the grace that a container has or would have if its end began now: without any there is no hook.
+func (r *Runtime) graceOf(p *pod, c *ContainerRecord, wanted bool) time.Duration {
+	switch end := p.rec.end(); {
+	case end != nil:
+		return end.Grace
+	case !wanted:
+		return r.stopGrace(p)
+	}
+	return endGrace(p.rec, c)
 }
 
 // observeExit looks whether a container's process has ended, and how. The hint that led here may be wrong.
@@ -76,7 +111,14 @@ func (r *Runtime) ended(p *pod, c *ContainerRecord, l *live, now Instant) {
 		t.Reason = "OOMKilled"
 	}
 	r.end(p, c, t)
-	r.scheduleRestart(c, now)
+	r.scheduleRestart(p, c, now)
+	p.endHook(c.Name)
+	if c.Kind == KindInit && t.Code == 0 {
+		c.Done = true
+	}
+	if p.rec.State == PodRunning && restartRule(p.rec.spec(c.Name), t.Code) == corev1.ContainerRestartRuleActionRestartAllContainers {
+		p.rec.RestartAll = true
+	}
 	if err := c.move(EventExit); err != nil {
 		r.Log.Error("cannot take in an exit", "pod", p.name(), "container", c.Name, "error", err)
 	}
@@ -114,10 +156,15 @@ func (r *Runtime) end(p *pod, c *ContainerRecord, t Termination) {
 	c.Before, c.Ended = c.Ended, &t
 }
 
-func (r *Runtime) scheduleRestart(c *ContainerRecord, now Instant) {
+func (r *Runtime) scheduleRestart(p *pod, c *ContainerRecord, now Instant) {
 	ran := backoffReset
 	if c.Started != nil {
 		ran = now.Mono - c.Started.Mono
+	}
+	if c.Changed || p.rec.RestartAll {
+		// It has not crashed.
+		c.Backoff, c.NotBefore = 0, 0
+		return
 	}
 	delay, next := restartDelay(c.Backoff, ran)
 	c.Backoff, c.NotBefore = next, now.after(delay)
@@ -125,7 +172,7 @@ func (r *Runtime) scheduleRestart(c *ContainerRecord, now Instant) {
 
 // sayBackoff tells that a container waits for its next start.
 func (r *Runtime) sayBackoff(p *pod, c *ContainerRecord, now Instant) {
-	if p.rec.State != PodRunning || c.NotBefore <= now.Mono || !restarts(p.rec.Object.Spec.RestartPolicy, r.viewContainer(p, c)) {
+	if p.rec.State != PodRunning || c.NotBefore <= now.Mono || !restarts(p.rec.Object.Spec.RestartPolicy, r.viewContainer(p, c, true)) {
 		return
 	}
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)",
@@ -140,6 +187,9 @@ func (r *Runtime) event(p *pod, containerName string, now Instant, typ, reason, 
 	}
 	if containerName != "" {
 		ref.FieldPath = "spec.containers{" + containerName + "}"
+		if c := p.rec.container(containerName); c != nil && c.Kind != KindMain {
+			ref.FieldPath = "spec.initContainers{" + containerName + "}"
+		}
 	}
 	r.Events.Record(now.Wall, ref, typ, reason, message)
 }

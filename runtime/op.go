@@ -166,6 +166,9 @@ func (op *operation) stop(a StopContainer) (unix.Signal, error) {
 	if image, err := op.r.imageOf(op.rec, a.Name); err == nil {
 		signal = container.ParseSignal(image.Config.StopSignal)
 	}
+	if l := op.rec.spec(a.Name).Lifecycle; l != nil && l.StopSignal != nil {
+		signal = container.ParseSignal(string(*l.StopSignal)) // KEP-4960
+	}
 	return signal, op.signal(a.Name, signal)
 }
 

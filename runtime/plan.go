@@ -1,49 +1,11 @@
 package runtime
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
-
-// View is all that a decision about one pod needs to know.
-type View struct {
-	State         PodState
-	Wanted        bool // its manifest is there, unchanged
-	Blocked       bool // an older pod of its name has not ended
-	RestartPolicy corev1.RestartPolicy
-	SandboxAfter  time.Duration // since boot; no try before
-	Containers    []ContainerView
-}
-
-// ContainerView is one container of a View.
-type ContainerView struct {
-	Name      string
-	State     ContainerState
-	Attempt   int
-	Failed    bool          // the last attempt ended otherwise than with exit code 0
-	Void      bool          // the last attempt never became a container: it is tried again whatever the policy
-	Image     bool          // the image is there
-	Awaited   bool          // that it is not there has been said
-	NotBefore time.Duration // since boot
-	KillAt    time.Duration // since boot
-	Killed    bool
-}
-
-// Plan is a decision: what to do now, in this order, and when to look again if nothing happens (since boot;
-// 0: never).
-type Plan struct {
-	Actions []Action
-	Wake    time.Duration
-}
-
-func (p *Plan) do(a Action) { p.Actions = append(p.Actions, a) }
-
-func (p *Plan) wakeAt(t time.Duration) {
-	if p.Wake == 0 || t < p.Wake {
-		p.Wake = t
-	}
-}
 
 // plan decides what a pod needs at the moment now (since boot).
 func plan(v View, now time.Duration) Plan {
@@ -53,6 +15,13 @@ func plan(v View, now time.Duration) Plan {
 		planWaiting(&p, v, now)
 	case PodRunning:
 		planRunning(&p, v, now)
+	case PodFinishing:
+		if v.Wanted {
+			planFinishing(&p, v, now)
+			break
+		}
+		p.do(BeginStop{})
+		planStopping(&p, v, now)
 	case PodStopping:
 		planStopping(&p, v, now)
 	case PodFinished:
@@ -71,6 +40,9 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 		p.do(BeginStop{})
 		planStopping(p, v, now)
 	case v.Blocked:
+	case overdue(p, v, now):
+		p.do(BeginFinish{})
+		planFinishing(p, v, now)
 	case now < v.SandboxAfter:
 		p.wakeAt(v.SandboxAfter)
 	default:
@@ -80,87 +52,153 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 }
 
 func planRunning(p *Plan, v View, now time.Duration) {
-	if !v.Wanted {
+	switch {
+	case !v.Wanted:
 		p.do(BeginStop{})
 		planStopping(p, v, now)
-		return
-	}
-	planContainers(p, v, now)
-	if finished(v) {
-		p.do(RemoveSandbox{})
-		p.do(Finish{})
+	case overdue(p, v, now):
+		p.do(BeginFinish{})
+		planFinishing(p, v, now)
+	case v.RestartAll:
+		planRestartAll(p, v, now)
+	default:
+		if failed := planContainers(p, v, now); !failed && !finished(v) {
+			return
+		}
+		p.Actions, p.Wake = nil, 0
+		p.do(BeginFinish{})
+		planFinishing(p, v, now)
 	}
 }
 
-// planContainers brings every container that should run towards running.
-func planContainers(p *Plan, v View, now time.Duration) {
+// overdue says that the pod fails now, whatever its containers do.
+func overdue(p *Plan, v View, now time.Duration) bool {
+	if v.Condemned {
+		return true
+	}
+	if v.Deadline == 0 {
+		return false
+	}
+	if now < v.Deadline {
+		p.wakeAt(v.Deadline)
+		return false
+	}
+	return true
+}
+
+// planContainers brings every container that should run towards running; failed: an init container has
+// failed for good.
+func planContainers(p *Plan, v View, now time.Duration) (failed bool) {
+	ready, failed := planInits(p, v, now)
+	if !ready {
+		return failed
+	}
+	held := false // by a postStart hook: the kubelet starts one container after another
 	for _, c := range v.Containers {
-		switch c.State {
-		case ContainerExited:
-			p.do(CollectContainer{c.Name, c.Attempt})
-			if restarts(v.RestartPolicy, c) {
-				planStart(p, c, now)
-			}
-		case ContainerWaiting:
-			planStart(p, c, now)
-		case ContainerCollected:
-			if restarts(v.RestartPolicy, c) {
-				planStart(p, c, now)
-			}
-		case ContainerStarting, ContainerRunning, ContainerStopping:
-			planKill(p, c, now)
+		if c.Kind == KindMain {
+			starts := keep(p, v, c, now, held)
+			held = held || c.PostStart && starts || c.State == ContainerPostStart && !c.Ending
 		}
 	}
+	return false
 }
 
-func planStart(p *Plan, c ContainerView, now time.Duration) {
+// planInits starts the init containers one after another and keeps the sidecars among them running; ready:
+// the main containers' turn has come.
+func planInits(p *Plan, v View, now time.Duration) (ready, failed bool) {
+	for _, c := range v.Containers {
+		switch {
+		case c.Kind == KindMain:
+		case c.Kind == KindSidecar:
+			keep(p, v, c, now, false)
+			if !c.Done && !v.Initialized {
+				return false, false
+			}
+		case c.Done || v.Initialized:
+			if c.State == ContainerExited {
+				p.do(CollectContainer{c.Name, c.Attempt})
+			}
+		default:
+			keep(p, v, c, now, false)
+			ended := c.State == ContainerExited || c.State == ContainerCollected
+			return false, ended && !restarts(v.RestartPolicy, c)
+		}
+	}
+	return true, false
+}
+
+// keep restarts a container as its policy says, unless that is held up, and ends it if it alone is to end. It
+// says whether the container starts now.
+func keep(p *Plan, v View, c ContainerView, now time.Duration, held bool) (starts bool) {
+	switch c.State {
+	case ContainerExited:
+		p.do(CollectContainer{c.Name, c.Attempt})
+		return !held && restarts(v.RestartPolicy, c) && planStart(p, c, now)
+	case ContainerCollected:
+		return !held && restarts(v.RestartPolicy, c) && planStart(p, c, now)
+	case ContainerWaiting:
+		return !held && planStart(p, c, now)
+	case ContainerPostStart, ContainerRunning:
+		switch {
+		case c.Ending:
+			endContainer(p, c, c.StopBy, true, now)
+		case c.State == ContainerPostStart && !c.Hooking:
+			p.do(RunPostStart{c.Name})
+		}
+	case ContainerStarting, ContainerPreStop, ContainerStopping:
+		endContainer(p, c, c.StopBy, true, now)
+	}
+	return false
+}
+
+func planStart(p *Plan, c ContainerView, now time.Duration) (starts bool) {
 	switch {
 	case now < c.NotBefore:
 		p.wakeAt(c.NotBefore)
 	case c.Image:
 		p.do(StartContainer{c.Name, c.Attempt + 1})
+		return true
 	case !c.Awaited:
 		p.do(AwaitImage{c.Name})
 	}
+	return false
 }
 
-// planKill ends a container that has not obeyed its stop signal in time.
-func planKill(p *Plan, c ContainerView, now time.Duration) {
-	switch {
-	case c.State != ContainerStopping || c.Killed:
-	case now < c.KillAt:
-		p.wakeAt(c.KillAt)
-	default:
-		p.do(KillContainer{c.Name})
-	}
-}
-
-// planStopping ends every container, and the pod after the last.
-func planStopping(p *Plan, v View, now time.Duration) {
+// planRestartAll ends every container at once and lets the pod begin anew in its sandbox: neither hooks nor
+// grace, as the pod does not end. KEP-5532
+func planRestartAll(p *Plan, v View, now time.Duration) {
 	ended := true
 	for _, c := range v.Containers {
-		switch c.State {
-		case ContainerRunning:
+		switch {
+		case c.State == ContainerExited:
 			ended = false
-			p.do(StopContainer{c.Name})
-		case ContainerStopping, ContainerStarting:
-			ended = false
-			planKill(p, c, now)
-		case ContainerExited:
 			p.do(CollectContainer{c.Name, c.Attempt})
-		case ContainerWaiting, ContainerCollected:
+		case c.running():
+			ended = false
+			if c.State.alive() && !c.Killed {
+				p.do(KillContainer{c.Name})
+			}
 		}
 	}
-	if ended {
-		p.do(RemoveSandbox{})
-		p.do(Forget{})
+	if !ended {
+		return
 	}
+	p.do(ResetContainers{})
+	v.Containers = slices.Clone(v.Containers)
+	for i := range v.Containers {
+		v.Containers[i].State, v.Containers[i].Done = ContainerWaiting, false
+	}
+	v.Initialized = false
+	planContainers(p, v, now)
 }
 
 // restarts applies the restart policy to a container that has ended.
 func restarts(policy corev1.RestartPolicy, c ContainerView) bool {
-	if c.Void {
+	if c.Void || c.Changed || c.Kind == KindSidecar || c.Rule != "" {
 		return true
+	}
+	if c.RestartPolicy != "" {
+		policy = c.RestartPolicy
 	}
 	switch policy {
 	case corev1.RestartPolicyNever:
@@ -169,13 +207,13 @@ func restarts(policy corev1.RestartPolicy, c ContainerView) bool {
 		return c.Failed
 	case corev1.RestartPolicyAlways:
 	}
-	return true
+	return c.Failed || c.Kind != KindInit
 }
 
-// finished says that every container has ended for good.
+// finished says that every main container has ended for good.
 func finished(v View) bool {
 	for _, c := range v.Containers {
-		if c.State != ContainerExited && c.State != ContainerCollected || restarts(v.RestartPolicy, c) {
+		if c.Kind == KindMain && (c.State != ContainerExited && c.State != ContainerCollected || restarts(v.RestartPolicy, c)) {
 			return false
 		}
 	}

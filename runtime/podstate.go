@@ -7,11 +7,12 @@ type PodState string
 
 // The states of a pod.
 const (
-	PodWaiting  PodState = "Waiting"  // no sandbox yet
-	PodRunning  PodState = "Running"  // its sandbox is up
-	PodStopping PodState = "Stopping" // it ends: removed, replaced, or the board stops
-	PodFinished PodState = "Finished" // its containers have ended for good, its sandbox is gone
-	PodGone     PodState = "Gone"     // nothing is left
+	PodWaiting   PodState = "Waiting"   // no sandbox yet
+	PodRunning   PodState = "Running"   // its sandbox is up
+	PodFinishing PodState = "Finishing" // it has succeeded or failed; what still runs is ended
+	PodStopping  PodState = "Stopping"  // it ends: removed, replaced, or the board stops
+	PodFinished  PodState = "Finished"  // its containers have ended for good, its sandbox is gone
+	PodGone      PodState = "Gone"      // nothing is left
 )
 
 // PodEvent moves a pod from state to state.
@@ -20,6 +21,7 @@ type PodEvent string
 // The events of a pod.
 const (
 	EventSandboxReady PodEvent = "sandbox ready"
+	EventPodFinishing PodEvent = "finishing"
 	EventPodStop      PodEvent = "stop"
 	EventPodFinish    PodEvent = "finish"
 	EventPodRemove    PodEvent = "remove"
@@ -30,9 +32,11 @@ func (s PodState) transition(e PodEvent) (PodState, error) {
 	switch {
 	case e == EventSandboxReady && s == PodWaiting:
 		return PodRunning, nil
-	case e == EventPodStop && (s == PodWaiting || s == PodRunning || s == PodFinished):
+	case e == EventPodFinishing && (s == PodWaiting || s == PodRunning):
+		return PodFinishing, nil
+	case e == EventPodStop && (s == PodWaiting || s == PodRunning || s == PodFinishing || s == PodFinished):
 		return PodStopping, nil
-	case e == EventPodFinish && s == PodRunning:
+	case e == EventPodFinish && s == PodFinishing:
 		return PodFinished, nil
 	case e == EventPodRemove && s == PodStopping:
 		return PodGone, nil

@@ -16,18 +16,23 @@ import (
 // Record is what podd remembers of a pod from one daemon to the next. It lives on tmpfs and dies with the
 // processes that it describes. A record explains; observation decides.
 type Record struct {
-	UID        types.UID                  `json:"uid"`
-	File       string                     `json:"file"`
-	Doc        int                        `json:"doc"`
-	Hash       string                     `json:"hash"`
-	Since      time.Time                  `json:"since"`
-	Object     *corev1.Pod                `json:"-"`
-	Raw        json.RawMessage            `json:"object"` // Object as it is written each time
-	State      PodState                   `json:"state"`
-	Created    Instant                    `json:"created"`
-	Sandbox    SandboxRecord              `json:"sandbox"`
-	Stop       *StopRecord                `json:"stop,omitempty"`
-	Containers []*ContainerRecord         `json:"containers"`
+	UID        types.UID          `json:"uid"`
+	File       string             `json:"file"`
+	Doc        int                `json:"doc"`
+	Hash       string             `json:"hash"`
+	Since      time.Time          `json:"since"`
+	Object     *corev1.Pod        `json:"-"`
+	Raw        json.RawMessage    `json:"object"` // Object as it is written each time
+	State      PodState           `json:"state"`
+	Created    Instant            `json:"created"`
+	Sandbox    SandboxRecord      `json:"sandbox"`
+	Stop       *StopRecord        `json:"stop,omitempty"`
+	Finish     *FinishRecord      `json:"finish,omitempty"`
+	Containers []*ContainerRecord `json:"containers"` // init containers and sidecars first
+	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
+	Initialized bool `json:"initialized,omitempty"`
+	// RestartAll: a restart rule asks for all containers to begin anew.
+	RestartAll bool                       `json:"restartAll,omitempty"`
 	Conditions map[string]ConditionRecord `json:"conditions,omitempty"`
 }
 
@@ -48,6 +53,25 @@ type StopRecord struct {
 	Grace time.Duration `json:"grace"`
 }
 
+// FinishRecord says why a pod has succeeded or failed before all its containers had ended.
+type FinishRecord struct {
+	StopRecord
+	Failed  bool   `json:"failed,omitempty"` // whatever its containers' exit codes
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// end is how the pod ends, nil while it does not.
+func (r *Record) end() *StopRecord {
+	switch {
+	case r.Stop != nil:
+		return r.Stop
+	case r.Finish != nil:
+		return &r.Finish.StopRecord
+	}
+	return nil
+}
+
 // ConditionRecord remembers when a condition last changed.
 type ConditionRecord struct {
 	Status corev1.ConditionStatus `json:"status"`
@@ -57,6 +81,7 @@ type ConditionRecord struct {
 // ContainerRecord is one container of a pod, over all its attempts.
 type ContainerRecord struct {
 	Name      string         `json:"name"`
+	Kind      ContainerKind  `json:"kind,omitempty"`
 	State     ContainerState `json:"state"`
 	Attempt   int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
 	Base      int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
@@ -64,6 +89,11 @@ type ContainerRecord struct {
 	PID       int            `json:"pid,omitempty"`
 	PIDStart  uint64         `json:"pidStart,omitempty"`
 	Started   *Instant       `json:"started,omitempty"`
+	Done      bool           `json:"done,omitempty"`      // an init container has succeeded, a sidecar has been started
+	Hooked    bool           `json:"hooked,omitempty"`    // the hook of the state PostStart or PreStop is over
+	Changed   bool           `json:"changed,omitempty"`   // its definition is another since it was started
+	EndReason string         `json:"endReason,omitempty"` // why it alone is to end; empty: it is not
+	StopBy    time.Duration  `json:"stopBy,omitempty"`    // since boot; the end of its grace, once it is to end
 	KillAt    time.Duration  `json:"killAt,omitempty"`    // since boot; set while Stopping
 	Void      bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
 	Killed    bool           `json:"killed,omitempty"`    // SIGKILL was sent
@@ -112,10 +142,22 @@ func newRecord(uid types.UID, object *corev1.Pod, now Instant) *Record {
 		panic("cannot encode a pod: " + err.Error())
 	}
 	r := &Record{UID: uid, Object: object, Raw: raw, State: PodWaiting, Created: now, Conditions: map[string]ConditionRecord{}}
+	for i := range object.Spec.InitContainers {
+		c := &object.Spec.InitContainers[i]
+		r.Containers = append(r.Containers, &ContainerRecord{Name: c.Name, Kind: kindOf(c), State: ContainerWaiting, Attempt: -1})
+	}
 	for i := range object.Spec.Containers {
 		r.Containers = append(r.Containers, &ContainerRecord{Name: object.Spec.Containers[i].Name, State: ContainerWaiting, Attempt: -1})
 	}
 	return r
+}
+
+// kindOf tells sidecars among init containers. KEP-753
+func kindOf(c *corev1.Container) ContainerKind {
+	if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		return KindSidecar
+	}
+	return KindInit
 }
 
 func (r *Record) container(name string) *ContainerRecord {
@@ -131,6 +173,11 @@ func (r *Record) spec(name string) *corev1.Container {
 	for i := range r.Object.Spec.Containers {
 		if r.Object.Spec.Containers[i].Name == name {
 			return &r.Object.Spec.Containers[i]
+		}
+	}
+	for i := range r.Object.Spec.InitContainers {
+		if r.Object.Spec.InitContainers[i].Name == name {
+			return &r.Object.Spec.InitContainers[i]
 		}
 	}
 	return nil

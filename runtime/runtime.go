@@ -128,6 +128,7 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 type pod struct {
 	rec     *Record
 	live    map[string]*live
+	hooks   map[string]*hookRun
 	busy    bool          // an operation runs
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before

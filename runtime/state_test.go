@@ -6,15 +6,19 @@ import (
 )
 
 func TestContainerTransitions(t *testing.T) {
-	states := []ContainerState{ContainerWaiting, ContainerStarting, ContainerRunning, ContainerStopping, ContainerExited, ContainerCollected}
-	events := []ContainerEvent{EventStart, EventStarted, EventStartFailed, EventStop, EventExit, EventCollect}
+	states := []ContainerState{
+		ContainerWaiting, ContainerStarting, ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping, ContainerExited, ContainerCollected,
+	}
+	events := []ContainerEvent{EventStart, EventCreated, EventStarted, EventStartFailed, EventPreStop, EventStop, EventExit, EventCollect, EventReset}
 	legal := map[ContainerState]map[ContainerEvent]ContainerState{
-		ContainerWaiting:   {EventStart: ContainerStarting},
-		ContainerStarting:  {EventStarted: ContainerRunning, EventStartFailed: ContainerExited},
-		ContainerRunning:   {EventStop: ContainerStopping, EventExit: ContainerExited},
+		ContainerWaiting:   {EventStart: ContainerStarting, EventReset: ContainerWaiting},
+		ContainerStarting:  {EventCreated: ContainerPostStart, EventStarted: ContainerRunning, EventStartFailed: ContainerExited},
+		ContainerPostStart: {EventStarted: ContainerRunning, EventPreStop: ContainerPreStop, EventStop: ContainerStopping, EventExit: ContainerExited},
+		ContainerRunning:   {EventPreStop: ContainerPreStop, EventStop: ContainerStopping, EventExit: ContainerExited},
+		ContainerPreStop:   {EventStop: ContainerStopping, EventExit: ContainerExited},
 		ContainerStopping:  {EventExit: ContainerExited},
 		ContainerExited:    {EventCollect: ContainerCollected},
-		ContainerCollected: {EventStart: ContainerStarting},
+		ContainerCollected: {EventStart: ContainerStarting, EventReset: ContainerWaiting},
 	}
 	for _, s := range states {
 		for _, e := range events {
@@ -31,13 +35,14 @@ func TestContainerTransitions(t *testing.T) {
 }
 
 func TestPodTransitions(t *testing.T) {
-	states := []PodState{PodWaiting, PodRunning, PodStopping, PodFinished, PodGone}
-	events := []PodEvent{EventSandboxReady, EventPodStop, EventPodFinish, EventPodRemove}
+	states := []PodState{PodWaiting, PodRunning, PodFinishing, PodStopping, PodFinished, PodGone}
+	events := []PodEvent{EventSandboxReady, EventPodFinishing, EventPodStop, EventPodFinish, EventPodRemove}
 	legal := map[PodState]map[PodEvent]PodState{
-		PodWaiting:  {EventSandboxReady: PodRunning, EventPodStop: PodStopping},
-		PodRunning:  {EventPodStop: PodStopping, EventPodFinish: PodFinished},
-		PodStopping: {EventPodRemove: PodGone},
-		PodFinished: {EventPodStop: PodStopping},
+		PodWaiting:   {EventSandboxReady: PodRunning, EventPodFinishing: PodFinishing, EventPodStop: PodStopping},
+		PodRunning:   {EventPodFinishing: PodFinishing, EventPodStop: PodStopping},
+		PodFinishing: {EventPodStop: PodStopping, EventPodFinish: PodFinished},
+		PodStopping:  {EventPodRemove: PodGone},
+		PodFinished:  {EventPodStop: PodStopping},
 	}
 	for _, s := range states {
 		for _, e := range events {

@@ -25,11 +25,16 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 		out.DeletionTimestamp, out.DeletionGracePeriodSeconds = &deadline, &grace
 	}
 	out.Spec.NodeName = r.NodeName
+	mains, inits := r.containerStatuses(p, now)
 	out.Status = corev1.PodStatus{
-		Phase:             phase(rec),
-		QOSClass:          qosClass(&rec.Object.Spec),
-		StartTime:         &out.CreationTimestamp,
-		ContainerStatuses: r.containerStatuses(p, now),
+		QOSClass:              qosClass(&rec.Object.Spec),
+		StartTime:             &out.CreationTimestamp,
+		ContainerStatuses:     mains,
+		InitContainerStatuses: inits,
+	}
+	out.Status.Phase = phase(rec, inits, mains)
+	if f := rec.Finish; f != nil {
+		out.Status.Reason, out.Status.Message = f.Reason, f.Message
 	}
 	r.setAddresses(&out, rec)
 	r.setConditions(&out, p, now)
@@ -73,57 +78,26 @@ func (r *Runtime) setAddresses(out *corev1.Pod, rec *Record) {
 	}
 }
 
-// phase sums a pod up as the kubelet does.
-// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
-func phase(rec *Record) corev1.PodPhase {
-	waiting, running, succeeded, failed := 0, 0, 0, 0
-	for _, c := range rec.Containers {
-		switch {
-		case c.shownRunning():
-			running++
-		case c.State == ContainerWaiting || c.State == ContainerStarting && c.Ended == nil:
-			waiting++
-		case c.Ended == nil:
-			waiting++
-		case c.State == ContainerStarting:
-			running++
-		case c.Ended.Code == 0:
-			succeeded++
-		default:
-			failed++
+// containerStatuses lists the statuses of the main containers and those of the init containers.
+func (r *Runtime) containerStatuses(p *pod, now Instant) (mains, inits []corev1.ContainerStatus) {
+	mains = make([]corev1.ContainerStatus, 0, len(p.rec.Object.Spec.Containers))
+	for _, c := range p.rec.Containers {
+		s := r.containerStatus(p, p.rec.spec(c.Name), c, now)
+		if c.Kind == KindMain {
+			mains = append(mains, s)
+		} else {
+			inits = append(inits, s)
 		}
 	}
-	policy := rec.Object.Spec.RestartPolicy
-	switch {
-	case waiting > 0:
-		return corev1.PodPending
-	case running > 0:
-		return corev1.PodRunning
-	case policy == corev1.RestartPolicyAlways && rec.State != PodFinished && rec.Stop == nil:
-		return corev1.PodRunning
-	case failed == 0:
-		return corev1.PodSucceeded
-	case policy == corev1.RestartPolicyNever || rec.Stop != nil:
-		return corev1.PodFailed
-	}
-	return corev1.PodRunning
-}
-
-func (r *Runtime) containerStatuses(p *pod, now Instant) []corev1.ContainerStatus {
-	list := make([]corev1.ContainerStatus, 0, len(p.rec.Containers))
-	for i, c := range p.rec.Containers {
-		list = append(list, r.containerStatus(p, &p.rec.Object.Spec.Containers[i], c, now))
-	}
-	return list
+	return mains, inits
 }
 
 func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRecord, now Instant) corev1.ContainerStatus {
-	running := c.shownRunning()
-	started := running && c.startedUp(spec)
+	running, started := c.shownRunning(), c.started(spec)
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
 		RestartCount: int32(max(c.Attempt-c.Base, 0)),
-		Ready:        c.State == ContainerRunning && p.rec.Stop == nil && c.ready(spec),
+		Ready:        p.ready(c, spec),
 		Started:      &started,
 		State:        r.containerState(p, c, now),
 	}
@@ -151,23 +125,56 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 	waiting := func(reason, message string) corev1.ContainerState {
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
+	restarts := func() bool { return p.willRestart(c) }
 	switch {
 	case c.shownRunning():
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.shown(now))}}
 	case c.Waiting != nil && (!p.ending() || c.Ended == nil) && !c.crashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
-	case c.Ended == nil:
-		return waiting("ContainerCreating", p.rec.Sandbox.Error)
-	case c.State == ContainerStarting || p.ending() || c.NotBefore <= now.Mono || !restarts(p.rec.Object.Spec.RestartPolicy, ContainerView{Failed: c.Ended.Code != 0}):
+	case c.Ended == nil, c.State == ContainerWaiting && !p.ending():
+		return waiting(p.waitingReason(), p.rec.Sandbox.Error)
+	case c.Done && c.Kind == KindInit, c.State == ContainerStarting, p.ending(), c.NotBefore <= now.Mono, !restarts():
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}
 	return waiting("CrashLoopBackOff", backoffMessage(p.rec, c))
 }
 
-// shownRunning says whether a container counts as running. One that has just ended does so until its remains
-// are collected, because its termination message is known only then.
+// waitingReason is that of a container whose turn has not come.
+func (p *pod) waitingReason() string {
+	if len(p.rec.Object.Spec.InitContainers) > 0 {
+		return "PodInitializing"
+	}
+	return "ContainerCreating"
+}
+
+// willRestart says whether a container that has ended is going to be started again.
+func (p *pod) willRestart(c *ContainerRecord) bool {
+	spec := p.rec.spec(c.Name)
+	v := ContainerView{Kind: c.Kind, RestartPolicy: ownPolicy(spec), Changed: c.Changed, Failed: c.Ended == nil || c.Ended.Code != 0}
+	if c.Ended != nil {
+		v.Rule = restartRule(spec, c.Ended.Code)
+	}
+	return restarts(p.rec.Object.Spec.RestartPolicy, v)
+}
+
+// shownRunning says whether a container counts as running: not before its postStart hook is done. One that has
+// just ended does so until its remains are collected, because its termination message is known only then.
 func (c *ContainerRecord) shownRunning() bool {
-	return c.Started != nil && (c.State.alive() || c.State == ContainerExited)
+	return c.Started != nil && c.State != ContainerPostStart && (c.State.alive() || c.State == ContainerExited)
+}
+
+// started says that a container runs, its postStart hook and its startup probe having succeeded.
+func (c *ContainerRecord) started(spec *corev1.Container) bool {
+	return c.shownRunning() && c.Kind != KindInit && c.startedUp(spec)
+}
+
+// ready says whether a container is ready: an init container when it has succeeded, any other while it runs,
+// unless its pod ends.
+func (p *pod) ready(c *ContainerRecord, spec *corev1.Container) bool {
+	if c.Kind == KindInit {
+		return c.Done
+	}
+	return c.State == ContainerRunning && p.rec.end() == nil && c.ready(spec)
 }
 
 // crashLoops says that a command that could not be started waits for its next try: the kubelet shows that as a
@@ -176,18 +183,20 @@ func (c *ContainerRecord) crashLoops(now Instant) bool {
 	return c.Ended != nil && c.Waiting.Reason == "RunContainerError" && c.State == ContainerCollected && c.NotBefore > now.Mono
 }
 
-func (p *pod) ending() bool { return p.rec.Stop != nil || p.rec.State == PodFinished }
+func (p *pod) ending() bool { return p.rec.end() != nil || p.rec.State == PodFinished }
 
 // withTimeLeft says how long each back-off still lasts, at the moment of asking: what was published cannot.
 func withTimeLeft(p *corev1.Pod, ends map[string]time.Duration, now time.Duration) *corev1.Pod {
 	out := *p
-	out.Status.ContainerStatuses = slices.Clone(p.Status.ContainerStatuses)
-	for i := range out.Status.ContainerStatuses {
-		s := &out.Status.ContainerStatuses[i]
-		if end, ok := ends[s.Name]; ok && s.State.Waiting != nil && end > now {
-			waiting := *s.State.Waiting
-			waiting.Message += fmt.Sprintf(", %s left", (end - now).Round(time.Second))
-			s.State.Waiting = &waiting
+	for _, list := range []*[]corev1.ContainerStatus{&out.Status.ContainerStatuses, &out.Status.InitContainerStatuses} {
+		*list = slices.Clone(*list)
+		for i := range *list {
+			s := &(*list)[i]
+			if end, ok := ends[s.Name]; ok && s.State.Waiting != nil && end > now {
+				waiting := *s.State.Waiting
+				waiting.Message += fmt.Sprintf(", %s left", (end - now).Round(time.Second))
+				s.State.Waiting = &waiting
+			}
 		}
 	}
 	return &out

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -46,7 +47,11 @@ type row struct {
 	unless  func(*corev1.PodSpec) bool // the field is honoured in pods for which this holds
 }
 
+// rowOf finds the row of a path. Init containers have those of the others.
 func rowOf(path []byte) *row {
+	if below, ok := bytes.CutPrefix(path, []byte("spec.initContainers[]")); ok {
+		path = append([]byte("spec.containers[]"), below...)
+	}
 	for i := range table {
 		if table[i].path == string(path) {
 			return &table[i]

@@ -164,7 +164,8 @@ func TestRefusedFields(t *testing.T) {
 		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
 		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},
 		{"what a cluster does", `"tolerations":[{"operator":"Exists"}],"affinity":{},"nodeSelector":{"a":"b"},"priority":1,"schedulerName":"x","serviceAccountName":"s","overhead":{"cpu":"1"}`, "", ""},
-		{"two at once", `"activeDeadlineSeconds":5`, `"lifecycle":{"preStop":{"sleep":{"seconds":1}}}`, "[spec.containers[0].lifecycle: Forbidden: podd does not run lifecycle hooks yet; remove the field, spec.activeDeadlineSeconds: Forbidden: "},
+		{"two at once", `"runtimeClassName":"kata"`, `"securityContext":{"seLinuxOptions":{"type":"t"}}`, "[spec.containers[0].securityContext.seLinuxOptions: Forbidden: podd does not set SELinux labels; remove the field, spec.runtimeClassName: Forbidden: "},
+		{"init containers have the same rows", `"initContainers":[{"name":"i","image":"x","securityContext":{"seLinuxOptions":{"type":"t"}}}]`, "", "spec.initContainers[0].securityContext.seLinuxOptions: Forbidden: podd does not set SELinux labels"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,93 @@
+package runtime
+
+import (
+	corev1 "k8s.io/api/core/v1"
+)
+
+// census counts a pod's containers as far as its phase depends on them.
+type census struct {
+	initPending, initFailed           int
+	waiting, running, stopped, passed int
+}
+
+// phase sums a pod up as the kubelet does.
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
+func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
+	if f := rec.Finish; f != nil && f.Failed {
+		return corev1.PodFailed
+	}
+	var n census
+	for i := range inits {
+		if rec.container(inits[i].Name).Kind == KindSidecar {
+			n.sidecar(&inits[i])
+		} else {
+			n.init(&inits[i])
+		}
+	}
+	for i := range mains {
+		n.main(&mains[i])
+	}
+	policy, ending := rec.Object.Spec.RestartPolicy, rec.end() != nil || rec.State == PodFinished
+	switch {
+	case n.initFailed > 0 && (policy == corev1.RestartPolicyNever || rec.Finish != nil):
+		return corev1.PodFailed
+	case n.initPending > 0 && !rec.Initialized, n.waiting > 0:
+		return corev1.PodPending
+	case n.running > 0:
+		return corev1.PodRunning
+	case ending && n.stopped == n.passed:
+		return corev1.PodSucceeded
+	case ending:
+		return corev1.PodFailed
+	case policy == corev1.RestartPolicyAlways:
+		return corev1.PodRunning
+	case n.stopped == n.passed:
+		return corev1.PodSucceeded
+	case policy == corev1.RestartPolicyNever:
+		return corev1.PodFailed
+	}
+	return corev1.PodRunning
+}
+
+func (n *census) init(s *corev1.ContainerStatus) {
+	t := s.State.Terminated
+	if s.State.Waiting != nil && s.LastTerminationState.Terminated != nil {
+		t = s.LastTerminationState.Terminated
+	}
+	switch {
+	case t == nil:
+		n.initPending++
+	case t.ExitCode != 0:
+		n.initFailed++
+	}
+}
+
+// sidecar counts one that runs; that one which has ended restarts changes nothing.
+func (n *census) sidecar(s *corev1.ContainerStatus) {
+	switch {
+	case s.State.Running != nil:
+		n.running++
+		if s.Started == nil || !*s.Started {
+			n.initPending++
+		}
+	case s.State.Waiting != nil && s.LastTerminationState.Terminated == nil:
+		n.initPending++
+		n.waiting++
+	}
+}
+
+func (n *census) main(s *corev1.ContainerStatus) {
+	switch {
+	case s.State.Running != nil:
+		n.running++
+	case s.State.Terminated != nil:
+		n.stopped++
+		if s.State.Terminated.ExitCode == 0 {
+			n.passed++
+		}
+	case s.LastTerminationState.Terminated != nil:
+		n.stopped++
+	default:
+		n.waiting++
+	}
+}

@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// View is all that a decision about one pod needs to know.
+type View struct {
+	State         PodState
+	Wanted        bool // its manifest is there, unchanged
+	Blocked       bool // an older pod of its name has not ended
+	RestartPolicy corev1.RestartPolicy
+	SandboxAfter  time.Duration // since boot; no try before
+	Deadline      time.Duration // since boot; the pod fails then; 0: never
+	Condemned     bool          // the pod fails now: it was evicted
+	Initialized   bool          // a main container has been started since the sandbox was made
+	RestartAll    bool          // a restart rule asks for all containers to begin anew
+	StopBy        time.Duration // since boot; the end of the grace of a pod that ends; 0: it does not end yet
+	Containers    []ContainerView
+}
+
+// ContainerKind is the part that a container plays in its pod.
+type ContainerKind string
+
+// The kinds of containers.
+const (
+	KindMain    ContainerKind = ""
+	KindInit    ContainerKind = "init"    // runs to its end before the next one starts
+	KindSidecar ContainerKind = "sidecar" // an init container that stays. KEP-753
+)
+
+// ContainerView is one container of a View. Init containers and sidecars come first, in their order.
+type ContainerView struct {
+	Name          string
+	Kind          ContainerKind
+	State         ContainerState
+	Attempt       int
+	RestartPolicy corev1.RestartPolicy              // its own; empty: the pod's
+	Rule          corev1.ContainerRestartRuleAction // of the restart rule that its last exit code fits. KEP-5307
+	Failed        bool                              // the last attempt ended otherwise than with exit code 0
+	Void          bool                              // the last attempt never became a container: it is tried again whatever the policy
+	Done          bool                              // an init container has succeeded, a sidecar has been started: the next one's turn
+	Image         bool                              // the image is there
+	Awaited       bool                              // that it is not there has been said
+	Ending        bool                              // this container alone is to end: unhealthy, changed, or its postStart hook failed
+	Changed       bool                              // its definition is another since it was started: it runs again whatever the policy
+	PostStart     bool                              // a hook follows its start, and the next container's start follows the hook
+	PreStop       bool                              // a hook comes before its stop signal
+	Hooking       bool                              // a hook runs
+	Hooked        bool                              // the hook of this state is done
+	NotBefore     time.Duration                     // since boot
+	StopBy        time.Duration                     // since boot; the end of its grace; 0: not known yet
+	KillAt        time.Duration                     // since boot
+	Killed        bool
+}
+
+// Plan is a decision: what to do now, in this order, and when to look again if nothing happens (since boot;
+// 0: never).
+type Plan struct {
+	Actions []Action
+	Wake    time.Duration
+}
+
+func (p *Plan) do(a Action) { p.Actions = append(p.Actions, a) }
+
+func (p *Plan) wakeAt(t time.Duration) {
+	if p.Wake == 0 || t < p.Wake {
+		p.Wake = t
+	}
+}
