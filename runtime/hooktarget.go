@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -62,6 +63,6 @@ func (t hookTarget) connect(ctx context.Context, a *corev1.TCPSocketAction) erro
 	return conn.Close()
 }
 
-func (t hookTarget) get(ctx context.Context, a *corev1.HTTPGetAction) error {
-	return nil
+func (t hookTarget) get(context.Context, *corev1.HTTPGetAction) error {
+	return errors.New("podd does not run HTTP hooks yet")
 }
