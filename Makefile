@@ -12,6 +12,10 @@ LDFLAGS := -s -w -linkmode external -extldflags "-static" -X main.version=$(VERS
 export CGO_ENABLED := 1
 export GOFLAGS     := -trimpath -tags=$(TAGS)
 
+# Architectures that `make deb` makes packages for, e.g. make deb DEBS=amd64
+DEBS   ?= amd64 arm64 armhf
+NATIVE := $(shell dpkg --print-architecture 2>/dev/null)
+
 FUZZTIME ?= 10s
 # Passed on to the tests and to the bench, e.g. make test TESTFLAGS='-run TestExec' PKGS=./test
 TESTFLAGS ?=
@@ -61,8 +65,9 @@ cross: ## build static arm64 and armv7 binaries into dist/ with Debian's cross c
 image: ## build a bootable image with podd in it (not there yet)
 	@hack/absent.sh $@
 
-deb: ## build a Debian package (not there yet)
-	@hack/absent.sh $@
+deb: build ## build Debian packages of $(DEBS) into dist/
+	@set -- $(filter-out $(NATIVE),$(DEBS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross
+	@VERSION='$(VERSION)' hack/deb.sh $(DEBS)
 
 deps:
 	@hack/deps.sh build

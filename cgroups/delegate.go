@@ -14,7 +14,7 @@ import (
 // delegate prepares the parent on version 2. A cgroup either has processes or hands controllers
 // down, the root excepted (cgroup-v2.rst, "No Internal Process Constraint"): only it lacks
 // cgroup.type, which the root of a cgroup namespace has.
-func (t *Tree) delegate(own string, mine bool) error {
+func (t *Tree) delegate(own string) error {
 	dir := filepath.Join(t.hierarchies[0].dir, t.parent)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make cgroup: %w", err)
@@ -24,7 +24,7 @@ func (t *Tree) delegate(own string, mine bool) error {
 			return err
 		}
 	}
-	for _, level := range t.levels(mine) {
+	for _, level := range t.levels() {
 		b, err := os.ReadFile(filepath.Join(level, "cgroup.controllers"))
 		if err != nil {
 			return fmt.Errorf("cannot read controllers: %w", err)
@@ -38,10 +38,10 @@ func (t *Tree) delegate(own string, mine bool) error {
 
 // levels are the cgroups that hand controllers down to kubepods: all from the root on, or only the
 // parent where it was delegated and what is above belongs to others.
-func (t *Tree) levels(mine bool) []string {
+func (t *Tree) levels() []string {
 	root := t.hierarchies[0].dir
 	dir := filepath.Join(root, t.parent)
-	if mine {
+	if t.lent {
 		return []string{dir}
 	}
 	levels := []string{dir}

@@ -22,11 +22,10 @@ func (t *Tree) locate(o Options) (own string, err error) {
 		return "", fmt.Errorf("cannot read own cgroup: %w", err)
 	}
 	member := parseMembership(string(membership))
-	ownDir := ""
+	home := o.Root // of the hierarchy that systemd keeps its units in
 	if t.version == 2 {
 		own = member[""]
-		ownDir = filepath.Join(o.Root, own)
-		t.ownDir = ownDir
+		t.ownDir = filepath.Join(o.Root, own)
 	} else {
 		mounts, err := os.ReadFile(filepath.Join(o.ProcSelf, "mountinfo"))
 		if err != nil {
@@ -34,30 +33,35 @@ func (t *Tree) locate(o Options) (own string, err error) {
 		}
 		var systemd cgroupMount
 		t.hierarchies, systemd = v1Hierarchies(o.Root, parseCgroupMounts(string(mounts)))
-		own = below(systemd.root, member["name=systemd"])
-		ownDir = filepath.Join(systemd.dir, own)
+		home, own = systemd.dir, below(systemd.root, member["name=systemd"])
 		t.ownDir = homeDir(o.Root, parseCgroupMounts(string(mounts)), member)
 	}
 	if len(t.hierarchies) == 0 {
 		return "", fmt.Errorf("cannot use %s: %w", o.Root, ErrNoCgroups)
 	}
-	t.parent = chooseParent(o.Parent, own, ownDir)
+	lent := func(cgroup string) bool {
+		return home != "" && cgroup != "" && cgroup != "/" && !strings.HasPrefix(cgroup, "/..") && delegated(filepath.Join(home, cgroup))
+	}
+	t.parent = chooseParent(o, own, lent)
+	t.lent = lent(t.parent)
 	return own, nil
 }
 
 // chooseParent: a cgroup that is not delegated, such as a login session's or that of a unit
 // without Delegate=, belongs to its manager and may go at any time.
-func chooseParent(wanted, own, ownDir string) string {
-	if wanted != "" {
-		return path.Join("/", wanted)
+func chooseParent(o Options, own string, lent func(string) bool) string {
+	if o.Parent != "" {
+		return path.Join("/", o.Parent)
 	}
 	if path.Base(own) == leaf {
-		own, ownDir = path.Dir(own), filepath.Dir(ownDir)
+		own = path.Dir(own)
 	}
-	if own == "" || own == "/" || strings.HasPrefix(own, "/..") || !delegated(ownDir) {
-		return "/"
+	for _, cgroup := range []string{o.Unit, own} {
+		if lent(cgroup) {
+			return cgroup
+		}
 	}
-	return own
+	return "/"
 }
 
 // delegated looks at the mark that systemd puts on the cgroups of units with Delegate=

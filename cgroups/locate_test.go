@@ -117,7 +117,7 @@ func FuzzLocate(f *testing.F) {
 				t.Errorf("hierarchy %q is not below the root", h.dir)
 			}
 		}
-		parent := chooseParent("", below(systemd.root, member["name=systemd"]), "/nonexistent")
+		parent := chooseParent(Options{Unit: "/unit"}, below(systemd.root, member["name=systemd"]), func(string) bool { return false })
 		if parent != "/" {
 			t.Errorf("parent = %q without delegation", parent)
 		}

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Remove takes the empty tree away: the tiers, kubepods, and what is above it as far as nobody else uses it.
+// Remove takes the empty tree away: the tiers, kubepods, and what is above it as far as nobody else uses it
+// and no unit of systemd lives there.
 // A pod that is left keeps its part. Gone is success.
 func (t *Tree) Remove() error {
 	t.mu.Lock()
@@ -17,7 +18,7 @@ func (t *Tree) Remove() error {
 	top := t.kubepods()
 	var errs []error
 	for _, cgroup := range []string{path.Join(top, Burstable), path.Join(top, BestEffort), top, t.parent} {
-		if cgroup == "/" {
+		if cgroup == "/" || t.lent && cgroup == t.parent {
 			continue
 		}
 		for _, dir := range t.dirs(cgroup) {

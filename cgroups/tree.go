@@ -13,15 +13,18 @@ import (
 type Options struct {
 	Root     string // default /sys/fs/cgroup
 	ProcSelf string // default /proc/self
-	// Parent is the cgroup path below which kubepods is made. "" is the daemon's own cgroup where
-	// systemd has delegated it (Delegate=yes), and the root, as with kubelet, where it has not.
+	// Parent is the cgroup path below which kubepods is made. "" is the first of these that there is: Unit,
+	// the daemon's own cgroup where systemd has delegated it (Delegate=yes), and the root, as with kubelet.
 	Parent string
+	// Unit is the cgroup path of a unit that systemd delegates for the pods alone; "" or absent: there is none.
+	Unit string
 }
 
 // Tree is the cgroups of all pods. Its methods may be called at the same time.
 type Tree struct {
 	version     int
 	parent      string // cgroup path
+	lent        bool   // parent belongs to a unit of systemd that delegates it
 	ownDir      string // the daemon's own cgroup, in one of the hierarchies
 	hierarchies []hierarchy
 	controllers []string // v2: what pods can use
@@ -59,7 +62,7 @@ func open(o Options, openFlag int) (*Tree, error) {
 		return nil, err
 	}
 	if t.version == 2 {
-		if err := t.delegate(own, o.Parent == "" && t.parent != "/"); err != nil {
+		if err := t.delegate(own); err != nil {
 			return nil, err
 		}
 	}

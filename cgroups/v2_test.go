@@ -101,6 +101,35 @@ func TestV2Delegated(t *testing.T) {
 	}
 }
 
+// A unit that systemd delegates for the pods wins over the daemon's own, which then stays where it is. The unit's
+// cgroup is systemd's: it stays when the tree goes.
+func TestV2UnitForThePods(t *testing.T) {
+	const unit = "/podd.slice/podd-pods.service"
+	o := fakeV2(t, "/system.slice/podd.service")
+	o.Unit = unit
+	dir := filepath.Join(o.Root, unit)
+	put(t, dir, "cgroup.controllers", "cpu memory pids\n")
+	for _, delegated := range []string{dir, filepath.Join(o.Root, "/system.slice/podd.service")} {
+		if err := unix.Setxattr(delegated, "user.delegate", []byte("1"), 0); err != nil {
+			t.Skipf("no extended attributes here: %v", err)
+		}
+	}
+	tree := openFake(t, o)
+	if tree.Parent() != unit {
+		t.Fatalf("Parent = %q, want %q", tree.Parent(), unit)
+	}
+	if exists(filepath.Join(o.Root, "system.slice/podd.service/podd")) || exists(filepath.Join(o.Root, "podd.slice/cgroup.subtree_control")) {
+		t.Error("moved the daemon, or touched what is not delegated")
+	}
+	if _, err := tree.EnsurePod("x", Guaranteed, Resources{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "kubepods")), os.Remove(filepath.Join(dir, "cgroup.controllers")),
+		os.Remove(filepath.Join(dir, "cgroup.subtree_control")), tree.Remove()); err != nil || !exists(dir) {
+		t.Errorf("Remove: %v; the unit's cgroup is there: %v", err, exists(dir))
+	}
+}
+
 func TestV2RootOfACgroupNamespace(t *testing.T) {
 	o := fakeV2(t, "/")
 	put(t, o.Root, "cgroup.type", "domain\n")

@@ -136,10 +136,14 @@ func (d *daemon) open() error {
 	return err
 }
 
+// podsUnit is the cgroup of packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own
+// unit, processes below it would keep systemd from starting the next podd (docs/decisions/030-pods-unit.md).
+const podsUnit = "/podd.slice/podd-pods.service"
+
 // openCgroups chooses a cgroup for the pods where nobody has delegated one: not the root, where a kubelet
 // keeps its kubepods, and either would collect the pods of the other.
 func openCgroups(parent string) (*cgroups.Tree, error) {
-	tree, err := cgroups.Open(cgroups.Options{Parent: parent})
+	tree, err := cgroups.Open(cgroups.Options{Parent: parent, Unit: podsUnit})
 	if err != nil || parent != "" || tree.Parent() != "/" {
 		return tree, err
 	}
