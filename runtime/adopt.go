@@ -64,7 +64,7 @@ func (r *Runtime) adoptContainer(p *pod, c *ContainerRecord, fds map[string]int,
 	switch c.State {
 	case ContainerStarting:
 		return r.adoptStarting(p, c, fds, now)
-	case ContainerRunning, ContainerStopping, ContainerExited:
+	case ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping, ContainerExited:
 		return r.adoptStarted(p, c, fds, now)
 	case ContainerWaiting, ContainerCollected:
 	}
@@ -83,7 +83,7 @@ func (r *Runtime) adoptStarting(p *pod, c *ContainerRecord, fds map[string]int, 
 	if image, err := r.Images.Get(p.rec.spec(c.Name).Image); err == nil {
 		c.ImageID = image.ID
 	}
-	if err := c.move(EventStarted); err != nil {
+	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
 	return r.adoptStarted(p, c, fds, now)

@@ -34,11 +34,7 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 		r.startFailed(p, c, m.err, now)
 		return errors.Join(c.move(EventStartFailed), m.err)
 	}
-	event := EventStarted
-	if hasPostStart(p.rec.spec(a.Name)) {
-		event = EventCreated
-	}
-	if err := c.move(event); err != nil {
+	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
 	at := now
@@ -49,10 +45,20 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Started container "+a.Name)
 	if c.State == ContainerPostStart {
 		r.startHook(p, c, now)
-	} else {
-		r.running(p, c, now)
 	}
 	return r.watch(p, a.Name)
+}
+
+// moveStarted takes in that an attempt's process runs: its hook comes next, if it has one.
+func (r *Runtime) moveStarted(p *pod, c *ContainerRecord, now Instant) error {
+	if hasPostStart(p.rec.spec(c.Name)) {
+		return c.move(EventCreated)
+	}
+	if err := c.move(EventStarted); err != nil {
+		return err
+	}
+	r.running(p, c, now)
+	return nil
 }
 
 func hasPostStart(spec *corev1.Container) bool {

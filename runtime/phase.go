@@ -13,7 +13,7 @@ type census struct {
 // phase sums a pod up as the kubelet does.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
-	if f := rec.Finish; f != nil && f.Failed {
+	if rec.failed() {
 		return corev1.PodFailed
 	}
 	var n census
@@ -47,6 +47,19 @@ func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 		return corev1.PodFailed
 	}
 	return corev1.PodRunning
+}
+
+// failed says that the pod was made to fail and nothing of it runs any more: a terminal phase promises that.
+func (r *Record) failed() bool {
+	if r.Finish == nil || !r.Finish.Failed {
+		return false
+	}
+	for _, c := range r.Containers {
+		if c.shownRunning() || c.State.alive() {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *census) init(s *corev1.ContainerStatus) {

@@ -33,7 +33,7 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 		InitContainerStatuses: inits,
 	}
 	out.Status.Phase = phase(rec, inits, mains)
-	if f := rec.Finish; f != nil {
+	if f := rec.Finish; f != nil && rec.failed() {
 		out.Status.Reason, out.Status.Message = f.Reason, f.Message
 	}
 	r.setAddresses(&out, rec)

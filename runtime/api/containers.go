@@ -106,6 +106,12 @@ func waitingFor(c *corev1.ContainerStatus) string {
 	}
 }
 
+// beingStarted says that a container may well have a process already, whose postStart hook is not done: who
+// wants to see why must get in. The backend knows.
+func beingStarted(c *corev1.ContainerStatus) bool {
+	return c.ContainerID != "" && (waitingFor(c) == "ContainerCreating" || waitingFor(c) == "PodInitializing")
+}
+
 // checkExec refuses to exec into a container that does not run.
 func checkExec(p *corev1.Pod, name string) error {
 	if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
@@ -113,7 +119,7 @@ func checkExec(p *corev1.Pod, name string) error {
 	}
 	c := containerStatus(p, name)
 	switch {
-	case c != nil && c.State.Running != nil:
+	case c != nil && c.State.Running != nil, c != nil && beingStarted(c):
 		return nil
 	case c != nil && c.State.Terminated != nil:
 		return BadRequest(fmt.Sprintf("container %q in pod %q has ended: %s", name, p.Name, endReason(c.State.Terminated)))

@@ -1,0 +1,76 @@
+package test
+
+import (
+	"bufio"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// story is what `podd get pods -w` prints of one pod: its STATUS column, without repetitions.
+type story struct {
+	mu     sync.Mutex
+	states []string
+}
+
+// watch follows a pod until the test ends. It returns once the watch stands.
+func (b *Board) watch(t *testing.T, pod string) *story {
+	t.Helper()
+	s := &story{}
+	command := b.Podd("get", "pods", "-w")
+	out, err := command.StdoutPipe()
+	b.must(err)
+	b.must(command.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			s.add(pod, strings.Fields(lines.Text()))
+		}
+	}()
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		<-ended
+		var exit *exec.ExitError
+		if err := command.Wait(); err != nil && !isExit(err, &exit) {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func isExit(err error, exit **exec.ExitError) bool {
+	e, ok := err.(*exec.ExitError) //nolint:errorlint // exec returns it bare
+	*exit = e
+	return ok
+}
+
+func (s *story) add(pod string, fields []string) {
+	if len(fields) < 3 || fields[0] != pod {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.states); n == 0 || s.states[n-1] != fields[2] {
+		s.states = append(s.states, fields[2])
+	}
+}
+
+func (s *story) told() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.states)
+}
+
+// tells waits until the states were, in this order and without others between them, those given.
+func (s *story) tells(b *Board, want ...string) {
+	b.t.Helper()
+	err := lab.Poll(limit, func() (bool, error) { return slices.Equal(s.told(), want), nil })
+	if err != nil {
+		b.t.Errorf("the states were %q, want %q", s.told(), want)
+	}
+}
