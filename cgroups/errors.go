@@ -12,6 +12,9 @@ var (
 	// ErrForeignPath refuses to touch a cgroup that is not below kubepods.
 	ErrForeignPath = errors.New("cgroup is not a pod's")
 
+	// ErrInUse refuses a memory limit below what is in use: the kernel would kill for it.
+	ErrInUse = errors.New("memory limit below current usage")
+
 	// ErrNoCgroups says that no cgroup file system is mounted.
 	ErrNoCgroups = errors.New("no cgroup file system found")
 )

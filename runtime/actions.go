@@ -31,6 +31,8 @@ type (
 		Name    string
 		Attempt int
 	}
+	// ResizePod gives the cgroups the limits that the spec has now.
+	ResizePod struct{}
 	// ResetContainers lets all containers begin anew in the sandbox that is there.
 	ResetContainers struct{}
 	// BeginFinish marks the pod as having succeeded or failed.
@@ -52,6 +54,7 @@ func (a RunPreStop) String() string       { return "pre-stop " + a.Name }
 func (a StopContainer) String() string    { return "stop " + a.Name }
 func (a KillContainer) String() string    { return "kill " + a.Name }
 func (a CollectContainer) String() string { return fmt.Sprintf("collect %s#%d", a.Name, a.Attempt) }
+func (ResizePod) String() string          { return "resize" }
 func (ResetContainers) String() string    { return "reset containers" }
 func (BeginFinish) String() string        { return "begin finish" }
 func (BeginStop) String() string          { return "begin stop" }

@@ -18,6 +18,9 @@ func (r *Runtime) adopt(now Instant) error {
 	if err := r.ensureFolders(); err != nil {
 		return err
 	}
+	if err := r.continued.read(); err != nil {
+		r.Log.Error("pods that were changed in place begin anew", "error", err)
+	}
 	recs, err := r.records.readAll()
 	if err != nil {
 		r.Log.Error("some records are lost; their pods start anew", "error", err)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,12 +14,18 @@ import (
 
 // setConditions works the conditions out and remembers when each last changed.
 func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
+	present := map[string]bool{}
+	defer func() {
+		maps.DeleteFunc(p.rec.Conditions, func(name string, _ ConditionRecord) bool { return !present[name] })
+	}()
 	for _, c := range r.conditions(p, &out.Status) {
+		present[string(c.Type)] = true
 		have, ok := p.rec.Conditions[string(c.Type)]
 		if !ok || have.Status != c.Status {
 			have = ConditionRecord{Status: c.Status, Since: now}
 			p.rec.Conditions[string(c.Type)] = have
 		}
+		c.ObservedGeneration = out.Generation
 		c.LastTransitionTime = metav1.NewTime(have.Since.shown(now))
 		out.Status.Conditions = append(out.Status.Conditions, c)
 	}
@@ -36,6 +43,13 @@ func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondi
 		ready,
 		containers,
 		condition(corev1.PodScheduled, true),
+	}
+	if resize := p.rec.Resize; resize != nil && p.rec.State == PodRunning {
+		c := condition(corev1.PodResizeInProgress, true)
+		if resize.Error != "" {
+			c.Reason, c.Message = corev1.PodReasonError, resize.Error
+		}
+		list = append(list, c)
 	}
 	if p.rec.RestartAll {
 		list = append(list, condition(corev1.AllContainersRestarting, true))

@@ -85,6 +85,8 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 		r.startHook(p, p.rec.container(a.Name), now)
 	case RunPreStop:
 		err = r.learnPreStop(p, a, now)
+	case ResizePod:
+		r.learnResize(p, m, now)
 	case StopContainer:
 		err = r.learnStop(p, a, m, now)
 	case KillContainer:
@@ -105,7 +107,7 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 	if err != nil && !errors.Is(err, errSkipped) {
 		r.Log.Error("action failed", "pod", p.name(), "action", m.action.String(), "error", err)
 	}
-	if m.err != nil && !isStart(m.action) {
+	if m.err != nil && !standsAlone(m.action) {
 		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
 		p.retry = now.after(retryDelay)
 	}
@@ -173,6 +175,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	}
 	// A pod that ends with the board stays done; one that was removed is forgotten.
 	if !r.stopping {
+		r.uncontinue(p)
 		if err := r.ends.remove(p.rec.UID); err != nil {
 			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 		}

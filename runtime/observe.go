@@ -24,6 +24,9 @@ func (r *Runtime) view(p *pod) View {
 		RestartAll:    rec.RestartAll,
 		Containers:    make([]ContainerView, 0, len(rec.Containers)),
 	}
+	if rec.Resize != nil {
+		v.Resize, v.ResizeAfter = true, rec.Resize.NotBefore
+	}
 	if end := rec.end(); end != nil && (v.State == PodStopping || v.State == PodFinishing) {
 		v.StopBy = end.by()
 	}

@@ -57,7 +57,7 @@ func (op *operation) run() {
 		begun := readClock().Mono
 		outcome, err := op.perform(a)
 		op.r.Log.Debug("action", "uid", op.uid, "action", a.String(), "took", readClock().Mono-begun)
-		if err != nil && !isStart(a) {
+		if err != nil && !standsAlone(a) {
 			failed = true
 		}
 		op.tell(a, outcome, err)
@@ -69,16 +69,19 @@ func (op *operation) run() {
 // cleans says of an action that it stands for itself whatever failed before it.
 func cleans(a Action) bool {
 	switch a.(type) {
-	case CollectContainer, StopContainer, KillContainer:
+	case CollectContainer, StopContainer, KillContainer, ResizePod:
 		return true
 	}
 	return false
 }
 
-// isStart says of an action that its failure is a container's own affair.
-func isStart(a Action) bool {
-	_, ok := a.(StartContainer)
-	return ok
+// standsAlone says of an action that its failure is its own affair: nothing after it depends on it.
+func standsAlone(a Action) bool {
+	switch a.(type) {
+	case StartContainer, ResizePod:
+		return true
+	}
+	return false
 }
 
 func (op *operation) tell(a Action, outcome any, err error) {
@@ -103,6 +106,8 @@ func (op *operation) perform(a Action) (any, error) {
 		return nil, op.signal(a.Name, unix.SIGKILL)
 	case CollectContainer:
 		return op.collect(a)
+	case ResizePod:
+		return nil, op.resize()
 	case Forget:
 		return nil, op.r.forget(op.rec, op.stopping)
 	}

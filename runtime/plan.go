@@ -62,12 +62,23 @@ func planRunning(p *Plan, v View, now time.Duration) {
 	case v.RestartAll:
 		planRestartAll(p, v, now)
 	default:
+		planResize(p, v, now)
 		if failed := planContainers(p, v, now); !failed && !finished(v) {
 			return
 		}
 		p.Actions, p.Wake = nil, 0
 		p.do(BeginFinish{})
 		planFinishing(p, v, now)
+	}
+}
+
+func planResize(p *Plan, v View, now time.Duration) {
+	switch {
+	case !v.Resize:
+	case now < v.ResizeAfter:
+		p.wakeAt(v.ResizeAfter)
+	default:
+		p.do(ResizePod{})
 	}
 }
 

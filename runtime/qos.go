@@ -5,41 +5,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
+	"podd/runtime/manifest"
 )
 
-// qosClass is the pod's quality of service.
-// https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
-func qosClass(spec *corev1.PodSpec) corev1.PodQOSClass {
-	if spec.Resources != nil && (len(spec.Resources.Requests) > 0 || len(spec.Resources.Limits) > 0) {
-		return qosOf([]corev1.ResourceRequirements{*spec.Resources})
-	}
-	var all []corev1.ResourceRequirements
-	for i := range spec.Containers {
-		all = append(all, spec.Containers[i].Resources)
-	}
-	for i := range spec.InitContainers {
-		all = append(all, spec.InitContainers[i].Resources)
-	}
-	return qosOf(all)
-}
-
-func qosOf(all []corev1.ResourceRequirements) corev1.PodQOSClass {
-	guaranteed, any := true, false
-	for _, r := range all {
-		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			request, limit := r.Requests[name], r.Limits[name]
-			any = any || !request.IsZero() || !limit.IsZero()
-			guaranteed = guaranteed && !limit.IsZero() && (request.IsZero() || request.Cmp(limit) == 0)
-		}
-	}
-	switch {
-	case !any:
-		return corev1.PodQOSBestEffort
-	case guaranteed:
-		return corev1.PodQOSGuaranteed
-	}
-	return corev1.PodQOSBurstable
-}
+func qosClass(spec *corev1.PodSpec) corev1.PodQOSClass { return manifest.QOSClass(spec) }
 
 // podResources are the limits of the pod's cgroup: the sum of its containers', where every one has a limit.
 func podResources(spec *corev1.PodSpec, pidsLimit int64) cgroups.Resources {

@@ -27,6 +27,8 @@ type Record struct {
 	Created    Instant            `json:"created"`
 	Sandbox    SandboxRecord      `json:"sandbox"`
 	Stop       *StopRecord        `json:"stop,omitempty"`
+	Resize     *ResizeRecord      `json:"resize,omitempty"`
+	Generation int64              `json:"generation,omitempty"` // changes of the spec in place
 	Finish     *FinishRecord      `json:"finish,omitempty"`
 	Containers []*ContainerRecord `json:"containers"` // init containers and sidecars first
 	// Initialized: a main container has been started in this sandbox; init containers never run again in it.

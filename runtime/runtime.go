@@ -46,6 +46,7 @@ type Cgroups interface {
 	Version() int
 	Collect(keep map[string]bool) error
 	OOMKills(path string) (uint64, error)
+	Resize(path string, r cgroups.Resources) error
 }
 
 // FDStore keeps file descriptors while no daemon lives.
@@ -99,16 +100,18 @@ type Runtime struct {
 	inbox   *inbox
 	slots   chan struct{} // bounds the operations that run at once
 
-	records  records
-	ends     ends
-	scanned  bool // the folder was seen at least once
-	pods     map[types.UID]*pod
-	desired  map[podKey]*manifest.Pod
-	problems []manifest.Problem
-	recheck  time.Duration // since boot; scan the folder again
-	dirty    map[types.UID]bool
-	unsaved  map[types.UID]bool
-	stopping bool
+	records records
+	ends    ends
+	// continued knows the pods that were changed in place.
+	continued continued
+	scanned   bool // the folder was seen at least once
+	pods      map[types.UID]*pod
+	desired   map[podKey]*manifest.Pod
+	problems  []manifest.Problem
+	recheck   time.Duration // since boot; scan the folder again
+	dirty     map[types.UID]bool
+	unsaved   map[types.UID]bool
+	stopping  bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing bool
 	worked    bool          // since the last rest
@@ -152,6 +155,9 @@ func New(c Config) (*Runtime, error) {
 		slots:   make(chan struct{}, maxOperations()),
 		records: records{filepath.Join(c.RunDir, "pods")},
 		ends:    ends{filepath.Join(c.RootDir, "finished")},
+
+		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},
+
 		pods:    map[types.UID]*pod{},
 		desired: map[podKey]*manifest.Pod{},
 		dirty:   map[types.UID]bool{},

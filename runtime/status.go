@@ -25,8 +25,10 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 		out.DeletionTimestamp, out.DeletionGracePeriodSeconds = &deadline, &grace
 	}
 	out.Spec.NodeName = r.NodeName
+	out.Generation = 1 + rec.Generation
 	mains, inits := r.containerStatuses(p, now)
 	out.Status = corev1.PodStatus{
+		ObservedGeneration:    out.Generation,
 		QOSClass:              qosClass(&rec.Object.Spec),
 		StartTime:             &out.CreationTimestamp,
 		ContainerStatuses:     mains,
@@ -117,6 +119,11 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	if running {
 		s.AllocatedResources = spec.Resources.Requests
 		s.Resources = &corev1.ResourceRequirements{Limits: spec.Resources.Limits, Requests: spec.Resources.Requests}
+		if p.rec.Resize != nil {
+			if was, ok := p.rec.Resize.Before[c.Name]; ok {
+				s.Resources = &was
+			}
+		}
 	}
 	return s
 }

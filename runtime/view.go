@@ -16,6 +16,8 @@ type View struct {
 	Deadline      time.Duration // since boot; the pod fails then; 0: never
 	Condemned     bool          // the pod fails now: it was evicted
 	Initialized   bool          // a main container has been started since the sandbox was made
+	Resize        bool          // its cgroups have limits that the spec has no more
+	ResizeAfter   time.Duration // since boot; no try before
 	RestartAll    bool          // a restart rule asks for all containers to begin anew
 	StopBy        time.Duration // since boot; the end of the grace of a pod that ends; 0: it does not end yet
 	Containers    []ContainerView

@@ -1,0 +1,83 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// continued remembers which pod a manifest continues that was changed in place: the manifest's UID follows from its
+// content, the pod's must not. It is on disk, because volumes and logs go by the pod's UID over reboots, and it
+// is written only when somebody edits a manifest.
+type continued struct {
+	path string
+	of   map[types.UID]types.UID // the pod's, by the manifest's
+}
+
+func (c *continued) read() error {
+	c.of = map[types.UID]types.UID{}
+	data, err := os.ReadFile(c.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &c.of)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read which pods were changed in place: %w", err)
+	}
+	return nil
+}
+
+// set notes that manifest continues pod, and that no other one does. It says whether that is news.
+func (c *continued) set(manifest, pod types.UID) bool {
+	if c.of[manifest] == pod || manifest == pod && !c.continues(pod) {
+		return false
+	}
+	c.drop(pod)
+	if manifest != pod {
+		c.of[manifest] = pod
+	}
+	return true
+}
+
+func (c *continued) continues(pod types.UID) bool {
+	for _, p := range c.of {
+		if p == pod {
+			return true
+		}
+	}
+	return false
+}
+
+// drop forgets what continued a pod. It says whether anything did.
+func (c *continued) drop(pod types.UID) bool {
+	found := false
+	for manifest, p := range c.of {
+		if p == pod {
+			delete(c.of, manifest)
+			found = true
+		}
+	}
+	return found
+}
+
+// write commits it: write, sync, rename, sync the folder.
+func (c *continued) write() error {
+	data, err := json.Marshal(c.of)
+	if err != nil {
+		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
+	}
+	temp := c.path + ".tmp"
+	if err := writeSynced(temp, data); err != nil {
+		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
+	}
+	if err := errors.Join(os.Rename(temp, c.path), syncFolder(filepath.Dir(c.path))); err != nil {
+		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
+	}
+	return nil
+}

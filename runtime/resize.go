@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/cgroups"
+)
+
+// resizeRetry is how long a resize rests that the kernel could not take, because too much memory is in use.
+const resizeRetry = 10 * time.Second
+
+// ResizeRecord is a change of limits that has not been carried out yet. KEP-1287
+type ResizeRecord struct {
+	Before    map[string]corev1.ResourceRequirements `json:"before"` // of each container whose limits are still those
+	NotBefore time.Duration                          `json:"notBefore,omitempty"`
+	Error     string                                 `json:"error,omitempty"`
+}
+
+// resize gives the pod's cgroup and those of its containers the limits that the spec has now. A pod that gets more
+// gets it before its containers do, one that gets less after them: version 1 lets no child have more CPU than
+// its parent.
+func (op *operation) resize() error {
+	spec := &op.rec.Object.Spec
+	pod := podResources(spec, op.r.PodPidsLimit)
+	_, first := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
+	for _, c := range op.rec.Containers {
+		if op.live[c.Name] == nil {
+			continue // the next attempt starts with them
+		}
+		path := op.rec.Sandbox.CgroupPath + "/" + containerID(op.uid, c.Name, c.Attempt)
+		if err := op.r.Cgroups.Resize(path, containerResources(op.rec.spec(c.Name))); err != nil {
+			return fmt.Errorf("cannot resize container %q: %w", c.Name, err)
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	_, err := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
+	return err
+}
+
+// containerResources are the limits of a container's own cgroup, as it starts with.
+func containerResources(spec *corev1.Container) cgroups.Resources {
+	request, limit := spec.Resources.Requests.Cpu().MilliValue(), spec.Resources.Limits.Cpu().MilliValue()
+	if _, asked := spec.Resources.Requests[corev1.ResourceCPU]; !asked {
+		request = limit
+	}
+	out := cgroups.Resources{CPUShares: cgroups.MilliCPUToShares(request), MemoryLimit: spec.Resources.Limits.Memory().Value()}
+	if limit > 0 {
+		out.CPUPeriodUS = 100000
+		out.CPUQuotaUS = cgroups.MilliCPUToQuota(limit, out.CPUPeriodUS)
+	}
+	return out
+}
+
+func (r *Runtime) learnResize(p *pod, m msgOutcome, now Instant) {
+	if p.rec.Resize == nil || errors.Is(m.err, errSkipped) {
+		return
+	}
+	if m.err == nil {
+		p.rec.Resize = nil
+		r.shareOut()
+		r.event(p, "", now, corev1.EventTypeNormal, "ResizeCompleted", "Pod resize completed")
+		return
+	}
+	p.rec.Resize.NotBefore = now.after(resizeRetry)
+	if p.rec.Resize.Error != m.err.Error() {
+		p.rec.Resize.Error = m.err.Error()
+		r.event(p, "", now, corev1.EventTypeWarning, "ResizeError", m.err.Error())
+	}
+}

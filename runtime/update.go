@@ -1,0 +1,145 @@
+package runtime
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/manifest"
+)
+
+// resolve gives a manifest the UID of the pod that it continues: one that was changed in place, now or earlier.
+// A running pod takes the change if it can; otherwise the manifest stands for a pod of its own.
+func (r *Runtime) resolve(m *manifest.Pod, now Instant) *manifest.Pod {
+	if uid, ok := r.continued.of[m.Object.UID]; ok {
+		m = withUID(m, uid)
+	}
+	p := r.current(m)
+	if p == nil || p.rec.Hash == m.Hash {
+		return m
+	}
+	own := m.Object.UID
+	change := manifest.Compare(p.rec.Object, m.Object)
+	if len(change.Replace) > 0 || p.rec.File != m.File {
+		return m
+	}
+	if r.continued.set(own, p.rec.UID) {
+		r.keepContinued()
+	}
+	m = withUID(m, p.rec.UID)
+	r.update(p, m, change, now)
+	return m
+}
+
+// current is the pod of a manifest's name that could take a change.
+func (r *Runtime) current(m *manifest.Pod) *pod {
+	for _, p := range r.pods {
+		if keyOf(p.rec.Object) == keyOf(m.Object) && !p.deleted && (p.rec.State == PodWaiting || p.rec.State == PodRunning) {
+			return p
+		}
+	}
+	return nil
+}
+
+func withUID(m *manifest.Pod, uid types.UID) *manifest.Pod {
+	out, object := *m, *m.Object
+	object.UID = uid
+	out.Object = &object
+	return &out
+}
+
+// keepContinued writes what was changed in place. Without it the pod would be another one after a reboot.
+func (r *Runtime) keepContinued() {
+	if err := r.continued.write(); err != nil {
+		r.Log.Error("a change in place is not kept over a reboot", "error", err)
+	}
+}
+
+// uncontinue forgets what continued a pod that is gone, unless its manifest does still: it was deleted by hand.
+func (r *Runtime) uncontinue(p *pod) {
+	if m := r.desired[keyOf(p.rec.Object)]; m != nil && m.Object.UID == p.rec.UID {
+		return
+	}
+	if r.continued.drop(p.rec.UID) {
+		r.keepContinued()
+	}
+}
+
+// update changes a pod in place.
+func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now Instant) {
+	before := p.rec.Object
+	raw, err := json.Marshal(m.Object)
+	if err != nil {
+		r.Log.Error("cannot take a change", "pod", p.name(), "error", err)
+		return
+	}
+	p.rec.Object, p.rec.Raw, p.rec.Hash = m.Object, raw, m.Hash
+	if change.Spec() {
+		p.rec.Generation++
+	}
+	for _, name := range change.Images {
+		p.rec.container(name).change(fmt.Sprintf("Container %s definition changed, will be restarted", name))
+	}
+	r.resize(p, before, change.Resources)
+	r.Log.Info("pod changed in place", "pod", p.name(), "fields", strings.Join(change.Fields, ", "))
+	r.save(p)
+	r.mark(p.rec.UID)
+}
+
+// change lets a container start anew with another definition. An init container that has succeeded has nothing
+// to do with it any more.
+func (c *ContainerRecord) change(reason string) {
+	if c.Kind == KindInit && c.Done {
+		return
+	}
+	// It has not crashed with this definition.
+	c.Backoff, c.NotBefore = 0, 0
+	if c.State.alive() || c.State == ContainerStarting {
+		c.Changed, c.EndReason = true, reason
+	}
+	if c.Waiting != nil && isImageReason(c.Waiting.Reason) {
+		c.Waiting = nil
+	}
+}
+
+// resize marks which containers get other limits, and which have to start anew for it.
+func (r *Runtime) resize(p *pod, before *corev1.Pod, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	old := Record{Object: before}
+	if p.rec.Resize == nil {
+		p.rec.Resize = &ResizeRecord{Before: map[string]corev1.ResourceRequirements{}}
+	}
+	p.rec.Resize.Error, p.rec.Resize.NotBefore = "", 0
+	for _, name := range names {
+		c, is, was := p.rec.container(name), p.rec.spec(name), old.spec(name)
+		if restartsForResize(was, is) {
+			c.change(fmt.Sprintf("Container %s resize requires restart", name))
+			continue
+		}
+		if _, known := p.rec.Resize.Before[name]; !known {
+			p.rec.Resize.Before[name] = was.Resources
+		}
+	}
+}
+
+// restartsForResize applies the resize policies of what changes; NotRequired is the default.
+func restartsForResize(was, is *corev1.Container) bool {
+	changed := func(name corev1.ResourceName) bool {
+		for _, pair := range [][2]corev1.ResourceList{{was.Resources.Limits, is.Resources.Limits}, {was.Resources.Requests, is.Resources.Requests}} {
+			a, b := pair[0][name], pair[1][name]
+			if a.Cmp(b) != 0 {
+				return true
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(is.ResizePolicy, func(p corev1.ContainerResizePolicy) bool {
+		return p.RestartPolicy == corev1.RestartContainer && changed(p.ResourceName)
+	})
+}
