@@ -31,6 +31,8 @@ type Backend struct {
 	ImageStore *images.Store
 	EventLog   EventLog
 	Version    string
+	// ConfigProblem is the sentence about a configuration file that is not in force; nil or "": there is none.
+	ConfigProblem func() string
 }
 
 // Pods lists the published pods.

@@ -42,6 +42,8 @@ type (
 		fn   func()
 		done chan struct{}
 	}
+	// msgBeat: somebody wants to see that the loop comes round.
+	msgBeat struct{ done chan struct{} }
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgStopAll: end every pod and then the loop.

@@ -21,8 +21,8 @@ func (r *Runtime) stopGrace(p *pod) time.Duration {
 	if p.grace != nil {
 		grace = time.Duration(*p.grace) * time.Second
 	}
-	if r.stopping && r.StopGrace > 0 {
-		grace = min(grace, r.StopGrace)
+	if limit := r.settings.Load().StopGrace; r.stopping && limit > 0 {
+		grace = min(grace, limit)
 	}
 	return grace
 }

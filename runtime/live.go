@@ -46,10 +46,10 @@ func (r *Runtime) openLive(rec *Record, name string, attempt int) (*live, error)
 
 // newLive takes the pipes; stored says that the descriptor store has them already.
 func (r *Runtime) newLive(rec *Record, name string, attempt int, stdio container.Stdio, stored bool) (*live, error) {
-	id := containerID(rec.UID, name, attempt)
+	id, settings := containerID(rec.UID, name, attempt), r.settings.Load()
 	sink, err := logs.OpenSink(logs.SinkConfig{
 		Path: r.logPath(rec, name, attempt), SpoolDir: r.engine.IO(id),
-		MaxSize: r.LogMaxSize, MaxFiles: r.LogMaxFiles, Now: time.Now,
+		MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles, Now: time.Now,
 	})
 	if err != nil {
 		stdio.Close()

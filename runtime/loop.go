@@ -95,7 +95,9 @@ func (r *Runtime) anyBusy() bool {
 func (r *Runtime) step() {
 	now := readClock()
 	for _, m := range r.inbox.take() {
-		r.worked = true
+		if _, beat := m.(msgBeat); !beat {
+			r.worked = true
+		}
 		r.receive(m, now)
 	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
@@ -145,12 +147,14 @@ func (r *Runtime) receive(m message, now Instant) {
 	case msgCall:
 		m.fn()
 		close(m.done)
+	case msgBeat:
+		close(m.done)
 	case msgStopAll:
 		r.stopping = true
 		for uid, p := range r.pods {
 			r.dirty[uid] = true
-			if r.StopGrace > 0 {
-				r.shortenGrace(p, r.StopGrace, now)
+			if limit := r.settings.Load().StopGrace; limit > 0 {
+				r.shortenGrace(p, limit, now)
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api"
 )
 
 // Node describes this board.
@@ -29,6 +31,7 @@ func (b *Backend) Node() *corev1.Node {
 		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
 		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: boot,
 	}}
+	n.Status.Conditions = append(n.Status.Conditions, b.configCondition(now, boot)...)
 	if ips, err := b.HostIPs(); err == nil {
 		for _, ip := range ips {
 			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
@@ -72,4 +75,15 @@ func osImage(text string) string {
 		}
 	}
 	return ""
+}
+
+// configCondition is there while podd does not run with its configuration file as it is.
+func (b *Backend) configCondition(now Instant, since metav1.Time) []corev1.NodeCondition {
+	if b.ConfigProblem == nil || b.ConfigProblem() == "" {
+		return nil
+	}
+	return []corev1.NodeCondition{{
+		Type: api.ConfigAccepted, Status: corev1.ConditionFalse, Reason: "ConfigRefused", Message: b.ConfigProblem(),
+		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
+	}}
 }

@@ -3,10 +3,10 @@
 package runtime
 
 import (
-	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -69,12 +69,9 @@ type Config struct {
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              string // of the host
 	Executable              string // podd itself, whose pause command holds shared PID namespaces
-	LogMaxSize              int64  // bytes of one log file
-	LogMaxFiles             int
-	PodPidsLimit            int64
-	MemoryCapacity          int64         // bytes of the board
-	OOMScoreFloor           int           // the lowest score that the kernel lets podd give
-	StopGrace               time.Duration // the longest grace when the board stops; 0: each pod's own
+	Settings                Settings
+	MemoryCapacity          int64 // bytes of the board
+	OOMScoreFloor           int   // the lowest score that the kernel lets podd give
 	Log                     *slog.Logger
 
 	Folder  Folder
@@ -99,6 +96,8 @@ type Runtime struct {
 	store   *Store
 	inbox   *inbox
 	slots   chan struct{} // bounds the operations that run at once
+	// settings are Config.Settings, or what has come in their place.
+	settings atomic.Pointer[Settings]
 
 	records records
 	ends    ends
@@ -164,6 +163,7 @@ func New(c Config) (*Runtime, error) {
 		unsaved: map[types.UID]bool{},
 		shares:  cgroups.MilliCPUToShares(0),
 	}
+	r.Change(c.Settings)
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
 		IODir:    filepath.Join(c.RunDir, "io"),
@@ -177,9 +177,6 @@ func New(c Config) (*Runtime, error) {
 
 // Store gives the published pods.
 func (r *Runtime) Store() *Store { return r.store }
-
-// Ping returns once the loop has come round: the sign of life that a watchdog asks for.
-func (r *Runtime) Ping(ctx context.Context) error { return r.call(ctx, func() {}) }
 
 // Touch says that something worked outside of the loop, and so the daemon is not idle.
 func (r *Runtime) Touch() { r.inbox.put(msgTouch{}) }

@@ -27,7 +27,7 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 			return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 		}
 	}
-	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.PodPidsLimit))
+	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.settings.Load().PodPidsLimit))
 	if err != nil {
 		return SandboxRecord{CgroupPath: path}, err
 	}

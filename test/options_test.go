@@ -32,18 +32,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// An unknown key is refused with its line, not ignored.
-func TestUnknownConfigKey(t *testing.T) {
-	t.Parallel()
-	b := newEmptyBoard(t)
-	file := filepath.Join(b.Dir, "config.yaml")
-	b.must(os.WriteFile(file, []byte("podCIDR: 10.76.0.0/24\nclusterDomain: x\n"), 0o600))
-	output, err := b.In(suite.podd, "run", "--config", file).CombinedOutput()
-	if err == nil || !strings.Contains(string(output), "clusterDomain") || !strings.Contains(string(output), "line 2") {
-		t.Errorf("%v: %s", err, output)
-	}
-}
-
 // SIGUSR1 ends the daemon and leaves the pods; so does a restart of the unit. The next daemon has them again.
 func TestLeaveThePodsRunning(t *testing.T) {
 	t.Parallel()

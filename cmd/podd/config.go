@@ -1,16 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"podd/runtime"
 )
 
 const (
@@ -87,25 +86,8 @@ func (c *Config) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.file, "config", c.file, "configuration file; flags win over it")
 }
 
-// complete reads the configuration file, lets the flags that were given win over it, fills
-// in what the machine knows, and checks the whole. It is called once, with the command
-// whose flags addFlags has bound.
-func (c *Config) complete(cmd *cobra.Command) error {
-	given := map[string]string{}
-	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = f.Value.String() })
-
-	_, named := given["config"]
-	fromFile, err := loadConfig(c.file)
-	if err != nil && (named || !errors.Is(err, fs.ErrNotExist)) {
-		return err
-	}
-	fromFile.file = c.file
-	*c = fromFile
-	for name, value := range given {
-		if err := cmd.Flags().Set(name, value); err != nil {
-			return fmt.Errorf("cannot use --%s: %w", name, err)
-		}
-	}
+// complete fills in what the machine knows and makes paths absolute.
+func (c *Config) complete() (err error) {
 	if c.NodeName == "" {
 		if c.NodeName, err = os.Hostname(); err != nil {
 			return fmt.Errorf("cannot read the host's name: %w", err)
@@ -116,5 +98,13 @@ func (c *Config) complete(cmd *cobra.Command) error {
 			return fmt.Errorf("cannot make %q absolute: %w", *p, err)
 		}
 	}
-	return c.check()
+	return nil
+}
+
+// settings are what the runtime takes over at a reload.
+func (c *Config) settings() runtime.Settings {
+	return runtime.Settings{
+		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
+		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod,
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -11,18 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// loadConfig reads a configuration file over the defaults. A key that it does not know, or
-// one given twice, is an error that names the file, the line and the key.
-func loadConfig(path string) (Config, error) {
-	c := defaultConfig()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("cannot read the configuration: %w", err)
+// decode reads the text of a configuration file over what c has. A key that it does not know, or one given twice,
+// is an error that names the line and the key.
+func (c *Config) decode(text []byte) error {
+	if err := yaml.UnmarshalStrict(text, c); err != nil {
+		return errors.New(yamlSentence(err, text))
 	}
-	if err := yaml.UnmarshalStrict(data, &c); err != nil {
-		return defaultConfig(), fmt.Errorf("cannot use the configuration %s: %s", path, yamlSentence(err, data))
-	}
-	return c, nil
+	return nil
 }
 
 // yamlSentence makes one sentence of the decoder's list of lines.

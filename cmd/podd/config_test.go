@@ -24,7 +24,10 @@ func configure(t *testing.T, text string, flags ...string) (Config, error) {
 	var c Config
 	var err error
 	cmd := &cobra.Command{Use: "run", SilenceErrors: true, SilenceUsage: true, RunE: func(cmd *cobra.Command, _ []string) error {
-		err = c.complete(cmd)
+		var source *configSource
+		if source, err = newConfigSource(cmd.Flags()); err == nil {
+			c, _, err = source.read()
+		}
 		return nil
 	}}
 	c.addFlags(cmd.Flags())
@@ -124,23 +127,6 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-func TestJournalLines(t *testing.T) {
-	var b bytes.Buffer
-	l := slog.New(newJournalHandler(&b, slog.LevelDebug)).With("pod", "default/web").WithGroup("g")
-	l.Debug("d")
-	l.Info("i\nj", "level", 1)
-	l.Warn("w")
-	l.Error("e")
-	want := `<7>msg=d pod=default/web
-<6>msg="i\nj" pod=default/web g.level=1
-<4>msg=w pod=default/web
-<3>msg=e pod=default/web
-`
-	if b.String() != want {
-		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)
-	}
-}
-
 func TestLoggerChoosesTheJournal(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	if err != nil {
@@ -157,7 +143,7 @@ func TestLoggerChoosesTheJournal(t *testing.T) {
 		format   string
 		want     string
 	}{
-		{sys.Dev, sys.Ino, "text", "<4>msg=w"},
+		{sys.Dev, sys.Ino, "text", "<4>w\n"},
 		{sys.Dev, sys.Ino + 1, "text", "time="},
 		{sys.Dev, sys.Ino, "json", `{"time":`},
 	} {
@@ -168,7 +154,7 @@ func TestLoggerChoosesTheJournal(t *testing.T) {
 		if _, err := f.Seek(0, 0); err != nil {
 			t.Fatal(err)
 		}
-		l := newLogger(tt.format, "warn", f)
+		l := newLogger(tt.format, slog.LevelWarn, f)
 		l.Info("i")
 		l.Warn("w")
 		b, err := os.ReadFile(f.Name())

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,29 +24,36 @@ import (
 )
 
 func newRunCommand() *cobra.Command {
-	var c Config
+	var defaults Config
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon",
 		Long: `Run the daemon: watch the folder of manifests and run its pods.
 
 SIGTERM and SIGINT end all pods gracefully and then podd. SIGUSR1 ends podd and
-leaves the pods running for the next one to adopt. SIGHUP looks at the folder again.`,
-		Args: cobra.NoArgs,
+leaves the pods running for the next one to adopt. SIGHUP reads the configuration
+and the folder again.`,
+		Args: func(cmd *cobra.Command, args []string) error { return misused(cobra.NoArgs(cmd, args)) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.complete(cmd); err != nil {
+			source, err := newConfigSource(cmd.Flags())
+			if err != nil {
 				return err
 			}
-			return runDaemon(&c, newLogger(c.Logging.Format, c.Logging.Level, os.Stderr))
+			return runDaemon(source)
 		},
 	}
-	c.addFlags(cmd.Flags())
+	defaults.addFlags(cmd.Flags())
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misused(err) })
 	return cmd
 }
 
 // daemon is everything that one podd holds open.
 type daemon struct {
-	config  *Config
+	source  *configSource
+	config  *Config // as podd was started with, and what a reload has changed
+	refused refusal // what is wrong with the configuration file
+	status  string  // as the service manager was told last
+	level   slog.LevelVar
 	log     *slog.Logger
 	manager *fdstore.Store
 	signals chan os.Signal
@@ -59,41 +65,59 @@ type daemon struct {
 	runtime *runtime.Runtime
 }
 
-func runDaemon(c *Config, log *slog.Logger) error {
+func runDaemon(source *configSource) error {
 	limitHeap()
-	// All paths are absolute by now, and whatever folder podd was started in may be unmounted or removed.
+	d := &daemon{source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
+	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
+	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(d.signals)
+	c, text, problem, err := source.start()
+	if err != nil {
+		return d.linger(err)
+	}
+	d.config = &c
+	d.setLevel()
+	d.log = newLogger(c.Logging.Format, &d.level, os.Stderr)
+	// Whatever folder podd was started in may be unmounted or removed.
 	if err := os.Chdir("/"); err != nil {
 		return fmt.Errorf("cannot leave the folder of the start: %w", err)
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("podd run needs root: it makes namespaces, mounts and cgroups")
 	}
-	d := &daemon{config: c, log: log, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
-	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
-	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
-	defer signal.Stop(d.signals)
+	release, err := d.own()
+	if err != nil {
+		return d.linger(err)
+	}
+	defer release()
+	if err := d.open(); err != nil {
+		return d.linger(err)
+	}
+	d.judge(text, problem)
+	return d.serve()
+}
+
+// own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups.
+func (d *daemon) own() (release func(), err error) {
+	c := d.config
 	for _, dir := range []string{c.RunDir, c.Root} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
-			return fmt.Errorf("cannot make a folder: %w", err)
+			return nil, fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
 	if !onTmpfs(c.RunDir) {
-		log.Warn("--run-dir is not on a tmpfs: records and log spools will wear the disk", "runDir", c.RunDir)
+		d.log.Warn("--run-dir is not on a tmpfs: records and log spools will wear the disk", "runDir", c.RunDir)
 	}
 	lock, err := lockRunDir(c.RunDir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = lock.Close() }()
 	owned, err := lockMachine(c.Bridge, c.CgroupRoot)
 	if err != nil {
-		return err
+		_ = lock.Close()
+		return nil, err
 	}
-	defer owned()
-	if err := d.open(); err != nil {
-		return err
-	}
-	return d.serve()
+	return func() { owned(); _ = lock.Close() }, nil
 }
 
 func (d *daemon) open() error {
@@ -128,10 +152,9 @@ func (d *daemon) open() error {
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(), Executable: executable,
-		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
-		PodPidsLimit: c.PodPidsLimit, MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), StopGrace: c.ShutdownGracePeriod, Log: d.log,
+		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
-		ExitEvents: netns.ExitEvents, Idle: restMemory, Active: collectGarbage,
+		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 	})
 	return err
 }
@@ -181,7 +204,7 @@ func (d *daemon) serve() error {
 	if err != nil {
 		return err
 	}
-	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version}
+	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version, ConfigProblem: d.refused.get}
 	served := make(chan error, 1)
 	go func() { served <- api.Serve(ctx, listener, backend, d.log) }()
 
@@ -201,64 +224,4 @@ func (d *daemon) serve() error {
 // clear takes away what podd has made for its pods on this machine, once there are none.
 func (d *daemon) clear() error {
 	return errors.Join(d.network.RemoveHost(), netns.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
-}
-
-// announce tells the service manager once that the daemon is ready.
-func (d *daemon) announce() func() {
-	told := false
-	return func() {
-		if told {
-			return
-		}
-		told = true
-		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket)
-		if err := d.manager.Notify(fdstore.Ready, fdstore.Status("Running pods of "+d.config.Manifests)); err != nil {
-			d.log.Warn("the service manager was not told", "error", err)
-		}
-	}
-}
-
-// obey carries out signals.
-func (d *daemon) obey(ctx context.Context, leave func()) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case s := <-d.signals:
-			d.log.Info("signal", "signal", s.String())
-			switch s {
-			case syscall.SIGHUP:
-				d.runtime.ManifestsChanged()
-				d.runtime.ImagesChanged()
-			case syscall.SIGUSR1:
-				leave()
-			default:
-				_ = d.manager.Notify(fdstore.Stopping, fdstore.Status("Ending all pods"))
-				d.runtime.StopAll()
-			}
-		}
-	}
-}
-
-// feedWatchdog shows the service manager that the loop still comes round, if it asks for that.
-func (d *daemon) feedWatchdog(ctx context.Context) {
-	interval := d.manager.WatchdogInterval()
-	if interval == 0 {
-		return
-	}
-	ticker := time.NewTicker(interval / 2)
-	defer ticker.Stop()
-	for {
-		if err := d.runtime.Ping(ctx); err != nil {
-			return
-		}
-		if err := d.manager.Notify(fdstore.Watchdog); err != nil {
-			d.log.Warn("the watchdog was not fed", "error", err)
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -12,19 +12,25 @@ import (
 // and the pod is the last good version of it.
 const ManifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 
+// ConfigAccepted is podd's own condition of the node: False while podd does not run with its configuration file as it
+// is now.
+const ConfigAccepted corev1.NodeConditionType = "podd.dev/ConfigAccepted"
+
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
 
-// addWarnings tells a client what is wrong with the manifests of the objects that it gets, in the header from
+// addWarnings tells a client what is wrong with the manifests of the objects that it gets, or with the configuration, in the header from
 // which kubectl prints its warnings (RFC 7234, code 299).
 func addWarnings(w http.ResponseWriter, objs []object) {
 	said, more := 0, 0
 	for _, o := range objs {
-		p, ok := o.(*corev1.Pod)
-		if !ok {
-			continue
+		text := ""
+		switch o := o.(type) {
+		case *corev1.Pod:
+			text = manifestWarning(o)
+		case *corev1.Node:
+			text = configWarning(o)
 		}
-		text := manifestWarning(p)
 		switch {
 		case text == "":
 		case said < maxWarnings:
@@ -53,6 +59,16 @@ func manifestWarning(p *corev1.Pod) string {
 	}
 	if refused(p) {
 		return p.Status.Message
+	}
+	return ""
+}
+
+// configWarning is the sentence about the configuration.
+func configWarning(n *corev1.Node) string {
+	for _, c := range n.Status.Conditions {
+		if c.Type == ConfigAccepted && c.Status == corev1.ConditionFalse {
+			return c.Message
+		}
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,11 @@ const (
 // Status is the one-line state that systemctl status shows.
 func Status(text string) string {
 	return "STATUS=" + strings.ReplaceAll(text, "\n", " ")
+}
+
+// ExtendTimeout asks for so much time from now on, whatever TimeoutStartSec= or TimeoutStopSec= of the unit say.
+func ExtendTimeout(d time.Duration) string {
+	return "EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10)
 }
 
 // Notify sends the states in one datagram, so that the service manager sees all

@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Podd    string   // the binary under test
 	Standin string   // the stand-in for systemd's file descriptor store; "" runs the daemon bare
+	Manager []string // further options of the stand-in
 	Restart bool     // the stand-in starts the daemon again when it dies
 	Args    []string // further arguments of podd run
 	Cgroup  *Cgroup  // the node's cgroup is made below this one
@@ -117,7 +118,7 @@ func (n *Node) Podd(args ...string) *exec.Cmd {
 func (n *Node) Start() error {
 	argv := append([]string{n.options.Podd}, n.RunArgs()...)
 	if n.options.Standin != "" {
-		front := []string{n.options.Standin}
+		front := append([]string{n.options.Standin}, n.options.Manager...)
 		if n.options.Restart {
 			front = append(front, "--restart")
 		}

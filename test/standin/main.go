@@ -2,10 +2,12 @@
 // takes notifications, keeps the daemon's descriptors and hands them to the next
 // one.
 //
-//	standin [--restart] [--pid-file FILE] [--] COMMAND [ARG...]
+//	standin [--restart] [--pid-file FILE] [--record FILE] [--watchdog TIME] [--] COMMAND [ARG...]
 //
 // With --restart the command is started again whenever it ends, until SIGTERM or
-// SIGINT comes. Signals are passed on. The exit status is the command's.
+// SIGINT comes. Signals are passed on. The exit status is the command's. --record
+// writes down what the command tells, one line for each datagram. With --watchdog
+// a command that has been ready and then says nothing for that long is killed.
 package main
 
 import (
@@ -30,12 +32,14 @@ const restartDelay = 100 * time.Millisecond
 func main() {
 	restart := flag.Bool("restart", false, "start the command again when it ends")
 	pidFile := flag.String("pid-file", "", "write the command's process number to `FILE` at each start")
+	record := flag.String("record", "", "write what the command tells to `FILE`")
+	patience := flag.Duration("watchdog", 0, "kill a command that does not feed its watchdog for this `TIME`")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "usage: standin [--restart] [--pid-file FILE] [--] COMMAND [ARG...]")
+		fmt.Fprintln(os.Stderr, "usage: standin [--restart] [--pid-file FILE] [--record FILE] [--watchdog TIME] [--] COMMAND [ARG...]")
 		os.Exit(2)
 	}
-	status, err := run(flag.Args(), *restart, *pidFile)
+	status, err := run(flag.Args(), *restart, *pidFile, *record, newWatchdog(*patience))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "standin:", err)
 		os.Exit(1)
@@ -44,7 +48,7 @@ func main() {
 }
 
 // run supervises until the command has ended for good and returns its status.
-func run(args []string, restart bool, pidFile string) (int, error) {
+func run(args []string, restart bool, pidFile, record string, dog *watchdog) (int, error) {
 	// A path and no abstract address: those belong to a network namespace, and the
 	// command may run in another.
 	dir, err := os.MkdirTemp("", "standin-")
@@ -57,20 +61,32 @@ func run(args []string, restart bool, pidFile string) (int, error) {
 		return 0, err
 	}
 	defer supervisor.Close()
+	notes, err := newNotes(record)
+	if err != nil {
+		return 0, err
+	}
+	defer notes.close()
+	supervisor.Observe(func(m fdstoretest.Message) {
+		notes.add(m)
+		dog.hear(m)
+	})
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	for {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		cmd.Env = append(os.Environ(), dog.environment()...)
 		if err := supervisor.Start(cmd); err != nil {
 			return 0, err
 		}
+		dog.guard(cmd.Process)
 		if err := writePid(pidFile, cmd.Process.Pid); err != nil {
 			cmd.Process.Kill()
 			cmd.Wait()
 			return 0, err
 		}
 		status, asked, err := await(cmd, signals)
+		dog.guard(nil)
 		if err != nil || asked || !restart || pause(signals) {
 			removePid(pidFile)
 			return status, err

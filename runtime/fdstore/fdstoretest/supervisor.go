@@ -25,6 +25,7 @@ type Supervisor struct {
 	done   chan struct{}
 
 	mu      sync.Mutex
+	observe func(Message)
 	store   []kept
 	fields  map[string]string
 	changed chan struct{}
@@ -76,6 +77,13 @@ func (s *Supervisor) Field(key string) string {
 	return s.fields[key]
 }
 
+// Observe has f called for each datagram from now on.
+func (s *Supervisor) Observe(f func(Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.observe = f
+}
+
 // Wait returns when cond holds; it is asked again after each datagram.
 func (s *Supervisor) Wait(ctx context.Context, cond func(*Supervisor) bool) error {
 	for {
@@ -114,6 +122,9 @@ func (s *Supervisor) handle(m Message, fds []int) {
 	defer s.mu.Unlock()
 	for key, value := range m.Fields {
 		s.fields[key] = value
+	}
+	if s.observe != nil {
+		s.observe(m)
 	}
 	if m.Remove {
 		s.store = slices.DeleteFunc(s.store, func(k kept) bool {

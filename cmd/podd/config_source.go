@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+)
+
+// configSource is where the configuration comes from, as often as it is asked: a file, and the flags that were given,
+// which win over it.
+type configSource struct {
+	file  string
+	named bool // by --config: it must be there
+	flags map[string]string
+}
+
+// newConfigSource remembers the flags that were given, paths as they are meant now: podd is to leave the folder that
+// it was started in.
+func newConfigSource(flags *pflag.FlagSet) (*configSource, error) {
+	s := &configSource{file: defaultConfigFile, flags: map[string]string{}}
+	var failed error
+	flags.Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		switch f.Name {
+		case "manifests", "images", "root", "run-dir", "socket", "log-dir", "config":
+			var err error
+			if value, err = filepath.Abs(value); err != nil {
+				failed = fmt.Errorf("cannot make --%s absolute: %w", f.Name, err)
+			}
+		}
+		s.flags[f.Name] = value
+	})
+	if file, ok := s.flags["config"]; ok {
+		s.file, s.named = file, true
+	}
+	return s, failed
+}
+
+// read makes a configuration of the file as it is now. A file that is not there is one without keys, unless it was asked for.
+func (s *configSource) read() (c Config, text []byte, err error) {
+	text, err = os.ReadFile(s.file)
+	if err != nil && (s.named || !errors.Is(err, fs.ErrNotExist)) {
+		return c, nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	c, err = s.parse(text)
+	return c, text, err
+}
+
+// parse makes a configuration of a file's text and of the flags.
+func (s *configSource) parse(text []byte) (Config, error) {
+	var c Config
+	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	c.addFlags(flags)
+	if err := c.decode(text); err != nil {
+		return c, fmt.Errorf("cannot use the configuration %s: %w", s.file, err)
+	}
+	c.file = s.file
+	for name, value := range s.flags {
+		if err := flags.Set(name, value); err != nil {
+			return c, fmt.Errorf("cannot use --%s: %w", name, err)
+		}
+	}
+	if err := c.complete(); err != nil {
+		return c, err
+	}
+	if err := c.check(); err != nil && len(bytes.TrimSpace(text)) > 0 {
+		return c, fmt.Errorf("cannot use the configuration %s: %w", s.file, err)
+	} else if err != nil {
+		return c, err
+	}
+	return c, nil
+}
+
+// start is the configuration to begin with. A file that cannot be used keeps nothing from running: then it is the last
+// one that could be, or the defaults, and problem is the sentence about it. What is wrong with the flags is an error.
+func (s *configSource) start() (c Config, text []byte, problem, err error) {
+	c, text, problem = s.read()
+	if problem == nil {
+		return c, text, nil, nil
+	}
+	if c, err = s.parse(nil); err != nil || s.missing() {
+		return c, nil, nil, problem
+	}
+	good, err := os.ReadFile(lastGoodConfig(c.Root))
+	if err != nil {
+		return c, nil, fmt.Errorf("%w; podd runs with its defaults", problem), nil
+	}
+	last, err := s.parse(good)
+	if err != nil {
+		return c, nil, fmt.Errorf("%w; nor can the last good one be used, and podd runs with its defaults", problem), nil
+	}
+	return last, good, fmt.Errorf("%w; podd keeps to the last good one", problem), nil
+}
+
+// missing says that the file that --config names is not there: a mistake of the command line.
+func (s *configSource) missing() bool {
+	_, err := os.Stat(s.file)
+	return s.named && errors.Is(err, fs.ErrNotExist)
+}
+
+// lastGoodConfig is the copy of the last configuration that could be used. It is found without one: below --root,
+// or in the default place.
+func lastGoodConfig(root string) string { return filepath.Join(root, "config.lastgood.yaml") }
+
+// keep remembers the text of a configuration that can be used, on flash, if it is not what is there.
+func (s *configSource) keep(text []byte) error {
+	c, err := s.parse(nil)
+	if err != nil {
+		return nil // defaults with these flags cannot be used; neither could be what would be kept for them
+	}
+	path := lastGoodConfig(c.Root)
+	old, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(old, text) || errors.Is(err, fs.ErrNotExist) && len(text) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(c.Root, 0o711); err != nil {
+		return fmt.Errorf("cannot keep the configuration: %w", err)
+	}
+	if err := replaceFile(path, text); err != nil {
+		return fmt.Errorf("cannot keep the configuration: %w", err)
+	}
+	return nil
+}
+
+// replaceFile commits a file to the disk: the old content or the new, whenever the power goes.
+func replaceFile(path string, data []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fsync(dir), unix.Close(dir))
+}

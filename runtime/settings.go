@@ -1,0 +1,50 @@
+package runtime
+
+import (
+	"context"
+	"time"
+)
+
+// Settings are the part of Config that may change while pods run.
+type Settings struct {
+	LogMaxSize   int64 // bytes of one log file
+	LogMaxFiles  int
+	PodPidsLimit int64
+	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+}
+
+// Change takes other settings from now on: for containers and pods that start later, and for the next stop.
+func (r *Runtime) Change(s Settings) { r.settings.Store(&s) }
+
+// LongestGrace is how long the pods that there are may take to end, if all of them are told to now.
+func (r *Runtime) LongestGrace(ctx context.Context) (time.Duration, error) {
+	var longest time.Duration
+	err := r.call(ctx, func() {
+		for _, p := range r.pods {
+			longest = max(longest, r.stopGrace(p))
+		}
+	})
+	if limit := r.settings.Load().StopGrace; limit > 0 {
+		longest = min(longest, limit)
+	}
+	return longest, err
+}
+
+// Beat returns once the loop has come round: the sign of life that a watchdog asks for. It does not count as work.
+func (r *Runtime) Beat(ctx context.Context) error {
+	done := make(chan struct{})
+	r.inbox.put(msgBeat{done})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Rescan looks at the folder again and returns when what it holds is decided on.
+func (r *Runtime) Rescan(ctx context.Context) error {
+	r.ManifestsChanged()
+	r.ImagesChanged()
+	return r.call(ctx, func() {})
+}

@@ -1,0 +1,155 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// managed puts the daemon under the stand-in for systemd, which writes down what it is told.
+func managed(t *testing.T, options ...string) (option, func() []string) {
+	file := filepath.Join(t.TempDir(), "told")
+	told := func() []string {
+		data, _ := os.ReadFile(file)
+		return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	}
+	return func(o *lab.Options) {
+		withFDStore(o)
+		o.Manager = append([]string{"--record", file}, options...)
+	}, told
+}
+
+// await waits until one of the lines after the first from has all words, and returns the number of the line after it.
+func (b *Board) await(told func() []string, from int, words ...string) int {
+	b.t.Helper()
+	next := 0
+	b.must(lab.Poll(limit, func() (bool, error) {
+		lines := told()
+		for i := from; i < len(lines); i++ {
+			all := true
+			for _, w := range words {
+				all = all && strings.Contains(lines[i], w)
+			}
+			if all {
+				next = i + 1
+				return true, nil
+			}
+		}
+		return false, fmt.Errorf("podd has not told %q but\n%s", words, strings.Join(lines, "\n"))
+	}))
+	return next
+}
+
+// The service manager hears when podd is ready, what its pods do, and how long they may take to end.
+func TestServiceManagerIsTold(t *testing.T) {
+	t.Parallel()
+	option, told := managed(t)
+	b := newBoard(t, option)
+	line := b.await(told, 0, "READY=1", "STATUS=No pods")
+	b.drop("app", strings.Replace(onePod("app", forever), "terminationGracePeriodSeconds: 1", "terminationGracePeriodSeconds: 7", 1))
+	b.running("app")
+	line = b.await(told, line, "STATUS=Pods: 1 running")
+	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+	line = b.await(told, line, "RELOADING=1", "MONOTONIC_USEC=")
+	line = b.await(told, line, "READY=1", "STATUS=Pods: 1 running")
+	b.stop()
+	line = b.await(told, line, "STOPPING=1", "STATUS=Ending all pods", "EXTEND_TIMEOUT_USEC=37000000\t")
+	b.await(told, line, "STOPPING=1")
+}
+
+// A loop that comes round feeds the watchdog; one that does not is killed, and its pods live on.
+func TestWatchdog(t *testing.T) {
+	t.Parallel()
+	option, told := managed(t, "--watchdog", "6s")
+	b := newBoard(t, option)
+	line := b.await(told, 0, "WATCHDOG=1")
+	line = b.await(told, line, "WATCHDOG=1")
+	b.drop("app", onePod("app", forever))
+	b.running("app")
+	process, daemon := b.pidOf("app"), b.Pid()
+	line = b.await(told, line, "WATCHDOG=1")
+	if b.Pid() != daemon {
+		t.Fatal("a daemon that fed its watchdog was killed")
+	}
+	b.must(unix.Kill(daemon, unix.SIGSTOP))
+	b.await(told, line, "READY=1")
+	b.running("app")
+	if b.pidOf("app") != process || b.Pid() == daemon {
+		t.Errorf("the container is %d and was %d, the daemon %d and was %d", b.pidOf("app"), process, b.Pid(), daemon)
+	}
+}
+
+// A daemon that cannot start says why and does not spin.
+func TestDaemonCannotStart(t *testing.T) {
+	t.Parallel()
+	option, told := managed(t)
+	b := newEmptyBoard(t, option, withArgs("--bridge", "a:b"))
+	b.must(b.Start())
+	b.await(told, 0, `STATUS=Cannot start: bridge "a:b" cannot be the name of a network interface`)
+	if err := b.Stop(limit); err == nil {
+		t.Error("it ends as if all were well")
+	}
+}
+
+// A configuration that cannot be used is said wherever one looks, and changes nothing.
+func TestConfigMistakes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("nodeName: lab\nclusterDomain: x\n")
+	const mistake = `config.yaml: line 2: unknown key "clusterDomain"`
+	option, told := managed(t)
+	b := newBoard(t, option, withArgs("--config", file))
+	line := b.await(told, 0, "READY=1", mistake+"; podd runs with its defaults")
+	b.drop("app", onePod("app", forever))
+	b.running("app")
+
+	if _, stderr, _ := b.run("get", "nodes"); !strings.Contains(stderr, mistake) {
+		t.Errorf("podd get nodes says %q", stderr)
+	}
+	if !strings.Contains(b.podd("get", "events"), "ConfigRefused") {
+		t.Error("no event")
+	}
+	if !strings.Contains(b.Output(), "configuration refused") {
+		t.Error("not in the log")
+	}
+
+	reload := func(words ...string) {
+		t.Helper()
+		b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+		line = b.await(told, line, append([]string{"READY=1"}, words...)...)
+	}
+	write("podPidsLimit: 64\nbridge: later0\n")
+	reload("STATUS=Pods: 1 running\t")
+	if !strings.Contains(b.Output(), "keys=bridge") {
+		t.Error("the log does not name the setting that waits for a restart")
+	}
+	var node corev1.Node
+	b.must(b.Get("/api/v1/nodes/lab", &node))
+	if len(node.Status.Conditions) != 1 {
+		t.Errorf("conditions of the node: %+v", node.Status.Conditions)
+	}
+	write("podPidsLimit: many\n")
+	reload("line 1: podPidsLimit: cannot unmarshal")
+
+	// The next daemon finds the same mistake, and what was good before it.
+	daemon := b.Pid()
+	b.must(unix.Kill(daemon, unix.SIGUSR1))
+	b.await(told, line, "READY=1", "podd keeps to the last good one")
+	if links := strings.Join(b.links(), "\n"); !strings.Contains(links, "later0") {
+		t.Errorf("not the last good configuration:\n%s", links)
+	}
+	b.running("app")
+}
