@@ -25,7 +25,7 @@ type ResizeRecord struct {
 // its parent.
 func (op *operation) resize() error {
 	spec := &op.rec.Object.Spec
-	pod := podResources(spec, op.r.PodPidsLimit)
+	pod := podResources(spec, op.r.settings.Load().PodPidsLimit)
 	_, first := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
 	for _, c := range op.rec.Containers {
 		if op.live[c.Name] == nil {
