@@ -1,6 +1,6 @@
 #!/bin/bash
-# hack/deb.sh ARCH…: Debian packages of amd64, arm64, armhf into dist/, from packaging/ and binaries that are already
-# built: bin/podd for this machine's own architecture, dist/podd-linux-ARCH of hack/cross.sh for the others.
+# hack/deb.sh ARCH…: Debian packages of amd64, arm64, armhf into dist/ ($OUT), from packaging/ and binaries that are
+# already built: bin/podd ($PODD) for this machine's own architecture, dist/podd-linux-ARCH of hack/cross.sh for others.
 #
 # dpkg-deb alone makes them: debhelper would build what `make build` has built. The same commit gives the same bytes: all
 # times are the commit's.
@@ -23,7 +23,7 @@ debian_version() {
 
 binary() { # DEBARCH
 	case $1 in
-	"$(dpkg --print-architecture)") echo bin/podd ;;
+	"$(dpkg --print-architecture)") echo "$podd" ;;
 	armhf) echo dist/podd-linux-armv7 ;;
 	*) echo "dist/podd-linux-$1" ;;
 	esac
@@ -42,10 +42,11 @@ common() {
 	put 644 packaging/config.yaml etc/podd/config.yaml
 	install -d -m 755 "$root/etc/podd/manifests" "$root/etc/podd/images"
 	install -d "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
-	bin/podd completion bash >"$root/usr/share/bash-completion/completions/podd"
-	bin/podd completion zsh >"$root/usr/share/zsh/vendor-completions/_podd"
-	bin/podd completion fish >"$root/usr/share/fish/vendor_completions.d/podd.fish"
+	"$podd" completion bash >"$root/usr/share/bash-completion/completions/podd"
+	"$podd" completion zsh >"$root/usr/share/zsh/vendor-completions/_podd"
+	"$podd" completion fish >"$root/usr/share/fish/vendor_completions.d/podd.fish"
 	for f in packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
+	for f in "$man"/*.1; do squeeze "usr/share/man/man1/${f##*/}.gz" <"$f"; done
 	squeeze usr/share/doc/podd/licenses.gz < <(hack/licenses.sh)
 }
 
@@ -68,8 +69,8 @@ changelog() {
 }
 
 build() { # DEBARCH
-	local out=dist/podd_${version}_$1.deb
-	rm -rf "$root" && mkdir -p "$root" dist
+	local out=${OUT:-dist}/podd_${version}_$1.deb
+	rm -rf "$root" && mkdir -p "$root" "${OUT:-dist}"
 	common
 	put 755 "$(binary "$1")" usr/bin/podd
 	put 644 packaging/debian/copyright usr/share/doc/podd/copyright
@@ -82,11 +83,14 @@ build() { # DEBARCH
 }
 
 version=$(debian_version)
-root=$PWD/.cache/deb
+podd=${PODD:-bin/podd}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/deb man=$work/man
+VERSION=$version hack/man.sh "$man"
 for arch in "$@"; do
 	case $arch in
 	amd64 | arm64 | armhf) build "$arch" ;;
 	*) echo "hack/deb.sh: no architecture named '$arch'; it knows: amd64 arm64 armhf" >&2; exit 2 ;;
 	esac
 done
-rm -rf "$root"
