@@ -21,6 +21,9 @@ func (r *Runtime) adopt(now Instant) error {
 	if err := r.continued.read(); err != nil {
 		r.Log.Error("pods that were changed in place begin anew", "error", err)
 	}
+	if err := r.readRollbacks(); err != nil {
+		r.Log.Error("some pods cannot be put back", "error", err)
+	}
 	recs, err := r.records.readAll()
 	if err != nil {
 		r.Log.Error("some records are lost; their pods start anew", "error", err)
@@ -83,7 +86,7 @@ func (r *Runtime) adoptStarting(p *pod, c *ContainerRecord, fds map[string]int, 
 	}
 	at := startedAt(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
-	if image, err := r.Images.Get(p.rec.spec(c.Name).Image); err == nil {
+	if image, err := r.imageFor(p.rec, c.Name); err == nil {
 		c.ImageID = image.ID
 	}
 	if err := r.moveStarted(p, c, now); err != nil {

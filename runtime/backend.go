@@ -210,6 +210,11 @@ func (b *Backend) RemoveImage(ref string) ([]string, error) {
 				}
 			}
 		}
+		for _, kept := range b.rollbacks {
+			for _, id := range kept.Good.Images {
+				used[id] = true
+			}
+		}
 	}); err != nil {
 		return nil, err
 	}

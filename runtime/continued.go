@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -64,20 +63,4 @@ func (c *continued) drop(pod types.UID) bool {
 		}
 	}
 	return found
-}
-
-// write commits it: write, sync, rename, sync the folder.
-func (c *continued) write() error {
-	data, err := json.Marshal(c.of)
-	if err != nil {
-		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
-	}
-	temp := c.path + ".tmp"
-	if err := writeSynced(temp, data); err != nil {
-		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
-	}
-	if err := errors.Join(os.Rename(temp, c.path), syncFolder(filepath.Dir(c.path))); err != nil {
-		return fmt.Errorf("cannot keep which pods were changed in place: %w", err)
-	}
-	return nil
 }

@@ -32,6 +32,9 @@ func (r *Runtime) rescan(now Instant) {
 		r.scanned = true
 		r.forgetEnds()
 	}
+	if !set.Gone {
+		r.forgetRollbacks()
+	}
 	for key, m := range r.desired {
 		old := before[key]
 		if old == nil || old.Object.UID != m.Object.UID || old.File != m.File || old.Doc != m.Doc {
@@ -43,7 +46,7 @@ func (r *Runtime) rescan(now Instant) {
 			r.mark(old.Object.UID)
 		}
 	}
-	r.takeProblems(set.Problems, now)
+	r.takeProblems(append(r.rollbackProblems(set.Pods), set.Problems...), now)
 }
 
 // welcome makes a new pod known, unless it is known from an earlier daemon.
@@ -52,6 +55,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
 	p := r.pods[uid]
 	if p == nil {
 		rec := r.recall(uid, newRecord(uid, m.Object, now))
+		rec.Pins = r.pins(m)
 		p = &pod{rec: rec, live: map[string]*live{}}
 		r.pods[uid] = p
 	}

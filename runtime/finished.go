@@ -17,36 +17,12 @@ type ends struct{ dir string }
 
 func (f ends) path(uid types.UID) string { return filepath.Join(f.dir, string(uid)+".json") }
 
-// write commits a record for good: write, sync, rename, sync the folder.
+// write commits a record for good.
 func (f ends) write(uid types.UID, data []byte) error {
-	if err := os.MkdirAll(f.dir, 0o700); err != nil {
-		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
-	}
-	temp := f.path(uid) + ".tmp"
-	if err := writeSynced(temp, data); err != nil {
-		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
-	}
-	if err := errors.Join(os.Rename(temp, f.path(uid)), syncFolder(f.dir)); err != nil {
+	if err := writeDurable(f.path(uid), data); err != nil {
 		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
 	}
 	return nil
-}
-
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // read gives the record of a pod that ended in an earlier boot, nil if there is none.
@@ -109,11 +85,19 @@ func (r *Runtime) keepFinished(p *pod) {
 		return
 	}
 	uid := p.rec.UID
-	go func() {
+	r.disk.do(func() {
 		if err := r.ends.write(uid, data); err != nil {
 			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
 		}
-	}()
+	})
+}
+
+// dropEnd forgets that a pod has ended, before it can come back and be taken for one that has.
+func (r *Runtime) dropEnd(uid types.UID) {
+	r.disk.wait() // its end may be being written
+	if err := r.ends.remove(uid); err != nil {
+		r.Log.Error("cannot forget the end of a pod; it would not run if it came back", "error", err)
+	}
 }
 
 // recall gives the record of a pod that is new to this boot: as it ended in an earlier one, or fresh.

@@ -42,6 +42,16 @@ func (r *Runtime) imageOf(rec *Record, name string) (images.Image, error) {
 	if image, err := r.Images.Get(rec.container(name).ImageID); err == nil {
 		return image, nil
 	}
+	return r.imageFor(rec, name)
+}
+
+// imageFor is the image that a container's next attempt runs from.
+func (r *Runtime) imageFor(rec *Record, name string) (images.Image, error) {
+	if pin := rec.Pins[name]; pin != "" {
+		if image, err := r.Images.Get(pin); err == nil {
+			return image, nil
+		}
+	}
 	return r.Images.Get(rec.spec(name).Image)
 }
 

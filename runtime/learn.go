@@ -176,9 +176,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	// A pod that ends with the board stays done; one that was removed is forgotten.
 	if !r.stopping {
 		r.uncontinue(p)
-		if err := r.ends.remove(p.rec.UID); err != nil {
-			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
-		}
+		r.dropEnd(p.rec.UID)
 	}
 	if err := r.records.remove(p.rec.UID); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)

@@ -30,6 +30,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		r.rest()
 		ready()
 		if r.stopping && len(r.pods) == 0 {
+			r.disk.wait()
 			return nil
 		}
 		r.arm(timer)
@@ -77,6 +78,7 @@ func (r *Runtime) settle() {
 	for _, p := range r.pods {
 		r.write(p)
 	}
+	r.disk.wait()
 }
 
 // Empty says that no pod is left. It is to be asked after Run has returned.
@@ -190,6 +192,9 @@ func (r *Runtime) decide(p *pod, now Instant) {
 		return
 	}
 	decision := plan(r.view(p), now.Mono)
+	if by := r.progress(p, now); by != 0 {
+		decision.wakeAt(by)
+	}
 	p.wake = decision.Wake
 	if len(decision.Actions) == 0 {
 		r.publish(p, now)

@@ -24,7 +24,7 @@ func (r *Runtime) view(p *pod) View {
 		RestartAll:    rec.RestartAll,
 		Containers:    make([]ContainerView, 0, len(rec.Containers)),
 	}
-	if rec.Resize != nil {
+	if rec.Resize != nil && !rec.Resize.Applied {
 		v.Resize, v.ResizeAfter = true, rec.Resize.NotBefore
 	}
 	if end := rec.end(); end != nil && (v.State == PodStopping || v.State == PodFinishing) {
@@ -63,7 +63,7 @@ func (r *Runtime) viewContainer(p *pod, c *ContainerRecord, wanted bool) Contain
 		v.PreStop = r.graceOf(p, c, wanted) > 0
 	}
 	if !c.State.alive() {
-		_, err := r.Images.Get(spec.Image)
+		_, err := r.imageFor(p.rec, c.Name)
 		v.Image = err == nil
 	}
 	return v

@@ -33,7 +33,7 @@ func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
 	}
 	for _, a := range actions {
 		if start, ok := a.(StartContainer); ok {
-			if image, err := r.Images.Get(p.rec.spec(start.Name).Image); err == nil {
+			if image, err := r.imageFor(p.rec, start.Name); err == nil {
 				op.images[start.Name] = image
 				// From here on the image is in use.
 				p.rec.container(start.Name).ImageID = image.ID

@@ -27,6 +27,8 @@ type Record struct {
 	Created    Instant            `json:"created"`
 	Sandbox    SandboxRecord      `json:"sandbox"`
 	Stop       *StopRecord        `json:"stop,omitempty"`
+	Changed    *Instant           `json:"changed,omitempty"` // in place, last
+	Pins       map[string]string  `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
 	Resize     *ResizeRecord      `json:"resize,omitempty"`
 	Generation int64              `json:"generation,omitempty"` // changes of the spec in place
 	Finish     *FinishRecord      `json:"finish,omitempty"`

@@ -15,7 +15,8 @@ const resizeRetry = 10 * time.Second
 
 // ResizeRecord is a change of limits that has not been carried out yet. KEP-1287
 type ResizeRecord struct {
-	Before    map[string]corev1.ResourceRequirements `json:"before"` // of each container whose limits are still those
+	Before    map[string]corev1.ResourceRequirements `json:"before"`            // of each container whose limits are still those
+	Applied   bool                                   `json:"applied,omitempty"` // what is left takes its limits with its next start
 	NotBefore time.Duration                          `json:"notBefore,omitempty"`
 	Error     string                                 `json:"error,omitempty"`
 }
@@ -28,7 +29,7 @@ func (op *operation) resize() error {
 	pod := podResources(spec, op.r.settings.Load().PodPidsLimit)
 	_, first := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
 	for _, c := range op.rec.Containers {
-		if op.live[c.Name] == nil {
+		if op.live[c.Name] == nil || c.Changed {
 			continue // the next attempt starts with them
 		}
 		path := op.rec.Sandbox.CgroupPath + "/" + containerID(op.uid, c.Name, c.Attempt)
@@ -57,12 +58,28 @@ func containerResources(spec *corev1.Container) cgroups.Resources {
 	return out
 }
 
+// resized notes that a container has the limits of its spec.
+func (r *Record) resized(name string) {
+	if r.Resize == nil {
+		return
+	}
+	delete(r.Resize.Before, name)
+	if len(r.Resize.Before) == 0 {
+		r.Resize = nil
+	}
+}
+
 func (r *Runtime) learnResize(p *pod, m msgOutcome, now Instant) {
 	if p.rec.Resize == nil || errors.Is(m.err, errSkipped) {
 		return
 	}
 	if m.err == nil {
-		p.rec.Resize = nil
+		p.rec.Resize.Applied, p.rec.Resize.Error = true, ""
+		for _, c := range p.rec.Containers {
+			if !c.Changed {
+				p.rec.resized(c.Name)
+			}
+		}
 		r.shareOut()
 		r.event(p, "", now, corev1.EventTypeNormal, "ResizeCompleted", "Pod resize completed")
 		return

@@ -103,6 +103,8 @@ type Runtime struct {
 	ends    ends
 	// continued knows the pods that were changed in place.
 	continued continued
+	rollbacks map[podKey]*rollback
+	disk      background
 	scanned   bool // the folder was seen at least once
 	pods      map[types.UID]*pod
 	desired   map[podKey]*manifest.Pod
@@ -134,6 +136,7 @@ type pod struct {
 	busy    bool          // an operation runs
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before
+	held    bool          // by a pod of its name that had not ended
 	deleted bool          // by hand; ends although its manifest stays, and begins anew
 	grace   *int64        // seconds, asked for with the deletion
 	// Sentences about the manifest of a running pod: a bad edit.
@@ -155,6 +158,7 @@ func New(c Config) (*Runtime, error) {
 		records: records{filepath.Join(c.RunDir, "pods")},
 		ends:    ends{filepath.Join(c.RootDir, "finished")},
 
+		rollbacks: map[podKey]*rollback{},
 		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},
 
 		pods:    map[types.UID]*pod{},

@@ -3,7 +3,6 @@ package runtime
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +14,7 @@ import (
 // resolve gives a manifest the UID of the pod that it continues: one that was changed in place, now or earlier.
 // A running pod takes the change if it can; otherwise the manifest stands for a pod of its own.
 func (r *Runtime) resolve(m *manifest.Pod, now Instant) *manifest.Pod {
+	m = r.putBack(m)
 	if uid, ok := r.continued.of[m.Object.UID]; ok {
 		m = withUID(m, uid)
 	}
@@ -54,9 +54,7 @@ func withUID(m *manifest.Pod, uid types.UID) *manifest.Pod {
 
 // keepContinued writes what was changed in place. Without it the pod would be another one after a reboot.
 func (r *Runtime) keepContinued() {
-	if err := r.continued.write(); err != nil {
-		r.Log.Error("a change in place is not kept over a reboot", "error", err)
-	}
+	r.keep(r.continued.path, r.continued.of, "which pods were changed in place")
 }
 
 // uncontinue forgets what continued a pod that is gone, unless its manifest does still: it was deleted by hand.
@@ -77,7 +75,7 @@ func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now In
 		r.Log.Error("cannot take a change", "pod", p.name(), "error", err)
 		return
 	}
-	p.rec.Object, p.rec.Raw, p.rec.Hash = m.Object, raw, m.Hash
+	p.rec.Object, p.rec.Raw, p.rec.Hash, p.rec.Changed, p.rec.Pins = m.Object, raw, m.Hash, &now, r.pins(m)
 	if change.Spec() {
 		p.rec.Generation++
 	}
@@ -115,31 +113,14 @@ func (r *Runtime) resize(p *pod, before *corev1.Pod, names []string) {
 	if p.rec.Resize == nil {
 		p.rec.Resize = &ResizeRecord{Before: map[string]corev1.ResourceRequirements{}}
 	}
-	p.rec.Resize.Error, p.rec.Resize.NotBefore = "", 0
+	p.rec.Resize.Applied, p.rec.Resize.Error, p.rec.Resize.NotBefore = false, "", 0
 	for _, name := range names {
 		c, is, was := p.rec.container(name), p.rec.spec(name), old.spec(name)
-		if restartsForResize(was, is) {
+		if manifest.RestartsForResize(was, is) {
 			c.change(fmt.Sprintf("Container %s resize requires restart", name))
-			continue
 		}
 		if _, known := p.rec.Resize.Before[name]; !known {
 			p.rec.Resize.Before[name] = was.Resources
 		}
 	}
-}
-
-// restartsForResize applies the resize policies of what changes; NotRequired is the default.
-func restartsForResize(was, is *corev1.Container) bool {
-	changed := func(name corev1.ResourceName) bool {
-		for _, pair := range [][2]corev1.ResourceList{{was.Resources.Limits, is.Resources.Limits}, {was.Resources.Requests, is.Resources.Requests}} {
-			a, b := pair[0][name], pair[1][name]
-			if a.Cmp(b) != 0 {
-				return true
-			}
-		}
-		return false
-	}
-	return slices.ContainsFunc(is.ResizePolicy, func(p corev1.ContainerResizePolicy) bool {
-		return p.RestartPolicy == corev1.RestartContainer && changed(p.ResourceName)
-	})
 }

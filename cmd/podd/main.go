@@ -40,6 +40,7 @@ func newRootCommand() *cobra.Command {
 		newDeleteCommand(o),
 		newImagesCommand(o),
 		newValidateCommand(),
+		newDiffCommand(o),
 		newFieldsCommand(),
 		newVersionCommand(),
 		newCompletionCommand(),
