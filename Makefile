@@ -14,6 +14,7 @@ export GOFLAGS     := -trimpath -tags=$(TAGS)
 
 # Architectures that `make deb` makes packages for, e.g. make deb DEBS=amd64
 DEBS   ?= amd64 arm64 armhf
+TARBALLS ?= amd64 arm64 armv7
 NATIVE := $(shell dpkg --print-architecture 2>/dev/null)
 
 FUZZTIME ?= 10s
@@ -23,7 +24,7 @@ PKGS      ?= ./...
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb deps
+.PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb tarball deps
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +69,10 @@ image: ## build a bootable image with podd in it (not there yet)
 deb: build ## build Debian packages of $(DEBS) into dist/
 	@set -- $(filter-out $(NATIVE),$(DEBS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross
 	@VERSION='$(VERSION)' hack/deb.sh $(DEBS)
+
+tarball: build ## build archives with install.sh of $(TARBALLS) into dist/
+	@set -- $(filter-out $(NATIVE),$(TARBALLS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross
+	@VERSION='$(VERSION)' hack/tarball.sh $(TARBALLS)
 
 deps:
 	@hack/deps.sh build

@@ -31,7 +31,7 @@ func (d *daemon) announce() func() {
 			return
 		}
 		told = true
-		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket)
+		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket, "cgroup", d.cgroups.Parent())
 		d.tell(fdstore.Ready, d.describe())
 	}
 }
