@@ -175,6 +175,31 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 	return err
 }
 
+// SetConditions sets conditions that podd does not set itself: those that readiness gates wait for.
+func (b *Backend) SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error {
+	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
+	if callErr := b.call(ctx, func() {
+		for uid, p := range b.pods {
+			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == PodWaiting && b.blocked(p) {
+				continue
+			}
+			err = nil
+			if p.rec.Set == nil {
+				p.rec.Set = map[string]SetCondition{}
+			}
+			for _, c := range conditions {
+				p.rec.Set[string(c.Type)] = SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
+			}
+			b.save(p)
+			b.publish(p, readClock())
+			b.mark(uid)
+		}
+	}); callErr != nil {
+		return callErr
+	}
+	return err
+}
+
 // Images lists the images of the store.
 func (b *Backend) Images() []api.ImageInfo {
 	var list []api.ImageInfo

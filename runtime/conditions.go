@@ -35,15 +35,14 @@ func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
 func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondition {
 	containers := containersReady(p.rec, status)
-	ready := containers
-	ready.Type = corev1.PodReady
-	list := []corev1.PodCondition{
+	ready := podReady(p.rec, containers)
+	list := append(setConditions(p.rec), []corev1.PodCondition{
 		condition(corev1.PodReadyToStartContainers, p.rec.Sandbox.Ready != nil),
 		initialized(p.rec, status),
 		ready,
 		containers,
 		condition(corev1.PodScheduled, true),
-	}
+	}...)
 	if resize := p.rec.Resize; resize != nil && p.rec.State == PodRunning {
 		c := condition(corev1.PodResizeInProgress, true)
 		if resize.Error != "" {
@@ -120,6 +119,40 @@ func containersReady(rec *Record, status *corev1.PodStatus) corev1.PodCondition 
 		c.Message = fmt.Sprintf("containers with unready status: [%s]", strings.Join(unready, " "))
 	}
 	return c
+}
+
+// podReady says whether the containers are ready and every gate is open.
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate
+func podReady(rec *Record, containers corev1.PodCondition) corev1.PodCondition {
+	c := containers
+	c.Type = corev1.PodReady
+	if c.Status != corev1.ConditionTrue {
+		return c
+	}
+	var shut []string
+	for _, gate := range rec.Object.Spec.ReadinessGates {
+		name := string(gate.ConditionType)
+		switch set, ok := rec.Set[name]; {
+		case !ok:
+			shut = append(shut, fmt.Sprintf("corresponding condition of pod readiness gate %q does not exist.", name))
+		case set.Status != corev1.ConditionTrue:
+			shut = append(shut, fmt.Sprintf("the status of pod readiness gate %q is not \"True\", but %s", name, set.Status))
+		}
+	}
+	if len(shut) > 0 {
+		c.Status, c.Reason, c.Message = corev1.ConditionFalse, "ReadinessGatesNotReady", strings.Join(shut, ", ")
+	}
+	return c
+}
+
+// setConditions are those that others have set, by name.
+func setConditions(rec *Record) []corev1.PodCondition {
+	var list []corev1.PodCondition
+	for _, name := range slices.Sorted(maps.Keys(rec.Set)) {
+		s := rec.Set[name]
+		list = append(list, corev1.PodCondition{Type: corev1.PodConditionType(name), Status: s.Status, Reason: s.Reason, Message: s.Message})
+	}
+	return list
 }
 
 // disruption says that the pod ends because of the board, not of itself.

@@ -3,10 +3,6 @@ package runtime
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"time"
 
 	"podd/images"
 	"podd/runtime/container"
@@ -55,32 +51,6 @@ func (r *Runtime) imageFor(rec *Record, name string) (images.Image, error) {
 	return r.Images.Get(rec.spec(name).Image)
 }
 
-// keptLogDirs is how many removed pods of one name keep their logs.
-const keptLogDirs = 2
-
-// forget removes the logs of the pods of this name that were removed long before it. The loop removes the
-// record: nobody else writes it.
-func (r *Runtime) forget(rec *Record, stopping bool) error {
-	if !stopping {
-		if err := r.markRemoved(rec); err != nil {
-			return fmt.Errorf("cannot mark the logs of a removed pod: %w", err)
-		}
-	}
-	prefix := fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)
-	entries, err := os.ReadDir(r.LogDir)
-	if err != nil {
-		return fmt.Errorf("cannot list the logs: %w", err)
-	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), prefix) })
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return modTime(b).Compare(modTime(a)) })
-	for _, e := range entries[min(keptLogDirs, len(entries)):] {
-		if err := os.RemoveAll(filepath.Join(r.LogDir, e.Name())); err != nil {
-			return fmt.Errorf("cannot remove old logs: %w", err)
-		}
-	}
-	return nil
-}
-
 // Kubernetes' limits for a termination message.
 // https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
 const (
@@ -113,12 +83,4 @@ func readUpTo(path string, limit int64) string {
 	buf := make([]byte, limit)
 	n, _ := f.ReadAt(buf, 0)
 	return string(buf[:n])
-}
-
-func modTime(e os.DirEntry) time.Time {
-	info, err := e.Info()
-	if err != nil {
-		return time.Time{}
-	}
-	return info.ModTime()
 }

@@ -22,11 +22,20 @@ func oomScoreAdj(p *corev1.Pod, c *corev1.Container, capacity int64) int {
 		return bestEffortScore
 	case corev1.PodQOSBurstable:
 	}
-	request := c.Resources.Requests.Memory().Value()
 	if capacity <= 0 {
 		return bestEffortScore - 1
 	}
-	score := scoreRange - int(scoreRange*request/capacity)
+	score := scoreFor(c.Resources.Requests.Memory().Value(), capacity)
+	if kindOf(c) == KindSidecar {
+		// A sidecar outlives the main containers that it serves. KEP-753
+		least := p.Spec.Containers[0].Resources.Requests.Memory().Value()
+		for i := range p.Spec.Containers {
+			least = min(least, p.Spec.Containers[i].Resources.Requests.Memory().Value())
+		}
+		score = min(score, scoreFor(least, capacity))
+	}
 	// A burstable container stays between the two others, whatever it asks for.
 	return min(max(score, scoreRange+guaranteedScore), bestEffortScore-1)
 }
+
+func scoreFor(request, capacity int64) int { return scoreRange - int(scoreRange*request/capacity) }

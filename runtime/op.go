@@ -151,6 +151,9 @@ func (op *operation) start(a StartContainer) (started, error) {
 	if err := l.hold(op.r, process); err != nil {
 		return started{live: l, imageID: image.ID}, errors.Join(err, op.r.engine.Kill(c.ID))
 	}
+	if err := op.r.dropLogs(op.rec, a.Name, a.Attempt); err != nil {
+		op.r.Log.Error("cannot remove an old log", "pod", op.uid, "container", a.Name, "error", err)
+	}
 	return started{l, process, image.ID}, nil
 }
 

@@ -46,17 +46,11 @@ func total(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) *resourc
 			return &q
 		}
 	}
-	sum, found := resource.Quantity{}, false
-	for i := range spec.Containers {
-		q, ok := pick(spec.Containers[i].Resources)
-		if !ok && limits {
-			return nil
-		}
-		sum.Add(q)
-		found = found || ok
+	if q, ok := manifest.Requests(spec)[name]; ok && !limits {
+		return &q
 	}
-	if !found {
-		return nil
+	if q, ok := manifest.Limits(spec)[name]; ok {
+		return &q
 	}
-	return &sum
+	return nil
 }

@@ -36,7 +36,9 @@ type Record struct {
 	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
 	Initialized bool `json:"initialized,omitempty"`
 	// RestartAll: a restart rule asks for all containers to begin anew.
-	RestartAll bool                       `json:"restartAll,omitempty"`
+	RestartAll bool `json:"restartAll,omitempty"`
+	// Set are the conditions that others have set.
+	Set        map[string]SetCondition    `json:"set,omitempty"`
 	Conditions map[string]ConditionRecord `json:"conditions,omitempty"`
 }
 
@@ -80,6 +82,13 @@ func (r *Record) end() *StopRecord {
 type ConditionRecord struct {
 	Status corev1.ConditionStatus `json:"status"`
 	Since  Instant                `json:"since"`
+}
+
+// SetCondition is what somebody has said of the pod through the API.
+type SetCondition struct {
+	Status  corev1.ConditionStatus `json:"status"`
+	Reason  string                 `json:"reason,omitempty"`
+	Message string                 `json:"message,omitempty"`
 }
 
 // ContainerRecord is one container of a pod, over all its attempts.

@@ -1,7 +1,11 @@
 package test
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -408,4 +412,101 @@ func TestStopSignalOfTheLifecycle(t *testing.T) {
 	b.logged("hup", "main", "up")
 	b.remove("hup")
 	b.gone("hup")
+}
+
+// A readiness gate keeps a pod from being ready until somebody sets its condition through the API.
+//
+// e2e: Pods :: should support pod readiness gates
+func TestReadinessGates(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("gated", podOf("gated", "readinessGates: [{conditionType: podd.test/one}]", containerOf("main", forever)))
+	gate := func(status, want corev1.ConditionStatus, reason string) {
+		t.Helper()
+		patch := fmt.Sprintf(`{"status":{"conditions":[{"type":"podd.test/one","status":%q}]}}`, status)
+		code, body := b.patch("/api/v1/namespaces/default/pods/gated/status", patch)
+		if code != http.StatusOK {
+			t.Fatalf("%d: %s", code, body)
+		}
+		b.wait("gated", func(pod *corev1.Pod) string {
+			if c := conditionOf(pod, corev1.PodReady); c.Status != want || c.Reason != reason {
+				return fmt.Sprintf("Ready is %s: %s %s", c.Status, c.Reason, c.Message)
+			}
+			return ""
+		})
+	}
+	pod := b.wait("gated", func(pod *corev1.Pod) string {
+		if conditionOf(pod, corev1.ContainersReady).Status != corev1.ConditionTrue {
+			return "its container is not ready"
+		}
+		return ""
+	})
+	if c := conditionOf(pod, corev1.PodReady); c.Reason != "ReadinessGatesNotReady" || c.Message != `corresponding condition of pod readiness gate "podd.test/one" does not exist.` {
+		t.Errorf("Ready is %+v", c)
+	}
+	gate("True", corev1.ConditionTrue, "")
+	b.kill9()
+	b.start()
+	if c := conditionOf(b.running("gated"), corev1.PodReady); c.Status != corev1.ConditionTrue {
+		t.Errorf("after a crash Ready is %+v", c)
+	}
+	gate("False", corev1.ConditionFalse, "ReadinessGatesNotReady")
+	for patch, want := range map[string]string{
+		`{"status":{"conditions":[{"type":"Ready","status":"True"}]}}`: "condition Ready is podd's to say",
+		`{"status":{"phase":"Failed"}}`:                                "status.phase is podd's to say",
+		`{"spec":{"hostNetwork":true}}`:                                "a pod changes with its file",
+		`{`:                                                            "cannot read the patch",
+	} {
+		if code, body := b.patch("/api/v1/namespaces/default/pods/gated/status", patch); code != http.StatusBadRequest || !strings.Contains(body, want) {
+			t.Errorf("%s: %d: %s", patch, code, body)
+		}
+	}
+}
+
+// patch sends a merge patch to the daemon's socket.
+func (b *Board) patch(path, body string) (code int, answer string) {
+	b.t.Helper()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", b.Socket)
+	}}}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodPatch, "http://podd"+path, strings.NewReader(body))
+	b.must(err)
+	request.Header.Set("Content-Type", "application/merge-patch+json")
+	response, err := client.Do(request)
+	b.must(err)
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	b.must(err)
+	return response.StatusCode, string(data)
+}
+
+// Each container keeps the logs of its last two runs.
+func TestLogsOfTheLastTwoRuns(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("runs", onePod("runs", "echo run; "+forever))
+	b.running("runs")
+	for restarts := int32(1); restarts <= 3; restarts++ {
+		b.waitFor(2*limit, "runs", func(pod *corev1.Pod) string {
+			if containerStatus(pod, "main").State.Running == nil {
+				return "it does not run"
+			}
+			if containerStatus(pod, "main").RestartCount < restarts {
+				b.end("runs", "main")
+			}
+			return hasRestarted("main", restarts)(pod)
+		})
+	}
+	entries, err := os.ReadDir(filepath.Join(b.logDir("runs"), "main"))
+	b.must(err)
+	last := int(containerStatus(b.pod("runs"), "main").RestartCount)
+	for _, e := range entries {
+		if e.Name() != fmt.Sprintf("%d.log", last) && e.Name() != fmt.Sprintf("%d.log", last-1) {
+			t.Errorf("%s is still there after %d restarts", e.Name(), last)
+		}
+	}
+	if got := b.logs("runs", "--previous"); got != "run\n" {
+		t.Errorf("the run before said %q", got)
+	}
 }

@@ -35,6 +35,8 @@ type Backend interface {
 	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s Streams) (exitCode int, err error)
 	// DeletePod ends a pod, or says why it cannot.
 	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
+	// SetConditions sets conditions that podd does not set itself. The server has checked them.
+	SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error
 	// Images lists the images of the store.
 	Images() []ImageInfo
 	// LoadImage reads an archive of images into the store.

@@ -56,7 +56,7 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 			{Name: "pods", SingularName: "pod", Namespaced: true, Kind: "Pod", Verbs: append(see[:3:3], "delete"), ShortNames: []string{"po"}, Categories: []string{"all"}},
 			{Name: "pods/exec", Namespaced: true, Kind: "PodExecOptions", Verbs: metav1.Verbs{"create", "get"}},
 			{Name: "pods/log", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},
-			{Name: "pods/status", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},
+			{Name: "pods/status", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get", "patch"}},
 		},
 	})
 	return nil

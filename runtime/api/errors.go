@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -56,6 +57,14 @@ func (r *refusal) Status() metav1.Status {
 }
 
 // methodNotAllowed is an answer with code 405 and this message.
+// unsupportedMedia refuses a form of patch.
+func unsupportedMedia(kind string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusUnsupportedMediaType, Reason: metav1.StatusReasonUnsupportedMediaType,
+		Message: fmt.Sprintf("the body of the request was in an unknown format - accepted media types include: application/strategic-merge-patch+json, application/merge-patch+json; it is %q", kind),
+	}}
+}
+
 func methodNotAllowed(message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,

@@ -32,6 +32,7 @@ func (s *server) routes() http.Handler {
 
 	const pod = "/api/v1/namespaces/{ns}/pods/{name}"
 	get(pod+"/status", s.get(pods()))
+	m.Handle("PATCH "+pod+"/status", s.handle(s.patchStatus))
 	get(pod+"/log", s.podLog)
 	get(pod+"/exec", s.podExec)
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))

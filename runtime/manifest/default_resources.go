@@ -99,6 +99,21 @@ func allLimited(spec *corev1.PodSpec, name corev1.ResourceName) bool {
 func limitsOf(c *corev1.Container) corev1.ResourceList   { return c.Resources.Limits }
 func requestsOf(c *corev1.Container) corev1.ResourceList { return c.Resources.Requests }
 
+// Requests is what the containers of a pod request together.
+func Requests(spec *corev1.PodSpec) corev1.ResourceList { return aggregate(spec, requestsOf) }
+
+// Limits is what the containers of a pod are limited to together, of those resources that every one of them limits:
+// one that does not may use what it likes.
+func Limits(spec *corev1.PodSpec) corev1.ResourceList {
+	total := aggregate(spec, limitsOf)
+	for name := range total {
+		if !allLimited(spec, name) {
+			delete(total, name)
+		}
+	}
+	return total
+}
+
 // aggregate is what the containers of a pod need at once: those that run together summed up, or an init
 // container with the sidecars started before it if that is more (KEP-753).
 func aggregate(spec *corev1.PodSpec, of func(*corev1.Container) corev1.ResourceList) corev1.ResourceList {

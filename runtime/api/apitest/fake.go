@@ -137,6 +137,19 @@ func (f *Fake) DeletePod(_ context.Context, namespace, name string, _ *metav1.De
 	return nil
 }
 
+// SetConditions appends to a pod's conditions.
+func (f *Fake) SetConditions(_ context.Context, namespace, name string, conditions []corev1.PodCondition) error {
+	pods, _ := f.Pods()
+	for _, p := range pods {
+		if p.Namespace == namespace && p.Name == name {
+			p = p.DeepCopy()
+			p.Status.Conditions = append(p.Status.Conditions, conditions...)
+			f.Put(p)
+		}
+	}
+	return nil
+}
+
 func (f *Fake) Images() []api.ImageInfo { return f.images }
 
 func (f *Fake) LoadImage(_ context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {

@@ -1,0 +1,84 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What is kept of pods that are gone, for whoever wants to know why they went.
+const (
+	keptLogDirs    = 2                  // removed pods of one name that keep their logs
+	keptRemovedAll = 50                 // removed pods of all names
+	keptRemovedFor = 7 * 24 * time.Hour // by the clock of the board
+	// keptAttempts is how many attempts of a container have logs: the current one and the one before it.
+	keptAttempts = 2
+)
+
+// forget marks the logs of a removed pod and takes away those that have been kept for long enough. The loop
+// removes the record: nobody else writes it.
+func (r *Runtime) forget(rec *Record, stopping bool) error {
+	if !stopping {
+		if err := r.markRemoved(rec); err != nil {
+			return fmt.Errorf("cannot mark the logs of a removed pod: %w", err)
+		}
+	}
+	entries, err := os.ReadDir(r.LogDir)
+	if err != nil {
+		return fmt.Errorf("cannot list the logs: %w", err)
+	}
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return modTime(b).Compare(modTime(a)) })
+	same, removed := 0, 0
+	for _, e := range entries {
+		drop := false
+		if strings.HasPrefix(e.Name(), fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)) {
+			same++
+			drop = same > keptLogDirs
+		}
+		if isRemoved(e) {
+			removed++
+			drop = drop || removed > keptRemovedAll || time.Since(modTime(e)) > keptRemovedFor
+		}
+		if !drop {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(r.LogDir, e.Name())); err != nil {
+			return fmt.Errorf("cannot remove old logs: %w", err)
+		}
+	}
+	return nil
+}
+
+func isRemoved(e os.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && info.Mode()&removedMark != 0
+}
+
+func modTime(e os.DirEntry) time.Time {
+	info, err := e.Info()
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// dropLogs takes away the log of the attempt that has become too old with the start of one, with what was rotated
+// of it.
+func (r *Runtime) dropLogs(rec *Record, name string, attempt int) error {
+	old := attempt - keptAttempts
+	if old < 0 {
+		return nil
+	}
+	path := filepath.Join(r.containerLogDir(rec, name), fmt.Sprintf("%d.log", old))
+	files, err := filepath.Glob(path + ".*")
+	for _, f := range append(files, path) {
+		if e := os.Remove(f); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
