@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -38,7 +39,7 @@ func (j *journal) write(priority int, message string, fields []journalField) err
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	err := j.send(encodeEntry(priority, message, fields))
-	if err == nil || err == unix.EAGAIN {
+	if err == nil || errors.Is(err, unix.EAGAIN) {
 		return nil // a journald that hangs must not hang podd: the line is lost
 	}
 	_, err = fmt.Fprintf(j.stream, "<%d>%s\n", priority, strings.ReplaceAll(message, "\n", " "))
