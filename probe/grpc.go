@@ -2,8 +2,10 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strconv"
@@ -24,7 +26,8 @@ const codeNames = "OK\x00Canceled\x00Unknown\x00InvalidArgument\x00DeadlineExcee
 
 // GRPC asks the health service of a server. The texts are the kubelet's.
 // https://github.com/grpc/grpc/blob/master/doc/health-checking.md
-func GRPC(ctx context.Context, t Target, service string) (Result, string) {
+// A secure connection is one whose certificate nobody looks at.
+func GRPC(ctx context.Context, t Target, service string, secure bool) (Result, string) {
 	began := time.Now()
 	c, err := t.dial(ctx)
 	if err != nil {
@@ -34,7 +37,14 @@ func GRPC(ctx context.Context, t Target, service string) (Result, string) {
 		return Failure, fmt.Sprintf("error: failed to connect service at %q: %v", t, err)
 	}
 	defer func() { _ = c.Close() }()
-	r, err := checkHealth(c, t.String(), service)
+	var stream io.ReadWriter = c
+	scheme := "http"
+	if secure {
+		config := tlsConfig(t.Host)
+		config.NextProtos = []string{"h2"}
+		stream, scheme = tls.Client(c, config), "https"
+	}
+	r, err := checkHealth(stream, scheme, t.String(), service)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), err == nil && r.code == codeDeadline:
 		return Failure, fmt.Sprintf("timeout: health rpc did not complete within %v", allowed(ctx, began))

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +111,7 @@ func TestGRPC(t *testing.T) {
 			if service == "late" {
 				limit = time.Second
 			}
-			result, text := GRPC(within(limit), at, service)
+			result, text := GRPC(within(limit), at, service, false)
 			if got := string(result) + " " + text; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
@@ -139,10 +141,63 @@ func TestGRPCOddServers(t *testing.T) {
 			if name == "silence" {
 				limit = time.Second
 			}
-			result, text := GRPC(within(limit), tc.at, "")
+			result, text := GRPC(within(limit), tc.at, "", false)
 			if got := string(result) + " " + text; got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestGRPCOverTLS(t *testing.T) {
+	space := newSpace(t)
+	l := space.listen(t)
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(health), ErrorLog: log.New(io.Discard, "", 0)}} //nolint:gosec // a test's
+	if err := http2.ConfigureServer(server.Config, nil); err != nil {
+		t.Fatal(err)
+	}
+	server.TLS = server.Config.TLSConfig
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	if result, text := GRPC(within(plenty), space.target(l), "named", true); result != Success {
+		t.Errorf("%s, %s", result, text)
+	}
+	if result, text := GRPC(within(plenty), space.target(l), "named", false); result != Failure {
+		t.Errorf("clear text to a TLS port: %s, %s", result, text)
+	}
+}
+
+// An httpGet probe of protocol HTTP2 is judged as one of HTTP/1.
+func TestHTTP2(t *testing.T) {
+	space := newSpace(t)
+	at := space.healthServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.ProtoMajor != 2 || r.Method != http.MethodGet || r.Host != "some.example" || r.Header.Get("X-A") != "1" || r.UserAgent() != UserAgent:
+			w.WriteHeader(400)
+		case r.URL.Path == "/well":
+			_, _ = w.Write(make([]byte, 1<<20))
+		case r.URL.Path == "/there":
+			w.Header().Set("Location", "/well")
+			w.WriteHeader(302)
+		case r.URL.Path == "/elsewhere":
+			w.Header().Set("Location", "http://0.0.0.0/")
+			w.WriteHeader(302)
+			_, _ = io.WriteString(w, "gone away")
+		default:
+			w.WriteHeader(503)
+		}
+	}))
+	for path, want := range map[string]string{
+		"/well?a=b":  "Success ",
+		"/there":     "Success ",
+		"/elsewhere": "Warning Probe terminated redirects, Response body: gone away",
+		"/bad":       "Failure HTTP probe failed with statuscode: 503",
+	} {
+		h := request(at, "HTTP", path, Header{"Host", "some.example"}, Header{"X-A", "1"}, Header{"Connection", "close"})
+		h.HTTP2 = true
+		result, text := h.Check(within(plenty))
+		if got := string(result) + " " + text; got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,40 +22,15 @@ type reply struct {
 
 // checkHealth makes one call of grpc.health.v1.Health/Check over HTTP/2 and reads until its end.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-func checkHealth(rw io.ReadWriter, authority, service string) (reply, error) {
-	if _, err := rw.Write(healthRequest(authority, service)); err != nil {
-		return reply{}, err
-	}
-	b := buffers.Get().(*buffer) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer buffers.Put(b)
-	b.reader.Reset(rw)
-	defer b.reader.Reset(nil)
-	call := call{w: rw, r: &b.reader, reply: reply{code: -1}}
-	for !call.over {
-		if err := call.step(); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errors.New("the server closed the connection before it answered")
-			}
-			return reply{}, err
-		}
-	}
-	return call.end()
-}
-
-// healthRequest is all that is sent: the request needs no permission of the server's first, RFC 9113, 3.4.
-func healthRequest(authority, service string) []byte {
-	settings := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(nil, headerTable), 0)
-	settings = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(settings, enablePush), 0)
-	const post, http = 3, 6 // of the static table: :method POST, :scheme http
-	head := appendIndexed(appendIndexed(nil, post), http)
-	for _, field := range [...]Header{
+func checkHealth(rw io.ReadWriter, scheme, authority, service string) (reply, error) {
+	head := []Header{
+		{":method", "POST"},
+		{":scheme", scheme},
 		{":path", "/grpc.health.v1.Health/Check"},
 		{":authority", authority},
 		{"content-type", "application/grpc"},
 		{"user-agent", UserAgent},
 		{"te", "trailers"},
-	} {
-		head = appendLiteral(head, field.Name, field.Value)
 	}
 	var body []byte
 	if service != "" {
@@ -64,96 +38,30 @@ func healthRequest(authority, service string) []byte {
 		body = append(binary.AppendUvarint([]byte{fieldService}, uint64(len(service))), service...)
 	}
 	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(body))), body...)
-	b := appendFrame([]byte(clientHello), frame{frameSettings, 0, wholeConnect, settings})
-	b = appendFrame(b, frame{frameHeaders, flagEndHeaders, ourOnlyFlow, head})
-	return appendFrame(b, frame{frameData, flagEndStream, ourOnlyFlow, message})
+	r := reply{code: -1}
+	c := call{field: r.take, most: maxAnswer, whole: true}
+	if err := c.make(rw, head, message); err != nil {
+		return r, err
+	}
+	return r.end(c.data)
 }
 
-// call is one request of which the answer is being read.
-type call struct {
-	w     io.Writer
-	r     *bufio.Reader
-	buf   []byte // of the frame that is being taken in
-	block []byte // headers so far
-	data  []byte
-	ends  bool // the headers that are being read end the stream
-	over  bool
-	reply reply
-}
-
-// step takes in one frame.
-func (c *call) step() error {
-	f, err := readFrame(c.r, &c.buf)
-	if err != nil {
-		return err
-	}
-	switch {
-	case f.kind == frameSettings && f.flags&flagAck == 0:
-		return c.send(frame{frameSettings, flagAck, wholeConnect, nil})
-	case f.kind == framePing && f.flags&flagAck == 0:
-		return c.send(frame{framePing, flagAck, wholeConnect, f.payload})
-	case f.kind == frameGoAway && len(f.payload) >= 8 && binary.BigEndian.Uint32(f.payload) < ourOnlyFlow:
-		return fmt.Errorf("the server does not take the call: HTTP/2 error %d", binary.BigEndian.Uint32(f.payload[4:]))
-	case f.stream != ourOnlyFlow:
-		return nil
-	case f.kind == frameReset && len(f.payload) >= 4:
-		return fmt.Errorf("the server has ended the call: HTTP/2 error %d", binary.BigEndian.Uint32(f.payload))
-	case f.kind == frameData:
-		return c.take(f, &c.data)
-	case f.kind == frameHeaders, f.kind == frameContinuation:
-		return c.headers(f)
-	}
-	return nil
-}
-
-func (c *call) send(f frame) error {
-	_, err := c.w.Write(appendFrame(nil, f))
-	return err
-}
-
-func (c *call) take(f frame, to *[]byte) error {
-	part, err := f.content()
-	if err != nil {
-		return err
-	}
-	if len(*to)+len(part) > maxAnswer {
-		return fmt.Errorf("%w: the answer is too long", errFrame)
-	}
-	*to = append(*to, part...)
-	c.over = c.over || f.kind == frameData && f.flags&flagEndStream != 0
-	return nil
-}
-
-func (c *call) headers(f frame) error {
-	if f.kind == frameContinuation {
-		f.flags &= flagEndHeaders // it has no other
-	} else {
-		c.ends = f.flags&flagEndStream != 0
-	}
-	if err := c.take(f, &c.block); err != nil || f.flags&flagEndHeaders == 0 {
-		return err
-	}
-	err := headerFields(string(c.block), c.field)
-	c.block, c.over = c.block[:0], c.ends
-	return err
-}
-
-func (c *call) field(name, value string) {
+// take notes what counts of the headers and trailers.
+func (r *reply) take(name, value string) {
 	switch strings.ToLower(name) {
 	case ":status":
-		c.reply.httpStatus = value
+		r.httpStatus = value
 	case "grpc-status":
 		if code, err := strconv.Atoi(value); err == nil && code >= 0 {
-			c.reply.code = code
+			r.code = code
 		}
 	case "grpc-message":
-		c.reply.message = unescaped(value)
+		r.message = unescaped(value)
 	}
 }
 
 // end judges a stream that is over.
-func (c *call) end() (reply, error) {
-	r := c.reply
+func (r reply) end(data []byte) (reply, error) {
 	switch {
 	case r.code < 0 && r.httpStatus != "200":
 		return r, fmt.Errorf("unexpected HTTP status code received from server: %s", r.httpStatus)
@@ -163,7 +71,7 @@ func (c *call) end() (reply, error) {
 		return r, nil
 	}
 	var err error
-	r.serving, err = parseHealth(c.data)
+	r.serving, err = parseHealth(data)
 	return r, err
 }
 

@@ -8,7 +8,7 @@ import (
 var errHPACK = errors.New("bad header block")
 
 // headerFields reads a block of headers as a server writes it that was told to keep no dynamic table
-// (SETTINGS_HEADER_TABLE_SIZE 0). It yields what a health check needs of them. RFC 7541, 6.
+// (SETTINGS_HEADER_TABLE_SIZE 0). It yields what a probe needs of them. RFC 7541, 6.
 func headerFields(block string, yield func(name, value string)) error {
 	for block != "" {
 		var err error
@@ -54,6 +54,8 @@ func literal(block string, bits uint, yield func(name, value string)) (rest stri
 		}
 	} else if _, ok := staticStatus(index); ok {
 		name = ":status"
+	} else if index == staticLocation {
+		name = "location"
 	}
 	value, rest, err := text(rest)
 	if err == nil {
@@ -62,9 +64,12 @@ func literal(block string, bits uint, yield func(name, value string)) (rest stri
 	return rest, err
 }
 
-const staticTableSize = 61
+const (
+	staticTableSize = 61
+	staticLocation  = 46
+)
 
-// staticStatus knows the only entries of the static table that a health check asks for. RFC 7541, Appendix A.
+// staticStatus knows the only values of the static table that a probe asks for. RFC 7541, Appendix A.
 func staticStatus(index int) (string, bool) {
 	codes := [...]int{200, 204, 206, 304, 400, 404, 500}
 	const first = 8
@@ -106,9 +111,7 @@ func text(block string) (s, rest string, err error) {
 	return s, rest, err
 }
 
-// appendIndexed and appendLiteral write what needs no compression. RFC 7541, 6.1 and 6.2.2.
-func appendIndexed(b []byte, index byte) []byte { return append(b, 0x80|index) }
-
+// appendLiteral writes a field without any compression. RFC 7541, 6.2.2.
 func appendLiteral(b []byte, name, value string) []byte {
 	b = append(b, 0)
 	return appendText(appendText(b, name), value)

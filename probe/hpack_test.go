@@ -61,7 +61,7 @@ func TestHeaderFields(t *testing.T) {
 		{Name: ":status", Value: "503"},
 		{Name: "grpc-status", Value: "0"},
 		{Name: "grpc-message", Value: "fünf"},
-		{Name: "x-secret", Value: "s", Sensitive: true},
+		{Name: "location", Value: "/there"}, {Name: "x-secret", Value: "s", Sensitive: true},
 		{Name: "x-long", Value: long},
 	} {
 		if err := encoder.WriteField(f); err != nil {
@@ -69,7 +69,7 @@ func TestHeaderFields(t *testing.T) {
 		}
 	}
 	got, err := fields(block.String())
-	want := []string{":status=200", ":status=503", "grpc-status=0", "grpc-message=fünf", "x-secret=s", "x-long=" + long}
+	want := []string{":status=200", ":status=503", "grpc-status=0", "grpc-message=fünf", "location=/there", "x-secret=s", "x-long=" + long}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %.300q, %v", got, err)
 	}
@@ -83,7 +83,7 @@ func TestHeaderFields(t *testing.T) {
 // What we write is what others read.
 func TestAppendFields(t *testing.T) {
 	long := strings.Repeat("x", 5000)
-	block := appendLiteral(appendLiteral(appendIndexed(nil, 3), "name", long), strings.Repeat("n", 127), "")
+	block := appendLiteral(appendLiteral(appendLiteral(nil, ":method", "POST"), "name", long), strings.Repeat("n", 127), "")
 	var got []string
 	decoder := hpack.NewDecoder(4096, func(f hpack.HeaderField) { got = append(got, f.Name+"="+f.Value) })
 	if _, err := decoder.Write(block); err != nil {
@@ -125,7 +125,7 @@ func FuzzCheckHealth(f *testing.F) {
 		r, err := checkHealth(struct {
 			*bytes.Reader
 			discard
-		}{bytes.NewReader(answer), discard{}}, "a:1", "s")
+		}{bytes.NewReader(answer), discard{}}, "http", "a:1", "s")
 		if err == nil && r.code < 0 {
 			t.Errorf("%x: no error and no code", answer)
 		}

@@ -29,6 +29,7 @@ type HTTP struct {
 	URL       *url.URL
 	Headers   []Header
 	UserAgent string // unless Headers has one
+	HTTP2     bool   // in clear text, without asking first
 }
 
 // Header is one line of a request's head.
@@ -66,14 +67,8 @@ func (h HTTP) Check(ctx context.Context) (Result, string) {
 
 // Get asks as a hook does: whatever the answer is, it has been asked.
 func (h HTTP) Get(ctx context.Context) error {
-	answer, err := h.follow(ctx)
-	if err != nil {
-		return err
-	}
-	if answer.status >= 400 {
-		return fmt.Errorf("HTTP request failed with statuscode: %d", answer.status)
-	}
-	return nil
+	_, err := h.follow(ctx)
+	return err
 }
 
 type answer struct {
@@ -142,6 +137,9 @@ func (h HTTP) ask(ctx context.Context, ownHost bool) (answer, error) {
 		return answer{}, err
 	}
 	defer func() { _ = c.Close() }()
+	if h.HTTP2 && h.URL.Scheme == "http" {
+		return h.askHTTP2(c, ownHost)
+	}
 	var stream io.ReadWriter = c
 	if h.URL.Scheme == "https" {
 		stream = tls.Client(c, tlsConfig(h.URL.Hostname()))

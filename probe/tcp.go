@@ -4,10 +4,17 @@ import "context"
 
 // TCP is a tcpSocket probe: it succeeds once the connection stands.
 func TCP(ctx context.Context, t Target) (Result, string) {
-	c, err := t.dial(ctx)
-	if err != nil {
+	if err := t.Connect(ctx); err != nil {
 		return Failure, err.Error()
 	}
-	_ = c.Close()
 	return Success, ""
+}
+
+// Connect makes a connection, and closes it.
+func (t Target) Connect(ctx context.Context) error {
+	c, err := t.dial(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }

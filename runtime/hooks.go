@@ -24,7 +24,7 @@ type hookRun struct {
 type hook struct {
 	handler *corev1.LifecycleHandler
 	config  *container.Config
-	target  hookTarget
+	target  netTarget
 }
 
 // startHook runs the hook of the state that a container is in. Its end comes as a msgHook. A hook that the death of
@@ -32,7 +32,7 @@ type hook struct {
 // https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-delivery-guarantees
 func (r *Runtime) startHook(p *pod, c *ContainerRecord, now Instant) {
 	spec := p.rec.spec(c.Name)
-	h := hook{handler: spec.Lifecycle.PostStart, target: r.hookTarget(p.rec, spec)}
+	h := hook{handler: spec.Lifecycle.PostStart, target: r.netTarget(p.rec, spec)}
 	ctx, cancel := context.WithCancel(context.Background())
 	if c.State == ContainerPreStop {
 		h.handler = spec.Lifecycle.PreStop

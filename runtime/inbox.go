@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/probe"
 )
 
 // message is what others tell the loop. All but outcomes are hints: losing one costs nothing but time.
@@ -34,6 +36,11 @@ type (
 		name string
 		run  *hookRun
 		err  error
+	}
+	// msgProbe: a probe has news.
+	msgProbe struct {
+		subject
+		report probe.Report
 	}
 	// msgIdle: a pod's operation is over.
 	msgIdle struct{ pod *pod }

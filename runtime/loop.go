@@ -140,6 +140,8 @@ func (r *Runtime) receive(m message, now Instant) {
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.learnHook(m, now)
 		}
+	case msgProbe:
+		r.learnProbe(m, now)
 	case msgIdle:
 		// A pod that was forgotten and has come back is another one, though of the same UID.
 		if r.pods[m.pod.rec.UID] == m.pod {

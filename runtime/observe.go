@@ -47,7 +47,7 @@ func (r *Runtime) viewContainer(p *pod, c *ContainerRecord, wanted bool) Contain
 	v := ContainerView{
 		Name: c.Name, Kind: c.Kind, State: c.State, Attempt: c.Attempt,
 		RestartPolicy: ownPolicy(spec),
-		Failed:        c.Ended == nil || c.Ended.Code != 0,
+		Failed:        c.failed(),
 		Void:          c.Void,
 		Done:          c.Done,
 		Awaited:       r.importing || c.Waiting != nil && isImageReason(c.Waiting.Reason),

@@ -121,6 +121,7 @@ type ContainerRecord struct {
 	Ready          bool          `json:"ready,omitempty"`          // the readiness probe succeeds
 	Unhealthy      bool          `json:"unhealthy,omitempty"`      // the liveness or the startup probe has failed for good
 	UnhealthyGrace time.Duration `json:"unhealthyGrace,omitempty"` // what an unhealthy one has to end in; the probe's or the pod's
+	ProbeRuns      *ProbeRuns    `json:"probeRuns,omitempty"`
 }
 
 // Waiting says why a container does not run.

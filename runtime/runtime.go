@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	goruntime "runtime"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"podd/cgroups"
 	"podd/images"
 	"podd/netns"
+	"podd/probe"
 	"podd/runtime/container"
 	"podd/runtime/manifest"
 )
@@ -96,6 +98,9 @@ type Runtime struct {
 	store   *Store
 	inbox   *inbox
 	slots   chan struct{} // bounds the operations that run at once
+	prober  probe.Scheduler
+	// execSlots bounds the commands of probes that are being started at once.
+	execSlots chan struct{}
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]
 
@@ -130,9 +135,12 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 
 // pod is one pod as the loop holds it.
 type pod struct {
-	rec     *Record
-	live    map[string]*live
-	hooks   map[string]*hookRun
+	rec   *Record
+	live  map[string]*live
+	hooks map[string]*hookRun
+	// probing has the containers that are probed.
+	probing map[string]*probing
+
 	busy    bool          // an operation runs
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before
@@ -150,13 +158,14 @@ func New(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r := &Runtime{
-		Config:  c,
-		reactor: re,
-		store:   newStore(),
-		inbox:   newInbox(),
-		slots:   make(chan struct{}, maxOperations()),
-		records: records{filepath.Join(c.RunDir, "pods")},
-		ends:    ends{filepath.Join(c.RootDir, "finished")},
+		Config:    c,
+		reactor:   re,
+		store:     newStore(),
+		inbox:     newInbox(),
+		slots:     make(chan struct{}, maxOperations()),
+		execSlots: make(chan struct{}, goruntime.NumCPU()),
+		records:   records{filepath.Join(c.RunDir, "pods")},
+		ends:      ends{filepath.Join(c.RootDir, "finished")},
 
 		rollbacks: map[podKey]*rollback{},
 		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,12 +46,15 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 
 // hostAddresses keeps the board's addresses for a while: every published status shows them.
 type hostAddresses struct {
+	mu   sync.Mutex
 	read time.Duration // since boot
 	ips  []netip.Addr
 }
 
 func (h *hostAddresses) get(read func() ([]netip.Addr, error)) []netip.Addr {
 	const fresh = 30 * time.Second
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	now := readClock().Mono
 	if h.ips != nil && now < h.read+fresh {
 		return h.ips
@@ -157,7 +161,7 @@ func (p *pod) waitingReason() string {
 // willRestart says whether a container that has ended is going to be started again.
 func (p *pod) willRestart(c *ContainerRecord) bool {
 	spec := p.rec.spec(c.Name)
-	v := ContainerView{Kind: c.Kind, RestartPolicy: ownPolicy(spec), Changed: c.Changed, Failed: c.Ended == nil || c.Ended.Code != 0}
+	v := ContainerView{Kind: c.Kind, RestartPolicy: ownPolicy(spec), Changed: c.Changed, Failed: c.failed()}
 	if c.Ended != nil {
 		v.Rule = restartRule(spec, c.Ended.Code)
 	}

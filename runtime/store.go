@@ -46,6 +46,7 @@ func newStore() *Store {
 // publish shows a pod as it is now, if it is not shown so already. One that waits for the end of another of
 // its name is not there yet: names are unique.
 func (r *Runtime) publish(p *pod, now Instant) {
+	r.syncProbes(p, now)
 	if p.rec.State == PodWaiting && r.blocked(p) {
 		return
 	}

@@ -80,6 +80,12 @@ func processArgs(c *Config, declared *env) []string {
 	return append(append([]string{}, command...), args...)
 }
 
+// ExpandCommand expands a probe's command with what the manifest declares; what only the image declares is not known to
+// it. Source: kubernetes, pkg/kubelet/container, ExpandContainerCommandOnlyStatic.
+func ExpandCommand(command []string, vars []corev1.EnvVar) []string {
+	return expandAll(command, manifestEnv(vars))
+}
+
 func expandAll(list []string, e *env) []string {
 	out := make([]string, len(list))
 	for i, s := range list {

@@ -19,7 +19,8 @@ type ExecConfig struct {
 
 // Exec is a command that runs in a container.
 type Exec struct {
-	process *libcontainer.Process
+	container *libcontainer.Container
+	process   *libcontainer.Process
 	// Terminal is the host's side of the terminal, if there is one.
 	Terminal *os.File
 }
@@ -49,7 +50,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 		if err != nil {
 			return nil, execError(c.ID, err)
 		}
-		return &Exec{process: p, Terminal: terminal}, nil
+		return &Exec{container: lc, process: p, Terminal: terminal}, nil
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -60,7 +61,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	if err := lc.Run(p); err != nil {
 		return nil, execError(c.ID, err)
 	}
-	return &Exec{process: p}, nil
+	return &Exec{container: lc, process: p}, nil
 }
 
 func execError(id string, err error) error {
@@ -78,8 +79,9 @@ func orNull(f, null *os.File) *os.File {
 	return f
 }
 
-// Wait waits for the command's end.
+// Wait waits for the command's end. No thread waits with it: a command may hang for long, and there may be many.
 func (x *Exec) Wait() (ExitStatus, error) {
+	x.await()
 	state, err := x.process.Wait()
 	if state == nil {
 		return ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
@@ -88,6 +90,29 @@ func (x *Exec) Wait() (ExitStatus, error) {
 		return ParseWaitStatus(uint32(ws)), nil
 	}
 	return ExitStatus{Code: state.ExitCode()}, nil
+}
+
+// await returns when the process is dead, or when it cannot be told other than by waiting for it.
+func (x *Exec) await() {
+	pid, err := x.process.Pid()
+	if err != nil {
+		return
+	}
+	// Without PIDFD_NONBLOCK (Linux 5.10) Go's poller would not take it.
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer closeFile(f)
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Read(func(fd uintptr) bool {
+		alive, err := Alive(int(fd))
+		return !alive || err != nil
+	})
 }
 
 // Kill ends the command.

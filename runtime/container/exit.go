@@ -87,6 +87,8 @@ func readZombie(proc string, pid int, startTime uint64) (uint32, bool) {
 
 type procStat struct {
 	state     byte
+	parent    int
+	session   int
 	startTime uint64
 	exitCode  uint32
 }
@@ -103,7 +105,7 @@ func parseStat(line string) (procStat, error) {
 	// The command's name may hold spaces and brackets: what counts comes after the last bracket.
 	end := strings.LastIndexByte(line, ')')
 	fields := strings.Fields(line[end+1:])
-	const first, state, start, exit = 3, 3, 22, 52
+	const first, state, parent, session, start, exit = 3, 3, 4, 6, 22, 52
 	if end < 0 || len(fields) <= exit-first {
 		return procStat{}, fmt.Errorf("cannot parse process status %q", line)
 	}
@@ -111,9 +113,17 @@ func parseStat(line string) (procStat, error) {
 	if err != nil {
 		return procStat{}, fmt.Errorf("cannot parse start time: %w", err)
 	}
+	ppid, err := strconv.Atoi(fields[parent-first])
+	if err != nil {
+		return procStat{}, fmt.Errorf("cannot parse parent: %w", err)
+	}
+	sid, err := strconv.Atoi(fields[session-first])
+	if err != nil {
+		return procStat{}, fmt.Errorf("cannot parse session: %w", err)
+	}
 	code, err := strconv.ParseUint(fields[exit-first], 10, 32)
 	if err != nil {
 		return procStat{}, fmt.Errorf("cannot parse exit status: %w", err)
 	}
-	return procStat{state: fields[state-first][0], startTime: startTime, exitCode: uint32(code)}, nil
+	return procStat{state: fields[state-first][0], parent: ppid, session: sid, startTime: startTime, exitCode: uint32(code)}, nil
 }

@@ -141,11 +141,7 @@ func TestRefusedFields(t *testing.T) {
 		name, spec, container string
 		want                  string // in the message; "" is accepted
 	}{
-		{
-			"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`,
-			`Pod "p" is refused: spec.containers[0].livenessProbe: Forbidden: podd does not run probes yet; remove the field`,
-		},
-		{"no probe", "", `"livenessProbe":null`, ""},
+		{"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`, ""},
 		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, "", "spec.volumes: Forbidden: podd does not mount volumes yet"},
 		{"empty volumes", `"volumes":[]`, `"volumeMounts":[]`, ""},
 		{"host port", "", `"ports":[{"containerPort":80,"hostPort":80}]`, "spec.containers[0].ports[0].hostPort: Forbidden: podd does not forward host ports yet"},

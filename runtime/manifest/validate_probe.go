@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -14,20 +15,20 @@ func (r *containerRules) lifecycle(c *corev1.Container, path *field.Path) field.
 	var errs field.ErrorList
 	if l := c.Lifecycle; l != nil {
 		at := path.Child("lifecycle")
-		errs = append(errs, r.hook(l.PostStart, at.Child("postStart"))...)
-		errs = append(errs, r.hook(l.PreStop, at.Child("preStop"))...)
+		errs = append(errs, r.hook(l.PostStart, c.Ports, at.Child("postStart"))...)
+		errs = append(errs, r.hook(l.PreStop, c.Ports, at.Child("preStop"))...)
 		if l.StopSignal != nil && (r.spec.OS == nil || r.spec.OS.Name == "") {
 			errs = append(errs, field.Forbidden(at.Child("stopSignal"), "may not be set for containers with empty `spec.os.name`"))
 		}
 	}
-	errs = append(errs, r.probe(c.LivenessProbe, path.Child("livenessProbe"))...)
+	errs = append(errs, r.probe(c.LivenessProbe, c.Ports, path.Child("livenessProbe"))...)
 	errs = append(errs, onlyOnce(c.LivenessProbe, path.Child("livenessProbe"))...)
-	errs = append(errs, r.probe(c.ReadinessProbe, path.Child("readinessProbe"))...)
+	errs = append(errs, r.probe(c.ReadinessProbe, c.Ports, path.Child("readinessProbe"))...)
 	if p := c.ReadinessProbe; p != nil && p.TerminationGracePeriodSeconds != nil {
 		errs = append(errs, field.Invalid(path.Child("readinessProbe", "terminationGracePeriodSeconds"),
 			p.TerminationGracePeriodSeconds, "must not be set for readinessProbes"))
 	}
-	errs = append(errs, r.probe(c.StartupProbe, path.Child("startupProbe"))...)
+	errs = append(errs, r.probe(c.StartupProbe, c.Ports, path.Child("startupProbe"))...)
 	return append(errs, onlyOnce(c.StartupProbe, path.Child("startupProbe"))...)
 }
 
@@ -38,11 +39,11 @@ func onlyOnce(p *corev1.Probe, path *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(path.Child("successThreshold"), p.SuccessThreshold, "must be 1")}
 }
 
-func (r *containerRules) probe(p *corev1.Probe, path *field.Path) field.ErrorList {
+func (r *containerRules) probe(p *corev1.Probe, ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
 	if p == nil {
 		return nil
 	}
-	errs := r.handler(handler{exec: p.Exec, http: p.HTTPGet, tcp: p.TCPSocket, grpc: p.GRPC}, path)
+	errs := r.handler(handler{exec: p.Exec, http: p.HTTPGet, tcp: p.TCPSocket, grpc: p.GRPC, ports: ports}, path)
 	errs = append(errs, nonNegative(int64(p.InitialDelaySeconds), path.Child("initialDelaySeconds"))...)
 	errs = append(errs, nonNegative(int64(p.TimeoutSeconds), path.Child("timeoutSeconds"))...)
 	errs = append(errs, nonNegative(int64(p.PeriodSeconds), path.Child("periodSeconds"))...)
@@ -54,11 +55,11 @@ func (r *containerRules) probe(p *corev1.Probe, path *field.Path) field.ErrorLis
 	return errs
 }
 
-func (r *containerRules) hook(h *corev1.LifecycleHandler, path *field.Path) field.ErrorList {
+func (r *containerRules) hook(h *corev1.LifecycleHandler, ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
 	if h == nil {
 		return nil
 	}
-	return r.handler(handler{exec: h.Exec, http: h.HTTPGet, tcp: h.TCPSocket, sleep: h.Sleep}, path)
+	return r.handler(handler{exec: h.Exec, http: h.HTTPGet, tcp: h.TCPSocket, sleep: h.Sleep, ports: ports}, path)
 }
 
 // handler is what a probe or a hook does; one of them is set.
@@ -68,6 +69,7 @@ type handler struct {
 	tcp   *corev1.TCPSocketAction
 	grpc  *corev1.GRPCAction
 	sleep *corev1.SleepAction
+	ports []corev1.ContainerPort
 }
 
 func (r *containerRules) handler(h handler, path *field.Path) field.ErrorList {
@@ -88,10 +90,14 @@ func (r *containerRules) handler(h handler, path *field.Path) field.ErrorList {
 		}
 		return nil
 	})
-	try(h.http != nil, "httpGet", func(at *field.Path) field.ErrorList { return validateHTTPGet(h.http, at) })
-	try(h.tcp != nil, "tcpSocket", func(at *field.Path) field.ErrorList { return validatePort(h.tcp.Port, at.Child("port")) })
+	try(h.http != nil, "httpGet", func(at *field.Path) field.ErrorList { return validateHTTPGet(h.http, h.ports, at) })
+	try(h.tcp != nil, "tcpSocket", func(at *field.Path) field.ErrorList { return validatePort(h.tcp.Port, h.ports, at.Child("port")) })
 	try(h.grpc != nil, "grpc", func(at *field.Path) field.ErrorList {
-		return validatePort(intstr.FromInt32(h.grpc.Port), at.Child("port"))
+		errs := validatePort(intstr.FromInt32(h.grpc.Port), nil, at.Child("port"))
+		if m := h.grpc.Mode; m != nil {
+			errs = append(errs, oneOf(at.Child("mode"), *m, corev1.GRPCProbeModePlaintext, corev1.GRPCProbeModeTLS)...)
+		}
+		return errs
 	})
 	try(h.sleep != nil, "sleep", func(at *field.Path) field.ErrorList {
 		grace := r.spec.TerminationGracePeriodSeconds
@@ -107,14 +113,20 @@ func (r *containerRules) handler(h handler, path *field.Path) field.ErrorList {
 	return errs
 }
 
-func validateHTTPGet(h *corev1.HTTPGetAction, path *field.Path) field.ErrorList {
+func validateHTTPGet(h *corev1.HTTPGetAction, ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if h.Path == "" {
 		errs = append(errs, field.Required(path.Child("path"), ""))
 	}
-	errs = append(errs, validatePort(h.Port, path.Child("port"))...)
+	errs = append(errs, validatePort(h.Port, ports, path.Child("port"))...)
 	if h.Scheme != corev1.URISchemeHTTP && h.Scheme != corev1.URISchemeHTTPS {
 		errs = append(errs, field.NotSupported(path.Child("scheme"), h.Scheme, []corev1.URIScheme{corev1.URISchemeHTTP, corev1.URISchemeHTTPS}))
+	}
+	if p := h.Protocol; p != nil {
+		errs = append(errs, oneOf(path.Child("protocol"), *p, corev1.HTTPProtocolHTTP1, corev1.HTTPProtocolHTTP2)...)
+		if *p == corev1.HTTPProtocolHTTP2 && h.Scheme != corev1.URISchemeHTTP {
+			errs = append(errs, field.Invalid(path.Child("protocol"), *p, "must be used with scheme HTTP: HTTP/2 is spoken in clear text only"))
+		}
 	}
 	for _, header := range h.HTTPHeaders {
 		errs = append(errs, invalid(path.Child("httpHeaders"), header.Name, validation.IsHTTPHeaderName(header.Name))...)
@@ -122,9 +134,27 @@ func validateHTTPGet(h *corev1.HTTPGetAction, path *field.Path) field.ErrorList 
 	return errs
 }
 
-func validatePort(port intstr.IntOrString, path *field.Path) field.ErrorList {
+// validatePort checks a number, or a name, which the API server does not look up: the kubelet finds at each probe that
+// there is none.
+func validatePort(port intstr.IntOrString, ports []corev1.ContainerPort, path *field.Path) field.ErrorList {
 	if port.Type == intstr.Int {
 		return invalid(path, port.IntValue(), validation.IsValidPortNum(port.IntValue()))
 	}
-	return invalid(path, port.StrVal, validation.IsValidPortName(port.StrVal))
+	if msgs := validation.IsValidPortName(port.StrVal); len(msgs) > 0 {
+		return invalid(path, port.StrVal, msgs)
+	}
+	var names []string
+	for _, p := range ports {
+		if p.Name == port.StrVal {
+			return nil
+		}
+		if p.Name != "" {
+			names = append(names, p.Name)
+		}
+	}
+	remedy := "no port of the container has a name; name one, or write its number"
+	if len(names) > 0 {
+		remedy = "the container's ports are named: " + strings.Join(names, ", ")
+	}
+	return field.ErrorList{field.Invalid(path, port.StrVal, "port "+port.StrVal+" not found: "+remedy)}
 }

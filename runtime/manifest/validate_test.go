@@ -191,6 +191,24 @@ func TestValidateProbes(t *testing.T) {
 		{`"livenessProbe":{"exec":{"command":["a"]},"successThreshold":2}`, `spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1`},
 		{`"readinessProbe":{"exec":{"command":["a"]},"successThreshold":2}`, ""},
 		{`"readinessProbe":{"exec":{"command":["a"]},"periodSeconds":-1}`, `spec.containers[0].readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0`},
+		{`"startupProbe":{"exec":{"command":["a"]},"successThreshold":2}`, `spec.containers[0].startupProbe.successThreshold: Invalid value: 2: must be 1`},
+		{`"livenessProbe":{"exec":{"command":["a"]},"terminationGracePeriodSeconds":-1}`, `spec.containers[0].livenessProbe.terminationGracePeriodSeconds: Invalid value: -1: must be greater than 0`},
+		{`"livenessProbe":{"exec":{"command":["a"]},"initialDelaySeconds":-1,"timeoutSeconds":-1,"failureThreshold":-1}`, "spec.containers[0].livenessProbe.initialDelaySeconds: Invalid value: -1: must be greater than or equal to 0\n" +
+			"spec.containers[0].livenessProbe.timeoutSeconds: Invalid value: -1: must be greater than or equal to 0\n" +
+			"spec.containers[0].livenessProbe.failureThreshold: Invalid value: -1: must be greater than or equal to 0"},
+		{`"livenessProbe":{"tcpSocket":{"port":"web"}}`, `spec.containers[0].livenessProbe.tcpSocket.port: Invalid value: "web": port web not found: no port of the container has a name; name one, or write its number`},
+		{
+			`"ports":[{"containerPort":80,"name":"http"},{"containerPort":81,"name":"metrics"}],"readinessProbe":{"httpGet":{"port":"web"}}`,
+			`spec.containers[0].readinessProbe.httpGet.port: Invalid value: "web": port web not found: the container's ports are named: http, metrics`,
+		},
+		{
+			`"ports":[{"containerPort":80,"name":"http"}],"lifecycle":{"preStop":{"httpGet":{"port":"web"}}}`,
+			`spec.containers[0].lifecycle.preStop.httpGet.port: Invalid value: "web": port web not found: the container's ports are named: http`,
+		},
+		{`"ports":[{"containerPort":80,"name":"http"}],"readinessProbe":{"httpGet":{"port":"http","protocol":"HTTP2"}},"livenessProbe":{"grpc":{"port":80,"mode":"TLS"}}`, ""},
+		{`"readinessProbe":{"httpGet":{"port":80,"scheme":"HTTPS","protocol":"HTTP2"}}`, `spec.containers[0].readinessProbe.httpGet.protocol: Invalid value: "HTTP2": must be used with scheme HTTP: HTTP/2 is spoken in clear text only`},
+		{`"readinessProbe":{"httpGet":{"port":80,"protocol":"HTTP3"}}`, `spec.containers[0].readinessProbe.httpGet.protocol: Unsupported value: "HTTP3": supported values: "HTTP1", "HTTP2"`},
+		{`"livenessProbe":{"grpc":{"port":80,"mode":"mTLS"}}`, `spec.containers[0].livenessProbe.grpc.mode: Unsupported value: "mTLS": supported values: "Plaintext", "TLS"`},
 		{`"readinessProbe":{"exec":{},"terminationGracePeriodSeconds":0}`, "spec.containers[0].readinessProbe.exec.command: Required value\n" +
 			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must be greater than 0\n" +
 			"spec.containers[0].readinessProbe.terminationGracePeriodSeconds: Invalid value: 0: must not be set for readinessProbes"},

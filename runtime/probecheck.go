@@ -1,0 +1,71 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/probe"
+	"podd/runtime/container"
+)
+
+// Check makes one probe.
+func (s subject) Check(ctx context.Context) (probe.Result, string) {
+	spec := s.kind.of(s.spec)
+	switch {
+	case spec.Exec != nil:
+		return s.exec(ctx, spec.Exec.Command)
+	case spec.HTTPGet != nil:
+		request, err := s.target.request(spec.HTTPGet, probe.UserAgent)
+		if err != nil {
+			return probe.Unknown, err.Error()
+		}
+		return request.Check(ctx)
+	case spec.TCPSocket != nil:
+		at, err := s.target.at(spec.TCPSocket.Host, spec.TCPSocket.Port)
+		if err != nil {
+			return probe.Unknown, err.Error()
+		}
+		return probe.TCP(ctx, at)
+	}
+	return s.grpc(ctx, spec.GRPC)
+}
+
+func (s subject) grpc(ctx context.Context, a *corev1.GRPCAction) (probe.Result, string) {
+	service := ""
+	if a.Service != nil {
+		service = *a.Service
+	}
+	at := probe.Target{Netns: s.target.netns, Host: s.target.host(), Port: int(a.Port)}
+	return probe.GRPC(ctx, at, service, a.Mode != nil && *a.Mode == corev1.GRPCProbeModeTLS)
+}
+
+func (s subject) exec(ctx context.Context, command []string) (probe.Result, string) {
+	if s.config == nil {
+		return probe.Unknown, "its image is gone"
+	}
+	args := container.ExpandCommand(command, s.spec.Env)
+	return probe.Exec(ctx, args, func(output *os.File) (probe.Command, error) {
+		// A start keeps a processor busy for a while; what has been started does not.
+		s.r.execSlots <- struct{}{}
+		defer func() { <-s.r.execSlots }()
+		x, err := s.r.engine.Exec(s.config, container.ExecConfig{Args: args, Stdout: output, Stderr: output})
+		if errors.Is(err, container.ErrNotRunning) {
+			return nil, errors.New("container not running")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return execCommand{x}, nil
+	})
+}
+
+// execCommand is a command in a container as the leaf sees it.
+type execCommand struct{ *container.Exec }
+
+func (c execCommand) Wait() (int, error) {
+	status, err := c.Exec.Wait()
+	return status.Code, err
+}
