@@ -61,7 +61,8 @@ func TestHeaderFields(t *testing.T) {
 		{Name: ":status", Value: "503"},
 		{Name: "grpc-status", Value: "0"},
 		{Name: "grpc-message", Value: "fünf"},
-		{Name: "location", Value: "/there"}, {Name: "x-secret", Value: "s", Sensitive: true},
+		{Name: "location", Value: "/there"},
+		{Name: "x-secret", Value: "s", Sensitive: true},
 		{Name: "x-long", Value: long},
 	} {
 		if err := encoder.WriteField(f); err != nil {

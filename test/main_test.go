@@ -57,6 +57,9 @@ func build(dir string) error {
 	if err := goBuild(suite.standin, "podd/test/standin"); err != nil {
 		return err
 	}
+	if err := makeAnswerer(dir); err != nil {
+		return err
+	}
 	return makeImages(dir)
 }
 

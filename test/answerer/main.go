@@ -1,0 +1,131 @@
+// Command answerer is what the tests put into pods to be probed: it answers on one port over HTTP/1, over HTTP/2 in clear
+// text and as a gRPC health service, and on another one over TLS.
+//
+//	answerer [-port N] [-tls N] [-sick FILE]
+//
+// /healthz is well until the file of -sick is there. /to?URL redirects, /hang never answers, and /seen lists the requests so
+// far. A gRPC service is named after the answer that it gives.
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+type answerer struct {
+	sick string
+
+	mu   sync.Mutex
+	seen []string
+}
+
+func main() {
+	port := flag.Int("port", 8080, "the `port` of HTTP and gRPC")
+	secure := flag.Int("tls", 0, "the `port` of HTTPS; 0: none")
+	a := &answerer{}
+	flag.StringVar(&a.sick, "sick", "/sick", "the `file` that makes it ill")
+	flag.Parse()
+	ended := make(chan error)
+	go func() { ended <- a.serve(*port, nil) }()
+	if *secure != 0 {
+		certificate, err := selfSigned()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "answerer:", err)
+			os.Exit(1)
+		}
+		go func() { ended <- a.serve(*secure, certificate) }()
+	}
+	fmt.Fprintln(os.Stderr, "answerer:", <-ended)
+	os.Exit(1)
+}
+
+func (a *answerer) serve(port int, certificate *tls.Certificate) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("answers at %d\n", port)
+	server := &http.Server{Handler: a, ReadHeaderTimeout: time.Minute, Protocols: &http.Protocols{}}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	if certificate == nil {
+		return server.Serve(listener)
+	}
+	server.Protocols.SetHTTP2(true)
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}}
+	return server.ServeTLS(listener, "", "")
+}
+
+func (a *answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.seen = append(a.seen, fmt.Sprintf("%s %s %s Host=%s User-Agent=%s X-Own=%s", r.Proto, r.Method, r.URL, r.Host, r.UserAgent(), r.Header.Get("X-Own")))
+	all := strings.Join(a.seen, "\n")
+	a.mu.Unlock()
+	switch {
+	case r.Header.Get("Content-Type") == "application/grpc":
+		a.check(w, r)
+	case r.URL.Path == "/healthz":
+		if a.isSick() {
+			http.Error(w, "sick", http.StatusInternalServerError)
+		}
+	case r.URL.Path == "/to":
+		http.Redirect(w, r, r.URL.RawQuery, http.StatusFound)
+	case r.URL.Path == "/hang":
+		<-r.Context().Done()
+	case r.URL.Path == "/seen":
+		fmt.Fprintln(w, all)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (a *answerer) isSick() bool {
+	_, err := os.Stat(a.sick)
+	return err == nil
+}
+
+// check is grpc.health.v1.Health/Check.
+func (a *answerer) check(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	status, code := byte(1), "0"
+	switch {
+	case strings.HasSuffix(string(body), "down"), a.isSick():
+		status = 2
+	case strings.HasSuffix(string(body), "missing"):
+		code = "5"
+	case strings.HasSuffix(string(body), "hang"):
+		<-r.Context().Done()
+	}
+	w.Header().Set("Content-Type", "application/grpc")
+	w.Header().Set(http.TrailerPrefix+"Grpc-Status", code)
+	if code == "0" {
+		_, _ = w.Write([]byte{0, 0, 0, 0, 2, 1 << 3, status})
+	}
+}
+
+// selfSigned makes a certificate that nobody would trust.
+func selfSigned() (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"nobody.example"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
