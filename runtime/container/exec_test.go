@@ -1,0 +1,139 @@
+package container
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runc/libcontainer"
+)
+
+// withContainer runs fn while a container runs that does nothing.
+func withContainer(t testing.TB, fn func(e *Engine, c *Config)) {
+	t.Helper()
+	e, image := testEngine(t)
+	c := testConfig(image, "x0", "/bin/sleep", "1000")
+	stdio, err := e.OpenStdio(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdio.Close()
+	p, err := e.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.PIDFD.Close()
+	fn(e, c)
+	if err := e.Remove(c.ID); err != nil {
+		t.Error(err)
+	}
+	removeTestCgroup(t)
+}
+
+// All that a command has started dies with it, and the container lives on.
+func TestKillAll(t *testing.T) {
+	withContainer(t, func(e *Engine, c *Config) {
+		x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/sh", "-c", "sleep 2001 & (sleep 2002 | sleep 2003) & /bin/busybox setsid sleep 2004 & sleep 2005"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lc, err := e.load(c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := func() int {
+			pids, err := lc.Processes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(slices.DeleteFunc(pids, func(pid int) bool {
+				stat, err := readStat("/proc", pid)
+				return err != nil || stat.state == 'Z'
+			}))
+		}
+		const all = 8 // the container's own, the shell, its subshell or not, and five that sleep
+		for deadline := time.Now().Add(20 * time.Second); count() < all-1 && time.Now().Before(deadline); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := x.KillAll(); err != nil {
+			t.Error(err)
+		}
+		if status, err := x.Wait(); err != nil || status.Signal != 9 {
+			t.Errorf("the command ended with %+v, %v", status, err)
+		}
+		deadline := time.Now().Add(20 * time.Second)
+		for count() > 1 && time.Now().Before(deadline) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if n := count(); n != 1 {
+			t.Errorf("%d processes are left", n)
+		}
+	})
+}
+
+func TestOffspring(t *testing.T) {
+	dir := t.TempDir()
+	for _, line := range []string{
+		"1 (init) S 0 1 1", "10 (sh) S 1 10 10", "11 (a) S 10 10 10", "12 (own session) S 11 12 12", "13 (its child) R 12 12 12",
+		"14 (orphan) S 1 10 10", "15 (zombie) Z 10 10 10", "20 (other) S 1 20 20", "21 (daemon) S 1 21 21",
+	} {
+		pid, _, _ := strings.Cut(line, " ")
+		if err := os.Mkdir(dir+"/"+pid, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		line += strings.Repeat(" 0", 52-len(strings.Fields(strings.NewReplacer("own session", "x", "its child", "x").Replace(line))))
+		if err := os.WriteFile(dir+"/"+pid+"/stat", []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []int
+	for _, v := range offspring(dir, []int{1, 10, 11, 12, 13, 14, 15, 16, 20, 21}, 10) {
+		got = append(got, v.pid)
+	}
+	if want := []int{10, 11, 12, 13, 14}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// BenchmarkExec is a command through the engine, as a probe runs it.
+func BenchmarkExec(b *testing.B) {
+	withContainer(b, func(e *Engine, c *Config) {
+		b.ReportAllocs()
+		for b.Loop() {
+			x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if status, err := x.Wait(); err != nil || status.Code != 0 {
+				b.Fatal(status, err)
+			}
+		}
+	})
+}
+
+// BenchmarkBareExec is what libcontainer alone needs for it.
+func BenchmarkBareExec(b *testing.B) {
+	withContainer(b, func(e *Engine, c *Config) {
+		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer null.Close()
+		lc, err := libcontainer.Load(e.StateDir, c.ID)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			p := &libcontainer.Process{Args: []string{"/bin/true"}, Env: []string{defaultPath}, Cwd: "/", Stdin: null, Stdout: null, Stderr: null}
+			if err := lc.Run(p); err != nil {
+				b.Fatal(err)
+			}
+			if state, err := p.Wait(); err != nil || state.ExitCode() != 0 {
+				b.Fatal(state, err)
+			}
+		}
+	})
+}
