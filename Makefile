@@ -42,8 +42,10 @@ test: ## install what is missing, build, run all tests, also those against the r
 	@$(MAKE) --no-print-directory build
 	@hack/test.sh bin/podd $(TESTFLAGS) $(PKGS)
 
-test-vm: ## run the tests in virtual machines: systemd, cgroup v2 (not there yet)
-	@hack/absent.sh $@
+test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2 and Debian's kernels (root)
+	@hack/deps.sh build vm
+	@$(MAKE) --no-print-directory build
+	@hack/testvm.sh $(TESTFLAGS)
 
 test-board: ## run the arm64 image under emulation (not there yet)
 	@hack/absent.sh $@

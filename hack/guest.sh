@@ -1,0 +1,160 @@
+#!/bin/bash
+# hack/guest.sh ARCH: makes the disk and the kernels that the tests boot virtual machines from, and prints their folder:
+# root.ext4 (Debian 12 with systemd), and per kernel vmlinuz-NAME, initrd-NAME and release-NAME.
+#
+# The folder is named after what goes into it, this file, so that an unchanged one is made once; remove .cache/vm to
+# get today's packages. Nothing of podd is in it: that comes on a second disk, or is installed by the test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec 3>&1 >&2 # only the folder's name goes to stdout
+arch=${1:?hack/guest.sh ARCH: amd64, arm64 or armhf}
+cache=$PWD/.cache/vm
+key=$(sha256sum hack/guest.sh hack/guest/* | sha256sum)
+out=$cache/$arch-${key:0:12}
+mkdir -p "$cache"
+exec 9>"$cache/$arch.lock"
+flock 9
+[[ -e $out/done ]] && { echo "$out" >&3; exit; }
+[[ $(id -u) -eq 0 ]] || { echo "hack/guest.sh: making a root file system needs root"; exit 1; }
+
+# What a board has, and what the tests look with. busybox-static is what the test images are made of.
+packages=systemd,systemd-sysv,dbus,udev,kmod,iproute2,nftables,procps,busybox-static
+case $arch in
+amd64) kernels=(stable:bookworm-security:linux-image-cloud-amd64 newest:trixie-backports:linux-image-cloud-amd64) ;;
+arm64) kernels=(stable:bookworm-security:linux-image-cloud-arm64) ;;
+armhf) kernels=(stable:bookworm-security:linux-image-armmp) ;;
+*) echo "hack/guest.sh: no architecture named '$arch'; it knows: amd64 arm64 armhf"; exit 2 ;;
+esac
+
+work=$(mktemp -d "$cache/making.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+say() { echo "guest $arch: $*"; }
+
+# suite writes the address of a Debian suite: security has a server folder of its own.
+suite() {
+	case $1 in
+	*-security) echo "http://deb.debian.org/debian-security $1 main" ;;
+	*) echo "http://deb.debian.org/debian $1 main" ;;
+	esac
+}
+
+# fetch downloads the package that a kernel's name of the day stands for, with lists of apt's own.
+fetch() { # SUITE METAPACKAGE INTO
+	local state=$work/apt-$1
+	mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/parts" "$3"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(suite "$1")" >"$state/sources.list"
+	local apt=(-qq -o "APT::Architecture=$arch" -o "APT::Architectures::=$arch" -o "Dir::State::lists=$state/lists" -o "Dir::Cache=$state/cache"
+		-o "Dir::Etc::sourcelist=$state/sources.list" -o "Dir::Etc::sourceparts=$state/parts"
+		-o Dir::State::status=/dev/null -o APT::Sandbox::User=root)
+	[[ -e $state/updated ]] || { apt-get "${apt[@]}" update && touch "$state/updated"; }
+	# Since Linux 7 an image package is empty, and needs one of the kernel and one of its modules.
+	local image parts
+	image=$(apt-cache "${apt[@]}" depends "$2" | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ && !n++ {print $2}')
+	read -ra parts < <(apt-cache "${apt[@]}" depends "$image" | awk '$1 == "Depends:" && $2 ~ /^linux-(binary|modules)-/ {printf "%s ", $2} END {print ""}')
+	(cd "$3" && apt-get "${apt[@]}" download "$image" "${parts[@]}")
+}
+
+# initrd holds what it takes to find the disk: busybox, a few modules in their order, and a script.
+initrd() { # RELEASE INTO
+	local tree=$work/initrd-$1 module n=10
+	mkdir -p "$tree"/{bin,dev,proc,sys,root,modules}
+	cp "$root/bin/busybox" "$tree/bin/busybox"
+	install -m 755 hack/guest/init "$tree/init"
+	while read -r module; do
+		case $module in
+		*.xz) xz -dc "$module" >"$tree/modules/$n-$(basename "${module%.xz}")" ;;
+		*.zst) zstd -qdc "$module" >"$tree/modules/$n-$(basename "${module%.zst}")" ;;
+		*) cp "$module" "$tree/modules/$n-$(basename "$module")" ;;
+		esac
+		n=$((n + 1))
+	done < <(for module in virtio_pci virtio_mmio virtio_blk ext4; do
+		modprobe -d "$root" -S "$1" --show-depends "$module" 2>/dev/null || true # one that is built in
+	done | awk '$1 == "insmod" && !seen[$2]++ {print $2}')
+	(cd "$tree" && find . | cpio --quiet -o -H newc) | gzip -1 >"$2"
+}
+
+kernel() { # NAME SUITE METAPACKAGE
+	say "kernel $1 of $2"
+	fetch "$2" "$3" "$work/kernel-$1"
+	local deb image release modules
+	for deb in "$work/kernel-$1"/*.deb; do dpkg-deb -x "$deb" "$work/kernel-$1/files"; done
+	# Debian 13 has the modules below usr, and its newest kernels the image among them.
+	image=$(find "$work/kernel-$1/files" -name 'vmlinuz*')
+	modules=$(find "$work/kernel-$1/files" -path '*/lib/modules/*' -prune)
+	release=${modules##*/}
+	mkdir -p "$root/lib/modules"
+	mv "$image" "$work/vmlinuz-$1"
+	mv "$modules" "$root/lib/modules/"
+	depmod -b "$root" "$release"
+	initrd "$release" "$work/initrd-$1.gz"
+	mv "$work/initrd-$1.gz" "$work/initrd-$1.img"
+	echo "$release" >"$work/release-$1"
+}
+
+# native installs packages as an installer does, in half a minute.
+native() {
+	mmdebstrap --quiet --mode=root --variant=essential "--include=$packages,apt" \
+		--aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+		bookworm "$root" "deb $(suite bookworm)" "deb $(suite bookworm-security)"
+}
+
+# foreign unpacks packages of another processor and does by hand the little that their scripts would have done:
+# running those under an emulator takes ten minutes.
+foreign() {
+	mmdebstrap --quiet --mode=root --variant=extract "--architectures=$arch" \
+		"--include=$packages,base-files,base-passwd,bash,dash,coreutils,grep,sed,gawk,findutils,util-linux,mount,login,dpkg,tar,gzip,libc-bin,hostname,init-system-helpers" \
+		--aptopt='Acquire::Languages "none"' \
+		bookworm "$root" "deb $(suite bookworm)" "deb $(suite bookworm-security)"
+	cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
+	cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
+	sed -i 's/:\*:/:x:/' "$root/etc/passwd"
+	echo "messagebus:x:100:65534::/nonexistent:/usr/sbin/nologin" >>"$root/etc/passwd"
+	cp "$root/usr/share/libc-bin/nsswitch.conf" "$root/etc/nsswitch.conf" 2>/dev/null || true
+	ln -sf gawk "$root/usr/bin/awk"
+	ldconfig -r "$root"
+	: >"$root/var/lib/dpkg/available"
+	rm -rf "$root"/usr/share/{doc,man,locale}
+}
+
+# configure makes it a machine that boots fast and says everything on its console.
+configure() {
+	echo guest >"$root/etc/hostname"
+	printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
+	: >"$root/etc/resolv.conf"
+	: >"$root/etc/machine-id"
+	cat >"$root/etc/fstab" <<-END
+		LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0
+	END
+	mkdir -p "$root/data" "$root/var/log/journal"
+	install -m 644 hack/guest/guest-agent.service "$root/etc/systemd/system/"
+	mkdir -p "$root/etc/systemd/system/multi-user.target.wants" "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system.conf.d"
+	ln -sf ../guest-agent.service "$root/etc/systemd/system/multi-user.target.wants/"
+	ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+	# Journals are read after reboots and power cuts; nothing is to be dropped of what a test writes.
+	printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=64M\nSyncIntervalSec=5s\n' >"$root/etc/systemd/journald.conf.d/guest.conf"
+	local unit
+	for unit in getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service apt-daily.timer apt-daily-upgrade.timer \
+		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-pstore.service systemd-firstboot.service \
+		systemd-update-utmp.service systemd-update-utmp-runlevel.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+}
+
+if [[ $arch == "$(dpkg --print-architecture)" ]]; then native; else foreign; fi
+for k in "${kernels[@]}"; do
+	IFS=: read -r name from package <<<"$k"
+	kernel "$name" "$from" "$package"
+done
+say "disk"
+configure
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
+# Whole pages at a time and no journal to replay at first use; the size is sparse.
+mkfs.ext4 -q -F -L podd-root -d "$root" "$work/root.ext4" 3G
+rm -rf "$out" && mkdir "$out"
+mv "$work"/{root.ext4,vmlinuz-*,initrd-*.img,release-*} "$out/"
+touch "$out/done"
+say "$(du -sh "$out" | cut -f1) in $out"
+echo "$out" >&3

@@ -1,0 +1,94 @@
+package vm
+
+import (
+	"strings"
+	"testing"
+
+	"podd/test/vm/machine"
+)
+
+// What a pod may use, as the kernel has it on cgroup version 2, and what happens to a container that wants more.
+func TestLimits(t *testing.T) {
+	vm := newVM(t, machine.Options{})
+	vm.boot()
+	vm.install()
+	t.Run("files", func(t *testing.T) { vm.on(t).limitFiles() })
+	t.Run("oom", func(t *testing.T) { vm.on(t).oom() })
+	t.Run("pids", func(t *testing.T) { vm.on(t).pidsLimit() })
+	t.Run("journal", func(t *testing.T) { vm.on(t).journal() })
+}
+
+// limitFiles reads the files of a container's and its pod's cgroup.
+func (vm *VM) limitFiles() {
+	vm.drop("limited", one("limited", forever, "resources:", "  requests: {cpu: 100m, memory: 16Mi}", "  limits: {cpu: 500m, memory: 32Mi}"))
+	vm.drop("plain", one("plain", forever))
+	vm.ready("limited", "plain")
+	// The container sees its own cgroup by its process.
+	dir := vm.cgroupOf("limited")
+	for _, c := range []struct{ file, want string }{
+		{"memory.max", "33554432"},
+		{"memory.oom.group", "1"},
+		{"cpu.max", "50000 100000"},
+		// KEP-2254: 1 + ((shares - 2) * 9999) / 262142 or, since runc 1.3, the newer curve of KEP-5233; never the default.
+		{"../memory.max", "33554432"},
+		{"../cpu.max", "50000 100000"},
+	} {
+		if got := vm.sh("cat " + dir + "/" + c.file); got != c.want {
+			vm.t.Errorf("%s is %q, want %q", c.file, got, c.want)
+		}
+	}
+	if weight := vm.sh("cat " + dir + "/cpu.weight"); weight == "100" || weight == "" {
+		vm.t.Errorf("cpu.weight of a container with a request is %q", weight)
+	}
+	if least := vm.sh("cat " + vm.cgroupOf("plain") + "/cpu.weight"); least != "1" {
+		vm.t.Errorf("cpu.weight of a container without a request is %q", least)
+	}
+	if top := vm.sh("cat " + dir + "/../../../cgroup.controllers"); !strings.Contains(top, "memory") || !strings.Contains(top, "pids") {
+		vm.t.Errorf("the pods' controllers are %q", top)
+	}
+}
+
+// cgroupOf is the folder of a pod's only container.
+func (vm *VM) cgroupOf(pod string) string {
+	vm.t.Helper()
+	return vm.sh("echo /sys/fs/cgroup$(cut -d: -f3 /proc/" + vm.processOf(pod) + "/cgroup)")
+}
+
+// oom fills a container's memory; all of it dies, is told as OOMKilled, and nothing else is hurt.
+func (vm *VM) oom() {
+	fill := `sleep 1000 & tail -c 200m /dev/zero >/dev/null; echo tail ended; sleep 1000`
+	vm.drop("greedy", pod("greedy", "Never", fill, "resources: {limits: {memory: 24Mi}}"))
+	vm.until(`podd get pod greedy -o json | grep -q OOMKilled`)
+	said := vm.sh(`podd get pod greedy -o json`)
+	if !strings.Contains(strings.ReplaceAll(said, " ", ""), `"exitCode":137`) {
+		vm.t.Errorf("the exit code is not 137:\n%s", said)
+	}
+	if log := vm.sh("podd logs greedy"); strings.Contains(log, "tail ended") {
+		vm.t.Error("memory.oom.group did not end the whole container")
+	}
+	vm.ready("limited", "plain")
+	vm.sh("systemctl is-active podd podd-pods")
+}
+
+// pidsLimit sets podPidsLimit and forks until the kernel refuses.
+func (vm *VM) pidsLimit() {
+	vm.sh("sed -i 's/^#* *podPidsLimit:.*/podPidsLimit: 20/' /etc/podd/config.yaml; grep -q '^podPidsLimit: 20' /etc/podd/config.yaml; systemctl restart podd")
+	vm.drop("forker", pod("forker", "Never", `n=0; while [ $n -lt 40 ]; do sleep 1000 & n=$((n+1)); done; echo all`))
+	vm.until(`podd logs forker 2>/dev/null | grep -Eqi "fork|resource temporarily"`)
+	if max := vm.sh(`grep -l '^20$' $(find /sys/fs/cgroup/podd.slice -name pids.max) || true`); max == "" {
+		vm.t.Errorf("no pids.max is 20")
+	}
+	vm.sh("rm /etc/podd/manifests/forker.yaml")
+	vm.ready("limited", "plain")
+}
+
+// journal asks systemd's journal for what podd said of one pod.
+func (vm *VM) journal() {
+	said := vm.sh("journalctl -b -o json --no-pager POD=limited NAMESPACE=default")
+	if !strings.Contains(said, `"CONTAINER":"main"`) || !strings.Contains(said, `"_SYSTEMD_UNIT":"podd.service"`) {
+		vm.t.Errorf("no entry has the fields POD and CONTAINER; the journal has:\n%s", lastOf(vm.sh("journalctl -b -u podd -o json --no-pager | tail -3")))
+	}
+	if !strings.Contains(vm.sh("journalctl -b -o json --no-pager -u podd"), `"PRIORITY":"6"`) {
+		vm.t.Error("no entry has the priority of information")
+	}
+}

@@ -1,0 +1,81 @@
+package vm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"podd/test/vm/machine"
+)
+
+// The tests of the built binary and those of the packages that speak to the kernel, on cgroup version 2 and on Debian's
+// stable kernel. Each is a subtest here with its verdict and what it wrote.
+func TestSuite(t *testing.T) {
+	vm := newVM(t, machine.Options{MemoryMB: 2048})
+	vm.boot()
+	for _, c := range []struct {
+		pkg, skip string
+		limit     time.Duration
+	}{
+		// The README's commands need the whole repository and a compiler.
+		{"test", "TestReadme", 15 * time.Minute},
+		{"cgroups", "", 2 * time.Minute},
+		{"netns", "", 2 * time.Minute},
+		{"runtime/container", "", 2 * time.Minute},
+	} {
+		t.Run(c.pkg, func(t *testing.T) { vm.on(t).inside(c.pkg, c.skip, c.limit) })
+	}
+}
+
+// on is the machine seen from a subtest.
+func (vm *VM) on(t *testing.T) *VM { return &VM{Machine: vm.Machine, t: t} }
+
+// inside runs a package's test binary in the machine.
+func (vm *VM) inside(pkg, skip string, limit time.Duration) {
+	vm.t.Helper()
+	var results machine.Results
+	argv := []string{"./run.test", "-test.v=test2json", "-test.timeout=" + limit.String(), "-test.parallel=4"}
+	if skip != "" {
+		argv = append(argv, "-test.skip=^("+skip+")$")
+	}
+	r := vm.Run(machine.Command{
+		Argv: append([]string{"env", "-C", "/data/tests/" + pkg}, argv...),
+		Env:  []string{"PODD_BIN=/data/podd", "PODD_STANDIN=/data/standin", "PODD_TEST_LIMIT=3m"},
+		Line: func(line string) { results.Line(line); progress(line) }, Limit: limit + 30*time.Second,
+	})
+	for _, o := range results.Tests {
+		passOn(vm.t, o)
+	}
+	if r.Err != nil || r.Code != 0 && !vm.t.Failed() || len(results.Tests) == 0 {
+		vm.t.Errorf("%s: exit %d, %v\n%s\n%s", pkg, r.Code, r.Err, strings.Join(results.Loose, "\n"), r.Stderr)
+	}
+}
+
+// progress shows with -v what goes on in the machine; the tests' own results come when all have ended.
+func progress(line string) {
+	if testing.Verbose() && strings.HasPrefix(line, "\x16--- ") {
+		fmt.Println("        in the machine:", line[1:])
+	}
+}
+
+// passOn makes a subtest of what a test in the machine came to.
+func passOn(t *testing.T, o *machine.Outcome) {
+	name := o.Name[strings.LastIndex(o.Name, "/")+1:]
+	t.Run(name, func(t *testing.T) {
+		for _, sub := range o.Subtests {
+			passOn(t, sub)
+		}
+		said := strings.Join(o.Output, "\n")
+		switch o.Verdict {
+		case "PASS":
+			t.Logf("%s s in the machine", o.Seconds)
+		case "SKIP":
+			t.Skip(said)
+		case "FAIL":
+			t.Errorf("after %s s in the machine:\n%s", o.Seconds, said)
+		default:
+			t.Errorf("it did not end:\n%s", said)
+		}
+	})
+}
