@@ -158,7 +158,7 @@ func (r *Runtime) adoptBare(p *pod, c *ContainerRecord, fds map[string]int, now 
 	if l.pidfd == nil {
 		pidfd, err := r.adoptProcess(id, fds)
 		if err != nil {
-			r.Log.Error("cannot find a container's process", "container", id, "error", err)
+			r.Log.Error("cannot find a container's process", "containerID", id, "error", err)
 		}
 		l.pidfd = pidfd
 	}
@@ -177,7 +177,7 @@ func (r *Runtime) reopenLive(rec *Record, c *ContainerRecord, stdio container.St
 		return l, nil
 	}
 	id := containerID(rec.UID, c.Name, c.Attempt)
-	r.Log.Error("lines of a log that were not written yet are lost", "container", id, "error", err)
+	r.Log.Error("lines of a log that were not written yet are lost", "containerID", id, "error", err)
 	if err := r.engine.RemoveSpool(id); err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (l *live) follow(r *Runtime, stored bool) error {
 func (l *live) drain(r *Runtime, s *stream) bool {
 	eof, err := l.sink.Drain(s.kind, int(s.file.Fd()))
 	if err != nil {
-		r.Log.Error("cannot write a container's log", "container", l.id, "error", err)
+		r.Log.Error("cannot write a container's log", "containerID", l.id, "error", err)
 	}
 	s.drained = eof
 	return eof
@@ -167,7 +167,7 @@ func (l *live) finish(r *Runtime) error {
 		if l.tries++; l.tries < closeTries {
 			return err
 		}
-		r.Log.Error("the last lines of a container's log are lost", "container", l.id, "error", err)
+		r.Log.Error("the last lines of a container's log are lost", "containerID", l.id, "error", err)
 	}
 	close(l.done)
 	l.release(r)

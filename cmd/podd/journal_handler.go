@@ -11,7 +11,7 @@ import (
 )
 
 // journalHandler writes a record as an entry of the journal: its message with all attributes as text, and those
-// that one searches for as fields: POD, NAMESPACE and CONTAINER. Others would only fill the flash.
+// that one searches for as fields: POD, NAMESPACE, POD_UID and CONTAINER. Others would only fill the flash.
 type journalHandler struct {
 	level  slog.Leveler
 	out    *journal
@@ -78,19 +78,27 @@ func appendAttr(b *strings.Builder, fields []journalField, group string, a slog.
 	if group != "" {
 		return fields
 	}
-	switch a.Key {
+	return append(fields, fieldsOf(a.Key, text)...)
+}
+
+// fieldsOf are the fields that an attribute is worth.
+func fieldsOf(key, text string) []journalField {
+	switch key {
 	case "pod":
-		namespace, name, ok := strings.Cut(text, "/")
-		if !ok {
-			namespace, name = "", text
-		} else {
-			fields = append(fields, journalField{"NAMESPACE", namespace})
+		if namespace, name, ok := strings.Cut(text, "/"); ok {
+			return []journalField{{"NAMESPACE", namespace}, {"POD", name}}
 		}
-		return append(fields, journalField{"POD", name})
+		return []journalField{{"POD", text}}
+	case "uid":
+		return []journalField{{"POD_UID", text}}
 	case "container":
-		return append(fields, journalField{"CONTAINER", text})
+		return []journalField{{"CONTAINER", text}}
+	case "containerID": // UID of the pod, name, attempt; neither has a dot
+		if parts := strings.Split(text, "."); len(parts) == 3 {
+			return []journalField{{"POD_UID", parts[0]}, {"CONTAINER", parts[1]}}
+		}
 	}
-	return fields
+	return nil
 }
 
 // quoteIfNeeded keeps a value in one word.

@@ -82,6 +82,10 @@ func TestJournalEntries(t *testing.T) {
 			func() { pod.WithGroup("g").Warn("w", "container", "x", slog.Group("h", "i", "")) },
 			map[string]string{"MESSAGE": `w pod=default/web g.container=x g.h.i=""`, "PRIORITY": "4", "POD": "web", "NAMESPACE": "default"},
 		},
+		{
+			func() { l.Warn("w", "containerID", "u-1.main.3", "uid", "u-1") },
+			map[string]string{"MESSAGE": "w containerID=u-1.main.3 uid=u-1", "PRIORITY": "4", "POD_UID": "u-1", "CONTAINER": "main"},
+		},
 		{func() { l.Info("two\nlines", "pod", "x\ny") }, map[string]string{"MESSAGE": "two\nlines pod=\"x\\ny\"", "PRIORITY": "6", "POD": "x\ny"}},
 	} {
 		tt.log()
