@@ -32,6 +32,9 @@ func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	case n.initFailed > 0 && (policy == corev1.RestartPolicyNever || rec.Finish != nil):
 		return corev1.PodFailed
 	case n.initPending > 0 && !rec.Initialized, n.waiting > 0:
+		if rec.end() != nil && !rec.alive() {
+			return corev1.PodFailed // deleted while pending
+		}
 		return corev1.PodPending
 	case n.running > 0:
 		return corev1.PodRunning
@@ -54,12 +57,17 @@ func (r *Record) failed() bool {
 	if r.Finish == nil || !r.Finish.Failed {
 		return false
 	}
+	return !r.alive()
+}
+
+// alive says whether anything of the pod runs, or counts as running still.
+func (r *Record) alive() bool {
 	for _, c := range r.Containers {
-		if c.shownRunning() || c.State.alive() {
-			return false
+		if c.shownRunning() || c.State.alive() || c.State == ContainerStarting {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (n *census) init(s *corev1.ContainerStatus) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -206,12 +207,15 @@ func (d *daemon) serve() error {
 	}
 	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version, ConfigProblem: d.refused.get}
 	served := make(chan error, 1)
-	go func() { served <- api.Serve(ctx, listener, backend, d.log) }()
+	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
+	answer := sync.OnceFunc(func() { go func() { served <- api.Serve(ctx, listener, backend, d.log) }() })
+	announce := d.announce()
 
 	d.watch(ctx)
 	go d.obey(ctx, cancel)
 	go d.feedWatchdog(ctx)
-	err = d.runtime.Run(ctx, d.announce())
+	err = d.runtime.Run(ctx, func() { answer(); announce() })
+	answer()
 	_ = d.manager.Notify(fdstore.Stopping)
 	cancel()
 	err = errors.Join(err, <-served)
