@@ -9,71 +9,144 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Pod is what the network has to know of a pod.
+type Pod struct {
+	ID    string
+	Name  string // for sentences
+	NetNS string // path of its network namespace
+	Ports []HostPort
+	// Ingress and Egress limit what flows to and from the pod, in bits a second; 0: no limit.
+	Ingress, Egress uint64
+}
+
 // Attachment is a pod's place on the network.
 type Attachment struct {
 	IP      netip.Addr
+	IP6     netip.Addr // invalid without IPv6
 	Gateway netip.Addr
 	MAC     string // of the pod's end
-	HostIf  string // the host's end, a port of the bridge
+	HostIf  string // the host's end
 }
 
-// Attach gives the network namespace at netnsPath an address and a way out, as interface eth0.
-// Repeating it returns the same attachment and completes what is missing. EnsureHost comes first.
-// errors.Is ErrExhausted: every address is taken.
-func (n *Network) Attach(id, netnsPath string) (Attachment, error) {
-	ns, err := os.Open(netnsPath)
+// IPs are the pod's addresses, IPv4 first.
+func (a Attachment) IPs() []netip.Addr {
+	if !a.IP6.IsValid() {
+		return []netip.Addr{a.IP}
+	}
+	return []netip.Addr{a.IP, a.IP6}
+}
+
+// Attach gives the pod's network namespace addresses and a way out, as interface eth0, and the pod its host
+// ports. The policies that name it are in force before its link is up. Repeating it returns the same
+// attachment and completes what is missing. EnsureHost comes first.
+// errors.Is ErrExhausted: every address is taken; ErrTaken: a host port is.
+func (n *Network) Attach(p Pod) (Attachment, error) {
+	ns, err := os.Open(p.NetNS)
 	if err != nil {
 		return Attachment{}, fmt.Errorf("cannot open network namespace: %w", err)
 	}
 	defer ns.Close()
-	host, err := n.host()
-	if err != nil {
+	if err := n.claim(p); err != nil {
 		return Attachment{}, err
 	}
-	ip, err := n.leases.acquire(id)
+	a, err := n.attach(p, int(ns.Fd()))
 	if err != nil {
-		return Attachment{}, err
+		n.forget(p.ID)
 	}
-	v := vethPair{
-		host: hostIf(id), peer: podIf, peerNS: int(ns.Fd()),
-		mac: macOf(ip), bridge: int(n.bridge.Load()), mtu: n.cfg.MTU,
-	}
-	if err := n.ensureVeth(host, v); err != nil {
-		return Attachment{}, fmt.Errorf("cannot attach veth for pod %q: %w", id, err)
-	}
-	addr := netip.PrefixFrom(ip, n.cfg.CIDR.Bits())
-	err = inNetns(v.peerNS, func(pod *rtnl) error { return configure(pod, addr, n.gateway) })
-	if err != nil {
-		return Attachment{}, fmt.Errorf("cannot configure network of pod %q: %w", id, err)
-	}
-	return Attachment{IP: ip, Gateway: n.gateway, MAC: v.mac.String(), HostIf: v.host}, nil
+	return a, err
 }
 
-// ensureVeth makes the pair, or deals with the leftovers of an earlier attempt.
-func (n *Network) ensureVeth(host *rtnl, v vethPair) error {
-	_, err := host.do(v.create())
-	if errors.Is(err, unix.EEXIST) {
+func (n *Network) attach(p Pod, ns int) (Attachment, error) {
+	if err := n.refuseOverlap(p.ID); err != nil {
+		return Attachment{}, err
+	}
+	ip, err := n.leases.acquire(p.ID)
+	if err != nil {
+		return Attachment{}, err
+	}
+	if err := n.rules.addressed(p.ID, n.addressesOf); err != nil {
+		return Attachment{}, fmt.Errorf("cannot enforce network policies of pod %q: %w", p.ID, err)
+	}
+	if len(p.Ports) > 0 {
+		if err := n.rules.setPorts(n.renderPods()); err != nil {
+			return Attachment{}, fmt.Errorf("cannot forward host ports of pod %q: %w", p.ID, err)
+		}
+	}
+	if err := n.connect(p, ip, ns); err != nil {
+		return Attachment{}, err
+	}
+	return Attachment{IP: ip, IP6: n.addr6(ip), Gateway: n.gateway, MAC: podMAC(ip).String(), HostIf: hostIf(p.ID)}, nil
+}
+
+// connect makes the pair of links and gives each end what it needs.
+func (n *Network) connect(p Pod, ip netip.Addr, ns int) error {
+	host, err := n.host()
+	if err != nil {
+		return err
+	}
+	v := vethPair{host: hostIf(p.ID), peer: podIf, peerNS: ns, mac: podMAC(ip), mtu: int(n.mtu.Load())}
+	outer, err := ensureVeth(host, v)
+	if err != nil {
+		return fmt.Errorf("cannot attach veth for pod %q: %w", p.ID, err)
+	}
+	ends := n.endsOf(ip)
+	if err := inNetns(ns, func(pod *rtnl) error { return configure(pod, v, ends, p.Egress) }); err != nil {
+		return fmt.Errorf("cannot configure network of pod %q: %w", p.ID, err)
+	}
+	if err := n.route(host, outer, v, ends, p); err != nil {
+		return fmt.Errorf("cannot route to pod %q: %w", p.ID, err)
+	}
+	return nil
+}
+
+// end is a pod's address in one family, and the gateway of that family.
+type end struct{ addr, gateway netip.Addr }
+
+func (n *Network) endsOf(ip netip.Addr) []end {
+	ends := []end{{ip, n.gateway}}
+	if ip6 := n.addr6(ip); ip6.IsValid() {
+		ends = append(ends, end{ip6, n.gateway6})
+	}
+	return ends
+}
+
+// route points the node at the pod. There is no neighbour to ask for on a link with one other end: both
+// ends know each other's address from the start, and nobody can claim another's.
+func (n *Network) route(host *rtnl, outer *link, v vethPair, ends []end, p Pod) error {
+	if err := n.prepareLink(v.host, p); err != nil {
+		return err
+	}
+	reqs := requests(noLinkLocal(v.host), setUp(outer.index))
+	if outer.master != 0 {
+		reqs = append(reqs, setMaster(outer.index, 0))
+	}
+	for _, e := range ends {
+		reqs = append(reqs, setNeighbour(outer.index, e.addr, v.mac), setHostRoute(outer.index, e.addr))
+	}
+	if p.Ingress > 0 {
+		reqs = append(reqs, setRate(outer.index, p.Ingress))
+	}
+	_, err := host.do(reqs...)
+	return ignoreNoIPv6(err)
+}
+
+// ensureVeth makes the pair, or deals with the leftovers of an earlier attempt. It returns the host's end.
+func ensureVeth(host *rtnl, v vethPair) (*link, error) {
+	answers, err := host.do(v.create(), byName(unix.RTM_GETLINK, v.host))
+	switch {
+	case errors.Is(err, unix.EEXIST):
 		return adoptVeth(host, v)
+	case err != nil:
+		return nil, err
 	}
-	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
-		// The bridge was replaced under us: its index is part of the request.
-		if err := n.EnsureHost(); err != nil {
-			return err
-		}
-		if v.bridge == int(n.bridge.Load()) {
-			return err
-		}
-		v.bridge = int(n.bridge.Load())
-		_, err = host.do(v.create())
-	}
-	return err
+	return parseLink(answers[1])
 }
 
 // adoptVeth keeps a pair whose ends belong together, and replaces anything else.
-func adoptVeth(host *rtnl, v vethPair) error {
+func adoptVeth(host *rtnl, v vethPair) (*link, error) {
 	outer, err := host.getLink(v.host)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = inNetns(v.peerNS, func(pod *rtnl) error {
 		inner, err := pod.getLink(v.peer)
@@ -87,30 +160,52 @@ func adoptVeth(host *rtnl, v vethPair) error {
 		return pod.deleteLink(v.peer)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if outer != nil {
-		_, err = host.do(enslave(outer.index, v.bridge))
-		return err
+		// It is doomed no longer, in case a crash came between the mark and the deletion.
+		_, err = host.do(setGroup(v.host, podGroup))
+		return outer, err
 	}
 	if err := host.deleteLink(v.host); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = host.do(v.create())
-	return err
+	answers, err := host.do(v.create(), byName(unix.RTM_GETLINK, v.host))
+	if err != nil {
+		return nil, err
+	}
+	return parseLink(answers[1])
 }
 
-// configure gives the pod's end its address and the way out.
-func configure(pod *rtnl, addr netip.Prefix, gateway netip.Addr) error {
-	answers, err := pod.do(noLinkLocal(podIf), byName(unix.RTM_GETLINK, podIf))
-	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) { // a kernel without IPv6 is quiet anyway
+// configure gives the pod's end its addresses and the way out.
+func configure(pod *rtnl, v vethPair, ends []end, egress uint64) error {
+	answers, err := pod.do(noLinkLocal(v.peer), byName(unix.RTM_GETLINK, v.peer))
+	if err := ignoreNoIPv6(err); err != nil { // a kernel without IPv6 is quiet anyway
 		return err
 	}
 	l, err := parseLink(answers[1])
 	if err != nil {
 		return err
 	}
-	_, err = pod.do(setUp(l.index), setAddr(l.index, addr), setDefaultRoute(l.index, gateway))
+	reqs := requests(setUp(l.index))
+	if v.mtu > 0 && l.mtu != v.mtu {
+		reqs = append(reqs, setMTU(l.index, v.mtu))
+	}
+	for _, e := range ends {
+		reqs = append(reqs, setAddr(l.index, netip.PrefixFrom(e.addr, e.addr.BitLen())),
+			setNeighbour(l.index, e.gateway, hostMAC()), setDefaultRoute(l.index, e.gateway))
+	}
+	if egress > 0 {
+		reqs = append(reqs, setRate(l.index, egress))
+	}
+	_, err = pod.do(reqs...)
+	return err
+}
+
+func ignoreNoIPv6(err error) error {
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil
+	}
 	return err
 }
 

@@ -50,12 +50,12 @@ func TestAttach(t *testing.T) {
 		t.Fatal(err)
 	}
 	links := hostLinks(t)
-	a, err := n.Attach("uid-1", filepath.Join(dir, "net"))
+	a, err := n.Attach(Pod{ID: "uid-1", NetNS: filepath.Join(dir, "net")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Attachment{
-		IP: netip.MustParseAddr("10.88.0.2"), Gateway: netip.MustParseAddr("10.88.0.1"),
+		IP: netip.MustParseAddr("10.88.0.2"), IP6: netip.MustParseAddr("fd00:88::2"), Gateway: netip.MustParseAddr("10.88.0.1"),
 		MAC: "0a:58:0a:58:00:02", HostIf: hostIf("uid-1"),
 	}
 	if a != want {
@@ -68,7 +68,7 @@ func TestAttach(t *testing.T) {
 	if before == nil || !before.up || net.HardwareAddr(before.mac).String() != a.MAC {
 		t.Fatalf("eth0 = %+v", before)
 	}
-	again, err := n.Attach("uid-1", filepath.Join(dir, "net"))
+	again, err := n.Attach(Pod{ID: "uid-1", NetNS: filepath.Join(dir, "net")})
 	if err != nil || again != a {
 		t.Errorf("a second Attach = %+v, %v", again, err)
 	}
@@ -112,7 +112,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				r := setAddr(l.index, netip.MustParsePrefix("10.88.0.2/24"))
+				r := setAddr(l.index, netip.MustParsePrefix("10.88.0.2/32"))
 				r.Type = unix.RTM_DELADDR
 				_, err = c.do(r)
 				return err
@@ -121,12 +121,12 @@ func TestAttachOverLeftovers(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"no port of the bridge": func(t *testing.T, n *Network, _, _ string) {
+		"a port of a bridge": func(t *testing.T, n *Network, _, _ string) {
 			l, err := host(n).getLink(hostIf("uid"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := host(n).do(enslave(l.index, 0)); err != nil {
+			if _, err := host(n).do(setMaster(l.index, int(n.bridge.Load()))); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -158,7 +158,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 				}
 				v := vethPair{
 					host: p.name, peer: podIf, peerNS: int(f.Fd()),
-					mac: macOf(n.gateway.Next()), bridge: int(n.bridge.Load()),
+					mac: podMAC(n.gateway.Next()),
 				}
 				_, err = host(n).do(v.create())
 				f.Close()
@@ -176,12 +176,12 @@ func TestAttachOverLeftovers(t *testing.T) {
 				t.Fatal(err)
 			}
 			links := hostLinks(t)
-			first, err := n.Attach("uid", filepath.Join(dir, "net"))
+			first, err := n.Attach(Pod{ID: "uid", NetNS: filepath.Join(dir, "net")})
 			if err != nil {
 				t.Fatal(err)
 			}
 			spoil(t, n, root, dir)
-			second, err := n.Attach("uid", filepath.Join(dir, "net"))
+			second, err := n.Attach(Pod{ID: "uid", NetNS: filepath.Join(dir, "net")})
 			if err != nil || first != second {
 				t.Fatalf("Attach = %+v, %v, want %+v", second, err, first)
 			}
@@ -206,7 +206,7 @@ func TestStartingIsQuiet(t *testing.T) {
 	if err := EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Attach("pod", filepath.Join(dir, "net")); err != nil {
+	if _, err := n.Attach(Pod{ID: "pod", NetNS: filepath.Join(dir, "net")}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = n.Detach("pod") })
@@ -219,7 +219,7 @@ func TestStartingIsQuiet(t *testing.T) {
 	if errors.Is(err, os.ErrNotExist) {
 		t.Skip("a kernel without IPv6")
 	}
-	if err != nil || strings.Contains(addrs, podIf) {
+	if err != nil || strings.Contains(addrs, "fe80") {
 		t.Errorf("IPv6 addresses, %v:\n%s", err, addrs)
 	}
 }
@@ -247,7 +247,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 		if err := EnsureSandbox(dir, allNamespaces); err != nil {
 			return err
 		}
-		a, err := n.Attach(id, filepath.Join(dir, "net"))
+		a, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net")})
 		mu.Lock()
 		defer mu.Unlock()
 		seen[a.IP] = true
@@ -284,7 +284,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger := hostIf("a pod of another bridge")
-	if _, err := host.do(createBridge(stranger, macOf(n.gateway), 0)); err != nil {
+	if _, err := host.do(createBridge(stranger, podMAC(n.gateway))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = host.deleteLink(stranger) })
@@ -306,7 +306,7 @@ func TestCollect(t *testing.T) {
 
 func TestAttachWithoutNamespace(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
-	if _, err := n.Attach("a", filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := n.Attach(Pod{ID: "a", NetNS: filepath.Join(t.TempDir(), "none")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("err = %v, want os.ErrNotExist", err)
 	}
 	if _, ok := n.Lease("a"); ok {

@@ -23,7 +23,7 @@ func BenchmarkAttach(b *testing.B) {
 			b.Fatal(err)
 		}
 		made := time.Now()
-		if _, err := n.Attach(id, filepath.Join(dir, "net")); err != nil {
+		if _, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net")}); err != nil {
 			b.Fatal(err)
 		}
 		cpu += cpuNow() - cpu0

@@ -3,13 +3,14 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// Collect drops the veth pairs and the leases of all ids that are not in keep.
+// Collect drops the links and the leases of all ids that are not in keep.
 func (n *Network) Collect(keep map[string]bool) error {
 	kept := make(map[string]bool, len(keep))
 	for id := range keep {
@@ -17,38 +18,55 @@ func (n *Network) Collect(keep map[string]bool) error {
 			kept[hostIf(id)] = true
 		}
 	}
-	errs := []error{n.collectPorts(kept)}
+	errs := []error{n.collectLinks(kept)}
 	ids, err := n.leases.holders()
 	errs = append(errs, err)
 	for _, id := range ids {
 		if !keep[id] {
+			n.forget(id)
 			errs = append(errs, n.leases.release(id))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// collectPorts looks at interfaces that have our kind of name, are veths, and are ports of our
-// bridge or of none: another bridge means another owner.
-func (n *Network) collectPorts(kept map[string]bool) error {
+// collectLinks looks at veths that have our kind of name and are in our group or about to be deleted; those
+// that are routed to addresses of another network have another owner.
+func (n *Network) collectLinks(kept map[string]bool) error {
 	links, err := retryDump(listLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
-	bridge := 0
-	for _, l := range links {
-		if l.name == n.cfg.Bridge {
-			bridge = l.index
-		}
+	others, err := n.linksOfOthers()
+	if err != nil {
+		return err
 	}
 	var stale []deletion
 	for _, l := range links {
-		ours := isHostIf(l.name) && l.kind == "veth" && (l.master == 0 || l.master == bridge)
+		ours := isHostIf(l.name) && l.kind == "veth" && (l.group == podGroup || l.group == doomed) && !others[l.index]
 		if ours && !kept[l.name] {
 			stale = append(stale, deletion{name: l.name, done: make(chan error, 1)})
 		}
 	}
 	return deleteStale(stale)
+}
+
+// linksOfOthers are those that another pod network's addresses are routed to.
+func (n *Network) linksOfOthers() (map[int]bool, error) {
+	routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	if err != nil {
+		return nil, fmt.Errorf("cannot list routes: %w", err)
+	}
+	others := map[int]bool{}
+	for _, r := range routes {
+		if r.Dst == nil || r.LinkIndex == 0 {
+			continue
+		}
+		if ip, ok := netip.AddrFromSlice(r.Dst.IP); ok && !n.cfg.CIDR.Contains(ip.Unmap()) {
+			others[r.LinkIndex] = true
+		}
+	}
+	return others, nil
 }
 
 func deleteStale(stale []deletion) error {

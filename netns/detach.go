@@ -17,10 +17,19 @@ const doomed = 0x706f6464
 // Deleting an interface costs the kernel some 30 ms of grace periods, however many interfaces
 // one request deletes. Calls that come while one is under way share the next.
 func (n *Network) Detach(id string) error {
+	hadPorts := n.forget(id)
 	if err := n.deleter.delete(hostIf(id)); err != nil {
 		return fmt.Errorf("cannot detach pod %q: %w", id, err)
 	}
-	return n.leases.release(id)
+	if err := n.leases.release(id); err != nil {
+		return err
+	}
+	if hadPorts {
+		if err := n.rules.setPorts(n.renderPods()); err != nil {
+			return fmt.Errorf("cannot take back host ports of pod %q: %w", id, err)
+		}
+	}
+	return n.rules.addressed(id, n.addressesOf)
 }
 
 // deleter gathers deletions: one thread waits in the kernel for all of them, and other requests

@@ -9,6 +9,12 @@ var (
 	// ErrNotNamespaced refuses a sysctl that would change the whole machine.
 	ErrNotNamespaced = errors.New("sysctl does not belong to a namespace of the pod")
 
+	// ErrTaken says that a port of the node belongs to another pod, Service or process.
+	ErrTaken = errors.New("port is taken")
+
+	// ErrOverlap says that addresses of the pod network belong to another network that the machine knows.
+	ErrOverlap = errors.New("networks overlap")
+
 	// ErrNotABridge says that the configured bridge name is taken by another kind of interface.
 	ErrNotABridge = errors.New("interface is not a bridge")
 )

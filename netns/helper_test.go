@@ -26,7 +26,7 @@ func newTestNetwork(t testing.TB, cidr string) *Network {
 
 func openTestNetwork(t testing.TB, cidr, leaseDir string) *Network {
 	t.Helper()
-	n, err := New(Config{CIDR: netip.MustParsePrefix(cidr), LeaseDir: leaseDir})
+	n, err := New(Config{CIDR: netip.MustParsePrefix(cidr), CIDR6: netip.MustParsePrefix("fd00:88::/64"), LeaseDir: leaseDir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func attachPod(t testing.TB, n *Network, id string) Attachment {
 	if err := EnsureSandbox(dir, SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := n.Attach(id, filepath.Join(dir, "net"))
+	a, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net")})
 	if err != nil {
 		t.Fatal(err)
 	}

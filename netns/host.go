@@ -1,18 +1,16 @@
 package netns
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// EnsureHost makes what all pods share: the bridge with the gateway's address, forwarding, and
-// the nftables table. It repairs what is missing or was changed, and leaves alone what is right.
+// EnsureHost makes what all pods share: the gateway's addresses, routes, forwarding, and the nftables
+// table. It repairs what is missing or was changed, and leaves alone what is right.
 func (n *Network) EnsureHost() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
@@ -26,7 +24,10 @@ func (n *Network) EnsureHost() error {
 	if err := n.ensureForwarding(); err != nil {
 		return fmt.Errorf("cannot turn on forwarding: %w", err)
 	}
-	if err := n.ensureRules(); err != nil {
+	if err := n.lookAround(); err != nil {
+		return err
+	}
+	if err := n.rules.ensure(); err != nil {
 		return fmt.Errorf("cannot prepare nftables table %s: %w", n.cfg.TableName, err)
 	}
 	return nil
@@ -37,9 +38,7 @@ func (n *Network) ensureBridge(host *rtnl) error {
 	if err != nil {
 		return err
 	}
-	made := false
 	if l == nil {
-		made = true
 		if l, err = n.makeBridge(host); err != nil {
 			return err
 		}
@@ -47,20 +46,57 @@ func (n *Network) ensureBridge(host *rtnl) error {
 	if l.kind != "bridge" {
 		return fmt.Errorf("%w: %s", ErrNotABridge, l.kind)
 	}
-	addr := netip.PrefixFrom(n.gateway, n.cfg.CIDR.Bits())
-	if _, err := host.do(setUp(l.index), setAddr(l.index, addr)); err != nil {
+	n.bridge.Store(int64(l.index))
+	// In one call, but the addresses first: routes need the link to be up with one.
+	reqs := requests(setUp(l.index))
+	for _, p := range n.gateways() {
+		reqs = append(reqs, setAddr(l.index, p))
+	}
+	if _, err := host.do(reqs...); ignoreNoIPv6(err) != nil {
 		return err
 	}
-	n.bridge.Store(int64(l.index))
-	if made {
-		return n.reclaimPorts(host, l.index)
+	_, err = host.do(n.sharedRoutes(l.index)...)
+	return err
+}
+
+// gateways are the node's addresses on the pod network.
+func (n *Network) gateways() []netip.Prefix {
+	all := []netip.Prefix{netip.PrefixFrom(n.gateway, 32)}
+	if n.gateway6.IsValid() {
+		all = append(all, netip.PrefixFrom(n.gateway6, 128))
 	}
-	return nil
+	return all
+}
+
+// networks are the pods' ones.
+func (n *Network) networks() []netip.Prefix {
+	if n.cfg.CIDR6.IsValid() {
+		return []netip.Prefix{n.cfg.CIDR, n.cfg.CIDR6}
+	}
+	return []netip.Prefix{n.cfg.CIDR}
+}
+
+// sharedRoutes answer at once for addresses that no pod has, and give the node a way, if only to the rules,
+// for what it sends to Services.
+func (n *Network) sharedRoutes(bridge int) []*nl.NetlinkRequest {
+	var reqs []*nl.NetlinkRequest
+	for _, p := range n.networks() {
+		reqs = append(reqs, setUnreachable(p))
+	}
+	for _, p := range n.cfg.ServiceCIDRs {
+		if p.Addr().Is4() || n.cfg.CIDR6.IsValid() {
+			reqs = append(reqs, setLinkRoute(bridge, p.Masked()))
+		}
+	}
+	return reqs
 }
 
 func (n *Network) makeBridge(host *rtnl) (*link, error) {
-	_, err := host.do(createBridge(n.cfg.Bridge, macOf(n.gateway), n.cfg.MTU))
+	_, err := host.do(createBridge(n.cfg.Bridge, podMAC(n.gateway)))
 	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, err
+	}
+	if _, err := host.do(noLinkLocal(n.cfg.Bridge)); ignoreNoIPv6(err) != nil {
 		return nil, err
 	}
 	l, err := host.getLink(n.cfg.Bridge)
@@ -70,39 +106,8 @@ func (n *Network) makeBridge(host *rtnl) (*link, error) {
 	return l, err
 }
 
-// reclaimPorts gives a bridge that somebody had deleted its pods back.
-func (n *Network) reclaimPorts(host *rtnl, bridge int) error {
-	ids, err := n.leases.holders()
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		l, err := host.getLink(hostIf(id))
-		if err != nil {
-			return err
-		}
-		if l == nil {
-			continue
-		}
-		if _, err := host.do(enslave(l.index, bridge)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ensureForwarding writes only when it must: /proc/sys may be read-only and right.
-func (n *Network) ensureForwarding() error {
-	path := filepath.Join(n.cfg.ProcSys, "net/ipv4/ip_forward")
-	now, err := os.ReadFile(path)
-	if err != nil || bytes.Equal(bytes.TrimSpace(now), []byte("1")) {
-		return err
-	}
-	return os.WriteFile(path, []byte("1"), 0o644)
-}
-
-// RemoveHost takes the table and the bridge away. A bridge that podd did not make (its address is
-// another) only loses the gateway's address. Forwarding stays on: others may count on it by now.
+// RemoveHost takes the table, the routes and the bridge away. A bridge that podd did not make (its address is
+// another) only loses the gateway's addresses. Forwarding stays on: others may count on it by now.
 func (n *Network) RemoveHost() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
@@ -110,21 +115,30 @@ func (n *Network) RemoveHost() error {
 	if err != nil {
 		return err
 	}
-	if err := n.removeRules(); err != nil {
+	if err := n.rules.remove(); err != nil {
 		return fmt.Errorf("cannot remove nftables table %s: %w", n.cfg.TableName, err)
+	}
+	for _, p := range n.networks() {
+		r := setUnreachable(p)
+		r.Type, r.Flags = unix.RTM_DELROUTE, unix.NLM_F_REQUEST
+		if _, err := host.do(r); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("cannot remove route to %s: %w", p, err)
+		}
 	}
 	n.bridge.Store(0)
 	l, err := host.getLink(n.cfg.Bridge)
 	if err != nil || l == nil {
 		return err
 	}
-	if l.kind == "bridge" && l.mac == string(macOf(n.gateway)) {
+	if l.kind == "bridge" && l.mac == string(podMAC(n.gateway)) {
 		return host.deleteLink(n.cfg.Bridge)
 	}
-	r := setAddr(l.index, netip.PrefixFrom(n.gateway, n.cfg.CIDR.Bits()))
-	r.Type, r.Flags = unix.RTM_DELADDR, unix.NLM_F_REQUEST
-	if _, err := host.do(r); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-		return fmt.Errorf("cannot take the gateway address off %s: %w", n.cfg.Bridge, err)
+	for _, p := range n.gateways() {
+		r := setAddr(l.index, p)
+		r.Type, r.Flags = unix.RTM_DELADDR, unix.NLM_F_REQUEST
+		if _, err := host.do(r); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fmt.Errorf("cannot take the gateway address off %s: %w", n.cfg.Bridge, err)
+		}
 	}
 	return nil
 }

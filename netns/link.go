@@ -18,6 +18,7 @@ type link struct {
 	peer   int    // of a veth: the index of the other end, in the other end's namespace
 	master int
 	mtu    int
+	group  int
 	up     bool
 }
 
@@ -61,6 +62,8 @@ func parseLink(b []byte) (*link, error) {
 			l.master = number(value)
 		case unix.IFLA_MTU:
 			l.mtu = number(value)
+		case unix.IFLA_GROUP:
+			l.group = number(value)
 		case unix.IFLA_LINKINFO:
 			l.kind = parseLinkKind(value)
 		}

@@ -35,18 +35,19 @@ func isHostIf(name string) bool {
 	return len(name) == maxName && strings.HasPrefix(name, hostPrefix)
 }
 
-// macOf derives a locally administered address from the IPv4 one, so that whoever gets an
-// address again also gets the entry that neighbours have cached for it.
-func macOf(ip netip.Addr) net.HardwareAddr {
+// podMAC derives a locally administered address from the IPv4 one, so that an address that is given again
+// is at the same place for whoever remembers.
+func podMAC(ip netip.Addr) net.HardwareAddr {
 	b := ip.As4()
 	return net.HardwareAddr{0x0a, 0x58, b[0], b[1], b[2], b[3]}
 }
 
-// lastAddr is the broadcast address of an IPv4 network.
+// lastAddr is the last address of a network.
 func lastAddr(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
+	b := p.Masked().Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
 		b[bit/8] |= 0x80 >> (bit % 8)
 	}
-	return netip.AddrFrom4(b)
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }

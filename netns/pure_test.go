@@ -102,7 +102,7 @@ func TestSortHostIPs(t *testing.T) {
 
 func FuzzMessages(f *testing.F) {
 	f.Add(setUp(3).Serialize())
-	f.Add(createBridge("podd0", macOf(netip.MustParseAddr("10.0.0.1")), 9000).Serialize())
+	f.Add(createBridge("podd0", podMAC(netip.MustParseAddr("10.0.0.1"))).Serialize())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for len(b) > 0 {
 			m, rest, err := nextMessage(b)
@@ -122,12 +122,12 @@ func FuzzMessages(f *testing.F) {
 // What we send is what we would understand.
 func TestRequestsParseBack(t *testing.T) {
 	gateway := netip.MustParseAddr("10.0.0.1")
-	m, rest, err := nextMessage(createBridge("podd0", macOf(gateway), 9000).Serialize())
+	m, rest, err := nextMessage(createBridge("podd0", podMAC(gateway)).Serialize())
 	if err != nil || len(rest) != 0 {
 		t.Fatal(err, len(rest))
 	}
 	l, err := parseLink(m.data)
-	want := link{name: "podd0", kind: "bridge", mac: string(macOf(gateway)), mtu: 9000, up: true}
+	want := link{name: "podd0", kind: "bridge", mac: string(podMAC(gateway)), up: true}
 	if err != nil || *l != want {
 		t.Errorf("bridge request = %+v, %v, want %+v", l, err, want)
 	}

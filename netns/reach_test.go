@@ -50,7 +50,7 @@ func TestPodsReachEachOtherAndOut(t *testing.T) {
 		if err := EnsureSandbox(dir, allNamespaces); err != nil {
 			t.Fatal(err)
 		}
-		a, err := n.Attach(fmt.Sprint(i), filepath.Join(dir, "net"))
+		a, err := n.Attach(Pod{ID: fmt.Sprint(i), NetNS: filepath.Join(dir, "net")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func uplink(t *testing.T, n *Network, outside string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	v := vethPair{host: "uplink", peer: podIf, peerNS: int(f.Fd()), mac: macOf(netip.MustParseAddr("192.0.2.2"))}
+	v := vethPair{host: "uplink", peer: podIf, peerNS: int(f.Fd()), mac: podMAC(netip.MustParseAddr("192.0.2.2"))}
 	if _, err := host.do(v.create()); err != nil {
 		t.Fatal(err)
 	}
@@ -97,11 +97,16 @@ func uplink(t *testing.T, n *Network, outside string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(setAddr(l.index, netip.MustParsePrefix("192.0.2.1/24"))); err != nil {
+	if _, err := host.do(setUp(l.index), setGroup("uplink", 0), setAddr(l.index, netip.MustParsePrefix("192.0.2.1/24"))); err != nil {
 		t.Fatal(err)
 	}
 	err = inNetns(int(f.Fd()), func(c *rtnl) error {
-		return configure(c, netip.MustParsePrefix("192.0.2.2/24"), netip.MustParseAddr("192.0.2.1"))
+		l, err := c.getLink(podIf)
+		if err != nil {
+			return err
+		}
+		_, err = c.do(setUp(l.index), setAddr(l.index, netip.MustParsePrefix("192.0.2.2/24")), setDefaultRoute(l.index, netip.MustParseAddr("192.0.2.1")))
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

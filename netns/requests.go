@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -35,36 +36,48 @@ func up(index int) *nl.IfInfomsg {
 
 func setUp(index int) *nl.NetlinkRequest { return newLink(0, up(index)) }
 
-// enslave makes the link a port of the bridge and brings it up. It is doomed no longer, in case
-// a crash came between the mark and the deletion.
-func enslave(index, bridge int) *nl.NetlinkRequest {
+func requests(r ...*nl.NetlinkRequest) []*nl.NetlinkRequest { return r }
+
+func setMaster(index, master int) *nl.NetlinkRequest {
 	r := setUp(index)
-	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(0)))
-	r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(bridge))))
+	r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
 	return r
 }
 
-// vethPair is a pair whose one end is a port of the bridge and whose other end is born inside the
-// pod's network namespace.
+func setMTU(index, mtu int) *nl.NetlinkRequest {
+	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	m.Index = int32(index)
+	r := newLink(0, m)
+	r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu))))
+	return r
+}
+
+// podGroup is the interface group of the host's ends ("podl"), by which rules know them.
+const podGroup = 0x706f646c
+
+// hostMAC is that of the host's end of each pair: on a link with two ends it need not be unique.
+func hostMAC() net.HardwareAddr { return net.HardwareAddr{0x0a, 0x58, 0, 0, 0, 1} }
+
+// vethPair is a pair whose one end stays with the host and whose other end is born inside the pod's
+// network namespace.
 type vethPair struct {
 	host   string
 	peer   string
 	peerNS int // descriptor
 	mac    net.HardwareAddr
-	bridge int
 	mtu    int // 0: the kernel's default
 }
 
 // create is one request for all of it: an interface born in place needs no rename and no move,
-// and a move costs a grace period (dev_change_net_namespace).
+// and a move costs a grace period (dev_change_net_namespace). Neither end is up.
 func (v vethPair) create() *nl.NetlinkRequest {
-	r := newLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, up(0))
+	r := newLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, nl.NewIfInfomsg(unix.AF_UNSPEC))
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.host)))
-	r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(v.bridge))))
+	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, hostMAC()))
+	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(podGroup)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, []byte("veth"))
 	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(vethInfoPeer, nil)
-	// Not up: the kernel opens it before it knows its other end, and refuses (ENOTCONN).
 	peer.AddChild(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.peer))
 	peer.AddRtAttr(unix.IFLA_ADDRESS, v.mac)
@@ -77,15 +90,12 @@ func (v vethPair) create() *nl.NetlinkRequest {
 	return r
 }
 
-// createBridge has an address of its own: without one a bridge takes the lowest of its ports',
-// and changes it, under open connections, when ports come and go.
-func createBridge(name string, mac net.HardwareAddr, mtu int) *nl.NetlinkRequest {
+// createBridge makes a bridge without ports: a place for the node's addresses on the pod network that every
+// kernel with containers has. Its own address says that podd made it.
+func createBridge(name string, mac net.HardwareAddr) *nl.NetlinkRequest {
 	r := newLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, up(0))
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
-	if mtu > 0 {
-		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu))))
-	}
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, []byte("bridge"))
 	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
@@ -105,9 +115,8 @@ func byName(request int, name string) *nl.NetlinkRequest {
 	return r
 }
 
-// noLinkLocal keeps the kernel from giving the link an fe80:: address when it comes up. That address
-// costs eight multicasts (its detection, group reports, router solicitations), which the bridge
-// copies to every other pod: with a hundred pods, 800 packets a start.
+// noLinkLocal keeps the kernel from giving the link an fe80:: address when it comes up: nobody needs it, and
+// it costs eight multicasts (its detection, group reports, router solicitations) at each end.
 func noLinkLocal(name string) *nl.NetlinkRequest {
 	r := byName(unix.RTM_NEWLINK, name)
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
@@ -117,27 +126,78 @@ func noLinkLocal(name string) *nl.NetlinkRequest {
 	return r
 }
 
-// setAddr gives the link an address; the route to its network comes with it.
+func familyNumber(ip netip.Addr) int {
+	if ip.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// setAddr gives the link an address, without the wait for somebody else who might have it: podd hands them out.
 func setAddr(index int, p netip.Prefix) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
-	m := nl.NewIfAddrmsg(unix.AF_INET)
+	m := nl.NewIfAddrmsg(familyNumber(p.Addr()))
 	m.Index = uint32(index)
 	m.Prefixlen = uint8(p.Bits())
+	if p.Addr().Is6() {
+		m.Flags = unix.IFA_F_NODAD
+	}
 	r.AddData(m)
 	addr := p.Addr().AsSlice()
 	r.AddData(nl.NewRtAttr(unix.IFA_LOCAL, addr))
 	r.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, addr))
-	r.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, lastAddr(p).AsSlice()))
 	return r
 }
 
-// setDefaultRoute sends everything that no other route takes to the gateway.
-func setDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
+// setNeighbour says for good where an address is on the link.
+func setNeighbour(index int, ip netip.Addr, mac net.HardwareAddr) *nl.NetlinkRequest {
+	r := nl.NewNetlinkRequest(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
+	r.AddData(&netlink.Ndmsg{Family: uint8(familyNumber(ip)), Index: uint32(index), State: unix.NUD_PERMANENT})
+	r.AddData(nl.NewRtAttr(unix.NDA_DST, ip.AsSlice()))
+	r.AddData(nl.NewRtAttr(unix.NDA_LLADDR, mac))
+	return r
+}
+
+func newRoute(family int) (*nl.NetlinkRequest, *nl.RtMsg) {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
 	m := nl.NewRtMsg()
-	m.Family = unix.AF_INET
+	m.Family = uint8(family)
 	r.AddData(m)
+	return r, m
+}
+
+// setDefaultRoute sends everything to the gateway, which no address of the link's makes a neighbour.
+func setDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
+	r, m := newRoute(familyNumber(gateway))
+	m.Flags = unix.RTNH_F_ONLINK
 	r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, gateway.AsSlice()))
 	r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
 	return r
 }
+
+// setHostRoute sends what is for one address into the link.
+func setHostRoute(index int, ip netip.Addr) *nl.NetlinkRequest {
+	return setLinkRoute(index, netip.PrefixFrom(ip, ip.BitLen()))
+}
+
+func setLinkRoute(index int, p netip.Prefix) *nl.NetlinkRequest {
+	r, m := newRoute(familyNumber(p.Addr()))
+	m.Scope = unix.RT_SCOPE_LINK
+	m.Dst_len = uint8(p.Bits())
+	r.AddData(nl.NewRtAttr(unix.RTA_DST, p.Addr().AsSlice()))
+	r.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(index))))
+	return r
+}
+
+// setUnreachable answers for the addresses of a network that no other route takes.
+func setUnreachable(p netip.Prefix) *nl.NetlinkRequest {
+	r, m := newRoute(familyNumber(p.Addr()))
+	m.Type = unix.RTN_UNREACHABLE
+	m.Dst_len = uint8(p.Bits())
+	r.AddData(nl.NewRtAttr(unix.RTA_DST, p.Addr().AsSlice()))
+	r.AddData(nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(unreachableMetric)))
+	return r
+}
+
+// unreachableMetric is behind all that anybody would choose.
+const unreachableMetric = 1 << 30

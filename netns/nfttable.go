@@ -1,0 +1,297 @@
+package netns
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// table keeps podd's nftables table as its parts want it. An earlier daemon's table is left alone until
+// every part has spoken once: replaced before, it would lose what the new daemon does not know yet.
+type table struct {
+	name string
+
+	mu         sync.Mutex
+	conn       *nftConn
+	have       *inKernel // nil: unknown, and written anew as a whole
+	generation uint32    // of the ruleset after our last word
+	inherited  bool
+
+	base, ports, services, policies *ruleset
+
+	awaitPods, awaitPolicies, awaitServices bool
+
+	serviceTable ServiceTable
+	policyTable  PolicyTable
+}
+
+func newTable(c *Config) *table {
+	none := func(string) []netip.Addr { return nil }
+	return &table{
+		name: c.TableName, base: renderBase(c), ports: renderPorts(nil, none),
+		services: renderServices(nil), policies: renderPolicies(nil, none),
+	}
+}
+
+// ensure writes what has not been written, and everything if somebody else has had a hand in.
+func (t *table) ensure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.dial(); err != nil {
+		return err
+	}
+	now, err := t.conn.generation()
+	if err != nil {
+		return err
+	}
+	if t.have != nil && now != t.generation {
+		t.have = nil
+	}
+	if t.have == nil && !t.inherited {
+		if t.inherited, err = t.conn.hasTable(t.name); err != nil {
+			return err
+		}
+		// Only a table that this daemon has not written is somebody's before it.
+		t.inherited = t.inherited && t.generation == 0
+	}
+	return t.commit()
+}
+
+// tampered makes the next commit write everything.
+func (t *table) tampered() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inherited {
+		t.inherited = false // what it was worth keeping for is gone
+	}
+	t.have = nil
+	return t.commit()
+}
+
+func (t *table) dial() error {
+	if t.conn != nil {
+		return nil
+	}
+	c, err := dialNft()
+	t.conn = c
+	return err
+}
+
+// commit writes the difference.
+func (t *table) commit() error {
+	if t.inherited && (t.awaitPods || t.awaitPolicies || t.awaitServices) {
+		return nil
+	}
+	if err := t.dial(); err != nil {
+		return err
+	}
+	want := merge(t.base, t.ports, t.services, t.policies)
+	for _, c := range want.chains {
+		if c.err != nil {
+			return c.err
+		}
+	}
+	if t.have != nil {
+		if same, err := t.write(t.have, want); err == nil || same {
+			return err
+		}
+		// Somebody has changed the table since: nothing of the difference is done, all of it is written.
+	}
+	_, err := t.write(nil, want)
+	return err
+}
+
+// write turns what the kernel has, nil for nothing known, into want. It says whether nothing had to be done.
+func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
+	b := newBatch(t.name)
+	if have == nil {
+		// Adding first lets the deletion succeed where there was no table.
+		b.addTable()
+		b.deleteTable()
+		b.addTable()
+		have = &inKernel{}
+	}
+	empty := len(b.buf)
+	next := difference(b, have, want)
+	if len(b.buf) == empty && t.have != nil {
+		t.have = next
+		return true, nil
+	}
+	if err := t.conn.commit(b); err != nil {
+		t.have = nil
+		return false, fmt.Errorf("cannot change nftables table %s: %w", t.name, err)
+	}
+	t.have, t.inherited = next, false
+	t.generation, err = t.conn.generation()
+	return false, err
+}
+
+// remove takes the table away.
+func (t *table) remove() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.dial(); err != nil {
+		return err
+	}
+	b := newBatch(t.name)
+	b.addTable()
+	b.deleteTable()
+	t.have, t.inherited = nil, false
+	return t.conn.commit(b)
+}
+
+func (t *table) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		t.conn.close()
+		t.conn = nil
+	}
+}
+
+// port is the address that the kernel's notifications of our own changes bear.
+func (t *table) port() uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn == nil {
+		return 0
+	}
+	return t.conn.port
+}
+
+func (t *table) expect() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.awaitPods, t.awaitPolicies = true, true
+}
+
+func (t *table) expectServices() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.awaitServices = true
+}
+
+func (t *table) setPorts(r *ruleset) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.awaitPods = false
+	return t.replace(&t.ports, r)
+}
+
+func (t *table) setPolicies(p PolicyTable, addressesOf func(string) []netip.Addr) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.policyTable, t.awaitPolicies = p, false
+	return t.replace(&t.policies, renderPolicies(p, addressesOf))
+}
+
+// addressed looks again at the policies that name a pod, now that it has an address or has it no longer.
+func (t *table) addressed(id string, addressesOf func(string) []netip.Addr) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.policyTable.mentions(id) {
+		return nil
+	}
+	return t.replace(&t.policies, renderPolicies(t.policyTable, addressesOf))
+}
+
+// replace puts a part in; one that the kernel does not take leaves the old one in force.
+func (t *table) replace(part **ruleset, r *ruleset) error {
+	old := *part
+	*part = r
+	err := t.commit()
+	if err != nil {
+		*part = old
+	}
+	return err
+}
+
+// setServices returns the Services that are not what they were: those gone, without endpoints, among them.
+func (t *table) setServices(want ServiceTable) ([]ServicePort, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	changed := changedServices(t.serviceTable, want)
+	t.awaitServices = false
+	if err := t.replace(&t.services, renderServices(want)); err != nil {
+		return nil, err
+	}
+	t.serviceTable = want
+	return changed, nil
+}
+
+func changedServices(have, want ServiceTable) []ServicePort {
+	old := make(map[string]*ServicePort, len(have))
+	for i := range have {
+		old[have[i].Name] = &have[i]
+	}
+	var changed []ServicePort
+	for i := range want {
+		if was := old[want[i].Name]; was == nil || !reflect.DeepEqual(*was, want[i]) {
+			changed = append(changed, want[i])
+		}
+		delete(old, want[i].Name)
+	}
+	for _, gone := range old {
+		p := *gone
+		p.Endpoints = nil
+		changed = append(changed, p)
+	}
+	return changed
+}
+
+// ask sends one message and returns the payload of the answer.
+func (c *nftConn) ask(b *batch) ([]byte, error) {
+	if err := unix.Sendto(c.fd, b.buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, fmt.Errorf("cannot ask nftables: %w", err)
+	}
+	n, _, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_DONTWAIT)
+	if err != nil {
+		return nil, fmt.Errorf("cannot hear nftables: %w", err)
+	}
+	m, _, err := nextMessage(c.buf[:n])
+	if err != nil {
+		return nil, err
+	}
+	if m.kind == unix.NLMSG_ERROR {
+		return nil, m.err()
+	}
+	if len(m.data) < nfgenmsgSize {
+		return nil, fmt.Errorf("cannot parse nftables answer of %d bytes", len(m.data))
+	}
+	return m.data[nfgenmsgSize:], nil
+}
+
+// generation is what the kernel counts up with each change of anybody's ruleset.
+func (c *nftConn) generation() (uint32, error) {
+	b := &batch{}
+	b.open(unix.NFT_MSG_GETGEN, unix.NLM_F_REQUEST)
+	b.close()
+	answer, err := c.ask(b)
+	if err != nil {
+		return 0, err
+	}
+	var id uint32
+	eachAttr(answer, func(kind uint16, value []byte) {
+		if kind == unix.NFTA_GEN_ID && len(value) == 4 {
+			id = binary.BigEndian.Uint32(value)
+		}
+	})
+	return id, nil
+}
+
+func (c *nftConn) hasTable(name string) (bool, error) {
+	b := &batch{}
+	b.open(unix.NFT_MSG_GETTABLE, unix.NLM_F_REQUEST)
+	b.text(unix.NFTA_TABLE_NAME, name)
+	b.close()
+	_, err := c.ask(b)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}

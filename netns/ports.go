@@ -1,0 +1,163 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// HostPort forwards a port of the node to a pod.
+type HostPort struct {
+	HostIP    netip.Addr // one address of the node; unspecified or none: all of its family, or of both
+	Protocol  Protocol
+	HostPort  uint16
+	Container uint16 // the port inside the pod
+}
+
+func (p HostPort) String() string {
+	if p.HostIP.IsValid() && !p.HostIP.IsUnspecified() {
+		return fmt.Sprintf("%s/%s", netip.AddrPortFrom(p.HostIP, p.HostPort), p.Protocol)
+	}
+	return fmt.Sprintf("%d/%s", p.HostPort, p.Protocol)
+}
+
+// covers says whether the port is open on addresses of the family.
+func (p HostPort) covers(f family) bool { return !p.HostIP.IsValid() || p.HostIP.Is4() == (f.bits == 32) }
+
+// clashes follows the scheduler's rule: an unspecified address takes the port on every other
+// (kubernetes, NodePorts).
+func (p HostPort) clashes(o HostPort) bool {
+	if p.Protocol != o.Protocol || p.HostPort != o.HostPort {
+		return false
+	}
+	anyP, anyO := !p.HostIP.IsValid() || p.HostIP.IsUnspecified(), !o.HostIP.IsValid() || o.HostIP.IsUnspecified()
+	return anyP || anyO || p.HostIP == o.HostIP
+}
+
+// Names of the host ports' maps, less the family.
+const (
+	setPorts           = "host-ports"    // protocol, port: to address, port
+	setPortsAt         = "host-ports-at" // address, protocol, port: likewise
+	setHairpinPorts    = "hairpin-ports" // address, the same again: pods that may meet themselves
+	setHairpinServices = "hairpin-services"
+)
+
+// renderPorts forwards what the pods' host ports take.
+func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr) *ruleset {
+	r := newRuleset()
+	for _, f := range families() {
+		ports := r.addSet(&set{name: setPorts + f.suffix, key: []field{fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
+		at := r.addSet(&set{name: setPortsAt + f.suffix, key: []field{f.addr, fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
+		hairpin := r.addSet(&set{name: setHairpinPorts + f.suffix, key: []field{f.addr, f.addr}})
+		for id := range pods {
+			for _, ip := range addressesOf(id) {
+				if ip.Is4() != (f.bits == 32) {
+					continue
+				}
+				for _, p := range pods[id].Ports {
+					addHostPort(f, p, ip, ports, at, hairpin)
+				}
+			}
+		}
+	}
+	return r
+}
+
+func addHostPort(f family, p HostPort, ip netip.Addr, ports, at, hairpin *set) {
+	if !p.covers(f) {
+		return
+	}
+	target := addrPortValue(netip.AddrPortFrom(ip, p.Container))
+	proto, port := []byte{byte(p.Protocol)}, portBytes(p.HostPort)
+	hairpin.add(keyOf(ip.AsSlice(), ip.AsSlice()), "")
+	if p.HostIP.IsValid() && !p.HostIP.IsUnspecified() {
+		at.add(keyOf(p.HostIP.AsSlice(), proto, port), target)
+		return
+	}
+	ports.add(keyOf(proto, port), target)
+}
+
+// claim takes the host ports for the pod, all of them or none.
+func (n *Network) claim(p Pod) error {
+	n.podsMu.Lock()
+	defer n.podsMu.Unlock()
+	if _, known := n.pods[p.ID]; !known {
+		for _, port := range p.Ports {
+			for id, other := range n.pods {
+				for _, o := range other.Ports {
+					if port.clashes(o) {
+						return fmt.Errorf("%w: host port %s belongs to pod %s", ErrTaken, port, cmpName(other.Name, id))
+					}
+				}
+			}
+			if err := n.hostUses(port); err != nil {
+				return err
+			}
+		}
+	}
+	n.pods[p.ID] = p
+	return nil
+}
+
+func cmpName(name, id string) string {
+	if name != "" {
+		return fmt.Sprintf("%q", name)
+	}
+	return id
+}
+
+// hostUses finds out whether a process of the node has the port by asking for it too: translation would
+// take it away from that process without a word.
+func (n *Network) hostUses(p HostPort) error {
+	for _, f := range families() {
+		if !p.covers(f) || f.bits == 128 && !n.cfg.CIDR6.IsValid() {
+			continue
+		}
+		if err := tryPort(f, p); err != nil {
+			return fmt.Errorf("%w: host port %s is used by a process of this machine", ErrTaken, p)
+		}
+	}
+	return nil
+}
+
+// tryPort reports nothing but a port in use: an address that the node does not have yet, or a protocol that
+// its kernel has no sockets for, can still be forwarded.
+func tryPort(f family, p HostPort) error {
+	kind := unix.SOCK_STREAM
+	if p.Protocol == UDP {
+		kind = unix.SOCK_DGRAM
+	}
+	domain, addr := unix.AF_INET, sockaddr(f, p)
+	if f.bits == 128 {
+		domain = unix.AF_INET6
+	}
+	fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, int(p.Protocol))
+	if err != nil {
+		return nil //nolint:nilerr // no such protocol here
+	}
+	defer unix.Close(fd)
+	if p.Protocol == TCP {
+		// Connections of the past (TIME_WAIT) are in nobody's way; listeners still are.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	}
+	if f.bits == 128 {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	}
+	if err := unix.Bind(fd, addr); errors.Is(err, unix.EADDRINUSE) {
+		return err
+	}
+	return nil
+}
+
+func sockaddr(f family, p HostPort) unix.Sockaddr {
+	ip := f.any.Addr()
+	if p.HostIP.IsValid() {
+		ip = p.HostIP
+	}
+	if f.bits == 32 {
+		return &unix.SockaddrInet4{Port: int(p.HostPort), Addr: ip.As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(p.HostPort), Addr: ip.As16()}
+}

@@ -1,0 +1,99 @@
+package netns
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// lookAround learns what the machine's other networks mean for the pods: the MTU, and addresses that
+// somebody else has.
+func (n *Network) lookAround() error {
+	links, err := retryDump(listLinks)
+	if err != nil {
+		return fmt.Errorf("cannot list interfaces: %w", err)
+	}
+	uplinks, err := defaultRoutes()
+	if err != nil {
+		return err
+	}
+	n.mtu.Store(int64(n.chooseMTU(links, uplinks)))
+	overlap, err := n.findOverlap(links)
+	if err != nil {
+		return err
+	}
+	n.overlap.Store(overlap)
+	return nil
+}
+
+// chooseMTU is the smallest of the interfaces with a default route, so that no pod sends what the way out
+// would have to cut; 0 is the kernel's choice.
+func (n *Network) chooseMTU(links []*link, uplinks map[int]int) int {
+	if n.cfg.MTU > 0 {
+		return n.cfg.MTU
+	}
+	mtu := 0
+	for _, l := range links {
+		if _, up := uplinks[l.index]; up && l.mtu > 0 && (mtu == 0 || l.mtu < mtu) {
+			mtu = l.mtu
+		}
+	}
+	return min(mtu, maxVethMTU)
+}
+
+const maxVethMTU = 65535 // ETH_MAX_MTU, linux/if_ether.h
+
+// overlap names a network of the machine that has addresses of the pods'.
+type overlap struct{ pods, other netip.Prefix }
+
+func (n *Network) findOverlap(links []*link) (*overlap, error) {
+	ours := map[int]bool{}
+	for _, l := range links {
+		if l.name == n.cfg.Bridge || l.group == podGroup || isHostIf(l.name) {
+			ours[l.index] = true
+		}
+	}
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+		if err != nil {
+			return nil, fmt.Errorf("cannot list routes: %w", err)
+		}
+		for _, r := range routes {
+			if o := n.overlapWith(r); o != nil && !ours[r.LinkIndex] {
+				return o, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// overlapWith finds routes into the pod network, and networks that the machine is on and the pods' lie in.
+// A wider network behind a router is in nobody's way: the narrower route wins.
+func (n *Network) overlapWith(r netlink.Route) *overlap {
+	if r.Dst == nil || r.Type != unix.RTN_UNICAST {
+		return nil
+	}
+	ip, ok := netip.AddrFromSlice(r.Dst.IP)
+	bits, _ := r.Dst.Mask.Size()
+	if !ok || bits == 0 {
+		return nil
+	}
+	other := netip.PrefixFrom(ip.Unmap(), bits)
+	for _, p := range n.networks() {
+		if p.Overlaps(other) && (other.Bits() >= p.Bits() || r.Gw == nil && len(r.MultiPath) == 0) {
+			return &overlap{p, other}
+		}
+	}
+	return nil
+}
+
+// refuseOverlap keeps pods from starting on addresses that are somebody else's. Those that have theirs stay.
+func (n *Network) refuseOverlap(id string) error {
+	o := n.overlap.Load()
+	if _, has := n.leases.lookup(id); o == nil || has {
+		return nil
+	}
+	return fmt.Errorf("%w: pods have %s, but this machine has a route to %s; choose another podCIDR", ErrOverlap, o.pods, o.other)
+}
