@@ -68,8 +68,9 @@ func (b *batch) attr(kind uint16, value []byte) {
 	}
 }
 
-func (b *batch) text(kind uint16, s string)   { b.attr(kind, append([]byte(s), 0)) }
-func (b *batch) word(kind uint16, v uint32)   { b.attr(kind, binary.BigEndian.AppendUint32(nil, v)) }
+func (b *batch) text(kind uint16, s string) { b.attr(kind, append([]byte(s), 0)) }
+func (b *batch) word(kind uint16, v uint32) { b.attr(kind, binary.BigEndian.AppendUint32(nil, v)) }
+
 func (b *batch) double(kind uint16, v uint64) { b.attr(kind, binary.BigEndian.AppendUint64(nil, v)) }
 
 func (b *batch) nest(kind uint16, fill func()) {

@@ -16,7 +16,7 @@ const (
 
 // portSpan is a range of ports of one protocol or, in anyPort, of all.
 type portSpan struct {
-	proto      [2]byte
+	proto       [2]byte
 	first, last uint16
 }
 

@@ -24,7 +24,9 @@ func (p HostPort) String() string {
 }
 
 // covers says whether the port is open on addresses of the family.
-func (p HostPort) covers(f family) bool { return !p.HostIP.IsValid() || p.HostIP.Is4() == (f.bits == 32) }
+func (p HostPort) covers(f family) bool {
+	return !p.HostIP.IsValid() || p.HostIP.Is4() == (f.bits == 32)
+}
 
 // clashes follows the scheduler's rule: an unspecified address takes the port on every other
 // (kubernetes, NodePorts).

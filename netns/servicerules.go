@@ -151,4 +151,3 @@ func pickEndpoint(r *ruleset, f family, chain string, ends []Endpoint) []expr.An
 	}
 	return append(one(&expr.Numgen{Register: reg(0), Modulus: uint32(len(ends)), Type: unix.NFT_NG_RANDOM}), lookup(choice.name)...)
 }
-

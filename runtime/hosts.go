@@ -10,13 +10,13 @@ import (
 
 // hostsFile is a pod's /etc/hosts.
 // https://kubernetes.io/docs/tasks/network/customize-hosts-file-for-pods/
-func hostsFile(spec *corev1.PodSpec, hostname, ip string) string {
+func hostsFile(spec *corev1.PodSpec, hostname string, ips ...corev1.PodIP) string {
 	var b strings.Builder
 	b.WriteString("# Kubernetes-managed hosts file.\n")
 	b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
 	b.WriteString("fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n")
-	if ip != "" {
-		fmt.Fprintf(&b, "%s\t%s\n", ip, hostname)
+	for _, ip := range ips {
+		fmt.Fprintf(&b, "%s\t%s\n", ip.IP, hostname)
 	}
 	writeAliases(&b, spec.HostAliases)
 	return b.String()

@@ -20,7 +20,7 @@ fe00::2	ip6-allrouters
 # Entries added by HostAliases.
 127.0.0.1	foo.local	bar.local
 `
-	if got := hostsFile(spec, "web", "10.0.0.5"); got != want {
+	if got := hostsFile(spec, "web", corev1.PodIP{IP: "10.0.0.5"}); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

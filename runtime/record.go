@@ -45,6 +45,7 @@ type Record struct {
 // SandboxRecord is the pod's shared part.
 type SandboxRecord struct {
 	IP         string   `json:"ip,omitempty"`
+	IP6        string   `json:"ip6,omitempty"`
 	CgroupPath string   `json:"cgroup,omitempty"`
 	Ready      *Instant `json:"ready,omitempty"`
 	// A sandbox that could not be made waits as a crashing container does.

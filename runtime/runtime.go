@@ -33,7 +33,9 @@ type Images interface {
 
 // Network gives pods their addresses.
 type Network interface {
-	Attach(id, netnsPath string) (netns.Attachment, error)
+	Attach(p netns.Pod) (netns.Attachment, error)
+	Restore(pods []netns.Pod) error
+	SetPolicies(t netns.PolicyTable) error
 	Detach(id string) error
 	Collect(keep map[string]bool) error
 }

@@ -39,13 +39,16 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 	}
 	out := SandboxRecord{CgroupPath: path}
 	if options.Net {
-		attachment, err := r.Network.Attach(string(rec.UID), filepath.Join(r.namespaceDir(rec.UID), "net"))
+		attachment, err := r.Network.Attach(r.networkPod(rec))
 		if err != nil {
 			return SandboxRecord{CgroupPath: path}, err
 		}
 		out.IP = attachment.IP.String()
+		if attachment.IP6.IsValid() {
+			out.IP6 = attachment.IP6.String()
+		}
 	}
-	return out, r.ensureSandboxFiles(rec, out.IP)
+	return out, r.ensureSandboxFiles(rec, out.podIPs())
 }
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
@@ -91,9 +94,9 @@ func qosName(spec *corev1.PodSpec) string {
 	return "besteffort"
 }
 
-func (r *Runtime) ensureSandboxFiles(rec *Record, ip string) error {
+func (r *Runtime) ensureSandboxFiles(rec *Record, ips []corev1.PodIP) error {
 	dir, spec := r.sandboxDir(rec.UID), &rec.Object.Spec
-	hosts := hostsFile(spec, podHostname(rec.Object), ip)
+	hosts := hostsFile(spec, podHostname(rec.Object), ips...)
 	if spec.HostNetwork {
 		hosts = hostNetworkHostsFile(spec, readText("/etc/hosts"))
 	}

@@ -67,20 +67,20 @@ func (h *hostAddresses) get(read func() ([]netip.Addr, error)) []netip.Addr {
 
 func (r *Runtime) setAddresses(out *corev1.Pod, rec *Record) {
 	ips := r.hostIPs.get(r.HostIPs)
-	for _, ip := range ips {
-		out.Status.HostIPs = append(out.Status.HostIPs, corev1.HostIP{IP: ip.String()})
-	}
+	out.Status.HostIPs = onePerFamily(ips)
 	if len(ips) > 0 {
 		out.Status.HostIP = ips[0].String()
 	}
 	switch {
 	case rec.Object.Spec.HostNetwork && rec.Sandbox.Ready != nil:
-		out.Status.PodIP = out.Status.HostIP
+		for _, ip := range out.Status.HostIPs {
+			out.Status.PodIPs = append(out.Status.PodIPs, corev1.PodIP(ip))
+		}
 	case rec.Sandbox.Ready != nil || rec.State == PodFinished:
-		out.Status.PodIP = rec.Sandbox.IP
+		out.Status.PodIPs = rec.Sandbox.podIPs()
 	}
-	if out.Status.PodIP != "" {
-		out.Status.PodIPs = []corev1.PodIP{{IP: out.Status.PodIP}}
+	if len(out.Status.PodIPs) > 0 {
+		out.Status.PodIP = out.Status.PodIPs[0].IP
 	}
 }
 

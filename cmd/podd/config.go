@@ -40,6 +40,8 @@ type Config struct {
 
 	Logging LoggingConfig `yaml:"logging"`
 
+	NetworkConfig `yaml:",inline"`
+
 	file string // --config
 }
 
@@ -64,6 +66,7 @@ func defaultConfig() Config {
 		PodPidsLimit:         -1,
 		ShutdownGracePeriod:  time.Minute,
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
+		NetworkConfig:        defaultNetwork(),
 		file:                 defaultConfigFile,
 	}
 }

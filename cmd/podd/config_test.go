@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,7 +50,7 @@ func TestConfigDefaults(t *testing.T) {
 	}
 	want := defaultConfig()
 	want.NodeName, want.file = host, c.file
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 }
@@ -82,7 +83,7 @@ logging: {format: json, level: debug}
 	want.ShutdownGracePeriod = 45 * time.Second
 	want.Logging = LoggingConfig{"json", "warn"}
 	want.file = c.file
-	if c != want {
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 }

@@ -102,7 +102,10 @@ func eachKey(prefix string, a, b reflect.Value, visit func(key string, a, b refl
 		}
 		key := prefix + strings.Split(tag, ",")[0]
 		if t.Field(i).Type.Kind() == reflect.Struct && t.Field(i).Type.PkgPath() == t.PkgPath() {
-			eachKey(key+".", a.Field(i), b.Field(i), visit)
+			if key != prefix { // else the field is inlined
+				key += "."
+			}
+			eachKey(key, a.Field(i), b.Field(i), visit)
 			continue
 		}
 		visit(key, a.Field(i), b.Field(i))

@@ -130,10 +130,11 @@ func (d *daemon) open() error {
 	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
 		return err
 	}
-	d.network, err = netns.New(netns.Config{Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases")})
+	d.network, err = netns.New(c.network())
 	if err != nil {
 		return err
 	}
+	d.network.Await()
 	if err := d.network.EnsureHost(); err != nil {
 		return err
 	}

@@ -44,7 +44,6 @@ type row struct {
 	support Support
 	why     string
 	only    string
-	unless  func(*corev1.PodSpec) bool // the field is honoured in pods for which this holds
 }
 
 // rowOf finds the row of a path. Init containers have those of the others.
@@ -62,7 +61,7 @@ func rowOf(path []byte) *row {
 
 // refusedFields lists the fields that pod sets and podd does not act on, with their concrete paths.
 func refusedFields(pod *corev1.Pod) field.ErrorList {
-	w := walker{spec: &pod.Spec}
+	var w walker
 	w.visit(reflect.ValueOf(&pod.ObjectMeta).Elem(), []byte("metadata"), []byte("metadata"))
 	w.visit(reflect.ValueOf(&pod.Spec).Elem(), []byte("spec"), []byte("spec"))
 	return append(w.errs, refusedSysctls(pod.Spec.SecurityContext)...)
@@ -82,7 +81,6 @@ func refusedSysctls(sc *corev1.PodSecurityContext) field.ErrorList {
 
 // walker goes through the fields that are set. Each has two paths: the one of its row and the concrete one.
 type walker struct {
-	spec *corev1.PodSpec
 	errs field.ErrorList
 }
 
@@ -124,7 +122,7 @@ func (w *walker) resources(list corev1.ResourceList, rowPath, path []byte) {
 }
 
 func (w *walker) judge(r *row, v reflect.Value, path []byte) {
-	if r.support != Refused || r.unless != nil && r.unless(w.spec) {
+	if r.support != Refused {
 		return
 	}
 	if r.only != "" && fmt.Sprint(v.Interface()) == r.only {

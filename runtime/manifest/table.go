@@ -1,7 +1,5 @@
 package manifest
 
-import corev1 "k8s.io/api/core/v1"
-
 // Remedies that end most sentences.
 const (
 	remove    = "; remove the field"
@@ -13,10 +11,7 @@ const (
 	noSeccomp = "podd has no seccomp profiles yet; remove the field or set type: Unconfined"
 	noArmor   = "podd does not load AppArmor profiles yet; remove the field or set type: Unconfined"
 	noAmount  = "podd limits cpu and memory only; remove this resource"
-	noPorts   = "podd does not forward host ports yet; remove the field or set hostNetwork: true"
 )
-
-func onHostNetwork(spec *corev1.PodSpec) bool { return spec.HostNetwork }
 
 // table says of every field of a Pod what podd does with it. It is plain data, laid out by the linker: nothing runs
 // at start. A test compares it with the types; docs/fields.md is printed from it.
@@ -127,10 +122,10 @@ var table = [...]row{
 	{path: "spec.containers[].workingDir", support: Honoured},
 	{path: "spec.containers[].ports", support: Honoured},
 	{path: "spec.containers[].ports[].name", support: Honoured},
-	{path: "spec.containers[].ports[].hostPort", support: Refused, unless: onHostNetwork, why: noPorts},
+	{path: "spec.containers[].ports[].hostPort", support: Honoured, why: "a port that another pod or a process of the machine has keeps the pod waiting, with a sentence"},
 	{path: "spec.containers[].ports[].containerPort", support: Honoured, why: "names a port; every port of a pod can be reached"},
 	{path: "spec.containers[].ports[].protocol", support: Honoured},
-	{path: "spec.containers[].ports[].hostIP", support: Refused, unless: onHostNetwork, why: noPorts},
+	{path: "spec.containers[].ports[].hostIP", support: Honoured},
 	{path: "spec.containers[].envFrom", support: Refused, why: noSource},
 	{path: "spec.containers[].env", support: Honoured},
 	{path: "spec.containers[].env[].name", support: Honoured},

@@ -29,6 +29,7 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs = append(errs, nonNegative(m.Generation, path.Child("generation"))...)
 	errs = append(errs, validateLabels(m.Labels, path.Child("labels"))...)
 	errs = append(errs, validateAnnotations(m.Annotations, path.Child("annotations"))...)
+	errs = append(errs, validateBandwidth(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateRollback(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
 	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)

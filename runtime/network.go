@@ -1,0 +1,107 @@
+package runtime
+
+import (
+	"net/netip"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"podd/netns"
+)
+
+// Annotations that limit a pod's traffic (kubernetes, pkg/util/bandwidth).
+const (
+	annotationIngress = "kubernetes.io/ingress-bandwidth"
+	annotationEgress  = "kubernetes.io/egress-bandwidth"
+)
+
+// networkPod says to the network what the pod's manifest says.
+func (r *Runtime) networkPod(rec *Record) netns.Pod {
+	p := netns.Pod{
+		ID: string(rec.UID), Name: rec.Object.Namespace + "/" + rec.Object.Name,
+		NetNS:   filepath.Join(r.namespaceDir(rec.UID), "net"),
+		Ingress: bandwidth(rec.Object.Annotations[annotationIngress]),
+		Egress:  bandwidth(rec.Object.Annotations[annotationEgress]),
+	}
+	for _, list := range [][]corev1.Container{rec.Object.Spec.InitContainers, rec.Object.Spec.Containers} {
+		for i := range list {
+			p.Ports = append(p.Ports, hostPorts(&list[i])...)
+		}
+	}
+	return p
+}
+
+func hostPorts(c *corev1.Container) []netns.HostPort {
+	var ports []netns.HostPort
+	for _, p := range c.Ports {
+		if p.HostPort == 0 {
+			continue
+		}
+		ip, _ := netip.ParseAddr(p.HostIP) // validated; invalid is all addresses
+		ports = append(ports, netns.HostPort{
+			HostIP: ip.Unmap(), Protocol: networkProtocol(p.Protocol),
+			HostPort: uint16(p.HostPort), Container: uint16(p.ContainerPort),
+		})
+	}
+	return ports
+}
+
+func networkProtocol(p corev1.Protocol) netns.Protocol {
+	switch p {
+	case corev1.ProtocolUDP:
+		return netns.UDP
+	case corev1.ProtocolSCTP:
+		return netns.SCTP
+	case corev1.ProtocolTCP:
+	}
+	return netns.TCP
+}
+
+// bandwidth is in bits a second; the manifest was refused if it is not one.
+func bandwidth(text string) uint64 {
+	q, err := resource.ParseQuantity(text)
+	if err != nil || q.Value() < 0 {
+		return 0
+	}
+	return uint64(q.Value())
+}
+
+// restoreNetwork tells the network of the pods that it has from an earlier daemon.
+func (r *Runtime) restoreNetwork() {
+	var pods []netns.Pod
+	for _, p := range r.pods {
+		if p.rec.Sandbox.Ready != nil && p.rec.State != PodFinished && !p.rec.Object.Spec.HostNetwork {
+			pods = append(pods, r.networkPod(p.rec))
+		}
+	}
+	if err := r.Network.Restore(pods); err != nil {
+		r.Log.Error("cannot put the pods' network back", "error", err)
+	}
+	if err := r.Network.SetPolicies(nil); err != nil {
+		r.Log.Error("cannot enforce network policies", "error", err)
+	}
+}
+
+// podIPs are the pod's addresses, IPv4 first.
+func (s *SandboxRecord) podIPs() []corev1.PodIP {
+	var ips []corev1.PodIP
+	for _, ip := range []string{s.IP, s.IP6} {
+		if ip != "" {
+			ips = append(ips, corev1.PodIP{IP: ip})
+		}
+	}
+	return ips
+}
+
+// onePerFamily are the node's first addresses of each family, as the kubelet shows them: the list is sorted by
+// family.
+func onePerFamily(ips []netip.Addr) []corev1.HostIP {
+	var out []corev1.HostIP
+	for i, ip := range ips {
+		if i == 0 || ip.Is4() != ips[i-1].Is4() {
+			out = append(out, corev1.HostIP{IP: ip.String()})
+		}
+	}
+	return out
+}
