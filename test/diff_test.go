@@ -10,7 +10,7 @@ import (
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	limits := "resources: {requests: {memory: 4Mi}, limits: {memory: 16Mi}}"
+	limits := "resources: {requests: {memory: 4Mi}, limits: {memory: 160Mi}}"
 	manifest := podOf("app", containerOf("main", forever, limits))
 	file := filepath.Join(t.TempDir(), "app.yaml")
 	says := func(text, want string, code int) {
@@ -26,7 +26,7 @@ func TestDiff(t *testing.T) {
 	b.running("app")
 	says("# a comment\n"+manifest, "pod/app: unchanged\n", 0)
 	says(replaceImage(manifest, "podd.test/stopsignal:1"), "pod/app: changed in place: spec.containers[0].image; restarts main\n", 1)
-	says(replaceIn(t, manifest, "16Mi", "32Mi"), "pod/app: changed in place: spec.containers[0].resources; restarts nothing\n", 1)
+	says(replaceIn(t, manifest, "160Mi", "192Mi"), "pod/app: changed in place: spec.containers[0].resources; restarts nothing\n", 1)
 	says(replaceIn(t, manifest, "  name: app\n", "  name: app\n  labels: {a: b}\n"), "pod/app: changed in place: metadata.labels; restarts nothing\n", 1)
 	says(replaceIn(t, manifest, "spec:\n", "spec:\n  hostNetwork: true\n"), "pod/app: replaced, because of spec.hostNetwork\n", 1)
 	says(replaceIn(t, manifest, "command:", "comand:"), "", 2)

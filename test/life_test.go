@@ -510,3 +510,33 @@ func TestLogsOfTheLastTwoRuns(t *testing.T) {
 		t.Errorf("the run before said %q", got)
 	}
 }
+
+// Hooks over HTTP and TCP reach the pod itself, or another that serves for it.
+//
+// e2e: Container Lifecycle Hook :: when create a pod with lifecycle hook :: should execute prestop http hook properly
+// e2e: Container Lifecycle Hook :: when create a pod with lifecycle hook :: should execute poststart http hook properly
+func TestNetworkHooks(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("server", podOf("server", containerOf("main", "exec httpd -f -vv -p 8080")))
+	server := b.running("server")
+	get(b, "http://"+server.Status.PodIP+":8080/")
+	hooks := fmt.Sprintf("lifecycle:\n  postStart: {httpGet: {host: %s, port: 8080, path: /began}}\n  preStop: {httpGet: {host: %s, port: 8080, path: /ends}}", server.Status.PodIP, server.Status.PodIP)
+	b.drop("client", podOf("client", containerOf("main", forever, hooks)))
+	b.running("client")
+	b.logged("server", "main", "url:/began")
+	b.remove("client")
+	b.gone("client")
+	b.logged("server", "main", "url:/ends")
+
+	b.drop("tcp", podOf("tcp", containerOf("main", forever, fmt.Sprintf("lifecycle: {postStart: {tcpSocket: {host: %s, port: 8080}}}", server.Status.PodIP))))
+	b.running("tcp")
+	b.drop("refused", podOf("refused", containerOf("main", forever, "lifecycle: {postStart: {tcpSocket: {port: 9}}}")))
+	b.event("PostStartHook failed: dial tcp")
+	b.drop("self", replaceGrace(podOf("self", containerOf("main", "exec httpd -f -vv -p 8080", "ports: [{name: web, containerPort: 8080}]\nlifecycle: {preStop: {httpGet: {port: web, path: /self}}}")), "terminationGracePeriodSeconds: 5"))
+	get(b, "http://"+b.running("self").Status.PodIP+":8080/")
+	log := b.logDir("self") + "/main/0.log"
+	b.remove("self")
+	b.gone("self")
+	b.said(log, "url:/self", 1)
+}

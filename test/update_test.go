@@ -130,9 +130,9 @@ func TestResizeInPlace(t *testing.T) {
 	manifest := func(memory string) string {
 		return podOf("size", containerOf("calm", forever, limits(memory)), containerOf("fresh", forever, limits(memory)+policy))
 	}
-	b.drop("size", manifest("16Mi"))
+	b.drop("size", manifest("160Mi"))
 	before := b.running("size")
-	for _, size := range []string{"32Mi", "12Mi"} {
+	for _, size := range []string{"192Mi", "128Mi"} {
 		b.drop("size", manifest(size))
 		after := b.wait("size", func(pod *corev1.Pod) string {
 			for _, name := range []string{"calm", "fresh"} {
@@ -155,8 +155,8 @@ func TestResizeInPlace(t *testing.T) {
 		before = after
 	}
 	// What is in use is not taken away: the limit waits, and says so.
-	b.sh("size", "calm", "dd if=/dev/zero of=/dev/shm/full bs=1M count=8 2>/dev/null")
-	b.drop("size", manifest("4Mi"))
+	b.sh("size", "calm", "dd if=/dev/zero of=/dev/shm/full bs=1M count=24 2>/dev/null")
+	b.drop("size", manifest("16Mi"))
 	b.wait("size", func(pod *corev1.Pod) string {
 		if c := conditionOf(pod, corev1.PodResizeInProgress); c.Reason != corev1.PodReasonError || !strings.Contains(c.Message, "below current usage") {
 			return "the condition is " + c.Reason + ": " + c.Message
