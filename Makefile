@@ -22,6 +22,8 @@ FUZZTIME ?= 10s
 TESTFLAGS ?=
 PKGS      ?= ./...
 BENCHFLAGS ?=
+# Of make test-board: arm64 or armhf.
+BOARD ?= arm64
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb tarball deps
@@ -45,10 +47,13 @@ test: ## install what is missing, build, run all tests, also those against the r
 test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2 and Debian's kernels (root)
 	@hack/deps.sh build vm
 	@$(MAKE) --no-print-directory build
-	@hack/testvm.sh $(TESTFLAGS)
+	@hack/testvm.sh amd64 $(TESTFLAGS)
 
-test-board: ## run the arm64 image under emulation (not there yet)
-	@hack/absent.sh $@
+test-board: ## build for BOARD (arm64), and test it on an emulated board of 512 MB, with a report on memory (root)
+	@hack/deps.sh build board cross
+	@$(MAKE) --no-print-directory build
+	@VERSION='$(VERSION)' GCFLAGS='$(GCFLAGS)' hack/cross.sh $(BOARD:armhf=armv7)
+	@hack/testvm.sh $(BOARD) -v $(TESTFLAGS)
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
 	@hack/deps.sh build bench || echo "some of what the bench compares with may be left out"

@@ -105,7 +105,7 @@ native() {
 # running those under an emulator takes ten minutes.
 foreign() {
 	mmdebstrap --quiet --mode=root --variant=extract "--architectures=$arch" \
-		"--include=$packages,base-files,base-passwd,bash,dash,coreutils,grep,sed,gawk,findutils,util-linux,mount,login,dpkg,tar,gzip,libc-bin,hostname,init-system-helpers" \
+		"--include=$packages,base-files,base-passwd,bash,dash,coreutils,diffutils,grep,sed,gawk,findutils,util-linux,mount,login,dpkg,tar,gzip,libc-bin,hostname,init-system-helpers" \
 		--aptopt='Acquire::Languages "none"' \
 		bookworm "$root" "deb $(suite bookworm)" "deb $(suite bookworm-security)"
 	cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
@@ -153,7 +153,7 @@ configure
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
 # Whole pages at a time and no journal to replay at first use; the size is sparse.
 mkfs.ext4 -q -F -L podd-root -d "$root" "$work/root.ext4" 3G
-rm -rf "$out" && mkdir "$out"
+rm -rf "$cache/$arch"-* && mkdir "$out"
 mv "$work"/{root.ext4,vmlinuz-*,initrd-*.img,release-*} "$out/"
 touch "$out/done"
 say "$(du -sh "$out" | cut -f1) in $out"

@@ -1,27 +1,39 @@
 #!/bin/bash
-# hack/testvm.sh [go test flags]: boots virtual machines and runs the tests in them; see docs/testing.md. Wants bin/podd
-# and its package built. What the machines need is put on a second disk: the agent, packages, test binaries, images.
+# hack/testvm.sh ARCH [go test flags]: boots virtual machines and runs the tests in them; see docs/testing.md. Wants podd
+# built for ARCH. What the machines need is put on a second disk: the agent, packages, test binaries, images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-data=$PWD/.cache/vm/data
-rm -rf "$data"
-mkdir -p "$data/tests" "$data/images"
+arch=${1:?hack/testvm.sh ARCH: amd64, arm64 or armhf}
+shift
+mkdir -p .cache/vm
+data=$(mktemp -d "$PWD/.cache/vm/data.XXXXXX")
+trap 'rm -rf "$data"' EXIT
+mkdir "$data"/{bin,images,tests}
 
-CGO_ENABLED=0 go build -o "$data/agent" ./test/vm/agent
-CGO_ENABLED=0 go build -o "$data/standin" ./test/standin
-cp bin/podd "$data/podd"
-for package in test cgroups netns runtime/container; do
-	mkdir -p "$data/tests/$package"
-	go test -c -o "$data/tests/$package/run.test" "./$package"
-	[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$data/tests/$package/"
-done
+inside() { # PROGRAM PACKAGE: builds what runs in the machine
+	local goarch=${arch/armhf/arm}
+	CGO_ENABLED=0 GOARCH=$goarch go build -o "$data/$1" "$2"
+}
+
+inside agent ./test/vm/agent
+# An image is made in the machine, of its own busybox.
+inside bin/mkimage ./test/mkimage
+echo whole >"$data/second"
 
 # The package, and the next version of it to upgrade to.
-VERSION=1.0 hack/deb.sh amd64 >/dev/null && mv dist/podd_1.0_amd64.deb "$data/podd.deb"
-VERSION=99.0 hack/deb.sh amd64 >/dev/null && mv dist/podd_99.0_amd64.deb "$data/podd-next.deb"
+for version in 1.0 99.0; do VERSION=$version hack/deb.sh "$arch"; done
+mv "dist/podd_1.0_$arch.deb" "$data/podd.deb"
+mv "dist/podd_99.0_$arch.deb" "$data/podd-next.deb"
 
-echo whole >"$data/second"
-go run ./test/mkimage -o "$data/images/busybox.tar" -name busybox
-go run ./test/mkimage -o "$data/images/second.tar" -name podd.test/second:1 -file "$data/second:/etc/second"
+if [[ $arch == amd64 ]]; then
+	# The programs that the tests of the binary build by themselves where there is Go.
+	for program in standin answerer; do inside "bin/$program" "./test/$program"; done
+	cp bin/podd "$data/bin/podd"
+	for package in test cgroups netns runtime/container; do
+		mkdir -p "$data/tests/$package"
+		go test -c -o "$data/tests/$package/run.test" "./$package"
+		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$data/tests/$package/"
+	done
+fi
 
-PODD_VM_DATA=$data exec go test -count=1 -timeout 40m "$@" ./test/vm
+PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -timeout 60m "$@" ./test/vm

@@ -73,10 +73,13 @@ func (vm *VM) oom() {
 // pidsLimit sets podPidsLimit and forks until the kernel refuses.
 func (vm *VM) pidsLimit() {
 	vm.sh("sed -i 's/^#* *podPidsLimit:.*/podPidsLimit: 20/' /etc/podd/config.yaml; grep -q '^podPidsLimit: 20' /etc/podd/config.yaml; systemctl restart podd")
-	vm.drop("forker", pod("forker", "Never", `n=0; while [ $n -lt 40 ]; do sleep 1000 & n=$((n+1)); done; echo all`))
-	vm.until(`podd logs forker 2>/dev/null | grep -Eqi "fork|resource temporarily"`)
-	if max := vm.sh(`grep -l '^20$' $(find /sys/fs/cgroup/podd.slice -name pids.max) || true`); max == "" {
-		vm.t.Errorf("no pids.max is 20")
+	vm.drop("forker", one("forker", `(n=0; while [ $n -lt 40 ]; do sleep 1000 & n=$((n+1)); done; echo all); echo that was all; sleep 1000`))
+	vm.until(`podd logs forker | grep -q "that was all"`)
+	if log := vm.sh("podd logs forker"); !strings.Contains(strings.ToLower(log), "fork") || strings.HasPrefix(log, "all") {
+		vm.t.Errorf("no fork was refused:\n%s", log)
+	}
+	if limit := vm.sh("cat " + vm.cgroupOf("forker") + "/../pids.max"); limit != "20" {
+		vm.t.Errorf("pids.max of the pod is %s", limit)
 	}
 	vm.sh("rm /etc/podd/manifests/forker.yaml")
 	vm.ready("limited", "plain")

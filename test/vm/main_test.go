@@ -46,7 +46,7 @@ func prepare(folder, dir string) error {
 	if err != nil {
 		return err
 	}
-	if ground.guest, err = machine.OpenGuest(repo, "amd64"); err != nil {
+	if ground.guest, err = machine.OpenGuest(repo, os.Getenv("PODD_VM_ARCH")); err != nil {
 		return err
 	}
 	ground.data = filepath.Join(dir, "data.ext4")

@@ -8,7 +8,9 @@ import (
 // install installs podd from the package, as on a board, and gives it the image of the tests.
 func (vm *VM) install() {
 	vm.t.Helper()
-	vm.sh("install -D -t /etc/podd/images /data/images/busybox.tar")
+	vm.sh(`mkdir -p /etc/podd/images /root/images
+		/data/bin/mkimage -o /etc/podd/images/busybox.tar -name busybox
+		/data/bin/mkimage -o /root/images/second.tar -name podd.test/second:1 -file /data/second:/etc/second`)
 	vm.sh("dpkg -i /data/podd.deb")
 	vm.until("systemctl is-active --quiet podd")
 }

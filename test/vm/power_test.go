@@ -41,7 +41,7 @@ func (vm *VM) busy(round int) <-chan machine.Result {
 	script := fmt.Sprintf(`n=0
 	while :; do
 		n=$((n+1))
-		podd images load /data/images/busybox.tar; podd images load /data/images/second.tar
+		podd images load /etc/podd/images/busybox.tar; podd images load /root/images/second.tar
 		sed "s/NAME/extra$((n%%3))/; s/value: ROUND/value: r%d-$n/" /root/extra.yaml >/etc/podd/manifests/.extra
 		mv /etc/podd/manifests/.extra /etc/podd/manifests/extra$((n%%3)).yaml
 		rm -f /etc/podd/manifests/extra$(((n+1)%%3)).yaml
@@ -65,7 +65,7 @@ func (vm *VM) consistent() {
 	want := vm.sh(`cd /etc/podd/manifests; ls *.yaml | sed 's/\.yaml$//' | tr '\n' ' '`)
 	vm.ready(strings.Fields(want)...)
 	vm.until(fmt.Sprintf(`[ "$(podd get pods --no-headers | awk '{print $1}' | sort | tr '\n' ' ')" = "%s" ]`, want))
-	vm.sh("podd images load /data/images/second.tar")
+	vm.sh("podd images load /root/images/second.tar")
 	vm.drop("second", pod("second", "Never", "cat /etc/second", "image: podd.test/second:1"))
 	vm.sh("sed -i '/image: busybox/d' /etc/podd/manifests/second.yaml")
 	vm.until("podd logs second 2>/dev/null | grep -q '^whole$'")

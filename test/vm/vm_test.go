@@ -22,6 +22,23 @@ type VM struct {
 // newVM makes a machine with what the tests share, switched off.
 func newVM(t *testing.T, o machine.Options) *VM {
 	t.Helper()
+	if ground.guest.Arch != "amd64" {
+		t.Skip("make test-vm runs this")
+	}
+	return newVMOf(t, o)
+}
+
+// newBoard makes one of the size of our smallest boards, of another processor.
+func newBoard(t *testing.T) *VM {
+	t.Helper()
+	if ground.guest.Arch == "amd64" {
+		t.Skip("make test-board runs this")
+	}
+	return newVMOf(t, machine.Options{MemoryMB: 512})
+}
+
+func newVMOf(t *testing.T, o machine.Options) *VM {
+	t.Helper()
 	o.Guest, o.Data = ground.guest, ground.data
 	m, err := machine.New(t.TempDir(), o)
 	if err != nil {
