@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -14,22 +15,28 @@ import (
 const (
 	// gcPercent while podd works: what a burst leaves is given back when it is over.
 	gcPercent = 60
-	// heapLimit holds also at rest, in bytes, should something allocate unseen by the loop.
+	// heapLimit bounds the heap while podd works, in bytes.
 	heapLimit = 32 << 20
+	// restGrowth is how much may be allocated at rest, in bytes, before the collector runs: probes go on unseen by
+	// the loop as long as they find nothing new.
+	restGrowth = 2 << 20
 )
 
-func limitHeap() {
-	debug.SetMemoryLimit(heapLimit)
-	collectGarbage()
-}
+func limitHeap() { collectGarbage() }
 
 // collectGarbage lets the collector run again after a rest.
-func collectGarbage() { debug.SetGCPercent(gcPercent) }
+func collectGarbage() {
+	debug.SetMemoryLimit(heapLimit)
+	debug.SetGCPercent(gcPercent)
+}
 
 // restMemory gives memory back and stops the collector, which otherwise wakes up every two minutes to look at
-// a heap that nobody has touched.
+// a heap that nobody has touched. It runs all the same when the heap has grown.
 func restMemory() {
 	trimMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetMemoryLimit(min(int64(m.Sys-m.HeapReleased)+restGrowth, heapLimit))
 	debug.SetGCPercent(-1)
 }
 

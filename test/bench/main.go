@@ -56,6 +56,7 @@ func measurements() []measurement {
 		{"many", (*bench).many},
 		{"memory", (*bench).memory},
 		{"idle", (*bench).idle},
+		{"probes", (*bench).probes},
 		{"disk", (*bench).disk},
 		{"load", (*bench).load},
 		{"size", (*bench).size},
