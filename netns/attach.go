@@ -117,6 +117,9 @@ func (n *Network) route(host *rtnl, outer *link, v vethPair, ends []end, p Pod) 
 		return err
 	}
 	reqs := requests(noLinkLocal(v.host), setUp(outer.index))
+	if v.mtu > 0 && outer.mtu != v.mtu {
+		reqs = append(reqs, setMTU(outer.index, v.mtu))
+	}
 	if outer.master != 0 {
 		reqs = append(reqs, setMaster(outer.index, 0))
 	}

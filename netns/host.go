@@ -12,6 +12,17 @@ import (
 // EnsureHost makes what all pods share: the gateway's addresses, routes, forwarding, and the nftables
 // table. It repairs what is missing or was changed, and leaves alone what is right.
 func (n *Network) EnsureHost() error {
+	if err := n.ensureShared(); err != nil {
+		return err
+	}
+	if err := n.rules.ensure(); err != nil {
+		return fmt.Errorf("cannot prepare nftables table %s: %w", n.cfg.TableName, err)
+	}
+	return nil
+}
+
+// ensureShared is EnsureHost but for the rules, which have events of their own.
+func (n *Network) ensureShared() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
 	host, err := n.host()
@@ -24,13 +35,7 @@ func (n *Network) EnsureHost() error {
 	if err := n.ensureForwarding(); err != nil {
 		return fmt.Errorf("cannot turn on forwarding: %w", err)
 	}
-	if err := n.lookAround(); err != nil {
-		return err
-	}
-	if err := n.rules.ensure(); err != nil {
-		return fmt.Errorf("cannot prepare nftables table %s: %w", n.cfg.TableName, err)
-	}
-	return nil
+	return n.lookAround()
 }
 
 func (n *Network) ensureBridge(host *rtnl) error {

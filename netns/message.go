@@ -12,6 +12,7 @@ type message struct {
 	kind  uint16
 	flags uint16
 	seq   uint32
+	port  uint32 // of the socket whose request it is about
 	data  []byte
 }
 
@@ -28,6 +29,7 @@ func nextMessage(b []byte) (message, []byte, error) {
 		kind:  binary.NativeEndian.Uint16(b[4:]),
 		flags: binary.NativeEndian.Uint16(b[6:]),
 		seq:   binary.NativeEndian.Uint32(b[8:]),
+		port:  binary.NativeEndian.Uint32(b[12:]),
 		data:  b[unix.SizeofNlMsghdr:size],
 	}
 	return m, b[min(align4(size), len(b)):], nil

@@ -37,8 +37,9 @@ type Network struct {
 	overlap  atomic.Pointer[overlap]
 	deleter  deleter
 
-	podsMu sync.Mutex
-	pods   map[string]Pod // attached, by id
+	podsMu   sync.Mutex
+	pods     map[string]Pod  // attached, by id
+	suspects map[string]bool // pods that may have lost something
 
 	hostMu sync.Mutex // one EnsureHost or RemoveHost at a time
 	connMu sync.Mutex
@@ -60,7 +61,7 @@ func New(c Config) (*Network, error) {
 		return nil, err
 	}
 	c.CIDR = c.CIDR.Masked()
-	n := &Network{cfg: c, gateway: c.CIDR.Addr().Next(), leases: newLeases(c.LeaseDir, c.CIDR), pods: map[string]Pod{}}
+	n := &Network{cfg: c, gateway: c.CIDR.Addr().Next(), leases: newLeases(c.LeaseDir, c.CIDR), pods: map[string]Pod{}, suspects: map[string]bool{}}
 	if c.CIDR6.IsValid() && haveIPv6(c.ProcSys) {
 		n.cfg.CIDR6 = c.CIDR6.Masked()
 		n.gateway6 = n.addr6(n.gateway)

@@ -65,10 +65,10 @@ func (n *Network) repairPod(p Pod) error {
 	if !ok || !n.isAttached(p.ID) {
 		return nil
 	}
-	ns, err := os.Open(p.NetNS)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // on its way out
+	if held, err := holdsNamespace(p.NetNS); err != nil || !held {
+		return err // on its way out
 	}
+	ns, err := os.Open(p.NetNS)
 	if err != nil {
 		return fmt.Errorf("cannot open network namespace: %w", err)
 	}

@@ -11,12 +11,14 @@ import (
 
 // Names of the Services' maps, less the family.
 const (
-	setServices  = "services"    // address, protocol, port: to the Service's chain
-	setNodePorts = "node-ports"  // protocol, port: likewise
-	setNobody    = "nobody"      // address, protocol, port of a Service without endpoints
-	setNobodyOn  = "nobody-on"   // protocol, port of a node port without endpoints
-	setClusters  = "cluster-ips" // addresses that exist in the table only
-	setRemotes   = "remotes"     // address, protocol, port of endpoints that are elsewhere
+	setServices    = "services"    // address, protocol, port: to the Service's chain
+	setNodePorts   = "node-ports"  // protocol, port: likewise
+	setNobody      = "nobody"      // address, protocol, port of a Service without endpoints
+	setNobodyOn    = "nobody-on"   // protocol, port of a node port without endpoints
+	setClusters    = "cluster-ips" // addresses that exist in the table only
+	affinityPrefix = "aff"         // of the sets of clients
+
+	setRemotes = "remotes" // address, protocol, port of endpoints that are elsewhere
 )
 
 // renderServices builds maps and chains: a packet costs one lookup of its destination and, with more than
@@ -120,7 +122,7 @@ func renderEndpoints(r *ruleset, f family, p *ServicePort, ends []Endpoint, loca
 	}
 	known := r.addSet(&set{
 		// The time is part of the name: it cannot change otherwise.
-		name: "aff" + suffix + "-" + shortHash(p.Name, p.Affinity), key: []field{f.addr},
+		name: affinityPrefix + suffix + "-" + shortHash(p.Name, p.Affinity), key: []field{f.addr},
 		data: []field{f.addr, fieldPort}, timeout: p.Affinity,
 	})
 	remember := append(f.loadAddr(f.source, f.words+1),

@@ -51,6 +51,8 @@ type (
 	}
 	// msgBeat: somebody wants to see that the loop comes round.
 	msgBeat struct{ done chan struct{} }
+	// msgMoved: the machine's addresses may have changed.
+	msgMoved struct{}
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgStopAll: end every pod and then the loop.

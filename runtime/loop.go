@@ -136,6 +136,8 @@ func (r *Runtime) receive(m message, now Instant) {
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.learn(m.pod, m, now)
 		}
+	case msgMoved:
+		r.showAddresses(now)
 	case msgHook:
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.learnHook(m, now)

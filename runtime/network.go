@@ -3,6 +3,7 @@ package runtime
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -104,4 +105,18 @@ func onePerFamily(ips []netip.Addr) []corev1.HostIP {
 		}
 	}
 	return out
+}
+
+// showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
+func (r *Runtime) showAddresses(now Instant) {
+	before := r.hostIPs.get(r.HostIPs)
+	r.hostIPs.forget()
+	if slices.Equal(before, r.hostIPs.get(r.HostIPs)) {
+		return
+	}
+	for _, p := range r.pods {
+		if !p.busy { // else its outcome publishes it
+			r.publish(p, now)
+		}
+	}
 }

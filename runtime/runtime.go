@@ -202,5 +202,8 @@ func (r *Runtime) ManifestsChanged() { r.inbox.put(msgManifests{}) }
 // Importing says that archives of images are being read, or that all of them have been.
 func (r *Runtime) Importing(now bool) { r.inbox.put(msgImporting{now}) }
 
+// NetworkMoved hints that the machine's addresses may have changed.
+func (r *Runtime) NetworkMoved() { r.inbox.put(msgMoved{}) }
+
 // ImagesChanged hints that the set of images may have changed.
 func (r *Runtime) ImagesChanged() { r.inbox.put(msgImages{}) }

@@ -51,6 +51,13 @@ type hostAddresses struct {
 	ips  []netip.Addr
 }
 
+// forget says that the addresses may be others now.
+func (h *hostAddresses) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ips = nil
+}
+
 func (h *hostAddresses) get(read func() ([]netip.Addr, error)) []netip.Addr {
 	const fresh = 30 * time.Second
 	h.mu.Lock()

@@ -29,7 +29,7 @@ func TestFirstPod(t *testing.T) {
 	if err != nil || !addr.Is4() {
 		t.Fatalf("pod IP is %q: %v", pod.Status.PodIP, err)
 	}
-	if len(pod.Status.PodIPs) != 1 || pod.Status.PodIPs[0].IP != pod.Status.PodIP {
+	if ips := pod.Status.PodIPs; len(ips) != 2 || ips[0].IP != pod.Status.PodIP || !netip.MustParseAddr(ips[1].IP).Is6() {
 		t.Errorf("podIPs are %v, podIP is %s", pod.Status.PodIPs, pod.Status.PodIP)
 	}
 	if pod.Status.Phase != corev1.PodRunning {

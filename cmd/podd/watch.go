@@ -18,6 +18,9 @@ func (d *daemon) watch(ctx context.Context) {
 	}
 	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
 	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
+	go follow("the machine's network", func(ctx context.Context, hint func()) error {
+		return d.network.Watch(ctx, hint, func(err error) { d.log.Error("cannot repair the pods' network", "error", err) })
+	}, d.runtime.NetworkMoved)
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)
 	importing <- struct{}{}

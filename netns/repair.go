@@ -1,0 +1,204 @@
+package netns
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	rtmNewNetconf     = 80 // RTM_NEWNETCONF, linux/rtnetlink.h
+	netconfForwarding = 2  // NETCONFA_FORWARDING, linux/netconf.h
+)
+
+// repair puts right what the hints are about.
+func (n *Network) repair(h hint) error {
+	var errs []error
+	if h&hintRules != 0 {
+		if err := n.rules.tampered(); err != nil {
+			errs = append(errs, fmt.Errorf("cannot put the firewall rules back: %w", err))
+		}
+	}
+	if h&(hintHost|hintMoved) != 0 {
+		before := n.mtu.Load()
+		errs = append(errs, n.ensureShared())
+		if n.mtu.Load() != before {
+			h |= hintAllPods
+		}
+	}
+	suspects := n.takeSuspects()
+	if h&hintAllPods != 0 {
+		suspects = n.attached()
+	}
+	for _, p := range suspects {
+		errs = append(errs, n.repairPod(p))
+	}
+	return errors.Join(errs...)
+}
+
+// judgeRules: only podd's own table matters, and only what somebody else has done to it.
+func (n *Network) judgeRules(m message) hint {
+	if m.kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.data) < nfgenmsgSize || m.port == n.rules.port() {
+		return 0
+	}
+	h := hint(0)
+	if kind := m.kind & 0xff; kind == unix.NFT_MSG_NEWGEN || m.data[0] != unix.NFPROTO_INET {
+		return 0
+	}
+	eachAttr(m.data[nfgenmsgSize:], func(kind uint16, value []byte) {
+		// NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE: all 1.
+		if kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == n.cfg.TableName {
+			h = hintRules
+		}
+	})
+	if h != 0 && byPackets(m) {
+		return 0
+	}
+	return h
+}
+
+// byPackets says that packets have filled or left a set with a timeout: nobody has changed anything.
+func byPackets(m message) bool {
+	kind := m.kind & 0xff
+	if kind != unix.NFT_MSG_NEWSETELEM && kind != unix.NFT_MSG_DELSETELEM {
+		return false
+	}
+	name := ""
+	eachAttr(m.data[nfgenmsgSize:], func(kind uint16, value []byte) {
+		if kind == unix.NFTA_SET_ELEM_LIST_SET {
+			name = unix.ByteSliceToString(value)
+		}
+	})
+	return len(name) > 3 && name[:3] == affinityPrefix
+}
+
+func (n *Network) judgeRoutes(m message) hint {
+	switch m.kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return n.judgeLink(m)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		return n.judgeAddr(m)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		return n.judgeRoute(m)
+	case rtmNewNetconf:
+		return judgeNetconf(m)
+	}
+	return 0
+}
+
+// judgeLink: the bridge must be there and up; a pod's link must not go while its pod is attached.
+func (n *Network) judgeLink(m message) hint {
+	l, err := parseLink(m.data)
+	if err != nil {
+		return 0
+	}
+	gone := m.kind == unix.RTM_DELLINK
+	switch {
+	case l.name == n.cfg.Bridge:
+		if gone || !l.up {
+			return hintHost
+		}
+	case isHostIf(l.name):
+		if gone || !l.up || l.master != 0 {
+			return n.suspect(func(id string) bool { return hostIf(id) == l.name })
+		}
+	default:
+		return hintMoved
+	}
+	return 0
+}
+
+func (n *Network) judgeAddr(m message) hint {
+	if len(m.data) < unix.SizeofIfAddrmsg {
+		return 0
+	}
+	if index := int64(binary.NativeEndian.Uint32(m.data[4:])); index != n.bridge.Load() {
+		return hintMoved
+	}
+	if m.kind == unix.RTM_DELADDR {
+		return hintHost
+	}
+	return 0
+}
+
+// judgeRoute: a route that has come or gone elsewhere may be a way out, or a network that has pods'
+// addresses. Those to pods and Services are podd's own, and may only go with their pods.
+func (n *Network) judgeRoute(m message) hint {
+	if len(m.data) < unix.SizeofRtMsg || m.data[4] != unix.RT_TABLE_MAIN {
+		return 0
+	}
+	gone, bits, kind := m.kind == unix.RTM_DELROUTE, int(m.data[1]), m.data[7]
+	var dst netip.Addr
+	oif := 0
+	eachAttr(m.data[unix.SizeofRtMsg:], func(attr uint16, value []byte) {
+		switch attr {
+		case unix.RTA_DST:
+			dst, _ = netip.AddrFromSlice(value)
+		case unix.RTA_OIF:
+			oif = number(value)
+		}
+	})
+	ours := slices.ContainsFunc(n.networks(), func(p netip.Prefix) bool { return dst.IsValid() && p.Contains(dst) })
+	switch {
+	case ours && bits == dst.BitLen():
+		if gone {
+			return n.suspect(func(id string) bool { return slices.Contains(n.addressesOf(id), dst) })
+		}
+	case ours && kind == unix.RTN_UNREACHABLE, int64(oif) == n.bridge.Load():
+		if gone {
+			return hintHost
+		}
+	case !dst.IsLinkLocalUnicast() && !dst.IsMulticast():
+		return hintMoved
+	}
+	return 0
+}
+
+// judgeNetconf: forwarding was turned off.
+func judgeNetconf(m message) hint {
+	h := hint(0)
+	const netconfMsg = 1 // bytes: the family
+	if len(m.data) < align4(netconfMsg) {
+		return 0
+	}
+	eachAttr(m.data[align4(netconfMsg):], func(kind uint16, value []byte) {
+		if kind == netconfForwarding && number(value) == 0 {
+			h = hintHost
+		}
+	})
+	return h
+}
+
+// suspect marks the attached pods of whom an event tells nothing good. A pod that is being detached is
+// forgotten first.
+func (n *Network) suspect(is func(id string) bool) hint {
+	n.podsMu.Lock()
+	defer n.podsMu.Unlock()
+	h := hint(0)
+	for id := range n.pods {
+		if is(id) {
+			n.suspects[id] = true
+			h = hintPods
+		}
+	}
+	return h
+}
+
+// takeSuspects returns the marked pods. Events of a pod's own beginning mark it too: where all is well now,
+// nothing is done.
+func (n *Network) takeSuspects() []Pod {
+	n.podsMu.Lock()
+	defer n.podsMu.Unlock()
+	var pods []Pod
+	for id := range n.suspects {
+		if p, ok := n.pods[id]; ok {
+			pods = append(pods, p)
+		}
+	}
+	clear(n.suspects)
+	return pods
+}

@@ -1,0 +1,218 @@
+package netns
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// watch runs the network's watch for the test; moved counts.
+func watch(t *testing.T, n *Network) (moved *atomic.Int64) {
+	t.Helper()
+	moved = &atomic.Int64{}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- n.Watch(ctx, func() { moved.Add(1) }, func(err error) { t.Error(err) })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	// It listens once a change shows.
+	const path = "/proc/sys/net/ipv4/ip_forward"
+	eventually(t, "an event", func() bool {
+		_ = os.WriteFile(path, []byte("0"), 0)
+		for end := time.Now().Add(time.Second); time.Now().Before(end); {
+			if b, _ := os.ReadFile(path); string(b) == "1\n" {
+				return true
+			}
+		}
+		return false
+	})
+	return moved
+}
+
+// stream is a connection from a to b that must go on.
+type stream struct {
+	t  *testing.T
+	fd int
+}
+
+func newStream(t *testing.T, ns, to string) stream {
+	t.Helper()
+	fd, err := open(ns, TCP, netip.MustParseAddrPort(to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if _, _, err := hear(fd, TCP); err != nil {
+		t.Fatal(err)
+	}
+	return stream{t, fd}
+}
+
+// goesOn sends and waits for the echo, for as long as a lost packet takes to be sent again.
+func (s stream) goesOn(when string) {
+	s.t.Helper()
+	if _, err := unix.Write(s.fd, []byte("x")); err != nil {
+		s.t.Fatal(when, err)
+	}
+	b := make([]byte, 10)
+	eventually(s.t, "an echo "+when, func() bool {
+		size, err := unix.Read(s.fd, b)
+		return err == nil && size == 1
+	})
+}
+
+func TestRepairs(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	a, b := newTestPod(t, n, root, Pod{ID: "a", Ports: []HostPort{{Protocol: TCP, HostPort: 8080, Container: 8080}}}), newTestPod(t, n, root, Pod{ID: "b"})
+	a.serve(t, 8080)
+	apply(t, n, serviceOf(TCP, a))
+	whole := rulesOf(t, n)
+	watch(t, n)
+	between := newStream(t, b.ns, "10.88.0.2:8080")
+	service := newStream(t, b.ns, "10.96.0.1:80")
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := &nftables.Table{Name: "podd", Family: nftables.TableFamilyINet}
+	for name, spoil := range map[string]func() error{
+		"the ruleset is flushed":   func() error { c.FlushRuleset(); return c.Flush() },
+		"podd's table is deleted":  func() error { c.DelTable(table); return c.Flush() },
+		"a chain is flushed":       func() error { c.FlushChain(&nftables.Chain{Name: "postrouting", Table: table}); return c.Flush() },
+		"the bridge is deleted":    func() error { return host.deleteLink("podd0") },
+		"a link is deleted":        func() error { return host.deleteLink(a.HostIf) },
+		"a link is taken down":     func() error { _, err := host.do(setDown(t, host, a.HostIf)); return err },
+		"a route is deleted":       func() error { return deleteRoute(host, a.IP) },
+		"an IPv6 route is deleted": func() error { return deleteRoute(host, a.IP6) },
+		"forwarding is turned off": func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0) },
+		"IPv6 forwarding is turned off": func() error {
+			return os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("0"), 0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := spoil(); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			for _, to := range []string{"10.88.0.2:8080", "[fd00:88::2]:8080", "10.96.0.1:80", "[fd00:96::1]:80", "10.88.0.1:8080", "[fd00:88::1]:8080"} {
+				wantAnswer(t, b.ns, TCP, to, "a")
+			}
+			t.Log("answers after", time.Since(start))
+			eventually(t, "the rules as they were", func() bool { return len(rulesOf(t, n)) == len(whole) })
+			between.goesOn("between pods")
+			service.goesOn("through a Service")
+		})
+	}
+}
+
+func setDown(t *testing.T, host *rtnl, name string) *nl.NetlinkRequest {
+	t.Helper()
+	l, err := host.getLink(name)
+	if err != nil || l == nil {
+		t.Fatal(l, err)
+	}
+	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	m.Index = int32(l.index)
+	m.Change = unix.IFF_UP
+	return newLink(0, m)
+}
+
+func deleteRoute(host *rtnl, ip netip.Addr) error {
+	r := setHostRoute(0, ip)
+	r.Type, r.Flags = unix.RTM_DELROUTE, unix.NLM_F_REQUEST
+	_, err := host.do(r)
+	return err
+}
+
+// What podd does itself is no reason to do it again.
+func TestOwnChangesAreNoEvents(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	moved := watch(t, n)
+	a := newTestPod(t, n, root, Pod{ID: "a", Ports: []HostPort{{Protocol: TCP, HostPort: 8080, Container: 8080}}})
+	apply(t, n, serviceOf(TCP, a))
+	for range 3 {
+		if err := n.EnsureHost(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle(t, moved)
+	before, seen := generation(t), moved.Load()
+	settle(t, moved)
+	// To settle is one or two hints.
+	if now := generation(t); now != before || moved.Load() > seen+2 {
+		t.Errorf("the watch goes round by itself: generation %d, then %d; %d hints, then %d", before, now, seen, moved.Load())
+	}
+}
+
+// settle waits for an event of its own to come through behind all others.
+func settle(t *testing.T, moved *atomic.Int64) {
+	t.Helper()
+	before := moved.Load()
+	c, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if _, err := c.do(createBridge("settle", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.deleteLink("settle"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a hint", func() bool { return moved.Load() > before })
+}
+
+func TestMovesAreSeen(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	a := newTestPod(t, n, root, Pod{ID: "a"})
+	moved := watch(t, n)
+	outside := filepath.Join(root, "outside")
+	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+		t.Fatal(err)
+	}
+	before := moved.Load()
+	uplink(t, n, outside)
+	eventually(t, "word of the uplink", func() bool { return moved.Load() > before })
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := host.getLink("uplink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.do(setMTU(l.index, 1400), setDefaultRoute(l.index, netip.MustParseAddr("192.0.2.2"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the uplink's MTU in the pod", func() bool {
+		inner, outer := podLink(t, filepath.Dir(a.ns)), mustLink(t, host, a.HostIf)
+		return inner.mtu == 1400 && outer.mtu == 1400
+	})
+}
+
+func mustLink(t *testing.T, c *rtnl, name string) *link {
+	t.Helper()
+	l, err := c.getLink(name)
+	if err != nil || l == nil {
+		t.Fatal(name, l, err)
+	}
+	return l
+}
