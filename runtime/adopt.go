@@ -41,6 +41,7 @@ func (r *Runtime) adopt(now Instant) error {
 		r.save(p)
 		r.mark(rec.UID)
 	}
+	r.readResolver()
 	r.restoreNetwork()
 	r.closeUnclaimed(fds)
 	r.removeStrangers()

@@ -55,6 +55,8 @@ type (
 	msgMoved struct{}
 	// msgTouch: somebody worked.
 	msgTouch struct{}
+	// msgResolver: the host's resolv.conf may have changed.
+	msgResolver struct{}
 	// msgStopAll: end every pod and then the loop.
 	msgStopAll struct{}
 )

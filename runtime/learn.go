@@ -129,6 +129,7 @@ func (r *Runtime) learnSandbox(p *pod, m msgOutcome, now Instant) error {
 	ready := now
 	*s = m.outcome.(SandboxRecord)
 	s.Ready = &ready
+	r.sayResolver(p, now)
 	r.shareOut()
 	return p.move(EventSandboxReady)
 }

@@ -123,6 +123,8 @@ func (r *Runtime) receive(m message, now Instant) {
 	switch m := m.(type) {
 	case msgManifests:
 		r.rescan(now)
+	case msgResolver:
+		r.readResolver()
 	case msgImages:
 		r.markAwaiting()
 	case msgImporting:

@@ -46,6 +46,7 @@ type Record struct {
 type SandboxRecord struct {
 	IP         string   `json:"ip,omitempty"`
 	IP6        string   `json:"ip6,omitempty"`
+	Resolv     string   `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
 	CgroupPath string   `json:"cgroup,omitempty"`
 	Ready      *Instant `json:"ready,omitempty"`
 	// A sandbox that could not be made waits as a crashing container does.

@@ -71,8 +71,9 @@ type Config struct {
 	RunDir, RootDir, LogDir string
 	NodeName                string
 	HostIPs                 func() ([]netip.Addr, error)
-	ResolvConf              string // of the host
-	Executable              string // podd itself, whose pause command holds shared PID namespaces
+	ResolvConf              func() string // the host's file, which may be another one each time
+	ClusterDomain           string        // of the names of Services
+	Executable              string        // podd itself, whose pause command holds shared PID namespaces
 	Settings                Settings
 	MemoryCapacity          int64 // bytes of the board
 	OOMScoreFloor           int   // the lowest score that the kernel lets podd give
@@ -83,6 +84,7 @@ type Config struct {
 	Network Network
 	Cgroups Cgroups
 	FDStore FDStore
+	Names   Names
 	Events  Events
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents ExitEvents
@@ -105,6 +107,8 @@ type Runtime struct {
 	execSlots chan struct{}
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]
+	// hostResolver is what the host's resolv.conf said last.
+	hostResolver atomic.Pointer[resolver]
 
 	records records
 	ends    ends

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +32,11 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 	}
 	// The kernel makes the first move into a cgroup wait: it waits beside the work that comes now.
 	go r.Cgroups.Warm()
-	options := sandboxOptions(rec.Object)
+	names, err := namesOf(rec.Object, r.ClusterDomain)
+	if err != nil {
+		return SandboxRecord{CgroupPath: path}, err
+	}
+	options := sandboxOptions(rec.Object, names.kernel)
 	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
 		return SandboxRecord{CgroupPath: path}, err
 	}
@@ -48,14 +51,16 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 			out.IP6 = attachment.IP6.String()
 		}
 	}
-	return out, r.ensureSandboxFiles(rec, out.podIPs())
+	resolv, _ := r.nameServers().forPod(rec.Object)
+	out.Resolv = digest(resolv.String())
+	return out, r.ensureSandboxFiles(rec, names, resolv, out.podIPs())
 }
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
 // name too, as with every CRI runtime.
-func sandboxOptions(p *corev1.Pod) netns.SandboxOptions {
+func sandboxOptions(p *corev1.Pod, hostname string) netns.SandboxOptions {
 	o := netns.SandboxOptions{
-		Hostname: podHostname(p),
+		Hostname: hostname,
 		Net:      !p.Spec.HostNetwork,
 		UTS:      !p.Spec.HostNetwork,
 		IPC:      !p.Spec.HostIPC,
@@ -69,20 +74,6 @@ func sandboxOptions(p *corev1.Pod) netns.SandboxOptions {
 	return o
 }
 
-// podHostname is the hostname field or the pod's name, cut to what the kernel and DNS take.
-func podHostname(p *corev1.Pod) string {
-	const longest = 63
-	name := cmp.Or(p.Spec.Hostname, p.Name)
-	if len(name) <= longest {
-		return name
-	}
-	name = name[:longest]
-	for name[len(name)-1] == '-' || name[len(name)-1] == '.' {
-		name = name[:len(name)-1]
-	}
-	return name
-}
-
 func qosName(spec *corev1.PodSpec) string {
 	switch qosClass(spec) {
 	case corev1.PodQOSGuaranteed:
@@ -94,13 +85,12 @@ func qosName(spec *corev1.PodSpec) string {
 	return "besteffort"
 }
 
-func (r *Runtime) ensureSandboxFiles(rec *Record, ips []corev1.PodIP) error {
+func (r *Runtime) ensureSandboxFiles(rec *Record, names podNames, resolv resolver, ips []corev1.PodIP) error {
 	dir, spec := r.sandboxDir(rec.UID), &rec.Object.Spec
-	hosts := hostsFile(spec, podHostname(rec.Object), ips...)
+	hosts := hostsFile(spec, names, ips...)
 	if spec.HostNetwork {
 		hosts = hostNetworkHostsFile(spec, readText("/etc/hosts"))
 	}
-	resolv := podResolver(spec, parseResolv(readText(r.ResolvConf)))
 	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": r.hostnameOf(rec.Object) + "\n"}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -111,15 +101,6 @@ func (r *Runtime) ensureSandboxFiles(rec *Record, ips []corev1.PodIP) error {
 		return nil
 	}
 	return ensureShm(filepath.Join(dir, "shm"))
-}
-
-func (r *Runtime) hostnameOf(p *corev1.Pod) string {
-	if p.Spec.HostNetwork {
-		if name, err := os.Hostname(); err == nil {
-			return name
-		}
-	}
-	return podHostname(p)
 }
 
 // readText reads a file of the host that may well be missing.
@@ -205,7 +186,7 @@ func (r *Runtime) sandboxFor(rec *Record) container.Sandbox {
 		HostsFile:  filepath.Join(dir, "hosts"), HostnameFile: filepath.Join(dir, "hostname"),
 		ResolvFile: filepath.Join(dir, "resolv.conf"), ShmDir: filepath.Join(dir, "shm"),
 	}
-	o := sandboxOptions(rec.Object)
+	o := sandboxOptions(rec.Object, s.Hostname)
 	if o.Net {
 		s.NetNS = filepath.Join(ns, "net")
 	}

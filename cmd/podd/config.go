@@ -41,6 +41,7 @@ type Config struct {
 	Logging LoggingConfig `yaml:"logging"`
 
 	NetworkConfig `yaml:",inline"`
+	NamesConfig   `yaml:",inline"`
 
 	file string // --config
 }
@@ -67,6 +68,7 @@ func defaultConfig() Config {
 		ShutdownGracePeriod:  time.Minute,
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
 		NetworkConfig:        defaultNetwork(),
+		NamesConfig:          defaultNames(),
 		file:                 defaultConfigFile,
 	}
 }

@@ -42,6 +42,9 @@ func (c *Config) check() error {
 	if err := c.NetworkConfig.check(); err != nil {
 		return err
 	}
+	if err := c.NamesConfig.check(); err != nil {
+		return err
+	}
 	return c.Logging.check()
 }
 

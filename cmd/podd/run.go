@@ -62,6 +62,7 @@ type daemon struct {
 	folder  *manifest.Folder
 	events  *event.Recorder
 	network *netns.Network
+	names   *names
 	cgroups *cgroups.Tree
 	runtime *runtime.Runtime
 }
@@ -144,6 +145,7 @@ func (d *daemon) open() error {
 	}); err != nil {
 		return err
 	}
+	d.openNames()
 	d.folder = manifest.Open(manifest.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir),
 	})
@@ -153,7 +155,8 @@ func (d *daemon) open() error {
 	}
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
-		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, ResolvConf: hostResolvConf(), Executable: executable,
+		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
+		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, Names: d.names,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
@@ -187,18 +190,6 @@ func (d *daemon) oomScoreFloor() int {
 // maxEvents bounds what is remembered of the past.
 const maxEvents = 1000
 
-// hostResolvConf is the host's list of name servers. Where systemd-resolved has put itself in front, its stub
-// on the loopback is out of a pod's reach and the list behind it counts.
-func hostResolvConf() string {
-	const behindStub = "/run/systemd/resolve/resolv.conf"
-	if target, err := os.Readlink("/etc/resolv.conf"); err == nil && filepath.Base(target) == "stub-resolv.conf" {
-		if _, err := os.Stat(behindStub); err == nil {
-			return behindStub
-		}
-	}
-	return "/etc/resolv.conf"
-}
-
 func (d *daemon) serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -228,5 +219,6 @@ func (d *daemon) serve() error {
 
 // clear takes away what podd has made for its pods on this machine, once there are none.
 func (d *daemon) clear() error {
+	d.names.clear()
 	return errors.Join(d.network.RemoveHost(), netns.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
 }

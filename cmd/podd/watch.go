@@ -17,6 +17,7 @@ func (d *daemon) watch(ctx context.Context) {
 		}
 	}
 	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
+	go follow("name servers of the host", func(ctx context.Context, hint func()) error { return watchFile(ctx, d.config.resolvConf, hint) }, d.runtime.ResolverChanged)
 	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
 		return d.network.Watch(ctx, hint, func(err error) { d.log.Error("cannot repair the pods' network", "error", err) })

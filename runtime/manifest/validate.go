@@ -87,7 +87,7 @@ func validateNames(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 		errs = append(errs, invalid(path.Child("runtimeClassName"), *n, validation.IsDNS1123Subdomain(*n))...)
 	}
 	if n := spec.HostnameOverride; n != nil {
-		errs = append(errs, invalid(path.Child("hostnameOverride"), *n, validation.IsDNS1123Subdomain(*n))...)
+		errs = append(errs, validateHostnameOverride(spec, *n, path)...)
 	}
 	return errs
 }

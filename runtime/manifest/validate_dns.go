@@ -76,3 +76,22 @@ func validateHostAliases(aliases []corev1.HostAlias, path *field.Path) field.Err
 	}
 	return errs
 }
+
+// maxHostname is what the kernel takes. man 2 sethostname
+const maxHostname = 64
+
+// validateHostnameOverride checks a name that stands for itself. KEP-4762
+func validateHostnameOverride(spec *corev1.PodSpec, name string, path *field.Path) field.ErrorList {
+	at := path.Child("hostnameOverride")
+	errs := invalid(at, name, validation.IsDNS1123Subdomain(name))
+	if len(name) > maxHostname {
+		errs = append(errs, field.TooLong(at, name, maxHostname))
+	}
+	if full := spec.SetHostnameAsFQDN; full != nil && *full {
+		errs = append(errs, field.Forbidden(at, "may not be set when `setHostnameAsFQDN` is true"))
+	}
+	if spec.HostNetwork {
+		errs = append(errs, field.Forbidden(at, "may not be set when `hostNetwork` is true"))
+	}
+	return errs
+}
