@@ -24,13 +24,17 @@ func serviceOf(proto Protocol, pods ...testPod) ServicePort {
 	return p
 }
 
-func newServiceNetwork(t testing.TB) (*Network, string) {
+func newServiceNetwork(t testing.TB, change ...func(*Config)) (*Network, string) {
 	t.Helper()
 	needRoot(t)
-	n, err := New(Config{
+	c := Config{
 		CIDR: netip.MustParsePrefix("10.88.0.0/24"), CIDR6: netip.MustParsePrefix("fd00:88::/64"), LeaseDir: t.TempDir(),
 		ServiceCIDRs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("fd00:96::/112")},
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	n, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,78 @@
+package netns
+
+import (
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"testing"
+)
+
+func TestOverlapRefusesNewPodsOnly(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	a := newTestPod(t, n, root, Pod{ID: "a"})
+	a.serve(t, 8080)
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.do(createBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = host.deleteLink("lan0") })
+	lan := mustLink(t, host, "lan0")
+	dir := filepath.Join(root, "b")
+	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		addr    string
+		refused bool
+	}{
+		{"10.88.0.200/29", true}, {"10.88.0.1/24", true}, {"10.1.2.3/8", true}, {"10.89.0.1/24", false}, {"fd00:88::77/120", true},
+	} {
+		p := netip.MustParsePrefix(c.addr)
+		if _, err := host.do(setUp(lan.index), setAddr(lan.index, p), setLinkRoute(lan.index, p.Masked())); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.EnsureHost(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := n.Attach(Pod{ID: "b", NetNS: filepath.Join(dir, "net")})
+		if refused := errors.Is(err, ErrOverlap); refused != c.refused || err != nil && !refused {
+			t.Errorf("%s: %v, want it refused: %v", c.addr, err, c.refused)
+		}
+		if _, err := n.Attach(Pod{ID: "a", NetNS: a.ns}); err != nil {
+			t.Errorf("%s: the pod that was there: %v", c.addr, err)
+		}
+		wantAnswer(t, "", TCP, "10.88.0.2:8080", "a")
+		if err := n.Detach("b"); err != nil {
+			t.Fatal(err)
+		}
+		if err := host.deleteLink("lan0"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := host.do(createBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+			t.Fatal(err)
+		}
+		lan = mustLink(t, host, "lan0")
+	}
+}
+
+func TestLocalNetwork(t *testing.T) {
+	a, b := LocalNetwork("x", "pods", 64), LocalNetwork("y", "pods", 64)
+	if a == b || a == LocalNetwork("x", "services", 64) || a != LocalNetwork("x", "pods", 64) {
+		t.Errorf("%s, %s", a, b)
+	}
+	if !netip.MustParsePrefix("fd00::/8").Contains(a.Addr()) || a.Bits() != 64 || a != a.Masked() {
+		t.Errorf("%s is no unique local network", a)
+	}
+}
+
+func TestAddr6(t *testing.T) {
+	n := openTestNetwork(t, "10.88.4.0/22", t.TempDir())
+	for ip, want := range map[string]string{"10.88.4.1": "fd00:88::1", "10.88.7.254": "fd00:88::3fe", "10.88.8.1": "invalid IP"} {
+		if got := n.addr6(netip.MustParseAddr(ip)).String(); got != want {
+			t.Errorf("IPv6 address beside %s = %s, want %s", ip, got, want)
+		}
+	}
+}
