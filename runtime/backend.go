@@ -33,6 +33,8 @@ type Backend struct {
 	Version    string
 	// ConfigProblem is the sentence about a configuration file that is not in force; nil or "": there is none.
 	ConfigProblem func() string
+	// Ailments is what `podd doctor` would say of this board; nil or "": nothing.
+	Ailments func() string
 }
 
 // Pods lists the published pods.

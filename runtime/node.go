@@ -32,6 +32,7 @@ func (b *Backend) Node() *corev1.Node {
 		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: boot,
 	}}
 	n.Status.Conditions = append(n.Status.Conditions, b.configCondition(now, boot)...)
+	n.Status.Conditions = append(n.Status.Conditions, b.boardCondition(now, boot)...)
 	if ips, err := b.HostIPs(); err == nil {
 		for _, ip := range ips {
 			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})
@@ -84,6 +85,17 @@ func (b *Backend) configCondition(now Instant, since metav1.Time) []corev1.NodeC
 	}
 	return []corev1.NodeCondition{{
 		Type: api.ConfigAccepted, Status: corev1.ConditionFalse, Reason: "ConfigRefused", Message: b.ConfigProblem(),
+		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
+	}}
+}
+
+// boardCondition is there while the board lacks something that podd needs, or would use.
+func (b *Backend) boardCondition(now Instant, since metav1.Time) []corev1.NodeCondition {
+	if b.Ailments == nil || b.Ailments() == "" {
+		return nil
+	}
+	return []corev1.NodeCondition{{
+		Type: api.BoardFit, Status: corev1.ConditionFalse, Reason: "DoctorFinds", Message: b.Ailments(),
 		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
 	}}
 }

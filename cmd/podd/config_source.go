@@ -25,7 +25,12 @@ type configSource struct {
 func newConfigSource(flags *pflag.FlagSet) (*configSource, error) {
 	s := &configSource{file: defaultConfigFile, flags: map[string]string{}}
 	var failed error
+	known := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	(&Config{}).addFlags(known)
 	flags.Visit(func(f *pflag.Flag) {
+		if known.Lookup(f.Name) == nil {
+			return // a command's own
+		}
 		value := f.Value.String()
 		switch f.Name {
 		case "manifests", "images", "root", "run-dir", "socket", "log-dir", "config":

@@ -11,11 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func onTmpfs(dir string) bool {
-	var fs unix.Statfs_t
-	return unix.Statfs(dir, &fs) == nil && fs.Type == unix.TMPFS_MAGIC
-}
-
 // lockRunDir keeps a second daemon from owning the same pods.
 func lockRunDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

@@ -41,6 +41,7 @@ func newRootCommand() *cobra.Command {
 		newImagesCommand(o),
 		newValidateCommand(),
 		newDiffCommand(o),
+		newDoctorCommand(),
 		newFieldsCommand(),
 		newVersionCommand(),
 		newCompletionCommand(),

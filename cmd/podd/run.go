@@ -50,21 +50,22 @@ and the folder again.`,
 
 // daemon is everything that one podd holds open.
 type daemon struct {
-	source  *configSource
-	config  *Config // as podd was started with, and what a reload has changed
-	refused refusal // what is wrong with the configuration file
-	status  string  // as the service manager was told last
-	level   slog.LevelVar
-	log     *slog.Logger
-	manager *fdstore.Store
-	signals chan os.Signal
-	images  *store.Store
-	folder  *manifest.Folder
-	events  *event.Recorder
-	network *netns.Network
-	names   *names
-	cgroups *cgroups.Tree
-	runtime *runtime.Runtime
+	source   *configSource
+	config   *Config // as podd was started with, and what a reload has changed
+	ailments refusal // what doctor finds
+	refused  refusal // what is wrong with the configuration file
+	status   string  // as the service manager was told last
+	level    slog.LevelVar
+	log      *slog.Logger
+	manager  *fdstore.Store
+	signals  chan os.Signal
+	images   *store.Store
+	folder   *manifest.Folder
+	events   *event.Recorder
+	network  *netns.Network
+	names    *names
+	cgroups  *cgroups.Tree
+	runtime  *runtime.Runtime
 }
 
 func runDaemon(source *configSource) error {
@@ -106,9 +107,6 @@ func (d *daemon) own() (release func(), err error) {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return nil, fmt.Errorf("cannot make a folder: %w", err)
 		}
-	}
-	if !onTmpfs(c.RunDir) {
-		d.log.Warn("--run-dir is not on a tmpfs: records and log spools will wear the disk", "runDir", c.RunDir)
 	}
 	lock, err := lockRunDir(c.RunDir)
 	if err != nil {
@@ -197,7 +195,7 @@ func (d *daemon) serve() error {
 	if err != nil {
 		return err
 	}
-	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version, ConfigProblem: d.refused.get}
+	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	answer := sync.OnceFunc(func() { go func() { served <- api.Serve(ctx, listener, backend, d.log) }() })
@@ -206,6 +204,7 @@ func (d *daemon) serve() error {
 	d.watch(ctx)
 	go d.obey(ctx, cancel)
 	go d.feedWatchdog(ctx)
+	go d.consult()
 	err = d.runtime.Run(ctx, func() { answer(); announce() })
 	answer()
 	_ = d.manager.Notify(fdstore.Stopping)

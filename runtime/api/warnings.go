@@ -16,6 +16,9 @@ const ManifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 // is now.
 const ConfigAccepted corev1.NodeConditionType = "podd.dev/ConfigAccepted"
 
+// BoardFit is podd's own condition of the node: False while the board lacks something, as podd doctor says.
+const BoardFit corev1.NodeConditionType = "podd.dev/BoardFit"
+
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
 

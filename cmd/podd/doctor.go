@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"podd/board"
+	"podd/netns"
+)
+
+func newDoctorCommand() *cobra.Command {
+	var output string
+	var defaults Config
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether this machine can run pods, what is missing, and what to do about it",
+		Long: `Look at the kernel, the cgroups, the folders, the clock, the network and the firewall of this
+machine, with the daemon's configuration and without the daemon. Exit code 1 if some pods,
+or all of them, cannot run.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
+			}
+			source, err := newConfigSource(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			c, _, problem, err := source.start()
+			if err != nil {
+				return err
+			}
+			return printFindings(cmd.OutOrStdout(), append(configuration(problem), examine(&c)...), output)
+		},
+	}
+	defaults.addFlags(cmd.Flags())
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
+	return cmd
+}
+
+// configuration is the finding about the configuration file.
+func configuration(problem error) []board.Finding {
+	if problem == nil {
+		return nil
+	}
+	return []board.Finding{{Check: "configuration", Verdict: board.Warn, Reason: problem.Error(), Remedy: "correct the file; podd run reads it again at SIGHUP"}}
+}
+
+// examine looks at this machine as the daemon would use it.
+func examine(c *Config) []board.Finding {
+	network := c.network()
+	m := board.Machine{
+		Now: time.Now(), Synced: board.ReadSynced(),
+		Folders: []board.Folder{
+			board.ReadFolder("root", c.Root), board.ReadFolder("run", c.RunDir), board.ReadFolder("logs", c.LogDir),
+		},
+		Bridge: c.Bridge, Table: "podd", Errors: map[string]error{},
+	}
+	for _, cidr := range append([]netip.Prefix{network.CIDR, network.CIDR6}, network.ServiceCIDRs...) {
+		if cidr.IsValid() {
+			m.CIDRs = append(m.CIDRs, cidr)
+		}
+	}
+	routes, err := netns.Routes()
+	m.Errors["routes"] = err
+	for _, r := range routes {
+		m.Routes = append(m.Routes, board.Route(r))
+	}
+	chains, err := netns.BaseChains()
+	m.Errors["nftables"] = err
+	for _, chain := range chains {
+		m.Chains = append(m.Chains, board.Chain(chain))
+	}
+	return m.Examine()
+}
+
+// printFindings prints a line for each finding and its remedy below it.
+func printFindings(out io.Writer, list []board.Finding, format string) error {
+	if format == "json" {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		if err := e.Encode(map[string]any{"verdict": board.Worst(list), "findings": list}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range list {
+			fmt.Fprintf(out, "%-4s  %-16s  %s\n", f.Verdict, f.Check, f.Reason)
+			if f.Remedy != "" {
+				fmt.Fprintf(out, "%24s-> %s\n", "", f.Remedy)
+			}
+		}
+	}
+	if board.Worst(list) == board.Fail {
+		return exitError(exitFailed)
+	}
+	return nil
+}
+
+// consult looks at the board once and says what is not as it should be, in the log and in the node's conditions. It
+// runs beside the first pods' start.
+func (d *daemon) consult() {
+	var reasons []string
+	for _, f := range examine(d.config) {
+		if f.Verdict == board.OK {
+			continue
+		}
+		reasons = append(reasons, f.Check+": "+f.Reason)
+		level := d.log.Warn
+		if f.Verdict == board.Fail {
+			level = d.log.Error
+		}
+		level("doctor: "+f.Reason, "check", f.Check, "remedy", cmp.Or(f.Remedy, "none known"))
+	}
+	d.ailments.set(strings.Join(reasons, "; "))
+}
