@@ -23,6 +23,7 @@ func (r *Runtime) rescan(now Instant) {
 			r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
 		}
 	}
+	r.takeObjects(set.Objects, now)
 	before := r.desired
 	r.desired = make(map[podKey]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
@@ -118,6 +119,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
 	changed := !slices.Equal(problems, r.problems)
 	r.problems = problems
 	if changed {
+		r.objects.setProblems(problems)
 		r.attachProblems(now)
 	}
 }
@@ -126,7 +128,9 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
 func (r *Runtime) attachProblems(now Instant) {
 	own := map[podKey]*manifest.Problem{}
 	for i := range r.problems {
-		own[podKey{r.problems[i].Namespace, r.problems[i].Name}] = &r.problems[i]
+		if p := &r.problems[i]; ofPod(p) {
+			own[podKey{p.Namespace, p.Name}] = p
+		}
 	}
 	taken := map[*manifest.Problem]bool{}
 	for _, p := range r.pods {
@@ -139,14 +143,20 @@ func (r *Runtime) attachProblems(now Instant) {
 	}
 	var refused []manifest.Problem
 	for i := range r.problems {
-		if !taken[&r.problems[i]] {
+		if !taken[&r.problems[i]] && ofPod(&r.problems[i]) {
 			refused = append(refused, r.problems[i])
 		}
 	}
 	r.store.setRefused(refused, now.Wall, r.NodeName)
 }
 
+// ofPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
+func ofPod(p *manifest.Problem) bool { return p.Kind == "" || p.Kind == "Pod" }
+
 func problemReference(p manifest.Problem) corev1.ObjectReference {
+	if !ofPod(&p) {
+		return objectReference(p.Kind, p.Namespace, p.Name)
+	}
 	namespace := cmp.Or(p.Namespace, "default")
 	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p), UID: refusedUID(p)}
 }

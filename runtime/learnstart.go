@@ -10,6 +10,9 @@ import (
 	"podd/runtime/container"
 )
 
+// reasonConfigError is that of a container that cannot be configured: what it refers to is not there.
+const reasonConfigError = "CreateContainerConfigError"
+
 func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant) error {
 	c := p.rec.container(a.Name)
 	if !errors.Is(m.err, errSkipped) && (c.State == ContainerCollected || c.State == ContainerWaiting) {
@@ -92,7 +95,7 @@ func (r *Runtime) startFailed(p *pod, c *ContainerRecord, err error, now Instant
 	reason := "CreateContainerError"
 	switch {
 	case errors.Is(err, container.ErrConfig):
-		reason = "CreateContainerConfigError"
+		reason = reasonConfigError
 	case errors.Is(err, container.ErrRun):
 		reason = "RunContainerError"
 		const startErrorCode = 128

@@ -100,6 +100,7 @@ type Runtime struct {
 	engine  *container.Engine
 	reactor *reactor
 	store   *Store
+	objects *objects
 	inbox   *inbox
 	slots   chan struct{} // bounds the operations that run at once
 	prober  probe.Scheduler
@@ -167,6 +168,7 @@ func New(c Config) (*Runtime, error) {
 		Config:    c,
 		reactor:   re,
 		store:     newStore(),
+		objects:   newObjects(),
 		inbox:     newInbox(),
 		slots:     make(chan struct{}, maxOperations()),
 		execSlots: make(chan struct{}, goruntime.NumCPU()),

@@ -30,8 +30,8 @@ type get struct {
 func newGetCommand(o *options) *cobra.Command {
 	g := &get{options: o}
 	cmd := &cobra.Command{
-		Use:   "get (pods|events|nodes|namespaces) [NAME...]",
-		Short: "Show pods, events or the node, as kubectl does",
+		Use:   "get (pods|events|nodes|configmaps|secrets|...) [NAME...]",
+		Short: "Show pods, events, the node and what else the folder holds, as kubectl does",
 		Args:  named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.out, g.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -93,7 +93,11 @@ func (g *get) printer(r *objectType, single bool) printer {
 			labels: g.showLabels, headers: !g.noHeaders, steady: g.watch,
 		}
 	case "name":
-		return &namePrinter{out: g.out, kind: r.singular}
+		kind := r.singular
+		if r.group != "" {
+			kind += "." + r.group
+		}
+		return &namePrinter{out: g.out, kind: kind}
 	}
 	return &objectPrinter{out: g.out, yaml: g.output == "yaml", single: single, stream: g.watch}
 }

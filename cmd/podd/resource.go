@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"podd/runtime/api"
 )
 
 // objectType is a kind of object that get and describe know.
@@ -13,25 +16,35 @@ type objectType struct {
 	plural, singular string
 	short            []string
 	namespaced       bool
+	root             string // of its paths
+	group            string // "" for v1
 }
 
 func resources() []objectType {
-	return []objectType{
-		{"pods", "pod", []string{"po"}, true},
-		{"events", "event", []string{"ev"}, true},
-		{"nodes", "node", []string{"no"}, false},
-		{"namespaces", "namespace", []string{"ns"}, false},
+	const core = "/api/v1/"
+	list := []objectType{
+		{"pods", "pod", []string{"po"}, true, core, ""},
+		{"events", "event", []string{"ev"}, true, core, ""},
+		{"nodes", "node", []string{"no"}, false, core, ""},
+		{"namespaces", "namespace", []string{"ns"}, false, core, ""},
 	}
+	for _, r := range api.FolderResources() {
+		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group})
+	}
+	return list
 }
 
 // parseResource accepts the names that kubectl accepts.
 func parseResource(s string) (objectType, error) {
+	var known []string
 	for _, r := range resources() {
-		if s == r.plural || s == r.singular || s == r.short[0] {
+		if s == r.plural || s == r.singular || slices.Contains(r.short, s) || r.group != "" && s == r.plural+"."+r.group {
 			return r, nil
 		}
+		known = append(known, r.plural)
 	}
-	return objectType{}, fmt.Errorf("podd has no resource type %q: it has pods, events, nodes and namespaces", s)
+	last := len(known) - 1
+	return objectType{}, fmt.Errorf("podd has no resource type %q: it has %s and %s", s, strings.Join(known[:last], ", "), known[last])
 }
 
 // parseTarget reads "pods", "pods NAME…" or "pod/NAME…".
@@ -73,11 +86,11 @@ func podName(arg string) (string, error) {
 
 // path of a list of r, or of the object name. namespace "" means all.
 func (r *objectType) path(namespace, name string) string {
-	p := "/api/v1"
+	p := r.root
 	if r.namespaced && namespace != "" {
-		p += "/namespaces/" + url.PathEscape(namespace)
+		p += "namespaces/" + url.PathEscape(namespace) + "/"
 	}
-	p += "/" + r.plural
+	p += r.plural
 	if name != "" {
 		p += "/" + url.PathEscape(name)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,14 +39,14 @@ func validate(cmd *cobra.Command, paths []string) error {
 	valid := true
 	var nothing []error
 	for _, path := range paths {
-		pods, problems, err := readManifests(cmd.InOrStdin(), path)
+		objects, problems, err := readObjects(cmd.InOrStdin(), path)
 		if err != nil {
 			return fmt.Errorf("cannot validate: %w", err)
 		}
-		for _, v := range verdicts(pods, problems) {
+		for _, v := range verdicts(objects, problems) {
 			fmt.Fprintln(cmd.OutOrStdout(), v.text)
 		}
-		if len(pods)+len(problems) == 0 {
+		if len(objects)+len(problems) == 0 {
 			nothing = append(nothing, fmt.Errorf("no manifests in %s", path))
 		}
 		valid = valid && len(problems) == 0
@@ -59,15 +60,21 @@ func validate(cmd *cobra.Command, paths []string) error {
 	return nil
 }
 
-// readManifests reads a file, or a folder as the daemon does.
+// readManifests is readObjects for those whom only the pods concern.
 func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Problem, error) {
+	objects, problems, err := readObjects(stdin, path)
+	return manifest.Pods(objects), problems, err
+}
+
+// readObjects reads a file, or a folder as the daemon does.
+func readObjects(stdin io.Reader, path string) ([]manifest.Object, []manifest.Problem, error) {
 	if path == "-" {
 		data, err := manifest.ReadFrom(stdin)
 		if err != nil {
 			return nil, nil, err
 		}
-		pods, problems := manifest.ParseFile("stdin", data)
-		return pods, problems, nil
+		objects, problems := manifest.Parse("stdin", data)
+		return objects, problems, nil
 	}
 	st, err := os.Stat(path)
 	if err != nil {
@@ -78,14 +85,14 @@ func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Pro
 	}
 	if st.IsDir() {
 		set := scanSettled(manifest.Open(manifest.Options{Dir: path}))
-		return set.Pods, set.Problems, nil
+		return set.All(), set.Problems, nil
 	}
 	data, err := manifest.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	pods, problems := manifest.ParseFile(path, data)
-	return pods, problems, nil
+	objects, problems := manifest.Parse(path, data)
+	return objects, problems, nil
 }
 
 // scanSettled judges a file that is young as if it had been left alone since: the daemon
@@ -106,11 +113,15 @@ type verdict struct {
 }
 
 // verdicts are in the order of files and their documents.
-func verdicts(pods []manifest.Pod, problems []manifest.Problem) []verdict {
+func verdicts(objects []manifest.Object, problems []manifest.Problem) []verdict {
 	var list []verdict
-	for i := range pods {
-		o := pods[i].Object
-		list = append(list, verdict{pods[i].File, pods[i].Doc, fmt.Sprintf("pod %s/%s: valid", o.Namespace, o.Name)})
+	for i := range objects {
+		o := &objects[i]
+		name := o.Name
+		if o.Namespace != "" {
+			name = o.Namespace + "/" + o.Name
+		}
+		list = append(list, verdict{o.File, o.Doc, fmt.Sprintf("%s %s: valid", strings.ToLower(o.Kind), name)})
 	}
 	for i := range problems {
 		list = append(list, verdict{problems[i].File, problems[i].Doc, problems[i].Message})

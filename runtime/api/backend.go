@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -26,6 +27,12 @@ type Backend interface {
 	Events() (list []corev1.Event, resourceVersion uint64)
 	// WatchEvents is to events what WatchPods is to pods.
 	WatchEvents(since uint64) (changes <-chan EventEvent, cancel func(), err error)
+	// Objects returns the objects of a kind of the folder (see folderKinds) and the resource version of that picture.
+	Objects(kind string) (list []Object, resourceVersion uint64)
+	// WatchObjects is to the objects of all those kinds what WatchPods is to pods.
+	WatchObjects(since uint64) (changes <-chan ObjectEvent, cancel func(), err error)
+	// ObjectProblems returns the sentences about refused documents of a kind; "": of all those kinds.
+	ObjectProblems(kind string) []string
 	// Logs writes the log that o asks for. The server has filled in o.Container and has
 	// checked that this container has a log.
 	Logs(ctx context.Context, namespace, name string, o *corev1.PodLogOptions, w io.Writer) error
@@ -52,6 +59,20 @@ type PodEvent struct {
 	Type watch.EventType // Added, Modified or Deleted
 	Pod  *corev1.Pod     // for Deleted: the last state
 	RV   uint64
+}
+
+// Object is an object of the Kubernetes API.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// ObjectEvent is one change of one object.
+type ObjectEvent struct {
+	Type   watch.EventType
+	Kind   string
+	Object Object
+	RV     uint64
 }
 
 // EventEvent is one change of the list of events.

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"runtime"
+	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -39,7 +41,7 @@ func serveAPIVersions(w http.ResponseWriter, _ *http.Request) error {
 func serveAPIGroups(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, &metav1.APIGroupList{
 		TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
-		Groups:   []metav1.APIGroup{},
+		Groups:   apiGroups(),
 	})
 	return nil
 }
@@ -49,7 +51,7 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, &metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
 		GroupVersion: "v1",
-		APIResources: []metav1.APIResource{
+		APIResources: append(folderResources("v1"), []metav1.APIResource{
 			{Name: "events", SingularName: "event", Namespaced: true, Kind: "Event", Verbs: see, ShortNames: []string{"ev"}},
 			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", Verbs: see, ShortNames: []string{"ns"}},
 			{Name: "nodes", SingularName: "node", Kind: "Node", Verbs: see, ShortNames: []string{"no"}},
@@ -57,7 +59,56 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 			{Name: "pods/exec", Namespaced: true, Kind: "PodExecOptions", Verbs: metav1.Verbs{"create", "get"}},
 			{Name: "pods/log", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},
 			{Name: "pods/status", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get", "patch"}},
-		},
+		}...),
+	})
+	return nil
+}
+
+// groupName is the part of the group before its version, "" for v1.
+func (k *kind) groupName() string {
+	name, _, _ := strings.Cut(k.group, "/")
+	return name
+}
+
+func (k *kind) singular() string { return strings.ToLower(k.name) }
+
+// folderResources describes the folder's kinds of one apiVersion.
+func folderResources(version string) []metav1.APIResource {
+	var list []metav1.APIResource
+	for _, k := range folderKinds() {
+		if k.version() == version {
+			list = append(list, metav1.APIResource{
+				Name: k.resource, SingularName: k.singular(), Namespaced: k.namespaced, Kind: k.name,
+				Verbs: metav1.Verbs{"get", "list", "watch"}, ShortNames: k.short,
+			})
+		}
+	}
+	return list
+}
+
+// apiGroups lists the groups other than v1, which has none.
+func apiGroups() []metav1.APIGroup {
+	groups := []metav1.APIGroup{}
+	for _, k := range folderKinds() {
+		name := k.groupName()
+		if name == "" || slices.ContainsFunc(groups, func(g metav1.APIGroup) bool { return g.Name == name }) {
+			continue
+		}
+		_, version, _ := strings.Cut(k.group, "/")
+		at := metav1.GroupVersionForDiscovery{GroupVersion: k.group, Version: version}
+		groups = append(groups, metav1.APIGroup{Name: name, Versions: []metav1.GroupVersionForDiscovery{at}, PreferredVersion: at})
+	}
+	return groups
+}
+
+func serveGroupResources(w http.ResponseWriter, r *http.Request) error {
+	version := r.PathValue("group") + "/" + r.PathValue("version")
+	list := folderResources(version)
+	if len(list) == 0 {
+		return serveUnknown(w, r)
+	}
+	writeJSON(w, http.StatusOK, &metav1.APIResourceList{
+		TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version, APIResources: list,
 	})
 	return nil
 }

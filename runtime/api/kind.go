@@ -1,20 +1,17 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
 // object is what corev1.Pod, Event, Node and Namespace have in common.
-type object interface {
-	metav1.Object
-	runtime.Object
-}
+type object = Object
 
 // change is one change of any kind of object.
 type change struct {
@@ -34,7 +31,10 @@ type changes struct {
 type kind struct {
 	resource   string // as in paths: "pods"
 	name       string // as in objects: "Pod"
+	group      string // of the API and its version: "apps/v1"; "": v1
+	short      []string
 	namespaced bool
+	folder     bool // see folderKinds
 	list       func(Backend) (items []object, resourceVersion uint64)
 	watch      func(b Backend, since uint64) (changes, error)
 	blank      func() object
@@ -71,6 +71,21 @@ func unchanging(Backend, uint64) (changes, error) {
 			return change{}, false
 		},
 	}, nil
+}
+
+// version is the apiVersion of the kind's objects.
+func (k *kind) version() string { return cmp.Or(k.group, "v1") }
+
+// root is where the kind's paths begin.
+func (k *kind) root() string {
+	if k.group == "" {
+		return "/api/v1/"
+	}
+	return "/apis/" + k.group + "/"
+}
+
+func (k *kind) listMeta() metav1.TypeMeta {
+	return metav1.TypeMeta{Kind: k.name + "List", APIVersion: k.version()}
 }
 
 func typeMeta(kind string) metav1.TypeMeta {

@@ -59,6 +59,14 @@ func listNamespaces(b Backend) ([]object, uint64) {
 	for _, p := range list {
 		names = append(names, p.Namespace)
 	}
+	for _, k := range folderKinds() {
+		objects, _ := b.Objects(k.name)
+		for _, o := range objects {
+			if k.namespaced {
+				names = append(names, o.GetNamespace())
+			}
+		}
+	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 

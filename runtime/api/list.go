@@ -31,12 +31,13 @@ func (s *server) list(k *kind) handler {
 		objs = sel.pick(objs)
 		sortObjects(k, objs)
 		addWarnings(w, objs)
+		s.addObjectWarnings(w, k)
 		meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
 		if t, ok := wantsTable(r); ok {
 			writeJSON(w, http.StatusOK, t.table(k, meta, objs, s.now()))
 			return nil
 		}
-		writeJSON(w, http.StatusOK, &objectList{TypeMeta: typeMeta(k.name + "List"), ListMeta: meta, Items: objs})
+		writeJSON(w, http.StatusOK, &objectList{TypeMeta: k.listMeta(), ListMeta: meta, Items: objs})
 		return nil
 	}
 }

@@ -18,6 +18,7 @@ func (s *server) routes() http.Handler {
 	get("/version", serveVersion)
 	get("/api", serveAPIVersions)
 	get("/apis", serveAPIGroups)
+	get("/apis/{group}/{version}", serveGroupResources)
 	get("/api/v1", serveResources)
 
 	get("/api/v1/nodes", s.list(nodes()))
@@ -28,6 +29,15 @@ func (s *server) routes() http.Handler {
 		get("/api/v1/"+k.resource, s.list(k))
 		get("/api/v1/namespaces/{ns}/"+k.resource, s.list(k))
 		get("/api/v1/namespaces/{ns}/"+k.resource+"/{name}", s.get(k))
+	}
+	for _, k := range served() {
+		get(k.root()+k.resource, s.list(k))
+		one := k.root() + k.resource
+		if k.namespaced {
+			one = k.root() + "namespaces/{ns}/" + k.resource
+			get(one, s.list(k))
+		}
+		get(one+"/{name}", s.get(k))
 	}
 
 	const pod = "/api/v1/namespaces/{ns}/pods/{name}"

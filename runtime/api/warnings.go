@@ -48,6 +48,24 @@ func addWarnings(w http.ResponseWriter, objs []object) {
 	}
 }
 
+// addObjectWarnings tells who lists a kind of the folder, or the pods that use those, what was refused.
+func (s *server) addObjectWarnings(w http.ResponseWriter, k *kind) {
+	var texts []string
+	switch {
+	case k.resource == "pods":
+		texts = s.backend.ObjectProblems("")
+	case k.folder:
+		texts = s.backend.ObjectProblems(k.name)
+	}
+	for i, text := range texts {
+		if i == maxWarnings {
+			addWarning(w, fmt.Sprintf("and %d more; see podd get events", len(texts)-i))
+			return
+		}
+		addWarning(w, text)
+	}
+}
+
 func addWarning(w http.ResponseWriter, text string) {
 	w.Header().Add("Warning", "299 - "+strconv.QuoteToASCII(text))
 }

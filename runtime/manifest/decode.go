@@ -10,10 +10,18 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// ParseFile decodes, defaults and validates every document of a manifest file. It is pure: path only goes into
-// the results and the UIDs. Since is left zero.
+// Parse decodes, defaults and validates every document of a manifest file, for whatever board it is. It is pure: path
+// only goes into the results and the UIDs. Since is left zero.
+func Parse(path string, data []byte) ([]Object, []Problem) { return parse(path, data, nil) }
+
+// ParseFile is Parse for those whom only the pods concern.
 func ParseFile(path string, data []byte) ([]Pod, []Problem) {
-	p := parser{file: path}
+	objects, problems := Parse(path, data)
+	return Pods(objects), problems
+}
+
+func parse(path string, data []byte, fits func(expression string) bool) ([]Object, []Problem) {
+	p := parser{file: path, fits: fits}
 	for _, c := range split(data) {
 		p.chunk(c)
 	}
@@ -23,18 +31,19 @@ func ParseFile(path string, data []byte) ([]Pod, []Problem) {
 			Message: path + ": the file holds no manifest; write a Pod into it or remove it",
 		})
 	}
-	return p.pods, p.problems
+	return p.objects, p.problems
 }
 
 // parser collects the results of one file.
 type parser struct {
 	file     string
+	fits     func(expression string) bool // see Options
 	docs     int
-	pods     []Pod
+	objects  []Object
 	problems []Problem
 }
 
-// document is one object of a file on its way to a Pod.
+// document is one object of a file on its way to an Object.
 type document struct {
 	chunk  chunk
 	data   []byte // as JSON
@@ -81,6 +90,15 @@ func (p *parser) object(doc *document) {
 		p.refuse(doc, ReasonKind, []fault{{text: text, path: cmp.Or(doc.header.near, "kind")}})
 		return
 	}
+	if rules := rulesOf(doc.header.Kind); rules != nil {
+		p.other(doc, rules)
+		return
+	}
+	p.pod(doc)
+}
+
+// pod takes a Pod.
+func (p *parser) pod(doc *document) {
 	pod := &corev1.Pod{}
 	if faults := decodeStrict(doc.data, pod); len(faults) > 0 {
 		p.refuse(doc, ReasonInvalid, faults)
@@ -99,12 +117,21 @@ func (p *parser) object(doc *document) {
 	strip(pod)
 	hash := hashOf(pod)
 	pod.UID = uidOf(p.file, pod, hash)
-	accepted := Pod{Object: pod, File: p.file, Doc: p.docs, Hash: hash}
-	if first := podOf(p.pods, accepted.key()); first != nil {
-		p.problems = append(p.problems, duplicate(&accepted, first))
+	p.accept(objectOfPod(Pod{Object: pod, File: p.file, Doc: p.docs, Hash: hash}))
+}
+
+// accept takes an object that is for this board and whose name is free.
+func (p *parser) accept(o Object) {
+	expression := o.Value.GetAnnotations()[AnnotationNode]
+	if expression != "" && p.fits != nil && !p.fits(expression) {
 		return
 	}
-	p.pods = append(p.pods, accepted)
+	first := objectOf(p.objects, o.key())
+	if first == nil || p.fits == nil && first.Value.GetAnnotations()[AnnotationNode] != expression {
+		p.objects = append(p.objects, o)
+		return
+	}
+	p.problems = append(p.problems, duplicate(&o, first))
 }
 
 // strip removes what a cluster reports of an object rather than what is wanted, as its API server does at a create:
@@ -160,7 +187,14 @@ func (p *parser) refuse(doc *document, reason string, faults []fault) {
 		Namespace: doc.header.Metadata.Namespace, Name: doc.header.Metadata.Name,
 		other: reason == ReasonKind && isOther(doc.header.Kind),
 	}
-	if problem.Namespace == "" && problem.Name != "" {
+	rules := rulesOf(doc.header.Kind)
+	if rules != nil || doc.header.Kind == kindPod {
+		problem.Kind = doc.header.Kind
+	}
+	switch {
+	case rules != nil && !rules.namespaced:
+		problem.Namespace = ""
+	case problem.Namespace == "" && problem.Name != "":
 		problem.Namespace = metav1.NamespaceDefault
 	}
 	if doc.lines == nil {

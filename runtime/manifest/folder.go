@@ -31,6 +31,8 @@ type Options struct {
 	// CacheDir keeps the last good version of files whose edit went bad, so that it outlives a reboot. Empty: it
 	// does not.
 	CacheDir string
+	// Fits says whether a document whose annotation podd.dev/node has this value is for this board; nil: all are.
+	Fits func(expression string) bool
 	// Seed holds the pods that ran when podd was last alive, from the runtime's records: they stand in for files
 	// that are bad, half written or away at the first Scan, and they win over newcomers of the same name.
 	Seed []Pod
@@ -54,11 +56,11 @@ type Folder struct {
 // file is what is known of one file of the folder.
 type file struct {
 	path     string
-	read     stamp // of the version that pods and problems are from
-	seen     inode // of what was there last
-	pods     []Pod // with the last good versions of those whose documents are bad now
+	read     stamp    // of the version that pods and problems are from
+	seen     inode    // of what was there last
+	objects  []Object // with the last good versions of those whose documents are bad now
 	problems []Problem
-	ages     map[string]age // of the names of its pods
+	ages     map[string]age // of the names of its objects
 	came     time.Time      // first Scan that found the file, zero if it was there from the start
 	missed   time.Time      // first Scan that did not find the file, zero if it is there
 	kept     bool           // its last good version is in CacheDir

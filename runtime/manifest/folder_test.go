@@ -380,7 +380,7 @@ func TestSeveralFilesOfOneName(t *testing.T) {
 	names := func(winner string) {
 		t.Helper()
 		for _, p := range b.scan().Problems {
-			if p.Reason == ReasonDuplicate && !strings.Contains(p.Message, "is already defined by the older file "+b.path(winner)+";") {
+			if p.Reason == ReasonDuplicate+"Pod" && !strings.Contains(p.Message, "is already defined by the older file "+b.path(winner)+";") {
 				t.Errorf("%q does not name %s", p.Message, winner)
 			}
 		}

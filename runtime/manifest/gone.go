@@ -35,7 +35,7 @@ func (f *Folder) gone(err error) Set {
 		text += fmt.Sprintf(" (%d pods stay until then)", n)
 	}
 	return Set{
-		Pods: f.last.Pods, Gone: true,
+		Pods: f.last.Pods, Objects: f.last.Objects, Gone: true,
 		Problems: []Problem{{File: f.o.Dir, Reason: ReasonFolder, Message: "manifest folder " + f.o.Dir + ": " + text}},
 	}
 }
@@ -50,7 +50,7 @@ func (f *Folder) checkDevice(empty bool) error {
 	if !f.scanned && f.device == 0 {
 		f.device = f.loadDevice()
 	}
-	if empty && f.device != 0 && st.Dev != f.device && len(f.last.Pods) > 0 {
+	if empty && f.device != 0 && st.Dev != f.device && len(f.last.Pods)+len(f.last.Objects) > 0 {
 		return errUnmounted
 	}
 	if st.Dev != f.device {

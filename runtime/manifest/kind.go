@@ -23,9 +23,11 @@ func kindFault(h *header) string {
 		return "kind is missing; " + write
 	case h.APIVersion == "":
 		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
-	case h.Kind == "Pod" && h.APIVersion == "v1":
+	case h.Kind == kindPod && h.APIVersion == "v1":
 		return ""
-	case h.Kind == "Pod":
+	case rulesOf(h.Kind) != nil:
+		return versionFault(h, rulesOf(h.Kind).apiVersion)
+	case h.Kind == kindPod:
 		return fmt.Sprintf("kind Pod of apiVersion %s is not known; %s", h.APIVersion, write)
 	}
 	remedy := "remove the document"
@@ -38,6 +40,13 @@ func kindFault(h *header) string {
 	return fmt.Sprintf("kind %s of %s is not run by podd; %s", h.Kind, h.APIVersion, remedy)
 }
 
+func versionFault(h *header, want string) string {
+	if h.APIVersion == want {
+		return ""
+	}
+	return fmt.Sprintf("kind %s of apiVersion %s is not known; write apiVersion: %s", h.Kind, h.APIVersion, want)
+}
+
 // isWorkload tells whether a kind makes pods from a template.
 func isWorkload(kind string) bool {
 	switch kind {
@@ -47,10 +56,10 @@ func isWorkload(kind string) bool {
 	return false
 }
 
-// isOther tells whether a kind is a well-known one that is not a Pod, rather than a misspelled Pod.
+// isOther tells whether a kind is a well-known one that podd does not know, rather than a misspelled Pod.
 func isOther(kind string) bool {
 	switch kind {
-	case "ConfigMap", "Secret", "Service", "ServiceAccount", "Namespace", "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy",
+	case "Service", "Namespace", "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy",
 		"PersistentVolume", "PersistentVolumeClaim", "StorageClass", "PodDisruptionBudget", "HorizontalPodAutoscaler",
 		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "PodTemplate", "Node":
 		return true

@@ -12,13 +12,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// keptPod is a last good version on disk.
-type keptPod struct {
-	File  string      `json:"file"`
-	Doc   int         `json:"doc"`
-	Hash  string      `json:"hash"`
-	Since time.Time   `json:"since"`
-	Pod   *corev1.Pod `json:"pod"`
+// keptObject is a last good version on disk.
+type keptObject struct {
+	File   string          `json:"file"`
+	Doc    int             `json:"doc"`
+	Hash   string          `json:"hash"`
+	Since  time.Time       `json:"since"`
+	Pod    *corev1.Pod     `json:"pod,omitempty"`
+	Kind   string          `json:"kind,omitempty"`   // of Object
+	Object json.RawMessage `json:"object,omitempty"` // what is not a pod
 }
 
 // keptFile is where the last good version of a manifest is kept.
@@ -27,30 +29,37 @@ func (f *Folder) keptFile(path string) string {
 	return filepath.Join(f.o.CacheDir, fmt.Sprintf("%x.json", sum[:8]))
 }
 
-// keep writes the stale pods of a file down, when an edit turns it bad and not before (flash wears), and removes them
-// when it is good again.
-func (f *Folder) keep(known *file, stale []Pod) {
+// keep writes the stale objects of a file down, when an edit turns it bad and not before (flash wears), and removes them
+// when it is good again. A Secret in the clear is not copied to the flash: it is there until the next reboot.
+func (f *Folder) keep(known *file, stale []Object) {
+	stale = slices.DeleteFunc(slices.Clone(stale), func(o Object) bool { return isPlainSecret(&o) })
 	switch {
 	case f.o.CacheDir == "" || len(stale) == 0 && !known.kept:
 		return
 	case len(stale) == 0:
 		known.kept = os.Remove(f.keptFile(known.path)) != nil
 		return
-	case known.kept && sameStale(known.pods, stale):
+	case known.kept && sameStale(known.objects, stale):
 		return
 	}
-	kept := make([]keptPod, len(stale))
-	for i, p := range stale {
-		kept[i] = keptPod{File: p.File, Doc: p.Doc, Hash: p.Hash, Since: p.Since, Pod: p.Object}
+	kept := make([]keptObject, len(stale))
+	for i, o := range stale {
+		kept[i] = keptObject{File: o.File, Doc: o.Doc, Hash: o.Hash, Since: o.Since}
+		if pod, ok := o.Value.(*corev1.Pod); ok {
+			kept[i].Pod = pod
+			continue
+		}
+		kept[i].Kind = o.Kind
+		kept[i].Object, _ = json.Marshal(o.Value) // it was decoded from the same types
 	}
 	data, err := json.Marshal(kept)
 	// Without it the pods run on; only a reboot before the file is repaired would miss them.
 	known.kept = err == nil && writeFile(f.keptFile(known.path), data) == nil
 }
 
-func sameStale(before, stale []Pod) bool {
-	was := slices.DeleteFunc(slices.Clone(before), func(p Pod) bool { return !p.Stale })
-	return slices.EqualFunc(was, stale, func(a, b Pod) bool { return a.Object.UID == b.Object.UID })
+func sameStale(before, stale []Object) bool {
+	was := slices.DeleteFunc(slices.Clone(before), func(o Object) bool { return !o.Stale })
+	return slices.EqualFunc(was, stale, func(a, b Object) bool { return a.UID == b.UID && a.Hash == b.Hash })
 }
 
 func (f *Folder) isKept(path string) bool {
@@ -79,7 +88,7 @@ func (f *Folder) sweepKept() {
 }
 
 // loadKept returns the last good version of a file, or none.
-func (f *Folder) loadKept(path string) []Pod {
+func (f *Folder) loadKept(path string) []Object {
 	if f.o.CacheDir == "" {
 		return nil
 	}
@@ -87,28 +96,47 @@ func (f *Folder) loadKept(path string) []Pod {
 	if err != nil {
 		return nil
 	}
-	var kept []keptPod
+	var kept []keptObject
 	if json.Unmarshal(data, &kept) != nil {
 		return nil
 	}
-	var pods []Pod
+	var objects []Object
 	for _, k := range kept {
-		if k.File == path && k.Pod != nil {
-			pods = append(pods, Pod{Object: k.Pod, File: path, Doc: k.Doc, Hash: k.Hash, Since: k.Since, Stale: true})
+		if o, ok := k.object(); ok && k.File == path {
+			o.Stale = true
+			objects = append(objects, o)
 		}
 	}
-	return pods
+	return objects
+}
+
+func (k *keptObject) object() (Object, bool) {
+	if k.Pod != nil {
+		return objectOfPod(Pod{Object: k.Pod, File: k.File, Doc: k.Doc, Hash: k.Hash, Since: k.Since}), true
+	}
+	rules := rulesOf(k.Kind)
+	if rules == nil {
+		return Object{}, false // kept by a podd that knew more kinds
+	}
+	value := rules.blank()
+	if json.Unmarshal(k.Object, value) != nil {
+		return Object{}, false
+	}
+	return Object{
+		Kind: k.Kind, Namespace: value.GetNamespace(), Name: value.GetName(), UID: value.GetUID(),
+		File: k.File, Doc: k.Doc, Hash: k.Hash, Since: k.Since, Value: value,
+	}, true
 }
 
 // seeded returns the pods that ran from a file when podd was last alive.
-func (f *Folder) seeded(path string) []Pod {
-	var pods []Pod
+func (f *Folder) seeded(path string) []Object {
+	var objects []Object
 	for _, p := range f.o.Seed {
 		if p.File == path {
-			pods = append(pods, p)
+			objects = append(objects, objectOfPod(p))
 		}
 	}
-	return pods
+	return objects
 }
 
 // writeFile commits a small file: after a loss of power there is the old one or the new one.

@@ -1,5 +1,5 @@
-// Package manifest turns a folder of Kubernetes manifests into pods that podd can run, and into sentences about
-// those that it cannot. It decodes strictly into the k8s.io/api types, applies the API server's defaults,
+// Package manifest turns a folder of Kubernetes manifests into pods that podd can run, with the objects that they
+// use, and into sentences about what it cannot take. It decodes strictly into the k8s.io/api types, applies the API server's defaults,
 // validates in the API server's words whatever a single node can judge, and refuses by one table (table.go) the
 // fields that this podd does not act on. A bad edit never takes a running pod away: the last good version stays.
 package manifest
@@ -20,15 +20,13 @@ type Pod struct {
 	Stale  bool        // the file is bad now, this is its last good version
 }
 
-// key is the name under which a pod is unique in the folder.
-func (p *Pod) key() string { return p.Object.Namespace + "/" + p.Object.Name }
-
 // Reasons of a Problem, in the form that events use.
 const (
 	ReasonInvalid     = "InvalidManifest"    // not decodable, or the API server would reject it
 	ReasonUnsupported = "UnsupportedField"   // valid, but uses a field that podd does not act on
-	ReasonKind        = "UnsupportedKind"    // an object that is not a Pod
-	ReasonDuplicate   = "DuplicatePod"       // an older file has a pod of this name
+	ReasonKind        = "UnsupportedKind"    // an object of a kind that podd does not know
+	ReasonDuplicate   = "Duplicate"          // with the kind: an older file has an object of this kind and name
+	ReasonImmutable   = "ImmutableObject"    // an object that says that it does not change has changed
 	ReasonUnreadable  = "UnreadableManifest" // too large, not a regular file, or an I/O error
 	ReasonFolder      = "ManifestFolderGone" // the folder itself cannot be read, or its file system is not mounted
 )
@@ -38,6 +36,7 @@ type Problem struct {
 	File            string
 	Doc             int    // as in Pod
 	Line            int    // 1-based, 0 if unknown
+	Kind            string // of the object concerned if it is one that podd knows, else empty
 	Namespace, Name string // of the object concerned, empty if unknown
 	Reason          string // one of the Reason constants
 	Message         string // one sentence naming file, field and remedy
@@ -45,16 +44,25 @@ type Problem struct {
 	other bool // surely not about a pod, but about a Service or the like, which often has the same name
 }
 
-// concerns tells whether p may be about the pod with the given key: a problem without a name may be about any.
-func (p *Problem) concerns(key string) bool {
-	return !p.other && (p.Name == "" || p.Namespace+"/"+p.Name == key)
+// concerns tells whether p may be about an object: a problem without a name may be about any.
+func (p *Problem) concerns(o *Object) bool {
+	switch {
+	case p.other:
+		return false
+	case p.Name == "":
+		return p.Kind == "" || p.Kind == o.Kind
+	case p.Kind == "":
+		return p.Name == o.Name && (p.Namespace == o.Namespace || o.Namespace == "")
+	}
+	return p.Kind == o.Kind && p.Name == o.Name && p.Namespace == o.Namespace
 }
 
 // Set is what the folder says at one moment.
 type Set struct {
-	Pods     []Pod // ordered by file, then document
+	Pods     []Pod    // ordered by file, then document
+	Objects  []Object // of all other kinds, in the same order
 	Problems []Problem
-	// Gone means that the folder vanished (an unmounted card): Pods are the last known ones and stay.
+	// Gone means that the folder vanished (an unmounted card): Pods and Objects are the last known ones and stay.
 	Gone bool
 	// RecheckAfter asks for another Scan after this time even without a hint; 0 asks for none.
 	RecheckAfter time.Duration

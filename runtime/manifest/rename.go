@@ -19,27 +19,27 @@ func (r *round) renamed(name string, known *file) {
 			continue
 		}
 		if _, err := os.Lstat(old.path); errors.Is(err, fs.ErrNotExist) {
-			r.inherit(known, old.pods, old)
+			r.inherit(known, old.objects, old)
 			r.drop(before, old)
 			return
 		}
 	}
 }
 
-// inherit makes pods of one file last good ones of another until that is read.
-func (r *round) inherit(known *file, pods []Pod, old *file) {
-	merged := slices.Clone(known.pods)
-	for _, pod := range pods {
-		key := pod.key()
-		if podOf(merged, key) != nil {
+// inherit makes objects of one file last good ones of another until that is read.
+func (r *round) inherit(known *file, objects []Object, old *file) {
+	merged := slices.Clone(known.objects)
+	for _, o := range objects {
+		key := o.key()
+		if objectOf(merged, key) != nil {
 			continue
 		}
-		pod.File = known.path
-		merged = append(merged, pod)
+		o.File = known.path
+		merged = append(merged, o)
 		known.ages[key] = old.ages[key]
 	}
-	r.folder.keep(known, slices.DeleteFunc(slices.Clone(merged), func(p Pod) bool { return !p.Stale }))
-	known.pods, known.read = merged, stamp{}
+	r.folder.keep(known, slices.DeleteFunc(slices.Clone(merged), func(o Object) bool { return !o.Stale }))
+	known.objects, known.read = merged, stamp{}
 	r.changed = true
 }
 
@@ -65,11 +65,11 @@ func (r *round) succeed(old *file) {
 		if !together(file, old) {
 			continue
 		}
-		var heirs []Pod
-		for _, pod := range old.pods {
-			if slices.ContainsFunc(file.problems, func(p Problem) bool { return p.Name != "" && p.concerns(pod.key()) }) {
-				pod.Stale = true
-				heirs = append(heirs, pod)
+		var heirs []Object
+		for _, o := range old.objects {
+			if slices.ContainsFunc(file.problems, func(p Problem) bool { return p.Name != "" && p.concerns(&o) }) {
+				o.Stale = true
+				heirs = append(heirs, o)
 			}
 		}
 		if len(heirs) > 0 {

@@ -83,10 +83,10 @@ func (r *round) look(name string, link bool) bool {
 
 // adopt starts a file with what is known of it from before podd was last alive.
 func (r *round) adopt(known *file) {
-	known.pods = slices.Clone(r.folder.seeded(known.path))
+	known.objects = r.folder.seeded(known.path)
 	known.kept = r.folder.isKept(known.path)
-	for i := range known.pods {
-		r.name(known, &known.pods[i])
+	for i := range known.objects {
+		r.name(known, &known.objects[i])
 	}
 }
 
@@ -110,12 +110,12 @@ func (r *round) read(name string, known *file, now stamp) {
 		}
 	default:
 		delete(f.closed, name)
-		pods, problems := ParseFile(known.path, data)
+		objects, problems := parse(known.path, data, f.o.Fits)
 		if len(problems) > 0 && r.young(syscall.NsecToTimespec(read.mtime)) {
 			r.again(settleAge)
 			return
 		}
-		r.take(known, read, pods, problems)
+		r.take(known, read, objects, problems)
 	}
 }
 
@@ -144,52 +144,45 @@ func (r *round) unreadable(known *file, err error) {
 	}
 }
 
-// take makes a parsed version of a file the present one. Pods of the version before stay, as stale, if their
+// take makes a parsed version of a file the present one. Objects of the version before stay, as stale, if their
 // documents may be among the bad ones.
-func (r *round) take(known *file, read stamp, pods []Pod, problems []Problem) {
-	before := known.pods
+func (r *round) take(known *file, read stamp, objects []Object, problems []Problem) {
+	before := known.objects
 	if len(before) == 0 && known.kept && len(problems) > 0 {
 		before = r.folder.loadKept(known.path)
 	}
-	for i := range pods {
-		if old := podOf(before, pods[i].key()); old != nil && old.Object.UID == pods[i].Object.UID {
-			pods[i].Object = old.Object
+	objects, refused := refuseUpdates(before, objects)
+	problems = append(problems, refused...)
+	for i := range objects {
+		if old := objectOf(before, objects[i].key()); old != nil && old.UID == objects[i].UID && old.Hash == objects[i].Hash {
+			objects[i].Value = old.Value
 		}
 	}
-	var stale []Pod
+	var stale []Object
 	for _, old := range before {
-		if podOf(pods, old.key()) == nil && slices.ContainsFunc(problems, func(p Problem) bool { return p.concerns(old.key()) }) {
+		if objectOf(objects, old.key()) == nil && slices.ContainsFunc(problems, func(p Problem) bool { return p.concerns(&old) }) {
 			old.Stale = true
 			stale = append(stale, old)
 		}
 	}
 	r.folder.keep(known, stale)
-	known.read, known.problems, known.pods = read, problems, append(pods, stale...)
-	for i := range known.pods {
-		r.name(known, &known.pods[i])
+	known.read, known.problems, known.objects = read, problems, append(objects, stale...)
+	for i := range known.objects {
+		r.name(known, &known.objects[i])
 	}
 	r.changed = true
 }
 
-func podOf(pods []Pod, key string) *Pod {
-	for i := range pods {
-		if pods[i].key() == key {
-			return &pods[i]
-		}
-	}
-	return nil
-}
-
 // name notes a name that is new in its file. Ranks are given when all files have been looked at.
-func (r *round) name(known *file, pod *Pod) {
-	key := pod.key()
+func (r *round) name(known *file, o *Object) {
+	key := o.key()
 	if _, ok := known.ages[key]; ok {
 		return
 	}
-	fresh := freshName{file: known, key: key, doc: pod.Doc, since: r.now, written: time.Unix(0, known.read.mtime)}
+	fresh := freshName{file: known, key: key, doc: o.Doc, since: r.now, written: time.Unix(0, known.read.mtime)}
 	if r.first {
 		fresh.since = fresh.written
-		if old := podOf(r.folder.seeded(known.path), key); old != nil {
+		if old := objectOf(r.folder.seeded(known.path), key); old != nil {
 			fresh.seeded = true
 			fresh.since = old.Since
 		}
@@ -233,10 +226,10 @@ func (r *round) miss(name string, known *file) {
 	if r.folder.deleted[name] {
 		wait = deleteAge
 	}
-	if len(known.pods) > 0 && r.unjudged(known) {
+	if len(known.objects) > 0 && r.unjudged(known) {
 		wait = 2 * settleAge
 	}
-	if left := wait - r.now.Sub(known.missed); left > 0 && len(known.pods) > 0 {
+	if left := wait - r.now.Sub(known.missed); left > 0 && len(known.objects) > 0 {
 		r.again(left)
 		return
 	}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -89,8 +90,11 @@ func misfits(value any, t reflect.Type, path *field.Path) field.ErrorList {
 		}
 		return errs
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return notBase64(value, path)
+		}
 		list, ok := value.([]any)
-		if !ok && t.Elem().Kind() != reflect.Uint8 {
+		if !ok {
 			return field.ErrorList{wrongType(path, value, "a list")}
 		}
 		var errs field.ErrorList
@@ -101,6 +105,18 @@ func misfits(value any, t reflect.Type, path *field.Path) field.ErrorList {
 	default:
 		return misfit(value, t, path)
 	}
+}
+
+// notBase64 judges a value of bytes. Go's decoder takes line breaks within.
+func notBase64(value any, path *field.Path) field.ErrorList {
+	text, ok := value.(string)
+	if !ok {
+		return field.ErrorList{wrongType(path, value, "a string")}
+	}
+	if _, err := base64.StdEncoding.DecodeString(text); err != nil {
+		return field.ErrorList{field.Invalid(path, "<redacted>", err.Error()+"; encode it (printf %s VALUE | base64), or write it as it is under stringData or data")}
+	}
+	return nil
 }
 
 // misfit tries one value alone.

@@ -31,6 +31,7 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs = append(errs, validateAnnotations(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateBandwidth(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateRollback(m.Annotations, path.Child("annotations"))...)
+	errs = append(errs, validateNode(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
 	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)
 	return errs

@@ -30,19 +30,21 @@ type Fake struct {
 	// OnRemove removes an image instead of the Fake itself.
 	OnRemove func(ref string) ([]string, error)
 
-	mu     sync.Mutex
-	rv     uint64
-	pods   []*corev1.Pod
-	events []corev1.Event
-	images []api.ImageInfo
-	node   *corev1.Node
-	podHub *api.Hub[api.PodEvent]
-	evHub  *api.Hub[api.EventEvent]
+	mu      sync.Mutex
+	rv      uint64
+	pods    []*corev1.Pod
+	events  []corev1.Event
+	images  []api.ImageInfo
+	node    *corev1.Node
+	podHub  *api.Hub[api.PodEvent]
+	objects map[string][]api.Object
+	objHub  *api.Hub[api.ObjectEvent]
+	evHub   *api.Hub[api.EventEvent]
 }
 
 // New returns a Fake that remembers the last eight changes.
 func New(pods ...*corev1.Pod) *Fake {
-	f := &Fake{rv: Start, podHub: api.NewHub[api.PodEvent](Start, 8), evHub: api.NewHub[api.EventEvent](Start, 8), node: node()}
+	f := &Fake{rv: Start, podHub: api.NewHub[api.PodEvent](Start, 8), evHub: api.NewHub[api.EventEvent](Start, 8), objHub: api.NewHub[api.ObjectEvent](Start, 8), objects: map[string][]api.Object{}, node: node()}
 	for _, p := range pods {
 		f.Put(p)
 	}
@@ -173,3 +175,24 @@ func (f *Fake) RemoveImage(ref string) ([]string, error) {
 }
 
 func (f *Fake) Node() *corev1.Node { return f.node }
+
+// PutObject adds an object of one of the folder's kinds.
+func (f *Fake) PutObject(kind string, o api.Object) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o.SetResourceVersion(f.next())
+	f.objects[kind] = append(slices.Clone(f.objects[kind]), o)
+	f.objHub.Publish(f.rv, api.ObjectEvent{Type: watch.Added, Kind: kind, Object: o, RV: f.rv})
+}
+
+func (f *Fake) Objects(kind string) ([]api.Object, uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.objects[kind], f.rv
+}
+
+func (f *Fake) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error) {
+	return f.objHub.Watch(since)
+}
+
+func (f *Fake) ObjectProblems(string) []string { return nil }

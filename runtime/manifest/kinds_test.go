@@ -1,0 +1,124 @@
+package manifest
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+func TestKinds(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	tests := []struct{ name, text, want string }{
+		{"config map", "kind: ConfigMap\nmetadata: {name: a}\ndata: {k: v}\nbinaryData: {b: AAEC}\n", ""},
+		{"secret", "kind: Secret\nmetadata: {name: a}\nstringData: {k: v}\n", ""},
+		{"service account", "kind: ServiceAccount\nmetadata: {name: a}\nautomountServiceAccountToken: false\n", ""},
+		{"unknown field", "kind: ConfigMap\nmetadata: {name: a}\ndate: {k: v}\n", `ConfigMap "a" is invalid: unknown field "date": correct its spelling or remove it (line 4)`},
+		{"value is a number", "kind: ConfigMap\nmetadata: {name: a}\ndata: {k: 1}\n", `ConfigMap "a" is invalid: data[k]: Invalid value: 1: must be a string: put it in quotes`},
+		{"key with dots", "kind: ConfigMap\nmetadata: {name: a}\ndata: {'..': v}\n", `ConfigMap "a" is invalid: data[..]: Invalid value: "..": must not be '..'`},
+		{"key with a slash", "kind: Secret\nmetadata: {name: a}\nstringData: {a/b: v}\n", `Secret "a" is invalid: data[a/b]: Invalid value: "a/b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`},
+		{"key twice", "kind: ConfigMap\nmetadata: {name: a}\ndata: {k: v}\nbinaryData: {k: AAEC}\n", `ConfigMap "a" is invalid: data[k]: Invalid value: "k": duplicate of key present in binaryData`},
+		{"too large", "kind: ConfigMap\nmetadata: {name: a}\ndata: {a: v, k: " + big + "}\n", `ConfigMap "a" is invalid: []: Too long: may not be more than 1048576 bytes`},
+		{"too large a secret", "kind: Secret\nmetadata: {name: a}\nstringData: {a: v, k: " + big + "}\n", `Secret "a" is invalid: data: Too long: may not be more than 1048576 bytes`},
+		{"not base64", "kind: Secret\nmetadata: {name: a}\ndata: {k: 'no base64!'}\n", `Secret "a" is invalid: data[k]: Invalid value: "<redacted>": illegal base64 data at input byte 2; encode it (printf %s VALUE | base64), or write it as it is under stringData or data`},
+		{"tls", "kind: Secret\ntype: kubernetes.io/tls\nmetadata: {name: a}\nstringData: {tls.crt: v}\n", `Secret "a" is invalid: data[tls.key]: Required value`},
+		{"basic auth", "kind: Secret\ntype: kubernetes.io/basic-auth\nmetadata: {name: a}\n", `Secret "a" is invalid: [data[username]: Required value, data[password]: Required value]`},
+		{"ssh", "kind: Secret\ntype: kubernetes.io/ssh-auth\nmetadata: {name: a}\n", `Secret "a" is invalid: data[ssh-privatekey]: Required value`},
+		{"docker", "kind: Secret\ntype: kubernetes.io/dockerconfigjson\nmetadata: {name: a}\nstringData: {.dockerconfigjson: 'no'}\n", `Secret "a" is invalid: data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": it is not JSON`},
+		{"bad name", "kind: ConfigMap\nmetadata: {name: A_b}\n", `ConfigMap "A_b" is invalid: metadata.name: Invalid value: "A_b": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`},
+		{"bad board", "kind: ConfigMap\nmetadata: {name: a, annotations: {podd.dev/node: 'a==='}}\n", `ConfigMap "a" is invalid: metadata.annotations[podd.dev/node]: Invalid value: "a===": must be the name of a node, a list of names, or a label selector such as kubernetes.io/arch=arm64`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			objects, problems := Parse("f", []byte("apiVersion: v1\n"+tt.text))
+			got := ""
+			if len(problems) > 0 {
+				got = strings.TrimPrefix(problems[0].Message, "f: ")
+			}
+			if got != tt.want || len(objects)+len(problems) != 1 {
+				t.Errorf("%d objects, message\n%s\nwant\n%s", len(objects), got, tt.want)
+			}
+		})
+	}
+}
+
+func configMap(name, data string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {k: " + data + "}\n"
+}
+
+// data lists the values of the ConfigMaps and Secrets of a set.
+func dataOf(set Set) string {
+	var list []string
+	for _, o := range set.Objects {
+		text := o.Kind + "/" + o.Name
+		switch v := o.Value.(type) {
+		case *corev1.ConfigMap:
+			text += "=" + v.Data["k"]
+		case *corev1.Secret:
+			text += "=" + string(v.Data["k"])
+		}
+		if o.Stale {
+			text += " (stale)"
+		}
+		list = append(list, text)
+	}
+	for _, p := range set.Problems {
+		list = append(list, p.Reason+" "+p.Kind)
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestObjectsFollowFiles(t *testing.T) {
+	b := newBoard(t)
+	step := func(want string) {
+		t.Helper()
+		if got := dataOf(b.scan()); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		b.now = b.now.Add(time.Minute)
+	}
+	b.write("a.yaml", configMap("a", "one"))
+	step("ConfigMap/a=one")
+	b.write("a.yaml", configMap("a", "[two"))
+	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap")
+	b.restart() // the last good version outlives podd
+	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap")
+	b.write("b.yaml", configMap("a", "other"))
+	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap, DuplicateConfigMap ConfigMap")
+	b.remove("b.yaml")
+	b.write("a.yaml", configMap("a", "three")+"immutable: true\n")
+	step("ConfigMap/a=three")
+	b.write("a.yaml", configMap("a", "four")+"immutable: true\n")
+	step("ConfigMap/a=three (stale), ImmutableObject ConfigMap")
+	b.write("a.yaml", configMap("a", "four"))
+	step("ConfigMap/a=three (stale), ImmutableObject ConfigMap")
+	b.write("a.yaml", configMap("a", "three")+"immutable: true\n")
+	step("ConfigMap/a=three")
+	b.remove("a.yaml")
+	step("")
+	b.write("a.yaml", configMap("a", "five")+"---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: s}\n---\n"+podYAML("a", "i"))
+	step("ConfigMap/a=five, Secret/a=s")
+	if set := b.scan(); len(set.Pods) != 1 {
+		t.Errorf("%d pods", len(set.Pods))
+	}
+}
+
+func TestDocumentsOfOtherBoards(t *testing.T) {
+	b := newBoard(t)
+	b.f = Open(Options{Dir: b.dir, Fits: func(e string) bool {
+		return FitsNode(e, "here", map[string]string{"kubernetes.io/arch": "arm64", "site": "roof"})
+	}})
+	text := ""
+	for _, e := range []string{"here", "there", "there, here", "site=roof", "site in (cellar)", "kubernetes.io/arch=arm64,site", "!site", "site"} {
+		text += "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: n" + strconv.Itoa(len(text)) + "\n  annotations: {podd.dev/node: \"" + e + "\"}\ndata: {k: \"" + e + "\"}\n"
+	}
+	b.write("all.yaml", text)
+	b.write("dup.yaml", strings.Replace(configMap("b", "mine"), "{name: b}", "{name: b, annotations: {podd.dev/node: here}}", 1)+
+		"---\n"+strings.Replace(configMap("b", "theirs"), "{name: b}", "{name: b, annotations: {podd.dev/node: there}}", 1))
+	const want = "ConfigMap/a=here, ConfigMap/a=there, here, ConfigMap/a=site=roof, ConfigMap/a=kubernetes.io/arch=arm64,site, ConfigMap/b=mine"
+	if got := dataOf(b.scan()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
