@@ -32,6 +32,19 @@ func (s *scripted) Check(context.Context) (Result, string) {
 	return s.answer(n), fmt.Sprint(n)
 }
 
+// asked are the times of the checks so far, told what was reported.
+func (s *scripted) asked() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.at)
+}
+
+func (s *scripted) told() []Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.reports)
+}
+
 func (s *scripted) Report(r Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,8 +86,8 @@ func TestPace(t *testing.T) {
 				time.Sleep(39 * time.Second)
 				s.Stop(h)
 				time.Sleep(time.Minute)
-				if !slices.Equal(tc.subject.at, tc.want) {
-					t.Errorf("asked at %v, want %v", tc.subject.at, tc.want)
+				if !slices.Equal(tc.subject.asked(), tc.want) {
+					t.Errorf("asked at %v, want %v", tc.subject.asked(), tc.want)
 				}
 			})
 		})
@@ -102,7 +115,7 @@ func TestNews(t *testing.T) {
 		s.Stop(h)
 		synctest.Wait()
 		var got []string
-		for _, r := range subject.reports {
+		for _, r := range subject.told() {
 			got = append(got, fmt.Sprintf("%s %s %d", r.Text, r.Result, r.Run.Count))
 		}
 		want := []string{"0 Success 1", "2 Failure 1", "3 Failure 2", "4 Failure 3", "5 Failure 3", "6 Unknown 3", "7 Success 1", "9 Warning 1"}
@@ -127,7 +140,7 @@ func TestWaves(t *testing.T) {
 		time.Sleep(60 * time.Second)
 		at := map[time.Duration]int{}
 		for i, subject := range subjects {
-			for _, when := range subject.at[1:] {
+			for _, when := range subject.asked()[1:] {
 				at[when]++
 			}
 			s.Stop(handles[i])
@@ -155,8 +168,8 @@ func TestHangingSubject(t *testing.T) {
 		h := s.Add(well, every(time.Second, 0))
 		time.Sleep(10*time.Second + time.Millisecond)
 		s.Stop(h)
-		if len(well.at) != 11 {
-			t.Errorf("asked %d times in ten seconds", len(well.at))
+		if len(well.asked()) != 11 {
+			t.Errorf("asked %d times in ten seconds", len(well.asked()))
 		}
 		for _, h := range handles {
 			s.Stop(h)
@@ -174,8 +187,8 @@ func TestStopWhileRunning(t *testing.T) {
 		time.Sleep(time.Second)
 		s.Stop(h)
 		time.Sleep(time.Minute)
-		if len(subject.at) != 1 || len(subject.reports) != 0 {
-			t.Errorf("asked %d times, %d reports", len(subject.at), len(subject.reports))
+		if len(subject.asked()) != 1 || len(subject.told()) != 0 {
+			t.Errorf("asked %d times, %d reports", len(subject.asked()), len(subject.told()))
 		}
 	})
 }
