@@ -1,0 +1,81 @@
+package runtime
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/probe"
+)
+
+// learnProbe takes the news of a probe in.
+func (r *Runtime) learnProbe(m msgProbe, now Instant) {
+	p := r.pods[m.uid]
+	if p == nil || p.probing[m.spec.Name] != m.probing {
+		return // its container has ended, or is another by now
+	}
+	c, spec := p.rec.container(m.spec.Name), p.rec.spec(m.spec.Name)
+	if !p.wantsProbe(c, spec, m.kind) {
+		return
+	}
+	r.sayProbe(p, c, m, now)
+	if c.ProbeRuns == nil {
+		c.ProbeRuns = &ProbeRuns{}
+	}
+	run := m.kind.in(c.ProbeRuns)
+	if *run == m.report.Run {
+		return
+	}
+	*run = m.report.Run
+	r.judge(p, c, m.kind, now)
+	r.save(p)
+	r.publish(p, now)
+	r.mark(p.rec.UID)
+}
+
+// judge draws the consequences of a probe's run. Liveness is taken for granted, readiness is not.
+func (r *Runtime) judge(p *pod, c *ContainerRecord, k probeKind, now Instant) {
+	spec := p.rec.spec(c.Name)
+	verdict := thresholds(k.of(spec)).Verdict(*k.in(c.ProbeRuns))
+	switch {
+	case verdict == probe.Unknown:
+	case k == readinessProbe:
+		c.Ready = verdict == probe.Success
+		r.Log.Info("readiness", "pod", p.name(), "container", c.Name, "ready", c.Ready)
+	case verdict == probe.Failure:
+		r.condemn(p, c, k)
+	case k == startupProbe:
+		c.StartedOK = true
+		r.running(p, c, now)
+	}
+}
+
+// condemn lets a container end, and begin again if its policy allows.
+func (r *Runtime) condemn(p *pod, c *ContainerRecord, k probeKind) {
+	spec := p.rec.spec(c.Name)
+	c.Unhealthy, c.UnhealthyGrace = true, specGrace(&p.rec.Object.Spec)
+	if s := k.of(spec).TerminationGracePeriodSeconds; s != nil {
+		c.UnhealthyGrace = time.Duration(*s) * time.Second
+	}
+	c.EndReason = fmt.Sprintf("Container %s failed %s probe", c.Name, strings.ToLower(string(k)))
+	if p.willRestart(&ContainerRecord{Name: c.Name, Kind: c.Kind}) {
+		c.EndReason += ", will be restarted"
+	}
+	r.Log.Warn("container is unhealthy", "pod", p.name(), "container", c.Name, "probe", strings.ToLower(string(k)), "grace", c.UnhealthyGrace)
+}
+
+// sayProbe records what a kubelet would.
+func (r *Runtime) sayProbe(p *pod, c *ContainerRecord, m msgProbe, now Instant) {
+	text := m.report.Text
+	switch m.report.Result {
+	case probe.Failure:
+		r.event(p, c.Name, now, corev1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %s", m.kind, text))
+	case probe.Warning:
+		r.event(p, c.Name, now, corev1.EventTypeWarning, "ProbeWarning", fmt.Sprintf("%s probe warning: %s", m.kind, text))
+	case probe.Unknown:
+		r.event(p, c.Name, now, corev1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe errored and resulted in unknown state: %s", m.kind, text))
+	case probe.Success:
+	}
+}

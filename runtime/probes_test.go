@@ -1,0 +1,235 @@
+package runtime
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"podd/probe"
+)
+
+// told keeps the events of a test.
+type told []string
+
+func (e *told) Record(_ time.Time, ref corev1.ObjectReference, typ, reason, message string) {
+	*e = append(*e, fmt.Sprintf("%s %s %s: %s", ref.FieldPath, typ, reason, message))
+}
+
+func after(success, failure int32) *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler:        corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(1)}},
+		InitialDelaySeconds: 3600, PeriodSeconds: 10, TimeoutSeconds: 1, SuccessThreshold: success, FailureThreshold: failure,
+	}
+}
+
+// probedPod is a running pod with a probed container; nothing is asked, because an hour must pass first.
+func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy) (*Runtime, *pod, *told) {
+	t.Helper()
+	r := testRuntime(t)
+	events := &told{}
+	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
+	spec.Name = "c"
+	object := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
+	p := &pod{rec: newRecord("u1", object, readClock()), live: map[string]*live{}}
+	r.pods["u1"] = p
+	now := readClock()
+	p.rec.State, p.rec.Sandbox.Ready = PodRunning, &now
+	c := p.rec.Containers[0]
+	c.State, c.Attempt, c.Started = ContainerRunning, 0, &now
+	r.publish(p, now)
+	t.Cleanup(func() {
+		c.State = ContainerCollected
+		r.syncProbes(p, readClock())
+	})
+	return r, p, events
+}
+
+// scheduled are the probes of the container that are made.
+func (p *pod) scheduled() string {
+	var kinds []string
+	if on := p.probing["c"]; on != nil {
+		for i, h := range on.handles {
+			if h != nil {
+				kinds = append(kinds, string(probeKinds[i]))
+			}
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+func (r *Runtime) say(p *pod, k probeKind, result probe.Result, count int) {
+	run := probe.Run{Result: result, Count: count}
+	if result == probe.Warning {
+		run.Result = probe.Success
+	}
+	r.receive(msgProbe{subject{p.probing["c"], k}, probe.Report{Result: result, Text: "text", Run: run}}, readClock())
+}
+
+func TestStartupGatesTheOthers(t *testing.T) {
+	r, p, events := probedPod(t, corev1.Container{StartupProbe: after(1, 2), LivenessProbe: after(1, 3), ReadinessProbe: after(2, 1)}, always)
+	c := p.rec.Containers[0]
+	shown := func() string {
+		s := r.containerStatus(p, p.rec.spec("c"), c, readClock())
+		return fmt.Sprintf("%s | started %t ready %t", p.scheduled(), *s.Started, s.Ready)
+	}
+	for _, step := range []struct {
+		kind   probeKind
+		result probe.Result
+		count  int
+		want   string
+	}{
+		{startupProbe, probe.Failure, 1, "Startup | started false ready false"},
+		{startupProbe, probe.Success, 1, "Liveness Readiness | started true ready false"},
+		{livenessProbe, probe.Failure, 2, "Liveness Readiness | started true ready false"},
+		{readinessProbe, probe.Success, 1, "Liveness Readiness | started true ready false"},
+		{readinessProbe, probe.Success, 2, "Liveness Readiness | started true ready true"},
+		{readinessProbe, probe.Warning, 2, "Liveness Readiness | started true ready true"},
+		{readinessProbe, probe.Failure, 1, "Liveness Readiness | started true ready false"},
+		{startupProbe, probe.Failure, 2, "Liveness Readiness | started true ready false"}, // it is over
+		{livenessProbe, probe.Failure, 3, " | started true ready false"},
+	} {
+		r.say(p, step.kind, step.result, step.count)
+		if got := shown(); got != step.want {
+			t.Errorf("after %s %s %d: %s, want %s", step.kind, step.result, step.count, got, step.want)
+		}
+	}
+	const at = "spec.containers{c} Warning "
+	want := told{
+		at + "Unhealthy: Startup probe failed: text", at + "Unhealthy: Liveness probe failed: text",
+		at + "ProbeWarning: Readiness probe warning: text", at + "Unhealthy: Readiness probe failed: text", at + "Unhealthy: Liveness probe failed: text",
+	}
+	if !slices.Equal(*events, want) {
+		t.Errorf("events %q, want %q", *events, want)
+	}
+	if !c.Unhealthy || c.EndReason != "Container c failed liveness probe, will be restarted" || c.UnhealthyGrace != 30*time.Second {
+		t.Errorf("unhealthy %t, %q, grace %v", c.Unhealthy, c.EndReason, c.UnhealthyGrace)
+	}
+}
+
+func TestFailedStartup(t *testing.T) {
+	grace := int64(7)
+	spec := corev1.Container{StartupProbe: after(1, 2)}
+	spec.StartupProbe.TerminationGracePeriodSeconds = &grace
+	r, p, _ := probedPod(t, spec, never)
+	r.say(p, startupProbe, probe.Failure, 2)
+	c := p.rec.Containers[0]
+	if !c.Unhealthy || c.EndReason != "Container c failed startup probe" || c.UnhealthyGrace != 7*time.Second {
+		t.Errorf("unhealthy %t, %q, grace %v", c.Unhealthy, c.EndReason, c.UnhealthyGrace)
+	}
+}
+
+// What is said of an attempt that is over is not taken for the next one's; neither are its results.
+func TestProbeOfAnotherAttempt(t *testing.T) {
+	r, p, events := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, always)
+	c := p.rec.Containers[0]
+	r.say(p, readinessProbe, probe.Success, 1)
+	old := p.probing["c"]
+	for _, e := range []ContainerEvent{EventExit, EventCollect} {
+		if err := c.move(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.publish(p, readClock())
+	if got := p.scheduled(); got != "" || p.probing["c"] != nil {
+		t.Errorf("an ended container is probed: %s", got)
+	}
+	if err := r.beginStart(c, 1); err != nil {
+		t.Fatal(err)
+	}
+	now := readClock()
+	c.State, c.Started = ContainerRunning, &now
+	r.publish(p, now)
+	r.receive(msgProbe{subject{old, livenessProbe}, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}}}, now)
+	if c.Unhealthy || c.Ready || c.ProbeRuns != nil || len(*events) != 0 {
+		t.Errorf("the new attempt has the old one's results: %+v, %q", c, *events)
+	}
+	if got := p.scheduled(); got != "Liveness Readiness" {
+		t.Errorf("scheduled: %s", got)
+	}
+}
+
+// A pod that ends is probed no more and is not ready.
+func TestNoProbesAtTheEnd(t *testing.T) {
+	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, always)
+	r.say(p, readinessProbe, probe.Success, 1)
+	if err := r.beginStop(p, readClock()); err != nil {
+		t.Fatal(err)
+	}
+	r.publish(p, readClock())
+	s := r.containerStatus(p, p.rec.spec("c"), p.rec.Containers[0], readClock())
+	if p.scheduled() != "" || s.Ready {
+		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
+	}
+}
+
+// The next daemon reads from the record what this one has found, and goes on counting.
+func TestProbesInTheRecord(t *testing.T) {
+	r, p, _ := probedPod(t, corev1.Container{StartupProbe: after(1, 1), LivenessProbe: after(1, 3), ReadinessProbe: after(1, 1)}, always)
+	r.say(p, startupProbe, probe.Success, 1)
+	r.say(p, readinessProbe, probe.Success, 1)
+	r.say(p, livenessProbe, probe.Failure, 2)
+	if err := r.ensureFolders(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(p)
+	list, err := r.records.readAll()
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	rec := list[0]
+	c, spec := rec.Containers[0], rec.spec("c")
+	if !c.StartedOK || !c.Ready {
+		t.Errorf("started %t, ready %t", c.StartedOK, c.Ready)
+	}
+	if plan := probePlan(rec, c, spec, livenessProbe, readClock()); plan.Run != (probe.Run{Result: probe.Failure, Count: 2}) {
+		t.Errorf("liveness goes on from %+v", plan.Run)
+	}
+}
+
+func TestProbePlan(t *testing.T) {
+	spec := corev1.Container{Name: "c", LivenessProbe: after(1, 3)}
+	spec.LivenessProbe.InitialDelaySeconds = 15
+	rec := &Record{UID: "u1"}
+	c := &ContainerRecord{Name: "c", Started: &Instant{Mono: 100 * time.Second}}
+	for at, want := range map[time.Duration]time.Duration{100: 15, 110: 5, 115: 0, 500: 0} {
+		plan := probePlan(rec, c, &spec, livenessProbe, Instant{Mono: at * time.Second})
+		if plan.First != want*time.Second || plan.Period != 10*time.Second || plan.Timeout != time.Second || plan.Thresholds != (probe.Thresholds{Success: 1, Failure: 3}) {
+			t.Errorf("at %d s: %+v", at, plan)
+		}
+	}
+}
+
+func TestNetTarget(t *testing.T) {
+	r := testRuntime(t)
+	r.HostIPs = func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("192.0.2.7")}, nil }
+	spec := &corev1.Container{Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}}
+	inPod := &Record{UID: "u1", Object: &corev1.Pod{}, Sandbox: SandboxRecord{IP: "10.1.2.3"}}
+	onHost := &Record{UID: "u2", Object: &corev1.Pod{Spec: corev1.PodSpec{HostNetwork: true}}}
+	for _, tc := range []struct {
+		rec  *Record
+		host string
+		port intstr.IntOrString
+		want string
+	}{
+		{inPod, "", intstr.FromString("web"), r.namespaceDir("u1") + "/net 10.1.2.3:8080"},
+		{inPod, "127.0.0.1", intstr.FromInt32(1), r.namespaceDir("u1") + "/net 127.0.0.1:1"},
+		{onHost, "", intstr.FromInt32(80), " 192.0.2.7:80"},
+		{inPod, "", intstr.FromString("none"), "port none not found"},
+		{inPod, "", intstr.FromString("99"), r.namespaceDir("u1") + "/net 10.1.2.3:99"},
+	} {
+		at, err := r.netTarget(tc.rec, spec).at(tc.host, tc.port)
+		got := at.Netns + " " + at.String()
+		if err != nil {
+			got = err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%s %v: %s, want %s", tc.host, tc.port, got, tc.want)
+		}
+	}
+}
