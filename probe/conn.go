@@ -114,10 +114,12 @@ func plain(op string, to netip.AddrPort, err error) error {
 	if !errors.As(err, &at) {
 		return err
 	}
-	if _, isErrno := at.Err.(unix.Errno); isErrno { //nolint:errorlint // the innermost
-		at.Err = os.NewSyscallError(op, at.Err)
+	err = at.Err
+	var code unix.Errno
+	if errors.As(err, &code) {
+		err = os.NewSyscallError(op, code)
 	}
-	return &net.OpError{Op: op, Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: at.Err}
+	return &net.OpError{Op: op, Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 }
 
 // LocalAddr and RemoteAddr make a net.Conn of it, which TLS asks for.

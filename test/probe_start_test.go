@@ -215,3 +215,19 @@ func TestRefusedProbes(t *testing.T) {
 		return err == nil && strings.Contains(pod.Status.Message, "may not be set for init containers without restartPolicy=Always"), err
 	}))
 }
+
+// Hooks reach their container as probes do: from inside its namespace, at a port's name, with headers.
+func TestNetworkHooks(t *testing.T) {
+	t.Parallel()
+	b := newProbedBoard(t)
+	b.drop("hooked", podOf("hooked",
+		probed("main", "exec answerer", "ports: [{containerPort: 8080, name: web}]",
+			"lifecycle:\n  postStart: {httpGet: {path: /started, port: web, httpHeaders: [{name: X-Own, value: mine}]}}\n"),
+		probed("other", forever, "lifecycle:\n  postStart: {tcpSocket: {port: 8080}}\n  preStop: {httpGet: {path: /stopping, port: 8080, protocol: HTTP2}}\n",
+			"livenessProbe:\n  exec: {command: [test, '!', -e, /sick]}\n  periodSeconds: 1\n  failureThreshold: 1\n")))
+	// Until the server listens the hook fails, and its container begins anew.
+	b.running("hooked")
+	b.saw("hooked", "HTTP/1.1 GET /started Host="+b.pod("hooked").Status.PodIP+":8080 User-Agent=kube-lifecycle/1.37 X-Own=mine", 1)
+	b.sh("hooked", "other", "touch /sick")
+	b.saw("hooked", "HTTP/2.0 GET /stopping", 1)
+}
