@@ -217,13 +217,13 @@ func TestRefusedProbes(t *testing.T) {
 }
 
 // Hooks reach their container as probes do: from inside its namespace, at a port's name, with headers.
-func TestNetworkHooks(t *testing.T) {
+func TestHooksSpeakAsProbes(t *testing.T) {
 	t.Parallel()
 	b := newProbedBoard(t)
-	b.drop("hooked", podOf("hooked",
-		probed("main", "exec answerer", "ports: [{containerPort: 8080, name: web}]",
-			"lifecycle:\n  postStart: {httpGet: {path: /started, port: web, httpHeaders: [{name: X-Own, value: mine}]}}\n"),
-		probed("other", forever, "lifecycle:\n  postStart: {tcpSocket: {port: 8080}}\n  preStop: {httpGet: {path: /stopping, port: 8080, protocol: HTTP2}}\n",
+	b.drop("hooked", podOf("hooked", probed("main", "exec answerer"),
+		probed("other", forever, "ports: [{containerPort: 8080, name: web}]",
+			"lifecycle:\n  postStart: {httpGet: {path: /started, port: web, httpHeaders: [{name: X-Own, value: mine}]}}\n"+
+				"  preStop: {httpGet: {path: /stopping, port: 8080, protocol: HTTP2}}\n",
 			"livenessProbe:\n  exec: {command: [test, '!', -e, /sick]}\n  periodSeconds: 1\n  failureThreshold: 1\n")))
 	// Until the server listens the hook fails, and its container begins anew.
 	b.running("hooked")
