@@ -134,6 +134,7 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 		return nil
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
+	r.endOldProbes(p, c)
 	return r.watch(p, c.Name)
 }
 

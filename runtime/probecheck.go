@@ -51,7 +51,11 @@ func (s subject) exec(ctx context.Context, command []string) (probe.Result, stri
 		// A start keeps a processor busy for a while; what has been started does not.
 		s.r.execSlots <- struct{}{}
 		defer func() { <-s.r.execSlots }()
-		x, err := s.r.engine.Exec(s.config, container.ExecConfig{Args: args, Stdout: output, Stderr: output})
+		input, err := container.ProbeInput()
+		if err != nil {
+			return nil, err
+		}
+		x, err := s.r.engine.Exec(s.config, container.ExecConfig{Args: args, Stdin: input, Stdout: output, Stderr: output})
 		if errors.Is(err, container.ErrNotRunning) {
 			return nil, errors.New("container not running")
 		}

@@ -113,3 +113,13 @@ func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 
 // Report hands the news of a probe to the loop.
 func (s subject) Report(report probe.Report) { s.r.inbox.put(msgProbe{s, report}) }
+
+// endOldProbes ends the commands of probes that an earlier daemon has left in a container.
+func (r *Runtime) endOldProbes(p *pod, c *ContainerRecord) {
+	if !hasExecProbe(p.rec.spec(c.Name)) {
+		return
+	}
+	if err := r.engine.KillProbes(containerID(p.rec.UID, c.Name, c.Attempt)); err != nil {
+		r.Log.Warn("the probes of an earlier podd may go on in a container", "pod", p.name(), "container", c.Name, "error", err)
+	}
+}

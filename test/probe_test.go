@@ -1,11 +1,14 @@
 package test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
 )
 
 // Readiness over each kind of probe: it comes, goes and comes back, and restarts nothing.
@@ -188,4 +191,25 @@ func TestHungProbes(t *testing.T) {
 	}
 	b.remove("hung")
 	b.gone("hung")
+}
+
+// A command that hangs while its daemon dies is ended by the next one; nothing else in the container is.
+func TestHungProbeOfADeadDaemon(t *testing.T) {
+	t.Parallel()
+	b := newProbedBoard(t, withFDStore)
+	b.drop("left", podOf("left", probed("main", "sleep 3000 & "+forever,
+		"readinessProbe:\n  exec: {command: [sh, -c, 'test -e /well || { sleep 4000 | sleep 4001; }']}\n  timeoutSeconds: 1000\n  periodSeconds: 1\n")))
+	b.running("left")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		out, _, _ := b.run("exec", "left", "--", "sh", "-c", "pidof sleep | wc -w")
+		return strings.TrimSpace(out) == "4", fmt.Errorf("%s processes sleep", out)
+	}))
+	b.sh("left", "main", "touch /well")
+	b.kill9()
+	b.must(b.Ready(limit))
+	b.wait("left", isReady("main"))
+	got := b.sh("left", "main", "for p in $(pidof sleep); do tr '\\0' ' ' </proc/$p/cmdline; done")
+	if strings.Contains(got, "sleep 400") || !strings.Contains(got, "sleep 3000") || !strings.Contains(got, "sleep 1000") {
+		t.Errorf("there sleep: %s", got)
+	}
 }
