@@ -9,6 +9,12 @@ type Action interface{ String() string }
 type (
 	// EnsureSandbox makes what the containers of a pod share.
 	EnsureSandbox struct{}
+	// EnsureVolumes makes the pod's volumes.
+	EnsureVolumes struct{}
+	// RefreshVolumes brings the files that podd writes into volumes up to date.
+	RefreshVolumes struct{}
+	// MeasureVolumes looks whether emptyDirs have grown beyond their limits.
+	MeasureVolumes struct{}
 	// RemoveSandbox takes it away.
 	RemoveSandbox struct{}
 	// StartContainer makes and starts one attempt.
@@ -46,6 +52,9 @@ type (
 )
 
 func (EnsureSandbox) String() string      { return "ensure sandbox" }
+func (EnsureVolumes) String() string      { return "ensure volumes" }
+func (RefreshVolumes) String() string     { return "refresh volumes" }
+func (MeasureVolumes) String() string     { return "measure volumes" }
 func (RemoveSandbox) String() string      { return "remove sandbox" }
 func (a StartContainer) String() string   { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
 func (a AwaitImage) String() string       { return "await image of " + a.Name }

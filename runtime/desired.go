@@ -32,6 +32,7 @@ func (r *Runtime) rescan(now Instant) {
 	if !r.scanned && !set.Gone {
 		r.scanned = true
 		r.forgetEnds()
+		r.forgetVolumes()
 	}
 	if !set.Gone {
 		r.forgetRollbacks()
@@ -96,6 +97,9 @@ func (r *Runtime) markSuccessors(key podKey) {
 // markAwaiting looks again at every pod that may wait for an image.
 func (r *Runtime) markAwaiting() {
 	for uid, p := range r.pods {
+		if hasVolumes(p.rec) && !p.rec.Volumes.Ready {
+			r.refreshVolumes(p)
+		}
 		for _, c := range p.rec.Containers {
 			if !c.State.alive() {
 				r.mark(uid)

@@ -73,6 +73,12 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 	switch a := m.action.(type) {
 	case EnsureSandbox:
 		err = r.learnSandbox(p, m, now)
+	case EnsureVolumes:
+		r.learnVolumes(p, m, now)
+	case RefreshVolumes:
+		r.learnRefreshed(p, m, now)
+	case MeasureVolumes:
+		r.learnMeasured(p, m, now)
 	case RemoveSandbox:
 		r.learnSandboxRemoved(p, m, now)
 	case StartContainer:
@@ -95,6 +101,7 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 	case CollectContainer:
 		err = r.learnCollected(p, a, m)
 	case Finish:
+		r.sayVolumesStay(p, m.err, now)
 		if m.err == nil {
 			if err = p.move(EventPodFinish); err == nil {
 				r.keepFinished(p)
@@ -107,7 +114,7 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 	if err != nil && !errors.Is(err, errSkipped) {
 		r.Log.Error("action failed", "pod", p.name(), "action", m.action.String(), "error", err)
 	}
-	if m.err != nil && !standsAlone(m.action) {
+	if _, waits := m.action.(EnsureVolumes); m.err != nil && !standsAlone(m.action) && !waits {
 		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
 		p.retry = now.after(retryDelay)
 	}
@@ -167,6 +174,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	if m.err != nil {
 		if !errors.Is(m.err, errSkipped) {
 			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", m.err)
+			r.sayVolumesStay(p, m.err, readClock())
 		}
 		p.retry = readClock().after(retryDelay)
 		return

@@ -24,6 +24,7 @@ func (r *Runtime) view(p *pod) View {
 		RestartAll:    rec.RestartAll,
 		Containers:    make([]ContainerView, 0, len(rec.Containers)),
 	}
+	r.viewVolumes(p, &v)
 	if rec.Resize != nil && !rec.Resize.Applied {
 		v.Resize, v.ResizeAfter = true, rec.Resize.NotBefore
 	}

@@ -24,6 +24,7 @@ type operation struct {
 	rec      *Record
 	live     map[string]*live
 	images   map[string]images.Image
+	volumes  *volumeSources // for the actions that make or refresh volumes
 }
 
 func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
@@ -32,6 +33,11 @@ func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
 		op.live[name] = l
 	}
 	for _, a := range actions {
+		switch a.(type) {
+		case EnsureVolumes, RefreshVolumes:
+			op.volumes = r.volumeSources(p.rec)
+			p.refresh = false
+		}
 		if start, ok := a.(StartContainer); ok {
 			if image, err := r.imageFor(p.rec, start.Name); err == nil {
 				op.images[start.Name] = image
@@ -78,7 +84,7 @@ func cleans(a Action) bool {
 // standsAlone says of an action that its failure is its own affair: nothing after it depends on it.
 func standsAlone(a Action) bool {
 	switch a.(type) {
-	case StartContainer, ResizePod:
+	case StartContainer, ResizePod, RefreshVolumes, MeasureVolumes:
 		return true
 	}
 	return false
@@ -96,6 +102,12 @@ func (op *operation) perform(a Action) (any, error) {
 			op.rec.Sandbox = s
 		}
 		return s, err
+	case EnsureVolumes:
+		return op.ensureVolumes()
+	case RefreshVolumes:
+		return nil, op.refreshVolumes()
+	case MeasureVolumes:
+		return op.measureVolumes()
 	case RemoveSandbox:
 		return nil, op.r.removeSandbox(op.rec)
 	case StartContainer:
@@ -108,7 +120,12 @@ func (op *operation) perform(a Action) (any, error) {
 		return op.collect(a)
 	case ResizePod:
 		return nil, op.resize()
+	case Finish:
+		return nil, op.r.removeVolumes(op.uid, true)
 	case Forget:
+		if err := op.r.removeVolumes(op.uid, !op.stopping); err != nil {
+			return nil, err
+		}
 		return nil, op.r.forget(op.rec, op.stopping)
 	}
 	return nil, nil
@@ -136,6 +153,11 @@ func (op *operation) start(a StartContainer) (started, error) {
 			return started{}, err
 		}
 		c.Sandbox.PIDNS = path
+	}
+	release, err := op.containerMounts(c, a.Name, a.Attempt)
+	defer release()
+	if err != nil {
+		return started{}, err
 	}
 	l, err := op.r.openLive(op.rec, a.Name, a.Attempt)
 	if err != nil {

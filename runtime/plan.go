@@ -47,6 +47,9 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 		p.wakeAt(v.SandboxAfter)
 	default:
 		p.do(EnsureSandbox{})
+		if v.NeedVolumes {
+			p.do(EnsureVolumes{})
+		}
 		planContainers(p, v, now)
 	}
 }
@@ -61,7 +64,13 @@ func planRunning(p *Plan, v View, now time.Duration) {
 		planFinishing(p, v, now)
 	case v.RestartAll:
 		planRestartAll(p, v, now)
+	case v.NeedVolumes:
+		planVolumes(p, v, now)
 	default:
+		if v.Refresh {
+			p.do(RefreshVolumes{})
+		}
+		planMeasure(p, v, now)
 		planResize(p, v, now)
 		if failed := planContainers(p, v, now); !failed && !finished(v) {
 			return
@@ -69,6 +78,25 @@ func planRunning(p *Plan, v View, now time.Duration) {
 		p.Actions, p.Wake = nil, 0
 		p.do(BeginFinish{})
 		planFinishing(p, v, now)
+	}
+}
+
+// planVolumes tries again to make the volumes of a pod; no container starts without them.
+func planVolumes(p *Plan, v View, now time.Duration) {
+	if now < v.VolumesAfter {
+		p.wakeAt(v.VolumesAfter)
+		return
+	}
+	p.do(EnsureVolumes{})
+}
+
+func planMeasure(p *Plan, v View, now time.Duration) {
+	switch {
+	case !v.Measure:
+	case now < v.MeasureAt:
+		p.wakeAt(v.MeasureAt)
+	default:
+		p.do(MeasureVolumes{})
 	}
 }
 

@@ -26,6 +26,7 @@ type Record struct {
 	State      PodState           `json:"state"`
 	Created    Instant            `json:"created"`
 	Sandbox    SandboxRecord      `json:"sandbox"`
+	Volumes    VolumesRecord      `json:"volumes,omitzero"`
 	Stop       *StopRecord        `json:"stop,omitempty"`
 	Changed    *Instant           `json:"changed,omitempty"` // in place, last
 	Pins       map[string]string  `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back

@@ -19,6 +19,7 @@ import (
 	"podd/probe"
 	"podd/runtime/container"
 	"podd/runtime/manifest"
+	"podd/runtime/volume"
 )
 
 // Folder is where the desired pods come from.
@@ -98,6 +99,7 @@ type Config struct {
 type Runtime struct {
 	Config
 	engine  *container.Engine
+	volumes volume.Dirs
 	reactor *reactor
 	store   *Store
 	objects *objects
@@ -149,6 +151,9 @@ type pod struct {
 	probing map[string]*probing
 
 	busy    bool          // an operation runs
+	refresh bool          // what its volumes are made of has changed
+	measure time.Duration // since boot; the next look at the size of its volumes
+	quotas  bool          // the file system holds their limits
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before
 	held    bool          // by a pod of its name that had not ended
@@ -185,6 +190,7 @@ func New(c Config) (*Runtime, error) {
 		shares:  cgroups.MilliCPUToShares(0),
 	}
 	r.Change(c.Settings)
+	r.volumes = volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
 		IODir:    filepath.Join(c.RunDir, "io"),

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -127,6 +128,7 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	if c.User != nil && running {
 		s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: c.User.UID, GID: c.User.GID, SupplementalGroups: c.User.Groups}}
 	}
+	s.VolumeMounts = volumeMountStatuses(spec)
 	if running {
 		s.AllocatedResources = spec.Resources.Requests
 		s.Resources = &corev1.ResourceRequirements{Limits: spec.Resources.Limits, Requests: spec.Resources.Requests}
@@ -150,7 +152,7 @@ func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1
 	case c.Waiting != nil && (!p.ending() || c.Ended == nil) && !c.crashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
 	case c.Ended == nil, c.State == ContainerWaiting && !p.ending():
-		return waiting(p.waitingReason(), p.rec.Sandbox.Error)
+		return waiting(p.waitingReason(), cmp.Or(p.rec.Sandbox.Error, p.rec.Volumes.Error))
 	case c.Done && c.Kind == KindInit, c.State == ContainerStarting, p.ending(), c.NotBefore <= now.Mono, !restarts():
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}

@@ -51,6 +51,9 @@ func (r *Runtime) removeStrangers() {
 			}
 		}
 	}
+	for _, uid := range r.volumes.Strangers(known) {
+		errs = append(errs, r.volumes.RemoveMemory(uid))
+	}
 	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known))
 	if err := errors.Join(errs...); err != nil {
 		r.Log.Error("cannot remove all remains", "error", err)
@@ -63,12 +66,12 @@ func (r *Runtime) discard(id string) error {
 }
 
 func (r *Runtime) ensureFolders() error {
-	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.engine.MountDir, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.engine.MountDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
-	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
+	if err := errors.Join(container.EnsureBaseLayer(r.engine.BaseLayer), r.volumes.Prepare()); err != nil {
 		return err
 	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")

@@ -83,6 +83,7 @@ func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now In
 		p.rec.container(name).change(fmt.Sprintf("Container %s definition changed, will be restarted", name))
 	}
 	r.resize(p, before, change.Resources)
+	r.refreshVolumes(p)
 	r.Log.Info("pod changed in place", "pod", p.name(), "fields", strings.Join(change.Fields, ", "))
 	r.save(p)
 	r.mark(p.rec.UID)

@@ -13,6 +13,11 @@ type View struct {
 	Blocked       bool // an older pod of its name has not ended
 	RestartPolicy corev1.RestartPolicy
 	SandboxAfter  time.Duration // since boot; no try before
+	NeedVolumes   bool          // its volumes have not been made yet
+	VolumesAfter  time.Duration // since boot; no try before
+	Refresh       bool          // what its volumes are made of has changed
+	Measure       bool          // an emptyDir has a limit that only podd holds
+	MeasureAt     time.Duration // since boot; the next look
 	Deadline      time.Duration // since boot; the pod fails then; 0: never
 	Condemned     bool          // the pod fails now: it was evicted
 	Initialized   bool          // a main container has been started since the sandbox was made

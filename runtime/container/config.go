@@ -36,6 +36,8 @@ type Config struct {
 	Sandbox   Sandbox
 	// Files are more files of the host to mount, read-only, by their place in the container.
 	Files map[string]string
+	// Mounts are the container's volumes.
+	Mounts []Mount
 	// TerminationLog is the host's file behind terminationMessagePath.
 	TerminationLog string
 	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.

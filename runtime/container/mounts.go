@@ -26,7 +26,7 @@ func systemMounts(c *Config, privileged bool) []specs.Mount {
 		// The kernel gives sysfs only to the owner of the network namespace's user namespace; the host's is shown as it is.
 		mounts[4] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(sys, "rbind")}
 	}
-	return append(mounts, fileMounts(c)...)
+	return append(overridden(mounts, c.Mounts), placed(c)...)
 }
 
 // fileMounts lays the sandbox's files over those of the image.

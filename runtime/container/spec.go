@@ -37,6 +37,8 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 			CgroupsPath: c.Sandbox.CgroupPath + "/" + c.ID,
 			Namespaces:  namespaces(c),
 			Resources:   linuxResources(c),
+
+			RootfsPropagation: rootPropagation(c.Mounts),
 		},
 	}
 	if privileged {

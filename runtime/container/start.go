@@ -35,6 +35,9 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPropagation(c.Mounts); err != nil {
+		return nil, err
+	}
 	spec, err := buildSpec(c, who, root)
 	if err != nil {
 		return nil, err
@@ -74,8 +77,10 @@ func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, e
 	if err != nil {
 		return nil, fmt.Errorf("%w: container %s: %w", ErrConfig, id, err)
 	}
-	// The container must not see mounts that the host makes later, nor the host the container's.
-	config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
+	if config.RootPropagation == 0 {
+		// The container must not see mounts that the host makes later, nor the host the container's.
+		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
+	}
 	lc, err := libcontainer.Create(e.StateDir, id, config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create container %s: %w", id, err)

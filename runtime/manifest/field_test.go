@@ -142,7 +142,8 @@ func TestRefusedFields(t *testing.T) {
 		want                  string // in the message; "" is accepted
 	}{
 		{"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`, ""},
-		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, "", "spec.volumes: Forbidden: podd does not mount volumes yet"},
+		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/v"}]`, ""},
+		{"network storage", `"volumes":[{"name":"v","nfs":{"server":"a","path":"/"}}]`, "", "spec.volumes[0].nfs: Forbidden: podd has no driver for this kind of storage"},
 		{"empty volumes", `"volumes":[]`, `"volumeMounts":[]`, ""},
 		{"host port", "", `"ports":[{"containerPort":80,"hostPort":80}]`, ""},
 		{"host port on the host", `"hostNetwork":true`, `"ports":[{"containerPort":80,"hostPort":80}]`, ""},

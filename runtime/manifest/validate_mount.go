@@ -28,6 +28,7 @@ func (r *containerRules) mounts(c *corev1.Container, path *field.Path) field.Err
 			}
 		}
 		errs = append(errs, validateSubPath(m, path, at)...)
+		errs = append(errs, validateBindOptions(m, volume, at.Child("bindMountOptions"))...)
 		errs = append(errs, validatePropagation(m, c, path)...)
 	}
 	return errs
@@ -43,6 +44,22 @@ func validateSubPath(m *corev1.VolumeMount, path, at *field.Path) field.ErrorLis
 			errs = append(errs, field.Invalid(at.Child("subPathExpr"), m.SubPathExpr, "subPathExpr and subPath are mutually exclusive"))
 		}
 		errs = append(errs, descendingPath(m.SubPathExpr, path.Child("subPathExpr"))...)
+	}
+	return errs
+}
+
+func validateBindOptions(m *corev1.VolumeMount, volume *corev1.Volume, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(m.BindMountOptions) > 0 && volume != nil && volume.Image != nil {
+		errs = append(errs, field.Forbidden(path, "not supported with image volumes"))
+	}
+	seen := seenSet{}
+	for i, o := range m.BindMountOptions {
+		errs = append(errs, supports(path.Index(i), corev1.BindMountOption(o),
+			corev1.BindMountOptionNoDev, corev1.BindMountOptionNoExec, corev1.BindMountOptionNoSUID)...)
+		if seen.add(o) {
+			errs = append(errs, field.Duplicate(path.Index(i), o))
+		}
 	}
 	return errs
 }

@@ -57,6 +57,9 @@ func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
 		if limit := s.EmptyDir.SizeLimit; limit != nil && limit.Sign() < 0 {
 			return field.ErrorList{field.Forbidden(path.Child("sizeLimit"), "SizeLimit field must be a valid resource quantity")}
 		}
+		if m := s.EmptyDir.Mode; m != nil && (*m < 0 || *m > 0o1777) {
+			return field.ErrorList{field.Invalid(path.Child("mode"), *m, "must be a number between 0 and 01777 (octal), both inclusive")}
+		}
 	case s.HostPath != nil:
 		return validateHostPath(s.HostPath, path)
 	case s.Secret != nil:

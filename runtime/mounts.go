@@ -1,0 +1,132 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/container"
+	"podd/runtime/volume"
+)
+
+// containerMounts finds the volumes of one attempt's container. What it mounts for subPaths on the host is needed until
+// the container has started: release takes it off.
+func (op *operation) containerMounts(c *container.Config, name string, attempt int) (release func(), err error) {
+	var bound []string
+	release = func() {
+		for _, target := range bound {
+			if err := volume.Release(target); err != nil {
+				op.r.Log.Warn("the mount of a subPath stays until its pod goes", "error", err)
+			}
+		}
+	}
+	for i := range c.Container.VolumeMounts {
+		m := &c.Container.VolumeMounts[i]
+		source, v, err := op.volumePath(m.Name)
+		if err != nil {
+			return release, err
+		}
+		sub, err := subPathOf(c, m)
+		if err != nil {
+			return release, fmt.Errorf("%w: %w", container.ErrConfig, err)
+		}
+		if sub != "" {
+			target := filepath.Join(op.r.volumes.Memory, string(op.uid), subPathFolder, fmt.Sprintf("%s.%d.%s", name, attempt, strconv.Itoa(i)))
+			if err := bindSubPath(source, sub, target, v); err != nil {
+				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", container.ErrConfig, m.Name, name, err)
+			}
+			source, bound = target, append(bound, target)
+		}
+		c.Mounts = append(c.Mounts, mountOf(m, v, source))
+	}
+	return release, nil
+}
+
+// subPathFolder holds the mounts of subPaths; no volume may be named so.
+const subPathFolder = ".subpaths"
+
+func (op *operation) volumePath(name string) (string, *corev1.Volume, error) {
+	for i := range op.rec.Object.Spec.Volumes {
+		v := &op.rec.Object.Spec.Volumes[i]
+		if v.Name != name {
+			continue
+		}
+		if v.PersistentVolumeClaim != nil {
+			return op.rec.Volumes.Folders[name], v, nil
+		}
+		path, err := op.r.volumes.Path(string(op.uid), v)
+		return path, v, err
+	}
+	return "", nil, fmt.Errorf("%w: the pod has no volume %q", container.ErrConfig, name)
+}
+
+// subPathOf is the path in the volume that a mount shows; "" for all of it.
+func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
+	sub := m.SubPath
+	if m.SubPathExpr != "" {
+		var err error
+		if sub, err = c.ExpandSubPath(m.SubPathExpr); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case filepath.IsAbs(sub):
+		return "", fmt.Errorf("error SubPath %q must not be an absolute path", sub)
+	case strings.Contains("/"+sub+"/", "/../"):
+		return "", errors.New("unable to provision SubPath `" + sub + "`: must not contain '..'")
+	}
+	return sub, nil
+}
+
+func bindSubPath(source, sub, target string, v *corev1.Volume) error {
+	handle, err := volume.OpenSubPath(source, sub, !volume.ReadOnly(v))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = handle.Close() }()
+	return volume.Bind(handle, target)
+}
+
+func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) container.Mount {
+	out := container.Mount{
+		Source: source, Destination: m.MountPath, ReadOnly: m.ReadOnly || volume.ReadOnly(v), Options: m.BindMountOptions,
+		Recursive: recursive(m) == corev1.RecursiveReadOnlyEnabled,
+	}
+	if v.Image != nil {
+		out.Options = []string{"noexec", "nodev", "nosuid"}
+	}
+	if m.MountPropagation != nil {
+		out.Propagation = *m.MountPropagation
+	}
+	return out
+}
+
+// recursive is what a mount's recursiveReadOnly comes to on this kernel.
+func recursive(m *corev1.VolumeMount) corev1.RecursiveReadOnlyMode {
+	switch {
+	case m.RecursiveReadOnly == nil || *m.RecursiveReadOnly == corev1.RecursiveReadOnlyDisabled:
+		return corev1.RecursiveReadOnlyDisabled
+	case *m.RecursiveReadOnly == corev1.RecursiveReadOnlyIfPossible && !container.CanReadOnlyRecursively():
+		return corev1.RecursiveReadOnlyDisabled
+	}
+	return corev1.RecursiveReadOnlyEnabled
+}
+
+// volumeMountStatuses say how the volumes of a container are mounted. KEP-3857
+func volumeMountStatuses(spec *corev1.Container) []corev1.VolumeMountStatus {
+	var list []corev1.VolumeMountStatus
+	for i := range spec.VolumeMounts {
+		m := &spec.VolumeMounts[i]
+		s := corev1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
+		if m.ReadOnly {
+			mode := recursive(m)
+			s.RecursiveReadOnly = &mode
+		}
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,77 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dirs are the places of the volumes that live and die with a pod; each has a folder per UID.
+type Dirs struct {
+	Disk   string
+	Memory string // a tmpfs of podd's own
+}
+
+// Prepare mounts the tmpfs of all that is secret or small. It is one for all pods: containers see their parts of it
+// read-only. What is in it is never swapped out to a disk, where the kernel knows that (Linux 6.4).
+func (d Dirs) Prepare() error {
+	if err := os.MkdirAll(d.Memory, 0o711); err != nil {
+		return fmt.Errorf("cannot make the folder of volumes: %w", err)
+	}
+	mounted, err := isMountPoint(d.Memory)
+	if err != nil || mounted {
+		return err
+	}
+	const flags = unix.MS_NODEV | unix.MS_NOSUID
+	err = unix.Mount("podd-volumes", d.Memory, "tmpfs", flags, "mode=0711,noswap")
+	if errors.Is(err, unix.EINVAL) {
+		err = unix.Mount("podd-volumes", d.Memory, "tmpfs", flags, "mode=0711")
+	}
+	if err != nil {
+		return fmt.Errorf("cannot mount a tmpfs for volumes: %w", err)
+	}
+	return nil
+}
+
+// Close takes off the tmpfs when no pod is left.
+func (d Dirs) Close() error {
+	if err := unix.Unmount(d.Memory, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("cannot unmount %s: %w", d.Memory, err)
+	}
+	return nil
+}
+
+// Remove takes away all volumes of a pod but those that outlive it.
+func (d Dirs) Remove(uid string) error {
+	return errors.Join(d.RemoveMemory(uid), Remove(filepath.Join(d.Disk, uid)))
+}
+
+// RemoveMemory takes away what does not outlive the boot.
+func (d Dirs) RemoveMemory(uid string) error { return Remove(filepath.Join(d.Memory, uid)) }
+
+// Strangers lists the pods that have volumes and are not known.
+func (d Dirs) Strangers(known map[string]bool) []string {
+	var list []string
+	for _, dir := range []string{d.Disk, d.Memory} {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if !known[e.Name()] && !slices.Contains(list, e.Name()) {
+				list = append(list, e.Name())
+			}
+		}
+	}
+	return list
+}
+
+// folder makes the folder of a volume's pod and names the volume's own.
+func folder(parent, uid, name string) (string, error) {
+	dir := filepath.Join(parent, uid)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the folder of a pod's volumes: %w", err)
+	}
+	return filepath.Join(dir, name), nil
+}

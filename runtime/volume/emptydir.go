@@ -1,0 +1,113 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// emptyDirMode lets any user of the pod write, as the kubelet has it.
+const emptyDirMode = 0o777
+
+// ensureEmptyDir makes the folder of an emptyDir, and mounts what its medium asks for.
+func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64) error {
+	mode := uint32(emptyDirMode)
+	if e.Mode != nil {
+		mode = uint32(*e.Mode)
+	}
+	made, err := makeFolder(dir, fileMode(mode))
+	if err != nil {
+		return err
+	}
+	limit := int64(0)
+	if e.SizeLimit != nil {
+		limit = e.SizeLimit.Value()
+	}
+	switch {
+	case e.Medium == corev1.StorageMediumMemory:
+		return mountMemory(dir, mode, smallest(limit, memory))
+	case e.Medium == corev1.StorageMediumHugePages || len(e.Medium) > len(corev1.StorageMediumHugePagesPrefix):
+		return mountHugePages(dir, e.Medium)
+	case made && limit > 0:
+		// Without quotas the size is looked at from time to time.
+		if err := Limit(dir, limit); err != nil && !errors.Is(err, ErrNoQuota) {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeFolder makes a folder with a mode whatever the umask; made: it was not there.
+func makeFolder(dir string, mode os.FileMode) (made bool, err error) {
+	err = os.Mkdir(dir, mode)
+	if errors.Is(err, os.ErrExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = os.Chmod(dir, mode)
+	}
+	if err != nil {
+		return false, fmt.Errorf("cannot make the folder of a volume: %w", err)
+	}
+	return true, nil
+}
+
+// smallest of two sizes, of which 0 sets no limit.
+func smallest(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+func mountMemory(dir string, mode uint32, size int64) error {
+	options := fmt.Sprintf("mode=%o", mode)
+	if size > 0 {
+		options += ",size=" + strconv.FormatInt(size, 10)
+	}
+	return mountOnce(dir, "tmpfs", options)
+}
+
+// mountHugePages refuses where the kernel has no pages of that size set aside.
+func mountHugePages(dir string, medium corev1.StorageMedium) error {
+	size := int64(os.Getpagesize()) * 512
+	if prefix := len(corev1.StorageMediumHugePagesPrefix); len(medium) > prefix {
+		q, err := parseQuantity(string(medium[prefix:]))
+		if err != nil {
+			return fmt.Errorf("medium %q: %w", medium, err)
+		}
+		size = q
+	}
+	pool := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", size>>10)
+	text, err := os.ReadFile(pool)
+	if err != nil || len(text) == 0 || text[0] == '0' {
+		return fmt.Errorf("medium %q: the board has no huge pages of %d KiB set aside", medium, size>>10)
+	}
+	return mountOnce(dir, "hugetlbfs", fmt.Sprintf("pagesize=%d,mode=0777", size))
+}
+
+// mountOnce mounts a file system of its own on a folder that has none yet.
+func mountOnce(dir, kind, options string) error {
+	mounted, err := isMountPoint(dir)
+	if err != nil || mounted {
+		return err
+	}
+	if err := unix.Mount(kind, dir, kind, unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
+		return fmt.Errorf("cannot mount a %s: %w", kind, err)
+	}
+	return nil
+}
+
+// isMountPoint compares the device with the parent's, which is enough for file systems of their own.
+func isMountPoint(dir string) (bool, error) {
+	var at, up unix.Stat_t
+	if err := errors.Join(unix.Lstat(dir, &at), unix.Lstat(filepath.Dir(dir), &up)); err != nil {
+		return false, fmt.Errorf("cannot look at %s: %w", dir, err)
+	}
+	return at.Dev != up.Dev, nil
+}

@@ -1,0 +1,18 @@
+package volume
+
+import "errors"
+
+var (
+	// ErrNotFound says that an object, a key or a claim that a volume needs is not there (yet).
+	ErrNotFound = errors.New("not found")
+	// ErrEscapes says that a path would leave the volume.
+	ErrEscapes = errors.New("the path leaves the volume")
+	// ErrNoQuota says that the file system has no project quotas, or that they are off.
+	ErrNoQuota = errors.New("the file system has no project quotas")
+)
+
+// notFound is an ErrNotFound with the kubelet's words alone.
+type notFound struct{ text string }
+
+func (e *notFound) Error() string { return e.text }
+func (e *notFound) Unwrap() error { return ErrNotFound }

@@ -1,0 +1,94 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// openFolder opens a folder without following a link at its end. With resolve it is held below parent: man 2 openat2.
+func openFolder(parent int, name string, resolve uint64) (int, error) {
+	for {
+		fd, err := unix.Openat2(parent, name, &unix.OpenHow{
+			Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOATIME,
+			Resolve: resolve,
+		})
+		// EAGAIN: a rename elsewhere came between; it is to be tried again.
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// inside keeps a walk within the tree and on its file system: neither links nor mounts are crossed.
+const inside = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS
+
+func closeFD(fd int) { _ = unix.Close(fd) }
+
+// procFD names an open file for calls that take no descriptor.
+func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// names lists a folder.
+func names(fd int) ([]string, error) {
+	own, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(own), "folder")
+	defer func() { _ = f.Close() }()
+	return f.Readdirnames(-1)
+}
+
+// deepest bounds the open descriptors of a walk: a pod may have made a tree deeper than any limit.
+const deepest = 256
+
+var errTooDeep = fmt.Errorf("the tree is deeper than %d folders", deepest)
+
+// walk visits all below a folder, parents before their children, links and mounts never followed.
+func walk(fd int, visit func(parent int, name string, st *unix.Stat_t) error) error {
+	return walkDown(fd, 0, visit)
+}
+
+func walkDown(fd, depth int, visit func(parent int, name string, st *unix.Stat_t) error) error {
+	if depth > deepest {
+		return errTooDeep
+	}
+	list, err := names(fd)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	for _, name := range list {
+		var st unix.Stat_t
+		if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			if ignoreGone(err) == nil {
+				continue
+			}
+			return err
+		}
+		if err := visit(fd, name, &st); err != nil {
+			return err
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			continue
+		}
+		if err := walkInto(fd, name, depth, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func walkInto(parent int, name string, depth int, visit func(parent int, name string, st *unix.Stat_t) error) error {
+	fd, err := openFolder(parent, name, inside)
+	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOENT) {
+		return nil // a mount, or exchanged for something else meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	defer closeFD(fd)
+	return walkDown(fd, depth+1, visit)
+}

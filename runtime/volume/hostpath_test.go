@@ -1,0 +1,48 @@
+package volume
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestHostPathTypes tries every type on everything that a path can be.
+func TestHostPathTypes(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	l, err := net.Listen("unix", at("socket"))
+	must(t, err, os.Mkdir(at("dir"), 0o755), os.WriteFile(at("file"), nil, 0o644),
+		unix.Mknod(at("char"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))), unix.Mknod(at("block"), unix.S_IFBLK|0o600, int(unix.Mkdev(7, 0))))
+	defer l.Close()
+	fits := map[corev1.HostPathType]string{
+		corev1.HostPathDirectory: "dir", corev1.HostPathFile: "file", corev1.HostPathSocket: "socket",
+		corev1.HostPathCharDev: "char", corev1.HostPathBlockDev: "block",
+		corev1.HostPathDirectoryOrCreate: "dir", corev1.HostPathFileOrCreate: "file",
+	}
+	words := map[corev1.HostPathType]string{
+		corev1.HostPathDirectory: "directory", corev1.HostPathFile: "file", corev1.HostPathSocket: "socket file",
+		corev1.HostPathCharDev: "character device", corev1.HostPathBlockDev: "block device",
+		corev1.HostPathDirectoryOrCreate: "directory", corev1.HostPathFileOrCreate: "file",
+	}
+	for kind, only := range fits {
+		for _, name := range []string{"dir", "file", "socket", "char", "block", "missing"} {
+			creates := kind == corev1.HostPathDirectoryOrCreate || kind == corev1.HostPathFileOrCreate
+			err := ensureHostPath(&corev1.HostPathVolumeSource{Path: at(name), Type: &kind})
+			switch good := name == only || name == "missing" && creates; {
+			case good && err != nil:
+				t.Errorf("%s on %s: %v", kind, name, err)
+			case !good && (err == nil || err.Error() != "hostPath type check failed: "+at(name)+" is not a "+words[kind]):
+				t.Errorf("%s on %s: %v", kind, name, err)
+			}
+			_ = os.Remove(at("missing"))
+		}
+	}
+	for _, name := range []string{"dir", "file", "socket", "char", "block", "missing"} {
+		must(t, ensureHostPath(&corev1.HostPathVolumeSource{Path: at(name)}))
+	}
+}

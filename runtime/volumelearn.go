@@ -1,0 +1,92 @@
+package runtime
+
+import (
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/volume"
+)
+
+// The delays between tries of a pod's volumes are the kubelet's.
+const (
+	volumeBackoffFirst = 500 * time.Millisecond
+	volumeBackoffMax   = 2*time.Minute + 2*time.Second
+)
+
+func hasVolumes(rec *Record) bool { return len(rec.Object.Spec.Volumes) > 0 }
+
+// viewVolumes says what the volumes of a pod need.
+func (r *Runtime) viewVolumes(p *pod, v *View) {
+	v.NeedVolumes = hasVolumes(p.rec) && !p.rec.Volumes.Ready
+	v.VolumesAfter = p.rec.Volumes.NotBefore
+	v.Refresh = p.refresh && p.rec.Volumes.Ready
+	v.Measure, v.MeasureAt = p.rec.Volumes.Ready && !p.quotas && hasDiskLimit(p.rec), p.measure
+}
+
+func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
+	rec := &p.rec.Volumes
+	if m.err == nil {
+		folders, _ := m.outcome.(map[string]string)
+		*rec = VolumesRecord{Ready: true, Folders: folders}
+		p.refresh = false
+		return
+	}
+	if errors.Is(m.err, errSkipped) {
+		return
+	}
+	delay := max(rec.Backoff, volumeBackoffFirst)
+	rec.Backoff, rec.NotBefore, rec.Error = min(2*delay, volumeBackoffMax), now.after(delay), m.err.Error()
+	if p.refresh { // something has come since
+		p.refresh, rec.NotBefore = false, 0
+	}
+	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", m.err.Error())
+}
+
+// learnRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before
+// it comes; anything else is.
+func (r *Runtime) learnRefreshed(p *pod, m msgOutcome, now Instant) {
+	if m.err == nil || errors.Is(m.err, errSkipped) {
+		return
+	}
+	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", m.err.Error())
+	if !errors.Is(m.err, volume.ErrNotFound) {
+		p.refresh, p.retry = true, now.after(retryDelay)
+	}
+}
+
+// refreshVolumes looks again at the volumes of a pod: something that they are made of has changed.
+func (r *Runtime) refreshVolumes(p *pod) {
+	if !hasVolumes(p.rec) {
+		return
+	}
+	p.refresh = true
+	p.rec.Volumes.NotBefore, p.rec.Volumes.Backoff = 0, 0
+	r.mark(p.rec.UID)
+}
+
+// sayVolumesStay reports what keeps a pod from going; it is tried again until it goes.
+func (r *Runtime) sayVolumesStay(p *pod, err error, now Instant) {
+	if err != nil && !errors.Is(err, errSkipped) {
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+err.Error())
+	}
+}
+
+// forgetVolumes removes what pods have left on disk whose manifests went while no daemon was there to see it.
+func (r *Runtime) forgetVolumes() {
+	known := map[string]bool{}
+	for uid := range r.pods {
+		known[string(uid)] = true
+	}
+	for _, m := range r.desired {
+		known[string(m.Object.UID)] = true
+	}
+	for _, uid := range r.volumes.Strangers(known) {
+		r.disk.do(func() {
+			if err := r.volumes.Remove(uid); err != nil {
+				r.Log.Error("cannot remove the volumes of a pod that is gone", "uid", uid, "error", err)
+			}
+		})
+	}
+}

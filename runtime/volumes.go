@@ -1,0 +1,118 @@
+package runtime
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/volume"
+)
+
+// VolumesRecord is what is known of a pod's volumes.
+type VolumesRecord struct {
+	Ready     bool              `json:"ready,omitempty"`
+	Folders   map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
+	Backoff   time.Duration     `json:"backoff,omitempty"`
+	NotBefore time.Duration     `json:"notBefore,omitempty"` // since boot
+	Error     string            `json:"error,omitempty"`
+}
+
+// volumeSources are the objects that the volumes of one pod are made of, as the loop saw them: they never change.
+type volumeSources struct {
+	configMaps map[string]*corev1.ConfigMap
+	secrets    map[string]*corev1.Secret
+	layers     map[string][]string // of images, by the volume's name
+}
+
+// volumeSources collects what the volumes of a pod refer to.
+func (r *Runtime) volumeSources(rec *Record) *volumeSources {
+	s := &volumeSources{
+		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
+		layers: map[string][]string{},
+	}
+	for i := range rec.Object.Spec.Volumes {
+		v := &rec.Object.Spec.Volumes[i]
+		if v.Image != nil {
+			if image, err := r.Images.Get(v.Image.Reference); err == nil {
+				s.layers[v.Name] = image.Layers
+			}
+		}
+	}
+	return s
+}
+
+// isWritten says of a volume that podd writes its files.
+func isWritten(v *corev1.Volume) bool {
+	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil
+}
+
+func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume) *volume.Request {
+	return &volume.Request{
+		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
+		Layers: s.layers[v.Name], Now: time.Now(),
+		Lookup: &volume.Lookup{
+			ConfigMap: func(name string) *corev1.ConfigMap { return s.configMaps[name] },
+			Secret:    func(name string) *corev1.Secret { return s.secrets[name] },
+			Field:     func(ref *corev1.ObjectFieldSelector) (string, error) { return metadataField(rec.Object, ref.FieldPath) },
+			Resource:  func(ref *corev1.ResourceFieldSelector) (string, error) { return resourceField(rec, ref, capacity()) },
+		},
+	}
+}
+
+// memoryLimit is what all containers together may use; 0: one of them has no limit.
+func memoryLimit(spec *corev1.PodSpec) int64 {
+	return podResources(spec, 0).MemoryLimit
+}
+
+// volumeError is what went wrong with one volume of a pod.
+type volumeError struct {
+	name string
+	err  error
+}
+
+// Error is the kubelet's sentence.
+func (e *volumeError) Error() string {
+	return fmt.Sprintf("MountVolume.SetUp failed for volume %q : %v", e.name, e.err)
+}
+
+func (e *volumeError) Unwrap() error { return e.err }
+
+// ensureVolumes makes all volumes of a pod; the outcome is the folders of its claims.
+func (op *operation) ensureVolumes() (map[string]string, error) {
+	folders := map[string]string{}
+	for i := range op.rec.Object.Spec.Volumes {
+		v := &op.rec.Object.Spec.Volumes[i]
+		request := op.r.volumeRequest(op.rec, op.volumes, v)
+		if _, err := op.r.volumes.Ensure(request); err != nil {
+			return nil, &volumeError{v.Name, err}
+		}
+	}
+	op.rec.Volumes.Folders = maps.Clone(folders) // of the copy: the containers that start now look there
+	return folders, nil
+}
+
+// refreshVolumes brings the files that podd writes up to date. One that fails keeps what it has.
+func (op *operation) refreshVolumes() error {
+	var first error
+	for i := range op.rec.Object.Spec.Volumes {
+		v := &op.rec.Object.Spec.Volumes[i]
+		if !isWritten(v) {
+			continue
+		}
+		if _, _, err := op.r.volumes.Refresh(op.r.volumeRequest(op.rec, op.volumes, v)); err != nil && first == nil {
+			first = &volumeError{v.Name, err}
+		}
+	}
+	return first
+}
+
+// removeVolumes takes away what lives as long as the pod: all of it, or what does not outlive the boot.
+func (r *Runtime) removeVolumes(uid types.UID, all bool) error {
+	if all {
+		return r.volumes.Remove(string(uid))
+	}
+	return r.volumes.RemoveMemory(string(uid))
+}
