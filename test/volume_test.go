@@ -316,3 +316,18 @@ func TestHostileVolumesGo(t *testing.T) {
 		t.Errorf("the host's file is gone: %v", err)
 	}
 }
+
+// An emptyDir that outgrows its sizeLimit ends its pod, and leaves nothing on the disk.
+func TestSizeLimit(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("greedy", podOf("greedy", "volumes:\n- {name: v, emptyDir: {sizeLimit: 1Mi}}\n", mounting("main", "dd if=/dev/zero of=/v/f bs=1M count=3; "+forever, "{name: v, mountPath: /v}")))
+	pod := b.wait("greedy", isPhase(corev1.PodFailed))
+	if pod.Status.Reason != "Evicted" || pod.Status.Message != "Usage of EmptyDir volume \"v\" exceeds the limit \"1Mi\". " {
+		t.Errorf("reason %q, message %q", pod.Status.Reason, pod.Status.Message)
+	}
+	b.must(lab.Poll(limit, func() (bool, error) {
+		_, err := os.Lstat(filepath.Join(b.Root, "pods", string(pod.UID)))
+		return errors.Is(err, os.ErrNotExist), errors.New("the volume of an evicted pod stays")
+	}))
+}
