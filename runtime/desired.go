@@ -32,7 +32,7 @@ func (r *Runtime) rescan(now Instant) {
 	if !r.scanned && !set.Gone {
 		r.scanned = true
 		r.forgetEnds()
-		r.forgetVolumes()
+		r.catchUpVolumes()
 	}
 	if !set.Gone {
 		r.forgetRollbacks()

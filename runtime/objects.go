@@ -159,6 +159,7 @@ func (r *Runtime) objectsChanged(changed map[objectKey]bool, now Instant) {
 	for uid, p := range r.pods {
 		if refersToAny(p.rec.Object, changed) {
 			r.retryConfig(p)
+			r.refreshVolumes(p)
 			r.mark(uid)
 		}
 	}

@@ -73,14 +73,17 @@ func (r *Runtime) sayVolumesStay(p *pod, err error, now Instant) {
 	}
 }
 
-// forgetVolumes removes what pods have left on disk whose manifests went while no daemon was there to see it.
-func (r *Runtime) forgetVolumes() {
+// catchUpVolumes brings the volumes of adopted pods up to date and removes what pods have left on disk whose manifests went while no daemon was there to see it.
+func (r *Runtime) catchUpVolumes() {
 	known := map[string]bool{}
 	for uid := range r.pods {
 		known[string(uid)] = true
 	}
 	for _, m := range r.desired {
 		known[string(m.Object.UID)] = true
+	}
+	for _, p := range r.pods {
+		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
 	for _, uid := range r.volumes.Strangers(known) {
 		r.disk.do(func() {

@@ -33,8 +33,20 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
 		layers: map[string][]string{},
 	}
+	namespace := rec.Object.Namespace
 	for i := range rec.Object.Spec.Volumes {
 		v := &rec.Object.Spec.Volumes[i]
+		configMaps, secrets := objectsOf(v)
+		for _, name := range configMaps {
+			if o := r.objects.get("ConfigMap", namespace, name); o != nil {
+				s.configMaps[name], _ = o.Value.(*corev1.ConfigMap)
+			}
+		}
+		for _, name := range secrets {
+			if o := r.objects.get("Secret", namespace, name); o != nil {
+				s.secrets[name], _ = o.Value.(*corev1.Secret)
+			}
+		}
 		if v.Image != nil {
 			if image, err := r.Images.Get(v.Image.Reference); err == nil {
 				s.layers[v.Name] = image.Layers
@@ -42,6 +54,29 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 		}
 	}
 	return s
+}
+
+// objectsOf names the ConfigMaps and Secrets that a volume's files come from.
+func objectsOf(v *corev1.Volume) (configMaps, secrets []string) {
+	if v.ConfigMap != nil {
+		configMaps = append(configMaps, v.ConfigMap.Name)
+	}
+	if v.Secret != nil {
+		secrets = append(secrets, v.Secret.SecretName)
+	}
+	if v.Projected == nil {
+		return configMaps, secrets
+	}
+	for i := range v.Projected.Sources {
+		s := &v.Projected.Sources[i]
+		if s.ConfigMap != nil {
+			configMaps = append(configMaps, s.ConfigMap.Name)
+		}
+		if s.Secret != nil {
+			secrets = append(secrets, s.Secret.Name)
+		}
+	}
+	return configMaps, secrets
 }
 
 // isWritten says of a volume that podd writes its files.

@@ -1,0 +1,199 @@
+package test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// objectOf is a ConfigMap or Secret; each pair is a line of its data.
+func objectOf(kind, name string, data ...string) string {
+	field := "data"
+	if kind == "Secret" {
+		field = "stringData"
+	}
+	text := fmt.Sprintf("apiVersion: v1\nkind: %s\nmetadata: {name: %s}\n%s:\n", kind, name, field)
+	for _, line := range data {
+		text += "  " + line + "\n"
+	}
+	return text
+}
+
+// says waits until a command in a container says so.
+func (b *Board) says(pod, container, script, want string) {
+	b.t.Helper()
+	b.must(lab.Poll(limit, func() (bool, error) {
+		got := b.sh(pod, container, script)
+		return got == want, fmt.Errorf("%s says %q, want %q", script, got, want)
+	}))
+}
+
+// ConfigMaps and Secrets as files: all keys or items of them, their modes, missing and optional ones, several volumes
+// of one object, binary data, updates in place, and subPaths that do not follow.
+//
+// e2e: ConfigMap :: should be consumable from pods in volume with defaultMode set
+// e2e: ConfigMap :: should be consumable from pods in volume with mappings as non-root
+// e2e: ConfigMap :: should be consumable from pods in volume as non-root with FSGroup
+// e2e: ConfigMap :: updates should be reflected in volume
+// e2e: ConfigMap :: binary data should be reflected in volume
+// e2e: Secrets :: should be consumable from pods in volume as non-root with defaultMode and fsGroup set
+// e2e: Secrets :: should be consumable in multiple volumes in a pod
+// e2e: Secrets :: should be consumable from pods in volume with mappings
+// e2e: Projected configMap :: updates should be reflected in volume
+// e2e: Projected configMap :: should be consumable from pods in volume with mappings and Item mode set
+// e2e: Projected secret :: optional updates should be reflected in volume
+// e2e: Subpath :: Atomic writer volumes :: should support subpaths with configmap pod
+// e2e: Subpath :: Atomic writer volumes :: should support subpaths with secret pod
+// e2e: EmptyDir wrapper volumes :: should not conflict
+func TestConfigVolumes(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("config", objectOf("ConfigMap", "config", "a: one", "b: two")+"binaryData: {raw: 3q2+7w==}\n")
+	b.drop("secret", objectOf("Secret", "secret", "password: swordfish"))
+	b.drop("reader", podOf("reader", `securityContext: {fsGroup: 2000, runAsUser: 1000}
+volumes:
+- {name: all, configMap: {name: config}}
+- {name: items, configMap: {name: config, defaultMode: 256, items: [{key: a, path: deep/er/x}, {key: b, path: w, mode: 511}]}}
+- {name: secret, secret: {secretName: secret, defaultMode: 256}}
+- {name: again, secret: {secretName: secret, items: [{key: password, path: p}]}}
+- {name: maybe, secret: {secretName: later, optional: true}}
+- name: both
+  projected:
+    defaultMode: 292
+    sources: [{configMap: {name: config}}, {secret: {name: secret, items: [{key: password, path: s/p}]}}, {configMap: {name: none, optional: true}}]
+`, mounting("main", forever, "{name: all, mountPath: /all}", "{name: items, mountPath: /items}", "{name: secret, mountPath: /secret}", "{name: again, mountPath: /again}",
+		"{name: maybe, mountPath: /maybe}", "{name: both, mountPath: /both}", "{name: all, mountPath: /one, subPath: a}", "{name: secret, mountPath: /etc/password, subPath: password}")))
+	b.running("reader")
+	for script, want := range map[string]string{
+		"cat /all/a /all/b; od -An -tx1 /all/raw; stat -Lc '%a %g' /all/a":                                 "onetwo de ad be ef\n644 2000",
+		"cd /items; cat deep/er/x w; stat -Lc %a deep/er/x w; ls":                                          "onetwo440\n777\ndeep\nw",
+		"cat /secret/password /again/p /etc/password; stat -Lc %a /secret/password; stat -f -c %T /secret": "swordfishswordfishswordfish440\ntmpfs",
+		"ls /maybe; ls /both /both/s; stat -Lc %a /both/s/p":                                               "/both:\na\nb\nraw\ns\n\n/both/s:\np\n444",
+		"readlink /all/a; readlink /all/..data | grep -c '^\\.\\.20'":                                      "..data/a\n1",
+	} {
+		if got := b.sh("reader", "main", script); got != want {
+			t.Errorf("%s says %q, want %q", script, got, want)
+		}
+	}
+	b.drop("config", objectOf("ConfigMap", "config", "a: changed", "c: new"))
+	b.drop("later", objectOf("Secret", "later", "k: come"))
+	b.says("reader", "main", "cat /all/a /all/c; ls /all; cat /both/a; cat /one", "changednewa\nc\nchangedone")
+	b.says("reader", "main", "cat /maybe/k", "come")
+	b.remove("later")
+	b.says("reader", "main", "ls /maybe", "")
+}
+
+// What is missing and not optional keeps the container waiting, with the kubelet's words, until it comes.
+//
+// e2e: ConfigMap :: Should fail non-optional pod creation due to configMap object does not exist
+// e2e: Secrets :: Should fail non-optional pod creation due to secret object does not exist
+// e2e: Projected configMap :: Should fail non-optional pod creation due to configMap object does not exist
+func TestMissingConfig(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	volumes := map[string][2]string{
+		"map":       {"configMap: {name: late}", "configmap \"late\" not found"},
+		"secret":    {"secret: {secretName: late}", "secret \"late\" not found"},
+		"projected": {"projected: {sources: [{configMap: {name: late}}]}", "configmap \"late\" not found"},
+		"key":       {"configMap: {name: there, items: [{key: late, path: x}]}", "configmap references non-existent config key: late"},
+	}
+	b.drop("there", objectOf("ConfigMap", "there", "a: one"))
+	for name, v := range volumes {
+		b.drop(name, podOf(name, "volumes:\n- {name: v, "+v[0]+"}\n", mounting("main", forever, "{name: v, mountPath: /v}")))
+	}
+	for name, v := range volumes {
+		b.wait(name, func(p *corev1.Pod) string {
+			if p.Status.Phase != corev1.PodPending {
+				return "phase " + string(p.Status.Phase)
+			}
+			if !strings.Contains(b.podd("get", "events"), "MountVolume.SetUp failed for volume \"v\" : "+v[1]) {
+				return "no event"
+			}
+			return ""
+		})
+	}
+	b.drop("late", objectOf("ConfigMap", "late", "a: one")+"---\n"+objectOf("Secret", "late", "a: one"))
+	b.drop("there", objectOf("ConfigMap", "there", "a: one", "late: two"))
+	for name := range volumes {
+		b.running(name)
+	}
+}
+
+// Readers never see parts of two versions, however often the object changes under them.
+func TestUpdatesUnderLoad(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	version := func(i int) string {
+		var lines []string
+		for f := range 10 {
+			lines = append(lines, fmt.Sprintf("f%d: \"%d\"", f, i))
+		}
+		return objectOf("ConfigMap", "config", lines...)
+	}
+	b.drop("config", version(0))
+	b.drop("reader", podOf("reader", "volumes: [{name: v, configMap: {name: config}}]\n", mounting("main",
+		"while :; do d=$(readlink -f /v/..data); set -- $(cd $d 2>/dev/null && cat f0 f1 f2 f3 f4 f5 f6 f7 f8 f9 2>/dev/null | sed 's/END/ /g'); [ $# -eq 10 ] || continue; for x; do [ $x = $1 ] || echo torn: $*; done; done",
+		"{name: v, mountPath: /v}")))
+	b.running("reader")
+	const last = 100
+	for i := range last + 1 {
+		b.drop("config", strings.ReplaceAll(version(i), "\"\n", "END\"\n"))
+		time.Sleep(5 * time.Millisecond) // the load itself: a change every few milliseconds
+	}
+	b.says("reader", "main", "cat /v/f0 /v/f9", fmt.Sprintf("%dEND%dEND", last, last))
+	if got := b.logs("reader"); got != "" {
+		t.Errorf("the reader saw: %s", got)
+	}
+}
+
+// Secrets and projections never reach the disk, and what has not changed is not written at all.
+func TestSecretsStayInMemory(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("secret", objectOf("Secret", "secret", "key: sw0rdfish-on-tmpfs"))
+	b.drop("reader", podOf("reader", "volumes:\n- {name: s, secret: {secretName: secret}}\n- {name: p, projected: {sources: [{secret: {name: secret}}]}}\n",
+		mounting("main", forever, "{name: s, mountPath: /s}", "{name: p, mountPath: /p}")))
+	pod := b.running("reader")
+	for _, name := range []string{"s", "p"} {
+		var fs unix.Statfs_t
+		b.must(unix.Statfs(filepath.Join(b.Run, "volumes", string(pod.UID), name), &fs))
+		if fs.Type != unix.TMPFS_MAGIC {
+			t.Errorf("volume %s is on file system %#x", name, fs.Type)
+		}
+	}
+	before := b.sh("reader", "main", "readlink /s/..data; readlink /p/..data")
+	b.drop("secret", "# only a comment is new\n"+objectOf("Secret", "secret", "key: sw0rdfish-on-tmpfs"))
+	b.drop("mark", onePod("mark", forever)) // read in the same round or a later one
+	b.running("mark")
+	if after := b.sh("reader", "main", "readlink /s/..data; readlink /p/..data"); after != before {
+		t.Errorf("an unchanged secret was written again: %q, then %q", before, after)
+	}
+}
+
+// Bad input is refused with the API server's words, and costs nothing that runs.
+func TestBadConfig(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	for name, c := range map[string][2]string{
+		"dots":   {objectOf("ConfigMap", "dots", "..: x"), "'..'"},
+		"slash":  {objectOf("ConfigMap", "slash", "a/b: x"), "a valid config key must consist of"},
+		"large":  {objectOf("ConfigMap", "large", "a: "+strings.Repeat("x", 2<<20)), "Too long"},
+		"base64": {"apiVersion: v1\nkind: Secret\nmetadata: {name: base64}\ndata: {a: '*not*'}\n", "base64"},
+		"item":   {podOf("item", "volumes: [{name: v, configMap: {name: x, items: [{key: a, path: ../x}]}}]\n", containerOf("main", forever)), "must not contain '..'"},
+		"abs":    {podOf("abs", "volumes: [{name: v, configMap: {name: x, items: [{key: a, path: /x}]}}]\n", containerOf("main", forever)), "must be a relative path"},
+		"sub":    {podOf("sub", "volumes: [{name: v, emptyDir: {}}]\n", mounting("main", forever, "{name: v, mountPath: /v, subPath: ../x}")), "must not contain '..'"},
+	} {
+		b.drop(name, c[0])
+		b.must(lab.Poll(limit, func() (bool, error) {
+			stdout, stderr, _ := b.run("get", "events")
+			return strings.Contains(stdout, c[1]) && strings.Contains(stdout, name), fmt.Errorf("%s: no %q in %s%s", name, c[1], stdout, stderr)
+		}))
+	}
+}
