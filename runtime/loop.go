@@ -31,7 +31,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		ready()
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.wait()
-			return nil
+			return r.volumes.Close()
 		}
 		r.arm(timer)
 		select {

@@ -99,7 +99,7 @@ type Config struct {
 type Runtime struct {
 	Config
 	engine  *container.Engine
-	volumes volume.Dirs
+	volumes *volume.Dirs
 	reactor *reactor
 	store   *Store
 	objects *objects
@@ -190,7 +190,7 @@ func New(c Config) (*Runtime, error) {
 		shares:  cgroups.MilliCPUToShares(0),
 	}
 	r.Change(c.Settings)
-	r.volumes = volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
+	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
 		IODir:    filepath.Join(c.RunDir, "io"),

@@ -71,7 +71,7 @@ func (r *Runtime) ensureFolders() error {
 			return fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
-	if err := errors.Join(container.EnsureBaseLayer(r.engine.BaseLayer), r.volumes.Prepare()); err != nil {
+	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
 		return err
 	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,12 +14,16 @@ import (
 // Dirs are the places of the volumes that live and die with a pod; each has a folder per UID.
 type Dirs struct {
 	Disk   string
-	Memory string // a tmpfs of podd's own
+	Memory string // becomes a tmpfs of podd's own when it is first needed
+
+	mu sync.Mutex
 }
 
-// Prepare mounts the tmpfs of all that is secret or small. It is one for all pods: containers see their parts of it
+// prepare mounts the tmpfs of all that is secret or small. It is one for all pods: containers see their parts of it
 // read-only. What is in it is never swapped out to a disk, where the kernel knows that (Linux 6.4).
-func (d Dirs) Prepare() error {
+func (d *Dirs) prepare() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := os.MkdirAll(d.Memory, 0o711); err != nil {
 		return fmt.Errorf("cannot make the folder of volumes: %w", err)
 	}
@@ -38,7 +43,7 @@ func (d Dirs) Prepare() error {
 }
 
 // Close takes off the tmpfs when no pod is left.
-func (d Dirs) Close() error {
+func (d *Dirs) Close() error {
 	if err := unix.Unmount(d.Memory, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("cannot unmount %s: %w", d.Memory, err)
 	}
@@ -46,15 +51,15 @@ func (d Dirs) Close() error {
 }
 
 // Remove takes away all volumes of a pod but those that outlive it.
-func (d Dirs) Remove(uid string) error {
+func (d *Dirs) Remove(uid string) error {
 	return errors.Join(d.RemoveMemory(uid), Remove(filepath.Join(d.Disk, uid)))
 }
 
 // RemoveMemory takes away what does not outlive the boot.
-func (d Dirs) RemoveMemory(uid string) error { return Remove(filepath.Join(d.Memory, uid)) }
+func (d *Dirs) RemoveMemory(uid string) error { return Remove(filepath.Join(d.Memory, uid)) }
 
 // Strangers lists the pods that have volumes and are not known.
-func (d Dirs) Strangers(known map[string]bool) []string {
+func (d *Dirs) Strangers(known map[string]bool) []string {
 	var list []string
 	for _, dir := range []string{d.Disk, d.Memory} {
 		entries, _ := os.ReadDir(dir)
@@ -66,6 +71,16 @@ func (d Dirs) Strangers(known map[string]bool) []string {
 	}
 	return list
 }
+
+// inMemory makes the folder of a volume's pod on the tmpfs and names the volume's own.
+func (d *Dirs) inMemory(uid, name string) (string, error) {
+	if err := d.prepare(); err != nil {
+		return "", err
+	}
+	return folder(d.Memory, uid, name)
+}
+
+func (d *Dirs) onDisk(uid, name string) (string, error) { return folder(d.Disk, uid, name) }
 
 // folder makes the folder of a volume's pod and names the volume's own.
 func folder(parent, uid, name string) (string, error) {

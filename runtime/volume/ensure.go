@@ -22,7 +22,7 @@ type Request struct {
 
 // Ensure makes a volume that is not there yet, brings the files of one that podd writes up to date, and returns where
 // on the host it is.
-func (d Dirs) Ensure(r *Request) (path string, err error) {
+func (d *Dirs) Ensure(r *Request) (path string, err error) {
 	v := r.Volume
 	switch {
 	case v.EmptyDir != nil:
@@ -41,7 +41,7 @@ func (d Dirs) Ensure(r *Request) (path string, err error) {
 }
 
 // Refresh brings the files of a volume that podd writes up to date; changed: they were not.
-func (d Dirs) Refresh(r *Request) (path string, changed bool, err error) {
+func (d *Dirs) Refresh(r *Request) (path string, changed bool, err error) {
 	payload, ok, err := Files(r.Volume, r.Owner, r.Lookup)
 	if err != nil {
 		return "", false, err
@@ -49,7 +49,7 @@ func (d Dirs) Refresh(r *Request) (path string, changed bool, err error) {
 	if !ok {
 		return "", false, errors.New("podd does not know this type of volume")
 	}
-	dir, err := folder(d.Memory, r.UID, r.Volume.Name)
+	dir, err := d.inMemory(r.UID, r.Volume.Name)
 	if err != nil {
 		return "", false, err
 	}
@@ -60,12 +60,12 @@ func (d Dirs) Refresh(r *Request) (path string, changed bool, err error) {
 	return dir, changed, err
 }
 
-func (d Dirs) emptyDir(r *Request) (string, error) {
-	parent := d.Disk
-	if r.Volume.EmptyDir.Medium != corev1.StorageMediumDefault {
-		parent = d.Memory
+func (d *Dirs) emptyDir(r *Request) (string, error) {
+	place := d.inMemory
+	if r.Volume.EmptyDir.Medium == corev1.StorageMediumDefault {
+		place = d.onDisk
 	}
-	dir, err := folder(parent, r.UID, r.Volume.Name)
+	dir, err := place(r.UID, r.Volume.Name)
 	if err != nil {
 		return "", err
 	}
@@ -76,8 +76,8 @@ func (d Dirs) emptyDir(r *Request) (string, error) {
 }
 
 // ephemeral is a folder of the pod's with the size that the template asks for: nothing but the pod could use its claim.
-func (d Dirs) ephemeral(r *Request) (string, error) {
-	dir, err := folder(d.Disk, r.UID, r.Volume.Name)
+func (d *Dirs) ephemeral(r *Request) (string, error) {
+	dir, err := d.onDisk(r.UID, r.Volume.Name)
 	if err != nil {
 		return "", err
 	}
@@ -94,7 +94,7 @@ func (d Dirs) ephemeral(r *Request) (string, error) {
 }
 
 // Path is where a volume is that Ensure has made, without a look at it.
-func (d Dirs) Path(uid string, v *corev1.Volume) (string, error) {
+func (d *Dirs) Path(uid string, v *corev1.Volume) (string, error) {
 	switch {
 	case v.HostPath != nil:
 		return v.HostPath.Path, nil

@@ -10,11 +10,11 @@ import (
 )
 
 // image shows the files of an image, read-only; nothing of it can be run. KEP-4639
-func (d Dirs) image(r *Request) (string, error) {
+func (d *Dirs) image(r *Request) (string, error) {
 	if len(r.Layers) == 0 {
 		return "", &notFound{fmt.Sprintf("image %q is not on this board", r.Volume.Image.Reference)}
 	}
-	dir, err := folder(d.Memory, r.UID, r.Volume.Name)
+	dir, err := d.inMemory(r.UID, r.Volume.Name)
 	if err != nil {
 		return "", err
 	}
