@@ -38,9 +38,11 @@ func (r *Runtime) adopt(now Instant) error {
 				r.adoptBare(p, c, fds, now)
 			}
 		}
+		r.keepEnd(p)
 		r.save(p)
 		r.mark(rec.UID)
 	}
+	r.disk.wait()
 	r.readResolver()
 	r.restoreNetwork()
 	r.closeUnclaimed(fds)

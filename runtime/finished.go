@@ -37,6 +37,7 @@ func (f ends) read(uid types.UID) (*Record, error) {
 	if rec.State != PodFinished {
 		return nil, fmt.Errorf("cannot use record of pod %s: it is %s", uid, rec.State)
 	}
+	rec.Kept = true
 	rec.ofEarlierBoot()
 	return rec, nil
 }
@@ -89,7 +90,15 @@ func (r *Runtime) keepFinished(p *pod) {
 		if err := r.ends.write(uid, data); err != nil {
 			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
 		}
+		r.inbox.put(msgKept{p})
 	})
+}
+
+// keepEnd writes the end of a pod whose daemon died before it had.
+func (r *Runtime) keepEnd(p *pod) {
+	if p.rec.State == PodFinished && !p.rec.Kept {
+		r.keepFinished(p)
+	}
 }
 
 // dropEnd forgets that a pod has ended, before it can come back and be taken for one that has.

@@ -42,6 +42,8 @@ type (
 		subject
 		report probe.Report
 	}
+	// msgKept: the end of a pod is on disk, or cannot be kept.
+	msgKept struct{ pod *pod }
 	// msgIdle: a pod's operation is over.
 	msgIdle struct{ pod *pod }
 	// msgCall: run something between two decisions.

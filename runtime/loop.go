@@ -140,6 +140,12 @@ func (r *Runtime) receive(m message, now Instant) {
 		}
 	case msgMoved:
 		r.showAddresses(now)
+	case msgKept:
+		m.pod.rec.Kept = true
+		if r.pods[m.pod.rec.UID] == m.pod {
+			r.save(m.pod)
+			r.publish(m.pod, now)
+		}
 	case msgHook:
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.learnHook(m, now)

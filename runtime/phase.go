@@ -10,9 +10,21 @@ type census struct {
 	waiting, running, stopped, passed int
 }
 
-// phase sums a pod up as the kubelet does.
+// phase sums a pod up as the kubelet does. That a pod has ended by itself is shown once that is on disk: whoever sees it
+// may rely on its not running again.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
+	p := sumUp(rec, inits, mains)
+	if (p == corev1.PodSucceeded || p == corev1.PodFailed) && rec.Stop == nil && !(rec.State == PodFinished && rec.Kept) {
+		if !rec.Initialized {
+			return corev1.PodPending
+		}
+		return corev1.PodRunning
+	}
+	return p
+}
+
+func sumUp(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	if rec.failed() {
 		return corev1.PodFailed
 	}

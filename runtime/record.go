@@ -22,7 +22,8 @@ type Record struct {
 	Hash       string             `json:"hash"`
 	Since      time.Time          `json:"since"`
 	Object     *corev1.Pod        `json:"-"`
-	Raw        json.RawMessage    `json:"object"` // Object as it is written each time
+	Raw        json.RawMessage    `json:"object"`         // Object as it is written each time
+	Kept       bool               `json:"kept,omitempty"` // that it has ended is on disk
 	State      PodState           `json:"state"`
 	Created    Instant            `json:"created"`
 	Sandbox    SandboxRecord      `json:"sandbox"`

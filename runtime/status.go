@@ -37,7 +37,7 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 		InitContainerStatuses: inits,
 	}
 	out.Status.Phase = phase(rec, inits, mains)
-	if f := rec.Finish; f != nil && rec.failed() {
+	if f := rec.Finish; f != nil && out.Status.Phase == corev1.PodFailed {
 		out.Status.Reason, out.Status.Message = f.Reason, f.Message
 	}
 	r.setAddresses(&out, rec)
