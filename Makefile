@@ -24,6 +24,9 @@ PKGS      ?= ./...
 BENCHFLAGS ?=
 # Of make test-board: arm64 or armhf.
 BOARD ?= arm64
+# Of make image.
+ARCH    ?= arm64
+OVERLAY ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb tarball deps
@@ -70,8 +73,10 @@ cross: ## build static arm64 and armv7 binaries into dist/ with Debian's cross c
 	@hack/deps.sh cross
 	@VERSION='$(VERSION)' GCFLAGS='$(GCFLAGS)' hack/cross.sh arm64 armv7
 
-image: ## build a bootable image with podd in it (not there yet)
-	@hack/absent.sh $@
+image: ## build dist/podd-ARCH.img, a disk that boots by UEFI into Debian with podd; OVERLAY is a folder laid over its root (root)
+	@hack/deps.sh build image
+	@$(MAKE) --no-print-directory deb DEBS=$(ARCH)
+	@hack/image.sh $(ARCH) "$$(ls -t dist/podd_*_$(ARCH).deb | head -1)" $(OVERLAY)
 
 deb: build ## build Debian packages of $(DEBS) into dist/
 	@set -- $(filter-out $(NATIVE),$(DEBS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross

@@ -10,8 +10,9 @@ declare -A packages=(
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl"
 	# ipxe-qemu by name: without it apt would choose an emulator or the other, not both.
-	[vm]="qemu-system-x86 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils e2fsprogs busybox-static"
-	[board]="qemu-system-arm qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils e2fsprogs busybox-static"
+	[vm]="qemu-system-x86 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs busybox-static"
+	[board]="qemu-system-arm qemu-efi-aarch64 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs busybox-static"
+	[image]="fdisk dosfstools mtools mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs"
 	[bench]="e2fsprogs"
 	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross pkg-config file"
 )

@@ -40,8 +40,8 @@ suite() {
 	esac
 }
 
-# fetch downloads the package that a kernel's name of the day stands for, with lists of apt's own.
-fetch() { # SUITE METAPACKAGE INTO
+# fetch downloads a package, with lists of apt's own; of a kernel's name of the day, what that stands for.
+fetch() { # SUITE PACKAGE INTO
 	local state=$work/apt-$1
 	mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/parts" "$3"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(suite "$1")" >"$state/sources.list"
@@ -52,6 +52,7 @@ fetch() { # SUITE METAPACKAGE INTO
 	# Since Linux 7 an image package is empty, and needs one of the kernel and one of its modules.
 	local image parts
 	image=$(apt-cache "${apt[@]}" depends "$2" | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ && !n++ {print $2}')
+	image=${image:-$2}
 	read -ra parts < <(apt-cache "${apt[@]}" depends "$image" | awk '$1 == "Depends:" && $2 ~ /^linux-(binary|modules)-/ {printf "%s ", $2} END {print ""}')
 	(cd "$3" && apt-get "${apt[@]}" download "$image" "${parts[@]}")
 }
@@ -119,28 +120,32 @@ foreign() {
 	rm -rf "$root"/usr/share/{doc,man,locale}
 }
 
-# configure makes it a machine that boots fast and says everything on its console.
+# configure makes it a machine of its own.
 configure() {
-	echo guest >"$root/etc/hostname"
-	printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
+	echo board >"$root/etc/hostname"
+	printf '127.0.0.1 localhost board\n' >"$root/etc/hosts"
 	: >"$root/etc/resolv.conf"
-	: >"$root/etc/machine-id"
-	cat >"$root/etc/fstab" <<-END
-		LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0
-	END
-	mkdir -p "$root/data" "$root/var/log/journal"
-	install -m 644 hack/guest/guest-agent.service "$root/etc/systemd/system/"
-	mkdir -p "$root/etc/systemd/system/multi-user.target.wants" "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system.conf.d"
-	ln -sf ../guest-agent.service "$root/etc/systemd/system/multi-user.target.wants/"
+	: >"$root/etc/machine-id" # made at the first boot
+	mkdir -p "$root/etc/systemd/system/multi-user.target.wants" "$root/var/log/journal"
 	ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+	local unit
+	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
+		systemd-pstore.service systemd-firstboot.service systemd-update-utmp.service systemd-update-utmp-runlevel.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+	rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
+}
+
+# testing adds what the tests work the machine with.
+testing() {
+	mkdir -p "$root/data" "$root/etc/systemd/journald.conf.d"
+	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0' >"$root/etc/fstab"
+	install -m 644 hack/guest/guest-agent.service "$root/etc/systemd/system/"
+	ln -sf ../guest-agent.service "$root/etc/systemd/system/multi-user.target.wants/"
 	# Journals are read after reboots and power cuts; nothing is to be dropped of what a test writes.
 	printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nSystemMaxUse=64M\nSyncIntervalSec=5s\n' >"$root/etc/systemd/journald.conf.d/guest.conf"
 	local unit
-	for unit in getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service apt-daily.timer apt-daily-upgrade.timer \
-		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-pstore.service systemd-firstboot.service \
-		systemd-update-utmp.service systemd-update-utmp-runlevel.service; do
-		ln -sf /dev/null "$root/etc/systemd/system/$unit"
-	done
+	for unit in getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
 }
 
 if [[ $arch == "$(dpkg --print-architecture)" ]]; then native; else foreign; fi
@@ -148,13 +153,16 @@ for k in "${kernels[@]}"; do
 	IFS=: read -r name from package <<<"$k"
 	kernel "$name" "$from" "$package"
 done
-say "disk"
 configure
-rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
-# Whole pages at a time and no journal to replay at first use; the size is sparse.
-mkfs.ext4 -q -F -L podd-root -d "$root" "$work/root.ext4" 3G
+say "disk"
+tar -C "$root" --numeric-owner --xattrs -c . | zstd -q -1 >"$work/root.tar.zst" # for hack/image.sh
+fetch bookworm systemd-boot-efi "$work/loader"
+dpkg-deb -x "$work"/loader/*.deb "$work/loader"
+testing
+mkfs.ext4 -q -F -L podd-root -d "$root" "$work/root.ext4" 3G # sparse
 rm -rf "$cache/$arch"-* && mkdir "$out"
-mv "$work"/{root.ext4,vmlinuz-*,initrd-*.img,release-*} "$out/"
+mv "$work"/{root.tar.zst,root.ext4,vmlinuz-*,initrd-*.img,release-*} "$out/"
+mv "$work"/loader/usr/lib/systemd/boot/efi/systemd-boot*.efi "$out/loader.efi"
 touch "$out/done"
 say "$(du -sh "$out" | cut -f1) in $out"
 echo "$out" >&3

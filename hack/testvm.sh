@@ -36,4 +36,16 @@ if [[ $arch == amd64 ]]; then
 	done
 fi
 
-PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -timeout 60m "$@" ./test/vm
+image=
+if [[ $arch == arm64 ]]; then
+	overlay=$data/overlay
+	install -D -m 644 hack/guest/first.yaml "$overlay/etc/podd/manifests/first.yaml"
+	install -D -m 644 hack/guest/guest-agent.service "$overlay/etc/systemd/system/multi-user.target.wants/guest-agent.service"
+	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0' >"$overlay/etc/fstab"
+	mkdir "$overlay/data"
+	hack/image.sh "$arch" "$data/podd.deb" "$overlay"
+	image=$PWD/dist/podd-$arch.img
+	rm -rf "$overlay"
+fi
+
+PODD_VM_IMAGE=$image PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -timeout 60m "$@" ./test/vm

@@ -28,11 +28,13 @@ type Options struct {
 // Machine is one virtual machine: a disk of its own over the guest's, and the qemu that runs it at the moment.
 type Machine struct {
 	Options
-	dir    string
-	qemu   *exec.Cmd
-	ended  chan struct{} // closed when qemu has ended
-	listen net.Listener
-	agent  *agent
+	dir string
+	// of an image that boots by itself; "" takes the guest's kernel
+	firmware string
+	qemu     *exec.Cmd
+	ended    chan struct{} // closed when qemu has ended
+	listen   net.Listener
+	agent    *agent
 }
 
 // New makes a machine that is switched off. dir is its own; it is left behind when the machine is closed.
@@ -149,8 +151,11 @@ func (m *Machine) processor() []string {
 		words = []string{"console=ttyAMA0"}
 	}
 	words = append(words, "root=/dev/vda", "panic=-1", "quiet", "loglevel=4", "mitigations=off", "systemd.show_status=0", m.Append)
-	return append(argv, "-accel", "tcg,thread=multi", "-smp", strconv.Itoa(m.CPUs), "-m", strconv.Itoa(m.MemoryMB),
-		"-kernel", m.Guest.file("vmlinuz-"+m.Kernel), "-initrd", m.Guest.file("initrd-"+m.Kernel+".img"),
+	argv = append(argv, "-accel", "tcg,thread=multi", "-smp", strconv.Itoa(m.CPUs), "-m", strconv.Itoa(m.MemoryMB))
+	if m.firmware != "" {
+		return append(argv, "-bios", m.firmware)
+	}
+	return append(argv, "-kernel", m.Guest.file("vmlinuz-"+m.Kernel), "-initrd", m.Guest.file("initrd-"+m.Kernel+".img"),
 		"-append", strings.TrimSpace(strings.Join(words, " ")))
 }
 
