@@ -40,7 +40,9 @@ image=
 if [[ $arch == arm64 ]]; then
 	overlay=$data/overlay
 	install -D -m 644 hack/guest/first.yaml "$overlay/etc/podd/manifests/first.yaml"
-	install -D -m 644 hack/guest/guest-agent.service "$overlay/etc/systemd/system/multi-user.target.wants/guest-agent.service"
+	install -D -m 644 -t "$overlay/etc/systemd/system" hack/guest/guest-agent.service
+	mkdir "$overlay/etc/systemd/system/multi-user.target.wants"
+	ln -s ../guest-agent.service "$overlay/etc/systemd/system/multi-user.target.wants/"
 	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0' >"$overlay/etc/fstab"
 	mkdir "$overlay/data"
 	hack/image.sh "$arch" "$data/podd.deb" "$overlay"

@@ -11,7 +11,7 @@ import (
 )
 
 // powerCuts is how often the power goes.
-const powerCuts = 6
+const powerCuts = 4
 
 // The power goes at a random moment of what a board does: boot, start pods, load images, change and remove pods. It then
 // comes up with every pod of the folder running, every image whole, and nothing of pods that are gone.
