@@ -19,10 +19,14 @@ flock 9
 
 # What a board has, and what the tests look with. busybox-static is what the test images are made of.
 packages=systemd,systemd-sysv,dbus,udev,kmod,iproute2,nftables,procps,busybox-static
+releases=(bookworm bookworm-security)
 case $arch in
 amd64) kernels=(stable:bookworm-security:linux-image-cloud-amd64 newest:trixie-backports:linux-image-cloud-amd64) ;;
 arm64) kernels=(stable:bookworm-security:linux-image-cloud-arm64) ;;
-armhf) kernels=(stable:bookworm-security:linux-image-armmp) ;;
+armhf) # Its lists of security updates are not always those that were signed.
+	releases=(bookworm)
+	kernels=(stable:bookworm:linux-image-armmp)
+	;;
 *) echo "hack/guest.sh: no architecture named '$arch'; it knows: amd64 arm64 armhf"; exit 2 ;;
 esac
 
@@ -99,7 +103,7 @@ native() {
 	mmdebstrap --quiet --mode=root --variant=essential "--include=$packages,apt" \
 		--aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-		bookworm "$root" "deb $(suite bookworm)" "deb $(suite bookworm-security)"
+		bookworm "$root" "${sources[@]}"
 }
 
 # foreign unpacks packages of another processor and does by hand the little that their scripts would have done:
@@ -108,7 +112,7 @@ foreign() {
 	mmdebstrap --quiet --mode=root --variant=extract "--architectures=$arch" \
 		"--include=$packages,base-files,base-passwd,bash,dash,coreutils,diffutils,grep,sed,gawk,findutils,util-linux,mount,login,dpkg,tar,gzip,libc-bin,hostname,init-system-helpers" \
 		--aptopt='Acquire::Languages "none"' \
-		bookworm "$root" "deb $(suite bookworm)" "deb $(suite bookworm-security)"
+		bookworm "$root" "${sources[@]}"
 	cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
 	cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
 	sed -i 's/:\*:/:x:/' "$root/etc/passwd"
@@ -148,6 +152,8 @@ testing() {
 	for unit in getty@tty1.service serial-getty@ttyS0.service serial-getty@ttyAMA0.service; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
 }
 
+sources=()
+for release in "${releases[@]}"; do sources+=("deb $(suite "$release")"); done
 if [[ $arch == "$(dpkg --print-architecture)" ]]; then native; else foreign; fi
 for k in "${kernels[@]}"; do
 	IFS=: read -r name from package <<<"$k"

@@ -12,6 +12,7 @@ func TestLimits(t *testing.T) {
 	vm := newVM(t, machine.Options{})
 	vm.boot()
 	vm.install()
+	t.Run("doctor", func(t *testing.T) { vm.on(t).doctor() })
 	t.Run("files", func(t *testing.T) { vm.on(t).limitFiles() })
 	t.Run("oom", func(t *testing.T) { vm.on(t).oom() })
 	t.Run("pids", func(t *testing.T) { vm.on(t).pidsLimit() })
