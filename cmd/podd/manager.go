@@ -32,7 +32,8 @@ func (d *daemon) announce() func() {
 		}
 		told = true
 		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket, "cgroup", d.cgroups.Parent())
-		d.tell(fdstore.Ready, d.describe())
+		d.status = d.describe()
+		d.tell(fdstore.Ready, d.status)
 	}
 }
 
