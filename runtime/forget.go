@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"podd/images"
 	"podd/runtime/container"
 	"podd/runtime/logs"
@@ -39,6 +41,17 @@ func (r *Runtime) imageOf(rec *Record, name string) (images.Image, error) {
 		return image, nil
 	}
 	return r.imageFor(rec, name)
+}
+
+// stopSignal is what a container is asked to end with: its own, the image's, or TERM. KEP-4960
+func (r *Runtime) stopSignal(rec *Record, name string) string {
+	if l := rec.spec(name).Lifecycle; l != nil && l.StopSignal != nil {
+		return string(*l.StopSignal)
+	}
+	if image, err := r.imageOf(rec, name); err == nil && image.Config.StopSignal != "" {
+		return image.Config.StopSignal
+	}
+	return string(corev1.SIGTERM)
 }
 
 // imageFor is the image that a container's next attempt runs from.

@@ -55,6 +55,7 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 
 // moveStarted takes in that an attempt's process runs: its hook comes next, if it has one.
 func (r *Runtime) moveStarted(p *pod, c *ContainerRecord, now Instant) error {
+	c.StopSignal = corev1.Signal(r.stopSignal(p.rec, c.Name))
 	if hasPostStart(p.rec.spec(c.Name)) {
 		return c.move(EventCreated)
 	}

@@ -192,13 +192,7 @@ func makeTerminationLog(path string) error {
 
 // stop sends the stop signal of the image; its outcome is the signal.
 func (op *operation) stop(a StopContainer) (unix.Signal, error) {
-	signal := unix.SIGTERM
-	if image, err := op.r.imageOf(op.rec, a.Name); err == nil {
-		signal = container.ParseSignal(image.Config.StopSignal)
-	}
-	if l := op.rec.spec(a.Name).Lifecycle; l != nil && l.StopSignal != nil {
-		signal = container.ParseSignal(string(*l.StopSignal)) // KEP-4960
-	}
+	signal := container.ParseSignal(op.r.stopSignal(op.rec, a.Name))
 	return signal, op.signal(a.Name, signal)
 }
 

@@ -97,29 +97,30 @@ type SetCondition struct {
 
 // ContainerRecord is one container of a pod, over all its attempts.
 type ContainerRecord struct {
-	Name      string         `json:"name"`
-	Kind      ContainerKind  `json:"kind,omitempty"`
-	State     ContainerState `json:"state"`
-	Attempt   int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
-	Base      int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
-	ImageID   string         `json:"imageID,omitempty"`
-	PID       int            `json:"pid,omitempty"`
-	PIDStart  uint64         `json:"pidStart,omitempty"`
-	Started   *Instant       `json:"started,omitempty"`
-	Done      bool           `json:"done,omitempty"`      // an init container has succeeded, a sidecar has been started
-	Hooked    bool           `json:"hooked,omitempty"`    // the hook of the state PostStart or PreStop is over
-	Changed   bool           `json:"changed,omitempty"`   // its definition is another since it was started
-	EndReason string         `json:"endReason,omitempty"` // why it alone is to end; empty: it is not
-	StopBy    time.Duration  `json:"stopBy,omitempty"`    // since boot; the end of its grace, once it is to end
-	KillAt    time.Duration  `json:"killAt,omitempty"`    // since boot; set while Stopping
-	Void      bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
-	Killed    bool           `json:"killed,omitempty"`    // SIGKILL was sent
-	Backoff   time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
-	NotBefore time.Duration  `json:"notBefore,omitempty"` // since boot; the earliest next start
-	Waiting   *Waiting       `json:"waiting,omitempty"`
-	Ended     *Termination   `json:"ended,omitempty"` // of the last attempt that ended
-	Before    *Termination   `json:"before,omitempty"`
-	User      *UserRecord    `json:"user,omitempty"`
+	Name       string         `json:"name"`
+	Kind       ContainerKind  `json:"kind,omitempty"`
+	State      ContainerState `json:"state"`
+	Attempt    int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
+	Base       int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
+	ImageID    string         `json:"imageID,omitempty"`
+	PID        int            `json:"pid,omitempty"`
+	PIDStart   uint64         `json:"pidStart,omitempty"`
+	StopSignal corev1.Signal  `json:"stopSignal,omitempty"` // that the attempt will be asked to end with
+	Started    *Instant       `json:"started,omitempty"`
+	Done       bool           `json:"done,omitempty"`      // an init container has succeeded, a sidecar has been started
+	Hooked     bool           `json:"hooked,omitempty"`    // the hook of the state PostStart or PreStop is over
+	Changed    bool           `json:"changed,omitempty"`   // its definition is another since it was started
+	EndReason  string         `json:"endReason,omitempty"` // why it alone is to end; empty: it is not
+	StopBy     time.Duration  `json:"stopBy,omitempty"`    // since boot; the end of its grace, once it is to end
+	KillAt     time.Duration  `json:"killAt,omitempty"`    // since boot; set while Stopping
+	Void       bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
+	Killed     bool           `json:"killed,omitempty"`    // SIGKILL was sent
+	Backoff    time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
+	NotBefore  time.Duration  `json:"notBefore,omitempty"` // since boot; the earliest next start
+	Waiting    *Waiting       `json:"waiting,omitempty"`
+	Ended      *Termination   `json:"ended,omitempty"` // of the last attempt that ended
+	Before     *Termination   `json:"before,omitempty"`
+	User       *UserRecord    `json:"user,omitempty"`
 	// What the probes have found of this attempt; beginStart forgets it. See startedUp and ready.
 	StartedOK      bool          `json:"startedOK,omitempty"`      // the startup probe has succeeded
 	Ready          bool          `json:"ready,omitempty"`          // the readiness probe succeeds

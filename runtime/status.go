@@ -125,6 +125,9 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	if last != nil {
 		s.LastTerminationState.Terminated = terminated(last, now)
 	}
+	if running && c.StopSignal != "" {
+		s.StopSignal = &c.StopSignal
+	}
 	if c.User != nil && running {
 		s.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: c.User.UID, GID: c.User.GID, SupplementalGroups: c.User.Groups}}
 	}

@@ -410,6 +410,9 @@ func TestStopSignalOfTheLifecycle(t *testing.T) {
 	manifest := podOf("hup", "os: {name: linux}", containerOf("main", "trap 'exit 0' HUP; trap '' TERM; echo up; while :; do sleep 0.05; done", "lifecycle: {stopSignal: SIGHUP}"))
 	b.drop("hup", replaceGrace(manifest, "terminationGracePeriodSeconds: 600"))
 	b.logged("hup", "main", "up")
+	if s := containerStatus(b.pod("hup"), "main").StopSignal; s == nil || *s != corev1.SIGHUP {
+		t.Errorf("the status has stop signal %v", s)
+	}
 	b.remove("hup")
 	b.gone("hup")
 }
