@@ -94,6 +94,9 @@ func TestEnsureHostRepairs(t *testing.T) {
 		t.Errorf("ip_forward = %q, want 1", got)
 	}
 
+	if n.rules.flags != 0 {
+		return // the table is podd's alone
+	}
 	// A rule of somebody's between ours is not what we want to be there.
 	table := &nftables.Table{Name: n.cfg.TableName, Family: nftables.TableFamilyINet}
 	c.InsertRule(&nftables.Rule{Table: table, Chain: &nftables.Chain{Name: "forward", Table: table}})
@@ -116,6 +119,7 @@ func TestRulesAreInherited(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := generation(t)
+	n.Close() // dies
 	next := openTestNetwork(t, "10.88.0.0/24", t.TempDir())
 	next.Await()
 	again := next.Services()

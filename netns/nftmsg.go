@@ -80,9 +80,12 @@ func (b *batch) nest(kind uint16, fill func()) {
 	binary.NativeEndian.PutUint16(b.buf[at:], uint16(len(b.buf)-at))
 }
 
-func (b *batch) addTable() {
+func (b *batch) addTable(flags uint32) {
 	b.open(unix.NFT_MSG_NEWTABLE, newFlags)
 	b.text(unix.NFTA_TABLE_NAME, b.table)
+	if flags != 0 {
+		b.word(unix.NFTA_TABLE_FLAGS, flags)
+	}
 	b.close()
 }
 

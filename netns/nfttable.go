@@ -11,6 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Flags of a table (linux/netfilter/nf_tables.h). A table with an owner is left alone by "nft flush ruleset",
+// and by whoever else is not that socket; one that persists loses no more than its owner when the socket
+// closes (Linux 6.9). On older kernels podd's table belongs to nobody: an owner's death would take it along.
+const (
+	tableOwner   = 1 << 1 // NFT_TABLE_F_OWNER
+	tablePersist = 1 << 2 // NFT_TABLE_F_PERSIST
+)
+
 // table keeps podd's nftables table as its parts want it. An earlier daemon's table is left alone until
 // every part has spoken once: replaced before, it would lose what the new daemon does not know yet.
 type table struct {
@@ -20,6 +28,7 @@ type table struct {
 	conn       *nftConn
 	have       *inKernel // nil: unknown, and written anew as a whole
 	generation uint32    // of the ruleset after our last word
+	flags      uint32
 	inherited  bool
 
 	base, ports, services, policies *ruleset
@@ -33,7 +42,7 @@ type table struct {
 func newTable(c *Config) *table {
 	none := func(string) []netip.Addr { return nil }
 	return &table{
-		name: c.TableName, base: renderBase(c), ports: renderPorts(nil, none),
+		name: c.TableName, flags: tableOwner | tablePersist, base: renderBase(c), ports: renderPorts(nil, none),
 		services: renderServices(nil), policies: renderPolicies(nil, none),
 	}
 }
@@ -111,9 +120,9 @@ func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
 	b := newBatch(t.name)
 	if have == nil {
 		// Adding first lets the deletion succeed where there was no table.
-		b.addTable()
+		b.addTable(0)
 		b.deleteTable()
-		b.addTable()
+		b.addTable(t.flags)
 		have = &inKernel{}
 	}
 	empty := len(b.buf)
@@ -122,7 +131,12 @@ func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
 		t.have = next
 		return true, nil
 	}
-	if err := t.conn.commit(b); err != nil {
+	err = t.conn.commit(b)
+	if t.flags != 0 && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) && t.have == nil {
+		t.flags = 0
+		return t.write(nil, want)
+	}
+	if err != nil {
 		t.have = nil
 		return false, fmt.Errorf("cannot change nftables table %s: %w", t.name, err)
 	}
@@ -139,7 +153,7 @@ func (t *table) remove() error {
 		return err
 	}
 	b := newBatch(t.name)
-	b.addTable()
+	b.addTable(0)
 	b.deleteTable()
 	t.have, t.inherited = nil, false
 	return t.conn.commit(b)

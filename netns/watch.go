@@ -148,6 +148,13 @@ func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), f
 		case <-ctx.Done():
 			return
 		case h := <-hints:
+			if h == hintRules {
+				// At once: connections that are translated break on the first packet that is not.
+				if err := n.repair(h); err != nil {
+					failed(err)
+				}
+				continue
+			}
 			if due == 0 {
 				settled.Reset(settleTime)
 			}

@@ -13,6 +13,7 @@ import (
 // rescan reads the folder and brings the set of pods into line with it.
 func (r *Runtime) rescan(now Instant) {
 	set := r.Folder.Scan(now.Wall)
+	r.policiesDue = true
 	r.recheck = 0
 	if set.RecheckAfter > 0 {
 		r.recheck = now.Mono + set.RecheckAfter

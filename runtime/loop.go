@@ -110,6 +110,7 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
+	r.syncPolicies()
 	for uid := range r.dirty {
 		delete(r.dirty, uid)
 		if p := r.pods[uid]; p != nil {

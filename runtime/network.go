@@ -79,9 +79,6 @@ func (r *Runtime) restoreNetwork() {
 	if err := r.Network.Restore(pods); err != nil {
 		r.Log.Error("cannot put the pods' network back", "error", err)
 	}
-	if err := r.Network.SetPolicies(nil); err != nil {
-		r.Log.Error("cannot enforce network policies", "error", err)
-	}
 }
 
 // podIPs are the pod's addresses, IPv4 first.

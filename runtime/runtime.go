@@ -74,6 +74,7 @@ type Config struct {
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              func() string // the host's file, which may be another one each time
 	ClusterDomain           string        // of the names of Services
+	DefaultDeny             []string      // Ingress, Egress: pods are isolated without any NetworkPolicy
 	Executable              string        // podd itself, whose pause command holds shared PID namespaces
 	Settings                Settings
 	MemoryCapacity          int64 // bytes of the board
@@ -134,6 +135,8 @@ type Runtime struct {
 	idleAt    time.Duration // since boot; 0: idle already
 	gone      bool          // the folder has vanished, as was said
 	hostIPs   hostAddresses
+	// The pods or their policies may be others than the network knows.
+	policiesDue bool
 	exits     exitStatuses
 	shares    uint64 // of the burstable pods together, as last set
 }

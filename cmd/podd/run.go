@@ -154,7 +154,7 @@ func (d *daemon) open() error {
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
-		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, Names: d.names,
+		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,

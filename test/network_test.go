@@ -1,0 +1,252 @@
+package test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// portPod is a pod that says its name on TCP port 8080, and sends back what it gets on 8081.
+func portPod(name, ports string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: Pod
+metadata: {name: %s}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: busybox
+    command: [sh, -c, "nc -ll -p 8081 -e cat & mkdir /www; echo %[1]s >/www/index.html; exec httpd -f -p 8080 -h /www"]
+    ports: [%s]
+`, name, ports)
+}
+
+// answers returns what an HTTP server says to the node, or "".
+func (b *Board) answers(addr string) string {
+	out := ""
+	_ = lab.InNetns(b.Netns(), func() error {
+		c, err := (&net.Dialer{Timeout: time.Second, FallbackDelay: -1}).Dial("tcp", addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+		for s := bufio.NewScanner(c); s.Scan(); {
+			out = s.Text()
+		}
+		return nil
+	})
+	return out
+}
+
+func (b *Board) wantAnswer(addr, want string) {
+	b.t.Helper()
+	err := lab.Poll(limit, func() (bool, error) {
+		got := b.answers(addr)
+		return got == want, fmt.Errorf("%s answers %q, want %q", addr, got, want)
+	})
+	if err != nil {
+		b.t.Error(err)
+	}
+}
+
+// test/e2e/network/hostport.go:63: pods with one host port but different addresses and protocols do not conflict.
+func TestHostPorts(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("one", portPod("one", "{containerPort: 8080, hostPort: 54323, hostIP: 127.0.0.1}"))
+	b.drop("two", portPod("two", "{containerPort: 8080, hostPort: 54323, hostIP: 10.210.0.1}"))
+	b.drop("three", portPod("three", "{containerPort: 8081, hostPort: 54323, hostIP: 10.210.0.1, protocol: UDP}, {containerPort: 8080, hostPort: 54324}"))
+	for _, name := range []string{"one", "two", "three"} {
+		b.running(name)
+	}
+	b.wantAnswer("127.0.0.1:54323", "one")
+	b.wantAnswer("10.210.0.1:54323", "two")
+	b.wantAnswer("127.0.0.1:54324", "three")
+	b.wantAnswer("10.210.0.1:54324", "three")
+
+	b.drop("late", portPod("late", "{containerPort: 8080, hostPort: 54324}"))
+	b.wait("late", func(p *corev1.Pod) string {
+		for _, c := range p.Status.ContainerStatuses {
+			if w := c.State.Waiting; w != nil && strings.Contains(w.Message, `host port 54324/TCP belongs to pod "default/three"`) {
+				return ""
+			}
+		}
+		return "its status does not say who has the port"
+	})
+	// The ports outlive the daemon, and the next one knows whose they are.
+	b.kill9()
+	b.wantAnswer("127.0.0.1:54323", "one")
+	b.start()
+	b.wantAnswer("10.210.0.1:54323", "two")
+	b.remove("three")
+	b.running("late")
+	b.wantAnswer("127.0.0.1:54324", "late")
+}
+
+func TestBothFamilies(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("web", portPod("web", ""))
+	pod := b.running("web")
+	if len(pod.Status.PodIPs) != 2 {
+		t.Fatalf("podIPs are %v", pod.Status.PodIPs)
+	}
+	for _, ip := range pod.Status.PodIPs {
+		b.wantAnswer(netip.AddrPortFrom(netip.MustParseAddr(ip.IP), 8080).String(), "web")
+	}
+	six := pod.Status.PodIPs[1].IP
+	b.drop("client", onePod("client", "wget -qO- http://["+six+"]:8080/; "+forever))
+	b.logged("client", "main", "web")
+	if hosts := b.sh("web", "main", "cat /etc/hosts"); !strings.Contains(hosts, six+"\tweb") {
+		t.Errorf("/etc/hosts lacks the IPv6 address:\n%s", hosts)
+	}
+}
+
+// A connection to a pod that nobody touches breaks of nothing: every byte comes back while the firewall is flushed,
+// the daemon is killed and its neighbours are replaced.
+func TestConnectionsOutliveAll(t *testing.T) {
+	t.Parallel()
+	nft, err := exec.LookPath("nft")
+	if err != nil {
+		t.Skip("nft is not here to flush the firewall")
+	}
+	b := newBoard(t)
+	b.drop("web", portPod("web", "{containerPort: 8081, hostPort: 54325}"))
+	web := b.running("web")
+	var streams []*echoes
+	for _, addr := range []string{web.Status.PodIP + ":8081", "[" + web.Status.PodIPs[1].IP + "]:8081", "127.0.0.1:54325", "10.210.0.1:54325"} {
+		streams = append(streams, b.connect(addr))
+	}
+	goesOn := func(when string) {
+		t.Helper()
+		for _, s := range streams {
+			s.exchange(t, when)
+		}
+	}
+	goesOn("at first")
+	flush := func() { b.must(b.In(nft, "flush", "ruleset").Run()) }
+	flush()
+	goesOn("after a flush")
+	b.drop("neighbour", portPod("neighbour", "{containerPort: 8080, hostPort: 54326}"))
+	b.running("neighbour")
+	b.wantAnswer("127.0.0.1:54326", "neighbour")
+	b.remove("neighbour")
+	b.gone("neighbour")
+	goesOn("with a neighbour that came and went")
+	b.kill9()
+	goesOn("without a daemon")
+	translated := streams[2:]
+	streams = streams[:2]
+	flush()
+	goesOn("without a daemon and without rules")
+	b.start()
+	streams = append(streams, translated...)
+	b.connect("127.0.0.1:54325").exchange(t, "on a connection made after all that")
+	goesOn("with the next daemon")
+	if now := b.running("web"); now.Status.ContainerStatuses[0].ContainerID != web.Status.ContainerStatuses[0].ContainerID {
+		t.Error("the container is another one")
+	}
+}
+
+// echoes is a connection whose other end sends back what it gets.
+type echoes struct {
+	net.Conn
+	sent int
+}
+
+// connect retries until the server is there.
+func (b *Board) connect(addr string) *echoes {
+	b.t.Helper()
+	var c net.Conn
+	b.must(lab.Poll(limit, func() (bool, error) {
+		err := lab.InNetns(b.Netns(), func() (err error) {
+			c, err = (&net.Dialer{Timeout: time.Second, FallbackDelay: -1}).Dial("tcp", addr)
+			return err
+		})
+		return err == nil, err
+	}))
+	b.t.Cleanup(func() { c.Close() })
+	return &echoes{Conn: c}
+}
+
+func (e *echoes) exchange(t *testing.T, when string) {
+	t.Helper()
+	_ = e.SetDeadline(time.Now().Add(limit))
+	for range 20 {
+		e.sent++
+		want := fmt.Sprintf("%08d", e.sent)
+		if _, err := e.Write([]byte(want)); err != nil {
+			t.Fatalf("%s, %s: %v", when, e.RemoteAddr(), err)
+		}
+		got := make([]byte, len(want))
+		for n := 0; n < len(got); {
+			k, err := e.Read(got[n:])
+			if err != nil {
+				t.Fatalf("%s, %s: %v", when, e.RemoteAddr(), err)
+			}
+			n += k
+		}
+		if string(got) != want {
+			t.Fatalf("%s, %s: sent %s, got %s", when, e.RemoteAddr(), want, got)
+		}
+	}
+}
+
+func TestPortOfAProcess(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	var l net.Listener
+	b.must(lab.InNetns(b.Netns(), func() (err error) {
+		l, err = net.Listen("tcp", "127.0.0.1:54327")
+		return err
+	}))
+	b.drop("web", portPod("web", "{containerPort: 8080, hostPort: 54327}"))
+	b.event("host port 54327/TCP is used by a process of this machine")
+	l.Close()
+	b.running("web")
+	b.wantAnswer("127.0.0.1:54327", "web")
+}
+
+func TestExhaustedRange(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t, withArgs("--pod-cidr", "10.210.0.0/29"))
+	for i := range 5 {
+		b.drop(fmt.Sprint("p", i), onePod(fmt.Sprint("p", i), forever))
+	}
+	for i := range 5 {
+		b.running(fmt.Sprint("p", i))
+	}
+	b.drop("more", onePod("more", forever))
+	b.event("no free address in the pod network")
+	for i := range 5 {
+		b.running(fmt.Sprint("p", i))
+	}
+	b.remove("p2")
+	b.running("more")
+}
+
+func TestDefaultDeny(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/config.yaml"
+	if err := os.WriteFile(file, []byte("defaultDeny: [Ingress]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", file))
+	b.drop("web", portPod("web", ""))
+	web := b.running("web")
+	b.wantAnswer(web.Status.PodIP+":8080", "web") // the node itself
+	b.drop("client", onePod("client", "nc -w 1 -z "+web.Status.PodIP+" 8080 && echo open || echo shut; "+forever))
+	b.logged("client", "main", "shut")
+}
