@@ -96,7 +96,9 @@ func egressRules(rule *networkingv1.NetworkPolicyEgressRule, namespace string, p
 	return rules
 }
 
-func isNamed(p networkingv1.NetworkPolicyPort) bool { return p.Port != nil && p.Port.Type == intstr.String }
+func isNamed(p networkingv1.NetworkPolicyPort) bool {
+	return p.Port != nil && p.Port.Type == intstr.String
+}
 
 // portRanges are the ports by number. Names are those of the pod's containers; without a pod they are left out.
 func portRanges(ports []networkingv1.NetworkPolicyPort, pod *corev1.Pod) []netns.PortRange {

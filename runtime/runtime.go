@@ -137,8 +137,8 @@ type Runtime struct {
 	hostIPs   hostAddresses
 	// The pods or their policies may be others than the network knows.
 	policiesDue bool
-	exits     exitStatuses
-	shares    uint64 // of the burstable pods together, as last set
+	exits       exitStatuses
+	shares      uint64 // of the burstable pods together, as last set
 }
 
 type podKey struct{ namespace, name string }
