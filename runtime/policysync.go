@@ -18,7 +18,13 @@ func (r *Runtime) syncPolicies() {
 }
 
 // policies are those of the folder.
-func (r *Runtime) policies() []*networkingv1.NetworkPolicy { return nil }
+func (r *Runtime) policies() []*networkingv1.NetworkPolicy {
+	var list []*networkingv1.NetworkPolicy
+	for _, o := range r.objects.of("NetworkPolicy") {
+		list = append(list, o.Value.(*networkingv1.NetworkPolicy))
+	}
+	return list
+}
 
 // podsByNow are the pods with the labels that their manifests have now.
 func (r *Runtime) podsByNow() []*corev1.Pod {

@@ -237,6 +237,11 @@ func TestExhaustedRange(t *testing.T) {
 	b.running("more")
 }
 
+// reaches is a script that says whether a pod's server can be reached.
+func reaches(pod *corev1.Pod) string {
+	return "wget -q -T 1 -O- http://" + pod.Status.PodIP + ":8080/ >/dev/null && echo open || echo shut; "
+}
+
 func TestDefaultDeny(t *testing.T) {
 	t.Parallel()
 	file := t.TempDir() + "/config.yaml"
@@ -247,6 +252,42 @@ func TestDefaultDeny(t *testing.T) {
 	b.drop("web", portPod("web", ""))
 	web := b.running("web")
 	b.wantAnswer(web.Status.PodIP+":8080", "web") // the node itself
-	b.drop("client", onePod("client", "nc -w 1 -z "+web.Status.PodIP+" 8080 && echo open || echo shut; "+forever))
+	b.drop("client", onePod("client", reaches(web)+forever))
 	b.logged("client", "main", "shut")
+}
+
+func TestNetworkPolicy(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("policy", `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: friends}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {friend: "yes"}}}]
+    ports: [{port: 8080}]
+`)
+	b.drop("web", strings.Replace(portPod("web", ""), "{name: web}", "{name: web, labels: {app: web}}", 1))
+	web := b.running("web")
+	client := func(name, labels string) {
+		script := reaches(web) + forever
+		b.drop(name, strings.Replace(onePod(name, script), "name: "+name, "name: "+name+"\n  labels: {"+labels+"}", 1))
+	}
+	b.wantAnswer(web.Status.PodIP+":8080", "web")
+	client("stranger", "a: b")
+	client("friend", "friend: \"yes\"")
+	b.logged("stranger", "main", "shut")
+	b.logged("friend", "main", "open")
+	if out := b.podd("get", "netpol"); !strings.Contains(out, "friends") || !strings.Contains(out, "app=web") {
+		t.Errorf("get netpol:\n%s", out)
+	}
+	// It holds over the daemon's death, and goes with its file.
+	b.kill9()
+	b.start()
+	client("late", "a: b")
+	b.logged("late", "main", "shut")
+	b.remove("policy")
+	client("later", "a: b")
+	b.logged("later", "main", "open")
 }

@@ -13,6 +13,7 @@ import (
 func folderKinds() []*kind {
 	return []*kind{
 		{resource: "configmaps", name: "ConfigMap", short: []string{"cm"}, namespaced: true, blank: blankConfigMap, columns: configMapColumns, row: configMapRow},
+		{resource: "networkpolicies", name: "NetworkPolicy", group: "networking.k8s.io/v1", short: []string{"netpol"}, namespaced: true, blank: blankNetworkPolicy, columns: networkPolicyColumns, row: networkPolicyRow},
 		{resource: "secrets", name: "Secret", namespaced: true, blank: blankSecret, columns: secretColumns, row: secretRow},
 		{resource: "serviceaccounts", name: "ServiceAccount", short: []string{"sa"}, namespaced: true, blank: blankServiceAccount, columns: serviceAccountColumns, row: serviceAccountRow},
 	}

@@ -34,6 +34,8 @@ func rulesOf(kind string) *rules {
 		return configMapRules()
 	case "Secret":
 		return secretRules()
+	case "NetworkPolicy":
+		return networkPolicyRules()
 	case "ServiceAccount":
 		return serviceAccountRules()
 	}

@@ -1,0 +1,23 @@
+package api
+
+import (
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func blankNetworkPolicy() object { return new(networkingv1.NetworkPolicy) }
+
+func networkPolicyColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the NetworkPolicy.", 0),
+		column("Pod-Selector", "The pods that it isolates.", 0),
+		column("Age", "Time since its manifest was first seen.", 0),
+	}
+}
+
+func networkPolicyRow(o object, now time.Time) metav1.TableRow {
+	p := o.(*networkingv1.NetworkPolicy)
+	return metav1.TableRow{Cells: []any{p.Name, metav1.FormatLabelSelector(&p.Spec.PodSelector), since(p.CreationTimestamp, now)}}
+}
