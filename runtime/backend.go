@@ -123,7 +123,9 @@ func (r *Runtime) execConfig(rec *Record, c *ContainerRecord) (*container.Config
 	if err != nil {
 		return nil, err
 	}
-	return r.containerConfig(rec, c.Name, c.Attempt, image), nil
+	config := r.containerConfig(rec, c.Name, c.Attempt, image)
+	config.Env = r.savedEnv(rec.UID, c.Name, c.Attempt)
+	return config, nil
 }
 
 // Logs writes a container's log.

@@ -25,7 +25,7 @@ func (b *Backend) Node() *corev1.Node {
 		corev1.LabelArchStable: goruntime.GOARCH,
 	}
 	n.Status.Capacity = capacity()
-	n.Status.Allocatable = n.Status.Capacity
+	n.Status.Allocatable = b.allocatable()
 	n.Status.NodeInfo = nodeInfo(b.Version)
 	n.Status.Conditions = []corev1.NodeCondition{{
 		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
@@ -41,6 +41,9 @@ func (b *Backend) Node() *corev1.Node {
 	n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeHostName, Address: b.NodeName})
 	return n
 }
+
+// allocatable is what pods may have: all there is.
+func (r *Runtime) allocatable() corev1.ResourceList { return capacity() }
 
 func capacity() corev1.ResourceList {
 	list := corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI)}

@@ -154,6 +154,10 @@ func (op *operation) start(a StartContainer) (started, error) {
 		}
 		c.Sandbox.PIDNS = path
 	}
+	var err error
+	if c.Env, err = op.r.resolveEnv(op.rec, a.Name, a.Attempt); err != nil {
+		return started{}, err
+	}
 	release, err := op.containerMounts(c, a.Name, a.Attempt)
 	defer release()
 	if err != nil {
@@ -224,5 +228,6 @@ func (op *operation) collect(a CollectContainer) (string, error) {
 	}
 	// Last: a collect that failed in between is done again and reads the message again.
 	_ = os.Remove(op.r.terminationLog(op.uid, a.Name, a.Attempt))
+	_ = os.Remove(op.r.envFile(op.uid, a.Name, a.Attempt))
 	return message, nil
 }

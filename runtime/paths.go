@@ -23,6 +23,12 @@ func (r *Runtime) terminationLog(uid types.UID, name string, attempt int) string
 	return filepath.Join(r.sandboxDir(uid), fmt.Sprintf("%s.%d.termination", name, attempt))
 }
 
+// envFile has the environment that a container was started with, if it came from more than its manifest: for commands
+// that are run in it later. It is on tmpfs, like all of the sandbox: it may hold secrets.
+func (r *Runtime) envFile(uid types.UID, name string, attempt int) string {
+	return filepath.Join(r.sandboxDir(uid), fmt.Sprintf("%s.%d.env", name, attempt))
+}
+
 // PodLogDir is where a pod's logs are; the names are those of the kubelet, which log shippers know.
 func PodLogDir(root string, p *corev1.Pod, uid types.UID) string {
 	return filepath.Join(root, fmt.Sprintf("%s_%s_%s", p.Namespace, p.Name, uid))

@@ -18,6 +18,7 @@ import (
 	"podd/netns"
 	"podd/probe"
 	"podd/runtime/container"
+	"podd/runtime/env"
 	"podd/runtime/manifest"
 	"podd/runtime/volume"
 )
@@ -104,6 +105,8 @@ type Runtime struct {
 	reactor *reactor
 	store   *Store
 	objects *objects
+	// serviceVars lists the variables about the Services of a namespace; nil: there are none.
+	serviceVars func(namespace string) []env.Var
 	inbox   *inbox
 	slots   chan struct{} // bounds the operations that run at once
 	prober  probe.Scheduler

@@ -131,6 +131,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/api":       {},
 		"podd/runtime/container": {},
+		"podd/runtime/env":       {},
 		"podd/runtime/event":     {},
 		"podd/runtime/fdstore":   {},
 		"podd/runtime/logs":      {},

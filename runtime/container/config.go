@@ -34,6 +34,9 @@ type Config struct {
 	Container *corev1.Container
 	Image     Image
 	Sandbox   Sandbox
+	// Env is the environment that the manifest declares, resolved, for a container that refers to more than its
+	// manifest; nil: it is all in the manifest.
+	Env []corev1.EnvVar
 	// Files are more files of the host to mount, read-only, by their place in the container.
 	Files map[string]string
 	// Mounts are the container's volumes.

@@ -34,11 +34,23 @@ func (e *env) list() []string {
 	return pairs
 }
 
+// declaredEnv is what the manifest declares. Resolved values are not looked at for references again.
+func declaredEnv(c *Config) *env {
+	if c.Env == nil {
+		return manifestEnv(c.Container.Env)
+	}
+	e := &env{values: make(map[string]string, len(c.Env))}
+	for _, v := range c.Env {
+		e.set(v.Name, v.Value)
+	}
+	return e
+}
+
 // manifestEnv is the environment that the manifest declares, each value expanded with the ones above it.
 func manifestEnv(vars []corev1.EnvVar) *env {
 	e := &env{values: make(map[string]string, len(vars))}
 	for _, v := range vars {
-		e.set(v.Name, expand(v.Value, e.lookup))
+		e.set(v.Name, Expand(v.Value, e.lookup))
 	}
 	return e
 }
@@ -89,7 +101,7 @@ func ExpandCommand(command []string, vars []corev1.EnvVar) []string {
 func expandAll(list []string, e *env) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = expand(s, e.lookup)
+		out[i] = Expand(s, e.lookup)
 	}
 	return out
 }

@@ -2,10 +2,10 @@ package container
 
 import "strings"
 
-// expand replaces $(NAME) by what lookup knows; $$ stands for one $, and a reference that nobody
+// Expand replaces $(NAME) by what lookup knows; $$ stands for one $, and a reference that nobody
 // knows stays as it is written.
 // https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
-func expand(s string, lookup func(string) (string, bool)) string {
+func Expand(s string, lookup func(string) (string, bool)) string {
 	if !strings.Contains(s, "$") {
 		return s
 	}

@@ -32,7 +32,7 @@ func TestExpand(t *testing.T) {
 		"$(A)$(UNKNOWN)$$": "one$(UNKNOWN)$",
 		"$(A) $B $(B)":     "one $B two",
 	} {
-		if got := expand(in, lookup); got != want {
+		if got := Expand(in, lookup); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
@@ -41,8 +41,8 @@ func TestExpand(t *testing.T) {
 func FuzzExpand(f *testing.F) {
 	f.Add("$(A)$$(B)$(")
 	f.Fuzz(func(t *testing.T, s string) {
-		expand(s, func(string) (string, bool) { return "v", true })
-		if got := expand(s, func(name string) (string, bool) { return "$(" + name + ")", true }); len(got) > len(s) {
+		Expand(s, func(string) (string, bool) { return "v", true })
+		if got := Expand(s, func(name string) (string, bool) { return "$(" + name + ")", true }); len(got) > len(s) {
 			t.Errorf("%q grew to %q", s, got)
 		}
 	})

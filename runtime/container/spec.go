@@ -9,7 +9,7 @@ import (
 
 // buildSpec makes the OCI runtime spec of one container. It is pure: who and root come from outside.
 func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
-	declared := manifestEnv(c.Container.Env)
+	declared := declaredEnv(c)
 	args := processArgs(c, declared)
 	if len(args) == 0 || args[0] == "" {
 		return nil, fmt.Errorf("%w: container %q has no command: neither the manifest nor image %q names one", ErrConfig, c.Container.Name, c.Container.Image)
@@ -53,7 +53,7 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 
 func workingDir(c *Config, declared *env) string {
 	if c.Container.WorkingDir != "" {
-		return expand(c.Container.WorkingDir, declared.lookup)
+		return Expand(c.Container.WorkingDir, declared.lookup)
 	}
 	if c.Image.WorkingDir != "" {
 		return c.Image.WorkingDir
