@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +28,6 @@ func (r *Runtime) resolveEnv(rec *Record, name string, attempt int) ([]corev1.En
 		Pod: pod, Allocatable: r.allocatable(), Services: r.serviceLinks(pod),
 		ConfigMap: func(name string) (*corev1.ConfigMap, error) { return r.objects.configMap(pod.Namespace, name) },
 		Secret:    func(name string) (*corev1.Secret, error) { return r.objects.secret(pod.Namespace, name) },
-		File:      func(volume, path string) ([]byte, error) { return r.volumeFile(rec, volume, path) },
 	}
 	if !env.Refers(spec) && len(source.Services) == 0 {
 		return nil, nil
@@ -114,9 +112,6 @@ func (o *objects) secret(namespace, name string) (*corev1.Secret, error) {
 	found := o.get("Secret", namespace, name)
 	if found == nil {
 		return nil, env.NotFound("secret", name)
-	}
-	if text := o.locked(namespace, name); text != "" {
-		return nil, errors.New(text)
 	}
 	return found.Value.(*corev1.Secret), nil
 }

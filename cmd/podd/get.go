@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,6 +57,9 @@ func (g *get) run(ctx context.Context, args []string) error {
 	if formats := []string{"", "wide", "yaml", "json", "name"}; !slices.Contains(formats, g.output) {
 		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,wide,yaml", g.output)
 	}
+	if kinds := strings.Split(args[0], ","); len(kinds) > 1 {
+		return g.several(ctx, kinds, args[1:])
+	}
 	r, names, err := parseTarget(args)
 	if err != nil {
 		return err
@@ -76,6 +80,21 @@ func (g *get) run(ctx context.Context, args []string) error {
 		return g.follow(ctx, &r, names, p)
 	}
 	return g.once(ctx, &r, names, p)
+}
+
+// several shows several types one after another.
+func (g *get) several(ctx context.Context, kinds, names []string) error {
+	if g.watch {
+		return errors.New("you may only specify a single resource type with -w")
+	}
+	var errs []error
+	for i, kind := range kinds {
+		if i > 0 && (g.output == "" || g.output == "wide") {
+			fmt.Fprintln(g.out)
+		}
+		errs = append(errs, g.run(ctx, append([]string{kind}, names...)))
+	}
+	return errors.Join(errs...)
 }
 
 // printer prints pieces of answers; flush prints what only the whole can show.

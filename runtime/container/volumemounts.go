@@ -69,8 +69,8 @@ func depth(destination string) int { return strings.Count(place(destination), "/
 
 // ExpandSubPath replaces the references of a subPathExpr by the container's variables; one that is not there is an error.
 func (c *Config) ExpandSubPath(expr string) (string, error) {
-	declared, missing := manifestEnv(c.Container.Env), ""
-	out := expand(expr, func(name string) (string, bool) {
+	declared, missing := declaredEnv(c), ""
+	out := Expand(expr, func(name string) (string, bool) {
 		value, ok := declared.lookup(name)
 		if !ok && missing == "" {
 			missing = name

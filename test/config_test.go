@@ -1,0 +1,122 @@
+package test
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// isWaitingFor waits until the pod's first container waits for a reason, with a sentence.
+func isWaitingFor(reason, message string) func(*corev1.Pod) string {
+	return func(p *corev1.Pod) string {
+		for _, s := range p.Status.ContainerStatuses {
+			if w := s.State.Waiting; w != nil && w.Reason == reason && w.Message == message {
+				return ""
+			}
+		}
+		return "no container waits for " + reason + ": " + message
+	}
+}
+
+// hasLines fails for each line that is not in the pod's log.
+func (b *Board) hasLines(pod string, want ...string) {
+	b.t.Helper()
+	got := "\n" + b.logs(pod) + "\n"
+	for _, line := range want {
+		if !strings.Contains(got, "\n"+line+"\n") {
+			b.t.Errorf("no line %q in:\n%s", line, got)
+		}
+	}
+}
+
+// e2e: ConfigMap :: should be consumable via environment variable
+// e2e: Downward API :: should provide hostIPs as an env var
+// e2e: ConfigMap :: should be consumable as environment variable names with various prefixes
+// e2e: Secrets :: should be consumable from pods in env vars
+// e2e: Secrets :: should be consumable via the environment
+// e2e: Secrets :: should be consumable as environment variable names variable names with various prefixes
+// e2e: Downward API :: should provide pod name, namespace and IP address as env vars
+// e2e: Downward API :: should provide host IP as an env var
+// e2e: Downward API :: should provide pod UID as env vars
+// e2e: Downward API :: should provide container's limits.cpu/memory and requests.cpu/memory as env vars
+// e2e: Downward API :: should provide default limits.cpu/memory from node allocatable
+func TestEnvironmentFromTheFolder(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("cm", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {level: debug, 1st: first, not.a.name: odd}\n---\n"+
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {user: me, password: 'p$(A)w'}\n")
+	b.drop("env", podOf("env", "restartPolicy: Never", containerOf("main", "tr '\\0' '\\n' </proc/1/environ", `resources: {limits: {cpu: 500m, memory: 32Mi}, requests: {memory: 16Mi}}
+envFrom:
+- configMapRef: {name: settings}
+- {prefix: S_, secretRef: {name: keys}}
+- {configMapRef: {name: none, optional: true}}
+env:
+- {name: PASSWORD, valueFrom: {secretKeyRef: {name: keys, key: password}}}
+- {name: LEVEL, value: "<$(level)>"}
+- {name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+- {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+- {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}
+- {name: MEMORY, valueFrom: {resourceFieldRef: {resource: requests.memory, divisor: 1Mi}}}
+`)))
+	p := b.wait("env", isPhase(corev1.PodSucceeded))
+	b.logged("env", "main", "MEMORY=")
+	b.hasLines("env", "level=debug", "1st=first", "not.a.name=odd", "S_user=me", "S_password=p$(A)w", "PASSWORD=p$(A)w", "LEVEL=<debug>",
+		"NAME=env", "NAMESPACE=default", "POD_UID="+string(p.UID), "IP="+p.Status.PodIP, "CPU=500", "MEMORY=16")
+}
+
+// What a container refers to may come later; a change of it reaches the next start, not the one that runs, and commands
+// that are run in the container see what it was started with, even after a restart of podd.
+func TestEnvironmentThatComesLater(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	cm := func(data string) string {
+		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: " + data + "\n"
+	}
+	b.drop("late", podOf("late", containerOf("main", `echo "level=$LEVEL"; trap 'exit 0' TERM; while [ ! -e /go ]; do sleep 0.1; done`,
+		"env:\n- {name: LEVEL, valueFrom: {configMapKeyRef: {name: settings, key: level}}}")))
+	b.wait("late", isWaitingFor("CreateContainerConfigError", `configmap "settings" not found`))
+	b.drop("cm", cm("{other: x}"))
+	b.wait("late", isWaitingFor("CreateContainerConfigError", "couldn't find key level in ConfigMap default/settings"))
+	b.drop("cm", cm("{level: one}"))
+	b.running("late")
+	b.logged("late", "main", "level=one")
+	b.drop("cm", cm("{level: two}"))
+	b.kill9()
+	b.start()
+	if got := b.sh("late", "main", "echo $LEVEL"); strings.TrimSpace(got) != "one" {
+		t.Errorf("a command sees %q", got)
+	}
+	b.sh("late", "main", "touch /go")
+	b.logged("late", "main", "level=two")
+}
+
+// podd get shows the folder's objects as kubectl does.
+func TestGetConfiguration(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("cm", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {level: debug, other: x}\n---\n"+
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {user: me}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot}\n")
+	b.drop("bad", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad}\ndata: {a/b: x}\n")
+	b.drop("web", onePod("web", forever, "serviceAccountName: robot"))
+	b.running("web")
+	for args, want := range map[string]string{
+		"get cm settings --no-headers": "settings   2     ",
+		"get secret --no-headers":      "keys   Opaque   1     ",
+		"get sa -o name":               "serviceaccount/robot\n",
+		"get secret keys -o yaml":      "apiVersion: v1\ndata:\n  user: bWU=\nkind: Secret\nmetadata:\n  creationTimestamp: ",
+		"get cm settings -o json":      "{\n    \"apiVersion\": \"v1\",\n    \"data\": {\n        \"level\": \"debug\",",
+		"get cm,secrets -o name":       "configmap/settings\nsecret/keys\n",
+	} {
+		if got := b.podd(strings.Fields(args)...); !strings.HasPrefix(got, want) {
+			t.Errorf("podd %s\n%s\nwant\n%s", args, got, want)
+		}
+	}
+	for _, kind := range []string{"pods", "cm"} {
+		if _, stderr, _ := b.run("get", kind); !strings.Contains(stderr, `ConfigMap "bad" is invalid: data[a/b]: Invalid value: "a/b": a valid config key must consist of`) {
+			t.Errorf("podd get %s says %s", kind, stderr)
+		}
+	}
+}
