@@ -34,6 +34,11 @@ func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
 // conditions are those a kubelet sets, in its order.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
 func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondition {
+	if p.unfit {
+		c := condition(corev1.PodScheduled, false)
+		c.Reason, c.Message = corev1.PodReasonUnschedulable, unschedulable
+		return []corev1.PodCondition{c}
+	}
 	containers := containersReady(p.rec, status)
 	ready := podReady(p.rec, containers)
 	list := append(setConditions(p.rec), []corev1.PodCondition{

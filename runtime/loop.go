@@ -204,6 +204,7 @@ func (r *Runtime) decide(p *pod, now Instant) {
 		r.publish(p, now)
 		return
 	}
+	r.judgeFit(p, now)
 	decision := plan(r.view(p), now.Mono)
 	if by := r.progress(p, now); by != 0 {
 		decision.wakeAt(by)

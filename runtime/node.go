@@ -19,11 +19,7 @@ func (b *Backend) Node() *corev1.Node {
 	boot := metav1.NewTime(now.Wall.Add(-now.Mono))
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, "podd", "1", boot
-	n.Labels = map[string]string{
-		corev1.LabelHostname:   b.NodeName,
-		corev1.LabelOSStable:   goruntime.GOOS,
-		corev1.LabelArchStable: goruntime.GOARCH,
-	}
+	n.Labels = b.NodeLabels()
 	n.Status.Capacity = capacity()
 	n.Status.Allocatable = b.allocatable()
 	n.Status.NodeInfo = nodeInfo(b.Version)

@@ -16,6 +16,7 @@ func (r *Runtime) view(p *pod) View {
 	v := View{
 		State:         rec.State,
 		Wanted:        r.wanted(p),
+		Unfit:         p.unfit,
 		RestartPolicy: rec.Object.Spec.RestartPolicy,
 		SandboxAfter:  rec.Sandbox.NotBefore,
 		Deadline:      rec.deadline(),

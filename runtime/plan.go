@@ -39,7 +39,7 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 	case !v.Wanted:
 		p.do(BeginStop{})
 		planStopping(p, v, now)
-	case v.Blocked:
+	case v.Blocked, v.Unfit:
 	case overdue(p, v, now):
 		p.do(BeginFinish{})
 		planFinishing(p, v, now)

@@ -72,6 +72,7 @@ type Events interface {
 type Config struct {
 	RunDir, RootDir, LogDir string
 	NodeName                string
+	Labels                  map[string]string // of the node, beside those that every node has
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              func() string // the host's file, which may be another one each time
 	ClusterDomain           string        // of the names of Services
@@ -163,6 +164,7 @@ type pod struct {
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before
 	held    bool          // by a pod of its name that had not ended
+	unfit   bool          // this board is not one that it asks for
 	deleted bool          // by hand; ends although its manifest stays, and begins anew
 	grace   *int64        // seconds, asked for with the deletion
 	// Sentences about the manifest of a running pod: a bad edit.

@@ -40,7 +40,11 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 	if f := rec.Finish; f != nil && out.Status.Phase == corev1.PodFailed {
 		out.Status.Reason, out.Status.Message = f.Reason, f.Message
 	}
-	r.setAddresses(&out, rec)
+	if p.unfit {
+		unscheduledStatus(&out)
+	} else {
+		r.setAddresses(&out, rec)
+	}
 	r.setConditions(&out, p, now)
 	return &out
 }

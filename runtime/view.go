@@ -11,6 +11,7 @@ type View struct {
 	State         PodState
 	Wanted        bool // its manifest is there, unchanged
 	Blocked       bool // an older pod of its name has not ended
+	Unfit         bool // it waits for a board that fits
 	RestartPolicy corev1.RestartPolicy
 	SandboxAfter  time.Duration // since boot; no try before
 	NeedVolumes   bool          // its volumes have not been made yet

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/env"
 	"podd/runtime/volume"
 )
 
@@ -91,8 +92,10 @@ func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume)
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return s.configMaps[name] },
 			Secret:    func(name string) *corev1.Secret { return s.secrets[name] },
-			Field:     func(ref *corev1.ObjectFieldSelector) (string, error) { return metadataField(rec.Object, ref.FieldPath) },
-			Resource:  func(ref *corev1.ResourceFieldSelector) (string, error) { return resourceField(rec, ref, capacity()) },
+			Field:     func(ref *corev1.ObjectFieldSelector) (string, error) { return env.Field(rec.Object, ref.FieldPath) },
+			Resource: func(ref *corev1.ResourceFieldSelector) (string, error) {
+				return env.Resource(rec.Object, ref.ContainerName, ref, r.allocatable())
+			},
 		},
 	}
 }

@@ -1,10 +1,13 @@
 package test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
 )
 
 // isWaitingFor waits until the pod's first container waits for a reason, with a sentence.
@@ -114,9 +117,41 @@ func TestGetConfiguration(t *testing.T) {
 			t.Errorf("podd %s\n%s\nwant\n%s", args, got, want)
 		}
 	}
+	const want = `ConfigMap "bad" is invalid: data[a/b]: Invalid value: "a/b": a valid config key must consist of`
 	for _, kind := range []string{"pods", "cm"} {
-		if _, stderr, _ := b.run("get", kind); !strings.Contains(stderr, `ConfigMap "bad" is invalid: data[a/b]: Invalid value: "a/b": a valid config key must consist of`) {
-			t.Errorf("podd get %s says %s", kind, stderr)
+		b.must(lab.Poll(limit, func() (bool, error) {
+			_, stderr, _ := b.run("get", kind)
+			return strings.Contains(stderr, want), fmt.Errorf("podd get %s says %s", kind, stderr)
+		}))
+	}
+}
+
+// A pod that asks for another board waits, with the scheduler's words; a document for another board is none of ours.
+func TestOtherBoards(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	const unschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+	unfit := func(p *corev1.Pod) string {
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == "Unschedulable" && c.Message == unschedulable && p.Spec.NodeName == "" {
+				return ""
+			}
 		}
+		return "it is not unschedulable"
+	}
+	affinity := func(expression string) string {
+		return "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [" + expression + "]}]}}}"
+	}
+	b.drop("selects", onePod("selects", forever, "nodeSelector: {site: cellar}"))
+	b.drop("affine", onePod("affine", forever, affinity("{key: kubernetes.io/os, operator: NotIn, values: [linux]}")))
+	b.drop("fits", onePod("fits", forever, "nodeSelector: {kubernetes.io/os: linux}", affinity("{key: kubernetes.io/arch, operator: Exists}")))
+	b.drop("theirs", strings.Replace(onePod("theirs", forever), "name: theirs", "name: theirs\n  annotations: {podd.dev/node: elsewhere}", 1))
+	b.drop("ours", strings.Replace(onePod("ours", forever), "name: ours", "name: ours\n  annotations: {podd.dev/node: kubernetes.io/os=linux}", 1))
+	b.running("fits")
+	b.running("ours")
+	b.wait("selects", unfit)
+	b.wait("affine", unfit)
+	if out, _, _ := b.run("get", "pods", "-o", "name"); strings.Contains(out, "theirs") {
+		t.Errorf("a pod of another board is there:\n%s", out)
 	}
 }

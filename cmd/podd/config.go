@@ -21,15 +21,17 @@ const (
 // has the name that KubeletConfiguration (kubelet.config.k8s.io/v1beta1) gives the thing,
 // where it has one.
 type Config struct {
-	Manifests string       `yaml:"staticPodPath"`
-	Images    string       `yaml:"imagePath"`  // archives that are loaded when they appear
-	Root      string       `yaml:"root"`       // on flash: images, volumes, container roots
-	RunDir    string       `yaml:"runDir"`     // on tmpfs: what dies with the machine
-	Socket    string       `yaml:"socket"`     // of the API
-	LogDir    string       `yaml:"podLogsDir"` // CRI logs of the containers
-	NodeName  string       `yaml:"nodeName"`   // "": the host's name
-	PodCIDR   netip.Prefix `yaml:"podCIDR"`
-	Bridge    string       `yaml:"bridge"`
+	Manifests string `yaml:"staticPodPath"`
+	Images    string `yaml:"imagePath"`  // archives that are loaded when they appear
+	Root      string `yaml:"root"`       // on flash: images, volumes, container roots
+	RunDir    string `yaml:"runDir"`     // on tmpfs: what dies with the machine
+	Socket    string `yaml:"socket"`     // of the API
+	LogDir    string `yaml:"podLogsDir"` // CRI logs of the containers
+	NodeName  string `yaml:"nodeName"`   // "": the host's name
+	// NodeLabels are labels of the node, beside those that podd gives it.
+	NodeLabels map[string]string `yaml:"nodeLabels"`
+	PodCIDR    netip.Prefix      `yaml:"podCIDR"`
+	Bridge     string            `yaml:"bridge"`
 	// CgroupRoot is the cgroup below which the pods' tree is made; "": podd's own where systemd has delegated it, else /podd.
 	CgroupRoot string `yaml:"cgroupRoot"`
 
@@ -62,6 +64,7 @@ func defaultConfig() Config {
 		LogDir:               "/var/log/pods",
 		PodCIDR:              netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 210, 0, 0}), 22),
 		Bridge:               "podd0",
+		NodeLabels:           map[string]string{},
 		ContainerLogMaxSize:  10 << 20,
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,

@@ -146,13 +146,14 @@ func (d *daemon) open() error {
 	d.openNames()
 	d.folder = manifest.Open(manifest.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir),
+		Fits: func(e string) bool { return manifest.FitsNode(e, c.NodeName, d.runtime.NodeLabels()) },
 	})
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot find podd's own file: %w", err)
 	}
 	d.runtime, err = runtime.New(runtime.Config{
-		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
+		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName, Labels: c.nodeLabels(),
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
 		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,

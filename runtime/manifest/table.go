@@ -6,7 +6,7 @@ const (
 	noDriver  = "podd has no driver for this kind of storage; mount it on the host and use a hostPath"
 	noCopy    = "podd does not copy volumes; fill it in an init container"
 	noCloud   = "podd does not attach disks of a cloud; use a hostPath or a persistentVolumeClaim"
-	noSource  = "podd has no ConfigMaps, Secrets or downward API yet; write the value itself"
+	noClaim   = "podd has no claims yet; use a hostPath"
 	noClaims  = "podd does not allocate devices by resource claims" + remove
 	noSELinux = "podd does not set SELinux labels" + remove
 	noWindows = "podd runs Linux containers only" + remove
@@ -61,7 +61,7 @@ var table = [...]row{
 	{path: "spec.volumes[].nfs", support: Refused, why: noDriver},
 	{path: "spec.volumes[].iscsi", support: Refused, why: noDriver},
 	{path: "spec.volumes[].glusterfs", support: Refused, why: noDriver},
-	{path: "spec.volumes[].persistentVolumeClaim", support: Refused, why: noSource},
+	{path: "spec.volumes[].persistentVolumeClaim", support: Refused, why: noClaim},
 	{path: "spec.volumes[].rbd", support: Refused, why: noDriver},
 	{path: "spec.volumes[].flexVolume", support: Refused, why: noDriver},
 	{path: "spec.volumes[].cinder", support: Refused, why: noDriver},
@@ -166,9 +166,9 @@ var table = [...]row{
 	{path: "spec.terminationGracePeriodSeconds", support: Honoured},
 	{path: "spec.activeDeadlineSeconds", support: Honoured},
 	{path: "spec.dnsPolicy", support: Honoured, why: "there is no cluster DNS: ClusterFirst and ClusterFirstWithHostNet mean Default"},
-	{path: "spec.nodeSelector", support: Cluster},
-	{path: "spec.serviceAccountName", support: Cluster},
-	{path: "spec.serviceAccount", support: Cluster},
+	{path: "spec.nodeSelector", support: Honoured, why: "the pod waits if the labels of this node are others"},
+	{path: "spec.serviceAccountName", support: Honoured, why: "names the pod in its tokens; there is nothing that the account would be allowed or not"},
+	{path: "spec.serviceAccount", support: Honoured, why: "the old name of serviceAccountName"},
 	{path: "spec.automountServiceAccountToken", support: Cluster},
 	{path: "spec.nodeName", support: Honoured, why: "every manifest of the folder is for this node, whatever the name"},
 	{path: "spec.hostNetwork", support: Honoured},
@@ -198,7 +198,21 @@ var table = [...]row{
 	{path: "spec.imagePullSecrets", support: Refused, why: "podd has no Secrets yet" + remove},
 	{path: "spec.hostname", support: Honoured},
 	{path: "spec.subdomain", support: Honoured},
-	{path: "spec.affinity", support: Cluster},
+	{path: "spec.affinity", support: Honoured},
+	{path: "spec.affinity.nodeAffinity", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution", support: Honoured, why: "the pod waits if this node does not fit"},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].key", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].operator", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[].values", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchFields", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchFields[].key", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchFields[].operator", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchFields[].values", support: Honoured},
+	{path: "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", support: Cluster},
+	{path: "spec.affinity.podAffinity", support: Cluster},
+	{path: "spec.affinity.podAntiAffinity", support: Cluster},
 	{path: "spec.schedulerName", support: Cluster},
 	{path: "spec.tolerations", support: Cluster},
 	{path: "spec.hostAliases", support: Honoured},

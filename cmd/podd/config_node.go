@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"podd/board"
+)
+
+// modelLabel is the label of the node that names the model of the board.
+const modelLabel = "podd.dev/model"
+
+// nodeLabels are those of the configuration, and the board's model.
+func (c *Config) nodeLabels() map[string]string {
+	labels := map[string]string{}
+	if model := labelValue((&board.Machine{}).Model()); model != "" {
+		labels[modelLabel] = model
+	}
+	maps.Copy(labels, c.NodeLabels)
+	return labels
+}
+
+// labelValue makes a label's value of any text: Raspberry Pi 4 Model B becomes Raspberry-Pi-4-Model-B.
+func labelValue(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_':
+			return r
+		}
+		return '-'
+	}, strings.TrimRight(text, "\x00\n "))
+	if len(text) > validation.LabelValueMaxLength {
+		text = text[:validation.LabelValueMaxLength]
+	}
+	return strings.Trim(text, "-._")
+}
+
+func (c *Config) checkLabels() error {
+	for _, key := range slices.Sorted(maps.Keys(c.NodeLabels)) {
+		if why := validation.IsQualifiedName(key); len(why) > 0 {
+			return fmt.Errorf("nodeLabels: %q cannot be the name of a label: %s", key, why[0])
+		}
+		if why := validation.IsValidLabelValue(c.NodeLabels[key]); len(why) > 0 {
+			return fmt.Errorf("nodeLabels: %q cannot be the value of label %s: %s", c.NodeLabels[key], key, why[0])
+		}
+	}
+	return nil
+}
