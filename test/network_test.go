@@ -239,7 +239,7 @@ func TestExhaustedRange(t *testing.T) {
 
 // reaches is a script that says whether a pod's server can be reached.
 func reaches(pod *corev1.Pod) string {
-	return "wget -q -T 1 -O- http://" + pod.Status.PodIP + ":8080/ >/dev/null && echo open || echo shut; "
+	return "timeout 2 wget -qO- http://" + pod.Status.PodIP + ":8080/ >/dev/null && echo open || echo shut; "
 }
 
 func TestDefaultDeny(t *testing.T) {
