@@ -136,6 +136,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/fdstore":   {},
 		"podd/runtime/logs":      {},
 		"podd/runtime/manifest":  {},
+		"podd/runtime/service":   {"podd/dns", "podd/netns"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":    {},
 		"podd/netns":             {},
 		"podd/cgroups":           {},

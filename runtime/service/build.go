@@ -1,0 +1,134 @@
+package service
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/dns"
+	"podd/netns"
+)
+
+// add takes a completed Service into everything.
+func (b *builder) add(s *corev1.Service) {
+	b.out.Services = append(b.out.Services, s)
+	name := dns.Service{Namespace: s.Namespace, Name: s.Name}
+	if s.Spec.Type == corev1.ServiceTypeExternalName {
+		name.External = s.Spec.ExternalName
+		b.out.Names = append(b.out.Names, name)
+		return
+	}
+	endpoints := b.endpointsOf(s)
+	if len(s.Spec.Selector) > 0 {
+		b.out.Slices = append(b.out.Slices, slicesOf(s, b.in.NodeName, endpoints)...)
+	} else if len(endpoints) == 0 {
+		b.fault(s, "NoEndpoints", "the Service has no selector, and no EndpointSlice of its namespace has the label kubernetes.io/service-name: "+s.Name+"; write one, or a selector")
+	}
+	if headless(s) {
+		name.Endpoints = namesOf(endpoints)
+		b.out.Names = append(b.out.Names, name)
+		return
+	}
+	for _, text := range s.Spec.ClusterIPs {
+		name.Addrs = append(name.Addrs, netip.MustParseAddr(text))
+	}
+	if len(name.Addrs) == 0 {
+		return // its fault has been told
+	}
+	for i := range s.Spec.Ports {
+		p := &s.Spec.Ports[i]
+		name.Ports = append(name.Ports, dns.Port{Name: p.Name, Protocol: string(p.Protocol), Number: uint16(p.Port)})
+		b.out.Table = append(b.out.Table, b.forward(s, p, name.Addrs, endpoints))
+	}
+	b.out.Names = append(b.out.Names, name)
+}
+
+// namesOf are the ready endpoints of a headless Service, for DNS.
+func namesOf(endpoints []endpoint) []dns.Endpoint {
+	var list []dns.Endpoint
+	for i := range endpoints {
+		e := &endpoints[i]
+		if !e.ready() || len(e.addrs) == 0 {
+			continue
+		}
+		out := dns.Endpoint{Addrs: e.addrs, Hostname: e.hostname}
+		for _, p := range e.ports {
+			out.Ports = append(out.Ports, dns.Port{Name: p.name, Protocol: string(p.protocol), Number: uint16(p.number)})
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+// forward is one port of a Service, for the kernel.
+func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.Addr, endpoints []endpoint) netns.ServicePort {
+	out := netns.ServicePort{
+		Name: fmt.Sprintf("%s:%s", keyOf(s), portKey(p)), Protocol: protocolOf(p.Protocol),
+		ClusterIPs: ips, Port: uint16(p.Port), NodePort: uint16(p.NodePort),
+		InternalLocal: s.Spec.InternalTrafficPolicy != nil && *s.Spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal,
+		ExternalLocal: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
+	}
+	if s.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
+		out.Affinity = affinity(s)
+	}
+	for _, text := range outside(s) {
+		ip, err := netip.ParseAddr(text)
+		if err == nil && b.claim(s, fmt.Sprintf("%s %s", ip, portKey(p))) {
+			out.External = append(out.External, ip)
+		}
+	}
+	for i := range endpoints {
+		e := &endpoints[i]
+		if !e.ready() {
+			continue
+		}
+		for _, ep := range e.ports {
+			if ep.name == p.Name && ep.protocol == p.Protocol {
+				for _, ip := range e.addrs {
+					out.Endpoints = append(out.Endpoints, netns.Endpoint{Addr: netip.AddrPortFrom(ip, uint16(ep.number)), Remote: e.remote})
+				}
+			}
+		}
+	}
+	return out
+}
+
+func affinity(s *corev1.Service) time.Duration {
+	seconds := corev1.DefaultClientIPServiceAffinitySeconds
+	if c := s.Spec.SessionAffinityConfig; c != nil && c.ClientIP != nil && c.ClientIP.TimeoutSeconds != nil {
+		seconds = *c.ClientIP.TimeoutSeconds
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// outside are the addresses beside ClusterIPs that a Service answers on.
+func outside(s *corev1.Service) []string {
+	list := append([]string(nil), s.Spec.ExternalIPs...)
+	for _, i := range s.Status.LoadBalancer.Ingress {
+		list = append(list, i.IP)
+	}
+	return list
+}
+
+// claim gives an address and port to one Service: the first.
+func (b *builder) claim(s *corev1.Service, front string) bool {
+	if owner, taken := b.fronts[front]; taken && owner != keyOf(s) {
+		b.fault(s, "PortTaken", fmt.Sprintf("%s is already served by Service %s; change the port of one of them", front, owner))
+		return false
+	}
+	b.fronts[front] = keyOf(s)
+	return true
+}
+
+func protocolOf(p corev1.Protocol) netns.Protocol {
+	switch p {
+	case corev1.ProtocolUDP:
+		return netns.UDP
+	case corev1.ProtocolSCTP:
+		return netns.SCTP
+	case corev1.ProtocolTCP:
+	}
+	return netns.TCP
+}

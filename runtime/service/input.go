@@ -1,0 +1,162 @@
+package service
+
+import (
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"podd/dns"
+	"podd/netns"
+)
+
+// Input is all that Services depend on. Nothing of it is changed.
+type Input struct {
+	Services []*corev1.Service            // of the folder, defaulted and valid
+	Slices   []*discoveryv1.EndpointSlice // written by hand
+	Pods     []*corev1.Pod                // with their status
+	NodeName string
+	NodeIPs  []netip.Addr // the board's own, on which a LoadBalancer answers
+	Ranges   []netip.Prefix
+	Kept     Allocations // of before
+}
+
+// Output is what follows from an Input.
+type Output struct {
+	Services []*corev1.Service            // with addresses, node ports and status
+	Slices   []*discoveryv1.EndpointSlice // generated ones and those written by hand
+	Table    netns.ServiceTable
+	Names    []dns.Service
+	PodNames []dns.Pod
+	Kept     Allocations
+	Faults   []Fault
+}
+
+// Fault is what keeps a Service from working as it is written. The others are not affected.
+type Fault struct {
+	Service         *corev1.Service
+	Reason, Message string
+}
+
+// Build works everything out anew.
+func Build(in Input) Output {
+	b := &builder{in: in, fronts: map[string]string{}, local: map[netip.Addr]bool{}}
+	kept, given, faults := allocate(in.Services, in.Ranges, in.Kept)
+	b.out.Kept, b.out.Faults = kept, faults
+	for _, ip := range in.NodeIPs {
+		b.local[ip] = true
+	}
+	for _, p := range in.Pods {
+		b.addPod(p)
+	}
+	var complete []*corev1.Service
+	for _, s := range in.Services {
+		c := b.complete(s, given[keyOf(s)])
+		complete = append(complete, c)
+		for i := range c.Spec.Ports {
+			if headless(c) {
+				break
+			}
+			for _, ip := range c.Spec.ClusterIPs {
+				b.claim(c, ip+" "+portKey(&c.Spec.Ports[i]))
+			}
+		}
+	}
+	for _, s := range complete {
+		b.add(s)
+	}
+	b.out.Slices = append(b.out.Slices, in.Slices...)
+	return b.out
+}
+
+type builder struct {
+	in     Input
+	out    Output
+	fronts map[string]string   // who has an address and port
+	local  map[netip.Addr]bool // addresses of this node and its pods
+}
+
+func (b *builder) fault(s *corev1.Service, reason, message string) {
+	b.out.Faults = append(b.out.Faults, Fault{s, reason, message})
+}
+
+func (b *builder) addPod(p *corev1.Pod) {
+	name := dns.Pod{Namespace: p.Namespace}
+	for _, ip := range podAddrs(p) {
+		b.local[ip] = true
+		if !p.Spec.HostNetwork {
+			name.Addrs = append(name.Addrs, ip)
+		}
+	}
+	if len(name.Addrs) > 0 && !ended(p) {
+		b.out.PodNames = append(b.out.PodNames, name)
+	}
+}
+
+// complete is the Service as the API shows it.
+func (b *builder) complete(s *corev1.Service, a Allocation) *corev1.Service {
+	s = s.DeepCopy()
+	if s.Spec.Type == corev1.ServiceTypeExternalName {
+		return s
+	}
+	s.Spec.IPFamilies = a.families
+	policy := corev1.IPFamilyPolicySingleStack
+	if s.Spec.IPFamilyPolicy == nil {
+		s.Spec.IPFamilyPolicy = &policy
+	}
+	if !headless(s) {
+		s.Spec.ClusterIP, s.Spec.ClusterIPs = "", nil
+		for _, ip := range a.ClusterIPs {
+			s.Spec.ClusterIPs = append(s.Spec.ClusterIPs, ip.String())
+		}
+		if len(s.Spec.ClusterIPs) > 0 {
+			s.Spec.ClusterIP = s.Spec.ClusterIPs[0]
+		}
+	} else {
+		s.Spec.ClusterIPs = []string{corev1.ClusterIPNone}
+	}
+	for i := range s.Spec.Ports {
+		p := &s.Spec.Ports[i]
+		p.NodePort = int32(a.NodePorts[portKey(p)])
+	}
+	if s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil {
+		s.Status.LoadBalancer.Ingress = b.ingress(s)
+	}
+	return s
+}
+
+// ingress are the board's own addresses of the Service's families: the board is its own load balancer.
+func (b *builder) ingress(s *corev1.Service) []corev1.LoadBalancerIngress {
+	var list []corev1.LoadBalancerIngress
+	mode := corev1.LoadBalancerIPModeVIP
+	for _, ip := range b.in.NodeIPs {
+		wanted := s.Spec.LoadBalancerIP == "" || s.Spec.LoadBalancerIP == ip.String()
+		if wanted && hasFamily(s, ip) {
+			list = append(list, corev1.LoadBalancerIngress{IP: ip.String(), IPMode: &mode})
+		}
+	}
+	if len(list) == 0 && s.Spec.LoadBalancerIP != "" {
+		b.fault(s, "LoadBalancerIPNotOurs", "spec.loadBalancerIP "+s.Spec.LoadBalancerIP+" is not an address of this board; remove the field or give the board that address")
+	}
+	return list
+}
+
+func hasFamily(s *corev1.Service, ip netip.Addr) bool {
+	for _, f := range s.Spec.IPFamilies {
+		if f == familyOf(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+func familyOf(ip netip.Addr) corev1.IPFamily {
+	if ip.Is4() {
+		return corev1.IPv4Protocol
+	}
+	return corev1.IPv6Protocol
+}
+
+func headless(s *corev1.Service) bool { return s.Spec.ClusterIP == corev1.ClusterIPNone }
+
+func keyOf(s *corev1.Service) string { return s.Namespace + "/" + s.Name }

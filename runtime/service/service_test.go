@@ -1,0 +1,229 @@
+package service
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+var ranges = []netip.Prefix{netip.MustParsePrefix("10.211.0.0/28"), netip.MustParsePrefix("fd00:11::/112")}
+
+func svc(name string, change ...func(*corev1.Service)) *corev1.Service {
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", UID: "u-" + "x"}}
+	s.Spec.Type = corev1.ServiceTypeClusterIP
+	s.Spec.Selector = map[string]string{"app": name}
+	s.Spec.Ports = []corev1.ServicePort{{Name: "http", Protocol: corev1.ProtocolTCP, Port: 80, TargetPort: intstr.FromString("web")}}
+	for _, f := range change {
+		f(s)
+	}
+	return s
+}
+
+func pod(name, app, ip string, change ...func(*corev1.Pod)) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", Labels: map[string]string{"app": app}}}
+	p.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}}}
+	p.Status.Phase = corev1.PodRunning
+	p.Status.PodIPs = []corev1.PodIP{{IP: ip}, {IP: "fd00:10::" + ip[strings.LastIndex(ip, ".")+1:]}}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	for _, f := range change {
+		f(p)
+	}
+	return p
+}
+
+func unready(p *corev1.Pod)     { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+func terminating(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
+func done(p *corev1.Pod)        { p.Status.Phase = corev1.PodSucceeded }
+
+func build(services []*corev1.Service, pods ...*corev1.Pod) Output {
+	return Build(Input{Services: services, Pods: pods, NodeName: "board", NodeIPs: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}, Ranges: ranges})
+}
+
+func reasons(out Output) (list []string) {
+	for _, f := range out.Faults {
+		list = append(list, f.Service.Name+" "+f.Reason)
+	}
+	return list
+}
+
+func TestReadyPodsAreBehindAService(t *testing.T) {
+	out := build([]*corev1.Service{svc("web")},
+		pod("a", "web", "10.210.0.2"), pod("b", "web", "10.210.0.3", unready), pod("c", "web", "10.210.0.4", terminating),
+		pod("d", "web", "10.210.0.5", done), pod("e", "other", "10.210.0.6"),
+		pod("f", "web", "10.210.0.7", func(p *corev1.Pod) { p.Spec.Containers[0].Ports[0].ContainerPort = 9090 }),
+		pod("g", "web", "10.210.0.8", func(p *corev1.Pod) { p.Spec.Containers[0].Ports = nil }))
+	if len(out.Table) != 1 || len(out.Faults) != 0 {
+		t.Fatalf("table %+v, faults %v", out.Table, reasons(out))
+	}
+	var got []string
+	for _, e := range out.Table[0].Endpoints {
+		got = append(got, e.Addr.String())
+	}
+	if want := []string{"10.210.0.2:8080", "10.210.0.7:9090"}; !slices.Equal(got, want) {
+		t.Errorf("forwarded to %v, want %v", got, want)
+	}
+	states := map[string]string{}
+	for _, s := range out.Slices {
+		for _, e := range s.Endpoints {
+			states[e.TargetRef.Name] = fmt.Sprint(*e.Conditions.Ready, *e.Conditions.Serving, *e.Conditions.Terminating)
+		}
+	}
+	want := map[string]string{"a": "true true false", "b": "false false false", "c": "false true true", "f": "true true false", "g": "true true false"}
+	if fmt.Sprint(states) != fmt.Sprint(want) {
+		t.Errorf("slices say %v, want %v", states, want)
+	}
+	if len(out.Slices) != 3 {
+		t.Errorf("%d slices for three sets of ports", len(out.Slices))
+	}
+}
+
+func TestPublishNotReadyAddresses(t *testing.T) {
+	out := build([]*corev1.Service{svc("db", func(s *corev1.Service) {
+		s.Spec.ClusterIP, s.Spec.PublishNotReadyAddresses = "None", true
+	})}, pod("a", "db", "10.210.0.2", unready, func(p *corev1.Pod) { p.Spec.Hostname, p.Spec.Subdomain = "db-0", "db" }))
+	if len(out.Table) != 0 || len(out.Names) != 1 || len(out.Names[0].Endpoints) != 1 || out.Names[0].Endpoints[0].Hostname != "db-0" {
+		t.Fatalf("%+v", out)
+	}
+	if out.Slices[0].Labels[corev1.IsHeadlessService] != "" || *out.Slices[0].Endpoints[0].Hostname != "db-0" {
+		t.Errorf("%+v", out.Slices[0])
+	}
+}
+
+func TestAddressesAreStable(t *testing.T) {
+	dual := corev1.IPFamilyPolicyPreferDualStack
+	services := []*corev1.Service{svc("a"), svc("b", func(s *corev1.Service) { s.Spec.IPFamilyPolicy = &dual }), svc("c")}
+	first := build(services)
+	if got := first.Services[1].Spec.ClusterIPs; len(got) != 2 || !strings.HasPrefix(got[0], "10.211.") || !strings.HasPrefix(got[1], "fd00:11::") {
+		t.Errorf("two families: %v", got)
+	}
+	if again := build(services); fmt.Sprint(again.Kept) != fmt.Sprint(first.Kept) {
+		t.Errorf("not the same by name alone: %v and %v", first.Kept, again.Kept)
+	}
+	// Somebody takes the address of c by hand: c has to move, and the others stay.
+	taken := first.Services[2].Spec.ClusterIP
+	thief := svc("thief", func(s *corev1.Service) { s.Spec.ClusterIP = taken })
+	in := Input{Services: append([]*corev1.Service{thief}, services...), Ranges: ranges, Kept: first.Kept}
+	second := Build(in)
+	if second.Services[0].Spec.ClusterIP != taken || second.Services[3].Spec.ClusterIP == taken || second.Services[3].Spec.ClusterIP == "" {
+		t.Errorf("thief %s, c %s", second.Services[0].Spec.ClusterIP, second.Services[3].Spec.ClusterIP)
+	}
+	for i := range 2 {
+		if second.Services[i+1].Spec.ClusterIP != first.Services[i].Spec.ClusterIP {
+			t.Errorf("%s has moved", first.Services[i].Name)
+		}
+	}
+	// What is kept wins over what the name would give.
+	kept := Allocations{"default/a": {ClusterIPs: []netip.Addr{netip.MustParseAddr("10.211.0.9")}}}
+	if out := Build(Input{Services: services[:1], Ranges: ranges, Kept: kept}); out.Services[0].Spec.ClusterIP != "10.211.0.9" {
+		t.Errorf("got %s", out.Services[0].Spec.ClusterIP)
+	}
+}
+
+func TestRangeIsUsedToItsEnd(t *testing.T) {
+	var services []*corev1.Service
+	for i := range 15 {
+		services = append(services, svc(fmt.Sprintf("s%d", i)))
+	}
+	out := build(services)
+	seen := map[string]bool{}
+	for _, s := range out.Services {
+		seen[s.Spec.ClusterIP] = true
+	}
+	// A /28 has 14 addresses beside the first and the last.
+	if len(seen) != 15 || !seen[""] || len(out.Table) != 14 || !slices.Equal(reasons(out), []string{"s14 ClusterIPNotAllocated"}) {
+		t.Errorf("%d addresses, faults %v", len(seen), reasons(out))
+	}
+}
+
+func TestFaultsAreAlone(t *testing.T) {
+	require, lb := corev1.IPFamilyPolicyRequireDualStack, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer }
+	for name, c := range map[string]struct {
+		bad  *corev1.Service
+		want string
+	}{
+		"given twice":   {svc("bad", func(s *corev1.Service) { s.Spec.ClusterIP = "10.211.0.3" }), "ClusterIPAlreadyAllocated"},
+		"elsewhere":     {svc("bad", func(s *corev1.Service) { s.Spec.ClusterIP = "10.0.0.3" }), "ClusterIPOutOfRange"},
+		"the network":   {svc("bad", func(s *corev1.Service) { s.Spec.ClusterIP = "10.211.0.0" }), "ClusterIPOutOfRange"},
+		"port twice":    {svc("bad", func(s *corev1.Service) { s.Spec.Type, s.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080 }), "PortAlreadyAllocated"},
+		"no endpoints":  {svc("bad", func(s *corev1.Service) { s.Spec.Selector = nil }), "NoEndpoints"},
+		"balancer":      {svc("bad", lb), "PortTaken"},
+		"not our LB IP": {svc("bad", lb, func(s *corev1.Service) { s.Spec.LoadBalancerIP = "192.0.2.99" }), "LoadBalancerIPNotOurs"},
+	} {
+		good := svc("good", lb, func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.Ports[0].NodePort = "10.211.0.3", 30080 })
+		out := build([]*corev1.Service{good, c.bad}, pod("a", "good", "10.210.0.2"))
+		if got := reasons(out); len(got) == 0 || got[0] != "bad "+c.want {
+			t.Errorf("%s: faults %v", name, got)
+		}
+		if len(out.Table) == 0 || len(out.Table[0].Endpoints) != 1 || len(out.Table[0].External) != 1 || out.Table[0].NodePort != 30080 {
+			t.Errorf("%s: the good one has %+v", name, out.Table)
+		}
+	}
+	only4 := Build(Input{Services: []*corev1.Service{svc("bad", func(s *corev1.Service) { s.Spec.IPFamilyPolicy = &require })}, Ranges: ranges[:1]})
+	if got := reasons(only4); !slices.Equal(got, []string{"bad IPFamilyNotAvailable"}) {
+		t.Errorf("faults %v", got)
+	}
+}
+
+func TestSlicesWrittenByHand(t *testing.T) {
+	name, n, protocol := "http", int32(9000), corev1.ProtocolTCP
+	s := svc("ext", func(s *corev1.Service) { s.Spec.Selector = nil })
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Name: "x", Namespace: "default", Labels: map[string]string{discoveryv1.LabelServiceName: "ext"}},
+		AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: &name, Port: &n, Protocol: &protocol}},
+		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.50"}}, {Addresses: []string{"192.0.2.7"}}},
+	}
+	out := Build(Input{Services: []*corev1.Service{s}, Slices: []*discoveryv1.EndpointSlice{slice}, Ranges: ranges, NodeIPs: []netip.Addr{netip.MustParseAddr("192.0.2.7")}})
+	e := out.Table[0].Endpoints
+	if len(e) != 2 || e[0].Addr.String() != "192.0.2.50:9000" || !e[0].Remote || e[1].Remote || len(out.Slices) != 1 || len(out.Faults) != 0 {
+		t.Errorf("%+v, faults %v", out, reasons(out))
+	}
+}
+
+func TestLoadBalancerAndPolicies(t *testing.T) {
+	local := corev1.ServiceInternalTrafficPolicyLocal
+	out := build([]*corev1.Service{svc("web", func(s *corev1.Service) {
+		s.Spec.Type, s.Spec.InternalTrafficPolicy = corev1.ServiceTypeLoadBalancer, &local
+		s.Spec.ExternalTrafficPolicy, s.Spec.SessionAffinity = corev1.ServiceExternalTrafficPolicyLocal, corev1.ServiceAffinityClientIP
+		s.Spec.ExternalIPs = []string{"198.51.100.1"}
+	})})
+	p := out.Table[0]
+	if p.NodePort < FirstNodePort || !p.InternalLocal || !p.ExternalLocal || p.Affinity != 3*time.Hour || fmt.Sprint(p.External) != "[198.51.100.1 192.0.2.7]" {
+		t.Errorf("%+v", p)
+	}
+	if in := out.Services[0].Status.LoadBalancer.Ingress; len(in) != 1 || in[0].IP != "192.0.2.7" {
+		t.Errorf("ingress %v", in)
+	}
+}
+
+func TestEnv(t *testing.T) {
+	out := build([]*corev1.Service{
+		svc("redis-primary", func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.Ports[0].Port = "10.211.0.11", 6379 }),
+		svc("none", func(s *corev1.Service) { s.Spec.ClusterIP = "None" }),
+	})
+	var got []string
+	for _, v := range Env(out.Services, "default") {
+		got = append(got, v.Name+"="+v.Value)
+	}
+	want := `REDIS_PRIMARY_SERVICE_HOST=10.211.0.11
+REDIS_PRIMARY_SERVICE_PORT=6379
+REDIS_PRIMARY_SERVICE_PORT_HTTP=6379
+REDIS_PRIMARY_PORT=tcp://10.211.0.11:6379
+REDIS_PRIMARY_PORT_6379_TCP=tcp://10.211.0.11:6379
+REDIS_PRIMARY_PORT_6379_TCP_PROTO=tcp
+REDIS_PRIMARY_PORT_6379_TCP_PORT=6379
+REDIS_PRIMARY_PORT_6379_TCP_ADDR=10.211.0.11`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	if other := Env(out.Services, "other"); len(other) != 0 {
+		t.Errorf("another namespace has %v", other)
+	}
+}
