@@ -44,6 +44,7 @@ func (r *Runtime) adopt(now Instant) error {
 	}
 	r.disk.wait()
 	r.readResolver()
+	r.readServices()
 	r.restoreNetwork()
 	r.closeUnclaimed(fds)
 	r.removeStrangers()

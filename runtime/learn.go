@@ -193,6 +193,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	key := keyOf(p.rec.Object)
 	delete(r.pods, p.rec.UID)
 	r.policiesDue = true
+	r.noteService(p, nil)
 	r.markSuccessors(key)
 	r.store.remove(p.rec.UID)
 	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {

@@ -31,6 +31,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		ready()
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.wait()
+			r.forwarding.wait()
 			return r.volumes.Close()
 		}
 		r.arm(timer)
@@ -111,12 +112,14 @@ func (r *Runtime) step() {
 		}
 	}
 	r.syncPolicies()
+	r.serve(now) // whoever starts now finds Services of now
 	for uid := range r.dirty {
 		delete(r.dirty, uid)
 		if p := r.pods[uid]; p != nil {
 			r.decide(p, now)
 		}
 	}
+	r.serve(now)
 	r.saveAll()
 }
 

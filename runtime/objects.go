@@ -127,6 +127,7 @@ func (r *Runtime) takeObjects(list []manifest.Object, now Instant) {
 		}
 	}
 	r.objects.wanted.Store(&wanted)
+	r.services.known = true
 	if len(changed) > 0 {
 		r.objectsChanged(changed, now)
 	}
@@ -150,9 +151,14 @@ func (r *Runtime) admit(o *manifest.Object, now Instant) *manifest.Object {
 func (r *Runtime) objectsChanged(changed map[objectKey]bool, now Instant) {
 	for key := range changed {
 		o := r.objects.get(key.kind, key.namespace, key.name)
-		if o == nil {
+		if key.kind == kindService || key.kind == kindEndpointSlice {
+			r.services.changed = true
+		}
+		switch {
+		case o == nil:
 			r.objects.hide(key)
-		} else {
+		case key.kind == kindService: // it is shown with its address
+		default:
 			r.objects.show(key.kind, shallow(o.Value))
 		}
 	}

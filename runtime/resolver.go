@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/dns"
 )
 
 // Names is podd's own name server.
@@ -17,6 +19,8 @@ type Names interface {
 	Addrs() []netip.Addr
 	// SetServers says who knows what podd does not.
 	SetServers(servers []netip.AddrPort)
+	// SetZone says what podd knows itself.
+	SetZone(z *dns.Zone)
 }
 
 // ResolverChanged hints that the host's resolv.conf may be another one.

@@ -89,7 +89,10 @@ type Config struct {
 	Cgroups Cgroups
 	FDStore FDStore
 	Names   Names
-	Events  Events
+	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.
+	Forwarder              Forwarder
+	PodCIDRs, ServiceCIDRs []netip.Prefix
+	Events                 Events
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents ExitEvents
 	// Idle is called once after each burst of work; nil: nobody is told.
@@ -124,14 +127,17 @@ type Runtime struct {
 	continued continued
 	rollbacks map[podKey]*rollback
 	disk      background
-	scanned   bool // the folder was seen at least once
-	pods      map[types.UID]*pod
-	desired   map[podKey]*manifest.Pod
-	problems  []manifest.Problem
-	recheck   time.Duration // since boot; scan the folder again
-	dirty     map[types.UID]bool
-	unsaved   map[types.UID]bool
-	stopping  bool
+	services  services
+	// forwarding puts tables of Services into the kernel.
+	forwarding background
+	scanned    bool // the folder was seen at least once
+	pods       map[types.UID]*pod
+	desired    map[podKey]*manifest.Pod
+	problems   []manifest.Problem
+	recheck    time.Duration // since boot; scan the folder again
+	dirty      map[types.UID]bool
+	unsaved    map[types.UID]bool
+	stopping   bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing bool
 	worked    bool          // since the last rest
@@ -191,11 +197,12 @@ func New(c Config) (*Runtime, error) {
 		rollbacks: map[podKey]*rollback{},
 		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},
 
-		pods:    map[types.UID]*pod{},
-		desired: map[podKey]*manifest.Pod{},
-		dirty:   map[types.UID]bool{},
-		unsaved: map[types.UID]bool{},
-		shares:  cgroups.MilliCPUToShares(0),
+		pods:     map[types.UID]*pod{},
+		desired:  map[podKey]*manifest.Pod{},
+		dirty:    map[types.UID]bool{},
+		services: services{seen: map[*pod]string{}, changed: true},
+		unsaved:  map[types.UID]bool{},
+		shares:   cgroups.MilliCPUToShares(0),
 	}
 	r.Change(c.Settings)
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}

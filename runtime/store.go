@@ -50,7 +50,9 @@ func (r *Runtime) publish(p *pod, now Instant) {
 	if p.rec.State == PodWaiting && r.blocked(p) {
 		return
 	}
-	r.store.set(r.buildPod(p, now), backoffs(p.rec, now.Mono))
+	shown := r.buildPod(p, now)
+	r.noteService(p, shown)
+	r.store.set(shown, backoffs(p.rec, now.Mono))
 }
 
 func (s *Store) set(p *corev1.Pod, backoffs map[string]time.Duration) {

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/dns"
+	"podd/netns"
 )
 
 // descriptors keep sockets while no daemon lives.
@@ -139,13 +140,16 @@ func (n *names) clear() {
 
 // openNames makes the pods' name server.
 func (d *daemon) openNames() {
-	networks := d.config.network()
-	clients := []netip.Prefix{networks.CIDR}
-	if networks.CIDR6.IsValid() {
-		clients = append(clients, networks.CIDR6)
-	}
-	d.names = openNames(dns.Options{Clients: clients}, []netip.Addr{d.network.Gateway(), d.network.Gateway6()}, d.manager, func(err error) {
+	d.names = openNames(dns.Options{Clients: podCIDRs(d.config.network())}, []netip.Addr{d.network.Gateway(), d.network.Gateway6()}, d.manager, func(err error) {
 		d.log.Error("names are not served; new pods get the host's name servers instead", "error", err)
 		d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "NamesNotServed", err.Error()+"; new pods get the host's name servers instead")
 	})
+}
+
+func podCIDRs(n netns.Config) []netip.Prefix {
+	list := []netip.Prefix{n.CIDR}
+	if n.CIDR6.IsValid() {
+		list = append(list, n.CIDR6)
+	}
+	return list
 }

@@ -129,11 +129,13 @@ func (d *daemon) open() error {
 	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
 		return err
 	}
-	d.network, err = netns.New(c.network())
+	network := c.network()
+	d.network, err = netns.New(network)
 	if err != nil {
 		return err
 	}
 	d.network.Await()
+	forwarder := d.network.Services()
 	if err := d.network.EnsureHost(); err != nil {
 		return err
 	}
@@ -156,6 +158,7 @@ func (d *daemon) open() error {
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName, Labels: c.nodeLabels(),
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
 		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
+		Forwarder: forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,

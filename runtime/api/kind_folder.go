@@ -16,6 +16,9 @@ func folderKinds() []*kind {
 		{resource: "networkpolicies", name: "NetworkPolicy", group: "networking.k8s.io/v1", short: []string{"netpol"}, namespaced: true, blank: blankNetworkPolicy, columns: networkPolicyColumns, row: networkPolicyRow},
 		{resource: "secrets", name: "Secret", namespaced: true, blank: blankSecret, columns: secretColumns, row: secretRow},
 		{resource: "serviceaccounts", name: "ServiceAccount", short: []string{"sa"}, namespaced: true, blank: blankServiceAccount, columns: serviceAccountColumns, row: serviceAccountRow},
+		{resource: "services", name: "Service", short: []string{"svc"}, namespaced: true, blank: blankService, columns: serviceColumns, row: serviceRow},
+		{resource: "endpoints", name: "Endpoints", short: []string{"ep"}, namespaced: true, blank: blankEndpoints, columns: endpointsColumns, row: endpointsRow},
+		{resource: "endpointslices", name: "EndpointSlice", group: "discovery.k8s.io/v1", namespaced: true, blank: blankEndpointSlice, columns: endpointSliceColumns, row: endpointSliceRow},
 	}
 }
 

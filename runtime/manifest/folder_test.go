@@ -271,9 +271,9 @@ func TestDoubledNameInOneFileTheFirstRuns(t *testing.T) {
 	}
 }
 
-func TestServiceOfTheSameNameKeepsNoPod(t *testing.T) {
+func TestDeploymentOfTheSameNameKeepsNoPod(t *testing.T) {
 	b := newBoard(t)
-	service := "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+	service := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
 	b.write("a.yaml", podYAML("web", "one")+"---\n"+service)
 	b.want("a.yaml/web@one; a.yaml: UnsupportedKind web")
 	b.write("a.yaml", service)

@@ -38,6 +38,10 @@ func rulesOf(kind string) *rules {
 		return networkPolicyRules()
 	case "ServiceAccount":
 		return serviceAccountRules()
+	case "Service":
+		return serviceRules()
+	case "EndpointSlice":
+		return endpointSliceRules()
 	}
 	return nil
 }

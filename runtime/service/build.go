@@ -21,6 +21,7 @@ func (b *builder) add(s *corev1.Service) {
 		return
 	}
 	endpoints := b.endpointsOf(s)
+	b.out.Endpoints = append(b.out.Endpoints, endpointsObject(s, endpoints))
 	if len(s.Spec.Selector) > 0 {
 		b.out.Slices = append(b.out.Slices, slicesOf(s, b.in.NodeName, endpoints)...)
 	} else if len(endpoints) == 0 {

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/dns"
 	"podd/netns"
@@ -23,13 +24,14 @@ type Input struct {
 
 // Output is what follows from an Input.
 type Output struct {
-	Services []*corev1.Service            // with addresses, node ports and status
-	Slices   []*discoveryv1.EndpointSlice // generated ones and those written by hand
-	Table    netns.ServiceTable
-	Names    []dns.Service
-	PodNames []dns.Pod
-	Kept     Allocations
-	Faults   []Fault
+	Services  []*corev1.Service            // with addresses, node ports and status
+	Slices    []*discoveryv1.EndpointSlice // generated ones and those written by hand
+	Endpoints []*Endpoints                 // the older form of the slices, one for each Service
+	Table     netns.ServiceTable
+	Names     []dns.Service
+	PodNames  []dns.Pod
+	Kept      Allocations
+	Faults    []Fault
 }
 
 // Fault is what keeps a Service from working as it is written. The others are not affected.
@@ -66,6 +68,7 @@ func Build(in Input) Output {
 		b.add(s)
 	}
 	b.out.Slices = append(b.out.Slices, in.Slices...)
+	b.confess()
 	return b.out
 }
 
@@ -160,3 +163,19 @@ func familyOf(ip netip.Addr) corev1.IPFamily {
 func headless(s *corev1.Service) bool { return s.Spec.ClusterIP == corev1.ClusterIPNone }
 
 func keyOf(s *corev1.Service) string { return s.Namespace + "/" + s.Name }
+
+// NotAsWritten is the condition of a Service that a Fault is about.
+const NotAsWritten = "podd.dev/NotAsWritten"
+
+// confess puts the faults into the Services' status.
+func (b *builder) confess() {
+	for _, f := range b.out.Faults {
+		for _, s := range b.out.Services {
+			if keyOf(s) == keyOf(f.Service) {
+				s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{
+					Type: NotAsWritten, Status: metav1.ConditionTrue, Reason: f.Reason, Message: f.Message, LastTransitionTime: s.CreationTimestamp,
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+func blankService() object       { return new(corev1.Service) }
+func blankEndpointSlice() object { return new(discoveryv1.EndpointSlice) }
+
+func serviceColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the Service.", 0),
+		column("Type", "How it is reached.", 0),
+		column("Cluster-IP", "Its address within the node.", 0),
+		column("External-IP", "Its addresses outside.", 0),
+		column("Port(s)", "Its ports, and the node's.", 0),
+		column("Age", "Time since its manifest was first seen.", 0),
+		column("Selector", "The labels of the pods behind it.", 1),
+	}
+}
+
+func serviceRow(o object, now time.Time) metav1.TableRow {
+	s := o.(*corev1.Service)
+	ip := cmp.Or(s.Spec.ClusterIP, none)
+	selector := cmp.Or(labels.Set(s.Spec.Selector).String(), none)
+	return metav1.TableRow{Cells: []any{s.Name, string(s.Spec.Type), ip, externalAddress(s), portWords(s.Spec.Ports), since(s.CreationTimestamp, now), selector}}
+}
+
+func externalAddress(s *corev1.Service) string {
+	if s.Spec.Type == corev1.ServiceTypeExternalName {
+		return s.Spec.ExternalName
+	}
+	list := slices.Clone(s.Spec.ExternalIPs)
+	for _, i := range s.Status.LoadBalancer.Ingress {
+		list = append(list, i.IP)
+	}
+	switch {
+	case len(list) > 0:
+		return strings.Join(list, ",")
+	case s.Spec.Type == corev1.ServiceTypeLoadBalancer:
+		return "<pending>"
+	}
+	return none
+}
+
+func portWords(ports []corev1.ServicePort) string {
+	var list []string
+	for _, p := range ports {
+		text := fmt.Sprintf("%d/%s", p.Port, p.Protocol)
+		if p.NodePort != 0 {
+			text = fmt.Sprintf("%d:%d/%s", p.Port, p.NodePort, p.Protocol)
+		}
+		list = append(list, text)
+	}
+	return cmp.Or(strings.Join(list, ","), none)
+}
+
+func endpointSliceColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the EndpointSlice.", 0),
+		column("AddressType", "What its addresses are.", 0),
+		column("Ports", "Where its endpoints serve.", 0),
+		column("Endpoints", "Its addresses.", 0),
+		column("Age", "Time since it was first seen.", 0),
+	}
+}
+
+func endpointSliceRow(o object, now time.Time) metav1.TableRow {
+	s := o.(*discoveryv1.EndpointSlice)
+	var ports, addresses []string
+	for _, p := range s.Ports {
+		if p.Port != nil {
+			ports = append(ports, fmt.Sprint(*p.Port))
+		}
+	}
+	for i := range s.Endpoints {
+		addresses = append(addresses, s.Endpoints[i].Addresses...)
+	}
+	return metav1.TableRow{Cells: []any{s.Name, string(s.AddressType), shortList(ports), shortList(addresses), since(s.CreationTimestamp, now)}}
+}
+
+// shortList shows three and how many more there are, as kubectl does.
+func shortList(list []string) string {
+	const most = 3
+	switch n := len(list); {
+	case n == 0:
+		return "<unset>"
+	case n > most:
+		return fmt.Sprintf("%s + %d more...", strings.Join(list[:most], ","), n-most)
+	}
+	return strings.Join(list, ",")
+}

@@ -1,0 +1,95 @@
+package manifest
+
+import (
+	"net/netip"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func endpointSliceRules() *rules {
+	return &rules{
+		apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", namespaced: true,
+		blank:    func() Value { return &discoveryv1.EndpointSlice{} },
+		prepare:  func(v Value) { prepareEndpointSlice(v.(*discoveryv1.EndpointSlice)) },
+		validate: func(v Value) field.ErrorList { return validateEndpointSlice(v.(*discoveryv1.EndpointSlice)) },
+		update: func(before, after Value) field.ErrorList {
+			a, b := before.(*discoveryv1.EndpointSlice), after.(*discoveryv1.EndpointSlice)
+			if a.AddressType != b.AddressType {
+				return field.ErrorList{field.Invalid(field.NewPath("addressType"), b.AddressType, "field is immutable")}
+			}
+			return nil
+		},
+	}
+}
+
+func prepareEndpointSlice(s *discoveryv1.EndpointSlice) {
+	for i := range s.Ports {
+		defaultTo(&s.Ports[i].Name, "")
+		defaultTo(&s.Ports[i].Protocol, corev1.ProtocolTCP)
+	}
+}
+
+// What one slice may hold. kubernetes pkg/apis/discovery/validation
+const maxSliceAddresses, maxSlicePorts, maxSliceEndpoints = 100, 20000, 1000
+
+// validateEndpointSlice follows kubernetes pkg/apis/discovery/validation, ValidateEndpointSlice.
+func validateEndpointSlice(s *discoveryv1.EndpointSlice) field.ErrorList {
+	errs := oneOf(field.NewPath("addressType"), s.AddressType, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6, discoveryv1.AddressTypeFQDN)
+	path := field.NewPath("endpoints")
+	if len(s.Endpoints) > maxSliceEndpoints {
+		errs = append(errs, field.TooMany(path, len(s.Endpoints), maxSliceEndpoints))
+	}
+	for i := range s.Endpoints {
+		errs = append(errs, validateEndpoint(&s.Endpoints[i], s.AddressType, path.Index(i))...)
+	}
+	ports := field.NewPath("ports")
+	if len(s.Ports) > maxSlicePorts {
+		errs = append(errs, field.TooMany(ports, len(s.Ports), maxSlicePorts))
+	}
+	names := seenSet{}
+	for i, p := range s.Ports {
+		at := ports.Index(i)
+		if *p.Name != "" {
+			errs = append(errs, invalid(at.Child("name"), *p.Name, validation.IsDNS1123Label(*p.Name))...)
+		}
+		if names.add(*p.Name) {
+			errs = append(errs, field.Duplicate(at.Child("name"), *p.Name))
+		}
+		errs = append(errs, oneOf(at.Child("protocol"), *p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
+		if p.Port != nil {
+			errs = append(errs, invalid(at.Child("port"), *p.Port, validation.IsValidPortNum(int(*p.Port)))...)
+		}
+	}
+	return errs
+}
+
+func validateEndpoint(e *discoveryv1.Endpoint, kind discoveryv1.AddressType, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	at := path.Child("addresses")
+	switch {
+	case len(e.Addresses) == 0:
+		errs = append(errs, field.Required(at, "must contain at least 1 address"))
+	case len(e.Addresses) > maxSliceAddresses:
+		errs = append(errs, field.TooMany(at, len(e.Addresses), maxSliceAddresses))
+	}
+	for i, text := range e.Addresses {
+		ip, err := netip.ParseAddr(text)
+		switch {
+		case kind == discoveryv1.AddressTypeFQDN:
+			errs = append(errs, invalid(at.Index(i), text, validation.IsDNS1123Subdomain(text))...)
+		case kind == discoveryv1.AddressTypeIPv4 && (err != nil || !ip.Is4()):
+			errs = append(errs, field.Invalid(at.Index(i), text, "must be a valid IPv4 address"))
+		case kind == discoveryv1.AddressTypeIPv6 && (err != nil || !ip.Is6()):
+			errs = append(errs, field.Invalid(at.Index(i), text, "must be a valid IPv6 address"))
+		case ip.IsUnspecified() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast():
+			errs = append(errs, field.Invalid(at.Index(i), text, "may not be unspecified, or in the loopback, link-local or multicast range"))
+		}
+	}
+	if e.Hostname != nil {
+		errs = append(errs, invalid(path.Child("hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
+	}
+	return errs
+}

@@ -1,0 +1,229 @@
+package manifest
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func serviceRules() *rules {
+	return &rules{
+		apiVersion: "v1", kind: "Service", namespaced: true,
+		blank:   func() Value { return &corev1.Service{} },
+		name:    validation.IsDNS1123Label, // KEP-5311
+		prepare: func(v Value) { prepareService(v.(*corev1.Service)) },
+		validate: func(v Value) field.ErrorList {
+			return validateService(&v.(*corev1.Service).Spec, field.NewPath("spec"))
+		},
+		refused: func(v Value) field.ErrorList {
+			return refusedOfService(&v.(*corev1.Service).Spec, field.NewPath("spec"))
+		},
+	}
+}
+
+// prepareService applies the defaults of kubernetes pkg/apis/core/v1, SetDefaults_Service.
+func prepareService(s *corev1.Service) {
+	s.Status = corev1.ServiceStatus{}
+	spec := &s.Spec
+	spec.Type = defaulted(spec.Type, corev1.ServiceTypeClusterIP)
+	spec.SessionAffinity = defaulted(spec.SessionAffinity, corev1.ServiceAffinityNone)
+	if spec.SessionAffinity == corev1.ServiceAffinityNone {
+		spec.SessionAffinityConfig = nil
+	} else if c := spec.SessionAffinityConfig; c == nil || c.ClientIP == nil || c.ClientIP.TimeoutSeconds == nil {
+		seconds := corev1.DefaultClientIPServiceAffinitySeconds
+		spec.SessionAffinityConfig = &corev1.SessionAffinityConfig{ClientIP: &corev1.ClientIPConfig{TimeoutSeconds: &seconds}}
+	}
+	for i := range spec.Ports {
+		p := &spec.Ports[i]
+		p.Protocol = defaulted(p.Protocol, corev1.ProtocolTCP)
+		if p.TargetPort == intstr.FromInt32(0) || p.TargetPort == intstr.FromString("") {
+			p.TargetPort = intstr.FromInt32(p.Port)
+		}
+	}
+	if spec.Type != corev1.ServiceTypeExternalName {
+		defaultTo(&spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster)
+	}
+	if isExternal(spec) {
+		spec.ExternalTrafficPolicy = defaulted(spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster)
+	}
+	if spec.Type == corev1.ServiceTypeLoadBalancer {
+		defaultTo(&spec.AllocateLoadBalancerNodePorts, true)
+	}
+	if spec.ClusterIP == "" && len(spec.ClusterIPs) > 0 {
+		spec.ClusterIP = spec.ClusterIPs[0]
+	}
+	if spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
+		spec.ClusterIPs = []string{spec.ClusterIP}
+	}
+}
+
+// isExternal says whether a Service is to be reached from outside.
+func isExternal(spec *corev1.ServiceSpec) bool {
+	return spec.Type == corev1.ServiceTypeNodePort || spec.Type == corev1.ServiceTypeLoadBalancer ||
+		spec.Type == corev1.ServiceTypeClusterIP && len(spec.ExternalIPs) > 0
+}
+
+// validateService follows kubernetes pkg/apis/core/validation, ValidateService.
+func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	errs := oneOf(path.Child("type"), spec.Type,
+		corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName)
+	errs = append(errs, validateLabels(spec.Selector, path.Child("selector"))...)
+	errs = append(errs, oneOf(path.Child("sessionAffinity"), spec.SessionAffinity, corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)...)
+	if c := spec.SessionAffinityConfig; c != nil {
+		if n := *c.ClientIP.TimeoutSeconds; n <= 0 || n > corev1.DefaultClientIPServiceAffinitySeconds*8 {
+			errs = append(errs, field.Invalid(path.Child("sessionAffinityConfig", "clientIP", "timeoutSeconds"), n, "must be greater than 0 and less than 86400"))
+		}
+	}
+	if spec.Type == corev1.ServiceTypeExternalName {
+		return append(errs, validateExternalName(spec, path)...)
+	}
+	errs = append(errs, validateClusterIPs(spec, path)...)
+	errs = append(errs, validateServicePorts(spec, path.Child("ports"))...)
+	errs = append(errs, validateTraffic(spec, path)...)
+	for i, ip := range spec.ExternalIPs {
+		at := path.Child("externalIPs").Index(i)
+		a, err := netip.ParseAddr(ip)
+		switch {
+		case err != nil:
+			errs = append(errs, field.Invalid(at, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+		case a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast():
+			errs = append(errs, field.Invalid(at, ip, "may not be unspecified, or in the loopback, link-local or multicast range"))
+		}
+	}
+	return errs
+}
+
+func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	at := path.Child("externalName")
+	name := spec.ExternalName
+	for len(name) > 0 && name[len(name)-1] == '.' {
+		name = name[:len(name)-1]
+	}
+	if name == "" {
+		errs = append(errs, field.Required(at, ""))
+	} else {
+		errs = append(errs, invalid(at, spec.ExternalName, validation.IsDNS1123Subdomain(name))...)
+	}
+	if len(spec.ClusterIPs) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("clusterIPs"), "may not be set when `type` is 'ExternalName'"))
+	}
+	for i := range spec.Ports {
+		errs = append(errs, validateServicePort(&spec.Ports[i], len(spec.Ports) > 1, path.Child("ports").Index(i))...)
+	}
+	return errs
+}
+
+func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	at := path.Child("clusterIPs")
+	if len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != spec.ClusterIP {
+		errs = append(errs, field.Invalid(at, spec.ClusterIPs, "first value must match `clusterIP`"))
+	}
+	if len(spec.ClusterIPs) > 2 {
+		errs = append(errs, field.Invalid(at, spec.ClusterIPs, "may only hold up to 2 values"))
+	}
+	for i, ip := range spec.ClusterIPs {
+		if ip == corev1.ClusterIPNone {
+			if len(spec.ClusterIPs) > 1 {
+				errs = append(errs, field.Invalid(at.Index(i), ip, "must be empty or a valid IP address, 'None' may only be used alone"))
+			}
+			continue
+		}
+		errs = append(errs, validateIP(ip, at.Index(i))...)
+	}
+	if spec.ClusterIP == corev1.ClusterIPNone && (spec.Type == corev1.ServiceTypeNodePort || spec.Type == corev1.ServiceTypeLoadBalancer) {
+		errs = append(errs, field.Invalid(at.Index(0), spec.ClusterIP, fmt.Sprintf("may not be set to 'None' for %s services", spec.Type)))
+	}
+	if p := spec.IPFamilyPolicy; p != nil {
+		errs = append(errs, oneOf(path.Child("ipFamilyPolicy"), *p, corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack)...)
+		if *p == corev1.IPFamilyPolicySingleStack && (len(spec.IPFamilies) > 1 || len(spec.ClusterIPs) > 1) {
+			errs = append(errs, field.Invalid(path.Child("ipFamilyPolicy"), *p, "must be RequireDualStack or PreferDualStack when multiple `ipFamilies` are specified"))
+		}
+	}
+	for i, f := range spec.IPFamilies {
+		errs = append(errs, oneOf(path.Child("ipFamilies").Index(i), f, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
+		if slices.Contains(spec.IPFamilies[:i], f) {
+			errs = append(errs, field.Duplicate(path.Child("ipFamilies").Index(i), f))
+		}
+	}
+	return errs
+}
+
+// The range that node ports come from.
+const firstNodePort, lastNodePort = 30000, 32767
+
+func validateServicePorts(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	if len(spec.Ports) == 0 && spec.ClusterIP != corev1.ClusterIPNone {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	var errs field.ErrorList
+	names, ports, nodePorts := seenSet{}, seenSet{}, seenSet{}
+	for i := range spec.Ports {
+		p, at := &spec.Ports[i], path.Index(i)
+		errs = append(errs, validateServicePort(p, len(spec.Ports) > 1, at)...)
+		if p.Name != "" && names.add(p.Name) {
+			errs = append(errs, field.Duplicate(at.Child("name"), p.Name))
+		}
+		if ports.add(fmt.Sprintf("%s/%d", p.Protocol, p.Port)) {
+			errs = append(errs, field.Duplicate(at, fmt.Sprintf("%s/%d", p.Protocol, p.Port)))
+		}
+		if p.NodePort == 0 {
+			continue
+		}
+		switch {
+		case spec.Type == corev1.ServiceTypeClusterIP:
+			errs = append(errs, field.Forbidden(at.Child("nodePort"), "may not be used when `type` is 'ClusterIP'"))
+		case p.NodePort < firstNodePort || p.NodePort > lastNodePort:
+			errs = append(errs, field.Invalid(at.Child("nodePort"), p.NodePort, fmt.Sprintf("provided port is not in the valid range. The range of valid ports is %d-%d", firstNodePort, lastNodePort)))
+		case nodePorts.add(fmt.Sprintf("%s/%d", p.Protocol, p.NodePort)):
+			errs = append(errs, field.Duplicate(at.Child("nodePort"), p.NodePort))
+		}
+	}
+	return errs
+}
+
+func validateServicePort(p *corev1.ServicePort, named bool, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if named && p.Name == "" {
+		errs = append(errs, field.Required(path.Child("name"), ""))
+	} else if p.Name != "" {
+		errs = append(errs, invalid(path.Child("name"), p.Name, validation.IsDNS1123Label(p.Name))...)
+	}
+	errs = append(errs, invalid(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
+	errs = append(errs, oneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
+	if p.TargetPort.Type == intstr.Int {
+		errs = append(errs, invalid(path.Child("targetPort"), p.TargetPort.IntValue(), validation.IsValidPortNum(p.TargetPort.IntValue()))...)
+	} else {
+		errs = append(errs, invalid(path.Child("targetPort"), p.TargetPort.StrVal, validation.IsValidPortName(p.TargetPort.StrVal))...)
+	}
+	return errs
+}
+
+func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	errs := oneOf(path.Child("internalTrafficPolicy"), *spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)
+	switch at := path.Child("externalTrafficPolicy"); {
+	case isExternal(spec):
+		errs = append(errs, oneOf(at, spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
+	case spec.ExternalTrafficPolicy != "":
+		errs = append(errs, field.Invalid(at, spec.ExternalTrafficPolicy, "may only be set for externally-accessible services"))
+	}
+	return errs
+}
+
+// refusedOfService lists what is for a cluster's load balancer.
+func refusedOfService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(spec.LoadBalancerSourceRanges) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("loadBalancerSourceRanges"), "podd limits sources for the whole node: set hostPortSources in its configuration, and remove the field"))
+	}
+	if spec.HealthCheckNodePort != 0 {
+		errs = append(errs, field.Forbidden(path.Child("healthCheckNodePort"), "podd has no load balancer beside it that would ask"+remove))
+	}
+	return errs
+}

@@ -1,0 +1,199 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"podd/dns"
+	"podd/netns"
+	"podd/runtime/service"
+)
+
+// Forwarder leads connections from Services to pods.
+type Forwarder interface {
+	Apply(t netns.ServiceTable) error
+}
+
+const (
+	kindService       = "Service"
+	kindEndpointSlice = "EndpointSlice"
+	kindEndpoints     = "Endpoints"
+)
+
+// services is what the loop knows of the Services of the folder.
+type services struct {
+	changed bool // something that they depend on
+	known   bool // the folder was looked at
+	kept    service.Allocations
+	fronts  map[objectKey]bool // shown beside what the folder has
+	said    map[string]bool    // faults, as were told
+	seen    map[*pod]string    // what of a pod Services depend on
+	// complete are the Services with their addresses, for whoever starts a container.
+	complete atomic.Pointer[[]*corev1.Service]
+	// next is the table that the kernel is to have; nil: it has been given it.
+	next atomic.Pointer[netns.ServiceTable]
+}
+
+// servicesFile remembers addresses and node ports over reboots.
+func (r *Runtime) servicesFile() string { return filepath.Join(r.RootDir, "services.json") }
+
+func (r *Runtime) readServices() {
+	r.services.kept = service.Allocations{}
+	data, err := os.ReadFile(r.servicesFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &r.services.kept)
+	}
+	if err != nil {
+		r.Log.Error("addresses of Services are chosen anew, by their names", "error", err)
+	}
+}
+
+// noteService says that Services may have to change because of a pod: one that is published, or nil for one that has
+// gone.
+func (r *Runtime) noteService(p *pod, now *corev1.Pod) {
+	front := ""
+	if now != nil {
+		ready := corev1.ConditionUnknown
+		for _, c := range now.Status.Conditions {
+			if c.Type == corev1.PodReady {
+				ready = c.Status
+			}
+		}
+		front = fmt.Sprint(now.Labels, now.Status.PodIPs, ready, now.DeletionTimestamp != nil, now.Status.Phase)
+	}
+	if r.services.seen[p] == front {
+		return
+	}
+	r.services.changed = true
+	if now == nil {
+		delete(r.services.seen, p)
+	} else {
+		r.services.seen[p] = front
+	}
+}
+
+// serve brings the kernel's table, the names and what the API shows into line with Services and pods, if any have
+// changed.
+func (r *Runtime) serve(now Instant) {
+	if !r.services.changed || !r.services.known {
+		return
+	}
+	r.services.changed = false
+	pods, _ := r.store.Pods()
+	in := service.Input{NodeName: r.NodeName, NodeIPs: r.hostIPs.get(r.HostIPs), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods}
+	for _, o := range r.objects.of(kindService) {
+		in.Services = append(in.Services, o.Value.(*corev1.Service))
+	}
+	for _, o := range r.objects.of(kindEndpointSlice) {
+		in.Slices = append(in.Slices, o.Value.(*discoveryv1.EndpointSlice))
+	}
+	out := service.Build(in)
+	r.services.complete.Store(&out.Services)
+	r.remember(out.Kept)
+	r.name(out.Names, out.PodNames)
+	r.forward(out.Table)
+	r.showServices(&out)
+	r.sayFaults(out.Faults, now)
+}
+
+// remember keeps what Services were given, if that is news.
+func (r *Runtime) remember(kept service.Allocations) {
+	before, err := json.Marshal(r.services.kept)
+	after, err2 := json.Marshal(kept)
+	r.services.kept = kept
+	if err != nil || err2 != nil || string(before) != string(after) {
+		r.keep(r.servicesFile(), kept, "the addresses of Services")
+	}
+}
+
+// name gives the name server what it is to know.
+func (r *Runtime) name(names []dns.Service, pods []dns.Pod) {
+	zone, err := dns.NewZone(r.ClusterDomain, append(r.PodCIDRs[:len(r.PodCIDRs):len(r.PodCIDRs)], r.ServiceCIDRs...), names, pods)
+	if err != nil {
+		r.Log.Error("some names are not served", "error", err)
+	}
+	if zone != nil {
+		r.Names.SetZone(zone)
+	}
+}
+
+// forward gives the kernel a table away from the loop; of several that wait the newest counts.
+func (r *Runtime) forward(t netns.ServiceTable) {
+	r.services.next.Store(&t)
+	r.forwarding.do(func() {
+		next := r.services.next.Swap(nil)
+		if next == nil {
+			return
+		}
+		if err := r.Forwarder.Apply(*next); err != nil {
+			r.Log.Error("Services go on as they were", "error", err)
+		}
+	})
+}
+
+// showServices publishes what the folder does not say: addresses, status and endpoints.
+func (r *Runtime) showServices(out *service.Output) {
+	for _, s := range out.Services {
+		r.objects.show(kindService, s)
+	}
+	fronts := map[objectKey]bool{}
+	for _, s := range out.Slices {
+		key := objectKey{kindEndpointSlice, s.Namespace, s.Name}
+		if r.objects.get(key.kind, key.namespace, key.name) == nil {
+			fronts[key] = true
+			r.objects.show(kindEndpointSlice, s)
+		}
+	}
+	for _, e := range out.Endpoints {
+		fronts[objectKey{kindEndpoints, e.Namespace, e.Name}] = true
+		r.objects.show(kindEndpoints, e)
+	}
+	for key := range r.services.fronts {
+		if !fronts[key] {
+			r.objects.hide(key)
+		}
+	}
+	r.services.fronts = fronts
+}
+
+// sayFaults makes an event of what is newly wrong with a Service.
+func (r *Runtime) sayFaults(faults []service.Fault, now Instant) {
+	said := map[string]bool{}
+	for _, f := range faults {
+		text := f.Service.Namespace + "/" + f.Service.Name + ": " + f.Message
+		if said[text] = true; r.services.said[text] {
+			continue
+		}
+		r.Log.Warn("a Service does not work as it is written", "service", f.Service.Namespace+"/"+f.Service.Name, "problem", f.Message)
+		ref := objectReference(kindService, f.Service.Namespace, f.Service.Name)
+		ref.UID = f.Service.UID
+		r.Events.Record(now.Wall, ref, corev1.EventTypeWarning, f.Reason, f.Message)
+	}
+	r.services.said = said
+}
+
+// withServices puts the variables of the namespace's Services before those that the container declares itself, unless
+// enableServiceLinks is off.
+func (r *Runtime) withServices(p *corev1.Pod, c *corev1.Container) *corev1.Container {
+	list := r.services.complete.Load()
+	if list == nil || p.Spec.EnableServiceLinks != nil && !*p.Spec.EnableServiceLinks {
+		return c
+	}
+	vars := service.Env(*list, p.Namespace)
+	if len(vars) == 0 {
+		return c
+	}
+	out := *c
+	out.Env = append(vars, c.Env...)
+	return &out
+}
