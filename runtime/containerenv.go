@@ -113,5 +113,5 @@ func (o *objects) secret(namespace, name string) (*corev1.Secret, error) {
 	if found == nil {
 		return nil, env.NotFound("secret", name)
 	}
-	return found.Value.(*corev1.Secret), nil
+	return found.Value.(*corev1.Secret), o.whyLocked(keyOfObject(found))
 }

@@ -33,12 +33,13 @@ type objects struct {
 	rv       uint64
 	shown    map[objectKey]api.Object
 	problems []manifest.Problem
+	locked   map[objectKey]string // why a sealed Secret cannot be opened
 	hub      *api.Hub[api.ObjectEvent]
 }
 
 func newObjects() *objects {
 	start := uint64(readClock().Mono / time.Millisecond) // as newStore
-	o := &objects{rv: start, shown: map[objectKey]api.Object{}, hub: api.NewHub[api.ObjectEvent](start, history)}
+	o := &objects{rv: start, shown: map[objectKey]api.Object{}, locked: map[objectKey]string{}, hub: api.NewHub[api.ObjectEvent](start, history)}
 	o.wanted.Store(&map[objectKey]*manifest.Object{})
 	return o
 }
@@ -142,6 +143,10 @@ func withValue(o *manifest.Object, value manifest.Value) *manifest.Object {
 // admit prepares a new version of an object for those who use it.
 func (r *Runtime) admit(o *manifest.Object, now Instant) *manifest.Object {
 	value := shallow(o.Value)
+	if s, ok := value.(*corev1.Secret); ok {
+		r.unseal(keyOfObject(o), s, now)
+		r.warnReadable(o, s, now)
+	}
 	value.SetCreationTimestamp(metav1.NewTime(o.Since))
 	return withValue(o, value)
 }

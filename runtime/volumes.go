@@ -44,8 +44,8 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 			}
 		}
 		for _, name := range secrets {
-			if o := r.objects.get("Secret", namespace, name); o != nil {
-				s.secrets[name], _ = o.Value.(*corev1.Secret)
+			if secret, err := r.objects.secret(namespace, name); err == nil { // one that is sealed for others is as if not there
+				s.secrets[name] = secret
 			}
 		}
 		if v.Image != nil {

@@ -1,7 +1,10 @@
 package test
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -154,4 +157,31 @@ func TestOtherBoards(t *testing.T) {
 	if out, _, _ := b.run("get", "pods", "-o", "name"); strings.Contains(out, "theirs") {
 		t.Errorf("a pod of another board is there:\n%s", out)
 	}
+}
+
+// A sealed Secret is read by the board that it is sealed for, and by no other; a plain one that everybody can read is
+// complained about.
+func TestSealedSecret(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	plain := filepath.Join(t.TempDir(), "secret.yaml")
+	b.must(os.WriteFile(plain, []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {password: hunter2}\n"), 0o600))
+	sealed := b.podd("seal", "-f", plain, "--root", b.Root)
+	if strings.Contains(sealed, "aHVudGVyMg") || !strings.Contains(sealed, "podd.dev/sealed: age") {
+		t.Errorf("not sealed:\n%s", sealed)
+	}
+	show := containerOf("main", "echo password=$PASSWORD", "env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: keys, key: password}}}]")
+	foreign := b.podd("seal", "-f", plain, "--recipient", strings.TrimSpace(b.podd("seal", "--print-recipient", "--root", t.TempDir())))
+	recipient := strings.TrimSpace(b.podd("seal", "--print-recipient", "--root", b.Root))
+	b.drop("keys", foreign)
+	b.drop("reads", podOf("reads", "restartPolicy: Never", show))
+	b.wait("reads", isWaitingFor("CreateContainerConfigError", `secret "keys" cannot be opened: it is sealed for other boards; seal it for `+recipient+", which is this one"))
+	b.drop("keys", sealed)
+	b.wait("reads", isPhase(corev1.PodSucceeded))
+	b.logged("reads", "main", "password=hunter2")
+	b.drop("open", "apiVersion: v1\nkind: Secret\nmetadata: {name: open}\nstringData: {password: x}\n")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		events := b.podd("get", "events")
+		return strings.Contains(events, "can be read by every user of this machine"), errors.New(events)
+	}))
 }

@@ -43,6 +43,7 @@ func newRootCommand() *cobra.Command {
 		newDiffCommand(o),
 		newDoctorCommand(),
 		newFieldsCommand(),
+		newSealCommand(),
 		newVersionCommand(),
 		newCompletionCommand(),
 	)
