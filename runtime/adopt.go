@@ -21,6 +21,9 @@ func (r *Runtime) adopt(now Instant) error {
 	if err := r.continued.read(); err != nil {
 		r.Log.Error("pods that were changed in place begin anew", "error", err)
 	}
+	if err := r.claims.read(); err != nil {
+		return err // what is bound to nothing could be bound anew, to a folder that is empty
+	}
 	if err := r.readRollbacks(); err != nil {
 		r.Log.Error("some pods cannot be put back", "error", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,7 +34,10 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 			return release, fmt.Errorf("%w: %w", container.ErrConfig, err)
 		}
 		if sub != "" {
-			target := filepath.Join(op.r.volumes.Memory, string(op.uid), subPathFolder, fmt.Sprintf("%s.%d.%s", name, attempt, strconv.Itoa(i)))
+			target, err := op.r.volumes.SubPath(string(op.uid), fmt.Sprintf("%s.%d.%d", name, attempt, i))
+			if err != nil {
+				return release, err
+			}
 			if err := bindSubPath(source, sub, target, v); err != nil {
 				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", container.ErrConfig, m.Name, name, err)
 			}
@@ -45,9 +47,6 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 	}
 	return release, nil
 }
-
-// subPathFolder holds the mounts of subPaths; no volume may be named so.
-const subPathFolder = ".subpaths"
 
 func (op *operation) volumePath(name string) (string, *corev1.Volume, error) {
 	for i := range op.rec.Object.Spec.Volumes {

@@ -154,7 +154,14 @@ func (r *Runtime) admit(o *manifest.Object, now Instant) *manifest.Object {
 // objectsChanged shows changed objects and looks again at whatever depends on them. A kind whose shown form is not its
 // manifest (it has a status) has a case here.
 func (r *Runtime) objectsChanged(changed map[objectKey]bool, now Instant) {
+	r.bindClaims(now)
 	for key := range changed {
+		if key.kind == kindClaim || key.kind == kindVolume {
+			if r.objects.get(key.kind, key.namespace, key.name) == nil {
+				r.objects.hide(key)
+			}
+			continue
+		}
 		o := r.objects.get(key.kind, key.namespace, key.name)
 		if key.kind == kindService || key.kind == kindEndpointSlice {
 			r.services.changed = true
@@ -168,7 +175,7 @@ func (r *Runtime) objectsChanged(changed map[objectKey]bool, now Instant) {
 		}
 	}
 	for uid, p := range r.pods {
-		if refersToAny(p.rec.Object, changed) {
+		if refersToAny(p.rec.Object, changed) || waitsForClaim(p) {
 			r.retryConfig(p)
 			r.refreshVolumes(p)
 			r.mark(uid)

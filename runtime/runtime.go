@@ -125,6 +125,7 @@ type Runtime struct {
 	ends    ends
 	// continued knows the pods that were changed in place.
 	continued continued
+	claims    claims
 	rollbacks map[podKey]*rollback
 	disk      background
 	services  services
@@ -194,6 +195,7 @@ func New(c Config) (*Runtime, error) {
 		records:   records{filepath.Join(c.RunDir, "pods")},
 		ends:      ends{filepath.Join(c.RootDir, "finished")},
 
+		claims:    claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},
 		rollbacks: map[podKey]*rollback{},
 		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},
 

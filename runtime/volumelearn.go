@@ -93,3 +93,16 @@ func (r *Runtime) catchUpVolumes() {
 		})
 	}
 }
+
+// waitsForClaim says of a pod that its volumes may come with a change of any claim, volume or class.
+func waitsForClaim(p *pod) bool {
+	if p.rec.Volumes.Ready {
+		return false
+	}
+	for i := range p.rec.Object.Spec.Volumes {
+		if p.rec.Object.Spec.Volumes[i].PersistentVolumeClaim != nil {
+			return true
+		}
+	}
+	return false
+}

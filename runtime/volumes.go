@@ -26,13 +26,14 @@ type volumeSources struct {
 	configMaps map[string]*corev1.ConfigMap
 	secrets    map[string]*corev1.Secret
 	layers     map[string][]string // of images, by the volume's name
+	claims     map[string]claimAnswer
 }
 
 // volumeSources collects what the volumes of a pod refer to.
 func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 	s := &volumeSources{
 		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
-		layers: map[string][]string{},
+		layers: map[string][]string{}, claims: map[string]claimAnswer{},
 	}
 	namespace := rec.Object.Namespace
 	for i := range rec.Object.Spec.Volumes {
@@ -47,6 +48,9 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 			if secret, err := r.objects.secret(namespace, name); err == nil { // one that is sealed for others is as if not there
 				s.secrets[name] = secret
 			}
+		}
+		if v.PersistentVolumeClaim != nil {
+			s.claims[v.Name] = r.claim(rec, v.PersistentVolumeClaim.ClaimName)
 		}
 		if v.Image != nil {
 			if image, err := r.Images.Get(v.Image.Reference); err == nil {
@@ -124,6 +128,13 @@ func (op *operation) ensureVolumes() (map[string]string, error) {
 	for i := range op.rec.Object.Spec.Volumes {
 		v := &op.rec.Object.Spec.Volumes[i]
 		request := op.r.volumeRequest(op.rec, op.volumes, v)
+		if v.PersistentVolumeClaim != nil {
+			folder, err := op.r.ensureClaim(op.volumes.claims[v.Name])
+			if err != nil {
+				return nil, &volumeError{v.Name, err}
+			}
+			request.Claim, folders[v.Name] = folder, folder
+		}
 		if _, err := op.r.volumes.Ensure(request); err != nil {
 			return nil, &volumeError{v.Name, err}
 		}

@@ -25,7 +25,7 @@ func newDeleteCommand(o *options) *cobra.Command {
 	d := &remove{options: o}
 	cmd := &cobra.Command{
 		Use:   "delete pod NAME...",
-		Short: "End pods, which start anew while their manifests stay",
+		Short: "End pods, which start anew while their manifests stay, or remove what claims (pvc) hold",
 		Args:  named("name a pod to delete, as in podd delete pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.run(cmd.Context(), cmd.OutOrStdout(), args)
@@ -45,10 +45,12 @@ func (d *remove) run(ctx context.Context, out io.Writer, args []string) error {
 	switch {
 	case err != nil:
 		return err
-	case r.plural != "pods":
-		return fmt.Errorf("only pods can be deleted, not %s", r.plural)
+	case r.plural != "pods" && r.plural != "persistentvolumeclaims":
+		return fmt.Errorf("only pods and persistentvolumeclaims can be deleted, not %s", r.plural)
 	case len(names) == 0:
 		return errors.New("name a pod to delete, as in podd delete pod NAME")
+	case r.plural != "pods":
+		return d.deleteClaims(ctx, out, r, names)
 	}
 	body, err := d.body()
 	if err != nil {

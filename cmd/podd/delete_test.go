@@ -47,7 +47,7 @@ func TestDelete(t *testing.T) {
 		{"pod a --force --grace-period 5", "", result{"", together, 1}},
 		{"pod a --force --now", "", result{"", together, 1}},
 		{"pod a --grace-period -2", "", result{"", "error: --grace-period must be greater than or equal to -1\n", 1}},
-		{"node board", "", result{"", "error: only pods can be deleted, not nodes\n", 1}},
+		{"node board", "", result{"", "error: only pods and persistentvolumeclaims can be deleted, not nodes\n", 1}},
 		{"pod", "", result{"", "error: name a pod to delete, as in podd delete pod NAME\n", 1}},
 		{"", "", result{"", "error: name a pod to delete, as in podd delete pod NAME\n", 1}},
 	}

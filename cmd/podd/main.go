@@ -38,6 +38,8 @@ func newRootCommand() *cobra.Command {
 		newLogsCommand(o),
 		newExecCommand(o),
 		newDeleteCommand(o),
+		newBackupCommand(o),
+		newRestoreCommand(o),
 		newImagesCommand(o),
 		newValidateCommand(),
 		newDiffCommand(o),

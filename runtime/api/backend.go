@@ -44,6 +44,12 @@ type Backend interface {
 	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
 	// SetConditions sets conditions that podd does not set itself. The server has checked them.
 	SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error
+	// DeleteClaim removes what a persistent volume claim holds.
+	DeleteClaim(ctx context.Context, namespace, name string) error
+	// BackupClaim writes what a claim holds as a tar archive.
+	BackupClaim(ctx context.Context, namespace, name string, w io.Writer) error
+	// RestoreClaim replaces what a claim holds by a tar archive.
+	RestoreClaim(ctx context.Context, namespace, name string, r io.Reader) error
 	// Images lists the images of the store.
 	Images() []ImageInfo
 	// LoadImage reads an archive of images into the store.

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// imagesPath is the one place where a body may be large.
-const imagesPath = "/podd/v1/images"
+// ownPaths are those where a body may be large: archives.
+const ownPaths = "/podd/v1/"
 
 // ImageList answers GET and POST of images.
 type ImageList struct {

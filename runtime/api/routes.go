@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -52,6 +53,11 @@ func (s *server) routes() http.Handler {
 	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
 	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
 
+	const claim = "namespaces/{ns}/persistentvolumeclaims/{name}"
+	m.Handle("DELETE /api/v1/"+claim, s.handle(s.deleteClaim))
+	get("/podd/v1/"+claim+"/tar", s.backupClaim)
+	m.Handle("PUT /podd/v1/"+claim+"/tar", s.handle(s.restoreClaim))
+
 	m.Handle("/", s.handle(serveUnknown))
 	return m
 }
@@ -61,7 +67,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 // handle answers with the metav1.Status of the error that h returns.
 func (s *server) handle(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 && r.URL.Path != imagesPath {
+		if r.ContentLength != 0 && !strings.HasPrefix(r.URL.Path, ownPaths) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}
 		err := h(w, r)

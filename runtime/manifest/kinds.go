@@ -32,6 +32,12 @@ func rulesOf(kind string) *rules {
 	switch kind {
 	case "ConfigMap":
 		return configMapRules()
+	case "PersistentVolumeClaim":
+		return claimRules()
+	case "PersistentVolume":
+		return volumeRules()
+	case "StorageClass":
+		return classRules()
 	case "Secret":
 		return secretRules()
 	case "NetworkPolicy":

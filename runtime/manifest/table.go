@@ -6,7 +6,6 @@ const (
 	noDriver  = "podd has no driver for this kind of storage; mount it on the host and use a hostPath"
 	noCopy    = "podd does not copy volumes; fill it in an init container"
 	noCloud   = "podd does not attach disks of a cloud; use a hostPath or a persistentVolumeClaim"
-	noClaim   = "podd has no claims yet; use a hostPath"
 	noClaims  = "podd does not allocate devices by resource claims" + remove
 	noSELinux = "podd does not set SELinux labels" + remove
 	noWindows = "podd runs Linux containers only" + remove
@@ -61,7 +60,9 @@ var table = [...]row{
 	{path: "spec.volumes[].nfs", support: Refused, why: noDriver},
 	{path: "spec.volumes[].iscsi", support: Refused, why: noDriver},
 	{path: "spec.volumes[].glusterfs", support: Refused, why: noDriver},
-	{path: "spec.volumes[].persistentVolumeClaim", support: Refused, why: noClaim},
+	{path: "spec.volumes[].persistentVolumeClaim", support: Honoured},
+	{path: "spec.volumes[].persistentVolumeClaim.claimName", support: Honoured},
+	{path: "spec.volumes[].persistentVolumeClaim.readOnly", support: Honoured},
 	{path: "spec.volumes[].rbd", support: Refused, why: noDriver},
 	{path: "spec.volumes[].flexVolume", support: Refused, why: noDriver},
 	{path: "spec.volumes[].cinder", support: Refused, why: noDriver},

@@ -80,6 +80,12 @@ func (d *Dirs) inMemory(uid, name string) (string, error) {
 	return folder(d.Memory, uid, name)
 }
 
+// SubPath is a place to mount a part of a volume of the pod; no volume may be named so.
+func (d *Dirs) SubPath(uid, name string) (string, error) {
+	dir, err := d.inMemory(uid, ".subpaths")
+	return filepath.Join(dir, name), err
+}
+
 func (d *Dirs) onDisk(uid, name string) (string, error) { return folder(d.Disk, uid, name) }
 
 // folder makes the folder of a volume's pod and names the volume's own.

@@ -111,3 +111,10 @@ func quotactl(fd int, command uintptr, id uint32, q *dqblk) error {
 	}
 	return nil
 }
+
+func ignoreNoQuota(err error) error {
+	if errors.Is(err, ErrNoQuota) {
+		return nil
+	}
+	return err
+}

@@ -174,6 +174,20 @@ func (f *Fake) RemoveImage(ref string) ([]string, error) {
 	return removed, nil
 }
 
+// Claims hold nothing here.
+
+func (f *Fake) DeleteClaim(_ context.Context, _, name string) error {
+	return api.NotFound("persistentvolumeclaims", name)
+}
+
+func (f *Fake) BackupClaim(_ context.Context, _, name string, _ io.Writer) error {
+	return api.NotFound("persistentvolumeclaims", name)
+}
+
+func (f *Fake) RestoreClaim(_ context.Context, _, name string, _ io.Reader) error {
+	return api.NotFound("persistentvolumeclaims", name)
+}
+
 func (f *Fake) Node() *corev1.Node { return f.node }
 
 // PutObject adds an object of one of the folder's kinds.

@@ -1,0 +1,243 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/manifest"
+	"podd/runtime/volume"
+)
+
+const (
+	kindClaim  = "PersistentVolumeClaim"
+	kindVolume = "PersistentVolume"
+	kindClass  = "StorageClass"
+)
+
+// claims remembers what each claim is bound to, over reboots: what a pod has stored must be there again, whatever
+// else the manifests offer by then.
+type claims struct {
+	path    string // of the file
+	dir     string // holds the folders of claims
+	bound   map[string]*volume.Binding
+	pending map[string]volume.Pending
+}
+
+// claimAnswer is what a pod's operation may do with a claim.
+type claimAnswer struct {
+	dir    string // holds the folder; "" for a folder of the host
+	folder string
+	size   int64
+	err    error
+}
+
+func (c *claims) read() error {
+	c.bound, c.pending = map[string]*volume.Binding{}, map[string]volume.Pending{}
+	data, err := os.ReadFile(c.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &c.bound)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read what claims are bound to: %w", err)
+	}
+	return nil
+}
+
+// folder is where a claim's data is. A namespace has no underscore, so that no two claims have one folder.
+func (c *claims) folder(key string, b *volume.Binding) string {
+	if b.Folder != "" {
+		return b.Folder
+	}
+	return filepath.Join(c.dir, strings.Replace(key, "/", "_", 1))
+}
+
+// bindClaims binds the claims that the folder has now, and shows what came of it.
+func (r *Runtime) bindClaims(now Instant) {
+	catalogue := volume.Catalogue{Taken: map[string]string{}}
+	for _, o := range r.objects.of(kindVolume) {
+		catalogue.Volumes = append(catalogue.Volumes, o.Value.(*corev1.PersistentVolume))
+	}
+	for _, o := range r.objects.of(kindClass) {
+		catalogue.Classes = append(catalogue.Classes, o.Value.(*storagev1.StorageClass))
+	}
+	for key, b := range r.claims.bound {
+		catalogue.Taken[b.Volume] = key
+	}
+	changed := r.reclaim()
+	for _, o := range r.objects.of(kindClaim) {
+		claim := o.Value.(*corev1.PersistentVolumeClaim)
+		key := claim.Namespace + "/" + claim.Name
+		if r.claims.bound[key] == nil {
+			if b, why := catalogue.Bind(claim); b != nil {
+				r.claims.bound[key], catalogue.Taken[b.Volume], changed = b, key, true
+				delete(r.claims.pending, key)
+			} else if r.claims.pending[key] != *why {
+				r.claims.pending[key] = *why
+				r.Events.Record(now.Wall, objectReference(kindClaim, claim.Namespace, claim.Name), corev1.EventTypeNormal, why.Reason, why.Message)
+			}
+		}
+		r.showClaim(claim, r.claims.bound[key])
+	}
+	if changed {
+		r.keep(r.claims.path, r.claims.bound, "what claims are bound to")
+	}
+	r.showVolumes(catalogue.Volumes)
+}
+
+// reclaim gives up what is bound to claims that are gone, if their class says so and no pod uses it any more.
+func (r *Runtime) reclaim() (changed bool) {
+	if r.gone || !r.scanned {
+		return false
+	}
+	for key, b := range r.claims.bound {
+		namespace, name, _ := strings.Cut(key, "/")
+		if b.Delete && r.objects.get(kindClaim, namespace, name) == nil && r.userOf(namespace, name) == "" {
+			r.dropClaim(key, b)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// freeClaims looks again at what waited for the end of a pod: a claim to go with it, a pod to have its claim alone.
+func (r *Runtime) freeClaims(p *pod) {
+	if len(p.rec.Volumes.Folders) == 0 {
+		return
+	}
+	r.bindClaims(readClock())
+	for _, other := range r.pods {
+		if waitsForClaim(other) {
+			r.refreshVolumes(other)
+		}
+	}
+}
+
+// dropClaim forgets a claim's binding and removes its folder, if that is podd's.
+func (r *Runtime) dropClaim(key string, b *volume.Binding) {
+	delete(r.claims.bound, key)
+	if b.Folder != "" {
+		return
+	}
+	dir := r.claims.folder(key, b)
+	r.disk.do(func() {
+		if err := volume.Remove(dir); err != nil {
+			r.Log.Error("cannot remove the folder of a claim", "claim", key, "error", err)
+		}
+	})
+}
+
+// userOf names a pod that uses a claim, "" if none does.
+func (r *Runtime) userOf(namespace, name string, except ...types.UID) string {
+	for uid, p := range r.pods {
+		if p.rec.Object.Namespace != namespace || p.rec.State == PodFinished || p.rec.State == PodGone || len(p.rec.Volumes.Folders) == 0 || slices.Contains(except, uid) {
+			continue
+		}
+		for i := range p.rec.Object.Spec.Volumes {
+			if c := p.rec.Object.Spec.Volumes[i].PersistentVolumeClaim; c != nil && c.ClaimName == name {
+				return p.rec.Object.Name
+			}
+		}
+	}
+	return ""
+}
+
+// claim says what a pod that names a claim gets.
+func (r *Runtime) claim(rec *Record, name string) claimAnswer {
+	namespace := rec.Object.Namespace
+	key := namespace + "/" + name
+	o := r.objects.get(kindClaim, namespace, name)
+	if o == nil {
+		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q %w", name, volume.ErrNotFound)}
+	}
+	claim, b := o.Value.(*corev1.PersistentVolumeClaim), r.claims.bound[key]
+	if b == nil {
+		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q is not bound: %s", name, r.claims.pending[key].Message)}
+	}
+	if slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOncePod) {
+		if user := r.userOf(namespace, name, rec.UID); user != "" {
+			return claimAnswer{err: fmt.Errorf("pod %q uses persistentvolumeclaim %q, whose access mode is ReadWriteOncePod", user, name)}
+		}
+	}
+	a := claimAnswer{folder: r.claims.folder(key, b), size: storageRequest(o)}
+	if b.Folder == "" {
+		a.dir = r.claims.dir
+	}
+	return a
+}
+
+func storageRequest(o *manifest.Object) int64 {
+	size := o.Value.(*corev1.PersistentVolumeClaim).Spec.Resources.Requests[corev1.ResourceStorage]
+	return size.Value()
+}
+
+// ensureClaim makes the folder of a claim at its first use.
+func (r *Runtime) ensureClaim(a claimAnswer) (string, error) {
+	if a.err != nil {
+		return "", a.err
+	}
+	if a.dir == "" {
+		if info, err := os.Stat(a.folder); err != nil || !info.IsDir() {
+			return "", fmt.Errorf("path %q does not exist", a.folder)
+		}
+		return a.folder, nil
+	}
+	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the folder of claims: %w", err)
+	}
+	return a.folder, volume.EnsureFolder(a.folder, a.size)
+}
+
+// showClaim publishes a claim with its status.
+func (r *Runtime) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Binding) {
+	out := shallow(claim)
+	out.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
+	if b != nil {
+		out.Spec.VolumeName = b.Volume
+		if out.Spec.StorageClassName == nil {
+			out.Spec.StorageClassName = &b.Class
+		}
+		out.Status.Phase, out.Status.AccessModes = corev1.ClaimBound, claim.Spec.AccessModes
+		out.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: r.capacityOf(b, claim)}
+	}
+	r.objects.show(kindClaim, out)
+}
+
+func (r *Runtime) capacityOf(b *volume.Binding, claim *corev1.PersistentVolumeClaim) resource.Quantity {
+	if o := r.objects.get(kindVolume, "", b.Volume); o != nil {
+		return o.Value.(*corev1.PersistentVolume).Spec.Capacity[corev1.ResourceStorage]
+	}
+	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
+}
+
+// showVolumes publishes the volumes of the manifests with their status.
+func (r *Runtime) showVolumes(list []*corev1.PersistentVolume) {
+	owners := map[string]string{}
+	for key, b := range r.claims.bound {
+		owners[b.Volume] = key
+	}
+	for _, v := range list {
+		out := shallow(v)
+		out.Status = corev1.PersistentVolumeStatus{Phase: corev1.VolumeAvailable}
+		if namespace, name, ok := strings.Cut(owners[v.Name], "/"); ok {
+			out.Status.Phase = corev1.VolumeReleased
+			out.Spec.ClaimRef = &corev1.ObjectReference{Kind: kindClaim, APIVersion: "v1", Namespace: namespace, Name: name}
+			if r.objects.get(kindClaim, namespace, name) != nil {
+				out.Status.Phase = corev1.VolumeBound
+			}
+		}
+		r.objects.show(kindVolume, out)
+	}
+}

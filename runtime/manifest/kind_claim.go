@@ -1,0 +1,78 @@
+package manifest
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+func claimRules() *rules {
+	return &rules{
+		apiVersion: "v1", kind: "PersistentVolumeClaim", namespaced: true,
+		blank: func() Value { return &corev1.PersistentVolumeClaim{} },
+		prepare: func(v Value) {
+			c := v.(*corev1.PersistentVolumeClaim)
+			c.Status = corev1.PersistentVolumeClaimStatus{}
+			defaultTo(&c.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
+		},
+		validate: func(v Value) field.ErrorList { return validateClaim(v.(*corev1.PersistentVolumeClaim)) },
+		refused:  func(v Value) field.ErrorList { return refusedClaim(&v.(*corev1.PersistentVolumeClaim).Spec) },
+		update: func(before, after Value) field.ErrorList {
+			a, b := before.(*corev1.PersistentVolumeClaim).Spec.DeepCopy(), after.(*corev1.PersistentVolumeClaim).Spec.DeepCopy()
+			a.Resources, b.Resources = corev1.VolumeResourceRequirements{}, corev1.VolumeResourceRequirements{}
+			if a.VolumeName == "" {
+				b.VolumeName = ""
+			}
+			if !equality.Semantic.DeepEqual(a, b) {
+				return field.ErrorList{field.Forbidden(field.NewPath("spec"), "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims")}
+			}
+			return nil
+		},
+	}
+}
+
+// validateClaim follows kubernetes pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec.
+func validateClaim(c *corev1.PersistentVolumeClaim) field.ErrorList {
+	path := field.NewPath("spec")
+	errs := validateAccessModes(c.Spec.AccessModes, path.Child("accessModes"))
+	size, ok := c.Spec.Resources.Requests[corev1.ResourceStorage]
+	at := path.Child("resources").Key("storage")
+	switch {
+	case !ok:
+		errs = append(errs, field.Required(at, ""))
+	case size.Sign() <= 0:
+		errs = append(errs, field.Invalid(at, size.String(), "must be greater than zero"))
+	}
+	return errs
+}
+
+func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.Path) field.ErrorList {
+	if len(modes) == 0 {
+		return field.ErrorList{field.Required(path, "at least 1 access mode is required")}
+	}
+	var errs field.ErrorList
+	alone := false
+	for _, m := range modes {
+		errs = append(errs, supports(path, m, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)...)
+		alone = alone || m == corev1.ReadWriteOncePod
+	}
+	if alone && len(modes) > 1 {
+		errs = append(errs, field.Forbidden(path, "may not use ReadWriteOncePod with other access modes"))
+	}
+	return errs
+}
+
+func refusedClaim(s *corev1.PersistentVolumeClaimSpec) field.ErrorList {
+	path := field.NewPath("spec")
+	var errs field.ErrorList
+	if s.VolumeMode != nil && *s.VolumeMode != corev1.PersistentVolumeFilesystem {
+		errs = append(errs, field.Forbidden(path.Child("volumeMode"), "podd gives containers folders; remove the field or set it to Filesystem"))
+	}
+	if s.DataSource != nil {
+		errs = append(errs, field.Forbidden(path.Child("dataSource"), noCopy))
+	}
+	if s.DataSourceRef != nil {
+		errs = append(errs, field.Forbidden(path.Child("dataSourceRef"), noCopy))
+	}
+	return errs
+}
