@@ -43,9 +43,11 @@ func renderBase(c *Config) *ruleset {
 // which is routed on links of pods with host ports so that these can be reached there.
 func renderGuard(r *ruleset) {
 	c := r.chain("guard", &hook{kind: "filter", number: unix.NF_INET_PRE_ROUTING, priority: priorityGuard})
+	// What was let through once is, and costs one rule: all the rest is for first packets.
+	c.add("answers", ctHas(expr.CtKeySTATE, ctEstablished|ctRelated, expr.CmpOpNeq), verdict(expr.VerdictAccept))
 	v4 := families()[0]
 	c.add("pods stay off the node's loopback", fromPods(), v4.only(), v4.inNet(v4.dest, expr.CmpOpEq, loopbackNet()), verdict(expr.VerdictDrop))
-	c.add("pods send from their own address", fromPods(), ctHas(expr.CtKeySTATE, ctEstablished|ctRelated, expr.CmpOpEq),
+	c.add("pods send from their own address", fromPods(),
 		one(&expr.Fib{Register: reg(0), FlagSADDR: true, FlagIIF: true, ResultOIF: true},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: reg(0), Data: make([]byte, 4)}),
 		verdict(expr.VerdictDrop))

@@ -58,6 +58,7 @@ func measurements() []measurement {
 		{"idle", (*bench).idle},
 		{"probes", (*bench).probes},
 		{"disk", (*bench).disk},
+		{"network", (*bench).network},
 		{"load", (*bench).load},
 		{"size", (*bench).size},
 	}
