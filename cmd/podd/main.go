@@ -37,6 +37,7 @@ func newRootCommand() *cobra.Command {
 		newDescribeCommand(o),
 		newLogsCommand(o),
 		newExecCommand(o),
+		newPortForwardCommand(o),
 		newDeleteCommand(o),
 		newBackupCommand(o),
 		newRestoreCommand(o),

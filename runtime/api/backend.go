@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,8 @@ type Backend interface {
 	// filled in o.Container and has checked that this container runs. ctx ends when the
 	// client goes away.
 	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s Streams) (exitCode int, err error)
+	// Dial connects to a TCP port on a pod's localhost.
+	Dial(ctx context.Context, namespace, name string, port uint16) (net.Conn, error)
 	// DeletePod ends a pod, or says why it cannot.
 	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
 	// SetConditions sets conditions that podd does not set itself. The server has checked them.

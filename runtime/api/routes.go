@@ -46,6 +46,7 @@ func (s *server) routes() http.Handler {
 	m.Handle("PATCH "+pod+"/status", s.handle(s.patchStatus))
 	get(pod+"/log", s.podLog)
 	get(pod+"/exec", s.podExec)
+	get(pod+"/portforward", s.podForward)
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
 	m.Handle("DELETE "+pod, s.handle(s.deletePod))
 

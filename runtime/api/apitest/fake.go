@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ const Start = 100
 
 // Fake is an api.Backend in memory. Set its functions before it is served.
 type Fake struct {
+	OnDial func(ctx context.Context, name string, port uint16) (net.Conn, error)
 	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s api.Streams) (int, error)
 	OnLogs func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
 	OnLoad func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
@@ -124,6 +126,10 @@ func (f *Fake) WatchEvents(since uint64) (<-chan api.EventEvent, func(), error) 
 
 func (f *Fake) Logs(ctx context.Context, _, name string, o *corev1.PodLogOptions, w io.Writer) error {
 	return f.OnLogs(ctx, name, o, w)
+}
+
+func (f *Fake) Dial(ctx context.Context, _, name string, port uint16) (net.Conn, error) {
+	return f.OnDial(ctx, name, port)
 }
 
 func (f *Fake) Exec(ctx context.Context, _, name string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
