@@ -55,6 +55,8 @@ type (
 	msgBeat struct{ done chan struct{} }
 	// msgMoved: the machine's addresses may have changed.
 	msgMoved struct{}
+	// msgClock: the clock was set.
+	msgClock struct{}
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgResolver: the host's resolv.conf may have changed.

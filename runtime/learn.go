@@ -192,6 +192,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	}
 	key := keyOf(p.rec.Object)
 	delete(r.pods, p.rec.UID)
+	r.tokens.forget(p.rec.UID)
 	r.policiesDue = true
 	r.noteService(p, nil)
 	r.freeClaims(p)

@@ -162,6 +162,8 @@ func (r *Runtime) receive(m message, now Instant) {
 			m.pod.busy = false
 			r.dirty[m.pod.rec.UID] = true
 		}
+	case msgClock:
+		r.clockSet()
 	case msgCall:
 		m.fn()
 		close(m.done)
@@ -208,9 +210,13 @@ func (r *Runtime) decide(p *pod, now Instant) {
 		return
 	}
 	r.judgeFit(p, now)
+	renew := r.renewTokens(p, now)
 	decision := plan(r.view(p), now.Mono)
 	if by := r.progress(p, now); by != 0 {
 		decision.wakeAt(by)
+	}
+	if renew != 0 {
+		decision.wakeAt(renew)
 	}
 	p.wake = decision.Wake
 	if len(decision.Actions) == 0 {

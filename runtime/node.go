@@ -13,12 +13,14 @@ import (
 	"podd/runtime/api"
 )
 
+const nodeUID = "podd"
+
 // Node describes this board.
 func (b *Backend) Node() *corev1.Node {
 	now := readClock()
 	boot := metav1.NewTime(now.Wall.Add(-now.Mono))
 	n := &corev1.Node{}
-	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, "podd", "1", boot
+	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, nodeUID, "1", boot
 	n.Labels = b.NodeLabels()
 	n.Status.Capacity = capacity()
 	n.Status.Allocatable = b.allocatable()

@@ -109,6 +109,7 @@ type Runtime struct {
 	reactor *reactor
 	store   *Store
 	objects *objects
+	tokens  *tokens
 	// serviceVars lists the variables about the Services of a namespace; nil: there are none.
 	serviceVars func(namespace string) []env.Var
 	inbox       *inbox
@@ -189,6 +190,7 @@ func New(c Config) (*Runtime, error) {
 		reactor:   re,
 		store:     newStore(),
 		objects:   newObjects(),
+		tokens:    newTokens(c.RootDir),
 		inbox:     newInbox(),
 		slots:     make(chan struct{}, maxOperations()),
 		execSlots: make(chan struct{}, goruntime.NumCPU()),

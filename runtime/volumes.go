@@ -96,7 +96,12 @@ func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume)
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return s.configMaps[name] },
 			Secret:    func(name string) *corev1.Secret { return s.secrets[name] },
-			Field:     func(ref *corev1.ObjectFieldSelector) (string, error) { return env.Field(rec.Object, ref.FieldPath) },
+			Token: func(t *corev1.ServiceAccountTokenProjection) (string, error) {
+				pod := *rec.Object
+				pod.UID = rec.UID
+				return r.Token(&pod, t.Audience, time.Duration(*t.ExpirationSeconds)*time.Second)
+			},
+			Field: func(ref *corev1.ObjectFieldSelector) (string, error) { return env.Field(rec.Object, ref.FieldPath) },
 			Resource: func(ref *corev1.ResourceFieldSelector) (string, error) {
 				return env.Resource(rec.Object, ref.ContainerName, ref, r.allocatable())
 			},

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -184,4 +185,38 @@ func TestSealedSecret(t *testing.T) {
 		events := b.podd("get", "events")
 		return strings.Contains(events, "can be read by every user of this machine"), errors.New(events)
 	}))
+}
+
+// A token says who the pod is, for the audience that it asks for, and can be checked with the board's keys.
+func TestServiceAccountToken(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("sa", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot}\n")
+	b.drop("token", podOf("token", "serviceAccountName: robot", "automountServiceAccountToken: true",
+		"volumes:\n- {name: own, projected: {sources: [{serviceAccountToken: {path: vault, audience: vault, expirationSeconds: 600}}]}}",
+		containerOf("main", forever, "volumeMounts: [{name: own, mountPath: /own}]")))
+	p := b.running("token")
+	const folder = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	if got := b.sh("token", "main", "cat "+folder+"namespace"); strings.TrimSpace(got) != "default" {
+		t.Errorf("namespace %q", got)
+	}
+	var keys struct{ Keys []map[string]string }
+	b.must(b.Get("/openid/v1/jwks", &keys))
+	var discovery struct{ Issuer string }
+	b.must(b.Get("/.well-known/openid-configuration", &discovery))
+	for path, audience := range map[string]string{folder + "token": discovery.Issuer, "/own/vault": "vault"} {
+		parts := strings.Split(strings.TrimSpace(b.sh("token", "main", "cat "+path)), ".")
+		head, err := base64.RawURLEncoding.DecodeString(parts[0])
+		b.must(err)
+		if len(keys.Keys) != 1 || !strings.Contains(string(head), keys.Keys[0]["kid"]) {
+			t.Errorf("%s: keys %v, head %s", path, keys, head)
+		}
+		body, err := base64.RawURLEncoding.DecodeString(parts[1])
+		b.must(err)
+		for _, want := range []string{`"aud":["` + audience + `"]`, `"sub":"system:serviceaccount:default:robot"`, `"pod":{"name":"token","uid":"` + string(p.UID) + `"}`} {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("%s lacks %s: %s", path, want, body)
+			}
+		}
+	}
 }

@@ -134,6 +134,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/container": {},
 		"podd/runtime/env":       {},
 		"podd/runtime/seal":      {},
+		"podd/runtime/token":     {},
 		"podd/runtime/event":     {},
 		"podd/runtime/fdstore":   {},
 		"podd/runtime/logs":      {},

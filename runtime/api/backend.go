@@ -59,6 +59,8 @@ type Backend interface {
 	LoadImage(ctx context.Context, r io.Reader, o ImageLoad) ([]ImageInfo, error)
 	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
 	RemoveImage(ref string) ([]string, error)
+	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
+	OpenID() (discovery, keys []byte, err error)
 	// Node describes this machine.
 	Node() *corev1.Node
 }

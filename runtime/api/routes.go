@@ -50,6 +50,9 @@ func (s *server) routes() http.Handler {
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
 	m.Handle("DELETE "+pod, s.handle(s.deletePod))
 
+	get("/.well-known/openid-configuration", s.openIDDiscovery)
+	get("/openid/v1/jwks", s.openIDKeys)
+
 	get("/podd/v1/images", s.listImages)
 	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
 	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))

@@ -13,6 +13,7 @@ func setDefaults(pod *corev1.Pod) {
 	spec := &pod.Spec
 	pod.Namespace = defaulted(pod.Namespace, metav1.NamespaceDefault)
 	setSpecDefaults(spec)
+	setTokenDefaults(pod)
 	for i := range spec.Volumes {
 		setVolumeDefaults(&spec.Volumes[i])
 	}

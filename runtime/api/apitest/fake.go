@@ -216,3 +216,7 @@ func (f *Fake) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error
 }
 
 func (f *Fake) ObjectProblems(string) []string { return nil }
+
+func (f *Fake) OpenID() (discovery, keys []byte, err error) {
+	return []byte(`{"issuer":"https://here"}`), []byte(`{"keys":[]}`), nil
+}
