@@ -10,15 +10,14 @@ import (
 
 // family is what rules say once for each of the two.
 type family struct {
-	suffix  string // of the names of sets
-	proto   byte   // NFPROTO_*
-	addr    field
-	source  uint32 // offset in the header (RFC 791, RFC 8200)
-	dest    uint32
-	words   uint32 // registers that an address takes
-	bits    int
-	any     netip.Prefix
-	icmpErr uint8 // "port unreachable"
+	suffix string // of the names of sets
+	proto  byte   // NFPROTO_*
+	addr   field
+	source uint32 // offset in the header (RFC 791, RFC 8200)
+	dest   uint32
+	words  uint32 // registers that an address takes
+	bits   int
+	any    netip.Prefix
 }
 
 // families is a function for the sake of starts without a network.

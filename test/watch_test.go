@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"errors"
 	"os/exec"
 	"slices"
 	"strings"
@@ -35,18 +36,11 @@ func (b *Board) watch(t *testing.T, pod string) *story {
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
 		<-ended
-		var exit *exec.ExitError
-		if err := command.Wait(); err != nil && !isExit(err, &exit) {
-			t.Error(err)
+		if _, killed := errors.AsType[*exec.ExitError](command.Wait()); !killed {
+			t.Error("podd get -w ended by itself")
 		}
 	})
 	return s
-}
-
-func isExit(err error, exit **exec.ExitError) bool {
-	e, ok := err.(*exec.ExitError) //nolint:errorlint // exec returns it bare
-	*exit = e
-	return ok
 }
 
 func (s *story) add(pod string, fields []string) {
