@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -11,6 +13,7 @@ import (
 
 	"podd/runtime/container"
 	"podd/runtime/env"
+	"podd/runtime/volume"
 )
 
 // configError is what keeps a container from being configured; the text is the kubelet's and is shown as it is.
@@ -21,13 +24,15 @@ func (c configError) Unwrap() error      { return c.error }
 
 // resolveEnv works out the environment of an attempt that is about to start, and keeps it for as long as that lives. It
 // is nil for a container whose manifest says all.
-func (r *Runtime) resolveEnv(rec *Record, name string, attempt int) ([]corev1.EnvVar, error) {
+func (op *operation) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
+	r, rec := op.r, op.rec
 	spec := rec.spec(name)
 	pod := r.podWithAddresses(rec)
 	source := &env.Source{
 		Pod: pod, Allocatable: r.allocatable(), Services: r.serviceLinks(pod),
 		ConfigMap: func(name string) (*corev1.ConfigMap, error) { return r.objects.configMap(pod.Namespace, name) },
 		Secret:    func(name string) (*corev1.Secret, error) { return r.objects.secret(pod.Namespace, name) },
+		File:      op.volumeFile,
 	}
 	if !env.Refers(spec) && len(source.Services) == 0 {
 		return nil, nil
@@ -92,14 +97,6 @@ func (r *Runtime) podWithAddresses(rec *Record) *corev1.Pod {
 	return &p
 }
 
-// serviceLinks are the variables about the Services of a pod's namespace, if it wants them.
-func (r *Runtime) serviceLinks(p *corev1.Pod) []env.Var {
-	if r.serviceVars == nil || p.Spec.EnableServiceLinks != nil && !*p.Spec.EnableServiceLinks {
-		return nil
-	}
-	return r.serviceVars(p.Namespace)
-}
-
 func (o *objects) configMap(namespace, name string) (*corev1.ConfigMap, error) {
 	if found := o.get("ConfigMap", namespace, name); found != nil {
 		return found.Value.(*corev1.ConfigMap), nil
@@ -114,4 +111,39 @@ func (o *objects) secret(namespace, name string) (*corev1.Secret, error) {
 		return nil, env.NotFound("secret", name)
 	}
 	return found.Value.(*corev1.Secret), o.whyLocked(keyOfObject(found))
+}
+
+// volumeFile reads a small file of a volume. The containers that write it may do as they like with its path: it is
+// opened beneath the volume, and only if it is a file.
+func (op *operation) volumeFile(name, path string) ([]byte, error) {
+	root, _, err := op.volumePath(name)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := volume.OpenSubPath(root, path, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, env.NotFound("file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = handle.Close() }()
+	st, err := handle.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is not a file", path)
+	}
+	// The handle is one of O_PATH; man 5 proc, /proc/PID/fd.
+	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", handle.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, env.MaxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
+	}
+	return data, nil
 }

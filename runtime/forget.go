@@ -29,7 +29,6 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 		score = r.OOMScoreFloor
 	}
 	c.OOMScoreAdj = &score
-	c.Container = r.withServices(rec.Object, c.Container)
 	if c.Container.TerminationMessagePath != "" {
 		c.TerminationLog = r.terminationLog(rec.UID, name, attempt)
 	}

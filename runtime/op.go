@@ -155,7 +155,7 @@ func (op *operation) start(a StartContainer) (started, error) {
 		c.Sandbox.PIDNS = path
 	}
 	var err error
-	if c.Env, err = op.r.resolveEnv(op.rec, a.Name, a.Attempt); err != nil {
+	if c.Env, err = op.resolveEnv(a.Name, a.Attempt); err != nil {
 		return started{}, err
 	}
 	release, err := op.containerMounts(c, a.Name, a.Attempt)

@@ -18,7 +18,6 @@ import (
 	"podd/netns"
 	"podd/probe"
 	"podd/runtime/container"
-	"podd/runtime/env"
 	"podd/runtime/manifest"
 	"podd/runtime/volume"
 )
@@ -110,11 +109,9 @@ type Runtime struct {
 	store   *Store
 	objects *objects
 	tokens  *tokens
-	// serviceVars lists the variables about the Services of a namespace; nil: there are none.
-	serviceVars func(namespace string) []env.Var
-	inbox       *inbox
-	slots       chan struct{} // bounds the operations that run at once
-	prober      probe.Scheduler
+	inbox   *inbox
+	slots   chan struct{} // bounds the operations that run at once
+	prober  probe.Scheduler
 	// execSlots bounds the commands of probes that are being started at once.
 	execSlots chan struct{}
 	// settings are Config.Settings, or what has come in their place.

@@ -13,6 +13,7 @@ import (
 
 	"podd/dns"
 	"podd/netns"
+	"podd/runtime/env"
 	"podd/runtime/service"
 )
 
@@ -182,18 +183,15 @@ func (r *Runtime) sayFaults(faults []service.Fault, now Instant) {
 	r.services.said = said
 }
 
-// withServices puts the variables of the namespace's Services before those that the container declares itself, unless
-// enableServiceLinks is off.
-func (r *Runtime) withServices(p *corev1.Pod, c *corev1.Container) *corev1.Container {
+// serviceLinks are the variables about the Services of a pod's namespace, unless enableServiceLinks is off.
+func (r *Runtime) serviceLinks(p *corev1.Pod) []env.Var {
 	list := r.services.complete.Load()
 	if list == nil || p.Spec.EnableServiceLinks != nil && !*p.Spec.EnableServiceLinks {
-		return c
+		return nil
 	}
-	vars := service.Env(*list, p.Namespace)
-	if len(vars) == 0 {
-		return c
+	var vars []env.Var
+	for _, v := range service.Env(*list, p.Namespace) {
+		vars = append(vars, env.Var{Name: v.Name, Value: v.Value})
 	}
-	out := *c
-	out.Env = append(vars, c.Env...)
-	return &out
+	return vars
 }

@@ -220,3 +220,26 @@ func TestServiceAccountToken(t *testing.T) {
 		}
 	}
 }
+
+// An init container writes variables for the one after it; a file that is a link out of the volume is not read.
+func TestEnvironmentFromAFile(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	pod := func(name, script string) string {
+		return podOf(name, "restartPolicy: Never", "volumes: [{name: vars, emptyDir: {}}]",
+			"initContainers:\n"+containerOf("init", script, "volumeMounts: [{name: vars, mountPath: /vars}]"),
+			containerOf("main", "echo got=$GOT", "env: [{name: GOT, valueFrom: {fileKeyRef: {volumeName: vars, path: env, key: WORD}}}]"))
+	}
+	b.drop("file", pod("file", "echo \"WORD='hello'\" >/vars/env"))
+	b.wait("file", isPhase(corev1.PodSucceeded))
+	b.logged("file", "main", "got=hello")
+	b.drop("link", pod("link", "ln -s /etc/passwd /vars/env"))
+	b.wait("link", func(p *corev1.Pod) string {
+		for _, s := range p.Status.ContainerStatuses {
+			if w := s.State.Waiting; w != nil && w.Reason == "CreateContainerConfigError" {
+				return ""
+			}
+		}
+		return "the container does not wait"
+	})
+}

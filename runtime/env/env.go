@@ -27,6 +27,8 @@ type Source struct {
 	Services    []Var // those of enableServiceLinks
 	ConfigMap   func(name string) (*corev1.ConfigMap, error)
 	Secret      func(name string) (*corev1.Secret, error)
+	// File reads a file of one of the pod's volumes, or what exceeds MaxFile in part.
+	File func(volume, path string) ([]byte, error)
 }
 
 // ErrNotFound says that an object or a key is not there; an optional reference to it counts for nothing.
@@ -153,6 +155,9 @@ func valueFrom(f *corev1.EnvVarSource, c *corev1.Container, s *Source) (value st
 	case f.SecretKeyRef != nil:
 		optional = f.SecretKeyRef.Optional
 		value, err = secretKey(f.SecretKeyRef, s)
+	case f.FileKeyRef != nil:
+		optional = f.FileKeyRef.Optional
+		value, err = fileKey(f.FileKeyRef, s)
 	}
 	if err != nil && unlessOptional(optional, err) == nil {
 		return "", errSkipped

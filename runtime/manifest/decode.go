@@ -14,12 +14,6 @@ import (
 // only goes into the results and the UIDs. Since is left zero.
 func Parse(path string, data []byte) ([]Object, []Problem) { return parse(path, data, nil) }
 
-// ParseFile is Parse for those whom only the pods concern.
-func ParseFile(path string, data []byte) ([]Pod, []Problem) {
-	objects, problems := Parse(path, data)
-	return Pods(objects), problems
-}
-
 func parse(path string, data []byte, fits func(expression string) bool) ([]Object, []Problem) {
 	p := parser{file: path, fits: fits}
 	for _, c := range split(data) {

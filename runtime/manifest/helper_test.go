@@ -32,3 +32,9 @@ func mkfifo(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 }
+
+// ParseFile is Parse for tests whom only the pods concern.
+func ParseFile(path string, data []byte) ([]Pod, []Problem) {
+	objects, problems := Parse(path, data)
+	return Pods(objects), problems
+}

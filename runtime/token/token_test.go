@@ -26,8 +26,11 @@ func verify(t *testing.T, token string, jwks []byte) map[string]any {
 		}
 		return b
 	}
-	number := func(text string) *big.Int { return new(big.Int).SetBytes(bytes(text)) }
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(set.Keys[0]["x"]), Y: number(set.Keys[0]["y"])}
+	point := append(append([]byte{4}, bytes(set.Keys[0]["x"])...), bytes(set.Keys[0]["y"])...)
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
 	parts := strings.Split(token, ".")
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	signature := bytes(parts[2])
