@@ -33,7 +33,6 @@ type Machine struct {
 	firmware string
 	qemu     *exec.Cmd
 	ended    chan struct{} // closed when qemu has ended
-	listen   net.Listener
 	agent    *agent
 }
 
