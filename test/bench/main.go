@@ -59,6 +59,7 @@ func measurements() []measurement {
 		{"probes", (*bench).probes},
 		{"disk", (*bench).disk},
 		{"network", (*bench).network},
+		{"dns", (*bench).dns},
 		{"load", (*bench).load},
 		{"size", (*bench).size},
 	}
