@@ -19,6 +19,7 @@ func BenchmarkZone(b *testing.B) {
 
 func BenchmarkCache(b *testing.B) {
 	s := New(Options{})
+	s.SetZone(testZone(b))
 	request := append([]byte{1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, "\x07example\x03com\x00\x00\x01\x00\x01"...)
 	answer := append([]byte{1, 2, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0}, "\x07example\x03com\x00\x00\x01\x00\x01\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x00\x00\x04\x01\x02\x03\x04"...)
 	var q query

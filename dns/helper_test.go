@@ -156,6 +156,7 @@ func served(t *testing.T, o Options, servers ...netip.AddrPort) (*Server, netip.
 	t.Helper()
 	s := New(o)
 	s.SetServers(servers)
+	s.SetZone(testZone(t))
 	k, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)

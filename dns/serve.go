@@ -13,8 +13,15 @@ const maxRequest = 4096
 // Serve answers on two sockets, which it closes at the end.
 func (s *Server) Serve(k *Sockets) {
 	context.AfterFunc(s.ctx, k.Close)
-	s.done.Go(func() { s.serveUDP(k.udp) })
-	s.done.Go(func() { s.serveTCP(k.tcp) })
+	begin := func(serve func()) {
+		select {
+		case <-s.known:
+			serve()
+		case <-s.ctx.Done():
+		}
+	}
+	s.done.Go(func() { begin(func() { s.serveUDP(k.udp) }) })
+	s.done.Go(func() { begin(func() { s.serveTCP(k.tcp) }) })
 }
 
 func (s *Server) serveUDP(conn *net.UDPConn) {

@@ -20,6 +20,8 @@ type Options struct {
 type Server struct {
 	clients   []netip.Prefix
 	zone      atomic.Pointer[Zone]
+	known     chan struct{} // closed when there is a zone: until then questions wait in their sockets
+	knowOnce  sync.Once
 	cache     *cache
 	forwarder forwarder
 	flights   flights
@@ -40,19 +42,21 @@ const (
 	idleTCP = 10 * time.Second
 )
 
-// New makes a server that knows nothing yet and answers nobody: SetZone, SetServers, Serve.
+// New makes a server that knows nothing yet and answers nobody: SetServers, SetZone, Serve.
 func New(o Options) *Server {
 	if o.CacheSize == 0 {
 		o.CacheSize = 1 << 20
 	}
-	s := &Server{clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}}
+	s := &Server{clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{})}
 	s.ctx, s.end = background()
-	s.zone.Store(&Zone{domain: []byte{0xff}})
 	return s
 }
 
-// SetZone replaces what the node itself knows.
-func (s *Server) SetZone(z *Zone) { s.zone.Store(z) }
+// SetZone replaces what the node itself knows. The first one begins the service: whoever asks earlier waits for it.
+func (s *Server) SetZone(z *Zone) {
+	s.zone.Store(z)
+	s.knowOnce.Do(func() { close(s.known) })
+}
 
 // SetServers replaces the name servers that know the rest. Answers of other servers become stale.
 func (s *Server) SetServers(servers []netip.AddrPort) {

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -200,6 +201,34 @@ func TestOddQuestions(t *testing.T) {
 	out, _ := s.quick(&q, newer, nil, 0)
 	if m := unpack(t, out); m.Additionals[0].Header.ExtendedRCode(m.RCode) != rcodeVersion {
 		t.Errorf("EDNS of another version: %+v", m)
+	}
+}
+
+// A daemon that has just begun must not say of a name that there is none.
+func TestQuestionsWaitForTheZone(t *testing.T) {
+	s := New(loopback)
+	k, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve(k)
+	t.Cleanup(s.Close)
+	conn, err := net.Dial("udp", k.udp.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(ask(t, "web.default.svc.cluster.local.", dnsmessage.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+	s.SetZone(testZone(t))
+	buf := make([]byte, 512)
+	n, err := conn.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := unpack(t, buf[:n]); len(m.Answers) != 1 {
+		t.Errorf("got %+v", m)
 	}
 }
 

@@ -144,6 +144,7 @@ func (r *Runtime) receive(m message, now Instant) {
 		}
 	case msgMoved:
 		r.showAddresses(now)
+		r.services.changed = true // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.rec.Kept = true
 		if r.pods[m.pod.rec.UID] == m.pod {

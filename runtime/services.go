@@ -89,6 +89,12 @@ func (r *Runtime) serve(now Instant) {
 	if !r.services.changed || !r.services.known {
 		return
 	}
+	if r.services.complete.Load() == nil {
+		// What an earlier daemon left is to be seen before anything is taken away from it.
+		for _, p := range r.pods {
+			r.publish(p, now)
+		}
+	}
 	r.services.changed = false
 	pods, _ := r.store.Pods()
 	in := service.Input{NodeName: r.NodeName, NodeIPs: r.hostIPs.get(r.HostIPs), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods}

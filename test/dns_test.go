@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 	corev1 "k8s.io/api/core/v1"
@@ -107,10 +108,34 @@ func TestNamesAreForwardedAndKept(t *testing.T) {
 		t.Errorf("/etc/resolv.conf is\n%s", got)
 	}
 	b.lookup("asker", "www.example.com", "192.0.2.80")
-	b.kill9()
+	b.askWhileDead("dns-version.cluster.local.", dnsmessage.TypeTXT)
 	b.lookup("asker", "www.example.com", "192.0.2.80")
 	up.conn.Close()
 	b.lookup("asker", "www.example.com", "192.0.2.80")
+}
+
+// askWhileDead kills the daemon and puts one question, once, before there is another one: it waits in the socket.
+func (b *Board) askWhileDead(name string, typ dnsmessage.Type) {
+	b.t.Helper()
+	var conn net.Conn
+	b.must(lab.InNetns(b.Netns(), func() (err error) {
+		conn, err = net.Dial("udp", b.gateway()+":53")
+		return err
+	}))
+	defer conn.Close()
+	m := dnsmessage.Message{Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: typ, Class: dnsmessage.ClassINET}}}
+	request, err := m.Pack()
+	b.must(err)
+	b.kill9()
+	_, err = conn.Write(request)
+	b.must(err)
+	b.must(conn.SetReadDeadline(time.Now().Add(limit)))
+	answer := make([]byte, 512)
+	n, err := conn.Read(answer)
+	b.must(err)
+	if b.must(m.Unpack(answer[:n])); len(m.Answers) != 1 {
+		b.t.Errorf("%s: %+v", name, m)
+	}
 }
 
 // What the host's resolv.conf says is followed in pods that run, in the file that they have open; what a pod has

@@ -39,7 +39,8 @@ func makeImages(dir string) error {
 		imagetest.Image{
 			Names: []string{"podd.test/stopsignal:1"}, Layers: []imagetest.Layer{base},
 			Config: imagetest.Config{Cmd: []string{"sh"}, Env: []string{path}, StopSignal: "SIGUSR1"},
-		})
+		},
+		imagetest.Image{Names: []string{"busybox:1.28"}, Layers: []imagetest.Layer{base}, Config: imagetest.Config{Cmd: []string{"sh"}, Env: []string{path}}})
 	if err != nil {
 		return err
 	}

@@ -118,17 +118,53 @@ func TestHeadlessServiceNamesPods(t *testing.T) {
 	}
 }
 
-// The documentation's example of init containers that wait for Services.
+// The documentation's example of init containers that wait for Services, as it is printed there.
 // https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#init-containers-in-use
 func TestInitContainersWaitForServices(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	wait := func(name string) string {
-		return containerOf("init-"+name, "until nslookup "+name+".default.svc.cluster.local; do echo waiting for "+name+"; sleep 0.1; done")
-	}
-	b.drop("myapp", podOf("myapp-pod", containerOf("myapp-container", "echo The app is running!; sleep 3600"), inits(wait("myservice"), wait("mydb"))))
+	b.loadImages("variants.tar")
+	b.drop("myapp", `apiVersion: v1
+kind: Pod
+metadata:
+  name: myapp-pod
+  labels:
+    app.kubernetes.io/name: MyApp
+spec:
+  containers:
+  - name: myapp-container
+    image: busybox:1.28
+    command: ['sh', '-c', 'echo The app is running! && sleep 3600']
+  initContainers:
+  - name: init-myservice
+    image: busybox:1.28
+    command: ['sh', '-c', "until nslookup myservice.$(cat /var/run/secrets/kubernetes.io/serviceaccount/namespace).svc.cluster.local; do echo waiting for myservice; sleep 2; done"]
+  - name: init-mydb
+    image: busybox:1.28
+    command: ['sh', '-c', "until nslookup mydb.$(cat /var/run/secrets/kubernetes.io/serviceaccount/namespace).svc.cluster.local; do echo waiting for mydb; sleep 2; done"]
+`)
 	b.logged("myapp-pod", "init-myservice", "waiting for myservice")
-	b.drop("services", serviceOf("myservice", "ports: [{protocol: TCP, port: 80, targetPort: 9376}]")+"---\n"+serviceOf("mydb", "ports: [{protocol: TCP, port: 80, targetPort: 9377}]"))
+	b.drop("services", `---
+apiVersion: v1
+kind: Service
+metadata:
+  name: myservice
+spec:
+  ports:
+  - protocol: TCP
+    port: 80
+    targetPort: 9376
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: mydb
+spec:
+  ports:
+  - protocol: TCP
+    port: 80
+    targetPort: 9377
+`)
 	b.running("myapp-pod")
 	b.logged("myapp-pod", "myapp-container", "The app is running!")
 	b.event("the Service has no selector")

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -16,7 +17,7 @@ const (
 // (plugin/pkg/admission/serviceaccount), but for the certificate of an API server, which there is none of.
 func setTokenDefaults(pod *corev1.Pod) {
 	spec := &pod.Spec
-	if !isTrue(spec.AutomountServiceAccountToken) || slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == tokenVolume }) {
+	if !wantsToken(spec) || slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == tokenVolume }) {
 		return
 	}
 	life := int64(tokenLife)
@@ -36,4 +37,22 @@ func setTokenDefaults(pod *corev1.Pod) {
 			}
 		}
 	}
+}
+
+// wantsToken says whether a pod asks for the mount: by its field or, where that is not set, by a command that reads it.
+// The documentation's init containers take their namespace from there.
+func wantsToken(spec *corev1.PodSpec) bool {
+	if spec.AutomountServiceAccountToken != nil {
+		return *spec.AutomountServiceAccountToken
+	}
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			for _, word := range slices.Concat(list[i].Command, list[i].Args) {
+				if strings.Contains(word, tokenFolder) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
