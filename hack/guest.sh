@@ -166,7 +166,9 @@ fetch bookworm systemd-boot-efi "$work/loader"
 dpkg-deb -x "$work"/loader/*.deb "$work/loader"
 testing
 mkfs.ext4 -q -F -L podd-root -d "$root" "$work/root.ext4" 3G # sparse
-rm -rf "$cache/$arch"-* && mkdir "$out"
+# Old ones go, but not under a machine that runs on one.
+find "$cache" -maxdepth 1 -name "$arch-*" -mmin +720 -exec rm -rf {} +
+rm -rf "$out" && mkdir "$out"
 mv "$work"/{root.tar.zst,root.ext4,vmlinuz-*,initrd-*.img,release-*} "$out/"
 mv "$work"/loader/usr/lib/systemd/boot/efi/systemd-boot*.efi "$out/loader.efi"
 touch "$out/done"
