@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,7 +62,14 @@ func TestKillLoopWithoutFDStore(t *testing.T) {
 	}
 }
 
-const counted = 4000
+// counted is how far the slow writers count: for seconds, also where each line takes an emulated processor long.
+var counted = 4000
+
+func init() {
+	if os.Getenv("PODD_TEST_LIMIT") != "" {
+		counted = 800
+	}
+}
 
 // killLoop drops the writers and kills the daemon so often, at random moments of its start and its work.
 func killLoop(t *testing.T, b *Board, times int, again func()) {
