@@ -35,6 +35,12 @@ func randomView(seed uint64) View {
 	if d.pick(4) == 0 {
 		v.Deadline = d.moment()
 	}
+	if v.State == PodWaiting || v.State == PodRunning {
+		v.NeedVolumes, v.VolumesAfter = d.pick(4) == 0, d.moment()
+	}
+	ready := !v.NeedVolumes && v.State != PodWaiting // what is refreshed and measured has been made in a sandbox
+	v.Refresh = ready && d.flip()
+	v.Measure, v.MeasureAt = ready && d.flip(), d.moment()
 	if v.State == PodFinishing || v.State == PodStopping {
 		v.StopBy = 1 + d.moment()
 	}
@@ -106,6 +112,12 @@ func (m *model) applyPod(a Action) bool {
 		m.State = PodFinished
 	case Forget:
 		m.State = PodGone
+	case EnsureVolumes:
+		m.NeedVolumes = false
+	case RefreshVolumes:
+		m.Refresh = false
+	case MeasureVolumes:
+		m.MeasureAt = m.now + time.Minute
 	case RemoveSandbox:
 	default:
 		return false
@@ -147,6 +159,10 @@ func TestPlanSettles(t *testing.T) {
 		v := randomView(seed)
 		first := plan(v, now)
 		after := apply(v, first, now)
+		if v.State == PodRunning && slices.Contains(first.Actions, Action(EnsureVolumes{})) { // containers wait for the outcome
+			first = plan(after, now)
+			after = apply(after, first, now)
+		}
 		again := plan(after, now)
 		if len(again.Actions) != 0 {
 			t.Logf("view %+v\nfirst %v\nafter %+v\nagain %v", v, first.Actions, after, again.Actions)
@@ -154,6 +170,24 @@ func TestPlanSettles(t *testing.T) {
 		return len(again.Actions) == 0
 	}
 	if err := quick.Check(settles, &quick.Config{MaxCount: 50000}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPlanStartsNothingWithoutVolumes: in a sandbox that stands, containers wait until the volumes have been made.
+func TestPlanStartsNothingWithoutVolumes(t *testing.T) {
+	holds := func(seed uint64) bool {
+		v := randomView(seed)
+		v.State, v.NeedVolumes = PodRunning, true
+		for _, a := range plan(v, 100*time.Second).Actions {
+			if _, starts := a.(StartContainer); starts {
+				t.Logf("view %+v", v)
+				return false
+			}
+		}
+		return true
+	}
+	if err := quick.Check(holds, &quick.Config{MaxCount: 20000}); err != nil {
 		t.Error(err)
 	}
 }
