@@ -31,7 +31,7 @@ func (s *Store) Remove(ref string, inUse func(id string) bool) ([]string, error)
 			return s.untag(img.ID, name)
 		}
 		if inUse != nil && inUse(img.ID) {
-			return &sentence{ErrInUse, fmt.Sprintf("cannot remove image %s: a container runs from it, remove its pod first", ref)}
+			return &sentence{ErrInUse, fmt.Sprintf("cannot remove image %s: a pod uses it, remove its pod first", ref)}
 		}
 		gone = append(slices.Clone(img.Names), img.ID)
 		return s.drop(img.ID)

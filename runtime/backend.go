@@ -228,7 +228,7 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 	return list, imageError(err)
 }
 
-// RemoveImage removes an image that no container runs from.
+// RemoveImage removes an image that no container runs from and no volume shows.
 func (b *Backend) RemoveImage(ref string) ([]string, error) {
 	used := map[string]bool{}
 	if err := b.call(context.Background(), func() {
@@ -237,6 +237,9 @@ func (b *Backend) RemoveImage(ref string) ([]string, error) {
 				if c.State != ContainerWaiting && c.State != ContainerCollected {
 					used[c.ImageID] = true
 				}
+			}
+			for _, id := range p.rec.Volumes.Images {
+				used[id] = true
 			}
 		}
 		for _, kept := range b.rollbacks {

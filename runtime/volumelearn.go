@@ -28,8 +28,8 @@ func (r *Runtime) viewVolumes(p *pod, v *View) {
 func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
 	rec := &p.rec.Volumes
 	if m.err == nil {
-		folders, _ := m.outcome.(map[string]string)
-		*rec = VolumesRecord{Ready: true, Folders: folders}
+		made, _ := m.outcome.(madeVolumes)
+		*rec = VolumesRecord{Ready: true, Folders: made.folders, Images: made.images}
 		p.refresh = false
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/images"
 	"podd/runtime/env"
 	"podd/runtime/volume"
 )
@@ -16,6 +17,7 @@ import (
 type VolumesRecord struct {
 	Ready     bool              `json:"ready,omitempty"`
 	Folders   map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
+	Images    map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
 	Backoff   time.Duration     `json:"backoff,omitempty"`
 	NotBefore time.Duration     `json:"notBefore,omitempty"` // since boot
 	Error     string            `json:"error,omitempty"`
@@ -25,7 +27,7 @@ type VolumesRecord struct {
 type volumeSources struct {
 	configMaps map[string]*corev1.ConfigMap
 	secrets    map[string]*corev1.Secret
-	layers     map[string][]string // of images, by the volume's name
+	images     map[string]images.Image // by the volume's name
 	claims     map[string]claimAnswer
 }
 
@@ -33,7 +35,7 @@ type volumeSources struct {
 func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 	s := &volumeSources{
 		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
-		layers: map[string][]string{}, claims: map[string]claimAnswer{},
+		images: map[string]images.Image{}, claims: map[string]claimAnswer{},
 	}
 	namespace := rec.Object.Namespace
 	for i := range rec.Object.Spec.Volumes {
@@ -54,7 +56,7 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 		}
 		if v.Image != nil {
 			if image, err := r.Images.Get(v.Image.Reference); err == nil {
-				s.layers[v.Name] = image.Layers
+				s.images[v.Name] = image
 			}
 		}
 	}
@@ -92,7 +94,7 @@ func isWritten(v *corev1.Volume) bool {
 func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume) *volume.Request {
 	return &volume.Request{
 		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
-		Layers: s.layers[v.Name], Now: time.Now(),
+		Layers: s.images[v.Name].Layers, Now: time.Now(),
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return s.configMaps[name] },
 			Secret:    func(name string) *corev1.Secret { return s.secrets[name] },
@@ -127,25 +129,34 @@ func (e *volumeError) Error() string {
 
 func (e *volumeError) Unwrap() error { return e.err }
 
-// ensureVolumes makes all volumes of a pod; the outcome is the folders of its claims.
-func (op *operation) ensureVolumes() (map[string]string, error) {
-	folders := map[string]string{}
+// madeVolumes is the outcome of making a pod's volumes, by their names.
+type madeVolumes struct {
+	folders map[string]string // of claims
+	images  map[string]string // their IDs
+}
+
+// ensureVolumes makes all volumes of a pod.
+func (op *operation) ensureVolumes() (madeVolumes, error) {
+	made := madeVolumes{map[string]string{}, map[string]string{}}
 	for i := range op.rec.Object.Spec.Volumes {
 		v := &op.rec.Object.Spec.Volumes[i]
 		request := op.r.volumeRequest(op.rec, op.volumes, v)
 		if v.PersistentVolumeClaim != nil {
 			folder, err := op.r.ensureClaim(op.volumes.claims[v.Name])
 			if err != nil {
-				return nil, &volumeError{v.Name, err}
+				return madeVolumes{}, &volumeError{v.Name, err}
 			}
-			request.Claim, folders[v.Name] = folder, folder
+			request.Claim, made.folders[v.Name] = folder, folder
 		}
 		if _, err := op.r.volumes.Ensure(request); err != nil {
-			return nil, &volumeError{v.Name, err}
+			return madeVolumes{}, &volumeError{v.Name, err}
+		}
+		if v.Image != nil {
+			made.images[v.Name] = op.volumes.images[v.Name].ID
 		}
 	}
-	op.rec.Volumes.Folders = maps.Clone(folders) // of the copy: the containers that start now look there
-	return folders, nil
+	op.rec.Volumes.Folders = maps.Clone(made.folders) // of the copy: the containers that start now look there
+	return made, nil
 }
 
 // refreshVolumes brings the files that podd writes up to date. One that fails keeps what it has.
