@@ -180,6 +180,9 @@ func wantAnswer(t testing.TB, ns string, proto Protocol, to, name string) (seen 
 func wantRefused(t testing.TB, ns string, proto Protocol, to string) {
 	t.Helper()
 	name, _, err := ask(ns, proto, to)
+	for errors.Is(err, unix.EINTR) {
+		name, _, err = ask(ns, proto, to)
+	}
 	if ns == "" && proto == UDP && errors.Is(err, unix.EPERM) {
 		return // what the kernel says to a sender whose packet is rejected on its way out
 	}

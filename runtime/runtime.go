@@ -49,6 +49,7 @@ type Cgroups interface {
 	SetTierShares(qos string, shares uint64) error
 	Warm()
 	Version() int
+	Controllers() []string
 	Collect(keep map[string]bool) error
 	OOMKills(path string) (uint64, error)
 	Resize(path string, r cgroups.Resources) error
