@@ -40,7 +40,9 @@ func (r *Runtime) learnStart(p *pod, a StartContainer, m msgOutcome, now Instant
 	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
-	p.rec.resized(a.Name)
+	if s.object == p.rec.Object { // the manifest may have been edited while it started
+		p.rec.resized(a.Name)
+	}
 	at := now
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, s.process.PID, s.process.StartTime, nil
 	c.User = &UserRecord{UID: s.process.UID, GID: s.process.GID, Groups: s.process.Groups}

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/images"
@@ -47,6 +48,11 @@ func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
 		}
 	}
 	rec := *p.rec
+	rec.Containers = make([]*ContainerRecord, 0, len(p.rec.Containers))
+	for _, c := range p.rec.Containers {
+		copied := *c
+		rec.Containers = append(rec.Containers, &copied)
+	}
 	op.rec = &rec
 	return op
 }
@@ -119,7 +125,7 @@ func (op *operation) perform(a Action) (any, error) {
 	case CollectContainer:
 		return op.collect(a)
 	case ResizePod:
-		return nil, op.resize()
+		return op.rec.Object, op.resize()
 	case Finish:
 		return nil, op.r.removeVolumes(op.uid, true)
 	case Forget:
@@ -136,6 +142,7 @@ type started struct {
 	live    *live
 	process *container.Process // nil after an error
 	imageID string
+	object  *corev1.Pod // with whose limits
 }
 
 func (op *operation) start(a StartContainer) (started, error) {
@@ -180,7 +187,7 @@ func (op *operation) start(a StartContainer) (started, error) {
 	if err := op.r.dropLogs(op.rec, a.Name, a.Attempt); err != nil {
 		op.r.Log.Error("cannot remove an old log", "pod", op.uid, "container", a.Name, "error", err)
 	}
-	return started{l, process, image.ID}, nil
+	return started{l, process, image.ID, op.rec.Object}, nil
 }
 
 // makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.

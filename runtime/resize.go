@@ -73,6 +73,9 @@ func (r *Runtime) learnResize(p *pod, m msgOutcome, now Instant) {
 	if p.rec.Resize == nil || errors.Is(m.err, errSkipped) {
 		return
 	}
+	if m.err == nil && m.outcome != p.rec.Object {
+		return // edited meanwhile: these are not the limits any more
+	}
 	if m.err == nil {
 		p.rec.Resize.Applied, p.rec.Resize.Error = true, ""
 		for _, c := range p.rec.Containers {
