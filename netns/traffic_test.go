@@ -127,13 +127,22 @@ func open(ns string, proto Protocol, to netip.AddrPort) (fd int, err error) {
 		wait := &unix.Timeval{Usec: 700_000}
 		_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, wait)
 		_ = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, wait)
-		if err := unix.Connect(fd, addr); err != nil {
+		// A time limit on the socket makes signals of Go's scheduler visible here; see man 7 signal.
+		if err := uninterrupted(func() error { return unix.Connect(fd, addr) }); err != nil {
 			unix.Close(fd)
 			return err
 		}
 		return nil
 	})
 	return fd, err
+}
+
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // ask returns who answers at an address, and whom that one sees.
@@ -153,7 +162,11 @@ func hear(fd int, proto Protocol) (name, seen string, err error) {
 		}
 	}
 	b := make([]byte, 100)
-	n, err := unix.Read(fd, b)
+	var n int
+	err = uninterrupted(func() (err error) {
+		n, err = unix.Read(fd, b)
+		return err
+	})
 	if err != nil {
 		return "", "", err
 	}
@@ -180,9 +193,6 @@ func wantAnswer(t testing.TB, ns string, proto Protocol, to, name string) (seen 
 func wantRefused(t testing.TB, ns string, proto Protocol, to string) {
 	t.Helper()
 	name, _, err := ask(ns, proto, to)
-	for errors.Is(err, unix.EINTR) {
-		name, _, err = ask(ns, proto, to)
-	}
 	if ns == "" && proto == UDP && errors.Is(err, unix.EPERM) {
 		return // what the kernel says to a sender whose packet is rejected on its way out
 	}
