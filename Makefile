@@ -8,9 +8,12 @@ TAGS    := netgo,osusergo,seccomp,runc_nocriu,nethttpomithttp2
 GCFLAGS := -gcflags=k8s.io/...=-l -gcflags=sigs.k8s.io/...=-l -gcflags=github.com/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/klauspost/...=
 LDFLAGS := -s -w -linkmode external -extldflags "-static" -X main.version=$(VERSION)
 
+# Dependencies without what podd never calls, see docs/decisions/032-diet.md.
+DIET    := $(CURDIR)/.cache/diet/go.mod
+
 # One set of flags for every go command: the linters, the tests and the build then share one build cache.
 export CGO_ENABLED := 1
-export GOFLAGS     := -trimpath -tags=$(TAGS)
+export GOFLAGS     := -trimpath -tags=$(TAGS) -modfile=$(DIET)
 
 # Architectures that `make deb` makes packages for, e.g. make deb DEBS=amd64
 DEBS   ?= amd64 arm64 armhf
@@ -69,7 +72,7 @@ lint: deps ## gofumpt, go vet, staticcheck, errorlint, shellcheck, govulncheck
 fuzz: deps ## run each fuzz target for FUZZTIME (10s)
 	@hack/fuzz.sh $(FUZZTIME)
 
-cross: ## build static arm64 and armv7 binaries into dist/ with Debian's cross compilers
+cross: deps ## build static arm64 and armv7 binaries into dist/ with Debian's cross compilers
 	@hack/deps.sh cross
 	@VERSION='$(VERSION)' GCFLAGS='$(GCFLAGS)' hack/cross.sh arm64 armv7
 
@@ -88,3 +91,7 @@ tarball: build ## build archives with install.sh of $(TARBALLS) into dist/
 
 deps:
 	@hack/deps.sh build
+	@$(MAKE) --no-print-directory -s $(DIET)
+
+$(DIET): go.mod go.sum $(wildcard hack/diet/*.go)
+	@GOFLAGS= go run ./hack/diet

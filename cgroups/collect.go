@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (t *Tree) Pods() ([]Pod, error) {
 			}
 		}
 	}
-	slices.SortFunc(pods, func(a, b Pod) int { return strings.Compare(a.Path, b.Path) })
+	sort.Slice(pods, func(i, j int) bool { return pods[i].Path < pods[j].Path })
 	return slices.Compact(pods), nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +70,7 @@ func (s stack) fixups() ([]dirInfo, error) {
 		}
 		out = append(out, *right)
 	}
-	slices.SortFunc(out, func(a, b dirInfo) int { return strings.Compare(a.path, b.path) })
+	sort.Slice(out, func(i, j int) bool { return out[i].path < out[j].path })
 	return out, nil
 }
 

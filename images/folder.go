@@ -1,7 +1,6 @@
 package images
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -62,7 +61,7 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 		}
 		results = append(results, r)
 	}
-	slices.SortFunc(results, func(a, b ImportResult) int { return cmp.Compare(a.File, b.File) })
+	sort.Slice(results, func(i, j int) bool { return results[i].File < results[j].File })
 	if maps.EqualFunc(known, next, sameMemory) {
 		return results, nil
 	}
@@ -134,7 +133,7 @@ func listArchives(dir string) ([]foundArchive, error) {
 			out = append(out, foundArchive{path, st.Size(), st.ModTime(), true})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b foundArchive) int { return a.mtime.Compare(b.mtime) })
+	sort.SliceStable(out, func(i, j int) bool { return out[i].mtime.Before(out[j].mtime) })
 	return out, nil
 }
 

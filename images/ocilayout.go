@@ -1,9 +1,9 @@
 package images
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -119,7 +119,7 @@ func (w *ociWalk) best(group []descriptor) (*candidate, error) {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(leaves, func(x, y leaf) int { return cmp.Compare(x.rank, y.rank) })
+	sort.SliceStable(leaves, func(i, j int) bool { return leaves[i].rank < leaves[j].rank })
 	for _, l := range leaves {
 		c, err := w.image(l)
 		if isMissing(err) && w.a.whole() {

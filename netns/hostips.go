@@ -1,10 +1,10 @@
 package netns
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -60,7 +60,7 @@ func sortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) [
 		}
 		all = append(all, ranked{ip, rank})
 	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].rank < all[j].rank })
 	ips := make([]netip.Addr, len(all))
 	for i := range all {
 		ips[i] = all[i].ip
@@ -79,7 +79,7 @@ func defaultRoutes() (map[int]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot list routes: %w", err)
 		}
-		slices.SortStableFunc(routes, func(a, b netlink.Route) int { return cmp.Compare(a.Priority, b.Priority) })
+		sort.SliceStable(routes, func(i, j int) bool { return routes[i].Priority < routes[j].Priority })
 		for _, r := range routes {
 			rankRoute(uplinks, r)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/google/nftables/expr"
 )
@@ -58,7 +59,7 @@ func renderAllowed(r *ruleset, f family, name string, offset uint32, rules []Pol
 			allowed = append(allowed, keys)
 		}
 	}
-	slices.SortFunc(allowed, slices.Compare)
+	sort.Slice(allowed, func(i, j int) bool { return slices.Compare(allowed[i], allowed[j]) < 0 })
 	allowed = slices.CompactFunc(allowed, slices.Equal)
 	name += f.suffix + "-" + shortHash(name, allowed)
 	if r.chains[name] != nil {
@@ -116,8 +117,8 @@ func (p Peer) spans(f family, addressesOf func(string) []netip.Addr) []span {
 
 func mergePorts(all []PortRange) []portSpan {
 	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b PortRange) int {
-		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.First, b.First))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(all[i].Protocol, all[j].Protocol), cmp.Compare(all[i].First, all[j].First)) < 0
 	})
 	var out []portSpan
 	for _, p := range all {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
@@ -97,7 +98,7 @@ func (p *ServicePort) endpoints(f family) []Endpoint {
 			ends = append(ends, e)
 		}
 	}
-	slices.SortFunc(ends, func(a, b Endpoint) int { return a.Addr.Compare(b.Addr) })
+	sort.Slice(ends, func(i, j int) bool { return ends[i].Addr.Compare(ends[j].Addr) < 0 })
 	return slices.CompactFunc(ends, func(a, b Endpoint) bool { return a.Addr == b.Addr })
 }
 

@@ -3,6 +3,7 @@ package netns
 import (
 	"net/netip"
 	"slices"
+	"sort"
 )
 
 // span is a range of addresses of one family, both ends included.
@@ -13,7 +14,7 @@ func spanOf(p netip.Prefix) span { return span{p.Masked().Addr(), lastAddr(p)} }
 // mergeSpans sorts ranges and joins those that overlap or touch: what a set of ranges holds may not overlap.
 func mergeSpans(all []span) []span {
 	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b span) int { return a.from.Compare(b.from) })
+	sort.Slice(all, func(i, j int) bool { return all[i].from.Less(all[j].from) })
 	var out []span
 	for _, s := range all {
 		if n := len(out); n > 0 && touches(out[n-1], s) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +41,7 @@ func planSysctls(o SandboxOptions, missing []kind) ([]sysctl, error) {
 			plan = append(plan, s)
 		}
 	}
-	slices.SortFunc(plan, func(a, b sysctl) int { return strings.Compare(a.path, b.path) })
+	sort.Slice(plan, func(i, j int) bool { return plan[i].path < plan[j].path })
 	return plan, nil
 }
 

@@ -3,6 +3,7 @@ package runtime
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -112,8 +113,9 @@ func (r *Runtime) markAwaiting() {
 // takeProblems records what is newly wrong with the folder and publishes what has no pod of its own.
 func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
 	problems = slices.Clone(problems)
-	slices.SortFunc(problems, func(a, b manifest.Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Message, b.Message))
+	sort.Slice(problems, func(i, j int) bool {
+		a, b := &problems[i], &problems[j]
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Message, b.Message)) < 0
 	})
 	for _, problem := range problems {
 		if !slices.Contains(r.problems, problem) {

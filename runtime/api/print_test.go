@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // The cells are what `kubectl get pods -o wide` of a cluster prints for such a pod.
@@ -39,7 +40,7 @@ func TestPodRow(t *testing.T) {
 		{"refused", func(p *corev1.Pod) {
 			p.Status = corev1.PodStatus{Phase: corev1.PodPending, Reason: "InvalidManifest"}
 		}, []any{"x", "0/1", "InvalidManifest", "0", "5m"}},
-		{"no age", func(p *corev1.Pod) { p.CreationTimestamp.Reset() }, []any{"x", "1/1", "Running", "0", "<unknown>"}},
+		{"no age", func(p *corev1.Pod) { p.CreationTimestamp = metav1.Time{} }, []any{"x", "1/1", "Running", "0", "<unknown>"}},
 		{"crash loop", func(p *corev1.Pod) {
 			p.Status.ContainerStatuses[0] = restarted(waiting("app", "CrashLoopBackOff"), 3, 2*time.Minute)
 		}, []any{"x", "0/1", "CrashLoopBackOff", "3 (2m ago)", "5m"}},

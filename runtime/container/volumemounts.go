@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -61,7 +62,7 @@ func placed(c *Config) []specs.Mount {
 	for i := range c.Mounts {
 		mounts = append(mounts, c.Mounts[i].spec())
 	}
-	slices.SortStableFunc(mounts, func(a, b specs.Mount) int { return depth(a.Destination) - depth(b.Destination) })
+	sort.SliceStable(mounts, func(i, j int) bool { return depth(mounts[i].Destination) < depth(mounts[j].Destination) })
 	return mounts
 }
 

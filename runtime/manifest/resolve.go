@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -38,8 +39,9 @@ func (f *Folder) resolve() Set {
 			}
 		}
 	}
-	slices.SortStableFunc(set.Problems, func(a, b Problem) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc))
+	sort.SliceStable(set.Problems, func(i, j int) bool {
+		a, b := &set.Problems[i], &set.Problems[j]
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc)) < 0
 	})
 	return set
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -71,7 +71,7 @@ func appendJSON(buf []byte, v any) ([]byte, error) {
 		for k, e := range v {
 			items = append(items, yaml.MapItem{Key: k, Value: e})
 		}
-		slices.SortFunc(items, func(a, b yaml.MapItem) int { return strings.Compare(fmt.Sprint(a.Key), fmt.Sprint(b.Key)) })
+		sort.Slice(items, func(i, j int) bool { return fmt.Sprint(items[i].Key) < fmt.Sprint(items[j].Key) })
 		return appendItems(buf, items)
 	case []any:
 		buf = append(buf, '[')

@@ -3,7 +3,7 @@ package service
 import (
 	"cmp"
 	"net/netip"
-	"slices"
+	"sort"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -42,7 +42,7 @@ func (b *builder) endpointsOf(s *corev1.Service) []endpoint {
 			}
 		}
 	}
-	slices.SortFunc(list, func(x, y endpoint) int { return cmp.Compare(x.pod.Name, y.pod.Name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].pod.Name < list[j].pod.Name })
 	return list
 }
 
