@@ -121,7 +121,7 @@ func number(s string) int {
 		return -1
 	}
 	for _, c := range s {
-		if c < '0' || c > '9' || n > 1<<40 {
+		if c < '0' || c > '9' || n > 1<<24 {
 			return -1
 		}
 		n = n*10 + int(c-'0')

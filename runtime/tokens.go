@@ -175,7 +175,8 @@ func (r *Runtime) watchClock() {
 }
 
 func armClock(fd int) error {
-	const never = 1 << 40 // seconds
+	// As far away in seconds as the processor's time reaches, within reason.
+	const never = 1<<(31+9*(^uint(0)>>63)) - 1
 	return unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &unix.ItimerSpec{Value: unix.Timespec{Sec: never}}, nil)
 }
 
