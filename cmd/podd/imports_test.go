@@ -127,7 +127,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd":          {"podd"},
 		"podd/cmd/podd/describe": {},
 		"podd/runtime": {
-			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/dns",
+			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/dns", "podd/userns",
 			"podd/runtime",
 		},
 		"podd/runtime/api":       {},
@@ -146,6 +146,7 @@ func TestLayers(t *testing.T) {
 		"podd/images":            {},
 		"podd/probe":             {},
 		"podd/board":             {},
+		"podd/userns":            {},
 		// What a message is and who answers it has nothing to do with pods.
 		"podd/dns": {},
 	}

@@ -1,0 +1,22 @@
+package userns
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrExhausted says that every range has a holder.
+var ErrExhausted = errors.New("all of them are in use")
+
+// UnmappableError says that a file system cannot show its files with other owners.
+type UnmappableError struct {
+	Path, FileSystem string
+	err              error
+}
+
+// Error is one sentence with the remedy.
+func (e *UnmappableError) Error() string {
+	return fmt.Sprintf("the %s at %s cannot be mounted with a pod's own ids on this kernel: use a volume on another file system, or remove hostUsers: false", e.FileSystem, e.Path)
+}
+
+func (e *UnmappableError) Unwrap() error { return e.err }
