@@ -15,6 +15,12 @@ var (
 	// ErrOverlap says that addresses of the pod network belong to another network that the machine knows.
 	ErrOverlap = errors.New("networks overlap")
 
+	// ErrTooManyUserNamespaces says that the kernel makes no more user namespaces.
+	ErrTooManyUserNamespaces = errors.New("the kernel makes no more user namespaces: set user.max_user_namespaces higher (sysctl.d)")
+
+	// ErrNoUserNamespaces says that this kernel has none.
+	ErrNoUserNamespaces = errors.New("the kernel has no user namespaces (CONFIG_USER_NS)")
+
 	// ErrNotABridge says that the configured bridge name is taken by another kind of interface.
 	ErrNotABridge = errors.New("interface is not a bridge")
 )

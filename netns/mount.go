@@ -51,15 +51,15 @@ func isMountRoot(dir string) (bool, error) {
 	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
-// bindOwn mounts the calling thread's namespace of this kind into the sandbox.
-func bindOwn(dir string, k kind) error {
+// bindNamespace mounts the namespace of this kind that is at self into the sandbox.
+func bindNamespace(self, dir string, k kind) error {
 	path := filepath.Join(dir, k.name)
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o400)
 	if err != nil {
 		return fmt.Errorf("cannot make %s: %w", path, err)
 	}
 	unix.Close(fd)
-	if err := unix.Mount(k.self(), path, "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(self, path, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("cannot bind %s namespace at %s: %w", k.name, path, err)
 	}
 	return nil

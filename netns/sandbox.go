@@ -17,6 +17,7 @@ type SandboxOptions struct {
 	IPC        bool
 	UTS        bool
 	Sysctls    map[string]string // net.*, kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*
+	Users      *Users            // the namespaces belong to a user namespace with these ids; nil: to that of the process
 }
 
 func (o SandboxOptions) wants(k kind) bool {
@@ -34,7 +35,10 @@ func (o SandboxOptions) wants(k kind) bool {
 // made together with its parent. The bind comes last for each of them: what is bound is ready,
 // and what a crash left out is made now.
 func EnsureSandbox(dir string, o SandboxOptions) error {
-	missing, err := missingKinds(dir, o)
+	if o.Users != nil {
+		return ensureUserSandbox(dir, o)
+	}
+	missing, err := missingOf(dir, wantedKinds(o))
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -42,11 +46,8 @@ func EnsureSandbox(dir string, o SandboxOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := ensurePrivate(filepath.Dir(dir)); err != nil {
+	if err := ensureSandboxDir(dir); err != nil {
 		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("cannot make sandbox: %w", err)
 	}
 	flags := 0
 	for _, k := range missing {
@@ -55,12 +56,29 @@ func EnsureSandbox(dir string, o SandboxOptions) error {
 	return onThreadSoon(func() error { return makeNamespaces(dir, o, missing, flags, sysctls) }, flags)
 }
 
-func missingKinds(dir string, o SandboxOptions) ([]kind, error) {
-	var missing []kind
+func wantedKinds(o SandboxOptions) []kind {
+	var kinds []kind
 	for _, k := range allKinds {
-		if !o.wants(k) {
-			continue
+		if o.wants(k) {
+			kinds = append(kinds, k)
 		}
+	}
+	return kinds
+}
+
+func ensureSandboxDir(dir string) error {
+	if err := ensurePrivate(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("cannot make sandbox: %w", err)
+	}
+	return nil
+}
+
+func missingOf(dir string, kinds []kind) ([]kind, error) {
+	var missing []kind
+	for _, k := range kinds {
 		held, err := holdsNamespace(filepath.Join(dir, k.name))
 		if err != nil {
 			return nil, err
@@ -77,15 +95,8 @@ func makeNamespaces(dir string, o SandboxOptions, missing []kind, flags int, sys
 	if err := unix.Unshare(flags); err != nil {
 		return fmt.Errorf("cannot make namespaces: %w", err)
 	}
-	if flags&unix.CLONE_NEWUTS != 0 {
-		if err := setNames(o); err != nil {
-			return err
-		}
-	}
-	if flags&unix.CLONE_NEWNET != 0 {
-		if err := upLoopback(); err != nil {
-			return err
-		}
+	if err := setUpNamespaces(o, flags); err != nil {
+		return err
 	}
 	for _, s := range sysctls {
 		if err := s.write(); err != nil {
@@ -93,9 +104,22 @@ func makeNamespaces(dir string, o SandboxOptions, missing []kind, flags int, sys
 		}
 	}
 	for _, k := range missing {
-		if err := bindOwn(dir, k); err != nil {
+		if err := bindNamespace(k.self(), dir, k); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// setUpNamespaces works in the calling thread's namespaces, those of which flags says that they are new.
+func setUpNamespaces(o SandboxOptions, flags int) error {
+	if flags&unix.CLONE_NEWUTS != 0 {
+		if err := setNames(o); err != nil {
+			return err
+		}
+	}
+	if flags&unix.CLONE_NEWNET != 0 {
+		return upLoopback()
 	}
 	return nil
 }
@@ -129,7 +153,7 @@ func upLoopback() error {
 
 // RemoveSandbox lets go of the namespaces in dir. They end when their last process has ended.
 func RemoveSandbox(dir string) error {
-	for _, k := range allKinds {
+	for _, k := range append(allKinds[:], userKind) {
 		if err := unbind(filepath.Join(dir, k.name)); err != nil {
 			return err
 		}

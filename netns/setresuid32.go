@@ -1,0 +1,8 @@
+//go:build 386 || arm
+
+package netns
+
+import "golang.org/x/sys/unix"
+
+// The first one takes users of 16 bits only.
+const sysSetresuid = unix.SYS_SETRESUID32
