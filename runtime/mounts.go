@@ -43,7 +43,9 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 			}
 			source, bound = target, append(bound, target)
 		}
-		c.Mounts = append(c.Mounts, mountOf(m, v, source))
+		mount := mountOf(m, v, source)
+		mount.Mapped = isMapped(op.rec.Object, v)
+		c.Mounts = append(c.Mounts, mount)
 	}
 	return release, nil
 }

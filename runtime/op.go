@@ -177,7 +177,12 @@ func (op *operation) start(a StartContainer) (started, error) {
 	if err := makeTerminationLog(c.TerminationLog); err != nil {
 		return started{live: l}, err
 	}
-	process, err := op.r.engine.Start(c)
+	if c.TerminationLog != "" {
+		if err := op.r.give(op.rec, c.TerminationLog); err != nil {
+			return started{live: l}, err
+		}
+	}
+	process, err := op.r.run(c)
 	if err != nil {
 		return started{live: l, imageID: image.ID}, err
 	}

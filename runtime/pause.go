@@ -46,7 +46,7 @@ func (r *Runtime) ensurePause(rec *Record) (string, error) {
 		return "", err
 	}
 	defer stdio.Close()
-	process, err := r.engine.Start(&container.Config{
+	process, err := r.run(&container.Config{
 		ID: id, Pod: rec.Object, Image: container.Image{Layers: []string{layer}},
 		Container: pauseContainer(),
 		Sandbox:   r.pauseSandbox(rec),

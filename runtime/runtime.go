@@ -87,6 +87,7 @@ type Config struct {
 	Images  Images
 	Network Network
 	Cgroups Cgroups
+	Users   Users
 	FDStore FDStore
 	Names   Names
 	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.

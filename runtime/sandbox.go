@@ -37,7 +37,13 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 		return SandboxRecord{CgroupPath: path}, err
 	}
 	options := sandboxOptions(rec.Object, names.kernel)
+	if options.Users, err = r.acquireUsers(rec); err != nil {
+		return SandboxRecord{CgroupPath: path}, err
+	}
 	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
+		return SandboxRecord{CgroupPath: path}, err
+	}
+	if err := r.checkUsers(rec); err != nil {
 		return SandboxRecord{CgroupPath: path}, err
 	}
 	out := SandboxRecord{CgroupPath: path}
@@ -96,11 +102,18 @@ func (r *Runtime) ensureSandboxFiles(rec *Record, names podNames, resolv resolve
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("cannot write %s for pod %q: %w", name, rec.Object.Name, err)
 		}
+		if err := r.give(rec, filepath.Join(dir, name)); err != nil {
+			return err
+		}
 	}
 	if spec.HostIPC {
 		return nil
 	}
-	return ensureShm(filepath.Join(dir, "shm"))
+	shm := filepath.Join(dir, "shm")
+	if err := ensureShm(shm); err != nil {
+		return err
+	}
+	return r.give(rec, shm)
 }
 
 // readText reads a file of the host that may well be missing.
@@ -153,7 +166,12 @@ func (r *Runtime) removeSandbox(rec *Record) error {
 func (r *Runtime) removeSandboxOf(uid types.UID) error {
 	return together(
 		func() error { return r.Network.Detach(string(uid)) },
-		func() error { return netns.RemoveSandbox(r.namespaceDir(uid)) },
+		func() error {
+			if err := netns.RemoveSandbox(r.namespaceDir(uid)); err != nil {
+				return err
+			}
+			return r.releaseUsers(uid)
+		},
 		func() error { return removeShared(r.sandboxDir(uid)) },
 	)
 }
@@ -198,5 +216,6 @@ func (r *Runtime) sandboxFor(rec *Record) container.Sandbox {
 	if o.UTS {
 		s.UTSNS = filepath.Join(ns, "uts")
 	}
+	s.Users = r.usersOf(rec)
 	return s
 }

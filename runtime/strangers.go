@@ -54,7 +54,7 @@ func (r *Runtime) removeStrangers() {
 	for _, uid := range r.volumes.Strangers(known) {
 		errs = append(errs, r.volumes.RemoveMemory(uid))
 	}
-	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known))
+	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known), r.Users.Collect(known), r.unmapAll())
 	if err := errors.Join(errs...); err != nil {
 		r.Log.Error("cannot remove all remains", "error", err)
 	}

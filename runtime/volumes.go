@@ -11,6 +11,7 @@ import (
 	"podd/images"
 	"podd/runtime/env"
 	"podd/runtime/volume"
+	"podd/userns"
 )
 
 // VolumesRecord is what is known of a pod's volumes.
@@ -148,7 +149,7 @@ func (op *operation) ensureVolumes() (madeVolumes, error) {
 			}
 			request.Claim, made.folders[v.Name] = folder, folder
 		}
-		if _, err := op.r.volumes.Ensure(request); err != nil {
+		if err := op.ensureVolume(request); err != nil {
 			return madeVolumes{}, &volumeError{v.Name, err}
 		}
 		if v.Image != nil {
@@ -157,6 +158,23 @@ func (op *operation) ensureVolumes() (madeVolumes, error) {
 	}
 	op.rec.Volumes.Folders = maps.Clone(made.folders) // of the copy: the containers that start now look there
 	return made, nil
+}
+
+// ensureVolume makes one volume, which the ids of the pod must fit.
+func (op *operation) ensureVolume(request *volume.Request) error {
+	p, namespace := op.rec.Object, op.r.userNamespace(op.uid)
+	if hasOwnUsers(p) && request.Volume.Image != nil {
+		return op.r.withMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
+			request.Layers = layers
+			_, err := op.r.volumes.Ensure(request)
+			return err
+		})
+	}
+	path, err := op.r.volumes.Ensure(request)
+	if err == nil && isMapped(p, request.Volume) {
+		err = userns.Check(path, namespace)
+	}
+	return err
 }
 
 // refreshVolumes brings the files that podd writes up to date. One that fails keeps what it has.

@@ -42,6 +42,8 @@ type Config struct {
 
 	Logging LoggingConfig `yaml:"logging"`
 
+	UserNamespaces UsersConfig `yaml:"userNamespaces"`
+
 	NetworkConfig `yaml:",inline"`
 	NamesConfig   `yaml:",inline"`
 
@@ -70,6 +72,7 @@ func defaultConfig() Config {
 		PodPidsLimit:         -1,
 		ShutdownGracePeriod:  time.Minute,
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
+		UserNamespaces:       defaultUsers(),
 		NetworkConfig:        defaultNetwork(),
 		NamesConfig:          defaultNames(),
 		file:                 defaultConfigFile,

@@ -21,8 +21,10 @@ type Image struct {
 // Sandbox is what the containers of a pod share. An empty namespace path means the host's own.
 type Sandbox struct {
 	NetNS, IPCNS, UTSNS, PIDNS string
-	CgroupPath                 string // of the pod, relative to the cgroup root
-	Hostname                   string
+	// Users is the pod's user namespace, nil if its ids are the machine's.
+	Users      *Users
+	CgroupPath string // of the pod, relative to the cgroup root
+	Hostname   string
 	// Files on the host that are mounted at fixed places; an empty one is left out.
 	HostsFile, HostnameFile, ResolvFile, ShmDir string
 }

@@ -14,8 +14,9 @@ import (
 // rootPath is where a container's overlay is mounted.
 func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id) }
 
-// ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own.
-func (e *Engine) ensureRoot(id string, layers []string) (string, error) {
+// ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own. The layers of a pod with
+// ids of its own come mapped, the lowest being the mount points.
+func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error) {
 	dir := filepath.Join(e.RootDir, id)
 	merged := e.rootPath(id)
 	for _, sub := range []string{filepath.Join(dir, "upper"), filepath.Join(dir, "work"), merged} {
@@ -26,7 +27,12 @@ func (e *Engine) ensureRoot(id string, layers []string) (string, error) {
 	if mounted, err := isMountPoint(merged); err != nil || mounted {
 		return merged, err
 	}
-	if e.BaseLayer != "" {
+	if u != nil {
+		// What the container writes has the machine's ids; its root folder is its root's.
+		if err := os.Lchown(filepath.Join(dir, "upper"), u.First, u.First); err != nil {
+			return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
+		}
+	} else if e.BaseLayer != "" {
 		layers = slices.Insert(slices.Clone(layers), 0, e.BaseLayer)
 	}
 	options := overlayOptions(dir, layers)

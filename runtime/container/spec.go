@@ -45,7 +45,7 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 		if spec.Linux.Devices, err = hostDevices(); err != nil {
 			return nil, err
 		}
-	} else {
+	} else if !unmaskedProc(c) {
 		spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths = maskedPaths(), readonlyPaths()
 	}
 	return spec, nil
@@ -67,6 +67,9 @@ func namespaces(c *Config) []specs.LinuxNamespace {
 		if path != "" {
 			list = append(list, specs.LinuxNamespace{Type: t, Path: path})
 		}
+	}
+	if u := c.Sandbox.Users; u != nil {
+		join(specs.UserNamespace, u.NS)
 	}
 	join(specs.NetworkNamespace, c.Sandbox.NetNS)
 	join(specs.IPCNamespace, c.Sandbox.IPCNS)
@@ -93,6 +96,12 @@ func isPrivileged(c *Config) bool {
 func readonlyRoot(c *Config) bool {
 	sc := c.Container.SecurityContext
 	return sc != nil && sc.ReadOnlyRootFilesystem != nil && *sc.ReadOnlyRootFilesystem
+}
+
+// unmaskedProc says that the container sees all of /proc, which only one with a user namespace of its own may.
+func unmaskedProc(c *Config) bool {
+	sc := c.Container.SecurityContext
+	return c.Sandbox.Users != nil && sc != nil && sc.ProcMount != nil && *sc.ProcMount == corev1.UnmaskedProcMount
 }
 
 // noNewPrivileges follows allowPrivilegeEscalation: only an explicit false sets it.

@@ -27,7 +27,7 @@ type Process struct {
 // Start makes the container and runs its command. The FIFOs must be there (OpenStdio). After an error
 // nothing runs, and Remove takes away what is left.
 func (e *Engine) Start(c *Config) (*Process, error) {
-	root, err := e.ensureRoot(c.ID, c.Image.Layers)
+	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,9 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 		return nil, err
 	}
 	if err := checkPropagation(c.Mounts); err != nil {
+		return nil, err
+	}
+	if err := c.Sandbox.Users.check(c, who); err != nil {
 		return nil, err
 	}
 	spec, err := buildSpec(c, who, root)
@@ -48,6 +51,9 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	}
 	p := newProcess(spec)
 	p.Init = true
+	if err := e.giveStdio(c, who); err != nil {
+		return nil, err
+	}
 	var terminal *os.File
 	if c.Container.TTY {
 		terminal, err = runOnTerminal(lc, p)

@@ -22,6 +22,8 @@ type Mount struct {
 	Recursive   bool     // what is mounted below is read-only too
 	Options     []string // noexec, nodev, nosuid
 	Propagation corev1.MountPropagationMode
+	// Mapped: what the volume's files say is an id of the pod's own user namespace.
+	Mapped bool
 }
 
 func (m *Mount) spec() specs.Mount {
@@ -38,6 +40,9 @@ func (m *Mount) spec() specs.Mount {
 		options = append(options, "rro")
 	case m.ReadOnly:
 		options = append(options, "ro")
+	}
+	if m.Mapped {
+		options = append(options, "idmap") // as the container's user namespace has it; what is mounted below is not
 	}
 	return specs.Mount{Destination: place(m.Destination), Type: "bind", Source: m.Source, Options: append(options, m.Options...)}
 }

@@ -151,7 +151,7 @@ func TestRefusedFields(t *testing.T) {
 		{"seccomp", `"securityContext":{"seccompProfile":{"type":"RuntimeDefault"}}`, "", "spec.securityContext.seccompProfile.type: Forbidden: "},
 		{"no seccomp", `"securityContext":{"seccompProfile":{"type":"Unconfined"}}`, "", ""},
 		{"fqdn", `"setHostnameAsFQDN":true,"subdomain":"s"`, "", ""},
-		{"user namespace", `"hostUsers":false`, "", "spec.hostUsers: Forbidden: podd has no user namespaces yet"},
+		{"user namespace", `"hostUsers":false`, `"securityContext":{"procMount":"Unmasked"}`, ""},
 		{"no user namespace", `"hostUsers":true`, "", ""},
 		{"windows", `"os":{"name":"windows"}`, "", "spec.os.name: Forbidden: podd runs Linux containers only"},
 		{"linux", `"os":{"name":"linux"}`, "", ""},

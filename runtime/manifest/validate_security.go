@@ -204,8 +204,20 @@ func validateHostUsers(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 		name string
 	}{{spec.HostNetwork, "hostNetwork"}, {spec.HostPID, "HostPID"}, {spec.HostIPC, "HostIPC"}} {
 		if f.set {
-			errs = append(errs, field.Forbidden(path.Child(f.name), "when `pod.Spec.HostUsers` is false"))
+			errs = append(errs, field.Forbidden(path.Child(f.name), hostUsersFalse))
+		}
+	}
+	for _, list := range []struct {
+		name       string
+		containers []corev1.Container
+	}{{"initContainers", spec.InitContainers}, {"containers", spec.Containers}} {
+		for i := range list.containers {
+			if len(list.containers[i].VolumeDevices) > 0 {
+				errs = append(errs, field.Forbidden(path.Child(list.name).Index(i).Child("volumeDevices"), hostUsersFalse))
+			}
 		}
 	}
 	return errs
 }
+
+const hostUsersFalse = "when `hostUsers` is false"

@@ -52,7 +52,7 @@ func TestValidateSpec(t *testing.T) {
 		{`"os":{"name":""}`, `spec.os.name: Required value`},
 		{`"os":{"name":"plan9"}`, `spec.os.name: Unsupported value: "plan9": supported values: "linux", "windows"`},
 		{`"hostAliases":[{"ip":"x","hostnames":["A"]}]`, `spec.hostAliases[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)` + "\n" + `spec.hostAliases[0].hostnames[0]: Invalid value: "A": ` + subdomain},
-		{`"hostUsers":false,"hostNetwork":true,"hostPID":true`, "spec.hostNetwork: Forbidden: when `pod.Spec.HostUsers` is false\nspec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false"},
+		{`"hostUsers":false,"hostNetwork":true,"hostPID":true`, "spec.hostNetwork: Forbidden: when `hostUsers` is false\nspec.HostPID: Forbidden: when `hostUsers` is false"},
 		{`"hostPID":true,"shareProcessNamespace":true`, `spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled`},
 		{`"ephemeralContainers":[{"name":"d","image":"i"}]`, `spec.ephemeralContainers: Forbidden: cannot be set on create`},
 		{`"nodeName":"n","schedulingGates":[{"name":"a/b"},{"name":"a/b"}]`, "spec.schedulingGates[1]: Duplicate value: \"a/b\"\nspec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"},
@@ -237,6 +237,7 @@ func TestValidateVolumes(t *testing.T) {
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a"},{"name":"v","mountPath":"/a"}]`, `spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique`},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","mountPropagation":"Bidirectional"}]`, `spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers`},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","subPath":"../b"}]`, `spec.containers[0].volumeMounts.subPath: Invalid value: "../b": must not contain '..'`},
+		{`"hostUsers":false,"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]`, `"volumeDevices":[{"name":"v","devicePath":"/dev/x"}]`, "spec.containers[0].volumeDevices: Forbidden: when `hostUsers` is false"},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeDevices":[{"name":"v","devicePath":"/dev/x"}]`, `spec.containers[0].volumeDevices[0].name: Invalid value: "v": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode`},
 	}
 	for _, tt := range tests {

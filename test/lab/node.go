@@ -42,6 +42,10 @@ type Node struct {
 // The caller is in a mount namespace of its own (Isolate).
 func NewNode(o Options) (*Node, error) {
 	dir, err := os.MkdirTemp("/var/tmp", "podd-lab-")
+	if err == nil {
+		// As /run and /var are: the root of a pod with ids of its own has to pass.
+		err = os.Chmod(dir, 0o711)
+	}
 	if err != nil {
 		return nil, err
 	}
