@@ -47,6 +47,9 @@ func verdict(kind expr.VerdictKind) []expr.Any { return one(&expr.Verdict{Kind: 
 
 func jump(chain string) []expr.Any { return one(&expr.Verdict{Kind: expr.VerdictJump, Chain: chain}) }
 
+// goTo continues in another chain and does not come back.
+func goTo(chain string) []expr.Any { return one(&expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}) }
+
 // metaIs compares a number of the packet's surroundings, kept in the host's order.
 func metaIs(key expr.MetaKey, op expr.CmpOp, value uint32) []expr.Any {
 	return one(&expr.Meta{Key: key, Register: reg(0)},
@@ -122,6 +125,12 @@ func ctHas(key expr.CtKey, bits uint32, op expr.CmpOp) []expr.Any {
 // toThisHost matches destinations that are the node's own addresses.
 func toThisHost() []expr.Any {
 	return one(&expr.Fib{Register: reg(0), FlagDADDR: true, ResultADDRTYPE: true},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: reg(0), Data: binary.NativeEndian.AppendUint32(nil, unix.RTN_LOCAL)})
+}
+
+// fromThisHost matches sources that are the node's own addresses.
+func fromThisHost() []expr.Any {
+	return one(&expr.Fib{Register: reg(0), FlagSADDR: true, ResultADDRTYPE: true},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: reg(0), Data: binary.NativeEndian.AppendUint32(nil, unix.RTN_LOCAL)})
 }
 

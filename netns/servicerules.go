@@ -55,9 +55,13 @@ func renderService(r *ruleset, f family, p *ServicePort) {
 	inside, outside := "", ""
 	if len(ends) > 0 {
 		inside = renderEndpoints(r, f, p, ends, p.InternalLocal)
-		outside = inside
-		if p.ExternalLocal != p.InternalLocal {
-			outside = renderEndpoints(r, f, p, ends, p.ExternalLocal)
+		switch {
+		case p.ExternalLocal:
+			outside = renderOutside(r, f, p, ends)
+		case p.InternalLocal:
+			outside = renderEndpoints(r, f, p, ends, false)
+		default:
+			outside = inside
 		}
 	}
 	front := func(list []netip.Addr, target string) {
@@ -102,14 +106,29 @@ func (p *ServicePort) endpoints(f family) []Endpoint {
 	return slices.CompactFunc(ends, func(a, b Endpoint) bool { return a.Addr == b.Addr })
 }
 
+// renderOutside makes the chain of addresses outside under a Local policy. The node and its pods are not outside: what
+// they send stays here, and may go to any endpoint, as with kube-proxy.
+func renderOutside(r *ruleset, f family, p *ServicePort, ends []Endpoint) string {
+	local := renderEndpoints(r, f, p, ends, true)
+	if !slices.ContainsFunc(ends, func(e Endpoint) bool { return e.Remote }) {
+		return local
+	}
+	all := renderEndpoints(r, f, p, ends, false)
+	c := r.chain("ext"+f.suffix+"-"+shortHash(p.Name), nil)
+	c.add(p.Name+": from pods", fromPods(), goTo(all))
+	c.add(p.Name+": from the node", fromThisHost(), goTo(all))
+	c.add(p.Name+": from outside", goTo(local))
+	return c.name
+}
+
 // renderEndpoints makes the chain that deals connections to endpoints, and returns its name. The name is
 // the Service's: a change behind it leaves the maps in front alone.
 func renderEndpoints(r *ruleset, f family, p *ServicePort, ends []Endpoint, local bool) string {
 	suffix := f.suffix
 	if local {
 		suffix += "l"
-		ends = slices.DeleteFunc(slices.Clone(ends), func(e Endpoint) bool { return e.Remote })
 	}
+	ends = takingNew(ends, local)
 	name := "svc" + suffix + "-" + shortHash(p.Name)
 	c := r.chain(name, nil)
 	if len(ends) == 0 {

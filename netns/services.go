@@ -44,8 +44,7 @@ type ServicePort struct {
 	// InternalLocal and ExternalLocal leave out endpoints that are not on this node (internalTrafficPolicy,
 	// externalTrafficPolicy); a Service that has only others is then silent.
 	InternalLocal, ExternalLocal bool
-	// Endpoints of either family, ready ones only: a terminating one leaves the table at once, and the
-	// connections that it has go on.
+	// Endpoints of either family, ready ones and terminating ones that still serve.
 	Endpoints []Endpoint
 }
 
@@ -53,6 +52,26 @@ type ServicePort struct {
 type Endpoint struct {
 	Addr   netip.AddrPort
 	Remote bool // not on this node: answers find their way back only if it is the node that asks
+	// Terminating endpoints get new connections only where no other one is left for them. KEP-1669
+	Terminating bool
+}
+
+// takingNew are those of ends that get new connections, of this node's only with local.
+func takingNew(ends []Endpoint, local bool) []Endpoint {
+	var ready, terminating []Endpoint
+	for _, e := range ends {
+		switch {
+		case local && e.Remote:
+		case e.Terminating:
+			terminating = append(terminating, e)
+		default:
+			ready = append(ready, e)
+		}
+	}
+	if len(ready) == 0 {
+		return terminating
+	}
+	return ready
 }
 
 // ServiceTable is all Services of the node.

@@ -3,6 +3,7 @@ package netns
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -256,5 +257,42 @@ func BenchmarkEndpoints(b *testing.B) {
 		b.StopTimer()
 		apply(b, n)
 		b.StartTimer()
+	}
+}
+
+// New connections go to terminating endpoints only where no other is left: of the node, for a Local policy. KEP-1669
+func TestTerminatingEndpointsAreTheLastResort(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	a, b := newTestPod(t, n, root, Pod{ID: "a"}), newTestPod(t, n, root, Pod{ID: "b"})
+	a.serve(t, 8080)
+	b.serve(t, 8080)
+	world := filepath.Join(root, "outside")
+	if err := EnsureSandbox(world, SandboxOptions{Net: true}); err != nil {
+		t.Fatal(err)
+	}
+	uplink(t, n, world)
+	for _, proto := range []Protocol{TCP, UDP} {
+		s := serviceOf(proto, a, b)
+		s.Endpoints[0].Terminating, s.Endpoints[1].Terminating = true, true // both families of a
+		apply(t, n, s)
+		for range 10 {
+			wantAnswer(t, b.ns, proto, "10.96.0.1:80", "b")
+			wantAnswer(t, b.ns, proto, "[fd00:96::1]:80", "b")
+		}
+		// For Local policies b is elsewhere.
+		s.ExternalLocal = true
+		s.Endpoints[2].Remote, s.Endpoints[3].Remote = true, true
+		apply(t, n, s)
+		for range 5 {
+			wantAnswer(t, "", proto, "10.96.0.1:80", "b")
+			wantAnswer(t, b.ns, proto, "10.88.0.1:30080", "b") // pods are not outside
+			wantAnswer(t, filepath.Join(world, "net"), proto, "192.0.2.1:30080", "a")
+		}
+		s.ExternalLocal, s.Endpoints = false, s.Endpoints[:2]
+		apply(t, n, s)
+		for range 5 {
+			wantAnswer(t, b.ns, proto, "10.96.0.1:80", "a")
+			wantAnswer(t, b.ns, proto, "[fd00:96::1]:80", "a")
+		}
 	}
 }

@@ -111,6 +111,7 @@ func (r *Runtime) showAddresses(now Instant) {
 	if slices.Equal(before, r.hostIPs.get(r.HostIPs)) {
 		return
 	}
+	r.services.changed = true // a LoadBalancer is on them
 	for _, p := range r.pods {
 		if !p.busy { // else its outcome publishes it
 			r.publish(p, now)

@@ -154,8 +154,8 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 	}
 }
 
-// A pod that ends is probed no more and is not ready.
-func TestNoProbesAtTheEnd(t *testing.T) {
+// Of a pod that is being removed nobody asks whether it lives; it is ready for as long as it says so.
+func TestProbesAtTheEnd(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, always)
 	r.say(p, readinessProbe, probe.Success, 1)
 	if err := r.beginStop(p, readClock()); err != nil {
@@ -163,8 +163,12 @@ func TestNoProbesAtTheEnd(t *testing.T) {
 	}
 	r.publish(p, readClock())
 	s := r.containerStatus(p, p.rec.spec("c"), p.rec.Containers[0], readClock())
-	if p.scheduled() != "" || s.Ready {
+	if p.scheduled() != "Readiness" || !s.Ready {
 		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
+	}
+	r.say(p, readinessProbe, probe.Failure, 1)
+	if s := r.containerStatus(p, p.rec.spec("c"), p.rec.Containers[0], readClock()); s.Ready {
+		t.Error("its probe says that it is not ready any more")
 	}
 }
 

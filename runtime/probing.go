@@ -11,9 +11,12 @@ import (
 )
 
 // wantsProbe says whether a container is to be probed now: while it runs and nobody is ending it, the startup probe
-// first and the others after it.
+// first and the others after it. Readiness is of interest until the end.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 func (p *pod) wantsProbe(c *ContainerRecord, spec *corev1.Container, k probeKind) bool {
+	if k == readinessProbe && p.rec.Stop != nil {
+		return k.of(spec) != nil && p.serves(c) && c.startedUp(spec)
+	}
 	if k.of(spec) == nil || c.State != ContainerRunning || p.rec.end() != nil || c.Unhealthy || c.EndReason != "" {
 		return false
 	}

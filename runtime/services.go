@@ -184,6 +184,10 @@ func (r *Runtime) sayFaults(faults []service.Fault, now Instant) {
 		r.Log.Warn("a Service does not work as it is written", "service", f.Service.Namespace+"/"+f.Service.Name, "problem", f.Message)
 		ref := objectReference(kindService, f.Service.Namespace, f.Service.Name)
 		ref.UID = f.Service.UID
+		if f.Slice != nil {
+			ref = objectReference(kindEndpointSlice, f.Slice.Namespace, f.Slice.Name)
+			ref.APIVersion, ref.UID = "discovery.k8s.io/v1", f.Slice.UID
+		}
 		r.Events.Record(now.Wall, ref, corev1.EventTypeWarning, f.Reason, f.Message)
 	}
 	r.services.said = said

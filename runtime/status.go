@@ -195,13 +195,25 @@ func (c *ContainerRecord) started(spec *corev1.Container) bool {
 	return c.shownRunning() && c.Kind != KindInit && c.startedUp(spec)
 }
 
-// ready says whether a container is ready: an init container when it has succeeded, any other while it runs,
-// unless its pod ends.
+// ready says whether a container is ready: an init container when it has succeeded, any other while it runs. In a pod
+// that is being removed that is until it has ended: its Services may have nobody else. KEP-1669
 func (p *pod) ready(c *ContainerRecord, spec *corev1.Container) bool {
 	if c.Kind == KindInit {
 		return c.Done
 	}
-	return c.State == ContainerRunning && p.rec.end() == nil && c.ready(spec)
+	return p.serves(c) && c.ready(spec)
+}
+
+// serves says whether a container's readiness counts: not while it ends for any other reason than its pod's removal.
+func (p *pod) serves(c *ContainerRecord) bool {
+	switch c.State {
+	case ContainerRunning:
+		return p.rec.Stop != nil || p.rec.Finish == nil
+	case ContainerPreStop, ContainerStopping:
+		return p.rec.Stop != nil && !c.Unhealthy
+	case ContainerWaiting, ContainerStarting, ContainerPostStart, ContainerExited, ContainerCollected:
+	}
+	return false
 }
 
 // crashLoops says that a command that could not be started waits for its next try: the kubelet shows that as a

@@ -65,7 +65,7 @@ func allocate(services []*corev1.Service, ranges []netip.Prefix, kept Allocation
 }
 
 func (a *allocator) fault(s *corev1.Service, reason, format string, args ...any) {
-	a.faults = append(a.faults, Fault{s, reason, fmt.Sprintf(format, args...)})
+	a.faults = append(a.faults, Fault{Service: s, Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
 // familiesOf are the families that a Service has here. KEP-563

@@ -24,7 +24,7 @@ func (b *builder) add(s *corev1.Service) {
 	b.out.Endpoints = append(b.out.Endpoints, endpointsObject(s, endpoints))
 	if len(s.Spec.Selector) > 0 {
 		b.out.Slices = append(b.out.Slices, slicesOf(s, b.in.NodeName, endpoints)...)
-	} else if len(endpoints) == 0 {
+	} else if len(endpoints) == 0 && !b.told(s) {
 		b.fault(s, "NoEndpoints", "the Service has no selector, and no EndpointSlice of its namespace has the label kubernetes.io/service-name: "+s.Name+"; write one, or a selector")
 	}
 	if headless(s) {
@@ -82,13 +82,13 @@ func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.
 	}
 	for i := range endpoints {
 		e := &endpoints[i]
-		if !e.ready() {
+		if !e.ready() && !e.leaving() {
 			continue
 		}
 		for _, ep := range e.ports {
 			if ep.name == p.Name && ep.protocol == p.Protocol {
 				for _, ip := range e.addrs {
-					out.Endpoints = append(out.Endpoints, netns.Endpoint{Addr: netip.AddrPortFrom(ip, uint16(ep.number)), Remote: e.remote})
+					out.Endpoints = append(out.Endpoints, netns.Endpoint{Addr: netip.AddrPortFrom(ip, uint16(ep.number)), Remote: e.remote, Terminating: !e.ready()})
 				}
 			}
 		}

@@ -22,6 +22,12 @@ type endpoint struct {
 
 func (e *endpoint) ready() bool { return e.conditions.Ready == nil || *e.conditions.Ready }
 
+// leaving says of an endpoint that it is to end and still answers: it is better than none. KEP-1669
+func (e *endpoint) leaving() bool {
+	c := &e.conditions
+	return c.Terminating != nil && *c.Terminating && (c.Serving == nil || *c.Serving)
+}
+
 // port is a port of a Service as one endpoint has it.
 type port struct {
 	name     string
@@ -64,9 +70,6 @@ func ended(p *corev1.Pod) bool {
 // it still serves is a condition of its own. KEP-1672
 func endpointOf(s *corev1.Service, p *corev1.Pod) endpoint {
 	serving, terminating := isReady(p), p.DeletionTimestamp != nil
-	if s.Spec.PublishNotReadyAddresses {
-		serving = true
-	}
 	ready := serving && !terminating || s.Spec.PublishNotReadyAddresses
 	e := endpoint{pod: p, conditions: discoveryv1.EndpointConditions{Ready: &ready, Serving: &serving, Terminating: &terminating}}
 	for _, ip := range podAddrs(p) {
@@ -136,7 +139,11 @@ func sidecars(p *corev1.Pod) []corev1.Container {
 func (b *builder) writtenByHand(s *corev1.Service) []endpoint {
 	var list []endpoint
 	for _, slice := range b.in.Slices {
-		if slice.Namespace != s.Namespace || slice.Labels[discoveryv1.LabelServiceName] != s.Name || slice.AddressType == discoveryv1.AddressTypeFQDN {
+		if slice.Namespace != s.Namespace || slice.Labels[discoveryv1.LabelServiceName] != s.Name {
+			continue
+		}
+		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+			b.names(s, slice)
 			continue
 		}
 		var ports []port
@@ -158,6 +165,14 @@ func (b *builder) writtenByHand(s *corev1.Service) []endpoint {
 		}
 	}
 	return list
+}
+
+// names tells of a slice that nothing can be forwarded to, as kube-proxy does nothing with it.
+func (b *builder) names(s *corev1.Service, slice *discoveryv1.EndpointSlice) {
+	b.out.Faults = append(b.out.Faults, Fault{
+		Service: s, Slice: slice, Reason: "FQDNNotForwarded",
+		Message: "addressType FQDN of EndpointSlice " + slice.Name + " is deprecated and means nothing to a Service: write IPv4 or IPv6 addresses, or a Service of type ExternalName",
+	})
 }
 
 func (b *builder) byHand(e *discoveryv1.Endpoint, ports []port) endpoint {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -37,7 +38,13 @@ type Output struct {
 // Fault is what keeps a Service from working as it is written. The others are not affected.
 type Fault struct {
 	Service         *corev1.Service
+	Slice           *discoveryv1.EndpointSlice // what it is about, if not the Service
 	Reason, Message string
+}
+
+// told says whether a Service's slices are at fault.
+func (b *builder) told(s *corev1.Service) bool {
+	return slices.ContainsFunc(b.out.Faults, func(f Fault) bool { return f.Service == s && f.Slice != nil })
 }
 
 // Build works everything out anew.
@@ -80,7 +87,7 @@ type builder struct {
 }
 
 func (b *builder) fault(s *corev1.Service, reason, message string) {
-	b.out.Faults = append(b.out.Faults, Fault{s, reason, message})
+	b.out.Faults = append(b.out.Faults, Fault{Service: s, Reason: reason, Message: message})
 }
 
 func (b *builder) addPod(p *corev1.Pod) {

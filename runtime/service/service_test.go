@@ -65,7 +65,9 @@ func TestReadyPodsAreBehindAService(t *testing.T) {
 	}
 	var got []string
 	for _, e := range out.Table[0].Endpoints {
-		got = append(got, e.Addr.String())
+		if !e.Terminating {
+			got = append(got, e.Addr.String())
+		}
 	}
 	if want := []string{"10.210.0.2:8080", "10.210.0.7:9090"}; !slices.Equal(got, want) {
 		t.Errorf("forwarded to %v, want %v", got, want)
@@ -225,5 +227,43 @@ REDIS_PRIMARY_PORT_6379_TCP_ADDR=10.211.0.11`
 	}
 	if other := Env(out.Services, "other"); len(other) != 0 {
 		t.Errorf("another namespace has %v", other)
+	}
+}
+
+// Terminating pods that still serve are for those who have no other, and DNS does not name them. KEP-1669
+func TestTerminatingPodsAreTheLastResort(t *testing.T) {
+	out := build([]*corev1.Service{svc("web"), svc("db", func(s *corev1.Service) { s.Spec.ClusterIP = "None" })},
+		pod("a", "web", "10.210.0.2", terminating), pod("b", "web", "10.210.0.3", terminating, unready), pod("c", "web", "10.210.0.4"),
+		pod("d", "db", "10.210.0.5", terminating))
+	var got []string
+	for _, e := range out.Table[0].Endpoints {
+		got = append(got, fmt.Sprint(e.Addr, " ", e.Terminating))
+	}
+	if want := []string{"10.210.0.2:8080 true", "10.210.0.4:8080 false"}; !slices.Equal(got, want) {
+		t.Errorf("forwarded to %v, want %v", got, want)
+	}
+	if n := len(out.Names[1].Endpoints); n != 0 {
+		t.Errorf("DNS names %d terminating pods", n)
+	}
+	published := build([]*corev1.Service{svc("web", func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true })}, pod("a", "web", "10.210.0.2", terminating, unready))
+	if e := published.Table[0].Endpoints; len(e) != 1 || e[0].Terminating {
+		t.Errorf("published: %v", e)
+	}
+	if c := published.Slices[0].Endpoints[0].Conditions; !*c.Ready || *c.Serving || !*c.Terminating {
+		t.Errorf("published: ready %v, serving %v, terminating %v", *c.Ready, *c.Serving, *c.Terminating)
+	}
+}
+
+// What a slice of names means nobody has defined; kube-proxy leaves it out.
+func TestSlicesOfNamesAreSentences(t *testing.T) {
+	named := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeFQDN, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"db.example"}}}}
+	named.Namespace, named.Name, named.Labels = "default", "names", map[string]string{discoveryv1.LabelServiceName: "db"}
+	s := svc("db", func(s *corev1.Service) { s.Spec.Selector = nil })
+	out := Build(Input{Services: []*corev1.Service{s}, Slices: []*discoveryv1.EndpointSlice{named}, Ranges: ranges})
+	if got := reasons(out); !slices.Equal(got, []string{"db FQDNNotForwarded"}) || out.Faults[0].Slice != named {
+		t.Errorf("faults %v", got)
+	}
+	if len(out.Table[0].Endpoints) != 0 {
+		t.Errorf("forwarded to %v", out.Table[0].Endpoints)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// makeNetns makes a network namespace, lo up, held by a bind mount at path.
-func makeNetns(path string) error {
+// MakeNetns makes a network namespace, lo up, held by a bind mount at path.
+func MakeNetns(path string) error {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return err
 	}

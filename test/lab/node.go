@@ -66,7 +66,7 @@ func (n *Node) prepare() error {
 	if err := unix.Mount("podd-lab", n.Run, "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("cannot mount a tmpfs: %w", err)
 	}
-	if err := makeNetns(n.netns()); err != nil {
+	if err := MakeNetns(n.netns()); err != nil {
 		return err
 	}
 	var err error
