@@ -62,6 +62,21 @@ func machine(t *testing.T, files map[string]string) *Machine {
 	}
 }
 
+func TestUserNamespaces(t *testing.T) {
+	for release, want := range map[string]string{
+		"5.15.0":         "warn: the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run",
+		"6.1.0-44-amd64": "ok: the kernel has user namespaces; pods with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes before Linux 6.3",
+		"6.3.1":          "ok: the kernel has user namespaces",
+	} {
+		files := healthy()
+		files["/proc/sys/kernel/osrelease"] = release
+		f := userNamespaces(machine(t, files))[0]
+		if got := fmt.Sprintf("%s: %s", f.Verdict, f.Reason); got != want {
+			t.Errorf("%s: got %q, want %q", release, got, want)
+		}
+	}
+}
+
 // TestBoards compares what is said of whole boards with golden files.
 func TestBoards(t *testing.T) {
 	boards := map[string]func(map[string]string) func(*Machine){

@@ -42,6 +42,12 @@ func userNamespaces(m *Machine) []Finding {
 	if m.read("/proc/sys/user/max_user_namespaces") == "0" {
 		return one("user namespaces", Warn, "user namespaces are turned off: pods with hostUsers: false cannot run", "set user.max_user_namespaces to more than 0 in /etc/sysctl.d")
 	}
+	switch v, ok := parseRelease(m.read("/proc/sys/kernel/osrelease")); {
+	case ok && before(v, mappedLayersKernel):
+		return one("user namespaces", Warn, "the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run", "install Linux 5.19 or newer")
+	case ok && before(v, mappedMemoryKernel):
+		return one("user namespaces", OK, "the kernel has user namespaces; pods with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes before Linux 6.3", "")
+	}
 	return one("user namespaces", OK, "the kernel has user namespaces", "")
 }
 

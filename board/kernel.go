@@ -11,6 +11,9 @@ import (
 var (
 	oldestKernel = [2]int{5, 9}
 	statusKernel = [2]int{6, 15}
+	// The first with idmapped layers of an overlay, and with idmapped mounts of tmpfs.
+	mappedLayersKernel = [2]int{5, 19}
+	mappedMemoryKernel = [2]int{6, 3}
 )
 
 func kernel(m *Machine) []Finding {

@@ -1,10 +1,13 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -98,5 +101,36 @@ func TestUserSandbox(t *testing.T) {
 	}
 	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
 		t.Errorf("the folder stays: %v", err)
+	}
+}
+
+// Where the kernel makes no user namespace, one sentence says what to do. The limit is set in a user namespace of the
+// test's own, so that the machine keeps its.
+func TestUserSandboxRefused(t *testing.T) {
+	const mark = "PODD_NETNS_TEST_NO_USERS"
+	if os.Getenv(mark) == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestUserSandboxRefused$", "-test.v")
+		cmd.Env = append(os.Environ(), insideEnv+"=1", mark+"=1")
+		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1 << 17}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET, UidMappings: ids, GidMappings: ids,
+			GidMappingsEnableSetgroups: true, Pdeathsig: syscall.SIGKILL,
+		}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(newSandboxRoot(t), "pod")
+	o := allNamespaces
+	o.Users = &Users{First: 1 << 16, Count: 1 << 16}
+	if err := EnsureSandbox(dir, o); !errors.Is(err, ErrTooManyUserNamespaces) {
+		t.Errorf("it says %v", err)
+	}
+	if err := RemoveSandbox(dir); err != nil {
+		t.Error(err)
 	}
 }

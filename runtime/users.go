@@ -42,7 +42,7 @@ func (r *Runtime) acquireUsers(rec *Record) (*netns.Users, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &netns.Users{First: int(ids.First), Count: userns.Count}, nil
+	return &netns.Users{First: int(ids.First), Count: int(ids.Count)}, nil
 }
 
 // checkUsers says of a new sandbox whether containers can have their roots with its ids.
@@ -59,7 +59,7 @@ func (r *Runtime) usersOf(rec *Record) *container.Users {
 		return nil
 	}
 	ids, _ := r.Users.Lookup(string(rec.UID)) // the sandbox has them
-	return &container.Users{NS: r.userNamespace(rec.UID), First: int(ids.First), Count: userns.Count}
+	return &container.Users{NS: r.userNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
 }
 
 // give makes a file that podd has made for a pod its root's; those of pods with the machine's ids are already.

@@ -6,7 +6,7 @@ import (
 )
 
 // ErrExhausted says that every range has a holder.
-var ErrExhausted = errors.New("all of them are in use")
+var ErrExhausted = errors.New("no ids of its own are left for a pod")
 
 // UnmappableError says that a file system cannot show its files with other owners.
 type UnmappableError struct {
@@ -16,7 +16,7 @@ type UnmappableError struct {
 
 // Error is one sentence with the remedy.
 func (e *UnmappableError) Error() string {
-	return fmt.Sprintf("the %s at %s cannot be mounted with a pod's own ids on this kernel: use a volume on another file system, or remove hostUsers: false", e.FileSystem, e.Path)
+	return fmt.Sprintf("the %s at %s cannot be mounted with a pod's own ids on this kernel: use another file system, or remove hostUsers: false", e.FileSystem, e.Path)
 }
 
 func (e *UnmappableError) Unwrap() error { return e.err }

@@ -5,34 +5,32 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 )
 
 // lastFile remembers the range leased last, across restarts.
 const lastFile = "last"
 
-// Leases hand out ranges. A lease is a symbolic link named after the range's first id that points to its holder: making
+// Leases hand out ranges. A lease is a symbolic link named after the range that points to its holder: making
 // one is a single system call that fails when the name exists and leaves nothing half-made in a crash.
 //
 // Ranges are given round robin, so that the ids of a pod that has gone rest as long as possible: a file that it left on a
 // hostPath belongs to nobody meanwhile.
 type Leases struct {
-	dir        string
-	base, size uint32
+	dir  string
+	span Span
 
 	mu     sync.Mutex
 	loaded bool
 	byID   map[string]Range
-	taken  map[Range]bool
-	last   Range
+	// taken are those of byID, and those that others have put into the folder.
+	taken map[Range]bool
+	last  Range
 }
 
-// NewLeases hands out the ranges of size ids from base on, both of which CheckSpan has accepted, and keeps them in dir,
-// which is made when it is first needed.
-func NewLeases(dir string, base, size uint64) *Leases {
-	return &Leases{dir: dir, base: uint32(base), size: uint32(size)}
-}
+// NewLeases hands out ranges of the span, which Check has accepted, and keeps them in dir, which is made when it is first
+// needed.
+func NewLeases(dir string, span Span) *Leases { return &Leases{dir: dir, span: span} }
 
 // Acquire returns the range of id, a new one if it has none. A range that it has had since before the configuration
 // changed stays its own: its processes and files have it.
@@ -46,27 +44,35 @@ func (l *Leases) Acquire(id string) (Range, error) {
 		return r, nil
 	}
 	r := l.last
-	for range l.size / Count {
+	for range l.ranges() {
 		r = l.next(r)
 		if got, err := l.take(id, r); got || err != nil {
 			return r, err
 		}
 	}
-	return Range{}, fmt.Errorf("cannot give a pod ids of its own, there are %d ranges from %d on: %w", l.size/Count, l.base, ErrExhausted)
+	return Range{}, fmt.Errorf("%w: %d have some, from %d on; raise userNamespaces.size in the configuration", ErrExhausted, l.ranges(), l.span.Base)
 }
+
+func (l *Leases) ranges() uint64 { return l.span.Size / l.span.PerPod }
 
 // next goes round.
 func (l *Leases) next(r Range) Range {
-	if r.First < l.base || r.First-l.base >= l.size-Count {
-		return Range{l.base}
+	index := uint64(0)
+	if first := uint64(r.First); first >= l.span.Base {
+		index = (first-l.span.Base)/l.span.PerPod + 1
 	}
-	return Range{r.First + Count}
+	if index >= l.ranges() {
+		index = 0
+	}
+	return Range{uint32(l.span.Base + index*l.span.PerPod), uint32(l.span.PerPod)}
 }
 
 // take makes the lease; false if the range belongs to somebody.
 func (l *Leases) take(id string, r Range) (bool, error) {
-	if l.taken[r] {
-		return false, nil
+	for other := range l.taken {
+		if r.overlaps(other) {
+			return false, nil
+		}
 	}
 	err := errors.Join(os.MkdirAll(l.dir, 0o700), os.Symlink(id, l.file(r)))
 	if errors.Is(err, os.ErrExist) {
@@ -153,22 +159,17 @@ func (l *Leases) load() error {
 	l.byID, l.taken = map[string]Range{}, map[Range]bool{}
 	for _, e := range entries {
 		target, err := os.Readlink(l.path(e.Name()))
-		if err != nil {
-			continue
-		}
 		if e.Name() == lastFile {
 			l.last, _ = parseRange(target)
 		} else if r, ok := parseRange(e.Name()); ok {
-			l.taken[r], l.byID[target] = true, r
+			l.taken[r] = true
+			if err == nil {
+				l.byID[target] = r
+			}
 		}
 	}
 	l.loaded = true
 	return nil
-}
-
-func parseRange(text string) (Range, bool) {
-	first, err := strconv.ParseUint(text, 10, 32)
-	return Range{uint32(first)}, err == nil
 }
 
 func (l *Leases) file(r Range) string     { return l.path(r.String()) }

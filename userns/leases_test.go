@@ -11,24 +11,28 @@ import (
 
 func TestCheckSpan(t *testing.T) {
 	for _, tt := range []struct {
-		base, size uint64
-		want       string
+		span Span
+		want string
 	}{
-		{DefaultBase, DefaultSize, ""},
-		{Count, Count, ""},
-		{maxID - Count, Count, ""},
-		{Count, maxID - Count, ""},
-		{100000, Count, "multiples"},
-		{Count, 100, "multiples"},
-		{0, Count, "the machine's own"},
-		{Count, 0, "too few"},
-		{maxID, Count, "go beyond"},
-		{Count, 1 << 32, "go beyond"},
-		{1<<64 - Count, 2 * Count, "go beyond"},
+		{Default(), ""},
+		{Span{unit, unit, unit}, ""},
+		{Span{unit, 4 * unit, 2 * unit}, ""},
+		{Span{maxID - unit, unit, unit}, ""},
+		{Span{unit, maxID - unit, unit}, ""},
+		{Span{100000, unit, unit}, "multiples"},
+		{Span{unit, 100, unit}, "multiples"},
+		{Span{unit, unit, 100}, "multiples"},
+		{Span{0, unit, unit}, "the machine's own"},
+		{Span{unit, 0, unit}, "too few"},
+		{Span{unit, unit, 2 * unit}, "too few"},
+		{Span{unit, unit, 0}, "too few"},
+		{Span{maxID, unit, unit}, "go beyond"},
+		{Span{unit, 1 << 32, unit}, "go beyond"},
+		{Span{1<<64 - unit, 2 * unit, unit}, "go beyond"},
 	} {
-		err := CheckSpan(tt.base, tt.size)
+		err := tt.span.Check()
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%d from %d on: %v, want %q", tt.size, tt.base, err, tt.want)
+			t.Errorf("%+v: %v, want %q", tt.span, err, tt.want)
 		}
 	}
 }
@@ -44,8 +48,8 @@ func mustAcquire(t *testing.T, l *Leases, id string) Range {
 
 func TestLeases(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "users")
-	open := func(base, size uint64) *Leases { return NewLeases(dir, base, size) }
-	l := open(2*Count, 3*Count)
+	open := func(base, size uint64) *Leases { return NewLeases(dir, Span{base, size, unit}) }
+	l := open(2*unit, 3*unit)
 	if err := l.Release("nobody"); err != nil {
 		t.Errorf("giving back what nobody has: %v", err)
 	}
@@ -53,14 +57,14 @@ func TestLeases(t *testing.T) {
 		t.Errorf("the folder is made before it is needed: %v", err)
 	}
 	a, b := mustAcquire(t, l, "a"), mustAcquire(t, l, "b")
-	if a.First != 2*Count || b.First != 3*Count || mustAcquire(t, l, "a") != a {
+	if a.First != 2*unit || b.First != 3*unit || mustAcquire(t, l, "a") != a {
 		t.Errorf("a has %v, b %v", a, b)
 	}
 	if err := l.Release("a"); err != nil {
 		t.Fatal(err)
 	}
 	// Another process knows them, goes on from the last, and gives those back last that were given back last.
-	l = open(2*Count, 3*Count)
+	l = open(2*unit, 3*unit)
 	if got, ok := l.Lookup("b"); !ok || got != b {
 		t.Errorf("after a restart b has %v, %v", got, ok)
 	}
@@ -68,15 +72,15 @@ func TestLeases(t *testing.T) {
 		t.Error("a still has its range")
 	}
 	c, d := mustAcquire(t, l, "c"), mustAcquire(t, l, "d")
-	if c.First != 4*Count || d != a {
+	if c.First != 4*unit || d != a {
 		t.Errorf("c has %v, d %v", c, d)
 	}
-	if _, err := l.Acquire("e"); !errors.Is(err, ErrExhausted) || !strings.Contains(err.Error(), "there are 3 ranges from 131072 on") {
+	if _, err := l.Acquire("e"); !errors.Is(err, ErrExhausted) || !strings.Contains(err.Error(), "3 have some, from 131072 on") {
 		t.Errorf("all are taken: %v", err)
 	}
 	// The configuration has changed: who has a range keeps it.
-	l = open(10*Count, Count)
-	if mustAcquire(t, l, "b") != b || mustAcquire(t, l, "e").First != 10*Count {
+	l = open(10*unit, unit)
+	if mustAcquire(t, l, "b") != b || mustAcquire(t, l, "e").First != 10*unit {
 		t.Error("another span moves what is held")
 	}
 	if err := l.Collect(map[string]bool{"e": true}); err != nil {
@@ -86,7 +90,7 @@ func TestLeases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(entries); len(entries) != 2 || !strings.Contains(got, "655360") || !strings.Contains(got, lastFile) {
+	if got := fmt.Sprint(entries); len(entries) != 2 || !strings.Contains(got, "655360+65536") || !strings.Contains(got, lastFile) {
 		t.Errorf("after collecting there are %v", got)
 	}
 }
@@ -94,17 +98,42 @@ func TestLeases(t *testing.T) {
 // What somebody else has put in the folder is nobody's range, and not given out.
 func TestLeasesOfOthers(t *testing.T) {
 	dir := t.TempDir()
-	for name, target := range map[string]string{"65536": "x", "noise": "y", lastFile: "noise"} {
+	for name, target := range map[string]string{"65536+65536": "x", "noise": "y", "1+2+3": "z", lastFile: "noise"} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "131072"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "131072+65536"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := NewLeases(dir, Count, 3*Count)
-	if r := mustAcquire(t, l, "a"); r.First != 3*Count {
+	l := NewLeases(dir, Span{unit, 3 * unit, unit})
+	if r := mustAcquire(t, l, "a"); r.First != 3*unit {
 		t.Errorf("a has %v", r)
+	}
+}
+
+// Pods of another size keep out of the ranges that there are.
+func TestLeasesOfAnotherSize(t *testing.T) {
+	dir := t.TempDir()
+	small := mustAcquire(t, NewLeases(dir, Span{4 * unit, 8 * unit, unit}), "small")
+	l := NewLeases(dir, Span{4 * unit, 8 * unit, 2 * unit})
+	held := []Range{small}
+	for _, id := range []string{"a", "b", "c"} {
+		r := mustAcquire(t, l, id)
+		for _, other := range held {
+			if r.overlaps(other) || other.overlaps(r) {
+				t.Errorf("%v overlaps %v", r, other)
+			}
+		}
+		if held = append(held, r); r.Count != 2*unit {
+			t.Errorf("%s has %v", id, r)
+		}
+	}
+	if _, err := l.Acquire("d"); !errors.Is(err, ErrExhausted) {
+		t.Errorf("one more: %v", err)
+	}
+	if got := mustAcquire(t, l, "small"); got != small {
+		t.Errorf("the small one has %v now", got)
 	}
 }
 

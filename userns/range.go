@@ -2,42 +2,60 @@ package userns
 
 import (
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 )
 
-// Count is how many ids a pod has: those that 16 bits hold, as Kubernetes wants at least.
-const Count = 1 << 16
+// unit is how many ids 16 bits hold: what a pod has at least, and ranges are aligned to. KEP-127
+const unit = 1 << 16
 
-// The ids that pods get by default: a part of those that nobody else claims, above the containers of systemd and below
-// what 32 bits with a sign hold. https://systemd.io/UIDS-GIDS
-const (
-	DefaultBase = 0x70000000
-	DefaultSize = 1024 * Count
-)
+// Span are the ids of the machine that pods may have.
+type Span struct {
+	Base, Size uint64
+	PerPod     uint64
+}
 
-// Range are Count ids of the machine from First on: a pod's user and group 0 is First.
-type Range struct{ First uint32 }
+// Default is a part of the ids that nobody else claims, above the containers of systemd and below what 32 bits with a sign
+// hold, for 1024 pods. https://systemd.io/UIDS-GIDS
+func Default() Span { return Span{Base: 0x70000000, Size: 1024 * unit, PerPod: unit} }
 
-// Host is the machine's id for one that the pod sees.
-func (r Range) Host(id int) int { return int(r.First) + id }
-
-func (r Range) String() string { return strconv.FormatUint(uint64(r.First), 10) }
-
-// CheckSpan refuses ids that cannot be cut into ranges, or that the machine's own users may have.
-func CheckSpan(base, size uint64) error {
+// Check refuses ids that cannot be cut into ranges, or that the machine's own users may have.
+func (s Span) Check() error {
 	switch {
-	case base%Count != 0 || size%Count != 0:
-		return fmt.Errorf("both must be multiples of %d, not %d and %d", Count, base, size)
-	case base < Count:
-		return fmt.Errorf("the ids below %d are the machine's own: the first cannot be %d", Count, base)
-	case size < Count:
-		return fmt.Errorf("%d ids are too few for a pod, which has %d", size, Count)
-	case base > maxID || size > maxID-base:
-		return fmt.Errorf("%d ids from %d on go beyond the last that the kernel has, %d", size, base, maxID-1)
+	case s.Base%unit != 0 || s.Size%unit != 0 || s.PerPod%unit != 0:
+		return fmt.Errorf("all must be multiples of %d", unit)
+	case s.Base < unit:
+		return fmt.Errorf("the ids below %d are the machine's own", unit)
+	case s.PerPod == 0 || s.Size < s.PerPod:
+		return fmt.Errorf("%d ids are too few for pods of %d", s.Size, s.PerPod)
+	case s.Base > last() || s.Size > last()-s.Base:
+		return fmt.Errorf("%d ids from %d on go beyond the last that there is", s.Size, s.Base)
 	}
 	return nil
 }
 
-// maxID is one more than the last id; the one after it stands for none (man 2 chown). The last range that fits below ends
-// before both.
-const maxID = 1<<32 - Count
+// maxID is where the last aligned range begins, which is nobody's: the very last id stands for none (man 2 chown).
+const maxID = 1<<32 - unit
+
+// last is what an int holds on 32-bit processors: package syscall takes ids as such.
+func last() uint64 { return min(maxID, math.MaxInt) }
+
+// Range are Count ids of the machine from First on: a pod's user and group 0 is First.
+type Range struct{ First, Count uint32 }
+
+func (r Range) overlaps(o Range) bool {
+	return r.First < o.First+o.Count && o.First < r.First+r.Count
+}
+
+func (r Range) String() string { return fmt.Sprintf("%d+%d", r.First, r.Count) }
+
+func parseRange(text string) (Range, bool) {
+	first, count, _ := strings.Cut(text, "+")
+	f, err := strconv.ParseUint(first, 10, 32)
+	if err != nil {
+		return Range{}, false
+	}
+	c, err := strconv.ParseUint(count, 10, 32)
+	return Range{uint32(f), uint32(c)}, err == nil && c > 0 && f+c <= maxID
+}

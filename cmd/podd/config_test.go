@@ -109,7 +109,7 @@ func TestConfigRefused(t *testing.T) {
 		{"host bits", "podCIDR: 10.0.0.1/24\n", nil, "did you mean 10.0.0.0/24?"},
 		{"IPv6", "podCIDR: fd00::/64\n", nil, "podCIDR must be an IPv4 network such as 10.210.0.0/22"},
 		{"tiny network", "podCIDR: 10.0.0.0/30\n", nil, "podCIDR 10.0.0.0/30 is too small: it needs a prefix of at most 29 bits"},
-		{"ids of the machine's own", "userNamespaces: {base: 0}\n", nil, "userNamespaces.base and userNamespaces.size cannot be used: the ids below 65536 are the machine's own"},
+		{"ids of the machine's own", "userNamespaces: {base: 0}\n", nil, "userNamespaces cannot be base: 0, size: 67108864, idsPerPod: 65536: the ids below 65536 are the machine's own"},
 		{"long bridge", "bridge: a-very-long-bridge-name\n", nil, "cannot be the name of a network interface"},
 		{"bad node name", "nodeName: UPPER\n", nil, `nodeName "UPPER" cannot be used (set it with --node-name): a lowercase RFC 1123 subdomain`},
 		{"bad level", "logging: {level: loud}\n", nil, `logging level must be debug, info, warn or error, not "loud"`},

@@ -7,24 +7,29 @@ import (
 	"podd/userns"
 )
 
-// UsersConfig is the machine's ids that pods with hostUsers: false get.
+// UsersConfig is the machine's ids that pods with hostUsers: false get. A kubelet finds base and size in /etc/subuid.
 type UsersConfig struct {
-	// A kubelet finds these two in /etc/subuid.
-	Base uint64 `yaml:"base"`
-	Size uint64 `yaml:"size"`
+	Base      uint64 `yaml:"base"`
+	Size      uint64 `yaml:"size"`
+	IDsPerPod uint64 `yaml:"idsPerPod"`
 }
 
 func defaultUsers() UsersConfig {
-	return UsersConfig{Base: userns.DefaultBase, Size: userns.DefaultSize}
+	s := userns.Default()
+	return UsersConfig{Base: s.Base, Size: s.Size, IDsPerPod: s.PerPod}
+}
+
+func (c *UsersConfig) span() userns.Span {
+	return userns.Span{Base: c.Base, Size: c.Size, PerPod: c.IDsPerPod}
 }
 
 func (c *UsersConfig) check() error {
-	if err := userns.CheckSpan(c.Base, c.Size); err != nil {
-		return fmt.Errorf("userNamespaces.base and userNamespaces.size cannot be used: %w", err)
+	if err := c.span().Check(); err != nil {
+		return fmt.Errorf("userNamespaces cannot be base: %d, size: %d, idsPerPod: %d: %w", c.Base, c.Size, c.IDsPerPod, err)
 	}
 	return nil
 }
 
 func (c *Config) users() *userns.Leases {
-	return userns.NewLeases(filepath.Join(c.RunDir, "users"), c.UserNamespaces.Base, c.UserNamespaces.Size)
+	return userns.NewLeases(filepath.Join(c.RunDir, "users"), c.UserNamespaces.span())
 }

@@ -57,10 +57,8 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 		return nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
 	defer closeFile(null)
-	for _, f := range []*os.File{x.Stdin, x.Stdout, x.Stderr} {
-		if err := c.Sandbox.Users.give(f, who); err != nil {
-			return nil, err
-		}
+	if err := c.Sandbox.Users.giveAll(who, x.Stdin, x.Stdout, x.Stderr); err != nil {
+		return nil, err
 	}
 	p.Stdin, p.Stdout, p.Stderr = orNull(x.Stdin, null), orNull(x.Stdout, null), orNull(x.Stderr, null)
 	if err := lc.Run(p); err != nil {

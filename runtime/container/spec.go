@@ -68,9 +68,6 @@ func namespaces(c *Config) []specs.LinuxNamespace {
 			list = append(list, specs.LinuxNamespace{Type: t, Path: path})
 		}
 	}
-	if u := c.Sandbox.Users; u != nil {
-		join(specs.UserNamespace, u.NS)
-	}
 	join(specs.NetworkNamespace, c.Sandbox.NetNS)
 	join(specs.IPCNamespace, c.Sandbox.IPCNS)
 	join(specs.UTSNamespace, c.Sandbox.UTSNS)

@@ -45,20 +45,17 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	lc, err := e.create(c.ID, spec)
+	lc, err := e.create(c.ID, spec, c.Sandbox.Users)
 	if err != nil {
 		return nil, err
 	}
 	p := newProcess(spec)
 	p.Init = true
-	if err := e.giveStdio(c, who); err != nil {
-		return nil, err
-	}
 	var terminal *os.File
 	if c.Container.TTY {
 		terminal, err = runOnTerminal(lc, p)
 	} else {
-		err = e.runOnPipes(c, lc, p)
+		err = e.runOnPipes(c, who, lc, p)
 	}
 	if err != nil {
 		// Its process may run all the same: what failed can have come after.
@@ -73,7 +70,7 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	return started, nil
 }
 
-func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, error) {
+func (e *Engine) create(id string, spec *specs.Spec, u *Users) (*libcontainer.Container, error) {
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
 		CgroupName: id,
 		// A session keyring per container would count against the quota of the host's root user.
@@ -87,6 +84,7 @@ func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, e
 		// The container must not see mounts that the host makes later, nor the host the container's.
 		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
 	}
+	u.join(config)
 	lc, err := libcontainer.Create(e.StateDir, id, config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create container %s: %w", id, err)
@@ -94,7 +92,7 @@ func (e *Engine) create(id string, spec *specs.Spec) (*libcontainer.Container, e
 	return lc, nil
 }
 
-func (e *Engine) runOnPipes(c *Config, lc *libcontainer.Container, p *libcontainer.Process) error {
+func (e *Engine) runOnPipes(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) error {
 	stdin, err := e.openStdin(c)
 	if err != nil {
 		return err
@@ -110,6 +108,9 @@ func (e *Engine) runOnPipes(c *Config, lc *libcontainer.Container, p *libcontain
 		return err
 	}
 	defer closeFile(stderr)
+	if err := c.Sandbox.Users.giveAll(who, stdin, stdout, stderr); err != nil {
+		return err
+	}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
 	return lc.Run(p)
 }

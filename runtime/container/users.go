@@ -4,12 +4,30 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/opencontainers/runc/libcontainer/configs"
 )
 
 // Users are the ids of a pod with a user namespace of its own: its user and group 0 are First on the machine.
 type Users struct {
 	NS           string // path of the user namespace
 	First, Count int
+}
+
+// join puts a container into the user namespace. Not the spec says so: specconv would give the ids to devices that it shares
+// between all containers of the process, and start a program to read the map that is known here.
+func (u *Users) join(config *configs.Config) {
+	if u == nil {
+		return
+	}
+	config.Namespaces.Add(configs.NEWUSER, u.NS)
+	ids := []configs.IDMap{{ContainerID: 0, HostID: int64(u.First), Size: int64(u.Count)}}
+	config.UIDMappings, config.GIDMappings = ids, ids
+	for _, m := range config.Mounts {
+		if m.IDMapping != nil {
+			m.IDMapping.UserNSPath = u.NS
+		}
+	}
 }
 
 // check refuses users and groups that the pod does not have; libcontainer would only say that an argument is invalid.
@@ -25,24 +43,11 @@ func (u *Users) check(c *Config, who identity) error {
 	return nil
 }
 
-// giveStdio lets a container of a pod with ids of its own open its output again, as /dev/stdout: its init cannot, as it
-// does elsewhere, because the FIFOs are not its user namespace's.
-func (e *Engine) giveStdio(c *Config, who identity) error {
-	if c.Sandbox.Users == nil || c.Container.TTY {
-		return nil
-	}
-	names := []string{stdoutFIFO, stderrFIFO}
-	if c.Container.Stdin {
-		names = append(names, stdinFIFO)
-	}
-	for _, name := range names {
-		f, err := e.openContainerEnd(c.ID, name)
-		if err != nil {
-			return err
-		}
-		err = c.Sandbox.Users.give(f, who)
-		closeFile(f)
-		if err != nil {
+// giveAll lets a container of a pod with ids of its own open its input and output again, as /dev/stdout: its init cannot, as
+// it does elsewhere, because the pipes are not its user namespace's.
+func (u *Users) giveAll(who identity, files ...*os.File) error {
+	for _, f := range files {
+		if err := u.give(f, who); err != nil {
 			return err
 		}
 	}

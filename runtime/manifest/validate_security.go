@@ -212,8 +212,14 @@ func validateHostUsers(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 		containers []corev1.Container
 	}{{"initContainers", spec.InitContainers}, {"containers", spec.Containers}} {
 		for i := range list.containers {
-			if len(list.containers[i].VolumeDevices) > 0 {
-				errs = append(errs, field.Forbidden(path.Child(list.name).Index(i).Child("volumeDevices"), hostUsersFalse))
+			at, c := path.Child(list.name).Index(i), &list.containers[i]
+			if len(c.VolumeDevices) > 0 {
+				errs = append(errs, field.Forbidden(at.Child("volumeDevices"), hostUsersFalse))
+			}
+			for j := range c.VolumeMounts {
+				if p := c.VolumeMounts[j].MountPropagation; p != nil && *p == corev1.MountPropagationBidirectional {
+					errs = append(errs, field.Forbidden(at.Child("volumeMounts").Index(j).Child("mountPropagation"), "the kernel lets no mount out of a pod with `hostUsers` false; use HostToContainer"))
+				}
 			}
 		}
 	}

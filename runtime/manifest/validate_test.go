@@ -237,6 +237,7 @@ func TestValidateVolumes(t *testing.T) {
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a"},{"name":"v","mountPath":"/a"}]`, `spec.containers[0].volumeMounts[1].mountPath: Invalid value: "/a": must be unique`},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","mountPropagation":"Bidirectional"}]`, `spec.containers[0].volumeMounts.mountPropagation: Forbidden: Bidirectional mount propagation is available only to privileged containers`},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/a","subPath":"../b"}]`, `spec.containers[0].volumeMounts.subPath: Invalid value: "../b": must not contain '..'`},
+		{`"hostUsers":false,"volumes":[{"name":"v","emptyDir":{}}]`, `"securityContext":{"privileged":true},"volumeMounts":[{"name":"v","mountPath":"/a","mountPropagation":"Bidirectional"}]`, "spec.containers[0].volumeMounts[0].mountPropagation: Forbidden: the kernel lets no mount out of a pod with `hostUsers` false; use HostToContainer"},
 		{`"hostUsers":false,"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]`, `"volumeDevices":[{"name":"v","devicePath":"/dev/x"}]`, "spec.containers[0].volumeDevices: Forbidden: when `hostUsers` is false"},
 		{`"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeDevices":[{"name":"v","devicePath":"/dev/x"}]`, `spec.containers[0].volumeDevices[0].name: Invalid value: "v": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode`},
 	}
