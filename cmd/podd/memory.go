@@ -14,9 +14,9 @@ import (
 
 const (
 	// gcPercent while podd works: what a burst leaves is given back when it is over.
-	gcPercent = 60
+	gcPercent = 100
 	// heapLimit bounds the heap while podd works, in bytes.
-	heapLimit = 32 << 20
+	heapLimit = 24 << 20
 	// restGrowth is how much may be allocated at rest, in bytes, before the collector runs: probes go on unseen by
 	// the loop as long as they find nothing new.
 	restGrowth = 2 << 20

@@ -70,6 +70,7 @@ type daemon struct {
 
 func runDaemon(source *configSource) error {
 	limitHeap()
+	thinInit()
 	d := &daemon{source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
@@ -99,6 +100,10 @@ func runDaemon(source *configSource) error {
 	d.judge(text, problem)
 	return d.serve()
 }
+
+// thinInit lets each container's init run on one processor: libcontainer hands the variable on, and the Go runtime then
+// starts no threads for a moment's work (0.7 ms of CPU). The daemon itself has read it already.
+func thinInit() { _ = os.Setenv("GOMAXPROCS", "1") }
 
 // own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups.
 func (d *daemon) own() (release func(), err error) {
