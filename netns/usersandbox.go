@@ -104,6 +104,8 @@ func bearNamespaces(flags int, u Users) (*os.Process, error) {
 		return nil, ErrTooManyUserNamespaces
 	case errors.Is(err, unix.EINVAL):
 		return nil, fmt.Errorf("%w: %w", ErrNoUserNamespaces, err)
+	case errors.Is(err, unix.EPERM):
+		return nil, fmt.Errorf("podd may not make user namespaces (kernel.yama.ptrace_scope 3, or a security module): %w", err)
 	case err != nil:
 		return nil, fmt.Errorf("cannot make a user namespace: %w", err)
 	}

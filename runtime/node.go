@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
+	"podd/runtime/container"
 )
 
 const nodeUID = "podd"
@@ -25,6 +26,7 @@ func (b *Backend) Node() *corev1.Node {
 	n.Status.Capacity = capacity()
 	n.Status.Allocatable = b.allocatable()
 	n.Status.NodeInfo = nodeInfo(b.Version)
+	n.Status.RuntimeHandlers = runtimeHandlers()
 	n.Status.Conditions = []corev1.NodeCondition{{
 		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
 		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: boot,
@@ -50,6 +52,14 @@ func capacity() corev1.ResourceList {
 		list[corev1.ResourceMemory] = *resource.NewQuantity(int64(info.Totalram)*int64(info.Unit), resource.BinarySI)
 	}
 	return list
+}
+
+// runtimeHandlers say what the one runtime can do. KEP-3857, KEP-127
+func runtimeHandlers() []corev1.NodeRuntimeHandler {
+	recursive := container.CanReadOnlyRecursively()
+	most := strings.TrimSpace(readText("/proc/sys/user/max_user_namespaces"))
+	users := most != "" && most != "0"
+	return []corev1.NodeRuntimeHandler{{Features: &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}}}
 }
 
 func nodeInfo(version string) corev1.NodeSystemInfo {

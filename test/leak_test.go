@@ -20,15 +20,17 @@ func TestNothingIsLeft(t *testing.T) {
 	b.drop("a", podOf("a", containerOf("one", forever), containerOf("two", forever)))
 	b.drop("b", onePod("b", "exit 1"))
 	b.drop("c", onePod("c", forever, "hostNetwork: true"))
+	b.drop("d", onePod("d", forever, "hostUsers: false"))
 	b.running("a")
 	b.running("c")
+	b.running("d")
 	if during := b.kernelState(); len(during) < len(before)+10 {
 		t.Fatalf("the comparison sees too little:\n%s", strings.Join(during, "\n"))
 	}
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range []string{"a", "b", "c", "d"} {
 		b.remove(name)
 	}
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range []string{"a", "b", "c", "d"} {
 		b.gone(name)
 	}
 	b.stop()

@@ -202,6 +202,14 @@ touch /again/x 2>/dev/null && echo written; touch /file 2>/dev/null && echo touc
 	b.drop("config", objectOf("ConfigMap", "config", "a: another"))
 	b.says("root", "main", "cat /config/a; stat -c %u:%g /config/..data/a", "another0:0")
 
+	// What survives a reboot is the pod's whatever its ids are then.
+	b.reboot()
+	b.start()
+	b.running("root")
+	if got := b.sh("root", "main", "stat -c %u:%g /claim/root /claim/user /disk/user /host/user"); got != "0:0\n1234:1235\n1234:1235\n1234:1235" {
+		t.Errorf("after a reboot files are %q", got)
+	}
+
 	// An fsGroup, a user that is not root, and the container's root folder.
 	b.drop("user", podOf("user", "hostUsers: false", "securityContext: {runAsUser: 1000, runAsGroup: 1001, fsGroup: 2000, supplementalGroups: [3000]}",
 		strings.Replace(volumes, "- {name: claim, persistentVolumeClaim: {claimName: data}}\n", "", 1),
@@ -242,6 +250,23 @@ func TestUserNamespacePropagation(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(host, "pod/made")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the machine sees the pod's mount: %v", err)
 	}
+}
+
+// A kernel that translates no tmpfs still runs such pods, as the layer of mount points is not worth more; a ramfs is like that.
+func TestUserNamespaceWithoutMappedMemory(t *testing.T) {
+	t.Parallel()
+	b := newEmptyBoard(t)
+	b.must(unix.Mount("ramfs", b.Run, "ramfs", 0, "mode=755"))
+	b.loadImages("busybox.tar")
+	b.start()
+	b.drop("one", onePod("one", forever, "hostUsers: false"))
+	b.running("one")
+	b.checkOwnUsers("one")
+	b.drop("host", podOf("host", "hostUsers: false", "volumes: [{name: v, hostPath: {path: "+b.Run+"}}]", mounting("main", forever, "{name: v, mountPath: /v}")))
+	b.must(lab.Poll(limit, func() (bool, error) {
+		events := b.podd("get", "events")
+		return strings.Contains(events, `for volume "v" : the ramfs at `+b.Run+" cannot be mounted with a pod's own ids on this kernel"), fmt.Errorf("the events are:\n%s", events)
+	}))
 }
 
 // Init containers, hooks, probes, sysctls, terminals, a shared process namespace, restarts and termination messages are as
@@ -379,4 +404,46 @@ func TestUserNamespaceWaits(t *testing.T) {
 	says("closed", "a pod's own root may not pass the folder "+b.Dir+", whose mode is 0700")
 	b.must(os.Chmod(b.Dir, 0o711))
 	b.running("closed")
+}
+
+// The daemon may die at any moment of a start; the next one finishes it, and nothing stays mapped or leased.
+func TestUserNamespaceKillLoop(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t, withFDStore)
+	var names []string
+	for i := range 8 {
+		name := fmt.Sprintf("k%d", i)
+		names = append(names, name)
+		b.drop(name, podOf(name, "hostUsers: false", "shareProcessNamespace: true", containerOf("one", forever), containerOf("two", forever)))
+		b.must(lab.Poll(limit, func() (bool, error) { // further each time
+			steps := len(b.Cgroup().Below()) + len(b.Cgroup().Pids())
+			return steps >= 8*i+i%4, fmt.Errorf("%d steps", steps)
+		}))
+		b.kill9()
+		b.must(b.Ready(limit))
+	}
+	held := map[int]string{}
+	for _, name := range names {
+		b.running(name)
+		if got := b.sh(name, "one", "id -u; stat -c %u /"); got != "0\n0" {
+			t.Errorf("in pod %s: %q", name, got)
+		}
+		first, err := strconv.Atoi(strings.Fields(b.sh(name, "two", "cat /proc/self/uid_map"))[1])
+		b.must(err)
+		if other := held[first]; other != "" {
+			t.Errorf("%s and %s have the same ids", name, other)
+		}
+		held[first] = name
+	}
+	for _, name := range names {
+		b.remove(name)
+	}
+	for _, name := range names {
+		b.gone(name)
+	}
+	for _, pattern := range []string{"users/[0-9]*", "mapped/*", "ns/*"} {
+		if left, err := filepath.Glob(filepath.Join(b.Run, pattern)); err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v (%v)", left, err)
+		}
+	}
 }

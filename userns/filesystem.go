@@ -31,6 +31,8 @@ func fileSystem(path string) string {
 		return "vfat"
 	case unix.HUGETLBFS_MAGIC:
 		return "hugetlbfs"
+	case unix.RAMFS_MAGIC:
+		return "ramfs"
 	case unix.SYSFS_MAGIC:
 		return "sysfs"
 	case unix.PROC_SUPER_MAGIC:

@@ -35,6 +35,9 @@ func (u *Users) check(c *Config, who identity) error {
 	if u == nil {
 		return nil
 	}
+	if u.First == 0 { // never the machine's own
+		return fmt.Errorf("%w: whose the pod's range of ids is has been lost; end the pod with podd delete pod, and it starts with another", ErrConfig)
+	}
 	for _, id := range slices.Concat([]int{who.uid, who.gid}, who.groups) {
 		if id >= u.Count {
 			return fmt.Errorf("%w: container %q is to run as user or group %d, and with hostUsers: false a pod has those from 0 to %d", ErrConfig, c.Container.Name, id, u.Count-1)

@@ -53,6 +53,7 @@ func measurements() []measurement {
 		{"two", (*bench).two},
 		{"stop", (*bench).stop},
 		{"exec", (*bench).exec},
+		{"userns", (*bench).userns},
 		{"many", (*bench).many},
 		{"memory", (*bench).memory},
 		{"idle", (*bench).idle},

@@ -53,6 +53,11 @@ func (p *podd) cpuSince(before time.Duration) (time.Duration, error) {
 
 // first drops one pod and measures up to the first instruction of the last of its containers.
 func (p *podd) first(containers int) (cost, error) {
+	return p.firstOf(containers, manifest)
+}
+
+// firstOf is first for pods of another kind.
+func (p *podd) firstOf(containers int, manifest func(name string, containers int) string) (cost, error) {
 	p.serial++
 	name := fmt.Sprintf("first-%d", p.serial)
 	before, err := p.Cgroup().CPU()
