@@ -118,7 +118,11 @@ func (t *table) commit() error {
 // write turns what the kernel has, nil for nothing known, into want. It says whether nothing had to be done.
 func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
 	b := newBatch(t.name)
+	var known map[string][]client
 	if have == nil {
+		if known, err = t.conn.clients(t.name, want); err != nil {
+			return false, err
+		}
 		// Adding first lets the deletion succeed where there was no table.
 		b.addTable(0)
 		b.deleteTable()
@@ -127,6 +131,9 @@ func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
 	}
 	empty := len(b.buf)
 	next := difference(b, have, want)
+	for _, name := range sorted(known) {
+		b.remember(want.sets[name], known[name])
+	}
 	if len(b.buf) == empty && t.have != nil {
 		t.have = next
 		return true, nil

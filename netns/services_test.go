@@ -296,3 +296,80 @@ func TestTerminatingEndpointsAreTheLastResort(t *testing.T) {
 		}
 	}
 }
+
+// Clients stay with their endpoints when the table is written anew, and no longer than they would have.
+func TestClientsAreRemembered(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	var pods []testPod
+	for i := range 4 {
+		p := newTestPod(t, n, root, Pod{ID: fmt.Sprint("p", i)})
+		p.serve(t, 8080)
+		pods = append(pods, p)
+	}
+	s := serviceOf(TCP, pods...)
+	s.Affinity = time.Hour
+	apply(t, n, s)
+	before := map[string]string{}
+	for _, p := range pods {
+		for _, to := range []string{"10.96.0.1:80", "[fd00:96::1]:80"} {
+			name, _, err := ask(p.ns, TCP, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before[p.id+to] = name
+		}
+	}
+	if err := n.rules.tampered(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pods {
+		for _, to := range []string{"10.96.0.1:80", "[fd00:96::1]:80"} {
+			wantAnswer(t, p.ns, TCP, to, before[p.id+to])
+		}
+	}
+	n.rules.mu.Lock()
+	defer n.rules.mu.Unlock()
+	known, err := n.rules.conn.clients(n.rules.name, n.rules.services)
+	if err != nil || len(known) != 2 {
+		t.Fatalf("%d sets of clients, %v", len(known), err)
+	}
+	for name, list := range known {
+		if len(list) != len(pods) {
+			t.Errorf("%s has %d clients", name, len(list))
+		}
+		for _, c := range list {
+			if c.left == 0 || c.left > uint64(time.Hour/time.Millisecond) {
+				t.Errorf("a client has %d ms left", c.left)
+			}
+		}
+	}
+}
+
+// BenchmarkClients writes the table anew with as many clients as a set holds.
+func BenchmarkClients(b *testing.B) {
+	n, _ := newServiceNetwork(b)
+	s := manyEndpoints(10)
+	s.Affinity = time.Hour
+	apply(b, n, s)
+	want := renderServices(ServiceTable{s})
+	fill := newBatch(n.rules.name)
+	for name, set := range want.sets {
+		if set.timeout == 0 || set.key[0] != field4 {
+			continue
+		}
+		var list []client
+		for i := range dynamicSize {
+			ip := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+			list = append(list, client{element{keyOf(ip.AsSlice()), addrPortValue(s.Endpoints[0].Addr)}, 1000000})
+		}
+		fill.remember(want.sets[name], list)
+	}
+	if err := n.rules.conn.commit(fill); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := n.rules.tampered(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

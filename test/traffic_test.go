@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,19 +125,22 @@ func asked(netns, protocol, addr string) (who, sees string, err error) {
 func (b *Board) reached(netns, addr string, want ...string) {
 	b.t.Helper()
 	for _, protocol := range []string{"tcp", "udp"} {
-		err := lab.Poll(limit, func() (bool, error) {
-			who, _, err := asked(netns, protocol, addr)
-			for _, w := range want {
-				if who == w {
-					return true, nil
-				}
-			}
-			return false, fmt.Errorf("%s %s is answered by %q, %w; want %q", protocol, addr, who, errors.Join(err), want)
-		})
-		if err != nil {
-			b.t.Error(err)
-		}
+		b.reachedBy(netns, protocol, addr, want...)
 	}
+}
+
+// reachedBy waits until an address is answered by one of some, and says by whom.
+func (b *Board) reachedBy(netns, protocol, addr string, want ...string) (who string) {
+	b.t.Helper()
+	err := lab.Poll(limit, func() (bool, error) {
+		var err error
+		who, _, err = asked(netns, protocol, addr)
+		return slices.Contains(want, who), fmt.Errorf("%s %s is answered by %q, %w; want %q", protocol, addr, who, errors.Join(err), want)
+	})
+	if err != nil {
+		b.t.Error(err)
+	}
+	return who
 }
 
 // refused waits until nobody answers at an address, and the client is told so at once.

@@ -1,0 +1,142 @@
+package netns
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// client is where somebody is led by affinity, as packets have filled it in.
+type client struct {
+	element
+	left uint64 // milliseconds
+}
+
+// clients reads what packets have put into the sets with a timeout, so that it can be written again with the rest: clients
+// stay with their endpoints over a daemon's death, and when the table is written anew. A set that is not there has none.
+func (c *nftConn) clients(table string, want *ruleset) (map[string][]client, error) {
+	all := map[string][]client{}
+	for _, name := range sorted(want.sets) {
+		if want.sets[name].timeout == 0 {
+			continue
+		}
+		b := &batch{}
+		b.open(unix.NFT_MSG_GETSETELEM, unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+		b.text(unix.NFTA_SET_ELEM_LIST_TABLE, table)
+		b.text(unix.NFTA_SET_ELEM_LIST_SET, name)
+		b.close()
+		list, err := retryDump(func() (list []client, err error) {
+			err = c.dump(b, func(data []byte) { list = append(list, parseClients(data)...) })
+			return list, err
+		})
+		// A list that always changes while it is read lacks some, and is better than none.
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINTR) {
+			return nil, fmt.Errorf("cannot read clients of %s: %w", name, err)
+		}
+		if len(list) > 0 {
+			all[name] = list
+		}
+	}
+	return all, nil
+}
+
+// dump asks for a list; the kernel makes the next part of it when one has been read.
+func (c *nftConn) dump(b *batch, each func(data []byte)) error {
+	if err := unix.Sendto(c.fd, b.buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return os.NewSyscallError("sendto nftables", err)
+	}
+	interrupted := false
+	for {
+		n, _, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("recvfrom nftables", err)
+		}
+		for rest := c.buf[:n]; len(rest) > 0; {
+			var m message
+			if m, rest, err = nextMessage(rest); err != nil {
+				return err
+			}
+			interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
+			switch {
+			case m.kind == unix.NLMSG_ERROR:
+				return m.err()
+			case m.kind == unix.NLMSG_DONE && interrupted:
+				return unix.EINTR
+			case m.kind == unix.NLMSG_DONE:
+				return nil
+			case len(m.data) > nfgenmsgSize:
+				each(m.data[nfgenmsgSize:])
+			}
+		}
+	}
+}
+
+// parseClients takes the elements out of one message of a dump.
+func parseClients(data []byte) []client {
+	var list []client
+	eachAttr(data, func(kind uint16, elements []byte) {
+		if kind != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+			return
+		}
+		eachAttr(elements, func(_ uint16, e []byte) {
+			if c := parseClient(e); c.key != "" && c.value != "" && c.left > 0 {
+				list = append(list, c)
+			}
+		})
+	})
+	return list
+}
+
+func parseClient(e []byte) client {
+	var c client
+	eachAttr(e, func(kind uint16, value []byte) {
+		switch kind {
+		case unix.NFTA_SET_ELEM_KEY:
+			c.key = dataValue(value)
+		case unix.NFTA_SET_ELEM_DATA:
+			c.value = dataValue(value)
+		case unix.NFTA_SET_ELEM_EXPIRATION:
+			if len(value) == 8 {
+				c.left = binary.BigEndian.Uint64(value)
+			}
+		}
+	})
+	return c
+}
+
+func dataValue(nested []byte) string {
+	out := ""
+	eachAttr(nested, func(kind uint16, value []byte) {
+		if kind == unix.NFTA_DATA_VALUE {
+			out = string(value)
+		}
+	})
+	return out
+}
+
+// remember puts clients back, each with the time that it had left.
+func (b *batch) remember(s *set, list []client) {
+	for len(list) > 0 {
+		n := min(len(list), elementsPerBundle)
+		b.open(unix.NFT_MSG_NEWSETELEM, newFlags)
+		b.text(unix.NFTA_SET_ELEM_LIST_TABLE, b.table)
+		b.text(unix.NFTA_SET_ELEM_LIST_SET, s.name)
+		b.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func() {
+			for _, c := range list[:n] {
+				b.nest(unix.NFTA_LIST_ELEM, func() {
+					b.nest(unix.NFTA_SET_ELEM_KEY, func() { b.attr(unix.NFTA_DATA_VALUE, []byte(c.key)) })
+					b.nest(unix.NFTA_SET_ELEM_DATA, func() { b.attr(unix.NFTA_DATA_VALUE, []byte(c.value)) })
+					b.double(unix.NFTA_SET_ELEM_EXPIRATION, c.left)
+				})
+			}
+		})
+		b.close()
+		list = list[n:]
+	}
+}
