@@ -42,6 +42,9 @@ func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("overlay", merged, "overlay", 0, options)
 	}
+	if err != nil && u != nil {
+		return "", fmt.Errorf("cannot mount the root of container %s with the pod's own ids (Linux 5.19): %w", id, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("cannot mount the root of container %s: %w", id, err)
 	}
