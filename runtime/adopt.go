@@ -18,6 +18,7 @@ func (r *Runtime) adopt(now Instant) error {
 	if err := r.ensureFolders(); err != nil {
 		return err
 	}
+	r.recallNames()
 	if err := r.continued.read(); err != nil {
 		r.Log.Error("pods that were changed in place begin anew", "error", err)
 	}

@@ -35,6 +35,7 @@ type services struct {
 	kept    service.Allocations
 	fronts  map[objectKey]bool // shown beside what the folder has
 	said    map[string]bool    // faults, as were told
+	names   []byte             // as saved
 	seen    map[*pod]string    // what of a pod Services depend on
 	// complete are the Services with their addresses, for whoever starts a container.
 	complete atomic.Pointer[[]*corev1.Service]
@@ -107,7 +108,9 @@ func (r *Runtime) serve(now Instant) {
 	out := service.Build(in)
 	r.services.complete.Store(&out.Services)
 	r.remember(out.Kept)
-	r.name(out.Names, out.PodNames)
+	names := savedNames{out.Names, out.PodNames}
+	r.saveNames(names)
+	r.setZone(names)
 	r.forward(out.Table)
 	r.showServices(&out)
 	r.sayFaults(out.Faults, now)
@@ -123,9 +126,9 @@ func (r *Runtime) remember(kept service.Allocations) {
 	}
 }
 
-// name gives the name server what it is to know.
-func (r *Runtime) name(names []dns.Service, pods []dns.Pod) {
-	zone, err := dns.NewZone(r.ClusterDomain, append(r.PodCIDRs[:len(r.PodCIDRs):len(r.PodCIDRs)], r.ServiceCIDRs...), names, pods)
+// setZone gives the name server what it is to know.
+func (r *Runtime) setZone(names savedNames) {
+	zone, err := dns.NewZone(r.ClusterDomain, append(r.PodCIDRs[:len(r.PodCIDRs):len(r.PodCIDRs)], r.ServiceCIDRs...), names.Services, names.Pods)
 	if err != nil {
 		r.Log.Error("some names are not served", "error", err)
 	}
