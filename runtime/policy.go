@@ -12,19 +12,12 @@ import (
 	"podd/netns"
 )
 
-// policyPods are the pods that policies can select or name, of all namespaces: those with a network of their
-// own. Traffic of pods on the host's network is the node's.
-func policyPods(pods []*corev1.Pod) []*corev1.Pod {
-	return slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.Spec.HostNetwork })
-}
-
 // selectPolicies works out what each pod may do. A direction that a policy isolates is shut but for what the
 // policies that select the pod allow together; deny isolates every pod.
 // https://kubernetes.io/docs/concepts/services-networking/network-policies/
-func selectPolicies(policies []*networkingv1.NetworkPolicy, pods []*corev1.Pod, deny []string) netns.PolicyTable {
-	pods = policyPods(pods)
+func selectPolicies(policies []*networkingv1.NetworkPolicy, in *policyPeers, deny []string) netns.PolicyTable {
 	var table netns.PolicyTable
-	for _, pod := range pods {
+	for _, pod := range in.pods {
 		p := netns.PodPolicy{ID: string(pod.UID)}
 		if slices.Contains(deny, string(networkingv1.PolicyTypeIngress)) {
 			p.Ingress = &[]netns.PolicyRule{}
@@ -34,7 +27,7 @@ func selectPolicies(policies []*networkingv1.NetworkPolicy, pods []*corev1.Pod, 
 		}
 		for _, policy := range policies {
 			if policy.Namespace == pod.Namespace && selects(&policy.Spec.PodSelector, pod.Labels) {
-				addPolicy(&p, policy, pod, pods)
+				addPolicy(&p, policy, pod, in)
 			}
 		}
 		if p.Ingress != nil || p.Egress != nil {
@@ -44,14 +37,14 @@ func selectPolicies(policies []*networkingv1.NetworkPolicy, pods []*corev1.Pod, 
 	return table
 }
 
-func addPolicy(p *netns.PodPolicy, policy *networkingv1.NetworkPolicy, pod *corev1.Pod, pods []*corev1.Pod) {
+func addPolicy(p *netns.PodPolicy, policy *networkingv1.NetworkPolicy, pod *corev1.Pod, in *policyPeers) {
 	if slices.Contains(policy.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) {
 		if p.Ingress == nil {
 			p.Ingress = &[]netns.PolicyRule{}
 		}
 		for i := range policy.Spec.Ingress {
 			rule := &policy.Spec.Ingress[i]
-			*p.Ingress = append(*p.Ingress, ingressRules(rule, policy.Namespace, pod, pods)...)
+			*p.Ingress = append(*p.Ingress, ingressRules(rule, policy.Namespace, pod, in)...)
 		}
 	}
 	if slices.Contains(policy.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
@@ -60,34 +53,34 @@ func addPolicy(p *netns.PodPolicy, policy *networkingv1.NetworkPolicy, pod *core
 		}
 		for i := range policy.Spec.Egress {
 			rule := &policy.Spec.Egress[i]
-			*p.Egress = append(*p.Egress, egressRules(rule, policy.Namespace, pods)...)
+			*p.Egress = append(*p.Egress, egressRules(rule, policy.Namespace, in)...)
 		}
 	}
 }
 
 // ingressRules resolves named ports in the pod that is connected to.
-func ingressRules(rule *networkingv1.NetworkPolicyIngressRule, namespace string, pod *corev1.Pod, pods []*corev1.Pod) []netns.PolicyRule {
+func ingressRules(rule *networkingv1.NetworkPolicyIngressRule, namespace string, pod *corev1.Pod, in *policyPeers) []netns.PolicyRule {
 	ports := portRanges(rule.Ports, pod)
 	if len(rule.Ports) > 0 && len(ports) == 0 {
 		return nil
 	}
-	return []netns.PolicyRule{{Anyone: len(rule.From) == 0, Peers: peersOf(rule.From, namespace, pods), Ports: ports}}
+	return []netns.PolicyRule{{Anyone: len(rule.From) == 0, Peers: in.of(rule.From, namespace), Ports: ports}}
 }
 
 // egressRules resolves named ports in each of the pods that may be connected to, one rule a pod.
-func egressRules(rule *networkingv1.NetworkPolicyEgressRule, namespace string, pods []*corev1.Pod) []netns.PolicyRule {
+func egressRules(rule *networkingv1.NetworkPolicyEgressRule, namespace string, in *policyPeers) []netns.PolicyRule {
 	var rules []netns.PolicyRule
 	numbered := portRanges(rule.Ports, nil)
 	if len(rule.Ports) == 0 || len(numbered) > 0 {
-		rules = append(rules, netns.PolicyRule{Anyone: len(rule.To) == 0, Peers: peersOf(rule.To, namespace, pods), Ports: numbered})
+		rules = append(rules, netns.PolicyRule{Anyone: len(rule.To) == 0, Peers: in.of(rule.To, namespace), Ports: numbered})
 	}
 	named := slices.DeleteFunc(slices.Clone(rule.Ports), func(p networkingv1.NetworkPolicyPort) bool { return !isNamed(p) })
 	if len(named) == 0 {
 		return rules
 	}
-	for _, pod := range pods {
+	for _, pod := range in.pods {
 		reached := len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(p networkingv1.NetworkPolicyPeer) bool {
-			return p.IPBlock == nil && peerSelects(&p, namespace, pod)
+			return p.IPBlock == nil && in.selects(&p, namespace, pod)
 		})
 		if ports := portRanges(named, pod); reached && len(ports) > 0 {
 			rules = append(rules, netns.PolicyRule{Peers: []netns.Peer{{ID: string(pod.UID)}}, Ports: ports})

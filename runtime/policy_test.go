@@ -96,6 +96,10 @@ func TestSelectPolicies(t *testing.T) {
 			specs: []string{`{podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: other}}}]}]}`},
 			want:  "db in[far:]",
 		},
+		"namespaces by label": {
+			specs: []string{`{podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {matchLabels: {team: red}}}]}], egress: [{to: [{namespaceSelector: {matchExpressions: [{key: team, operator: DoesNotExist}]}}]}]}`},
+			want:  "db in[far:] out[web,db:]",
+		},
 		"blocks and ranges": {
 			specs: []string{`{podSelector: {matchLabels: {app: db}}, policyTypes: [Ingress], ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], ports: [{port: 1, endPort: 9, protocol: UDP}, {protocol: SCTP}]}]}`},
 			want:  "db in[10.0.0.0/8-[10.1.0.0/16]:1-9/UDP,0-65535/SCTP]",
@@ -124,7 +128,7 @@ func TestSelectPolicies(t *testing.T) {
 			}
 			policies = append(policies, p)
 		}
-		if got := policyText(selectPolicies(policies, pods, c.deny)); got != c.want {
+		if got := policyText(selectPolicies(policies, newPolicyPeers(pods, map[string]map[string]string{"other": {"team": "red", corev1.LabelMetadataName: "other"}}), c.deny)); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)
 		}
 	}

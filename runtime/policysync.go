@@ -12,7 +12,7 @@ func (r *Runtime) syncPolicies() {
 		return
 	}
 	r.policiesDue = false
-	if err := r.Network.SetPolicies(selectPolicies(r.policies(), r.podsByNow(), r.DefaultDeny)); err != nil {
+	if err := r.Network.SetPolicies(selectPolicies(r.policies(), newPolicyPeers(r.podsByNow(), r.namespaceLabels()), r.DefaultDeny)); err != nil {
 		r.Log.Error("network policies stay as they were", "error", err)
 	}
 }
@@ -24,6 +24,15 @@ func (r *Runtime) policies() []*networkingv1.NetworkPolicy {
 		list = append(list, o.Value.(*networkingv1.NetworkPolicy))
 	}
 	return list
+}
+
+// namespaceLabels are those of the namespaces that the folder declares.
+func (r *Runtime) namespaceLabels() map[string]map[string]string {
+	labels := map[string]map[string]string{}
+	for _, o := range r.objects.of("Namespace") {
+		labels[o.Name] = o.Value.GetLabels()
+	}
+	return labels
 }
 
 // podsByNow are the pods with the labels that their manifests have now.

@@ -53,10 +53,20 @@ func (b *Board) neighbour() string {
 	return path
 }
 
-// netnsOf is the network namespace of a pod.
-func (b *Board) netnsOf(pod string) string {
+// netnsOf is the network namespace of a pod, of any namespace, that runs.
+func (b *Board) netnsOf(name string) string {
 	b.t.Helper()
-	return filepath.Join(b.Run, "ns", string(b.running(pod).UID), "net")
+	path := ""
+	b.must(lab.Poll(limit, func() (bool, error) {
+		pods, err := b.Pods()
+		for i := range pods {
+			if pods[i].Name == name && pods[i].Status.Phase == corev1.PodRunning {
+				path = filepath.Join(b.Run, "ns", string(pods[i].UID), "net")
+			}
+		}
+		return path != "", fmt.Errorf("pod %s does not run: %w", name, errors.Join(err))
+	}))
+	return path
 }
 
 // answer lets a network namespace answer on a port, over TCP and UDP, in both families: who it is and whom it sees.

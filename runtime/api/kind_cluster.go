@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,52 +33,56 @@ func nodes() *kind {
 	}
 }
 
-// namespaces are those that pods name; "default" is always there.
+const kindNamespace = "Namespace"
+
+// namespaces are those that the folder declares and those that something is in; "default" is always there.
 func namespaces() *kind {
-	return &kind{
+	k := &kind{
 		resource: "namespaces",
-		name:     "Namespace",
+		name:     kindNamespace,
 		list:     listNamespaces,
-		watch:    unchanging,
 		blank:    func() object { return new(corev1.Namespace) },
-		complete: func(o object) object {
-			n := *o.(*corev1.Namespace)
-			n.TypeMeta = typeMeta("Namespace")
-			return &n
-		},
 		fields: func(o object) fields.Set {
 			return fields.Set{"metadata.name": o.GetName(), "status.phase": string(corev1.NamespaceActive)}
 		},
 		columns: namespaceColumns,
 		row:     namespaceRow,
 	}
+	k.watch, k.complete = k.watchObjects, k.completed
+	return k
 }
 
 func listNamespaces(b Backend) ([]object, uint64) {
-	list, rv := b.Pods()
-	names := []string{metav1.NamespaceDefault}
-	for _, p := range list {
-		names = append(names, p.Namespace)
+	objs, rv := b.Objects(kindNamespace)
+	all := map[string]object{}
+	for _, o := range objs {
+		all[o.GetName()] = o
+	}
+	implied := func(name string) {
+		if all[name] == nil {
+			all[name] = &corev1.Namespace{
+				ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: b.Node().CreationTimestamp, Labels: map[string]string{corev1.LabelMetadataName: name}},
+				Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
+				Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
+			}
+		}
+	}
+	implied(metav1.NamespaceDefault)
+	pods, _ := b.Pods()
+	for _, p := range pods {
+		implied(p.Namespace)
 	}
 	for _, k := range folderKinds() {
 		objects, _ := b.Objects(k.name)
 		for _, o := range objects {
 			if k.namespaced {
-				names = append(names, o.GetNamespace())
+				implied(o.GetNamespace())
 			}
 		}
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-
-	born := b.Node().CreationTimestamp
-	objs := make([]object, len(names))
-	for i, n := range names {
-		objs[i] = &corev1.Namespace{
-			ObjectMeta: metav1.ObjectMeta{Name: n, CreationTimestamp: born, Labels: map[string]string{corev1.LabelMetadataName: n}},
-			Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
-			Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
-		}
+	list := make([]object, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[name])
 	}
-	return objs, rv
+	return list, rv
 }

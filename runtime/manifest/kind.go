@@ -59,7 +59,7 @@ func isWorkload(kind string) bool {
 // isOther tells whether a kind is a well-known one that podd does not know, rather than a misspelled Pod.
 func isOther(kind string) bool {
 	switch kind {
-	case "Namespace", "Endpoints", "Ingress", "NetworkPolicy",
+	case "Endpoints", "Ingress", "NetworkPolicy",
 		"PersistentVolume", "PersistentVolumeClaim", "StorageClass", "PodDisruptionBudget", "HorizontalPodAutoscaler",
 		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "PodTemplate", "Node":
 		return true

@@ -40,6 +40,8 @@ func rulesOf(kind string) *rules {
 		return classRules()
 	case "Secret":
 		return secretRules()
+	case "Namespace":
+		return namespaceRules()
 	case "NetworkPolicy":
 		return networkPolicyRules()
 	case "ServiceAccount":

@@ -1,0 +1,63 @@
+package test
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// inNamespace puts a manifest into a namespace.
+func inNamespace(manifest, namespace string) string {
+	return strings.Replace(manifest, "metadata:\n", "metadata:\n  namespace: "+namespace+"\n", 1)
+}
+
+// Namespaces are there as soon as something is in them. One that is declared has labels, by which policies know it, at once
+// when they change.
+//
+// test/e2e/network/netpol: should enforce policy to allow traffic only from a different namespace, based on
+// NamespaceSelector; should allow ingress access from updated namespace
+func TestNamespaceSelectors(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	shop := func(labels string) string {
+		return "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  labels: {" + labels + "}\n  annotations: {owner: me}\n"
+	}
+	b.drop("policy", "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: shops}\nspec:\n  podSelector: {matchLabels: {app: web}}\n"+
+		"  ingress: [{from: [{namespaceSelector: {matchLabels: {kind: shop}}}]}]\n")
+	b.drop("web", labelled(onePod("web", forever), "web"))
+	b.drop("client", inNamespace(onePod("client", forever), "shop"))
+	b.drop("mine", onePod("mine", forever))
+	b.answer(b.netnsOf("web"), "web", 7000)
+	pod, client := b.running("web"), b.netnsOf("client")
+	shut := func(from string) {
+		t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			_, _, err := asked(from, "tcp", net.JoinHostPort(pod.Status.PodIP, "7000"))
+			return err != nil, nil
+		}))
+	}
+	shut(client)
+	b.shows([]string{"shop", "Active"}, "get", "ns", "shop")
+	b.drop("shop", shop("kind: shop"))
+	for _, ip := range pod.Status.PodIPs {
+		b.reached(client, net.JoinHostPort(ip.IP, "7000"), "web")
+	}
+	shut(b.netnsOf("mine"))
+	if got := b.podd("get", "ns", "shop", "-o", "yaml"); !strings.Contains(got, "kind: shop") || !strings.Contains(got, "owner: me") || !strings.Contains(got, "kubernetes.io/metadata.name: shop") {
+		t.Errorf("get ns shop:\n%s", got)
+	}
+	if got := strings.Fields(b.podd("get", "ns", "--no-headers")); len(got) != 6 || got[0] != "default" || got[3] != "shop" {
+		t.Errorf("get ns: %v", got)
+	}
+	b.drop("shop", shop("kind: mill"))
+	shut(client)
+	b.drop("shop", shop("kind: shop"))
+	b.reached(client, net.JoinHostPort(pod.Status.PodIP, "7000"), "web")
+	b.remove("shop")
+	shut(client)
+	b.shows([]string{"shop", "Active"}, "get", "ns", "shop")
+	b.drop("bad", "apiVersion: v1\nkind: Namespace\nmetadata: {name: Not_DNS}\n")
+	b.event(`metadata.name: Invalid value: "Not_DNS": a lowercase RFC 1123 label must consist of`)
+}
