@@ -32,7 +32,7 @@ func (r *Runtime) openSecret(s *corev1.Secret) (map[string][]byte, error) {
 	if form := s.Annotations[manifest.AnnotationSealed]; form != seal.Form {
 		return nil, fmt.Errorf("this podd does not know the form %q of %s; it knows %q", form, manifest.AnnotationSealed, seal.Form)
 	}
-	identity, err := seal.Identity(r.RootDir)
+	identity, err := seal.Of(r.RootDir).Identity()
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,7 @@ func runDaemon(source *configSource) error {
 		return d.linger(err)
 	}
 	d.judge(text, problem)
+	d.saySealSource()
 	return d.serve()
 }
 

@@ -43,15 +43,15 @@ podd seal --print-recipient on the board prints what to name.`,
 
 func (s *sealing) run(cmd *cobra.Command) error {
 	if s.print || len(s.recipients) == 0 {
-		identity, err := seal.Identity(s.root)
+		recipient, err := seal.Of(s.root).Recipient()
 		if err != nil {
 			return err
 		}
 		if s.print {
-			fmt.Fprintln(cmd.OutOrStdout(), identity.Recipient())
+			fmt.Fprintln(cmd.OutOrStdout(), recipient)
 			return nil
 		}
-		s.recipients = []string{identity.Recipient().String()}
+		s.recipients = []string{recipient}
 	}
 	objects, problems, err := readObjects(cmd.InOrStdin(), s.file)
 	if err != nil {

@@ -11,67 +11,93 @@ import (
 	"filippo.io/age"
 )
 
-// File is where a board's identity is, below its root.
-func File(root string) string { return filepath.Join(root, "keys", "seal.age") }
+// Credential is the name of the service manager's credential that holds a board's identity (man 5 systemd.exec).
+const Credential = "podd.seal-key"
 
-// Identity reads the identity of the board with this root, and makes it the first time. It is on flash, committed, and
-// readable by root alone.
-func Identity(root string) (*age.X25519Identity, error) {
-	path := File(root)
-	data, err := os.ReadFile(path)
-	if err == nil {
-		id, err := age.ParseX25519Identity(strings.TrimSpace(string(data)))
-		if err != nil {
-			return nil, fmt.Errorf("cannot use the board's key %s: %w", path, err)
-		}
-		return id, nil
+// ErrAway says that the board's identity is in a credential that this process was not given.
+var ErrAway = errors.New("the board's key is in the credential " + Credential + ", which podd was not given")
+
+// Keys are the places where a board's identity may be.
+type Keys struct {
+	Root        string // of podd
+	Credentials string // folder of the service manager's credentials; "": there is none
+}
+
+// Of gives the places that this process has.
+func Of(root string) Keys { return Keys{Root: root, Credentials: os.Getenv("CREDENTIALS_DIRECTORY")} }
+
+// File is where the identity is when it is not in a credential.
+func (k Keys) File() string { return filepath.Join(k.Root, "keys", "seal.age") }
+
+// publicFile names the recipient of an identity that is in a credential, for those who are not given it.
+func (k Keys) publicFile() string { return filepath.Join(k.Root, "keys", "seal.recipient") }
+
+// Identity reads the identity of the board: the credential, or else the file, which is made the first time, on flash,
+// committed, and readable by root alone.
+func (k Keys) Identity() (*age.X25519Identity, error) {
+	id, err := k.given()
+	if id != nil || err != nil {
+		return id, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cannot read the board's key: %w", err)
+	if id, err = readIdentity(k.File()); id != nil || err != nil {
+		return id, err
 	}
-	id, err := age.GenerateX25519Identity()
-	if err != nil {
+	if public, err := k.published(); public != "" || err != nil {
+		return nil, errors.Join(err, fmt.Errorf("%w: it is the one of %s", ErrAway, public))
+	}
+	if id, err = age.GenerateX25519Identity(); err != nil {
 		return nil, fmt.Errorf("cannot make the board's key: %w", err)
 	}
-	switch err := Keep(path, []byte(id.String()+"\n")); {
+	switch err := Keep(k.File(), []byte(id.String()+"\n")); {
 	case errors.Is(err, fs.ErrExist):
-		return Identity(root) // another podd was faster
+		return k.Identity() // another podd was faster
 	case err != nil:
 		return nil, err
 	}
 	return id, nil
 }
 
-// Keep commits a key to a file that must not be there yet: fs.ErrExist if it is.
-func Keep(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make a folder for keys: %w", err)
-	}
-	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("cannot keep a key: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	err = errors.Join(err, tmp.Close())
-	if err == nil {
-		err = os.Link(tmp.Name(), path) // unlike a rename it does not replace
+// Recipient is what Secrets are sealed to for this board. A key that is not there yet is made.
+func (k Keys) Recipient() (string, error) {
+	id, err := k.Identity()
+	if errors.Is(err, ErrAway) {
+		return k.published()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot keep a key: %w", err)
+		return "", err
 	}
-	return errors.Join(syncDir(dir), syncDir(filepath.Dir(dir)))
+	return id.Recipient().String(), nil
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("cannot keep a key: %w", err)
+// given reads the identity that the service manager has passed; nil: none.
+func (k Keys) given() (*age.X25519Identity, error) {
+	if k.Credentials == "" {
+		return nil, nil
 	}
-	defer d.Close()
-	return d.Sync()
+	return readIdentity(filepath.Join(k.Credentials, Credential))
+}
+
+// readIdentity reads a file; nil: it is not there.
+func readIdentity(path string) (*age.X25519Identity, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the board's key: %w", err)
+	}
+	id, err := age.ParseX25519Identity(strings.TrimSpace(string(data)))
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the board's key %s: %w", path, err)
+	}
+	return id, nil
+}
+
+// published is the recipient of an identity in a credential, as the daemon has noted it; "": there is none.
+func (k Keys) published() (string, error) {
+	data, err := os.ReadFile(k.publicFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("cannot read the board's recipient: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }

@@ -8,19 +8,19 @@ import (
 )
 
 func TestSeal(t *testing.T) {
-	ours, theirs := t.TempDir(), t.TempDir()
-	a, err := Identity(ours)
+	ours, theirs := Keys{Root: t.TempDir()}, Keys{Root: t.TempDir()}
+	a, err := ours.Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Identity(theirs)
+	b, err := theirs.Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Identity(ours); err != nil || again.String() != a.String() {
+	if again, err := ours.Identity(); err != nil || again.String() != a.String() {
 		t.Errorf("the board has another key now: %v", err)
 	}
-	if st, err := os.Stat(File(ours)); err != nil || st.Mode().Perm() != 0o600 {
+	if st, err := os.Stat(ours.File()); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the key's file: %v %v", st, err)
 	}
 	place := Place{"default", "db", "password"}

@@ -21,6 +21,7 @@ type Options struct {
 	Manager []string // further options of the stand-in
 	Restart bool     // the stand-in starts the daemon again when it dies
 	Args    []string // further arguments of podd run
+	Env     []string // further variables of the daemon's environment
 	Cgroup  *Cgroup  // the node's cgroup is made below this one
 	Name    string   // of the node's cgroup
 }
@@ -130,6 +131,7 @@ func (n *Node) Start() error {
 	}
 	n.command = n.In(argv...)
 	n.command.Stdout, n.command.Stderr = n.output, n.output
+	n.command.Env = append(os.Environ(), n.options.Env...)
 	if err := n.command.Start(); err != nil {
 		return err
 	}

@@ -1,0 +1,54 @@
+package test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// The board's key moves out of a file into a credential of systemd: Secrets open as before, podd seal seals to the same
+// key though it is not given it, and podd says where the key is.
+func TestSealKeyInCredential(t *testing.T) {
+	t.Parallel()
+	credentials := t.TempDir()
+	b := newEmptyBoard(t, func(o *lab.Options) { o.Env = append(o.Env, "CREDENTIALS_DIRECTORY="+credentials) })
+	b.loadImages("busybox.tar")
+	recipient := b.podd("seal", "--print-recipient", "--root", b.Root)
+	file := filepath.Join(b.Root, "keys", "seal.age")
+	key, err := os.ReadFile(file)
+	b.must(err)
+	b.must(os.WriteFile(filepath.Join(credentials, "podd.seal-key"), key, 0o400))
+	b.start()
+	says := func(text string) {
+		t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) { return strings.Contains(b.Output(), text), errors.New(b.Output()) }))
+	}
+	says(`source="credential podd.seal-key"`)
+	says("and in the clear in " + file + ": remove the file")
+	b.must(os.Remove(file))
+	b.kill9()
+	b.start()
+	if got := b.podd("seal", "--print-recipient", "--root", b.Root); got != recipient {
+		t.Errorf("the recipient was %s and is %s", recipient, got)
+	}
+	plain := filepath.Join(t.TempDir(), "secret.yaml")
+	b.must(os.WriteFile(plain, []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {password: hunter2}\n"), 0o600))
+	b.drop("keys", b.podd("seal", "-f", plain, "--root", b.Root))
+	b.drop("reads", podOf("reads", "restartPolicy: Never", containerOf("main", "echo password=$PASSWORD",
+		"env: [{name: PASSWORD, valueFrom: {secretKeyRef: {name: keys, key: password}}}]")))
+	b.wait("reads", isPhase(corev1.PodSucceeded))
+	b.logged("reads", "main", "password=hunter2")
+	if _, err := os.Stat(file); err == nil {
+		t.Error("there is a key in the clear again")
+	}
+	b.must(os.WriteFile(file, []byte(strings.TrimSpace(b.podd("seal", "--print-recipient", "--root", t.TempDir()))), 0o600))
+	b.kill9()
+	b.start()
+	says("hold different keys: that of the credential counts, " + strings.TrimSpace(recipient) + "; remove the file, or the credential")
+}
