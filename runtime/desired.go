@@ -29,7 +29,7 @@ func (r *Runtime) rescan(now Instant) {
 	before := r.desired
 	r.desired = make(map[podKey]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
-		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(&set.Pods[i], now)
+		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(r.withAccount(&set.Pods[i]), now)
 	}
 	if !r.scanned && !set.Gone {
 		r.scanned = true

@@ -74,8 +74,15 @@ func (r *Runtime) issuer() string { return "https://" + r.NodeName + ".podd.inte
 // Token is a token that says who a pod is. It is another one once four fifths of its life are over, or a day, and after
 // a jump of the clock.
 func (r *Runtime) Token(pod *corev1.Pod, audience string, life time.Duration) (string, error) {
+	text, err := r.tokenAt(pod, audience, life, readClock())
+	if err == nil {
+		r.watchClock()
+	}
+	return text, err
+}
+
+func (r *Runtime) tokenAt(pod *corev1.Pod, audience string, life time.Duration, now Instant) (string, error) {
 	t := r.tokens
-	now := readClock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key, err := t.signer()
@@ -98,7 +105,6 @@ func (r *Runtime) Token(pod *corev1.Pod, audience string, life time.Duration) (s
 		return "", err
 	}
 	t.use[use] = issued{text, now.after(min(life*4/5, longestUse))}
-	r.watchClock()
 	return text, nil
 }
 
@@ -153,6 +159,8 @@ func (r *Runtime) clockSet() {
 // watchClock asks the kernel to tell of jumps of the clock: a timer that never ends is readable when the clock is set.
 // man 2 timerfd_create, TFD_TIMER_CANCEL_ON_SET
 func (r *Runtime) watchClock() {
+	r.tokens.mu.Lock()
+	defer r.tokens.mu.Unlock()
 	if r.tokens.clock != nil {
 		return
 	}
