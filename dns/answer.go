@@ -12,7 +12,7 @@ const ttl = 5
 
 // owns says whether the zone alone has the say about a name.
 func (z *Zone) owns(name []byte) bool {
-	if z.below(name) {
+	if z.below(name) || z.searched(name) {
 		return true
 	}
 	ip, ok := parseReverse(name)
@@ -40,6 +40,20 @@ func (z *Zone) below(name []byte) bool {
 			break
 		}
 		name = name[1+name[0]:]
+	}
+	return false
+}
+
+// searched says whether a name is a Service's or a pod's with something behind it: what a search list makes of it, which is
+// nowhere. A name server that is not there would keep the client from the next of its list, and from the right name.
+func (z *Zone) searched(name []byte) bool {
+	within := z.domain[:len(z.domain)-1]
+	for len(name) > len(within)+4 && name[0] != 0 {
+		rest := name[1+name[0]:]
+		if kind := name[1 : 1+name[0]]; (string(kind) == "svc" || string(kind) == "pod") && bytes.HasPrefix(rest, within) {
+			return true
+		}
+		name = rest
 	}
 	return false
 }

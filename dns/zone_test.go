@@ -61,6 +61,8 @@ func TestZone(t *testing.T) {
 		{"none.default.svc.cluster.local.", dnsmessage.TypeA, "", dnsmessage.RCodeNameError},
 		{"web.shop.svc.cluster.local.", dnsmessage.TypeA, "", dnsmessage.RCodeNameError},
 		{"example.com.default.svc.cluster.local.", dnsmessage.TypeA, "", dnsmessage.RCodeNameError},
+		{"web.default.svc.cluster.local.lan.", dnsmessage.TypeA, "", dnsmessage.RCodeNameError},
+		{"10-210-0-9.default.pod.cluster.local.corp.example.", dnsmessage.TypeA, "", dnsmessage.RCodeNameError},
 		{"default.svc.cluster.local.", dnsmessage.TypeA, "", 0},
 		{"svc.cluster.local.", dnsmessage.TypeA, "", 0},
 		{"cluster.local.", dnsmessage.TypeA, "", 0},
@@ -150,5 +152,17 @@ func TestBadNamesAreLeftOut(t *testing.T) {
 	}
 	if _, err := NewZone("cluster..local", nil, nil, nil); err == nil {
 		t.Error("a domain with an empty label is taken")
+	}
+}
+
+// What is somebody else's to answer goes to them.
+func TestNamesOfOthers(t *testing.T) {
+	s := New(Options{})
+	s.SetZone(testZone(t))
+	for _, name := range []string{"example.com.", "cluster.local.lan.", "svc.cluster.locals.", "mysvc.cluster.local.lan.", "svc.cluster.", "local.", "."} {
+		var q query
+		if out, later := s.quick(&q, ask(t, name, dnsmessage.TypeA), nil, 0); !later {
+			t.Errorf("%s: %v", name, out)
+		}
 	}
 }
