@@ -35,6 +35,7 @@ type Network struct {
 	bridge   atomic.Int64 // interface index; 0 until EnsureHost
 	mtu      atomic.Int64 // of pods' links; 0: the kernel's default
 	overlap  atomic.Pointer[overlap]
+	shadowed atomic.Pointer[[]netip.Prefix] // networks that have addresses of Services'
 	deleter  deleter
 
 	podsMu   sync.Mutex

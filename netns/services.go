@@ -3,6 +3,7 @@ package netns
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -102,6 +103,19 @@ func (s *Services) Apply(t ServiceTable) error {
 		return fmt.Errorf("cannot drop connections to endpoints that have gone: %w", err)
 	}
 	return nil
+}
+
+// InUse says whether a process of the machine listens on a port of an address, or without one of any address of the machine
+// that has node ports: all but the loopback's.
+func (s *Services) InUse(ip netip.Addr, p Protocol, port uint16) bool {
+	if ip.IsValid() {
+		return tryPort(familyOf(ip), HostPort{HostIP: ip, Protocol: p, HostPort: port}) != nil
+	}
+	if s.n.hostUses(HostPort{Protocol: p, HostPort: port}) == nil {
+		return false
+	}
+	addrs, err := HostIPs()
+	return err == nil && slices.ContainsFunc(addrs, func(ip netip.Addr) bool { return s.InUse(ip, p, port) })
 }
 
 // check refuses what the maps could not hold: one address and port that lead to two Services.

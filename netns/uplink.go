@@ -20,11 +20,20 @@ func (n *Network) lookAround() error {
 		return err
 	}
 	n.mtu.Store(int64(n.chooseMTU(links, uplinks)))
-	overlap, err := n.findOverlap(links)
+	pods, services, err := n.findOverlaps(links)
 	if err != nil {
 		return err
 	}
-	n.overlap.Store(overlap)
+	n.overlap.Store(pods)
+	n.shadowed.Store(&services)
+	return nil
+}
+
+// Overlaps are networks of the machine that have addresses of Services'.
+func (s *Services) Overlaps() []netip.Prefix {
+	if list := s.n.shadowed.Load(); list != nil {
+		return *list
+	}
 	return nil
 }
 
@@ -45,10 +54,11 @@ func (n *Network) chooseMTU(links []*link, uplinks map[int]int) int {
 
 const maxVethMTU = 65535 // ETH_MAX_MTU, linux/if_ether.h
 
-// overlap names a network of the machine that has addresses of the pods'.
-type overlap struct{ pods, other netip.Prefix }
+// overlap names a network of the machine that has addresses of one of podd's.
+type overlap struct{ own, other netip.Prefix }
 
-func (n *Network) findOverlap(links []*link) (*overlap, error) {
+// findOverlaps finds whose addresses the pods' and the Services' networks have too.
+func (n *Network) findOverlaps(links []*link) (pods *overlap, services []netip.Prefix, err error) {
 	ours := map[int]bool{}
 	for _, l := range links {
 		if l.name == n.cfg.Bridge || l.group == podGroup || isHostIf(l.name) {
@@ -58,20 +68,26 @@ func (n *Network) findOverlap(links []*link) (*overlap, error) {
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
 		if err != nil {
-			return nil, fmt.Errorf("cannot list routes: %w", err)
+			return nil, nil, fmt.Errorf("cannot list routes: %w", err)
 		}
 		for _, r := range routes {
-			if o := n.overlapWith(r); o != nil && !ours[r.LinkIndex] {
-				return o, nil
+			if ours[r.LinkIndex] {
+				continue
+			}
+			if o := overlapWith(n.networks(), r); o != nil && pods == nil {
+				pods = o
+			}
+			if o := overlapWith(n.cfg.ServiceCIDRs, r); o != nil {
+				services = append(services, o.other)
 			}
 		}
 	}
-	return nil, nil
+	return pods, services, nil
 }
 
-// overlapWith finds routes into the pod network, and networks that the machine is on and the pods' lie in.
+// overlapWith finds routes into one of some networks, and networks that the machine is on and these lie in.
 // A wider network behind a router is in nobody's way: the narrower route wins.
-func (n *Network) overlapWith(r netlink.Route) *overlap {
+func overlapWith(own []netip.Prefix, r netlink.Route) *overlap {
 	if r.Dst == nil || r.Type != unix.RTN_UNICAST {
 		return nil
 	}
@@ -81,7 +97,7 @@ func (n *Network) overlapWith(r netlink.Route) *overlap {
 		return nil
 	}
 	other := netip.PrefixFrom(ip.Unmap(), bits)
-	for _, p := range n.networks() {
+	for _, p := range own {
 		if p.Overlaps(other) && (other.Bits() >= p.Bits() || r.Gw == nil && len(r.MultiPath) == 0) {
 			return &overlap{p, other}
 		}
@@ -95,5 +111,5 @@ func (n *Network) refuseOverlap(id string) error {
 	if _, has := n.leases.lookup(id); o == nil || has {
 		return nil
 	}
-	return fmt.Errorf("%w: pods have %s, but this machine has a route to %s; choose another podCIDR", ErrOverlap, o.pods, o.other)
+	return fmt.Errorf("%w: pods have %s, but this machine has a route to %s; choose another podCIDR", ErrOverlap, o.own, o.other)
 }

@@ -184,6 +184,9 @@ func (r *Runtime) receive(m message, now Instant) {
 // arm sets the timer to the earliest moment anybody waits for, or leaves it off.
 func (r *Runtime) arm(timer *time.Timer) {
 	next := r.recheck
+	if at := r.services.recheck; at != 0 && (next == 0 || at < next) {
+		next = at
+	}
 	if r.idleAt != 0 && (next == 0 || r.idleAt < next) {
 		next = r.idleAt
 	}

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -20,6 +22,11 @@ import (
 // Forwarder leads connections from Services to pods.
 type Forwarder interface {
 	Apply(t netns.ServiceTable) error
+	// InUse says whether a process of the machine listens on a port of an address, or without one of any address that has
+	// node ports.
+	InUse(ip netip.Addr, p netns.Protocol, port uint16) bool
+	// Overlaps are networks that the machine has routes to and whose addresses Services may get.
+	Overlaps() []netip.Prefix
 }
 
 const (
@@ -36,6 +43,7 @@ type services struct {
 	fronts  map[objectKey]bool // shown beside what the folder has
 	said    map[string]bool    // faults, as were told
 	names   []byte             // as saved
+	recheck time.Duration      // since boot; 0: nothing to look at again
 	seen    map[*pod]string    // what of a pod Services depend on
 	// complete are the Services with their addresses, for whoever starts a container.
 	complete atomic.Pointer[[]*corev1.Service]
@@ -84,9 +92,15 @@ func (r *Runtime) noteService(p *pod, now *corev1.Pod) {
 	}
 }
 
+// recheckPorts is how long a Service waits for a port that a process has: nobody tells when it ends.
+const recheckPorts = 15 * time.Second
+
 // serve brings the kernel's table, the names and what the API shows into line with Services and pods, if any have
 // changed.
 func (r *Runtime) serve(now Instant) {
+	if r.services.recheck != 0 && now.Mono >= r.services.recheck {
+		r.services.changed = true
+	}
 	if !r.services.changed || !r.services.known {
 		return
 	}
@@ -96,9 +110,9 @@ func (r *Runtime) serve(now Instant) {
 			r.publish(p, now)
 		}
 	}
-	r.services.changed = false
+	r.services.changed, r.services.recheck = false, 0
 	pods, _ := r.store.Pods()
-	in := service.Input{NodeName: r.NodeName, NodeIPs: r.hostIPs.get(r.HostIPs), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods}
+	in := service.Input{NodeName: r.NodeName, NodeIPs: r.hostIPs.get(r.HostIPs), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods, InUse: r.Forwarder.InUse, Networks: r.Forwarder.Overlaps()}
 	for _, o := range r.objects.of(kindService) {
 		in.Services = append(in.Services, o.Value.(*corev1.Service))
 	}
@@ -106,6 +120,9 @@ func (r *Runtime) serve(now Instant) {
 		in.Slices = append(in.Slices, o.Value.(*discoveryv1.EndpointSlice))
 	}
 	out := service.Build(in)
+	if out.Recheck {
+		r.services.recheck = now.Mono + recheckPorts
+	}
 	r.services.complete.Store(&out.Services)
 	r.remember(out.Kept)
 	names := savedNames{out.Names, out.PodNames}

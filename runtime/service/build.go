@@ -17,6 +17,9 @@ func (b *builder) add(s *corev1.Service) {
 	name := dns.Service{Namespace: s.Namespace, Name: s.Name}
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		name.External = s.Spec.ExternalName
+		if ip, err := netip.ParseAddr(name.External); err == nil {
+			b.fault(s, "ExternalNameIsAddress", fmt.Sprintf("spec.externalName: %s is taken for a name, as Kubernetes does, and no name server knows it; for an address write a Service without selector and an EndpointSlice", ip))
+		}
 		b.out.Names = append(b.out.Names, name)
 		return
 	}
@@ -33,7 +36,9 @@ func (b *builder) add(s *corev1.Service) {
 		return
 	}
 	for _, text := range s.Spec.ClusterIPs {
-		name.Addrs = append(name.Addrs, netip.MustParseAddr(text))
+		ip := netip.MustParseAddr(text)
+		name.Addrs = append(name.Addrs, ip)
+		b.onNetwork(s, ip)
 	}
 	if len(name.Addrs) == 0 {
 		return // its fault has been told
@@ -74,12 +79,6 @@ func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.
 	if s.Spec.SessionAffinity == corev1.ServiceAffinityClientIP {
 		out.Affinity = affinity(s)
 	}
-	for _, text := range outside(s) {
-		ip, err := netip.ParseAddr(text)
-		if err == nil && b.claim(s, fmt.Sprintf("%s %s", ip, portKey(p))) {
-			out.External = append(out.External, ip)
-		}
-	}
 	for i := range endpoints {
 		e := &endpoints[i]
 		if !e.ready() && !e.leaving() {
@@ -93,6 +92,7 @@ func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.
 			}
 		}
 	}
+	b.onBoard(s, p, &out)
 	return out
 }
 

@@ -20,7 +20,12 @@ type Input struct {
 	NodeName string
 	NodeIPs  []netip.Addr // the board's own, on which a LoadBalancer answers
 	Ranges   []netip.Prefix
-	Kept     Allocations // of before
+	// Networks have addresses of Ranges too: this machine has routes to them.
+	Networks []netip.Prefix
+	// InUse says whether a process of the machine listens on a port of an address, or without one of any that has node
+	// ports; nil: none does.
+	InUse func(ip netip.Addr, p netns.Protocol, port uint16) bool
+	Kept  Allocations // of before
 }
 
 // Output is what follows from an Input.
@@ -33,6 +38,8 @@ type Output struct {
 	PodNames  []dns.Pod
 	Kept      Allocations
 	Faults    []Fault
+	// Recheck says that a fault may go away without anybody's saying so.
+	Recheck bool
 }
 
 // Fault is what keeps a Service from working as it is written. The others are not affected.
@@ -49,7 +56,7 @@ func (b *builder) told(s *corev1.Service) bool {
 
 // Build works everything out anew.
 func Build(in Input) Output {
-	b := &builder{in: in, fronts: map[string]string{}, local: map[netip.Addr]bool{}}
+	b := &builder{in: in, fronts: map[string]string{}, hostPorts: map[string][]hostPort{}, local: map[netip.Addr]bool{}}
 	kept, given, faults := allocate(in.Services, in.Ranges, in.Kept)
 	b.out.Kept, b.out.Faults = kept, faults
 	for _, ip := range in.NodeIPs {
@@ -80,10 +87,11 @@ func Build(in Input) Output {
 }
 
 type builder struct {
-	in     Input
-	out    Output
-	fronts map[string]string   // who has an address and port
-	local  map[netip.Addr]bool // addresses of this node and its pods
+	in        Input
+	out       Output
+	fronts    map[string]string   // who has an address and port
+	local     map[netip.Addr]bool // addresses of this node and its pods
+	hostPorts map[string][]hostPort
 }
 
 func (b *builder) fault(s *corev1.Service, reason, message string) {
@@ -92,6 +100,9 @@ func (b *builder) fault(s *corev1.Service, reason, message string) {
 
 func (b *builder) addPod(p *corev1.Pod) {
 	name := dns.Pod{Namespace: p.Namespace}
+	if !ended(p) {
+		b.addHostPorts(p)
+	}
 	for _, ip := range podAddrs(p) {
 		b.local[ip] = true
 		if !p.Spec.HostNetwork {

@@ -12,6 +12,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"podd/netns"
 )
 
 var ranges = []netip.Prefix{netip.MustParsePrefix("10.211.0.0/28"), netip.MustParsePrefix("fd00:11::/112")}
@@ -265,5 +267,81 @@ func TestSlicesOfNamesAreSentences(t *testing.T) {
 	}
 	if len(out.Table[0].Endpoints) != 0 {
 		t.Errorf("forwarded to %v", out.Table[0].Endpoints)
+	}
+}
+
+func external(ip string) func(*corev1.Service) {
+	return func(s *corev1.Service) { s.Spec.ExternalIPs = []string{ip} }
+}
+
+func nodePort(n int32) func(*corev1.Service) {
+	return func(s *corev1.Service) {
+		s.Spec.Type, s.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, n
+	}
+}
+
+// Ports of the board that a pod or a process has stay theirs; the Service has its other addresses.
+func TestPortsOfOthers(t *testing.T) {
+	balanced := func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer }
+	port := func(host int32, ip string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.Containers[0].Ports = append(p.Spec.Containers[0].Ports, corev1.ContainerPort{ContainerPort: host, HostPort: host, HostIP: ip})
+		}
+	}
+	out := Build(Input{
+		Services: []*corev1.Service{
+			svc("process", nodePort(30001)), svc("pod", nodePort(30002)), svc("local", nodePort(30003)), svc("lb", balanced), svc("far", external("198.51.100.7")),
+			svc("own", external("192.0.2.7"), func(s *corev1.Service) { s.Spec.Ports[0].Port = 8080 }),
+		},
+		Pods: []*corev1.Pod{
+			pod("a", "x", "10.210.0.2", port(30002, ""), port(30003, "127.0.0.1"), port(80, "192.0.2.7")),
+			pod("gone", "x", "10.210.0.3", port(30001, ""), done),
+			pod("host", "own", "192.0.2.7", func(p *corev1.Pod) { p.Spec.HostNetwork = true }, port(8080, "")),
+		},
+		NodeIPs: []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7")}, Ranges: ranges,
+		InUse: func(ip netip.Addr, p netns.Protocol, port uint16) bool {
+			return port == 30001 && !ip.IsValid() && p == netns.TCP
+		},
+	})
+	want := []string{"process PortTaken", "pod PortTaken", "lb PortTaken"}
+	if got := reasons(out); !slices.Equal(got, want) || !out.Recheck {
+		t.Errorf("faults %v, want %v; recheck %t", got, want, out.Recheck)
+	}
+	for i, want := range []string{
+		"node port 30001/TCP is used by a process of this machine, which keeps it; change the port of one of them",
+		"node port 30002/TCP is a host port of pod default/a, which keeps it; change the port of one of them",
+		"192.0.2.7 port 80/TCP is a host port of pod default/a, which keeps it; change the port of one of them",
+	} {
+		if got := out.Faults[i].Message; got != want {
+			t.Errorf("fault %q, want %q", got, want)
+		}
+	}
+	ports := map[string]string{}
+	for _, p := range out.Table {
+		ports[p.Name] = fmt.Sprintf("%d%v", p.NodePort, p.External)
+	}
+	for name, want := range map[string]string{"process": "0[]", "pod": "0[]", "local": "30003[]", "far": "0[198.51.100.7]"} {
+		if got := ports["default/"+name+":TCP/80"]; got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := ports["default/own:TCP/8080"]; got != "0[]" {
+		t.Errorf("a pod on the host's network, which answers there itself: %s", got)
+	}
+}
+
+func TestNetworksOfTheMachine(t *testing.T) {
+	out := Build(Input{Services: []*corev1.Service{svc("a"), svc("b", func(s *corev1.Service) { s.Spec.ClusterIP = "None" })}, Ranges: ranges, Networks: []netip.Prefix{netip.MustParsePrefix("10.211.0.0/24")}})
+	if got := reasons(out); !slices.Equal(got, []string{"a ClusterIPOnHostNetwork"}) || len(out.Table[0].ClusterIPs) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestExternalNameThatIsAnAddress(t *testing.T) {
+	out := build([]*corev1.Service{svc("a", func(s *corev1.Service) {
+		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "192.0.2.9"
+	})})
+	if got := reasons(out); !slices.Equal(got, []string{"a ExternalNameIsAddress"}) || out.Names[0].External != "192.0.2.9" {
+		t.Errorf("%v", got)
 	}
 }
