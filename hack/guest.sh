@@ -18,7 +18,7 @@ flock 9
 [[ $(id -u) -eq 0 ]] || { echo "hack/guest.sh: making a root file system needs root"; exit 1; }
 
 # What a board has, and what the tests look with. busybox-static is what the test images are made of.
-packages=systemd,systemd-sysv,dbus,udev,kmod,iproute2,nftables,procps,busybox-static
+packages=systemd,systemd-sysv,dbus,udev,kmod,iproute2,nftables,procps,e2fsprogs,busybox-static
 releases=(bookworm bookworm-security)
 case $arch in
 amd64) kernels=(stable:bookworm-security:linux-image-cloud-amd64 newest:trixie-backports:linux-image-cloud-amd64) ;;

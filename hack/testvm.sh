@@ -29,7 +29,7 @@ if [[ $arch == amd64 ]]; then
 	# The programs that the tests of the binary build by themselves where there is Go.
 	for program in standin answerer; do inside "bin/$program" "./test/$program"; done
 	cp bin/podd "$data/bin/podd"
-	for package in test cgroups netns runtime/container; do
+	for package in test cgroups netns runtime/container runtime/volume; do
 		mkdir -p "$data/tests/$package"
 		go test -c -o "$data/tests/$package/run.test" "./$package"
 		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$data/tests/$package/"

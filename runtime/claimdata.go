@@ -78,16 +78,16 @@ func (b *Backend) RestoreClaim(ctx context.Context, namespace, name string, in i
 		return fmt.Errorf("cannot make the folder of claims: %w", err)
 	}
 	next := a.folder + ".restored"
-	if err := volume.Remove(next); err != nil {
+	if err := volume.RemoveFolder(next); err != nil {
 		return err
 	}
-	if err := volume.Restore(next, in); err != nil {
+	if err := volume.Restore(next, in, a.size); err != nil {
 		return api.AsBadRequest(err)
 	}
 	// A pod may have come meanwhile.
 	if _, err := b.claimFolder(ctx, namespace, name, true); err != nil {
-		_ = volume.Remove(next)
+		_ = volume.RemoveFolder(next)
 		return err
 	}
-	return volume.Replace(a.folder, next, a.size)
+	return volume.Replace(a.folder, next)
 }

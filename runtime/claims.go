@@ -133,7 +133,7 @@ func (r *Runtime) dropClaim(key string, b *volume.Binding) {
 	}
 	dir := r.claims.folder(key, b)
 	r.disk.do(func() {
-		if err := volume.Remove(dir); err != nil {
+		if err := volume.RemoveFolder(dir); err != nil {
 			r.Log.Error("cannot remove the folder of a claim", "claim", key, "error", err)
 		}
 	})

@@ -35,6 +35,7 @@ func (r *Runtime) rescan(now Instant) {
 		r.scanned = true
 		r.forgetEnds()
 		r.catchUpVolumes()
+		r.disk.do(r.volumes.FreeProjects)
 	}
 	if !set.Gone {
 		r.forgetRollbacks()

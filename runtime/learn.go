@@ -7,9 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// retryDelay is how long a pod rests after a step has failed.
-const retryDelay = time.Second
-
 // errSkipped is told of an action that was left out because one before it failed.
 var errSkipped = errors.New("skipped: an earlier step failed")
 
@@ -99,9 +96,10 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 		p.rec.container(a.Name).Killed = m.err == nil
 		err = m.err
 	case CollectContainer:
+		r.sayStays(p, m.err, now)
 		err = r.learnCollected(p, a, m)
 	case Finish:
-		r.sayVolumesStay(p, m.err, now)
+		r.sayStays(p, m.err, now)
 		if m.err == nil {
 			if err = p.move(EventPodFinish); err == nil {
 				r.keepFinished(p)
@@ -111,12 +109,12 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now Instant) {
 		r.learnForgotten(p, m)
 		return
 	}
-	if err != nil && !errors.Is(err, errSkipped) {
+	if p.failing.next(m.action.String(), err) {
 		r.Log.Error("action failed", "pod", p.name(), "action", m.action.String(), "error", err)
 	}
 	if _, waits := m.action.(EnsureVolumes); m.err != nil && !standsAlone(m.action) && !waits {
 		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
-		p.retry = now.after(retryDelay)
+		p.retry = now.after(p.failing.delay())
 	}
 	r.save(p)
 	r.publish(p, now)
@@ -172,11 +170,11 @@ func (r *Runtime) learnCollected(p *pod, a CollectContainer, m msgOutcome) error
 
 func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	if m.err != nil {
-		if !errors.Is(m.err, errSkipped) {
+		r.sayStays(p, m.err, readClock())
+		if p.failing.next(m.action.String(), m.err) {
 			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", m.err)
-			r.sayVolumesStay(p, m.err, readClock())
 		}
-		p.retry = readClock().after(retryDelay)
+		p.retry = readClock().after(p.failing.delay())
 		return
 	}
 	if err := p.move(EventPodRemove); err != nil {

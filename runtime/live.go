@@ -23,6 +23,7 @@ type live struct {
 	terminal *terminal
 	tries    int           // to complete the log
 	done     chan struct{} // closed when the log is complete
+	finished bool          // done is closed, and all descriptors are
 }
 
 // stream is one of the two pipes.
@@ -152,8 +153,11 @@ func (l *live) signal(s unix.Signal) error {
 const closeTries = 5
 
 // finish writes what the pipes still hold, when every process of the container is gone, and lets go of all
-// descriptors.
+// descriptors. It is done once; what is left of the container may need several tries to be taken away.
 func (l *live) finish(r *Runtime) error {
+	if l.finished {
+		return nil
+	}
 	r.reactor.remove(l.exit)
 	if l.terminal != nil {
 		l.terminal.finish(r, l)
@@ -169,6 +173,7 @@ func (l *live) finish(r *Runtime) error {
 		}
 		r.Log.Error("the last lines of a container's log are lost", "containerID", l.id, "error", err)
 	}
+	l.finished = true
 	close(l.done)
 	l.release(r)
 	return nil

@@ -167,6 +167,8 @@ type pod struct {
 	busy    bool          // an operation runs
 	refresh bool          // what its volumes are made of has changed
 	measure time.Duration // since boot; the next look at the size of its volumes
+	failing failing
+	usage   usage         // when it was last looked at
 	quotas  bool          // the file system holds their limits
 	wake    time.Duration // since boot; 0: nothing to wait for
 	retry   time.Duration // since boot; nothing is tried before

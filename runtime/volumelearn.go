@@ -66,8 +66,8 @@ func (r *Runtime) refreshVolumes(p *pod) {
 	r.mark(p.rec.UID)
 }
 
-// sayVolumesStay reports what keeps a pod from going; it is tried again until it goes.
-func (r *Runtime) sayVolumesStay(p *pod, err error, now Instant) {
+// sayStays reports what keeps a pod from going; it is tried again until it goes.
+func (r *Runtime) sayStays(p *pod, err error, now Instant) {
 	if err != nil && !errors.Is(err, errSkipped) {
 		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+err.Error())
 	}

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,8 +11,12 @@ import (
 	"podd/runtime/volume"
 )
 
-// measureEvery is how long a pod may exceed the sizeLimit of an emptyDir where no project quota holds it: the kubelet's.
-const measureEvery = 10 * time.Second
+// How long a pod may exceed the sizeLimit of an emptyDir where no project quota holds it: while it writes, and at most, which
+// is how long the kubelet keeps what it has measured (volumeStatsAggPeriod).
+const (
+	measureEvery = 10 * time.Second
+	measureLast  = time.Minute
+)
 
 // hasDiskLimit says that an emptyDir on disk has a sizeLimit. Only such pods are looked at while nothing happens.
 func hasDiskLimit(rec *Record) bool {
@@ -32,6 +38,7 @@ func limitOnDisk(v *corev1.Volume) int64 {
 // measured is the outcome of a MeasureVolumes.
 type measured struct {
 	held   bool   // the file system holds all limits by itself
+	used   int64  // bytes, of all that were measured
 	excess string // the sentence about a volume that is too large
 }
 
@@ -48,14 +55,18 @@ func (op *operation) measureVolumes() (measured, error) {
 		if err != nil {
 			return out, err
 		}
-		if _, _, err := volume.Quota(dir); err == nil {
+		_, used, err := volume.Quota(dir)
+		if err == nil && !exceeds(&op.rec.Object.Spec) {
 			continue
 		}
 		out.held = false
-		used, err := volume.Usage(dir)
+		if err != nil {
+			used, err = volume.Usage(dir)
+		}
 		if err != nil {
 			return out, err
 		}
+		out.used += used
 		if used > limit {
 			out.excess = fmt.Sprintf("Usage of EmptyDir volume %q exceeds the limit %q. ", v.Name, v.EmptyDir.SizeLimit.String())
 		}
@@ -63,10 +74,45 @@ func (op *operation) measureVolumes() (measured, error) {
 	return out, nil
 }
 
+// exceeds says of a pod that the kernel does not keep it to quotas. man 7 capabilities, CAP_SYS_RESOURCE
+func exceeds(spec *corev1.PodSpec) bool {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			sc := list[i].SecurityContext
+			if sc == nil {
+				continue
+			}
+			if sc.Privileged != nil && *sc.Privileged || sc.Capabilities != nil && slices.ContainsFunc(sc.Capabilities.Add, mayExceed) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func mayExceed(c corev1.Capability) bool {
+	return slices.Contains([]string{"SYS_RESOURCE", "ALL"}, strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_"))
+}
+
 func (r *Runtime) learnMeasured(p *pod, m msgOutcome, now Instant) {
 	out, _ := m.outcome.(measured)
-	p.measure, p.quotas = now.after(measureEvery), m.err == nil && out.held
+	p.usage = p.usage.next(out.used)
+	p.measure, p.quotas = now.after(p.usage.every), m.err == nil && out.held
 	if m.err == nil && out.excess != "" {
 		r.evict(p, out.excess, now)
 	}
+}
+
+// usage is what the emptyDirs of a pod took when they were last measured, and when to look again: the longer the less
+// they change.
+type usage struct {
+	used  int64
+	every time.Duration
+}
+
+func (u usage) next(used int64) usage {
+	if u.every == 0 || used != u.used {
+		return usage{used, measureEvery}
+	}
+	return usage{used, min(2*u.every, measureLast)}
 }

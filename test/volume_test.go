@@ -294,7 +294,7 @@ func TestHostileVolumesGo(t *testing.T) {
 	b.must(os.Mkdir(host, 0o755))
 	b.must(os.WriteFile(filepath.Join(host, "keep"), nil, 0o644))
 	b.drop("bad", podOf("bad", "volumes:\n- {name: v, emptyDir: {}}\n- {name: m, emptyDir: {medium: Memory}}\n- {name: h, hostPath: {path: "+host+"}}\n",
-		mounting("main", "cd /v; i=0; n=$(printf %0200d 0); while [ $i -lt 60 ]; do mkdir $n; cd $n; i=$((i+1)); done; touch /v/done; "+forever,
+		mounting("main", "cd /v; i=0; n=$(printf %0200d 0); while [ $i -lt 60 ]; do mkdir $n && cd -P $n || exit 1; i=$((i+1)); done; touch /v/done; "+forever,
 			"{name: v, mountPath: /v, mountPropagation: Bidirectional}", "{name: m, mountPath: /m}", "{name: h, mountPath: /h}")+"  securityContext: {privileged: true}\n"))
 	pod := func() *corev1.Pod {
 		// The volume's own mount must be shared for the pod to mount into it.

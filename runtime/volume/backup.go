@@ -139,14 +139,21 @@ func xattrs(fd int) map[string]string {
 }
 
 // Restore makes the folder dir of an archive that Backup, or any tar, has written. dir must not be there. Nothing of
-// the archive leaves it.
-func Restore(dir string, in io.Reader) error {
+// the archive leaves it, and no more than size bytes come into it where the file system has quotas; 0: no limit.
+func Restore(dir string, in io.Reader, size int64) error {
 	err := os.Mkdir(dir, 0o700)
+	if err == nil && size > 0 {
+		err = ignoreNoQuota(Limit(dir, size))
+	}
 	if err == nil {
 		err = restore(dir, tar.NewReader(in))
 	}
+	// man 7 capabilities, CAP_SYS_RESOURCE: podd itself may exceed limits.
+	if limit, used, none := Quota(dir); err == nil && none == nil && used > limit {
+		err = fmt.Errorf("the archive takes %d bytes, the claim has %d: %w", used, limit, unix.EDQUOT)
+	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot restore: %w", err), Remove(dir))
+		return errors.Join(fmt.Errorf("cannot restore: %w", err), removeLimited(dir))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (d *Dirs) Close() error {
 
 // Remove takes away all volumes of a pod but those that outlive it.
 func (d *Dirs) Remove(uid string) error {
-	return errors.Join(d.RemoveMemory(uid), Remove(filepath.Join(d.Disk, uid)))
+	return errors.Join(d.RemoveMemory(uid), removeLimited(filepath.Join(d.Disk, uid)))
 }
 
 // RemoveMemory takes away what does not outlive the boot.

@@ -20,8 +20,7 @@ func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64) er
 	if e.Mode != nil {
 		mode = uint32(*e.Mode)
 	}
-	made, err := makeFolder(dir, fileMode(mode))
-	if err != nil {
+	if _, err := makeFolder(dir, fileMode(mode)); err != nil {
 		return err
 	}
 	limit := int64(0)
@@ -33,11 +32,8 @@ func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64) er
 		return mountMemory(dir, mode, smallest(limit, memory))
 	case e.Medium == corev1.StorageMediumHugePages || len(e.Medium) > len(corev1.StorageMediumHugePagesPrefix):
 		return mountHugePages(dir, e.Medium)
-	case made && limit > 0:
-		// Without quotas the size is looked at from time to time.
-		if err := Limit(dir, limit); err != nil && !errors.Is(err, ErrNoQuota) {
-			return err
-		}
+	case limit > 0:
+		return ignoreNoQuota(Limit(dir, limit)) // without quotas the size is looked at from time to time
 	}
 	return nil
 }

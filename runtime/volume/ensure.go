@@ -81,14 +81,12 @@ func (d *Dirs) ephemeral(r *Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	made, err := makeFolder(dir, emptyDirMode)
-	if err != nil {
-		return "", err
+	size := int64(0)
+	if t := r.Volume.Ephemeral.VolumeClaimTemplate; t != nil {
+		size = t.Spec.Resources.Requests.Storage().Value()
 	}
-	if t := r.Volume.Ephemeral.VolumeClaimTemplate; made && t != nil {
-		if err := Limit(dir, t.Spec.Resources.Requests.Storage().Value()); err != nil && !errors.Is(err, ErrNoQuota) {
-			return "", err
-		}
+	if err := EnsureFolder(dir, size); err != nil {
+		return "", err
 	}
 	return dir, Own(dir, r.Owner)
 }

@@ -7,7 +7,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrEscapes says that a path would leave the volume.
 	ErrEscapes = errors.New("the path leaves the volume")
-	// ErrNoQuota says that the file system has no project quotas, or that they are off.
+	// ErrNoQuota says that the file system holds no folders of podd's to limits: it has no project quotas, or they are off,
+	// or somebody else's.
 	ErrNoQuota = errors.New("the file system has no project quotas")
 )
 

@@ -66,7 +66,7 @@ func deepTree(t *testing.T, dir string, depth int) {
 
 func TestRemoveDeepTree(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "volume")
-	deepTree(t, dir, 3000)
+	deepTree(t, dir, 10_000)
 	must(t, Remove(dir))
 	isGone(t, dir)
 }

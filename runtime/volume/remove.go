@@ -117,7 +117,12 @@ func (r *remover) lift(parent int, name string) error {
 	}
 	r.moved++
 	loosen(parent, name)
-	return unix.Renameat(parent, name, r.top, fmt.Sprintf(".podd-deep-%d", r.moved))
+	next := fmt.Sprintf(".podd-deep-%d", r.moved)
+	err = unix.Renameat(parent, name, r.top, next)
+	if errors.Is(err, unix.EXDEV) && openToAll(r.top) == nil { // the top takes in its own project only
+		err = unix.Renameat(parent, name, r.top, next)
+	}
+	return err
 }
 
 // loosen takes the flags off a file or folder that keep it from being changed. man 2 ioctl_iflags

@@ -20,9 +20,10 @@ func TestSuite(t *testing.T) {
 		{"cgroups", ""},
 		{"netns", ""},
 		{"runtime/container", ""},
+		{"runtime/volume", ""},
 		{"test", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|RemovedWhileDead|" +
 			"BackOffOutlivesTheDaemon|Users|Capabilities|Confinement|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|ExecTerminal|" +
-			"NothingIsLeft|FollowLogs|LogRotation"},
+			"NothingIsLeft|FollowLogs|LogRotation|QuotaBoard|FullDisk|AwkwardVolumesGo|VolumeThatStays"},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { vm.on(t).inside(c.pkg, c.run) })
 	}
