@@ -142,6 +142,7 @@ func (b *Board) askWhileDead(name string, typ dnsmessage.Type) {
 // written into it itself is not.
 //
 // e2e: DNS :: should support configurable pod resolv.conf
+// e2e: DNS :: should work with a search path containing an underscore and a search path with a single dot
 func TestResolvConfFollowsTheHost(t *testing.T) {
 	t.Parallel()
 	config, path := withConfig(t, "nameserver 192.0.2.1\n")

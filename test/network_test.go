@@ -61,7 +61,9 @@ func (b *Board) wantAnswer(addr, want string) {
 	}
 }
 
-// test/e2e/network/hostport.go:63: pods with one host port but different addresses and protocols do not conflict.
+// Pods with one host port but different addresses and protocols do not conflict.
+//
+// e2e: HostPort :: validates that there is no conflict between pods with same hostPort but different hostIP and protocol [LinuxOnly]
 func TestHostPorts(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
@@ -95,6 +97,7 @@ func TestHostPorts(t *testing.T) {
 	b.wantAnswer("127.0.0.1:54324", "late")
 }
 
+// e2e: Networking :: Granular Checks: Pods :: should function for node-pod communication: http [LinuxOnly]
 func TestBothFamilies(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
