@@ -19,10 +19,6 @@ func (c *Config) check() error {
 	switch {
 	case !c.PodCIDR.IsValid() || !c.PodCIDR.Addr().Is4():
 		return fmt.Errorf("podCIDR must be an IPv4 network such as 10.210.0.0/22")
-	case c.PodCIDR != c.PodCIDR.Masked():
-		return fmt.Errorf("podCIDR %s has bits set beyond its prefix: did you mean %s?", c.PodCIDR, c.PodCIDR.Masked())
-	case c.PodCIDR.Bits() > minPrefixBits:
-		return fmt.Errorf("podCIDR %s is too small: it needs a prefix of at most %d bits", c.PodCIDR, minPrefixBits)
 	case c.Bridge == "" || len(c.Bridge) > maxInterfaceName || strings.ContainsAny(c.Bridge, "/: \t"):
 		return fmt.Errorf("bridge %q cannot be the name of a network interface: 1 to %d characters without blank, slash or colon", c.Bridge, maxInterfaceName)
 	case len(c.Socket)+len(".new") > maxSocketPath:
@@ -43,6 +39,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.NetworkConfig.check(); err != nil {
+		return err
+	}
+	if err := c.checkNetworks(); err != nil {
 		return err
 	}
 	if err := c.NamesConfig.check(); err != nil {
