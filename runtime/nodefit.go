@@ -19,7 +19,7 @@ func (r *Runtime) NodeLabels() map[string]string {
 		corev1.LabelOSStable:   goruntime.GOOS,
 		corev1.LabelArchStable: goruntime.GOARCH,
 	}
-	maps.Copy(labels, r.Labels)
+	maps.Copy(labels, r.settings.Load().Labels)
 	return labels
 }
 

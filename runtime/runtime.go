@@ -72,7 +72,6 @@ type Events interface {
 type Config struct {
 	RunDir, RootDir, LogDir string
 	NodeName                string
-	Labels                  map[string]string // of the node, beside those that every node has
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              func() string // the host's file, which may be another one each time
 	ClusterDomain           string        // of the names of Services

@@ -11,6 +11,8 @@ type Settings struct {
 	LogMaxFiles  int
 	PodPidsLimit int64
 	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
+	Labels map[string]string
 }
 
 // Change takes other settings from now on: for containers and pods that start later, and for the next stop.
@@ -46,5 +48,14 @@ func (r *Runtime) Beat(ctx context.Context) error {
 func (r *Runtime) Rescan(ctx context.Context) error {
 	r.ManifestsChanged()
 	r.ImagesChanged()
-	return r.call(ctx, func() {})
+	return r.call(ctx, r.markWaiting)
+}
+
+// markWaiting looks again at the pods that have not begun: the board may have other labels.
+func (r *Runtime) markWaiting() {
+	for uid, p := range r.pods {
+		if p.rec.State == PodWaiting {
+			r.mark(uid)
+		}
+	}
 }

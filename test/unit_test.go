@@ -144,7 +144,7 @@ func TestConfigMistakes(t *testing.T) {
 		}
 	}
 	write("podPidsLimit: many\n")
-	reload("line 1: podPidsLimit: cannot unmarshal")
+	reload("line 1: podPidsLimit must be a whole number")
 
 	// The next daemon finds the same mistake, and what was good before it.
 	daemon := b.Pid()

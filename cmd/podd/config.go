@@ -104,7 +104,12 @@ func (c *Config) complete() (err error) {
 			return fmt.Errorf("cannot read the host's name: %w", err)
 		}
 	}
-	for _, p := range []*string{&c.Manifests, &c.Images, &c.Root, &c.RunDir, &c.Socket, &c.LogDir} {
+	for key, p := range map[string]*string{
+		"staticPodPath": &c.Manifests, "imagePath": &c.Images, "root": &c.Root, "runDir": &c.RunDir, "socket": &c.Socket, "podLogsDir": &c.LogDir,
+	} {
+		if *p == "" { // else it would be the folder that podd was started in
+			return fmt.Errorf("%s must not be empty: name a path, or remove the key", key)
+		}
 		if *p, err = filepath.Abs(*p); err != nil {
 			return fmt.Errorf("cannot make %q absolute: %w", *p, err)
 		}
@@ -116,6 +121,6 @@ func (c *Config) complete() (err error) {
 func (c *Config) settings() runtime.Settings {
 	return runtime.Settings{
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
-		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod,
+		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Labels: c.nodeLabels(),
 	}
 }

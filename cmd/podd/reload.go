@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,7 +63,12 @@ func (d *daemon) change(next *Config) {
 	c := d.config
 	c.ContainerLogMaxSize, c.ContainerLogMaxFiles = next.ContainerLogMaxSize, next.ContainerLogMaxFiles
 	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
+	relabelled := !maps.Equal(c.NodeLabels, next.NodeLabels)
+	c.NodeLabels = next.NodeLabels
 	d.runtime.Change(c.settings())
+	if relabelled {
+		d.folder.Reread()
+	}
 	d.setLevel()
 }
 
@@ -77,7 +83,7 @@ func (d *daemon) setLevel() {
 
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
-	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "logging.level"}
+	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "nodeLabels", "logging.level"}
 }
 
 // laterKeys are the keys of the file that differ and that only a restart takes over.

@@ -161,7 +161,7 @@ func (d *daemon) open() error {
 		return fmt.Errorf("cannot find podd's own file: %w", err)
 	}
 	d.runtime, err = runtime.New(runtime.Config{
-		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName, Labels: c.nodeLabels(),
+		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
 		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
 		Forwarder: forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,

@@ -114,6 +114,15 @@ func (f *Folder) Scan(now time.Time) Set {
 	return f.last
 }
 
+// Reread makes the next Scan read every file again: whether its documents fit this board may have changed.
+func (f *Folder) Reread() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range f.files {
+		file.read = stamp{}
+	}
+}
+
 // entries lists what may be manifests in the folder, in order.
 func (f *Folder) entries() ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(f.o.Dir)
