@@ -50,4 +50,4 @@ if [[ $arch == arm64 ]]; then
 	rm -rf "$overlay"
 fi
 
-PODD_VM_IMAGE=$image PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -timeout 60m "$@" ./test/vm
+PODD_VM_IMAGE=$image PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -parallel 2 -timeout 60m "$@" ./test/vm

@@ -10,6 +10,7 @@ import (
 // A kernel that was booted without the memory controller is told by podd doctor with the remedy for it; pods without a
 // memory limit run there, and one with a limit says why it does not.
 func TestWithoutMemoryController(t *testing.T) {
+	t.Parallel()
 	vm := newVM(t, machine.Options{Append: "cgroup_disable=memory"})
 	vm.boot()
 	vm.install()

@@ -10,8 +10,10 @@ import (
 // How containers end that an earlier podd started: on Debian's stable kernel the process connector tells, on its newest
 // (6.15 and later) their pidfds do, also of what ended while no podd was there.
 func TestAdoptedExits(t *testing.T) {
+	t.Parallel()
 	for _, kernel := range []string{"stable", "newest"} {
 		t.Run(kernel, func(t *testing.T) {
+			t.Parallel()
 			vm := newVM(t, machine.Options{Kernel: kernel})
 			vm.boot()
 			t.Logf("Linux %s", vm.sh("uname -r"))

@@ -9,6 +9,7 @@ import (
 
 // What a pod may use, as the kernel has it on cgroup version 2, and what happens to a container that wants more.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	vm := newVM(t, machine.Options{})
 	vm.boot()
 	vm.install()

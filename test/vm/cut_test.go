@@ -11,11 +11,12 @@ import (
 )
 
 // powerCuts is how often the power goes.
-const powerCuts = 4
+const powerCuts = 3
 
 // The power goes at a random moment of what a board does: boot, start pods, load images, change and remove pods. It then
 // comes up with every pod of the folder running, every image whole, and nothing of pods that are gone.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	vm := newVM(t, machine.Options{})
 	vm.boot()
 	vm.install()

@@ -11,6 +11,7 @@ import (
 // The life of a board: podd is installed, the machine boots, podd is restarted, dies, hangs, is upgraded, reloaded and
 // stopped, and the machine is shut down. One machine lives through all of it, in this order.
 func TestUnit(t *testing.T) {
+	t.Parallel()
 	vm := newVM(t, machine.Options{})
 	vm.boot()
 	vm.install()

@@ -14,6 +14,7 @@ import (
 // stable kernel. Each is a subtest here with its verdict and what it wrote. Of the binary's, those that work the kernel:
 // with an emulated processor all of them take a quarter of an hour; PODD_VM_FULL=1 runs them.
 func TestSuite(t *testing.T) {
+	t.Parallel()
 	vm := newVM(t, machine.Options{MemoryMB: 2048})
 	vm.boot()
 	for _, c := range []struct{ pkg, run string }{
@@ -21,9 +22,9 @@ func TestSuite(t *testing.T) {
 		{"netns", ""},
 		{"runtime/container", ""},
 		{"runtime/volume", ""},
-		{"test", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|RemovedWhileDead|" +
-			"BackOffOutlivesTheDaemon|Users|Capabilities|Confinement|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|ExecTerminal|" +
-			"NothingIsLeft|FollowLogs|LogRotation|QuotaBoard|FullDisk|AwkwardVolumesGo|VolumeThatStays"},
+		{"test", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|" +
+			"Users|Capabilities|Confinement|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|NothingIsLeft|" +
+			"QuotaBoard|AwkwardVolumesGo|UserNamespace|UserNamespaceVolumes|UserNamespaceWithoutMappedMemory"},
 	} {
 		t.Run(c.pkg, func(t *testing.T) { vm.on(t).inside(c.pkg, c.run) })
 	}
