@@ -62,7 +62,7 @@ func engines(m *Machine) []Finding {
 		if c.Hook == "forward" && c.Drop {
 			list = append(list, Finding{
 				"firewall", Warn, fmt.Sprintf("chain %s of table %s %s drops what it does not know, and pods' packets are among it%s", c.Name, c.Family, c.Table, by(owner(c))),
-				fmt.Sprintf("let the pods pass: nft insert rule %s %s %s iifname %q accept, and the same with oifname; or turn that firewall off", c.Family, c.Table, c.Name, m.Bridge),
+				fmt.Sprintf("let the pods pass: nft insert rule %s %s %s iifname \"podd*\" accept, and the same with oifname; or turn that firewall off", c.Family, c.Table, c.Name),
 			})
 		}
 	}

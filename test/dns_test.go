@@ -25,8 +25,13 @@ type nameServer struct {
 
 func (b *Board) nameServer(address string) *nameServer {
 	b.t.Helper()
+	return b.nameServerIn(b.Netns(), address)
+}
+
+func (b *Board) nameServerIn(netns, address string) *nameServer {
+	b.t.Helper()
 	s := &nameServer{}
-	b.must(lab.InNetns(b.Netns(), func() (err error) {
+	b.must(lab.InNetns(netns, func() (err error) {
 		s.conn, err = net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(address), Port: 53})
 		return err
 	}))

@@ -15,7 +15,7 @@ import (
 	"podd/netns"
 )
 
-func newDoctorCommand() *cobra.Command {
+func newDoctorCommand(o *options) *cobra.Command {
 	var output string
 	var defaults Config
 	cmd := &cobra.Command{
@@ -42,6 +42,7 @@ or all of them, cannot run.`,
 	}
 	defaults.addFlags(cmd.Flags())
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
+	cmd.AddCommand(newDoctorNetworkCommand(o))
 	return cmd
 }
 

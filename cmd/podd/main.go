@@ -44,7 +44,7 @@ func newRootCommand() *cobra.Command {
 		newImagesCommand(o),
 		newValidateCommand(),
 		newDiffCommand(o),
-		newDoctorCommand(),
+		newDoctorCommand(o),
 		newFieldsCommand(),
 		newSealCommand(),
 		newVersionCommand(),

@@ -1,0 +1,99 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"podd/board"
+	"podd/test/lab"
+)
+
+// podd doctor network names the hop that fails: each is broken once while the daemon cannot mend it, and no other is blamed.
+func TestDoctorNetwork(t *testing.T) {
+	t.Parallel()
+	config, resolv := withConfig(t, "nameserver "+otherAddr+"\n")
+	b := newEmptyBoard(t, config, withFDStore)
+	other := b.neighbour()
+	server := b.nameServerIn(other, otherAddr)
+	b.loadImages("busybox.tar")
+	b.start()
+	b.drop("walker", onePod("walker", forever))
+	pod := b.netnsOf("walker")
+	look := func(more ...string) []board.Finding {
+		t.Helper()
+		args := []string{
+			suite.podd, "doctor", "network", "--run-dir", b.Run, "--root", b.Root, "-o", "json", "--socket", b.Socket,
+			"--config", strings.TrimSuffix(resolv, "resolv.conf") + "config.yaml",
+		}
+		command := b.In(append(args, more...)...)
+		var stderr strings.Builder
+		command.Stderr = &stderr
+		stdout, _ := command.Output()
+		var report struct {
+			Verdict  board.Verdict
+			Findings []board.Finding
+		}
+		if err := json.Unmarshal(stdout, &report); err != nil {
+			t.Fatalf("%v: %s%s", err, stdout, stderr.String())
+		}
+		if code := command.ProcessState.ExitCode(); (report.Verdict == board.Fail) != (code == 1) {
+			t.Errorf("exit %d, verdict %s", code, report.Verdict)
+		}
+		return report.Findings
+	}
+	// At first nothing fails; the pod's first packet may have to wait for a neighbour.
+	b.must(lab.Poll(limit, func() (bool, error) {
+		bad := failing(look("--pod", "walker"))
+		return len(bad) == 0, fmt.Errorf("on a sound network it says %v", bad)
+	}))
+	// A daemon that is stopped does not mend what the test breaks. What it would answer is not asked for.
+	b.must(exec.Command("kill", "-STOP", fmt.Sprint(b.Pid())).Run())
+	for _, c := range []struct{ name, in, undo, brk, check, words string }{
+		{"the pod's link is down", pod, "ip link set eth0 up; ip route add default via 169.254.1.1 dev eth0 onlink", "ip link set eth0 down", "IPv4 pod", ""},
+		{"forwarding is off", b.Netns(), "sysctl -qw net.ipv4.ip_forward=1", "sysctl -qw net.ipv4.ip_forward=0", "IPv4 forwarding", "net.ipv4.ip_forward is 0"},
+		{"a firewall drops", b.Netns(), "nft delete table ip wall", "nft 'table ip wall { chain every { type filter hook forward priority 0; policy drop; }; }'", "IPv4 forward rule", "chain every of table ip wall drops"},
+		{"the node's firewall drops", b.Netns(), "nft delete table inet wall", "nft 'table inet wall { chain in { type filter hook input priority 0; policy drop; ct state established accept; }; }'", "IPv4 node", "chain in of table inet wall drops"},
+		{"no default route", b.Netns(), "ip route add default via " + otherAddr, "ip route del default", "IPv4 uplink", "no default route"},
+		{"the gateway is silent", b.Netns(), "ip route replace default via " + otherAddr, "ip route replace default via 192.0.2.77", "IPv4 gateway", "192.0.2.77 does not answer on lan0"},
+		{"the uplink has no carrier", other, "ip link set eth0 up; ip route replace default via " + boardAddr, "ip link set eth0 down", "IPv4 uplink", "lan0 has no carrier"},
+	} {
+		b.shell(c.in, c.brk)
+		var found []board.Finding
+		b.must(lab.Poll(limit, func() (bool, error) {
+			found = failing(look("--socket", "/nowhere/podd.sock"))
+			ok := slices.ContainsFunc(found, func(f board.Finding) bool { return f.Check == c.check && strings.Contains(f.Reason, c.words) })
+			return ok, fmt.Errorf("%s: it says %v", c.name, found)
+		}))
+		for _, f := range found {
+			if f.Remedy == "" {
+				t.Errorf("%s: nothing says what to do about %q", c.name, f.Reason)
+			}
+		}
+		b.shell(c.in, c.undo)
+	}
+	b.must(exec.Command("kill", "-CONT", fmt.Sprint(b.Pid())).Run())
+	server.conn.Close()
+	b.must(lab.Poll(limit, func() (bool, error) {
+		bad := failing(look("--pod", "walker"))
+		ok := slices.ContainsFunc(bad, func(f board.Finding) bool {
+			return f.Check == "DNS server" && strings.Contains(f.Reason, otherAddr+" does not answer the machine")
+		})
+		return ok, fmt.Errorf("without a name server it says %v", bad)
+	}))
+}
+
+func failing(list []board.Finding) []board.Finding {
+	return slices.DeleteFunc(list, func(f board.Finding) bool { return f.Verdict != board.Fail })
+}
+
+// shell runs a line in a network namespace.
+func (b *Board) shell(netns, script string) {
+	b.t.Helper()
+	if out, err := exec.Command("nsenter", "--net="+netns, "--", "sh", "-c", script).CombinedOutput(); err != nil {
+		b.t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
