@@ -28,6 +28,7 @@ type VolumesRecord struct {
 type volumeSources struct {
 	configMaps map[string]*corev1.ConfigMap
 	secrets    map[string]*corev1.Secret
+	locked     map[string]error        // why a Secret that is there cannot be read
 	images     map[string]images.Image // by the volume's name
 	claims     map[string]claimAnswer
 }
@@ -35,7 +36,7 @@ type volumeSources struct {
 // volumeSources collects what the volumes of a pod refer to.
 func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 	s := &volumeSources{
-		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
+		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{}, locked: map[string]error{},
 		images: map[string]images.Image{}, claims: map[string]claimAnswer{},
 	}
 	namespace := rec.Object.Namespace
@@ -48,8 +49,11 @@ func (r *Runtime) volumeSources(rec *Record) *volumeSources {
 			}
 		}
 		for _, name := range secrets {
-			if secret, err := r.objects.secret(namespace, name); err == nil { // one that is sealed for others is as if not there
+			secret, err := r.objects.secret(namespace, name)
+			if err == nil {
 				s.secrets[name] = secret
+			} else if o := r.objects.get("Secret", namespace, name); o != nil {
+				s.locked[name] = err
 			}
 		}
 		if v.PersistentVolumeClaim != nil {
@@ -98,7 +102,7 @@ func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume)
 		Layers: s.images[v.Name].Layers, Now: time.Now(),
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return s.configMaps[name] },
-			Secret:    func(name string) *corev1.Secret { return s.secrets[name] },
+			Secret:    func(name string) (*corev1.Secret, error) { return s.secrets[name], s.locked[name] },
 			Token: func(t *corev1.ServiceAccountTokenProjection) (string, error) {
 				pod := *rec.Object
 				pod.UID = rec.UID

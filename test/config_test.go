@@ -177,7 +177,13 @@ func TestSealedSecret(t *testing.T) {
 	b.drop("keys", foreign)
 	b.drop("reads", podOf("reads", "restartPolicy: Never", show))
 	b.wait("reads", isWaitingFor("CreateContainerConfigError", `secret "keys" cannot be opened: it is sealed for other boards; seal it for `+recipient+", which is this one"))
+	b.drop("mounts", podOf("mounts", "volumes: [{name: v, secret: {secretName: keys, optional: true}}]\n", mounting("main", forever, "{name: v, mountPath: /v}")))
+	b.event(`MountVolume.SetUp failed for volume "v" : secret "keys" cannot be opened: it is sealed for other boards; seal it for ` + recipient)
 	b.drop("keys", sealed)
+	b.running("mounts")
+	if got := b.sh("mounts", "main", "cat /v/password"); got != "hunter2" {
+		t.Errorf("the volume has %q", got)
+	}
 	b.wait("reads", isPhase(corev1.PodSucceeded))
 	b.logged("reads", "main", "password=hunter2")
 	b.drop("open", "apiVersion: v1\nkind: Secret\nmetadata: {name: open}\nstringData: {password: x}\n")

@@ -184,5 +184,43 @@ func validateProjected(p *corev1.ProjectedVolumeSource, path *field.Path) field.
 			errs = append(errs, field.Forbidden(at, "may not specify more than 1 volume type per source"))
 		}
 	}
+	return append(errs, distinctPaths(p, path)...)
+}
+
+// distinctPaths demands that no two sources of a volume name one file. A source without items has those of its keys,
+// which nobody knows yet: of these, the later counts.
+func distinctPaths(p *corev1.ProjectedVolumeSource, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := map[string]bool{}
+	claim := func(file, who string) {
+		if file != "" && seen[file] {
+			errs = append(errs, field.Invalid(path, who, "conflicting duplicate paths"))
+		}
+		seen[file] = true
+	}
+	for i := range p.Sources {
+		s := &p.Sources[i]
+		if s.Secret != nil {
+			for _, item := range s.Secret.Items {
+				claim(item.Path, s.Secret.Name)
+			}
+		}
+		if s.ConfigMap != nil {
+			for _, item := range s.ConfigMap.Items {
+				claim(item.Path, s.ConfigMap.Name)
+			}
+		}
+		if s.DownwardAPI != nil {
+			for _, item := range s.DownwardAPI.Items {
+				claim(item.Path, item.Path)
+			}
+		}
+		if s.ServiceAccountToken != nil {
+			claim(s.ServiceAccountToken.Path, s.ServiceAccountToken.Path)
+		}
+		if s.ClusterTrustBundle != nil {
+			claim(s.ClusterTrustBundle.Path, s.ClusterTrustBundle.Path)
+		}
+	}
 	return errs
 }

@@ -220,11 +220,12 @@ func TestSubPath(t *testing.T) {
 	in := func(name string) string { return filepath.Join(volume, name) }
 	must(t, os.Chmod(volume, 0o777), os.MkdirAll(in("dir/sub"), 0o755), os.Symlink("dir/sub", in("inner")), os.Symlink("/", in("root")),
 		os.Symlink(outside, in("out")), os.Symlink("../..", in("up")), os.Symlink("nowhere", in("dangling")), os.WriteFile(in("file"), nil, 0o644),
-		os.Symlink("/proc/self/root", in("magic")))
+		os.Symlink("/proc/self/root", in("magic")), os.Symlink(in("dir/sub"), in("absolute")), os.Symlink(in("nowhere"), in("lost")),
+		os.Symlink(volume+"-other", in("beside")), os.Mkdir(volume+"-other", 0o755), os.Symlink(filepath.Join(in("dir"), "../../../etc"), in("around")))
 	for sub, bad := range map[string]bool{
 		"dir": false, "dir/sub": false, "inner": false, "new/a/b": false, "file": false, ".": false, "dir/../file": false,
 		"root": true, "root/etc": true, "out": true, "out/new": true, "up": true, "../x": true, "/etc": true, "dangling": true, "dangling/x": true,
-		"file/x": true, "magic": true, "magic/etc": true,
+		"file/x": true, "magic": true, "magic/etc": true, "absolute": false, "absolute/x": true, "lost": true, "beside": true, "around": true,
 	} {
 		handle, err := OpenSubPath(volume, sub, true)
 		if (err != nil) != bad {

@@ -16,8 +16,8 @@ type Payload map[string]File
 
 // Lookup gives the values that volumes are made of.
 type Lookup struct {
-	ConfigMap func(name string) *corev1.ConfigMap // nil: there is none
-	Secret    func(name string) *corev1.Secret
+	ConfigMap func(name string) *corev1.ConfigMap       // nil: there is none
+	Secret    func(name string) (*corev1.Secret, error) // an error says why one that is there cannot be read
 	Field     func(*corev1.ObjectFieldSelector) (string, error)
 	Resource  func(*corev1.ResourceFieldSelector) (string, error)
 	// Token makes a token of the pod's service account.

@@ -7,7 +7,10 @@ import (
 )
 
 func secretFiles(name string, items []corev1.KeyToPath, f File, optional bool, l *Lookup) (Payload, error) {
-	object := l.Secret(name)
+	object, err := l.Secret(name)
+	if err != nil {
+		return nil, &notFound{err.Error()} // it may come yet, sealed for this board
+	}
 	if object == nil {
 		if optional {
 			return Payload{}, nil

@@ -29,6 +29,9 @@ func OpenSubPath(volume, sub string, create bool) (*os.File, error) {
 	}
 	defer closeFD(root)
 	fd, err := openBeneath(root, sub)
+	if errors.Is(err, unix.EXDEV) {
+		fd, err = openAbsolute(root, volume, sub)
+	}
 	if errors.Is(err, unix.ENOENT) && create {
 		fd, err = makeBeneath(root, sub)
 	}
@@ -52,6 +55,24 @@ func openBeneath(root int, sub string) (int, error) {
 		}
 	}
 	return -1, err
+}
+
+// openAbsolute opens a path with links in it that are absolute and lead back into the volume. They are read as the host
+// reads them, as the kubelet does; what they come to is then opened without any, so that a lie about it is of no use.
+func openAbsolute(root int, volume, sub string) (int, error) {
+	base, err := filepath.EvalSymlinks(volume)
+	if err != nil {
+		return -1, unix.EXDEV
+	}
+	target, err := filepath.EvalSymlinks(filepath.Join(base, sub))
+	if err != nil {
+		return -1, unix.EXDEV
+	}
+	inner, err := filepath.Rel(base, target)
+	if err != nil || !filepath.IsLocal(inner) {
+		return -1, unix.EXDEV
+	}
+	return openBeneath(root, inner)
 }
 
 // makeBeneath opens what there is of the path and makes the rest, each step from the handle of the one before.

@@ -61,6 +61,7 @@ func measurements() []measurement {
 		{"disk", (*bench).disk},
 		{"network", (*bench).network},
 		{"dns", (*bench).dns},
+		{"volumes", (*bench).volumes},
 		{"names", (*bench).dnsDeath},
 		{"load", (*bench).load},
 		{"size", (*bench).size},
