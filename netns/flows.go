@@ -54,11 +54,9 @@ func forgetFlows(changed []ServicePort) error {
 
 func (s staleFlows) add(p *ServicePort) {
 	ends := make(map[netip.AddrPort]bool, len(p.Endpoints))
-	for _, f := range families() {
-		all := p.endpoints(f)
-		for _, e := range append(takingNew(all, false), takingNew(all, true)...) {
-			ends[e.Addr] = true
-		}
+	// Terminating ones among them: what they have begun goes on, as TCP's connections do.
+	for _, e := range p.Endpoints {
+		ends[e.Addr] = true
 	}
 	for _, list := range [][]netip.Addr{p.ClusterIPs, p.External} {
 		for _, ip := range list {

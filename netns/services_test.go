@@ -260,6 +260,34 @@ func BenchmarkEndpoints(b *testing.B) {
 	}
 }
 
+// What a client has begun over UDP goes on until the terminating endpoint has gone, while others go elsewhere.
+func TestUDPGoesOnWithATerminatingEndpoint(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	a, b := newTestPod(t, n, root, Pod{ID: "a"}), newTestPod(t, n, root, Pod{ID: "b"})
+	a.serve(t, 8080)
+	b.serve(t, 8080)
+	apply(t, n, serviceOf(UDP, a))
+	fd, err := open(b.ns, UDP, netip.MustParseAddrPort("10.96.0.1:80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	hears := func(want string) {
+		t.Helper()
+		if name, _, err := hear(fd, UDP); err != nil || name != want {
+			t.Errorf("%q, %v; want %q", name, err, want)
+		}
+	}
+	hears("a")
+	s := serviceOf(UDP, a, b)
+	s.Endpoints[0].Terminating, s.Endpoints[1].Terminating = true, true
+	apply(t, n, s)
+	hears("a")
+	wantAnswer(t, b.ns, UDP, "10.96.0.1:80", "b")
+	apply(t, n, serviceOf(UDP, b))
+	hears("b")
+}
+
 // New connections go to terminating endpoints only where no other is left: of the node, for a Local policy. KEP-1669
 func TestTerminatingEndpointsAreTheLastResort(t *testing.T) {
 	n, root := newServiceNetwork(t)
