@@ -34,13 +34,18 @@ func (b *bench) network() error {
 		return err
 	}
 	defer func() { _ = n.RemoveHost() }()
-	if err := b.podNetworks(n, dir); err != nil {
+	avark, err := newNetavark(dir)
+	if err != nil {
+		b.notes = append(b.notes, fmt.Sprintf("netavark is left out: %v", err))
+	}
+	defer avark.close()
+	if err := b.podNetworks(n, avark, dir); err != nil {
 		return err
 	}
 	if err := b.endpoints(n); err != nil {
 		return err
 	}
-	return b.throughput(n, dir)
+	return b.throughput(n, avark, dir)
 }
 
 // newPodNetwork makes a pod's namespaces and network, and returns the way to take both away.
@@ -54,21 +59,33 @@ func newPodNetwork(n *netns.Network, dir, id string, ports ...netns.HostPort) (n
 	return a, remove, err
 }
 
-func (b *bench) podNetworks(n *netns.Network, dir string) error {
+func (b *bench) podNetworks(n *netns.Network, avark *netavark, dir string) error {
 	const pods = 100
-	var walls, cpus []time.Duration
+	var own, peer []cost
 	for i := range pods {
 		id := fmt.Sprint("pod-", i)
 		start, cpu := time.Now(), selfCPU()
 		_, remove, err := newPodNetwork(n, dir, id)
-		walls, cpus = append(walls, time.Since(start)), append(cpus, selfCPU()-cpu)
+		own = append(own, cost{wall: time.Since(start), cpu: selfCPU() - cpu})
 		if err := errors.Join(err, remove()); err != nil {
 			return err
 		}
+		if avark == nil || i%10 != 0 {
+			continue
+		}
+		c, err := avark.setup(id, 2+i, "")
+		if err := errors.Join(err, avark.teardown(id)); err != nil {
+			return err
+		}
+		peer = append(peer, c)
 	}
-	wall, cpu := median(walls), median(cpus)
-	b.add(newRow("a pod's namespaces and network, both families", "ms")).set("podd", ms(wall)).atMost(wall, 3*time.Millisecond)
-	b.add(newRow("  CPU", "ms")).set("podd", ms(cpu)).atMost(cpu, 2*time.Millisecond)
+	wall, cpu := median(walls(own)), median(cpus(own))
+	total := b.add(newRow("a pod's namespaces and network, both families", "ms")).set("podd", ms(wall)).atMost(wall, 3*time.Millisecond)
+	busy := b.add(newRow("  CPU", "ms")).set("podd", ms(cpu)).atMost(cpu, 2*time.Millisecond)
+	if avark != nil {
+		total.set("podman", ms(median(walls(peer))))
+		busy.set("podman", ms(median(cpus(peer))))
+	}
 	return nil
 }
 
@@ -102,7 +119,7 @@ func (b *bench) endpoints(n *netns.Network) error {
 }
 
 // throughput is that of one TCP stream on each of the ways, in turns with one over a bare bridge.
-func (b *bench) throughput(n *netns.Network, dir string) error {
+func (b *bench) throughput(n *netns.Network, avark *netavark, dir string) error {
 	first, removeFirst, err := newPodNetwork(n, dir, "a", netns.HostPort{Protocol: netns.TCP, HostPort: 5002, Container: 5001})
 	defer func() { _ = removeFirst() }()
 	if err != nil {
@@ -119,13 +136,22 @@ func (b *bench) throughput(n *netns.Network, dir string) error {
 	}
 	defer bare.close()
 	at := func(id string) string { return filepath.Join(dir, "ns", id, "net") }
-	ways := []struct{ name, server, client, to string }{
-		{"pod to pod", at("a"), at("b"), first.IP.String() + ":5001"},
-		{"pod to pod, IPv6", at("a"), at("b"), "[" + first.IP6.String() + "]:5001"},
-		{"pod to the node", "", at("b"), "10.88.0.1:5001"},
-		{"host port from a pod", at("a"), at("b"), "10.88.0.1:5002"},
+	ways := []struct{ name, server, client, to, peer string }{
+		{"pod to pod", at("a"), at("b"), first.IP.String() + ":5001", "10.90.0.2:5001"},
+		{"pod to pod, IPv6", at("a"), at("b"), "[" + first.IP6.String() + "]:5001", "[fd00:90::2]:5001"},
+		{"pod to the node", "", at("b"), "10.88.0.1:5001", "10.90.0.1:5001"},
+		{"host port from a pod", at("a"), at("b"), "10.88.0.1:5002", "10.90.0.1:5003"},
 	}
-	speeds := make([][]float64, len(ways)+1)
+	if avark != nil {
+		_, err := avark.setup("avark-a", 2, `{"container_port": 5001, "host_port": 5003, "host_ip": "", "protocol": "tcp", "range": 1}`)
+		if err == nil {
+			_, err = avark.setup("avark-b", 3, "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	speeds, peers := make([][]float64, len(ways)+1), make([][]float64, len(ways))
 	for range max(b.repeat, 3) {
 		for i, w := range ways {
 			speed, err := stream(w.server, w.client, w.to)
@@ -133,6 +159,17 @@ func (b *bench) throughput(n *netns.Network, dir string) error {
 				return fmt.Errorf("%s: %w", w.name, err)
 			}
 			speeds[i] = append(speeds[i], speed)
+			if avark == nil {
+				continue
+			}
+			server := ""
+			if w.server != "" {
+				server = avark.netns("avark-a")
+			}
+			if speed, err = stream(server, avark.netns("avark-b"), w.peer); err != nil {
+				return fmt.Errorf("netavark, %s: %w", w.name, err)
+			}
+			peers[i] = append(peers[i], speed)
 		}
 		if bare != nil {
 			speed, err := stream(bare.a, bare.b, "10.77.0.2:5001")
@@ -149,6 +186,9 @@ func (b *bench) throughput(n *netns.Network, dir string) error {
 	for i, w := range ways {
 		speed := median(speeds[i])
 		r := b.add(newRow("  "+w.name, "Gbit/s")).set("podd", fmt.Sprintf("%.1f", speed))
+		if avark != nil {
+			r.set("podman", fmt.Sprintf("%.1f", median(peers[i])))
+		}
 		if bare != nil {
 			r.judge(speed >= 0.95*floor, ">= 95 %% of the bridge's")
 		}
