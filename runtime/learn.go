@@ -194,6 +194,7 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 	r.policiesDue = true
 	r.noteService(p, nil)
 	r.freeClaims(p)
+	r.hideEphemeral(p)
 	r.markSuccessors(key)
 	r.store.remove(p.rec.UID)
 	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {

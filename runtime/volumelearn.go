@@ -31,6 +31,7 @@ func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
 		made, _ := m.outcome.(madeVolumes)
 		*rec = VolumesRecord{Ready: true, Folders: made.folders, Images: made.images}
 		p.refresh = false
+		r.showEphemeral(p)
 		return
 	}
 	if errors.Is(m.err, errSkipped) {
@@ -83,6 +84,9 @@ func (r *Runtime) catchUpVolumes() {
 		known[string(m.Object.UID)] = true
 	}
 	for _, p := range r.pods {
+		if p.rec.Volumes.Ready {
+			r.showEphemeral(p)
+		}
 		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
 	for _, uid := range r.volumes.Strangers(known) {

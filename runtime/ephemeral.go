@@ -1,0 +1,56 @@
+package runtime
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/volume"
+)
+
+// showEphemeral publishes the claims that a pod's ephemeral volumes stand for, as the controller of a cluster makes
+// them. They are there to be looked at: the folders are the pod's own.
+func (r *Runtime) showEphemeral(p *pod) {
+	for i := range p.rec.Object.Spec.Volumes {
+		v := &p.rec.Object.Spec.Volumes[i]
+		if v.Ephemeral == nil || v.Ephemeral.VolumeClaimTemplate == nil {
+			continue
+		}
+		claim := ephemeralClaim(p.rec, v)
+		if r.objects.get(kindClaim, claim.Namespace, claim.Name) == nil {
+			r.objects.show(kindClaim, claim)
+		}
+	}
+}
+
+// hideEphemeral takes the claims of a pod's ephemeral volumes away.
+func (r *Runtime) hideEphemeral(p *pod) {
+	for i := range p.rec.Object.Spec.Volumes {
+		key := objectKey{kindClaim, p.rec.Object.Namespace, p.rec.Object.Name + "-" + p.rec.Object.Spec.Volumes[i].Name}
+		if p.rec.Object.Spec.Volumes[i].Ephemeral != nil && r.objects.get(key.kind, key.namespace, key.name) == nil {
+			r.objects.hide(key)
+		}
+	}
+}
+
+func ephemeralClaim(rec *Record, v *corev1.Volume) *corev1.PersistentVolumeClaim {
+	template, yes := v.Ephemeral.VolumeClaimTemplate, true
+	claim := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: rec.Object.Namespace, Name: rec.Object.Name + "-" + v.Name, UID: rec.UID + types.UID("-"+v.Name),
+			Labels: template.Labels, Annotations: template.Annotations, CreationTimestamp: metav1.NewTime(rec.Since),
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: rec.Object.Name, UID: rec.UID, Controller: &yes, BlockOwnerDeletion: &yes}},
+		},
+		Spec: template.Spec,
+	}
+	if claim.Spec.StorageClassName == nil {
+		class := volume.DefaultClass
+		claim.Spec.StorageClassName = &class
+	}
+	claim.Spec.VolumeName = "pvc-" + string(claim.UID)
+	claim.Status = corev1.PersistentVolumeClaimStatus{
+		Phase: corev1.ClaimBound, AccessModes: template.Spec.AccessModes,
+		Capacity: corev1.ResourceList{corev1.ResourceStorage: *template.Spec.Resources.Requests.Storage()},
+	}
+	return claim
+}

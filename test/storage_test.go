@@ -1,0 +1,149 @@
+package test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// An ephemeral volume is a folder of the pod's, and shows as the claim that a cluster would make: over the daemon's death,
+// and until the pod goes.
+func TestEphemeralVolume(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("user", podOf("user", "volumes: [{name: v, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 3Mi}}}}}}]\n",
+		mounting("main", "echo x >>/v/lives; "+forever, "{name: v, mountPath: /v}")))
+	b.running("user")
+	b.shows([]string{"user-v", "Bound", "3Mi", "RWO", "podd"}, "get", "pvc")
+	b.kill9()
+	b.start()
+	b.must(b.Ready(limit))
+	b.shows([]string{"user-v", "Bound", "3Mi"}, "get", "pvc")
+	if text := b.podd("get", "pvc", "user-v", "-o", "yaml"); !strings.Contains(text, "kind: Pod") || !strings.Contains(text, "name: user\n") {
+		t.Errorf("the claim does not name its pod:\n%s", text)
+	}
+	b.remove("user")
+	b.gone("user")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		out, _, _ := b.run("get", "pvc")
+		return !strings.Contains(out, "user-v"), fmt.Errorf("the claim stays: %s", out)
+	}))
+}
+
+// All types of hostPath on all kinds of files, as the kubelet checks them.
+//
+// e2e: HostPathType Directory, File, Socket, Character Device, Block Device :: Should be able to mount …, Should fail on mounting …
+func TestHostPathTypes(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	host := filepath.Join(b.Dir, "host")
+	in := func(name string) string { return filepath.Join(host, name) }
+	b.must(os.MkdirAll(in("adir"), 0o755))
+	b.must(os.WriteFile(in("afile"), nil, 0o644))
+	socket, err := net.Listen("unix", in("asocket"))
+	b.must(err)
+	defer socket.Close()
+	b.must(unix.Mknod(in("achardev"), unix.S_IFCHR|0o600, int(unix.Mkdev(89, 1))))
+	b.must(unix.Mknod(in("ablkdev"), unix.S_IFBLK|0o600, int(unix.Mkdev(89, 1))))
+	kinds := map[string]string{"adir": "Directory", "afile": "File", "asocket": "Socket", "achardev": "CharDevice", "ablkdev": "BlockDevice", "missing": "none"}
+	words := map[string]string{"Directory": "directory", "File": "file", "Socket": "socket file", "CharDevice": "character device", "BlockDevice": "block device"}
+	var good strings.Builder
+	mounts, bad := []string{}, map[string]string{}
+	for name, kind := range kinds {
+		for asked, word := range words {
+			volume := strings.ToLower(name + "-" + asked)
+			if asked == kind {
+				fmt.Fprintf(&good, "- {name: %s, hostPath: {path: %s, type: %s}}\n- {name: %[1]s-unset, hostPath: {path: %[2]s, type: \"\"}}\n", volume, in(name), asked)
+				mounts = append(mounts, fmt.Sprintf("{name: %s, mountPath: /m/%[1]s}", volume), fmt.Sprintf("{name: %s-unset, mountPath: /m/%[1]s-unset}", volume))
+				continue
+			}
+			bad[volume] = fmt.Sprintf("MountVolume.SetUp failed for volume \"v\" : hostPath type check failed: %s is not a %s", in(name), word)
+			b.drop(volume, podOf(volume, fmt.Sprintf("volumes: [{name: v, hostPath: {path: %s, type: %s}}]\n", in(name), asked), mounting("main", forever, "{name: v, mountPath: /v}")))
+		}
+	}
+	b.drop("good", podOf("good", "volumes:\n"+good.String(), mounting("main", forever, mounts...)))
+	b.running("good")
+	if got := b.sh("good", "main", "cd /m; for f in *-unset; do stat -c %F $f; done"); got != "directory\nblock special file\ncharacter special file\nregular empty file\nsocket" &&
+		got != "block special file\ncharacter special file\ndirectory\nregular empty file\nsocket" {
+		t.Errorf("the mounts are %q", got)
+	}
+	b.must(lab.Poll(limit, func() (bool, error) {
+		events := b.podd("get", "events")
+		for name, want := range bad {
+			if !strings.Contains(events, want) {
+				return false, fmt.Errorf("%s: no %q in\n%s", name, want, events)
+			}
+		}
+		return true, nil
+	}))
+}
+
+// Mounts of one pod do not get into each other's way: many ConfigMaps in many pods at once, Secrets beside them, items with
+// modes, users and groups, subPaths of each kind; a container starts again though what its subPath showed has changed.
+//
+// e2e: EmptyDir wrapper volumes :: should not conflict
+// e2e: EmptyDir wrapper volumes :: should not cause race condition when used for configmaps
+// e2e: Subpath :: Atomic writer volumes :: should support subpaths with secret pod
+// e2e: Subpath :: Atomic writer volumes :: should support subpaths with configmap pod
+// e2e: Subpath :: Atomic writer volumes :: should support subpaths with downward pod
+// e2e: Subpath :: Container restart :: should verify that container can restart successfully after configmaps modified
+// e2e: Projected configMap :: should be consumable from pods in volume with mappings and Item mode set
+// e2e: Projected secret :: should be consumable in multiple volumes in a pod
+// e2e: Projected secret :: optional updates should be reflected in volume
+func TestManyVolumes(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	var objects, volumes strings.Builder
+	var mounts []string
+	for i := range 50 {
+		fmt.Fprintf(&objects, "%s---\n", objectOf("ConfigMap", fmt.Sprint("config-", i), fmt.Sprintf("data: \"%d\"", i)))
+		fmt.Fprintf(&volumes, "- {name: c%d, configMap: {name: config-%[1]d, items: [{key: data, path: data}]}}\n", i)
+		mounts = append(mounts, fmt.Sprintf("{name: c%d, mountPath: /c/%[1]d}", i))
+	}
+	b.drop("objects", objects.String()+objectOf("Secret", "secret", "key: hidden"))
+	for i := range 5 {
+		b.drop(fmt.Sprint("many-", i), podOf(fmt.Sprint("many-", i), "volumes:\n"+volumes.String(), mounting("main", forever, mounts...)))
+	}
+	b.drop("sub", podOf("sub", `volumes:
+- {name: c, configMap: {name: config-7}}
+- {name: s, secret: {secretName: secret}}
+- {name: d, downwardAPI: {items: [{path: dir/name, fieldRef: {fieldPath: metadata.name}}]}}
+- {name: p, projected: {sources: [{configMap: {name: config-7, items: [{key: data, path: a/b, mode: 256}]}}, {secret: {name: later, optional: true}}, {secret: {name: secret}}]}}
+- {name: q, projected: {defaultMode: 256, sources: [{secret: {name: secret}}]}}
+`, mounting("main", "cat /sub/c /sub/s /sub/d; echo; until [ -e /tmp/end ]; do sleep 0.05; done; exit 1", "{name: c, mountPath: /sub/c, subPath: data}", "{name: s, mountPath: /sub/s, subPath: key}", "{name: d, mountPath: /sub/d, subPath: dir/name}",
+		"{name: p, mountPath: /p}", "{name: q, mountPath: /q}")))
+	for i := range 5 {
+		name := fmt.Sprint("many-", i)
+		b.running(name)
+		if got := b.sh(name, "main", "cd /c; for i in $(seq 0 49); do [ $(cat $i/data) = $i ] || echo $i; done"); got != "" {
+			t.Errorf("%s reads something else in %s", name, got)
+		}
+	}
+	b.running("sub")
+	b.logged("sub", "main", "7hiddensub")
+	if got := b.sh("sub", "main", "cat /p/a/b /p/key /q/key; stat -Lc %a /p/a/b /p/key /q/key"); got != "7hiddenhidden400\n644\n400" {
+		t.Errorf("projections are %q", got)
+	}
+	b.drop("late", objectOf("Secret", "later", "more: come"))
+	b.says("sub", "main", "cat /p/more", "come")
+	b.remove("late")
+	b.says("sub", "main", "ls /p", "a\nkey")
+	b.drop("objects", strings.Replace(objects.String(), "data: \"7\"", "data: seven", 1)+objectOf("Secret", "secret", "key: hidden"))
+	b.says("sub", "main", "cat /p/a/b; cat /sub/c", "seven7")
+	b.sh("sub", "main", "touch /tmp/end")
+	b.wait("sub", func(p *corev1.Pod) string {
+		if p.Status.ContainerStatuses[0].RestartCount == 0 {
+			return "not started again"
+		}
+		return ""
+	})
+	b.logged("sub", "main", "sevenhiddensub")
+}
