@@ -19,6 +19,7 @@ import (
 	"podd/probe"
 	"podd/runtime/container"
 	"podd/runtime/manifest"
+	"podd/runtime/service"
 	"podd/runtime/volume"
 )
 
@@ -90,7 +91,9 @@ type Config struct {
 	FDStore FDStore
 	Names   Names
 	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.
-	Forwarder              Forwarder
+	Forwarder Forwarder
+	// HealthPorts makes podd answer load balancers on the ports of Services, and on no others.
+	HealthPorts            func([]service.HealthPort)
 	PodCIDRs, ServiceCIDRs []netip.Prefix
 	Events                 Events
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.

@@ -129,6 +129,7 @@ func (r *Runtime) serve(now Instant) {
 	r.saveNames(names)
 	r.setZone(names)
 	r.forward(out.Table)
+	r.HealthPorts(out.Health)
 	r.showServices(&out)
 	r.sayFaults(out.Faults, now)
 }

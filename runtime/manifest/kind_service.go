@@ -207,6 +207,15 @@ func validateServicePort(p *corev1.ServicePort, named bool, path *field.Path) fi
 
 func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
 	errs := oneOf(path.Child("internalTrafficPolicy"), *spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)
+	if n := spec.HealthCheckNodePort; n != 0 {
+		at := path.Child("healthCheckNodePort")
+		switch {
+		case spec.Type != corev1.ServiceTypeLoadBalancer || spec.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal:
+			errs = append(errs, field.Invalid(at, n, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"))
+		case n < firstNodePort || n > lastNodePort:
+			errs = append(errs, field.Invalid(at, n, fmt.Sprintf("provided port is not in the valid range. The range of valid ports is %d-%d", firstNodePort, lastNodePort)))
+		}
+	}
 	switch at := path.Child("externalTrafficPolicy"); {
 	case isExternal(spec):
 		errs = append(errs, oneOf(at, spec.ExternalTrafficPolicy, corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)...)
@@ -221,9 +230,6 @@ func refusedOfService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorLis
 	var errs field.ErrorList
 	if len(spec.LoadBalancerSourceRanges) > 0 {
 		errs = append(errs, field.Forbidden(path.Child("loadBalancerSourceRanges"), "podd limits sources for the whole node: set hostPortSources in its configuration, and remove the field"))
-	}
-	if spec.HealthCheckNodePort != 0 {
-		errs = append(errs, field.Forbidden(path.Child("healthCheckNodePort"), "podd has no load balancer beside it that would ask"+remove))
 	}
 	return errs
 }

@@ -159,7 +159,12 @@ func (a *allocator) takePort(protocol corev1.Protocol, port uint16, s *corev1.Se
 	return true
 }
 
+func (a *allocator) owner(protocol corev1.Protocol, port uint16) string {
+	return a.ports[fmt.Sprintf("%s/%d", protocol, port)]
+}
+
 func (a *allocator) honourPorts(s *corev1.Service, al *Allocation) {
+	a.honourHealth(s, al)
 	if !wantsNodePorts(s) {
 		return
 	}
@@ -171,7 +176,7 @@ func (a *allocator) honourPorts(s *corev1.Service, al *Allocation) {
 		if a.takePort(p.Protocol, uint16(p.NodePort), s) {
 			al.NodePorts[portKey(p)] = uint16(p.NodePort)
 		} else {
-			a.fault(s, "PortAlreadyAllocated", "spec.ports[%d].nodePort: Invalid value: %d: provided port is already allocated to Service %s", i, p.NodePort, a.ports[fmt.Sprintf("%s/%d", p.Protocol, p.NodePort)])
+			a.fault(s, "PortAlreadyAllocated", "spec.ports[%d].nodePort: Invalid value: %d: provided port is already allocated to Service %s", i, p.NodePort, a.owner(p.Protocol, uint16(p.NodePort)))
 		}
 	}
 }
@@ -189,6 +194,7 @@ func wantsNodePorts(s *corev1.Service) bool {
 
 // keep gives a Service again what it had.
 func (a *allocator) keep(s *corev1.Service, al *Allocation, before Allocation) {
+	a.keepHealth(s, al, before)
 	for _, ip := range before.ClusterIPs {
 		if a.lacks(s, al, familyOf(ip)) {
 			if r, ok := a.rangeOf(ip); ok && usable(r, ip) && a.take(ip, s) {
@@ -224,6 +230,7 @@ func (a *allocator) lacks(s *corev1.Service, al *Allocation, f corev1.IPFamily) 
 
 // fill gives a Service what it still lacks.
 func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
+	a.fillHealth(s, al)
 	for _, f := range al.families {
 		if !a.lacks(s, al, f) {
 			continue
@@ -245,7 +252,7 @@ func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
 		if _, ok := al.NodePorts[portKey(p)]; ok || p.NodePort != 0 {
 			continue
 		}
-		if port, ok := a.freePort(s, p); ok {
+		if port, ok := a.freePort(s, p.Protocol, portKey(p)); ok {
 			al.NodePorts[portKey(p)] = port
 		} else {
 			a.fault(s, "PortNotAllocated", "no node port is free between %d and %d", FirstNodePort, LastNodePort)
@@ -279,12 +286,12 @@ func nth(r netip.Prefix, n uint32) netip.Addr {
 	return ip
 }
 
-func (a *allocator) freePort(s *corev1.Service, p *corev1.ServicePort) (uint16, bool) {
+func (a *allocator) freePort(s *corev1.Service, protocol corev1.Protocol, key string) (uint16, bool) {
 	const size = LastNodePort - FirstNodePort + 1
-	start := hash(keyOf(s)+":"+portKey(p)) % size
+	start := hash(keyOf(s)+":"+key) % size
 	for i := range uint32(size) {
 		port := uint16(FirstNodePort + (start+i)%size)
-		if a.takePort(p.Protocol, port, s) {
+		if a.takePort(protocol, port, s) {
 			return port, true
 		}
 	}

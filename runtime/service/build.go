@@ -30,6 +30,7 @@ func (b *builder) add(s *corev1.Service) {
 	} else if len(endpoints) == 0 && !b.told(s) {
 		b.fault(s, "NoEndpoints", "the Service has no selector, and no EndpointSlice of its namespace has the label kubernetes.io/service-name: "+s.Name+"; write one, or a selector")
 	}
+	b.addHealth(s, endpoints)
 	if headless(s) {
 		name.Endpoints = namesOf(endpoints)
 		b.out.Names = append(b.out.Names, name)

@@ -38,6 +38,7 @@ type Output struct {
 	PodNames  []dns.Pod
 	Kept      Allocations
 	Faults    []Fault
+	Health    []HealthPort
 	// Recheck says that a fault may go away without anybody's saying so.
 	Recheck bool
 }
@@ -140,6 +141,7 @@ func (b *builder) complete(s *corev1.Service, a Allocation) *corev1.Service {
 		p := &s.Spec.Ports[i]
 		p.NodePort = int32(a.NodePorts[portKey(p)])
 	}
+	s.Spec.HealthCheckNodePort = int32(a.NodePorts[healthKey])
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil {
 		s.Status.LoadBalancer.Ingress = b.ingress(s)
 	}

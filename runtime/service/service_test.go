@@ -345,3 +345,32 @@ func TestExternalNameThatIsAnAddress(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// Ports for the health of Services are node ports of their own, given or chosen, and go with the policy.
+func TestHealthPorts(t *testing.T) {
+	local := func(port int32) func(*corev1.Service) {
+		return func(s *corev1.Service) {
+			s.Spec.Type, s.Spec.ExternalTrafficPolicy, s.Spec.HealthCheckNodePort = corev1.ServiceTypeLoadBalancer, corev1.ServiceExternalTrafficPolicyLocal, port
+		}
+	}
+	services := []*corev1.Service{svc("a", local(0)), svc("b", local(31000)), svc("c", local(31000)), svc("d", nodePort(30001))}
+	for i, s := range services {
+		s.Spec.Ports[0].Port = int32(80 + i)
+	}
+	out := build(services, pod("p", "a", "10.210.0.2"), pod("q", "a", "10.210.0.3", terminating), pod("r", "b", "10.210.0.4", terminating))
+	if got := reasons(out); !slices.Equal(got, []string{"c PortAlreadyAllocated"}) || len(out.Health) != 2 {
+		t.Fatalf("faults %v, ports %+v", got, out.Health)
+	}
+	a, b := out.Health[0], out.Health[1]
+	if a.Name != "a" || a.Local != 1 || a.Port < FirstNodePort || b.Port != 31000 || b.Local != 0 || int32(a.Port) != out.Services[0].Spec.HealthCheckNodePort {
+		t.Errorf("%+v", out.Health)
+	}
+	again := Build(Input{Services: services, Ranges: ranges, Kept: out.Kept})
+	if again.Health[0].Port != a.Port {
+		t.Errorf("the port was %d and is %d", a.Port, again.Health[0].Port)
+	}
+	services[0].Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster
+	if over := Build(Input{Services: services[:1], Ranges: ranges, Kept: out.Kept}); len(over.Health) != 0 || over.Services[0].Spec.HealthCheckNodePort != 0 {
+		t.Errorf("%+v", over.Health)
+	}
+}

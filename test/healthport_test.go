@@ -1,0 +1,59 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// A load balancer before several boards asks each whether a Service is there. It hears of ready pods only, and of nothing
+// once its Service is for all boards alike.
+//
+// e2e: Services :: should implement NodePort and HealthCheckNodePort correctly when ExternalTrafficPolicy changes
+// e2e: Services :: should fail health check node port if there are only terminating endpoints
+func TestHealthCheckNodePort(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	of := func(policy string) string {
+		return serviceOf("web", "type: LoadBalancer", "externalTrafficPolicy: "+policy, "selector: {app: web}", bothProtocols)
+	}
+	b.drop("svc", of("Local"))
+	b.drop("web", lingering("web", "web"))
+	b.answer(b.netnsOf("web"), "web", 7000)
+	port := b.service("web").Spec.HealthCheckNodePort
+	says := func(code, endpoints int) {
+		t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			response, err := b.HTTPFrom().Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+			if err != nil {
+				return false, err
+			}
+			defer response.Body.Close()
+			var body struct{ LocalEndpoints int }
+			err = json.NewDecoder(response.Body).Decode(&body)
+			return response.StatusCode == code && body.LocalEndpoints == endpoints, fmt.Errorf("%s, %d endpoints: %w", response.Status, body.LocalEndpoints, err)
+		}))
+	}
+	says(200, 1)
+	b.kill9()
+	b.start()
+	if now := b.service("web").Spec.HealthCheckNodePort; now != port {
+		t.Errorf("the port was %d and is %d", port, now)
+	}
+	says(200, 1)
+	b.remove("web")
+	says(503, 0)
+	b.reachedBy(b.Netns(), "tcp", b.gateway()+":"+b.nodePort("web", "t"), "web")
+	b.drop("svc", of("Cluster"))
+	b.must(lab.Poll(limit, func() (bool, error) {
+		response, err := b.HTTPFrom().Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+		if err == nil {
+			response.Body.Close()
+		}
+		return err != nil, fmt.Errorf("port %d is still there", port)
+	}))
+	b.sh("web", "main", "touch /end")
+	b.gone("web")
+}
