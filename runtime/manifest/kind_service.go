@@ -71,7 +71,7 @@ func isExternal(spec *corev1.ServiceSpec) bool {
 // validateService follows kubernetes pkg/apis/core/validation, ValidateService.
 func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
 	errs := oneOf(path.Child("type"), spec.Type,
-		corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName)
+		corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeNodePort)
 	errs = append(errs, validateLabels(spec.Selector, path.Child("selector"))...)
 	errs = append(errs, oneOf(path.Child("sessionAffinity"), spec.SessionAffinity, corev1.ServiceAffinityClientIP, corev1.ServiceAffinityNone)...)
 	if c := spec.SessionAffinityConfig; c != nil {
@@ -79,6 +79,12 @@ func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList
 			errs = append(errs, field.Invalid(path.Child("sessionAffinityConfig", "clientIP", "timeoutSeconds"), n, "must be greater than 0 and less than 86400"))
 		}
 	}
+	if d := spec.TrafficDistribution; d != nil {
+		// On one node all of a Service's pods are as close as any.
+		errs = append(errs, oneOf(path.Child("trafficDistribution"), *d,
+			corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone, corev1.ServiceTrafficDistributionPreferSameNode)...)
+	}
+	errs = append(errs, validateBalanced(spec, path)...)
 	if spec.Type == corev1.ServiceTypeExternalName {
 		return append(errs, validateExternalName(spec, path)...)
 	}
@@ -94,6 +100,28 @@ func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList
 		case a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast():
 			errs = append(errs, field.Invalid(at, ip, "may not be unspecified, or in the loopback, link-local or multicast range"))
 		}
+	}
+	return errs
+}
+
+// validateBalanced refuses what only a load balancer has.
+func validateBalanced(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	const only = "may only be used when `type` is 'LoadBalancer'"
+	if spec.Type == corev1.ServiceTypeLoadBalancer {
+		if spec.LoadBalancerClass == nil {
+			return nil
+		}
+		return invalid(path.Child("loadBalancerClass"), *spec.LoadBalancerClass, validation.IsQualifiedName(*spec.LoadBalancerClass))
+	}
+	var errs field.ErrorList
+	if spec.LoadBalancerClass != nil {
+		errs = append(errs, field.Forbidden(path.Child("loadBalancerClass"), only))
+	}
+	if spec.AllocateLoadBalancerNodePorts != nil {
+		errs = append(errs, field.Forbidden(path.Child("allocateLoadBalancerNodePorts"), only))
+	}
+	if len(spec.LoadBalancerSourceRanges) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("loadBalancerSourceRanges"), only))
 	}
 	return errs
 }
@@ -194,6 +222,9 @@ func validateServicePort(p *corev1.ServicePort, named bool, path *field.Path) fi
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	} else if p.Name != "" {
 		errs = append(errs, invalid(path.Child("name"), p.Name, validation.IsDNS1123Label(p.Name))...)
+	}
+	if p.AppProtocol != nil {
+		errs = append(errs, invalid(path.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
 	}
 	errs = append(errs, invalid(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
 	errs = append(errs, oneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
