@@ -38,6 +38,39 @@ func TestEphemeralVolume(t *testing.T) {
 	}))
 }
 
+// What says that it never changes does not, over the daemon's death as well; removed and written anew it may.
+//
+// e2e: ConfigMap :: should be immutable if `immutable` field is set
+// e2e: Secrets :: should be immutable if `immutable` field is set
+func TestImmutable(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	config := func(value string) string { return objectOf("ConfigMap", "fixed", "a: "+value) + "immutable: true\n" }
+	reader := podOf("reader", "volumes: [{name: v, configMap: {name: fixed}}]\n", mounting("main", forever, "{name: v, mountPath: /v}"))
+	b.drop("fixed", config("one"))
+	b.drop("reader", reader)
+	b.running("reader")
+	b.drop("fixed", config("two"))
+	b.event("field is immutable when `immutable` is set; the last version stays")
+	b.drop("fixed", config("one"))
+	b.kill9()
+	b.drop("fixed", config("two"))
+	b.start()
+	b.must(b.Ready(limit))
+	b.event("it has changed while podd did not run")
+	b.says("reader", "main", "cat /v/a", "one")
+	b.drop("fixed", config("one"))
+	b.drop("second", strings.ReplaceAll(reader, "reader", "second"))
+	b.running("second")
+	b.remove("fixed")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		out, _, _ := b.run("get", "cm")
+		return !strings.Contains(out, "fixed"), fmt.Errorf("it stays: %s", out)
+	}))
+	b.drop("fixed", config("two"))
+	b.says("reader", "main", "cat /v/a", "two")
+}
+
 // All types of hostPath on all kinds of files, as the kubelet checks them.
 //
 // e2e: HostPathType Directory, File, Socket, Character Device, Block Device :: Should be able to mount …, Should fail on mounting …

@@ -51,6 +51,8 @@ type Folder struct {
 	closed  map[string]bool // names that were closed after writing since they were last read
 	deleted map[string]bool // names that were deleted since they were last there
 	watch   *watcher        // while Watch runs
+
+	immutables immutables
 }
 
 // file is what is known of one file of the folder.
@@ -76,7 +78,7 @@ type age struct {
 // Open makes a Folder. It does no I/O: Dir need not exist yet.
 func Open(o Options) *Folder {
 	o.Dir = filepath.Clean(o.Dir)
-	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}}
+	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir)}
 }
 
 // Scan looks at the folder and returns what it says now. It reads only files that have changed; when none has, it
@@ -106,6 +108,7 @@ func (f *Folder) Scan(now time.Time) Set {
 	if round.changed {
 		round.rank()
 		f.last = f.resolve()
+		f.immutables.note(&f.last)
 	}
 	f.last.RecheckAfter = round.recheck
 	if f.watch != nil {

@@ -148,11 +148,12 @@ func (r *round) unreadable(known *file, err error) {
 // documents may be among the bad ones.
 func (r *round) take(known *file, read stamp, objects []Object, problems []Problem) {
 	before := known.objects
-	if len(before) == 0 && known.kept && len(problems) > 0 {
+	if len(before) == 0 && known.kept {
 		before = r.folder.loadKept(known.path)
 	}
 	objects, refused := refuseUpdates(before, objects)
-	problems = append(problems, refused...)
+	objects, changed := r.folder.immutables.refuse(before, objects)
+	problems = append(append(problems, refused...), changed...)
 	for i := range objects {
 		if old := objectOf(before, objects[i].key()); old != nil && old.UID == objects[i].UID && old.Hash == objects[i].Hash {
 			objects[i].Value = old.Value

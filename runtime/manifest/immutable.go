@@ -1,0 +1,117 @@
+package manifest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// immutables remembers over restarts which ConfigMaps and Secrets have said that they never change (KEP-1412), and what they
+// were then, as a sum of it: of a Secret nothing is kept that its manifest does not have on the same disk.
+type immutables struct {
+	path  string            // "": nothing is remembered
+	sums  map[string]string // by KIND/NAMESPACE/NAME; nil until read
+	there map[string]bool   // in the last scan, those that were refused included
+}
+
+func newImmutables(dir string) immutables {
+	if dir == "" {
+		return immutables{}
+	}
+	return immutables{path: filepath.Join(dir, "immutable")} // not *.json: those are last good versions
+}
+
+// load reads the file. Without one, or with a bad one, all may change once.
+func (m *immutables) load() {
+	if m.sums != nil {
+		return
+	}
+	m.sums = map[string]string{}
+	if m.path == "" {
+		return
+	}
+	data, err := os.ReadFile(m.path)
+	if err == nil && json.Unmarshal(data, &m.sums) != nil || m.sums == nil {
+		m.sums = map[string]string{}
+	}
+}
+
+// refuse takes out the objects that podd has not seen since it started, and that have changed since they said that they
+// never would. Those that are in before have been looked at with their versions before.
+func (m *immutables) refuse(before, objects []Object) (taken []Object, problems []Problem) {
+	m.load()
+	for _, o := range objects {
+		known := m.sums[o.key()]
+		if sum, _ := contentOf(&o); known == "" || known == sum || objectOf(before, o.key()) != nil {
+			taken = append(taken, o)
+			continue
+		}
+		problems = append(problems, Problem{
+			File: o.File, Doc: o.Doc, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Reason: ReasonImmutable,
+			Message: fmt.Sprintf("%s: %s %q is invalid: data: Forbidden: %s; it has changed while podd did not run, and its last version is not there any more: "+
+				"put it back, give the new one another name, or remove the file and write it anew", o.File, o.Kind, o.Name, frozen),
+		})
+	}
+	return taken, problems
+}
+
+// note takes in a scan: what is immutable now, and what is gone from the folder and forgotten, unless a bad file may have it.
+func (m *immutables) note(set *Set) {
+	m.load()
+	there, changed := map[string]bool{}, false
+	for i := range set.Objects {
+		key := set.Objects[i].key()
+		there[key] = true
+		if sum, immutable := contentOf(&set.Objects[i]); immutable && m.sums[key] == "" {
+			m.sums[key], changed = sum, true
+		}
+	}
+	for i := range set.Problems {
+		there[set.Problems[i].Kind+"/"+set.Problems[i].Namespace+"/"+set.Problems[i].Name] = true
+	}
+	for key := range m.sums {
+		if !there[key] && (m.there[key] || len(set.Problems) == 0) {
+			delete(m.sums, key)
+			changed = true
+		}
+	}
+	m.there = there
+	if changed && m.path != "" {
+		m.write()
+	}
+}
+
+// write commits the sums. Without them only what has changed while podd did not run is taken for new.
+func (m *immutables) write() {
+	if len(m.sums) == 0 {
+		_ = os.Remove(m.path)
+		return
+	}
+	if data, err := json.Marshal(m.sums); err == nil {
+		_ = writeFile(m.path, data)
+	}
+}
+
+// contentOf is the sum of what must not change of an object, and whether that is so.
+func contentOf(o *Object) (sum string, immutable bool) {
+	var content []any
+	switch v := o.Value.(type) {
+	case *corev1.ConfigMap:
+		content, immutable = []any{v.Immutable, v.Data, v.BinaryData}, isTrue(v.Immutable)
+	case *corev1.Secret:
+		content, immutable = []any{v.Immutable, v.Data, v.Type, v.Annotations[AnnotationSealed]}, isTrue(v.Immutable)
+	default:
+		return "", false
+	}
+	data, err := json.Marshal(content)
+	if err != nil {
+		return "", false // never: these are maps of strings and bytes
+	}
+	hash := sha256.Sum256(data)
+	return hex.EncodeToString(hash[:]), immutable
+}
