@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"podd/images/imagetest"
@@ -50,36 +51,64 @@ func makeImages(dir string) error {
 	return makeCaseImages(dir, base)
 }
 
-// makeCaseImages stands in for the examples' images: whatever they are asked to do, they wait for the end.
+// makeCaseImages stands in for the examples' images: whatever they are asked to do, they wait for the end, and those whose
+// examples are probed answer at the port of the real ones.
 func makeCaseImages(dir string, base imagetest.Layer) error {
-	index, err := os.ReadFile(filepath.Join(casesDir, "INDEX.tsv"))
+	names, err := exampleImages()
 	if err != nil {
 		return nil // the test that needs them says that the examples are not here
 	}
-	var names []string
-	seen := map[string]bool{}
+	answerer, err := os.ReadFile(filepath.Join(dir, "answerer"))
+	if err != nil {
+		return err
+	}
+	const wait = "trap 'exit 0' TERM; sleep 1000000 & wait $!"
+	serve := imagetest.Layer{Files: []imagetest.File{
+		{Header: tar.Header{Name: "bin/answerer", Mode: 0o755}, Data: answerer},
+		program("bin/serve", `[ "$1" = answer ] && exec answerer -port "$2"; `+wait), program("bin/stress", wait),
+		program("bin/bash", `exec sh "$@"`), program("bin/printenv", `for name; do eval echo \"\$$name\"; done`),
+		program("bin/nginx", ":"), // of a hook that stops it
+		program("usr/local/bin/etcd", "exec answerer -port 2379"), imagetest.Dir("usr/share/"),
+	}}
+	var images []imagetest.Image
+	for _, name := range names {
+		image := imagetest.Image{Names: []string{name}, Layers: []imagetest.Layer{base, serve}, Config: imagetest.Config{Entrypoint: []string{"/bin/serve"}, Env: []string{path}}}
+		switch {
+		case strings.Contains(name, "busybox"), strings.Contains(name, "debian"), strings.Contains(name, "alpine"):
+			image.Config.Entrypoint, image.Config.Cmd = nil, []string{"sh"}
+		case strings.Contains(name, "redis"):
+			image.Config.Entrypoint = []string{"/bin/serve", "answer", "6379"}
+		case strings.Contains(name, "agnhost"), strings.Contains(name, "goproxy"):
+			image.Config.Entrypoint = []string{"/bin/serve", "answer", "8080"}
+		}
+		images = append(images, image)
+	}
+	archive, err := imagetest.DockerArchive(images...)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "cases.tar"), archive, 0o600)
+}
+
+// exampleImages are the names of the images that the examples use.
+func exampleImages() ([]string, error) {
+	index, err := os.ReadFile(filepath.Join(casesDir, "INDEX.tsv"))
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"osixia/keepalived:2.0.17"} // that of the edge's only pod
 	for line := range strings.Lines(string(index)) {
 		field := strings.Split(line, "\t")
 		if len(field) < 5 || field[2] != "run" {
 			continue
 		}
 		for name := range strings.FieldsSeq(field[4]) {
-			if !seen[name] {
+			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
-			seen[name] = true
 		}
 	}
-	wait := "trap 'exit 0' TERM; sleep 1000000 & wait $!"
-	serve := imagetest.Layer{Files: []imagetest.File{program("bin/serve", wait), program("bin/stress", wait), program("bin/bash", `exec sh "$@"`), program("bin/printenv", `for name; do eval echo \"\$$name\"; done`)}}
-	archive, err := imagetest.DockerArchive(imagetest.Image{
-		Names: names, Layers: []imagetest.Layer{base, serve},
-		Config: imagetest.Config{Entrypoint: []string{"/bin/serve"}, Env: []string{path}},
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "cases.tar"), archive, 0o600)
+	return names, nil
 }
 
 // program is an executable shell script.
