@@ -53,6 +53,10 @@ func TestImmutable(t *testing.T) {
 	b.drop("fixed", config("two"))
 	b.event("field is immutable when `immutable` is set; the last version stays")
 	b.drop("fixed", config("one"))
+	b.must(lab.Poll(limit, func() (bool, error) { // what stood in for the refused version
+		kept, err := filepath.Glob(filepath.Join(b.Root, "lastgood", "*.json"))
+		return err == nil && len(kept) == 0, fmt.Errorf("last good versions are %v", kept)
+	}))
 	b.kill9()
 	b.drop("fixed", config("two"))
 	b.start()
