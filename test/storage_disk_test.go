@@ -91,16 +91,30 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// deepTree makes folders in one another, deeper than any path reaches.
+func (b *Board) deepTree(dir string, depth int) {
+	b.t.Helper()
+	fd, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_PATH, 0)
+	for range depth {
+		b.must(err)
+		b.must(unix.Mkdirat(fd, "d", 0o755))
+		var next int
+		next, err = unix.Openat(fd, "d", unix.O_DIRECTORY|unix.O_PATH, 0)
+		_ = unix.Close(fd)
+		fd = next
+	}
+	b.must(err)
+	b.must(unix.Close(fd))
+}
+
 // Ten thousand folders in one another, files that may not change, and a mount that somebody in the container still uses:
 // the pod goes within its grace period, and the daemon answers meanwhile.
 func TestAwkwardVolumesGo(t *testing.T) {
 	t.Parallel()
 	b := newDiskBoard(t, 128<<20, "loop", "-N", "20000")
-	deep := strings.TrimSuffix(strings.Repeat("d/", 100), "/")
-	script := fmt.Sprintf("cd /v; i=0; while [ $i -lt 100 ]; do mkdir -p %[1]s && cd -P %[1]s || exit 1; i=$((i+1)); done; echo end >f; cd /; echo done; ", deep) + forever
-	b.drop("bad", podOf("bad", "volumes: [{name: v, emptyDir: {}}, {name: w, emptyDir: {}}]\n", mounting("main", script, "{name: v, mountPath: /v}", "{name: w, mountPath: /w}")+"  securityContext: {privileged: true}\n"))
-	b.logged("bad", "main", "done")
+	b.drop("bad", podOf("bad", "volumes: [{name: v, emptyDir: {}}, {name: w, emptyDir: {}}]\n", mounting("main", forever, "{name: v, mountPath: /v}", "{name: w, mountPath: /w}")+"  securityContext: {privileged: true}\n"))
 	pod := b.running("bad")
+	b.deepTree(filepath.Join(b.Root, "pods", string(pod.UID), "v"), 10_000)
 	w := filepath.Join(b.Root, "pods", string(pod.UID), "w")
 	b.sh("bad", "main", "mkdir -p /w/m /w/dir; touch /w/i /w/a /w/dir/f")
 	for name, flag := range map[string]int{"i": 0x10, "a": 0x20, "dir": 0x10} { // FS_IMMUTABLE_FL, FS_APPEND_FL
