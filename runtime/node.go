@@ -23,7 +23,7 @@ func (b *Backend) Node() *corev1.Node {
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, nodeUID, "1", boot
 	n.Labels = b.NodeLabels()
-	n.Status.Capacity = capacity()
+	n.Status.Capacity = b.capacity()
 	n.Status.Allocatable = b.allocatable()
 	n.Status.NodeInfo = nodeInfo(b.Version)
 	n.Status.RuntimeHandlers = runtimeHandlers()
@@ -43,13 +43,17 @@ func (b *Backend) Node() *corev1.Node {
 }
 
 // allocatable is what pods may have: all there is.
-func (r *Runtime) allocatable() corev1.ResourceList { return capacity() }
+func (r *Runtime) allocatable() corev1.ResourceList { return r.capacity() }
 
-func capacity() corev1.ResourceList {
+func (r *Runtime) capacity() corev1.ResourceList {
 	list := corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI)}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
 		list[corev1.ResourceMemory] = *resource.NewQuantity(int64(info.Totalram)*int64(info.Unit), resource.BinarySI)
+	}
+	var fs unix.Statfs_t // where writable layers and emptyDirs are
+	if err := unix.Statfs(r.RootDir, &fs); err == nil {
+		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(int64(fs.Blocks)*int64(fs.Bsize), resource.BinarySI) //nolint:unconvert // Bsize has 32 bits on some processors
 	}
 	return list
 }
