@@ -78,15 +78,14 @@ func TestEmptyDirOverReboot(t *testing.T) {
 	b.drop("stays", pod("stays"))
 	b.drop("goes", pod("goes"))
 	b.running("stays")
+	b.says("stays", "main", "cat /disk/lives", "stays")
 	uid := b.running("goes").UID
 	b.reboot()
 	b.remove("goes")
 	b.loadImages("busybox.tar")
 	b.start()
 	b.running("stays")
-	if got := b.sh("stays", "main", "cat /disk/lives"); got != "stays\nstays" {
-		t.Errorf("lives: %q", got)
-	}
+	b.says("stays", "main", "cat /disk/lives", "stays\nstays")
 	b.must(lab.Poll(limit, func() (bool, error) {
 		_, err := os.Lstat(filepath.Join(b.Root, "pods", string(uid)))
 		return errors.Is(err, os.ErrNotExist), errors.New("the volume of a pod that is gone stays")
