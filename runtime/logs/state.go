@@ -63,7 +63,10 @@ func mapState(dir string) ([]byte, *page, error) {
 	}
 	defer unix.Close(fd)
 	size := os.Getpagesize()
-	err = unix.Fallocate(fd, 0, 0, int64(size))
+	// tmpfs gives up when a signal comes, and Go's scheduler sends them.
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Fallocate(fd, 0, 0, int64(size))
+	}
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		err = unix.Ftruncate(fd, int64(size)) // no tmpfs, so nothing to lose by it
 	}
