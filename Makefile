@@ -81,9 +81,10 @@ image: ## build dist/podd-ARCH.img, a disk that boots by UEFI into Debian with p
 	@$(MAKE) --no-print-directory deb DEBS=$(ARCH)
 	@hack/image.sh $(ARCH) "$$(ls -t dist/podd_*_$(ARCH).deb | head -1)" $(OVERLAY)
 
-deb: build ## build Debian packages of $(DEBS) into dist/
+deb: build ## build Debian packages of $(DEBS) into dist/; lintian judges them where it is installed
 	@set -- $(filter-out $(NATIVE),$(DEBS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross
 	@VERSION='$(VERSION)' hack/deb.sh $(DEBS)
+	@! command -v lintian >/dev/null || lintian --allow-root --fail-on error,warning $(foreach a,$(DEBS),"$$(ls -t dist/podd_*_$(a).deb | head -1)")
 
 tarball: build ## build archives with install.sh of $(TARBALLS) into dist/
 	@set -- $(filter-out $(NATIVE),$(TARBALLS)); [ $$# -eq 0 ] || $(MAKE) --no-print-directory cross

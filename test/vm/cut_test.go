@@ -3,6 +3,8 @@ package vm
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +12,17 @@ import (
 	"podd/test/vm/machine"
 )
 
-// powerCuts is how often the power goes.
-const powerCuts = 3
+// powerCuts is how often the power goes, unless PODD_VM_CUTS says otherwise.
+func powerCuts() int {
+	if n, err := strconv.Atoi(os.Getenv("PODD_VM_CUTS")); err == nil {
+		return n
+	}
+	return 3
+}
 
 // The power goes at a random moment of what a board does: boot, start pods, load images, change and remove pods. It then
-// comes up with every pod of the folder running, every image whole, and nothing of pods that are gone.
+// comes up with every pod of the folder running, every image whole, what a pod has synced to its claim, and nothing of pods
+// that are gone.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	vm := newVM(t, machine.Options{})
@@ -25,16 +33,47 @@ func TestPowerCut(t *testing.T) {
 	}
 	vm.ready("app0", "app1", "app2", "app3")
 	vm.sh("cat >/root/extra.yaml <<'END'\n" + one("NAME", forever, "env: [{name: VERSION, value: ROUND}]") + "\nEND\nsync")
-	for round := range powerCuts {
+	vm.drop("keeper", keeper)
+	vm.ready("keeper")
+	for round := range powerCuts() {
 		wait := time.Duration(rand.IntN(6000)) * time.Millisecond
 		t.Logf("round %d: the power goes after %s", round, wait)
 		work := vm.busy(round)
 		time.Sleep(wait)
+		kept := vm.kept("/dev/shm/synced")
 		vm.Cut()
 		<-work
 		vm.boot()
 		vm.consistent()
+		if now := vm.kept("/data/count"); now < kept {
+			t.Errorf("the pod had synced %d to its claim, and finds %d", kept, now)
+		}
 	}
+}
+
+// keeper counts into a claim, and says in memory what has been synced.
+const keeper = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: kept}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: keeper}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: main
+    image: busybox
+    imagePullPolicy: Never
+    command: [sh, -c, 'i=$(cat /data/count || echo 0); while :; do i=$((i+1)); echo $i >/data/new; fsync /data/new; mv /data/new /data/count; fsync /data; echo $i >/dev/shm/new; mv /dev/shm/new /dev/shm/synced; sleep 0.2; done']
+    volumeMounts: [{name: kept, mountPath: /data}]
+  volumes: [{name: kept, persistentVolumeClaim: {claimName: kept}}]`
+
+// kept reads a number in the keeper; 0 while there is none, or nobody to ask.
+func (vm *VM) kept(file string) int {
+	n, _ := strconv.Atoi(strings.TrimSpace(vm.try("podd exec keeper -- cat " + file).Stdout))
+	return n
 }
 
 // busy changes pods and loads images until the machine is off.
@@ -81,6 +120,6 @@ func (vm *VM) consistent() {
 		vm.t.Errorf("containers of no pod are left: %s", left)
 	}
 	if errors := vm.sh("journalctl -b -u podd -p err --no-pager -o cat || true"); errors != "" && !strings.Contains(errors, "No entries") {
-		vm.t.Logf("podd complained:\n%s", errors)
+		vm.t.Errorf("podd complained:\n%s", errors)
 	}
 }

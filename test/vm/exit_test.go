@@ -14,6 +14,9 @@ func TestAdoptedExits(t *testing.T) {
 	for _, kernel := range []string{"stable", "newest"} {
 		t.Run(kernel, func(t *testing.T) {
 			t.Parallel()
+			if ground.guest.Release(kernel) == "" {
+				t.Skip("the root was made without this kernel")
+			}
 			vm := newVM(t, machine.Options{Kernel: kernel})
 			vm.boot()
 			t.Logf("Linux %s", vm.sh("uname -r"))
