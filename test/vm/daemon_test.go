@@ -144,15 +144,19 @@ func (vm *VM) shutdownOrder() {
 	if last := vm.sh("tail -1 " + log); !strings.HasSuffix(last, " bye") {
 		vm.t.Errorf("at the shutdown the counter was not ended gracefully: its last line is %q", last)
 	}
-	said := vm.sh("journalctl -b -1 -o short-monotonic --no-pager | grep -E 'systemd\\[1\\]: (Stopp|Reached target.*(Shutdown|Power|Reboot))|podd\\['")
-	stopped := strings.Index(said, "Stopped podd.service")
-	pods := strings.Index(said, "Stopped podd-pods.service")
-	if stopped < 0 || pods < stopped {
-		vm.t.Errorf("podd.service is to stop before podd-pods.service:\n%s", said)
+	if podd, pods := vm.stoppedAt("podd"), vm.stoppedAt("podd-pods"); podd >= pods {
+		vm.t.Errorf("podd.service is to stop before podd-pods.service, and stopped %d µs later", podd-pods)
 	}
 	if strings.Contains(vm.sh("journalctl -b -1 --no-pager -u podd -u podd-pods"), "SIGKILL") {
-		vm.t.Errorf("something had to be killed:\n%s", said)
+		vm.t.Errorf("something had to be killed:\n%s", vm.sh("journalctl -b -1 --no-pager -u podd -u podd-pods | tail -20"))
 	}
+}
+
+// stoppedAt is when a unit stopped at the end of the last boot, in µs since its begin; its id is that of SD_MESSAGE_UNIT_STOPPED.
+func (vm *VM) stoppedAt(unit string) int {
+	vm.t.Helper()
+	return vm.number("journalctl -b -1 -o json --no-pager MESSAGE_ID=9d1aaa27d60140bd96365438aad20286 UNIT=" + unit +
+		`.service | tail -1 | sed 's/.*"__MONOTONIC_TIMESTAMP" *: *"\([0-9]*\)".*/\1/'`)
 }
 
 // removal stops the pods and leaves the data; purge leaves nothing.
