@@ -107,8 +107,16 @@ func overlapWith(own []netip.Prefix, r netlink.Route) *overlap {
 
 // refuseOverlap keeps pods from starting on addresses that are somebody else's. Those that have theirs stay.
 func (n *Network) refuseOverlap(id string) error {
+	if _, has := n.leases.lookup(id); has {
+		return nil
+	}
+	return n.Overlap()
+}
+
+// Overlap is ErrOverlap while another network of the machine has addresses of the pods'.
+func (n *Network) Overlap() error {
 	o := n.overlap.Load()
-	if _, has := n.leases.lookup(id); o == nil || has {
+	if o == nil {
 		return nil
 	}
 	return fmt.Errorf("%w: pods have %s, but this machine has a route to %s; choose another podCIDR", ErrOverlap, o.own, o.other)

@@ -38,9 +38,9 @@ const (
 )
 
 // Watch waits for what others do to the machine's network and puts right what the pods need, until ctx is
-// done. It calls moved when the machine's addresses or routes may have changed, and failed with what cannot
-// be put right. Of a pod's network it touches only what is missing.
-func (n *Network) Watch(ctx context.Context, moved func(), failed func(error)) error {
+// done. It calls moved when the machine's addresses or routes may have changed, and repaired with a part of
+// it and what cannot be put right there, or nil when all is. Of a pod's network it touches only what is missing.
+func (n *Network) Watch(ctx context.Context, moved func(), repaired func(what string, err error)) error {
 	routes, err := listen(unix.NETLINK_ROUTE, groupLink, groupIPv4Addr, groupIPv4Route, groupIPv6Addr,
 		groupIPv6Route, groupIPv4Netconf, groupIPv6Netconf)
 	if err != nil {
@@ -57,12 +57,12 @@ func (n *Network) Watch(ctx context.Context, moved func(), failed func(error)) e
 		_ = rules.SetReadDeadline(time.Unix(1, 0))
 	})()
 	if err := n.EnsureHost(); err != nil { // for what was missed until now
-		failed(err)
+		repaired("links and routes", err)
 	}
 	hints, done := make(chan hint), make(chan error, 2)
 	go func() { done <- hearEvents(ctx, routes, hints, n.judgeRoutes, hintAllPods|hintHost|hintMoved) }()
 	go func() { done <- hearEvents(ctx, rules, hints, n.judgeRules, hintRules) }()
-	n.answer(ctx, hints, moved, failed)
+	n.answer(ctx, hints, moved, repaired)
 	return errors.Join(<-done, <-done)
 }
 
@@ -138,7 +138,7 @@ func readHint(conn syscall.RawConn, buf []byte, judge func(message) hint) (h hin
 }
 
 // answer repairs, a moment after the first hint of several.
-func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), failed func(error)) {
+func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), repaired func(what string, err error)) {
 	var due hint
 	settled := time.NewTimer(0)
 	settled.Stop()
@@ -150,9 +150,7 @@ func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), f
 		case h := <-hints:
 			if h == hintRules {
 				// At once: connections that are translated break on the first packet that is not.
-				if err := n.repair(h); err != nil {
-					failed(err)
-				}
+				repaired("rules", n.repair(h))
 				continue
 			}
 			if due == 0 {
@@ -160,9 +158,7 @@ func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), f
 			}
 			due |= h
 		case <-settled.C:
-			if err := n.repair(due); err != nil {
-				failed(err)
-			}
+			repaired("links and routes", n.repair(due))
 			if due&hintMoved != 0 {
 				moved()
 			}

@@ -22,7 +22,11 @@ func watch(t *testing.T, n *Network) (moved *atomic.Int64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- n.Watch(ctx, func() { moved.Add(1) }, func(err error) { t.Error(err) })
+		done <- n.Watch(ctx, func() { moved.Add(1) }, func(what string, err error) {
+			if err != nil {
+				t.Error(what, err)
+			}
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()

@@ -111,7 +111,7 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
-	r.syncPolicies()
+	r.syncPolicies(now)
 	r.serve(now) // whoever starts now finds Services of now
 	for uid := range r.dirty {
 		delete(r.dirty, uid)
@@ -144,6 +144,7 @@ func (r *Runtime) receive(m message, now Instant) {
 		}
 	case msgMoved:
 		r.showAddresses(now)
+		r.NetworkTrouble("addresses", r.Network.Overlap())
 		r.services.changed = true // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.rec.Kept = true
@@ -184,6 +185,9 @@ func (r *Runtime) receive(m message, now Instant) {
 // arm sets the timer to the earliest moment anybody waits for, or leaves it off.
 func (r *Runtime) arm(timer *time.Timer) {
 	next := r.recheck
+	if at := r.policyRetry; at != 0 && (next == 0 || at < next) {
+		next = at
+	}
 	if at := r.services.recheck; at != 0 && (next == 0 || at < next) {
 		next = at
 	}

@@ -76,9 +76,8 @@ func (r *Runtime) restoreNetwork() {
 			pods = append(pods, r.networkPod(p.rec))
 		}
 	}
-	if err := r.Network.Restore(pods); err != nil {
-		r.Log.Error("cannot put the pods' network back", "error", err)
-	}
+	r.NetworkTrouble("pods of before", r.Network.Restore(pods))
+	r.NetworkTrouble("addresses", r.Network.Overlap())
 }
 
 // podIPs are the pod's addresses, IPv4 first.

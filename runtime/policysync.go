@@ -1,21 +1,31 @@
 package runtime
 
 import (
+	"fmt"
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // syncPolicies tells the network what the policies come to for the pods of now. It goes before the operations
 // that the same turn of the loop begins: a pod's policies are known before it has an address.
-func (r *Runtime) syncPolicies() {
-	if !r.policiesDue {
+func (r *Runtime) syncPolicies(now Instant) {
+	again := r.policyRetry != 0 && now.Mono >= r.policyRetry
+	if !r.policiesDue && !again {
 		return
 	}
-	r.policiesDue = false
-	if err := r.Network.SetPolicies(selectPolicies(r.policies(), newPolicyPeers(r.podsByNow(), r.namespaceLabels()), r.DefaultDeny)); err != nil {
-		r.Log.Error("network policies stay as they were", "error", err)
+	r.policiesDue, r.policyRetry = false, 0
+	err := r.Network.SetPolicies(selectPolicies(r.policies(), newPolicyPeers(r.podsByNow(), r.namespaceLabels()), r.DefaultDeny))
+	if err != nil {
+		r.policyRetry = now.Mono + policyPatience
+		err = fmt.Errorf("they stay as they were, and podd tries again: %w", err)
 	}
+	r.NetworkTrouble("network policies", err)
 }
+
+// policyPatience is how long podd waits before it writes policies again that the kernel has refused.
+const policyPatience = 5 * time.Second
 
 // policies are those of the folder.
 func (r *Runtime) policies() []*networkingv1.NetworkPolicy {

@@ -37,6 +37,8 @@ type Images interface {
 type Network interface {
 	Attach(p netns.Pod) (netns.Attachment, error)
 	Restore(pods []netns.Pod) error
+	// Overlap is why new pods get no address: another network of the machine has theirs.
+	Overlap() error
 	SetPolicies(t netns.PolicyTable) error
 	Detach(id string) error
 	Collect(keep map[string]bool) error
@@ -150,6 +152,8 @@ type Runtime struct {
 	hostIPs   hostAddresses
 	// The pods or their policies may be others than the network knows.
 	policiesDue bool
+	policyRetry time.Duration // since boot; 0: none is due
+	troubles    troubles
 	exits       exitStatuses
 	shares      uint64 // of the burstable pods together, as last set
 }

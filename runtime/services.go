@@ -163,9 +163,11 @@ func (r *Runtime) forward(t netns.ServiceTable) {
 		if next == nil {
 			return
 		}
-		if err := r.Forwarder.Apply(*next); err != nil {
-			r.Log.Error("Services go on as they were", "error", err)
+		err := r.Forwarder.Apply(*next)
+		if err != nil {
+			err = fmt.Errorf("they go on as they were: %w", err)
 		}
+		r.NetworkTrouble("Services", err)
 	})
 }
 

@@ -294,3 +294,37 @@ spec:
 	client("later", "a: b")
 	b.logged("later", "main", "open")
 }
+
+// The machine moves into a network that has the pods' addresses: the node says so until it has left, and pods that run stay.
+func TestOverlapThatComesLater(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("early", onePod("early", forever))
+	b.running("early")
+	says := func(want bool) {
+		t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			node := b.podd("get", "nodes", "-o", "yaml")
+			return strings.Contains(node, "podd.dev/NetworkReady") == want, fmt.Errorf("the node says\n%s", node)
+		}))
+	}
+	b.shell(b.Netns(), "ip link add lan7 type veth peer name lan8; ip link set lan7 up; ip link set lan8 up; ip addr add 10.210.1.7/24 dev lan7")
+	says(true)
+	if node := b.podd("get", "nodes", "-o", "json"); !strings.Contains(node, "this machine has a route to 10.210.1.0/24") {
+		t.Errorf("the node says\n%s", node)
+	}
+	if events := b.podd("get", "events"); !strings.Contains(events, "NetworkNotReady") {
+		t.Errorf("no event says it:\n%s", events)
+	}
+	b.drop("late", onePod("late", forever))
+	b.wait("late", func(p *corev1.Pod) string {
+		if text := b.podd("describe", "pod", "late"); !strings.Contains(text, "choose another podCIDR") {
+			return "nothing says why it waits:\n" + text
+		}
+		return ""
+	})
+	b.running("early")
+	b.shell(b.Netns(), "ip link del lan7")
+	says(false)
+	b.running("late")
+}

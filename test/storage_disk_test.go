@@ -40,7 +40,8 @@ func TestQuotaBoard(t *testing.T) {
 	t.Parallel()
 	b := newDiskBoard(t, 64<<20, "loop,prjquota", "-O", "quota,project", "-E", "quotatype=prjquota")
 	b.drop("data", claimOf("data", "ReadWriteOnce", "3Mi"))
-	script := "for d in /e /c; do dd if=/dev/zero of=$d/f bs=64k count=100 2>&1 | grep -c 'quota exceeded\\|No space'; df -k $d | awk 'END{print $2}'; done; echo done; " + forever
+	// df would show the first volume of the two, which are on one disk.
+	script := "for d in /e /c; do dd if=/dev/zero of=$d/f bs=64k count=100 2>&1 | grep -c 'quota exceeded\\|No space'; stat -f -c '%b %S' $d | awk '{print $1 * $2 / 1024}'; done; echo done; " + forever
 	b.drop("full", podOf("full", "volumes:\n- {name: e, emptyDir: {sizeLimit: 2Mi}}\n- {name: c, persistentVolumeClaim: {claimName: data}}\n",
 		mounting("main", script, "{name: e, mountPath: /e}", "{name: c, mountPath: /c}")))
 	b.logged("full", "main", "done")
@@ -59,7 +60,7 @@ func TestQuotaBoard(t *testing.T) {
 	b.gone("full")
 	b.drop("full", podOf("full", "volumes:\n- {name: c, persistentVolumeClaim: {claimName: data}}\n", mounting("main", forever, "{name: c, mountPath: /c}")))
 	b.running("full")
-	if got := b.sh("full", "main", "dd if=/dev/zero of=/c/g bs=64k count=24 2>/dev/null && df -k /c | awk 'END{print $2}'"); got != "5120" {
+	if got := b.sh("full", "main", "dd if=/dev/zero of=/c/g bs=64k count=24 2>/dev/null && stat -f -c '%b %S' /c | awk '{print $1 * $2 / 1024}'"); got != "5120" {
 		t.Errorf("the claim that has grown: %q", got)
 	}
 }

@@ -20,7 +20,7 @@ func (d *daemon) watch(ctx context.Context) {
 	go follow("name servers of the host", func(ctx context.Context, hint func()) error { return watchFile(ctx, d.config.resolvConf, hint) }, d.runtime.ResolverChanged)
 	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
-		return d.network.Watch(ctx, hint, func(err error) { d.log.Error("cannot repair the pods' network", "error", err) })
+		return d.network.Watch(ctx, hint, d.runtime.NetworkTrouble)
 	}, d.runtime.NetworkMoved)
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)

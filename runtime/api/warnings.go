@@ -19,6 +19,9 @@ const ConfigAccepted corev1.NodeConditionType = "podd.dev/ConfigAccepted"
 // BoardFit is podd's own condition of the node: False while the board lacks something, as podd doctor says.
 const BoardFit corev1.NodeConditionType = "podd.dev/BoardFit"
 
+// NetworkReady is podd's own condition of the node: False while the pods' network is not as it should be.
+const NetworkReady corev1.NodeConditionType = "podd.dev/NetworkReady"
+
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
 

@@ -26,6 +26,9 @@ func TestSuite(t *testing.T) {
 			"Users|Capabilities|Confinement|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|NothingIsLeft|" +
 			"QuotaBoard|AwkwardVolumesGo|UserNamespace|UserNamespaceVolumes|UserNamespaceWithoutMappedMemory"},
 	} {
+		if only := os.Getenv("PODD_VM_RUN"); only != "" {
+			c.run = only
+		}
 		t.Run(c.pkg, func(t *testing.T) { vm.on(t).inside(c.pkg, c.run) })
 	}
 }

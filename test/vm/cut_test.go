@@ -119,7 +119,8 @@ func (vm *VM) consistent() {
 	if left := vm.sh(`for d in $(ls /var/lib/podd/containers 2>/dev/null); do podd get pods -A -o json | grep -q "${d%%_*}" || echo $d; done`); left != "" {
 		vm.t.Errorf("containers of no pod are left: %s", left)
 	}
-	if errors := vm.sh("journalctl -b -u podd -p err --no-pager -o cat || true"); errors != "" && !strings.Contains(errors, "No entries") {
+	// A file that the editor did not sync is refused before it is written anew.
+	if errors := vm.sh("journalctl -b -u podd -p err --no-pager -o cat | grep -v '^manifest refused' || true"); errors != "" && !strings.Contains(errors, "No entries") {
 		vm.t.Errorf("podd complained:\n%s", errors)
 	}
 }

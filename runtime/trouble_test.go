@@ -1,0 +1,53 @@
+package runtime
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"podd/netns"
+	"podd/runtime/event"
+)
+
+// stubborn is a network whose kernel refuses policies for a while.
+type stubborn struct {
+	Network
+	refusals, asked int
+}
+
+func (s *stubborn) SetPolicies(netns.PolicyTable) error {
+	if s.asked++; s.asked <= s.refusals {
+		return errors.New("no room")
+	}
+	return nil
+}
+
+// Policies that the kernel refuses are tried again, and the node says so for as long.
+func TestPoliciesAreTriedAgain(t *testing.T) {
+	kernel := &stubborn{refusals: 2}
+	r := &Runtime{objects: newObjects()}
+	r.Network, r.Log, r.NodeName = kernel, slog.New(slog.DiscardHandler), "n1"
+	recorder, err := event.Open(event.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Events = recorder
+	r.policiesDue = true
+	at := Instant{Mono: time.Hour}
+	for i, c := range []struct {
+		after time.Duration
+		asked int
+		says  bool
+	}{{0, 1, true}, {time.Second, 1, true}, {policyPatience, 2, true}, {policyPatience, 3, false}, {time.Hour, 3, false}} {
+		at.Mono += c.after
+		r.syncPolicies(at)
+		if said := strings.Contains(r.troubles.text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
+			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.troubles.text())
+		}
+	}
+	if events, _ := recorder.List(""); len(events) != 1 {
+		t.Errorf("the events are %v", events)
+	}
+}
