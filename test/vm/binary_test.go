@@ -57,7 +57,7 @@ func (vm *VM) inside(pkg, run string) {
 	for _, o := range results.Tests {
 		passOn(vm.t, o)
 	}
-	if r.Err != nil || r.Code != 0 && !vm.t.Failed() || len(results.Tests) == 0 {
+	if r.Err != nil || r.Code != 0 && !vm.t.Failed() || len(results.Tests) == 0 && os.Getenv("PODD_VM_RUN") == "" {
 		vm.t.Errorf("%s: exit %d, %v\n%s\n%s", pkg, r.Code, r.Err, strings.Join(results.Loose, "\n"), r.Stderr)
 	}
 }
