@@ -32,9 +32,12 @@ spec:
 }
 
 // answers returns what an HTTP server says to the node, or "".
-func (b *Board) answers(addr string) string {
+func (b *Board) answers(addr string) string { return answersTo(b.Netns(), addr) }
+
+// answersTo returns what an HTTP server says to somebody in a network namespace.
+func answersTo(netns, addr string) string {
 	out := ""
-	_ = lab.InNetns(b.Netns(), func() error {
+	_ = lab.InNetns(netns, func() error {
 		c, err := (&net.Dialer{Timeout: time.Second, FallbackDelay: -1}).Dial("tcp", addr)
 		if err != nil {
 			return err
