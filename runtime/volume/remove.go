@@ -52,8 +52,7 @@ func (r *remover) entry(parent int, name string, depth int) error {
 		case !errors.Is(err, unix.EBUSY):
 			return err
 		}
-		// A mount point. man 2 umount: lazily, or whoever uses it would keep the pod.
-		if err := unix.Unmount(procFD(parent)+"/"+name, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		if err := detach(parent, name); err != nil {
 			return fmt.Errorf("cannot unmount %q: %w", name, err)
 		}
 	}

@@ -153,7 +153,7 @@ func makeTarget(handle *os.File, target string) error {
 
 // Release takes off what Bind has mounted: a container that runs has a mount of its own.
 func Release(target string) error {
-	err := unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	err := detach(unix.AT_FDCWD, target)
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("cannot unmount %s: %w", target, err)
 	}
