@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,15 +85,4 @@ func (r *Runtime) terminationMessage(rec *Record, name string, attempt int) stri
 		return fmt.Sprintf("cannot read the log: %v", err)
 	}
 	return tail
-}
-
-func readUpTo(path string, limit int64) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }()
-	buf := make([]byte, limit)
-	n, _ := f.ReadAt(buf, 0)
-	return string(buf[:n])
 }

@@ -68,7 +68,7 @@ func (r *Runtime) followResolver(p *pod, n nameServers) {
 
 // overwrite replaces what a file says and keeps the file: a bind mount follows no rename.
 func overwrite(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := openAtOnce(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

@@ -116,15 +116,6 @@ func (r *Runtime) ensureSandboxFiles(rec *Record, names podNames, resolv resolve
 	return r.give(rec, shm)
 }
 
-// readText reads a file of the host that may well be missing.
-func readText(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	return string(data)
-}
-
 func ensureShm(dir string) error {
 	if err := os.MkdirAll(dir, 0o1777); err != nil {
 		return fmt.Errorf("cannot make %s: %w", dir, err)

@@ -1,0 +1,35 @@
+package runtime
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxText is more than any small file has that podd writes or the host is configured with.
+const maxText = 1 << 20
+
+// readText reads a small file that may well be missing.
+func readText(path string) string { return readUpTo(path, maxText) }
+
+// readUpTo reads the beginning of a file. A container that has the file mounted may have made it as large as it likes, and
+// takes no memory for that: a hole is read as zeros.
+func readUpTo(path string, limit int64) string {
+	f, err := openAtOnce(path, os.O_RDONLY)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// openAtOnce opens a file, or says that it cannot be opened now: a container that has a lease on it would keep podd waiting
+// for 45 s (man 2 fcntl, F_SETLEASE).
+func openAtOnce(path string, flags int) (*os.File, error) {
+	return os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
+}
