@@ -99,6 +99,8 @@ type cgroupMount struct {
 	dir   string
 	names []string
 	v2    bool
+	// options are version 2's own.
+	options []string
 }
 
 // parseCgroupMounts reads /proc/PID/mountinfo (man 5 proc): ID parent dev root dir options
@@ -116,7 +118,10 @@ func parseCgroupMounts(text string) []cgroupMount {
 			continue
 		}
 		for name := range strings.SplitSeq(tail[2], ",") {
-			if !m.v2 && isHierarchyName(name) {
+			switch {
+			case m.v2 && name != "rw" && name != "ro":
+				m.options = append(m.options, name)
+			case !m.v2 && isHierarchyName(name):
 				m.names = append(m.names, name)
 			}
 		}

@@ -28,7 +28,8 @@ type Tree struct {
 	ownDir      string // the daemon's own cgroup, in one of the hierarchies
 	hierarchies []hierarchy
 	controllers []string // v2: what pods can use
-	openFlag    int      // for writing; cgroupfs makes files itself, a folder in a test does not
+	procSelf    string
+	openFlag    int // for writing; cgroupfs makes files itself, a folder in a test does not
 
 	mu    sync.Mutex
 	tiers map[string]bool // paths that this process has made sure of
@@ -52,7 +53,7 @@ func open(o Options, openFlag int) (*Tree, error) {
 	if o.ProcSelf == "" {
 		o.ProcSelf = "/proc/self"
 	}
-	t := &Tree{version: 1, openFlag: openFlag, tiers: map[string]bool{}}
+	t := &Tree{version: 1, procSelf: o.ProcSelf, openFlag: openFlag, tiers: map[string]bool{}}
 	if exists(filepath.Join(o.Root, "cgroup.controllers")) {
 		t.version = 2
 		t.hierarchies = []hierarchy{{dir: o.Root, v2: true}}

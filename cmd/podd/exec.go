@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
@@ -56,20 +57,26 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 		return err
 	}
 	ctx := cmd.Context()
+	s := &session{stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(), warnings: cmd.ErrOrStderr()}
+	if x.quiet {
+		s.warnings = io.Discard
+	}
+	if x.stdin {
+		s.stdin = cmd.InOrStdin()
+	}
+	if !x.tty && x.container == "" {
+		status, err := x.client().exec(ctx, podPath(x.namespace, name)+"/exec", x.query(command, false), s)
+		if !apierrors.IsBadRequest(err) {
+			return x.end(cmd, status, err)
+		}
+		// Of several containers the client chooses, as with kubectl.
+	}
 	if x.container == "" {
 		p, err := x.client().outline(ctx, podPath(x.namespace, name))
 		if err != nil {
 			return err
 		}
-		warn := cmd.ErrOrStderr()
-		if x.quiet {
-			warn = io.Discard
-		}
-		x.container = defaultContainer(warn, p)
-	}
-	s := &session{stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
-	if x.stdin {
-		s.stdin = cmd.InOrStdin()
+		x.container = defaultContainer(s.warnings, p)
 	}
 	t, err := x.terminal(cmd.InOrStdin(), s)
 	if err != nil {
@@ -79,6 +86,10 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 	if t != nil {
 		err = errors.Join(err, t.restore())
 	}
+	return x.end(cmd, status, err)
+}
+
+func (x *execute) end(cmd *cobra.Command, status *metav1.Status, err error) error {
 	if err != nil {
 		return err
 	}
@@ -105,7 +116,9 @@ func (x *execute) terminal(in io.Reader, s *session) (*terminal, error) {
 
 func (x *execute) query(command []string, tty bool) url.Values {
 	q := url.Values{"command": command, "stdout": {"true"}}
-	q.Set("container", x.container)
+	if x.container != "" {
+		q.Set("container", x.container)
+	}
 	if x.stdin {
 		q.Set("stdin", "true")
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/coder/websocket"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +24,7 @@ type session struct {
 	stdin          io.Reader // nil: none
 	stdout, stderr io.Writer
 	resize         <-chan api.Size // nil: no terminal
+	warnings       io.Writer       // which container the daemon has chosen
 }
 
 // exec runs a session over a WebSocket and returns how the command ended.
@@ -38,6 +40,10 @@ func (c *client) exec(ctx context.Context, path string, q url.Values, s *session
 		return nil, c.explain(err)
 	}
 	defer conn.CloseNow()
+	if all := resp.Header.Get(api.HeaderContainers); all != "" {
+		first, _, _ := strings.Cut(all, ", ")
+		sayDefaulted(s.warnings, first, all)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	conn.SetReadLimit(-1)

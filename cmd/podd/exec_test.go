@@ -38,6 +38,9 @@ func execSocket(t *testing.T) string {
 		p.Spec.InitContainers = []corev1.Container{{Name: "setup"}}
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{apitest.Running("one"), apitest.Running("app")}
 	}))
+	f.Put(apitest.Pod("prepared", func(p *corev1.Pod) {
+		p.Spec.InitContainers = []corev1.Container{{Name: "setup"}}
+	}))
 	f.OnExec = shell
 	return apitest.Serve(t, f)
 }
@@ -52,6 +55,9 @@ func TestExec(t *testing.T) {
 		{"exec -q a -- exit", "", result{"out\n", "err\n", 42}},
 		{"exec pod/a -- where", "", result{"app", "", 0}},
 		{"exec two -- where", "", result{"one", "Defaulted container \"one\" out of: one, app, setup (init)\n", 0}},
+		{"exec prepared -- where", "", result{"app", "Defaulted container \"app\" out of: app, setup (init)\n", 0}},
+		{"exec -q prepared -- where", "", result{"app", "", 0}},
+		{"exec -q two -- where", "", result{"one", "", 0}},
 		{"exec two -c app -- where", "", result{"app", "", 0}},
 		{"exec -i a -- cat", "to and fro", result{"to and fro", "", 0}},
 		{"exec a -- fly -x", "", result{"", "error: no such command: fly -x\n", 1}},

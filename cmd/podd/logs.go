@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/api"
 )
 
 // logs is one `podd logs`.
@@ -95,21 +97,13 @@ func defaultContainer(w io.Writer, p *corev1.Pod) string {
 		return ""
 	}
 	if all := append(names, containerNames(p.Spec.InitContainers)...); len(all) > 1 {
-		fmt.Fprintf(w, "Defaulted container %q out of: %s\n", names[0], describeNames(p))
+		sayDefaulted(w, names[0], api.DescribeContainers(p))
 	}
 	return names[0]
 }
 
-// describeNames lists the containers as kubectl does: "app, setup (init)".
-func describeNames(p *corev1.Pod) string {
-	s := ""
-	for _, n := range containerNames(p.Spec.Containers) {
-		s += ", " + n
-	}
-	for _, n := range containerNames(p.Spec.InitContainers) {
-		s += ", " + n + " (init)"
-	}
-	return s[len(", "):]
+func sayDefaulted(w io.Writer, name, all string) {
+	fmt.Fprintf(w, "Defaulted container %q out of: %s\n", name, all)
 }
 
 func (l *logs) query(cmd *cobra.Command) (url.Values, error) {

@@ -135,6 +135,9 @@ func (d *daemon) open() error {
 	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
 		return err
 	}
+	if err := d.cgroups.FavorMoves(); err != nil {
+		d.log.Debug("moves between cgroups stay slow", "err", err)
+	}
 	network := c.network()
 	d.network, err = netns.New(network)
 	if err != nil {

@@ -48,6 +48,18 @@ func containerNames(cs []corev1.Container) string {
 	return strings.Join(names, " ")
 }
 
+// DescribeContainers lists the containers as kubectl does: "app, setup (init)".
+func DescribeContainers(p *corev1.Pod) string {
+	names := make([]string, 0, len(p.Spec.Containers)+len(p.Spec.InitContainers))
+	for i := range p.Spec.Containers {
+		names = append(names, p.Spec.Containers[i].Name)
+	}
+	for i := range p.Spec.InitContainers {
+		names = append(names, p.Spec.InitContainers[i].Name+" (init)")
+	}
+	return strings.Join(names, ", ")
+}
+
 func declares(p *corev1.Pod, name string) bool {
 	for _, cs := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
 		for i := range cs {

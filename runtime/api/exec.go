@@ -16,6 +16,9 @@ const (
 	ProtocolV4 = "v4.channel.k8s.io"
 )
 
+// HeaderContainers lists a pod's containers where an exec named none and there was a choice: the first was taken.
+const HeaderContainers = "Podd-Containers"
+
 // podExec runs a command in a container over a WebSocket, as kubectl 1.31 and later asks.
 func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.pod(r)
@@ -25,6 +28,9 @@ func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
 	o, err := parseExecOptions(r.URL.Query())
 	if err != nil {
 		return err
+	}
+	if o.Container == "" && len(p.Spec.InitContainers) > 0 {
+		w.Header().Set(HeaderContainers, DescribeContainers(p))
 	}
 	if o.Container, err = chooseContainer(p, o.Container); err != nil {
 		return err
