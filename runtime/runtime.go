@@ -223,7 +223,8 @@ func New(c Config) (*Runtime, error) {
 		RootDir:  filepath.Join(c.RootDir, "containers"),
 		MountDir: filepath.Join(c.RunDir, "roots"),
 
-		BaseLayer: filepath.Join(c.RunDir, "base"),
+		BaseLayer:  filepath.Join(c.RunDir, "base"),
+		RemoveTree: volume.Remove,
 	}
 	return r, nil
 }

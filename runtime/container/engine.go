@@ -19,6 +19,8 @@ type Engine struct {
 	// BaseLayer lies below every image: the mount points that an image may lack, so that none has to be made
 	// in the writable layer.
 	BaseLayer string
+	// RemoveTree removes a folder with whatever a container has made in it.
+	RemoveTree func(dir string) error
 }
 
 // IO names the folder of a container's FIFOs.

@@ -69,6 +69,7 @@ func isMountPoint(path string) (bool, error) {
 	return at.Dev != up.Dev, nil
 }
 
+// RemoveRoot takes away a container's root with all that it has written. What is gone already counts as removed.
 func (e *Engine) RemoveRoot(id string) error {
 	merged := e.rootPath(id)
 	for {
@@ -80,7 +81,7 @@ func (e *Engine) RemoveRoot(id string) error {
 			return fmt.Errorf("cannot unmount the root of container %s: %w", id, err)
 		}
 	}
-	if err := errors.Join(os.RemoveAll(merged), os.RemoveAll(filepath.Join(e.RootDir, id))); err != nil {
+	if err := errors.Join(os.RemoveAll(merged), e.RemoveTree(filepath.Join(e.RootDir, id))); err != nil {
 		return fmt.Errorf("cannot remove the root of container %s: %w", id, err)
 	}
 	return nil

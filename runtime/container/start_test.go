@@ -37,7 +37,10 @@ func testEngine(t testing.TB) (*Engine, Image) {
 			t.Fatal(err)
 		}
 	}
-	e := &Engine{StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots"), MountDir: filepath.Join(dir, "mounts")}
+	e := &Engine{
+		StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots"), MountDir: filepath.Join(dir, "mounts"),
+		RemoveTree: os.RemoveAll,
+	}
 	return e, Image{ID: "sha256:test", Layers: []string{layer}}
 }
 
