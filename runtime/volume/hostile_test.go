@@ -71,6 +71,15 @@ func TestRemoveDeepTree(t *testing.T) {
 	isGone(t, dir)
 }
 
+// One pass takes off as many levels as are entered at a time, and there is no number of passes that would do for all.
+func TestRemoveVeryDeepTree(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Join("/dev/shm", fmt.Sprintf("podd-deep-%d", os.Getpid())) // in memory: it is a matter of seconds on a disk
+	deepTree(t, dir, 40_000)
+	must(t, Remove(dir))
+	isGone(t, dir)
+}
+
 func TestRemoveWhatIsGone(t *testing.T) {
 	must(t, Remove(filepath.Join(t.TempDir(), "no", "such")), Remove(filepath.Join(t.TempDir(), "none")))
 }

@@ -38,7 +38,8 @@ const maxMountsOn = 100
 
 // entry removes one name of a folder, whatever it is.
 func (r *remover) entry(parent int, name string, depth int) error {
-	for range maxMountsOn {
+	for tries := 0; tries < maxMountsOn; tries++ {
+		moved := r.moved
 		err := unlink(parent, name)
 		switch {
 		case err == nil || errors.Is(err, unix.ENOENT):
@@ -47,6 +48,9 @@ func (r *remover) entry(parent int, name string, depth int) error {
 			if err := r.folder(parent, name, depth); err != nil && !errors.Is(err, unix.EXDEV) {
 				return err
 			} else if err == nil {
+				if r.moved > moved {
+					tries = 0 // what was too deep is at the top now
+				}
 				continue
 			}
 		case !errors.Is(err, unix.EBUSY):
