@@ -146,28 +146,49 @@ func closeFile(f *os.File) {
 	}
 }
 
-// openInRoot opens a file of the image with symbolic links resolved as the container would see them; a
-// missing file is nil. man 2 openat2, RESOLVE_IN_ROOT.
+// openInRoot opens a file of the image with symbolic links resolved as the container would see them; what is missing or not
+// a file is nil. It is looked at before it is opened: to open a device does something, and the container, which may make any
+// but open none of them, must not have podd do it.
 func openInRoot(root, name string) (*os.File, error) {
-	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open root %s: %w", root, err)
-	}
-	defer func() { _ = unix.Close(dir) }()
-	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	handle, err := findInRoot(root, name)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s of the image: %w", name, err)
 	}
-	f := os.NewFile(uintptr(fd), name)
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		_ = f.Close()
+	defer closeFile(handle)
+	if info, err := handle.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, err
 	}
+	// At once: a container may have a lease on it. man 2 fcntl, F_SETLEASE
+	f, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(handle.Fd())), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open %s of the image: %w", name, err)
+	}
 	return f, nil
+}
+
+// findInRoot makes a handle of O_PATH. man 2 openat2, RESOLVE_IN_ROOT.
+func findInRoot(root, name string) (*os.File, error) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open root %s: %w", root, err)
+	}
+	defer func() { _ = unix.Close(dir) }()
+	const tries = 100 // EAGAIN: a rename came between
+	for range tries {
+		var fd int
+		fd, err = unix.Openat2(dir, name, &unix.OpenHow{
+			Flags:   unix.O_PATH | unix.O_CLOEXEC,
+			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		if err == nil {
+			return os.NewFile(uintptr(fd), name), nil
+		}
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	return nil, err
 }

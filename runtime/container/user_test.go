@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -74,5 +75,33 @@ func TestPasswdIsReadInsideTheImage(t *testing.T) {
 	}
 	if f, err := openInRoot(root, "etc/passwd"); f != nil || err != nil {
 		t.Errorf("got %v, %v; want no file", f, err)
+	}
+}
+
+// A container may put anything at the place of its passwd, and podd reads that for each command it runs there.
+func TestPasswdThatIsNoFile(t *testing.T) {
+	passwd := func(t *testing.T) (root, path string) {
+		root = t.TempDir()
+		if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return root, filepath.Join(root, "etc", "passwd")
+	}
+	for name, put := range map[string]func(path string) error{
+		"folder": func(path string) error { return os.Mkdir(path, 0o755) },
+		"fifo":   func(path string) error { return unix.Mkfifo(path, 0o666) },
+		"socket": func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o666, 0) },
+		// No driver has it: it is an error to open it.
+		"device": func(path string) error { return unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(240, 77))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root, path := passwd(t)
+			if err := put(path); err != nil {
+				t.Skipf("it cannot be made here: %v", err)
+			}
+			if f, err := openInRoot(root, "etc/passwd"); f != nil || err != nil {
+				t.Errorf("it was opened: %v, %v", f, err)
+			}
+		})
 	}
 }
