@@ -54,28 +54,49 @@ func (b *backup) entry(name string) error {
 	if err != nil || info.Mode()&fs.ModeSocket != 0 {
 		return ignoreMissing(err)
 	}
+	if info.Mode().IsRegular() || info.IsDir() {
+		return b.data(name)
+	}
 	target := ""
 	if info.Mode()&fs.ModeSymlink != 0 {
 		if target, err = b.root.Readlink(name); err != nil {
 			return ignoreMissing(err)
 		}
 	}
-	h, err := tar.FileInfoHeader(info, target)
+	h, err := header(name, info, target)
 	if err != nil {
 		return err
+	}
+	return b.tar.WriteHeader(h)
+}
+
+func header(name string, info fs.FileInfo, target string) (*tar.Header, error) {
+	h, err := tar.FileInfoHeader(info, target)
+	if err != nil {
+		return nil, err
 	}
 	h.Name, h.Format, h.Uname, h.Gname = name, tar.FormatPAX, "", ""
 	if info.IsDir() {
 		h.Name += "/"
 	}
-	if !info.Mode().IsRegular() && !info.IsDir() {
-		return b.tar.WriteHeader(h)
-	}
-	f, err := b.root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	return h, nil
+}
+
+// data writes a file or a folder, as it is once it is open.
+func (b *backup) data(name string) error {
+	f, err := b.open(name)
 	if err != nil {
 		return ignoreMissing(err)
 	}
 	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	h, err := header(name, info, "")
+	if err != nil {
+		return err
+	}
 	if b.linked(f, h) {
 		return b.tar.WriteHeader(h)
 	}
@@ -88,6 +109,19 @@ func (b *backup) entry(name string) error {
 		_, err = io.CopyN(b.tar, zeros{}, h.Size-n)
 	}
 	return err
+}
+
+func (b *backup) open(name string) (*os.File, error) {
+	handle, err := b.root.OpenFile(name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = handle.Close() }()
+	fd, err := reopenData(int(handle.Fd()))
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 // linked turns a header into a link where another name of the file is in the archive already.

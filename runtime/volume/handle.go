@@ -31,6 +31,29 @@ func closeFD(fd int) { _ = unix.Close(fd) }
 // procFD names an open file for calls that take no descriptor.
 func procFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
+// openData opens a file or a folder; anything else is ENOENT. A container may exchange what was there a moment ago for a
+// device, which it may make but not open, and to open one does something.
+func openData(parent int, name string) (int, error) {
+	handle, err := unix.Openat(parent, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer closeFD(handle)
+	return reopenData(handle)
+}
+
+// reopenData opens what a handle of O_PATH stands for.
+func reopenData(handle int) (int, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(handle, &st); err != nil {
+		return -1, err
+	}
+	if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		return -1, unix.ENOENT
+	}
+	return unix.Open(procFD(handle), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+}
+
 // names lists a folder.
 func names(fd int) ([]string, error) {
 	own, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -105,7 +105,7 @@ func fillProject(fd int, id uint32) error {
 		if kind != unix.S_IFREG && kind != unix.S_IFDIR {
 			return nil
 		}
-		file, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		file, err := openData(parent, name)
 		if err != nil {
 			return ignoreGone(err)
 		}

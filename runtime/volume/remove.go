@@ -130,15 +130,7 @@ func (r *remover) lift(parent int, name string) error {
 
 // loosen takes the flags off a file or folder that keep it from being changed. man 2 ioctl_iflags
 func loosen(parent int, name string) {
-	var st unix.Stat_t
-	if err := unix.Fstatat(parent, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return
-	}
-	// Opening anything else may do something, and only these have flags.
-	if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFREG && kind != unix.S_IFDIR {
-		return
-	}
-	fd, err := unix.Openat(parent, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := openData(parent, name) // only these have flags
 	if err != nil {
 		return
 	}
