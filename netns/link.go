@@ -20,6 +20,7 @@ type link struct {
 	mtu    int
 	group  int
 	up     bool
+	fresh  bool // an event says that it is new in its namespace, not that it has changed
 }
 
 // getLink returns nil for a link that is not there.
@@ -49,6 +50,7 @@ func parseLink(b []byte) (*link, error) {
 	l := &link{
 		index: int(int32(binary.NativeEndian.Uint32(b[4:]))),
 		up:    binary.NativeEndian.Uint32(b[8:])&unix.IFF_UP != 0,
+		fresh: binary.NativeEndian.Uint32(b[12:]) == ^uint32(0), // ifi_change, man 7 rtnetlink
 	}
 	eachAttr(b[unix.SizeofIfInfomsg:], func(kind uint16, value []byte) {
 		switch kind {

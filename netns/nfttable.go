@@ -207,6 +207,9 @@ func (t *table) setPorts(r *ruleset) error {
 func (t *table) setPolicies(p PolicyTable, addressesOf func(string) []netip.Addr) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(p) == 0 && len(t.policyTable) == 0 && !t.awaitPolicies && t.have != nil {
+		return nil
+	}
 	t.policyTable, t.awaitPolicies = p, false
 	return t.replace(&t.policies, renderPolicies(p, addressesOf))
 }
@@ -237,6 +240,9 @@ func (t *table) setServices(want ServiceTable) ([]ServicePort, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	changed := changedServices(t.serviceTable, want)
+	if len(changed) == 0 && !t.awaitServices && t.have != nil {
+		return nil, nil
+	}
 	t.awaitServices = false
 	if err := t.replace(&t.services, renderServices(want)); err != nil {
 		return nil, err

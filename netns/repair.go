@@ -90,7 +90,8 @@ func (n *Network) judgeRoutes(m message) hint {
 	return 0
 }
 
-// judgeLink: the bridge must be there and up; a pod's link must not go while its pod is attached.
+// judgeLink: the bridge must be there and up; a pod's link must not go while its pod is attached, and comes into the
+// world down.
 func (n *Network) judgeLink(m message) hint {
 	l, err := parseLink(m.data)
 	if err != nil {
@@ -103,7 +104,7 @@ func (n *Network) judgeLink(m message) hint {
 			return hintHost
 		}
 	case isHostIf(l.name):
-		if gone || !l.up || l.master != 0 {
+		if gone || !l.up && !l.fresh || l.master != 0 {
 			return n.suspect(func(id string) bool { return hostIf(id) == l.name })
 		}
 	default:

@@ -48,6 +48,41 @@ func watch(t *testing.T, n *Network) (moved *atomic.Int64) {
 	return moved
 }
 
+// A pod's own beginning is nothing to repair.
+func TestAttachIsNoEvent(t *testing.T) {
+	n, root := newServiceNetwork(t)
+	events, err := listen(unix.NETLINK_ROUTE, groupLink, groupIPv4Addr, groupIPv4Route, groupIPv6Addr, groupIPv6Route)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	newTestPod(t, n, root, Pod{ID: "a"})
+	heard := false
+	for buf := make([]byte, answerSize); ; {
+		size, _, err := unix.Recvfrom(int(events.Fd()), buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rest := buf[:size]; len(rest) > 0; {
+			var m message
+			if m, rest, err = nextMessage(rest); err != nil {
+				t.Fatal(err)
+			}
+			heard = true
+			if h := n.judgeRoutes(m); h&(hintPods|hintAllPods) != 0 {
+				l, _ := parseLink(m.data)
+				t.Errorf("message %d of %+v is taken for damage", m.kind, l)
+			}
+		}
+	}
+	if !heard {
+		t.Error("the kernel told nothing")
+	}
+}
+
 // stream is a connection from a to b that must go on.
 type stream struct {
 	t  *testing.T
