@@ -66,15 +66,25 @@ func (r *Runtime) discard(id string) error {
 }
 
 func (r *Runtime) ensureFolders() error {
-	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.engine.MountDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox"), r.LogDir} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
-			return fmt.Errorf("cannot make a folder: %w", err)
-		}
+	errs := []error{os.MkdirAll(r.LogDir, 0o711)}
+	// The root of a pod with ids of its own passes this one; each container's in it is closed to others.
+	errs = append(errs, ensureFolder(r.engine.MountDir, 0o711))
+	// What containers make is nobody's on the board: a program that runs as its owner would make anybody root.
+	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox")} {
+		errs = append(errs, ensureFolder(dir, 0o700))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("cannot make a folder: %w", err)
 	}
 	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
 		return err
 	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
+}
+
+// ensureFolder makes a folder, or gives one that an earlier podd has made its mode.
+func ensureFolder(dir string, mode os.FileMode) error {
+	return errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode))
 }
 
 // forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes
@@ -89,7 +99,7 @@ func (r *Runtime) forgetOtherBoot(bootID string) error {
 		return nil
 	}
 	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir} {
-		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o711)); err != nil {
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 			return fmt.Errorf("cannot clear what an earlier boot left: %w", err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rootPath is where a container's overlay is mounted.
-func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id) }
+// rootPath is where a container's overlay is mounted, in a folder that is closed to strangers.
+func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id, "rootfs") }
 
 // ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own. The layers of a pod with
 // ids of its own come mapped, the lowest being the mount points.
@@ -23,6 +23,9 @@ func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
 		}
+	}
+	if err := closeToOthers(filepath.Dir(merged), u); err != nil {
+		return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
 	}
 	if mounted, err := isMountPoint(merged); err != nil || mounted {
 		return merged, err
@@ -51,6 +54,15 @@ func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error
 	return merged, nil
 }
 
+// closeToOthers keeps the board's users from the programs in a container that run as their owner, and lets the root of a pod
+// with ids of its own pass: libcontainer looks its root up by path.
+func closeToOthers(dir string, u *Users) error {
+	if u == nil {
+		return os.Chmod(dir, 0o700)
+	}
+	return errors.Join(os.Chown(dir, 0, u.First), os.Chmod(dir, 0o710))
+}
+
 func overlayOptions(dir string, layers []string) string {
 	lower := slices.Clone(layers)
 	slices.Reverse(lower)
@@ -71,18 +83,26 @@ func isMountPoint(path string) (bool, error) {
 
 // RemoveRoot takes away a container's root with all that it has written. What is gone already counts as removed.
 func (e *Engine) RemoveRoot(id string) error {
-	merged := e.rootPath(id)
-	for {
-		err := unix.Unmount(merged, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
-			break
-		}
-		if err != nil {
+	dir := filepath.Join(e.MountDir, id)
+	for _, at := range []string{e.rootPath(id), dir} { // an earlier podd had the overlay right there
+		if err := unmountAll(at); err != nil {
 			return fmt.Errorf("cannot unmount the root of container %s: %w", id, err)
 		}
 	}
-	if err := errors.Join(os.RemoveAll(merged), e.RemoveTree(filepath.Join(e.RootDir, id))); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), e.RemoveTree(filepath.Join(e.RootDir, id))); err != nil {
 		return fmt.Errorf("cannot remove the root of container %s: %w", id, err)
 	}
 	return nil
+}
+
+func unmountAll(path string) error {
+	for {
+		err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
