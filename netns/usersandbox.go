@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -117,12 +118,18 @@ func killChild(child *os.Process) {
 	_, _ = child.Wait()
 }
 
+// asOther is held while a thread is another user: what the kernel keeps of who may trace the process is one for all threads,
+// and who finds what another one has made of it would put that back.
+var asOther sync.Mutex
+
 // writeAs writes a value that only the namespace's own root may: for those of the IPC namespace the kernel asks who
 // writes, not what the writer may do (ipc/ipc_sysctl.c).
 func (s sysctl) writeAs(root int) error {
 	if s.kind != unix.CLONE_NEWIPC {
 		return s.write()
 	}
+	asOther.Lock()
+	defer asOther.Unlock()
 	// Another user's process may not be traced, and stays so (man 2 PR_SET_DUMPABLE).
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	if err != nil {

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -132,5 +134,30 @@ func TestUserSandboxRefused(t *testing.T) {
 	}
 	if err := RemoveSandbox(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+// Sandboxes are made side by side, and all threads share what the kernel keeps of who may trace the process.
+func TestWriteAsSideBySide(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	null := sysctl{kind: unix.CLONE_NEWIPC, path: os.DevNull, value: "1"}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			for range 100 {
+				if err := null.writeAs(0x70000000); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 1 {
+		t.Errorf("dumpable is %d (%v)", dumpable, err)
 	}
 }
