@@ -31,6 +31,17 @@ func (p Protocol) String() string {
 	return fmt.Sprint(uint8(p))
 }
 
+// ProtocolOf is the protocol that has a name; without one it is TCP, as Kubernetes has it.
+func ProtocolOf(name string) Protocol {
+	switch name {
+	case "UDP":
+		return UDP
+	case "SCTP":
+		return SCTP
+	}
+	return TCP
+}
+
 // ServicePort is one port of one Service: addresses in front, endpoints behind.
 type ServicePort struct {
 	Name       string // "namespace/name:port", unique in a table

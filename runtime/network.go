@@ -41,22 +41,11 @@ func hostPorts(c *corev1.Container) []netns.HostPort {
 		}
 		ip, _ := netip.ParseAddr(p.HostIP) // validated; invalid is all addresses
 		ports = append(ports, netns.HostPort{
-			HostIP: ip.Unmap(), Protocol: networkProtocol(p.Protocol),
+			HostIP: ip.Unmap(), Protocol: netns.ProtocolOf(string(p.Protocol)),
 			HostPort: uint16(p.HostPort), Container: uint16(p.ContainerPort),
 		})
 	}
 	return ports
-}
-
-func networkProtocol(p corev1.Protocol) netns.Protocol {
-	switch p {
-	case corev1.ProtocolUDP:
-		return netns.UDP
-	case corev1.ProtocolSCTP:
-		return netns.SCTP
-	case corev1.ProtocolTCP:
-	}
-	return netns.TCP
 }
 
 // bandwidth is in bits a second; the manifest was refused if it is not one.

@@ -101,7 +101,7 @@ func portRanges(ports []networkingv1.NetworkPolicyPort, pod *corev1.Pod) []netns
 		if p.Protocol != nil {
 			protocol = *p.Protocol
 		}
-		r := netns.PortRange{Protocol: networkProtocol(protocol)}
+		r := netns.PortRange{Protocol: netns.ProtocolOf(string(protocol))}
 		switch {
 		case p.Port == nil:
 			r.First, r.Last = 0, 65535

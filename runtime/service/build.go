@@ -72,7 +72,7 @@ func namesOf(endpoints []endpoint) []dns.Endpoint {
 // forward is one port of a Service, for the kernel.
 func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.Addr, endpoints []endpoint) netns.ServicePort {
 	out := netns.ServicePort{
-		Name: fmt.Sprintf("%s:%s", keyOf(s), portKey(p)), Protocol: protocolOf(p.Protocol),
+		Name: fmt.Sprintf("%s:%s", keyOf(s), portKey(p)), Protocol: netns.ProtocolOf(string(p.Protocol)),
 		ClusterIPs: ips, Port: uint16(p.Port), NodePort: uint16(p.NodePort),
 		InternalLocal: s.Spec.InternalTrafficPolicy != nil && *s.Spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal,
 		ExternalLocal: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
@@ -122,15 +122,4 @@ func (b *builder) claim(s *corev1.Service, front string) bool {
 	}
 	b.fronts[front] = keyOf(s)
 	return true
-}
-
-func protocolOf(p corev1.Protocol) netns.Protocol {
-	switch p {
-	case corev1.ProtocolUDP:
-		return netns.UDP
-	case corev1.ProtocolSCTP:
-		return netns.SCTP
-	case corev1.ProtocolTCP:
-	}
-	return netns.TCP
 }

@@ -43,7 +43,7 @@ func (b *builder) held(ip netip.Addr, protocol corev1.Protocol, port int32) stri
 			return "a host port of pod " + h.pod
 		}
 	}
-	if b.in.InUse != nil && b.in.InUse(ip, protocolOf(protocol), uint16(port)) {
+	if b.in.InUse != nil && b.in.InUse(ip, netns.ProtocolOf(string(protocol)), uint16(port)) {
 		b.out.Recheck = true
 		return "used by a process of this machine"
 	}
