@@ -22,6 +22,7 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
 		},
 		Sandbox:  r.sandboxFor(rec),
+		CgroupNS: r.Cgroups.Version() == 2,
 		OOMGroup: r.Cgroups.Version() == 2 && slices.Contains(r.Cgroups.Controllers(), "memory"),
 	}
 	score := oomScoreAdj(rec.Object, c.Container, r.MemoryCapacity)

@@ -47,6 +47,9 @@ type Config struct {
 	TerminationLog string
 	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.
 	OOMGroup bool
+	// CgroupNS shows the container its own cgroup as the root, at /sys/fs/cgroup and in /proc/self/cgroup, as container
+	// runtimes have it on cgroup v2 for all but privileged containers.
+	CgroupNS bool
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
 }

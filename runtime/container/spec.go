@@ -74,6 +74,9 @@ func namespaces(c *Config) []specs.LinuxNamespace {
 	if !c.Pod.Spec.HostPID {
 		list = append(list, specs.LinuxNamespace{Type: specs.PIDNamespace, Path: c.Sandbox.PIDNS})
 	}
+	if c.CgroupNS && !isPrivileged(c) {
+		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}
 	return list
 }
 

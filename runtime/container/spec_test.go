@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,7 +25,7 @@ func TestSpecGolden(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}
 	for name, c := range map[string]*Config{
 		"plain": {Container: &corev1.Container{Name: "c", TerminationMessagePath: "/dev/termination-log"}, TerminationLog: "/run/s/c.0.termination"},
-		"limited": {OOMGroup: true, OOMScoreAdj: ptr(500), Container: &corev1.Container{
+		"limited": {OOMGroup: true, CgroupNS: true, OOMScoreAdj: ptr(500), Container: &corev1.Container{
 			Name: "c", Command: []string{"/bin/sh"}, Args: []string{"-c", "echo $(NAME)"}, WorkingDir: "/tmp/$(NAME)",
 			Env: []corev1.EnvVar{{Name: "NAME", Value: "podd"}},
 			Resources: corev1.ResourceRequirements{
@@ -64,7 +65,7 @@ func TestSpecGolden(t *testing.T) {
 // TestPrivilegedSpec: nothing is hidden, everything is allowed, and the host's devices are there.
 func TestPrivilegedSpec(t *testing.T) {
 	c := &Config{
-		ID: "id", Pod: &corev1.Pod{}, Image: Image{Entrypoint: []string{"/app"}},
+		ID: "id", Pod: &corev1.Pod{}, Image: Image{Entrypoint: []string{"/app"}}, CgroupNS: true,
 		Container: &corev1.Container{Name: "c", SecurityContext: &corev1.SecurityContext{Privileged: ptr(true)}},
 	}
 	spec, err := buildSpec(c, identity{}, "/root")
@@ -73,6 +74,11 @@ func TestPrivilegedSpec(t *testing.T) {
 	}
 	if len(spec.Linux.MaskedPaths)+len(spec.Linux.ReadonlyPaths) != 0 || !spec.Linux.Resources.Devices[0].Allow || len(spec.Linux.Devices) == 0 {
 		t.Errorf("masked %v, readonly %v, devices %v", spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths, spec.Linux.Resources.Devices)
+	}
+	for _, ns := range spec.Linux.Namespaces {
+		if ns.Type == specs.CgroupNamespace {
+			t.Error("its cgroup is hidden from the host's")
+		}
 	}
 	if len(spec.Process.Capabilities.Bounding) <= len(defaultCapabilities()) {
 		t.Errorf("capabilities %v", spec.Process.Capabilities.Bounding)

@@ -39,6 +39,7 @@ func (vm *VM) limitFiles() {
 			vm.t.Errorf("%s is %q, want %q", c.file, got, c.want)
 		}
 	}
+	vm.ownCgroup()
 	if weight := vm.sh("cat " + dir + "/cpu.weight"); weight == "100" || weight == "" {
 		vm.t.Errorf("cpu.weight of a container with a request is %q", weight)
 	}
@@ -47,6 +48,17 @@ func (vm *VM) limitFiles() {
 	}
 	if top := vm.sh("cat " + dir + "/../../../cgroup.controllers"); !strings.Contains(top, "memory") || !strings.Contains(top, "pids") {
 		vm.t.Errorf("the pods' controllers are %q", top)
+	}
+}
+
+// ownCgroup: a container's own cgroup is the root that it sees, and it sees no other.
+func (vm *VM) ownCgroup() {
+	vm.t.Helper()
+	if got := vm.sh("podd exec limited -- cat /sys/fs/cgroup/memory.max /proc/self/cgroup"); got != "33554432\n0::/" {
+		vm.t.Errorf("a container sees %q of its limit and cgroup", got)
+	}
+	if got := vm.sh("podd exec limited -- ls /sys/fs/cgroup"); strings.Contains(got, ".slice") {
+		vm.t.Errorf("a container sees the machine's cgroups:\n%s", got)
 	}
 }
 
