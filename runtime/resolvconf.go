@@ -40,6 +40,20 @@ func parseResolv(text string) resolver {
 	return r
 }
 
+// NameServers are those that a resolv.conf names.
+func NameServers(text string) []netip.Addr { return parseResolv(text).servers() }
+
+// servers leaves out what is no address.
+func (r resolver) servers() []netip.Addr {
+	var list []netip.Addr
+	for _, s := range r.nameservers {
+		if ip, err := netip.ParseAddr(s); err == nil {
+			list = append(list, ip)
+		}
+	}
+	return list
+}
+
 // nameServers are where the pods' resolv.conf may point to.
 type nameServers struct {
 	host   resolver
@@ -116,8 +130,8 @@ func (n nameServers) reachable(hostNetwork bool) resolver {
 func (n nameServers) upstream() []netip.AddrPort {
 	const port = 53
 	var list []netip.AddrPort
-	for _, s := range n.host.nameservers {
-		if ip, err := netip.ParseAddr(s); err == nil && !slices.Contains(n.own, ip) {
+	for _, ip := range n.host.servers() {
+		if !slices.Contains(n.own, ip) {
 			list = append(list, netip.AddrPortFrom(ip, port))
 		}
 	}

@@ -3,7 +3,9 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +86,18 @@ func TestDoctorNetwork(t *testing.T) {
 		})
 		return ok, fmt.Errorf("without a name server it says %v", bad)
 	}))
+}
+
+// A file that cannot be used is said here as well: what is looked at is then not what it says.
+func TestDoctorNetworkSaysBadConfiguration(t *testing.T) {
+	t.Parallel()
+	b := newEmptyBoard(t)
+	file := filepath.Join(b.Dir, "config.yaml")
+	b.must(os.WriteFile(file, []byte("bridge: [\n"), 0o600))
+	stdout, err := b.In(suite.podd, "doctor", "network", "--run-dir", b.Run, "--root", b.Root, "--socket", b.Socket, "--config", file).Output()
+	if !strings.Contains(string(stdout), "warn  configuration ") {
+		t.Errorf("it does not say it (%v):\n%s", err, stdout)
+	}
 }
 
 func failing(list []board.Finding) []board.Finding {

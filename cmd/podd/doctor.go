@@ -26,24 +26,30 @@ machine, with the daemon's configuration and without the daemon. Exit code 1 if 
 or all of them, cannot run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
-			}
-			source, err := newConfigSource(cmd.Flags())
+			c, findings, err := doctorConfig(cmd, output)
 			if err != nil {
 				return err
 			}
-			c, _, problem, err := source.start()
-			if err != nil {
-				return err
-			}
-			return printFindings(cmd.OutOrStdout(), append(configuration(problem), examine(&c, board.ReadSynced())...), output)
+			return printFindings(cmd.OutOrStdout(), append(findings, examine(&c, board.ReadSynced())...), output)
 		},
 	}
 	defaults.addFlags(cmd.Flags())
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
 	cmd.AddCommand(newDoctorNetworkCommand(o))
 	return cmd
+}
+
+// doctorConfig is the configuration that the daemon would use, and what is to be said about it.
+func doctorConfig(cmd *cobra.Command, output string) (c Config, findings []board.Finding, err error) {
+	if output != "" && output != "json" {
+		return c, nil, fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
+	}
+	source, err := newConfigSource(cmd.Flags())
+	if err != nil {
+		return c, nil, err
+	}
+	c, _, problem, err := source.start()
+	return c, configuration(problem), err
 }
 
 // configuration is the finding about the configuration file.
@@ -74,12 +80,17 @@ func examine(c *Config, synced bool) []board.Finding {
 	for _, r := range routes {
 		m.Routes = append(m.Routes, board.Route(r))
 	}
-	chains, err := netns.BaseChains()
-	m.Errors["nftables"] = err
-	for _, chain := range chains {
-		m.Chains = append(m.Chains, board.Chain(chain))
-	}
+	m.Chains, m.Errors["nftables"] = baseChains()
 	return m.Examine()
+}
+
+func baseChains() ([]board.Chain, error) {
+	chains, err := netns.BaseChains()
+	var list []board.Chain
+	for _, chain := range chains {
+		list = append(list, board.Chain(chain))
+	}
+	return list, err
 }
 
 // printFindings prints a line for each finding and its remedy below it.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"podd/board"
 	"podd/netns"
+	"podd/runtime"
 )
 
 // networkPatience is how long an answer may take that the network gives at once when it works.
@@ -34,14 +34,7 @@ itself and changes nothing. The first line that says fail is what to put right.
 Exit code 1 if there is one.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
-			}
-			source, err := newConfigSource(cmd.Flags())
-			if err != nil {
-				return err
-			}
-			c, _, _, err := source.start()
+			c, findings, err := doctorConfig(cmd, output)
 			if err != nil {
 				return err
 			}
@@ -56,7 +49,7 @@ Exit code 1 if there is one.`,
 			if err != nil {
 				return err
 			}
-			return printFindings(cmd.OutOrStdout(), p.Trace(), output)
+			return printFindings(cmd.OutOrStdout(), append(findings, p.Trace()...), output)
 		},
 	}
 	defaults.addFlags(cmd.Flags())
@@ -81,12 +74,8 @@ func walk(ctx context.Context, client *client, c *Config, namespace, pod string)
 		return nil, err
 	}
 	p.Pod = from.name
-	chains, err := netns.BaseChains()
-	if err != nil {
+	if p.Chains, err = baseChains(); err != nil {
 		return nil, err
-	}
-	for _, chain := range chains {
-		p.Chains = append(p.Chains, board.Chain(chain))
 	}
 	p.Masquerade, p.MasqueradeErr = netns.Rules(p.Table, "postrouting")
 	network := c.network()
@@ -189,13 +178,5 @@ func hostServers(c *Config) []netip.Addr {
 	if err != nil {
 		return nil
 	}
-	var list []netip.Addr
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "nameserver" {
-			if a, err := netip.ParseAddr(fields[1]); err == nil {
-				list = append(list, a)
-			}
-		}
-	}
-	return list
+	return runtime.NameServers(string(text))
 }
