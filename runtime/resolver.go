@@ -53,7 +53,7 @@ func (r *Runtime) readResolver() {
 func (r *Runtime) followResolver(p *pod, n nameServers) {
 	path := filepath.Join(r.sandboxDir(p.rec.UID), "resolv.conf")
 	resolv, _ := n.forPod(p.rec.Object)
-	text, have := resolv.String(), readText(path)
+	text, have := resolv.String(), readOwn(path)
 	if text == have || p.rec.Sandbox.Resolv != digest(have) {
 		return
 	}

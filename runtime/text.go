@@ -7,11 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxText is more than any small file has that podd writes or the host is configured with.
+// readText reads a file of the host that may well be missing.
+func readText(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// maxText is more than any resolv.conf has that podd writes.
 const maxText = 1 << 20
 
-// readText reads a small file that may well be missing.
-func readText(path string) string { return readUpTo(path, maxText) }
+// readOwn reads a file that podd has written and that containers have mounted.
+func readOwn(path string) string { return readUpTo(path, maxText) }
 
 // readUpTo reads the beginning of a file. A container that has the file mounted may have made it as large as it likes, and
 // takes no memory for that: a hole is read as zeros.

@@ -10,12 +10,12 @@ import (
 )
 
 // A container may make the files that it has mounted from podd, as /etc/resolv.conf, larger than any memory.
-func TestReadTextIsBounded(t *testing.T) {
+func TestReadOwnIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "resolv.conf")
 	if err := os.WriteFile(path, []byte("nameserver 10.0.0.1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := readText(path); got != "nameserver 10.0.0.1\n" {
+	if got := readOwn(path); got != "nameserver 10.0.0.1\n" {
 		t.Errorf("it reads %q", got)
 	}
 	if got := readUpTo(path, 4); got != "name" {
@@ -24,10 +24,10 @@ func TestReadTextIsBounded(t *testing.T) {
 	if err := os.Truncate(path, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	if got := readText(path); len(got) > maxText {
+	if got := readOwn(path); len(got) > maxText {
 		t.Errorf("it reads %d bytes", len(got))
 	}
-	if got := readText(filepath.Join(t.TempDir(), "none")); got != "" {
+	if got := readOwn(filepath.Join(t.TempDir(), "none")); got != "" {
 		t.Errorf("of a file that is missing it reads %q", got)
 	}
 }
@@ -44,7 +44,7 @@ func TestTextUnderALease(t *testing.T) {
 		t.Skipf("no lease can be had here: %v", err)
 	}
 	begun := time.Now()
-	_ = readText(path)
+	_ = readOwn(path)
 	_ = overwrite(path, "x")
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the file was waited for for %v", took)
