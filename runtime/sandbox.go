@@ -15,16 +15,21 @@ import (
 	"podd/runtime/container"
 )
 
-// shmSize is that of other CRI runtimes.
-const shmSize = "size=65536k,mode=1777"
+// What a pod may have: of shared memory as with other CRI runtimes, and of files that podd mounts into its containers. Those
+// may write to some of them, and the folder is on /run, which is all of the machine's.
+const (
+	shmSize   = "size=65536k,mode=1777"
+	filesSize = "size=16m,mode=0755"
+)
 
 // ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
 func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 	spec := &rec.Object.Spec
-	for _, dir := range []string{r.sandboxDir(rec.UID), PodLogDir(r.LogDir, rec.Object, rec.UID)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
-		}
+	if err := os.MkdirAll(PodLogDir(r.LogDir, rec.Object, rec.UID), 0o755); err != nil {
+		return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
+	}
+	if err := ensureTmpfs(r.sandboxDir(rec.UID), filesSize); err != nil {
+		return SandboxRecord{}, err
 	}
 	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.settings.Load().PodPidsLimit))
 	if err != nil {
@@ -110,14 +115,14 @@ func (r *Runtime) ensureSandboxFiles(rec *Record, names podNames, resolv resolve
 		return nil
 	}
 	shm := filepath.Join(dir, "shm")
-	if err := ensureShm(shm); err != nil {
+	if err := ensureTmpfs(shm, shmSize); err != nil {
 		return err
 	}
 	return r.give(rec, shm)
 }
 
-func ensureShm(dir string) error {
-	if err := os.MkdirAll(dir, 0o1777); err != nil {
+func ensureTmpfs(dir, options string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make %s: %w", dir, err)
 	}
 	var at, up unix.Stat_t
@@ -127,7 +132,7 @@ func ensureShm(dir string) error {
 	if at.Dev != up.Dev {
 		return nil
 	}
-	if err := unix.Mount("shm", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, shmSize); err != nil {
+	if err := unix.Mount(filepath.Base(dir), dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
 		return fmt.Errorf("cannot mount %s: %w", dir, err)
 	}
 	return nil
@@ -167,10 +172,12 @@ func (r *Runtime) removeSandboxOf(uid types.UID) error {
 	)
 }
 
+// removeShared takes off the mount of a pod's files with that of its shared memory on it, as one.
 func removeShared(dir string) error {
-	shm := filepath.Join(dir, "shm")
-	if err := unix.Unmount(shm, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("cannot unmount %s: %w", shm, err)
+	for _, at := range []string{dir, filepath.Join(dir, "shm")} { // an earlier podd has mounted the latter alone
+		if err := unix.Unmount(at, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("cannot unmount %s: %w", at, err)
+		}
 	}
 	return os.RemoveAll(dir)
 }
