@@ -54,6 +54,11 @@ func TestDoctorNetwork(t *testing.T) {
 	}))
 	// A daemon that is stopped does not mend what the test breaks. What it would answer is not asked for.
 	b.must(exec.Command("kill", "-STOP", fmt.Sprint(b.Pid())).Run())
+	for _, f := range look("--socket", "/nowhere/podd.sock") {
+		if strings.Contains(f.Reason, "has no IPv6 address") {
+			t.Errorf("of a pod that has one: %s", f.Reason)
+		}
+	}
 	for _, c := range []struct{ name, in, undo, brk, check, words string }{
 		{"the pod's link is down", pod, "ip link set eth0 up; ip route add default via 169.254.1.1 dev eth0 onlink", "ip link set eth0 down", "IPv4 pod", ""},
 		{"forwarding is off", b.Netns(), "sysctl -qw net.ipv4.ip_forward=1", "sysctl -qw net.ipv4.ip_forward=0", "IPv4 forwarding", "net.ipv4.ip_forward is 0"},

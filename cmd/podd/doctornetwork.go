@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -162,11 +163,25 @@ func withoutDaemon(c *Config, p *board.Path) viewpoint {
 		}
 		v := viewpoint{name: uid, netns: namespaceOf(c, uid), addrs: []netip.Addr{addr}}
 		if _, err := os.Stat(v.netns); err == nil {
+			v.addOthers()
 			return v
 		}
 	}
 	p.NoPod = "no pod runs"
 	return viewpoint{}
+}
+
+// addOthers adds the addresses that the pod has beside the one that its lease is of.
+func (v *viewpoint) addOthers() {
+	_ = v.inside(func() error {
+		list, err := netns.HostIPs()
+		for _, a := range list {
+			if !slices.Contains(v.addrs, a) {
+				v.addrs = append(v.addrs, a)
+			}
+		}
+		return err
+	})
 }
 
 // inside runs fn in the pod's network.
