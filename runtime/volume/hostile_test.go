@@ -80,6 +80,18 @@ func TestRemoveVeryDeepTree(t *testing.T) {
 	isGone(t, dir)
 }
 
+// The names that a removal uses may be there: it was cut short before, or a container knows them.
+func TestRemoveDeepTreeAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "volume")
+	must(t, os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, ".podd-deep-1"), nil, 0o600))
+	for n := 2; n < 10; n++ {
+		must(t, os.MkdirAll(filepath.Join(dir, fmt.Sprintf(".podd-deep-%d", n), "in"), 0o755))
+	}
+	deepTree(t, filepath.Join(dir, ".podd-deep-2", "deep"), 1000)
+	must(t, Remove(dir))
+	isGone(t, dir)
+}
+
 func TestRemoveWhatIsGone(t *testing.T) {
 	must(t, Remove(filepath.Join(t.TempDir(), "no", "such")), Remove(filepath.Join(t.TempDir(), "none")))
 }

@@ -118,14 +118,24 @@ func (r *remover) lift(parent int, name string) error {
 	if errors.Is(err, unix.EBUSY) {
 		return r.entry(parent, name, deepest)
 	}
-	r.moved++
 	loosen(parent, name)
-	next := fmt.Sprintf(".podd-deep-%d", r.moved)
-	err = unix.Renameat(parent, name, r.top, next)
+	err = r.raise(parent, name)
 	if errors.Is(err, unix.EXDEV) && openToAll(r.top) == nil { // the top takes in its own project only
-		err = unix.Renameat(parent, name, r.top, next)
+		err = r.raise(parent, name)
 	}
 	return err
+}
+
+// raise moves a folder to the top by a name that is free there: a removal that was cut short has left some, and a container
+// may have made others.
+func (r *remover) raise(parent int, name string) error {
+	for {
+		r.moved++
+		err := unix.Renameat(parent, name, r.top, fmt.Sprintf(".podd-deep-%d", r.moved))
+		if !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOTDIR) {
+			return err
+		}
+	}
 }
 
 // loosen takes the flags off a file or folder that keep it from being changed. man 2 ioctl_iflags
