@@ -3,6 +3,7 @@ package volume
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 
@@ -54,7 +55,10 @@ func reopenData(handle int) (int, error) {
 	return unix.Open(procFD(handle), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }
 
-// names lists a folder.
+// batch is how many names of a folder are in memory at a time: a container may have made millions of them.
+const batch = 1024
+
+// names lists the first of a folder.
 func names(fd int) ([]string, error) {
 	own, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -62,7 +66,11 @@ func names(fd int) ([]string, error) {
 	}
 	f := os.NewFile(uintptr(own), "folder")
 	defer func() { _ = f.Close() }()
-	return f.Readdirnames(-1)
+	list, err := f.Readdirnames(batch)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return list, err
 }
 
 // deepest bounds the open descriptors of a walk: a pod may have made a tree deeper than any limit.
@@ -70,41 +78,56 @@ const deepest = 256
 
 var errTooDeep = fmt.Errorf("the tree is deeper than %d folders", deepest)
 
-// walk visits all below a folder, parents before their children, links and mounts never followed.
-func walk(fd int, visit func(parent int, name string, st *unix.Stat_t) error) error {
-	return walkDown(fd, 0, visit)
-}
+// visitor sees one name of a folder.
+type visitor func(parent int, name string, st *unix.Stat_t) error
 
-func walkDown(fd, depth int, visit func(parent int, name string, st *unix.Stat_t) error) error {
-	if depth > deepest {
-		return errTooDeep
-	}
-	list, err := names(fd)
+// walk visits all below a folder, parents before their children, links and mounts never followed.
+func walk(fd int, visit visitor) error {
+	own, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ignoreGone(err)
 	}
-	for _, name := range list {
-		var st unix.Stat_t
-		if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			if ignoreGone(err) == nil {
-				continue
-			}
-			return err
-		}
-		if err := visit(fd, name, &st); err != nil {
-			return err
-		}
-		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			continue
-		}
-		if err := walkInto(fd, name, depth, visit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return walkDown(own, 0, visit)
 }
 
-func walkInto(parent int, name string, depth int, visit func(parent int, name string, st *unix.Stat_t) error) error {
+// walkDown visits what is below a folder, and closes it.
+func walkDown(fd, depth int, visit visitor) error {
+	f := os.NewFile(uintptr(fd), "folder")
+	defer func() { _ = f.Close() }()
+	if depth > deepest {
+		return errTooDeep
+	}
+	for {
+		list, err := f.Readdirnames(batch)
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ENOENT) { // it is removed meanwhile
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range list {
+			if err := walkName(fd, name, depth, visit); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func walkName(parent int, name string, depth int, visit visitor) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(parent, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return ignoreGone(err)
+	}
+	if err := visit(parent, name, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return nil
+	}
+	return walkInto(parent, name, depth, visit)
+}
+
+func walkInto(parent int, name string, depth int, visit visitor) error {
 	fd, err := openFolder(parent, name, inside)
 	if errors.Is(err, unix.EXDEV) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOENT) {
 		return nil // a mount, or exchanged for something else meanwhile
@@ -112,6 +135,5 @@ func walkInto(parent int, name string, depth int, visit func(parent int, name st
 	if err != nil {
 		return err
 	}
-	defer closeFD(fd)
 	return walkDown(fd, depth+1, visit)
 }

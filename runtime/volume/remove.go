@@ -92,11 +92,21 @@ func (r *remover) folder(parent int, name string, depth int) error {
 	if depth == 0 {
 		r.top = fd
 	}
-	list, err := names(fd)
-	if err != nil {
-		return err
+	for {
+		list, err := names(fd)
+		if err == nil {
+			err = r.children(fd, list, depth)
+		}
+		// Those that come meanwhile are for the next pass, if there is one.
+		if err != nil || len(list) < batch {
+			return err
+		}
 	}
+}
+
+func (r *remover) children(fd int, list []string, depth int) error {
 	for _, child := range list {
+		var err error
 		if depth >= deepest {
 			err = r.lift(fd, child)
 		} else {
