@@ -116,9 +116,10 @@ func TestClaimBinding(t *testing.T) {
 	}
 	b.drop("user", claiming("user", "claim", "echo here >/v/f; "+forever))
 	b.running("user")
-	if data, err := os.ReadFile(filepath.Join(host, "f")); err != nil || string(data) != "here\n" {
-		t.Errorf("the volume's folder has %q, %v", data, err)
-	}
+	b.must(lab.Poll(limit, func() (bool, error) { // that it runs does not say how far it has come
+		data, err := os.ReadFile(filepath.Join(host, "f"))
+		return string(data) == "here\n", fmt.Errorf("the volume's folder has %q, %w", data, err)
+	}))
 	b.drop("copy", claimOf("copy", "ReadWriteOnce", "1Gi", "dataSource: {kind: PersistentVolumeClaim, name: copy}"))
 	b.must(lab.Poll(limit, func() (bool, error) {
 		return strings.Contains(b.podd("get", "events"), "spec.dataSource: Forbidden: podd does not copy volumes"), errors.New("a claim on itself is not refused")
