@@ -5,6 +5,26 @@
 set -eu
 prefix=/usr/local destdir='' purge=
 
+# mounted lists what is mounted in a folder, the innermost first. man 5 proc_pid_mounts: spaces are \040.
+mounted() {
+	[ -r /proc/mounts ] || return 0
+	while read -r _ at _; do
+		case $at in "$1"/*) printf '%b\n' "$at" ;; esac
+	done </proc/mounts | sort -r
+}
+
+# forget removes a folder and, before that, what is still mounted in it after a daemon that was killed. First all of it leaves its
+# peers: a part of the machine may be bound there, and its own mounts would go with these.
+forget() {
+	mounted "$1" | while IFS= read -r at; do mount --make-private "$at" || true; done
+	mounted "$1" | while IFS= read -r at; do umount -l "$at" || true; done
+	if [ -n "$(mounted "$1")" ]; then
+		echo "$1 stays, as something is still mounted in it" >&2
+		return 0
+	fi
+	rm -rf "$1"
+}
+
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2; }
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -36,11 +56,8 @@ rmdir "$destdir$prefix/share/podd" "$destdir$prefix/share/doc/podd/examples" "$d
 if [ -z "$destdir" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 [ -n "$purge" ] || exit 0
-# What a daemon that was killed has left mounted goes first.
-for folder in /run/podd /var/lib/podd; do
-	[ -n "$destdir" ] || sed -n "s|^[^ ]* \($folder/[^ ]*\) .*|\1|p" /proc/mounts | sort -r | while read -r at; do umount -l "$at" || true; done
-	rm -rf "$destdir$folder"
-done
+forget "$destdir/run/podd"
+forget "$destdir/var/lib/podd"
 rm -rf "$destdir/etc/podd"
 # A kubelet would keep its logs in the same place.
 [ -d "$destdir/var/lib/kubelet" ] || rm -rf "$destdir/var/log/pods"
