@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -33,17 +34,18 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 		if err != nil {
 			return release, fmt.Errorf("%w: %w", container.ErrConfig, err)
 		}
-		if sub != "" {
+		mount := mountOf(m, v, source)
+		access := op.access(&mount)
+		if sub != "" || access != volume.AsItIs {
 			target, err := op.r.volumes.SubPath(string(op.uid), fmt.Sprintf("%s.%d.%d", name, attempt, i))
 			if err != nil {
 				return release, err
 			}
-			if err := bindSubPath(source, sub, target, v); err != nil {
+			if err := bindPart(source, sub, target, v, access); err != nil {
 				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", container.ErrConfig, m.Name, name, err)
 			}
-			source, bound = target, append(bound, target)
+			mount.Source, bound = target, append(bound, target)
 		}
-		mount := mountOf(m, v, source)
 		mount.Mapped = isMapped(op.rec.Object, v)
 		c.Mounts = append(c.Mounts, mount)
 	}
@@ -83,13 +85,45 @@ func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
 	return sub, nil
 }
 
-func bindSubPath(source, sub, target string, v *corev1.Volume) error {
-	handle, err := volume.OpenSubPath(source, sub, !volume.ReadOnly(v))
+// access is what the host's mount for a container has to withhold by itself. A container that may mount in a user namespace of
+// its own takes "read-only" off a mount again that was made there; off one that it was given it may not: man 7
+// mount_namespaces, "locked".
+func (op *operation) access(m *container.Mount) volume.Access {
+	switch {
+	case !m.ReadOnly || !hasOwnUsers(op.rec.Object) || !mayMount(&op.rec.Object.Spec):
+		return volume.AsItIs
+	case m.Recursive:
+		return volume.ReadOnlyAll
+	}
+	return volume.ReadOnlyTop
+}
+
+// mayMount says whether any of a pod's containers may: one can hand another what it has mounted.
+func mayMount(spec *corev1.PodSpec) bool {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			if container.MayMount(list[i].SecurityContext) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func bindPart(source, sub, target string, v *corev1.Volume, access volume.Access) error {
+	handle, err := openPart(source, sub, v)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = handle.Close() }()
-	return volume.Bind(handle, target)
+	return volume.Bind(handle, target, access)
+}
+
+func openPart(source, sub string, v *corev1.Volume) (*os.File, error) {
+	if sub == "" {
+		return volume.OpenWhole(source)
+	}
+	return volume.OpenSubPath(source, sub, !volume.ReadOnly(v))
 }
 
 func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) container.Mount {

@@ -33,7 +33,7 @@ func TestReleaseLeavesTheHostsMounts(t *testing.T) {
 	host, disk := hostWithDisk(t)
 	target := filepath.Join(t.TempDir(), "target")
 	handle, err := OpenSubPath(host, "sub", false)
-	must(t, err, Bind(handle, target), handle.Close())
+	must(t, err, Bind(handle, target, AsItIs), handle.Close())
 	isThere(t, filepath.Join(target, "disk", "data"))
 	must(t, Release(target))
 	isThere(t, filepath.Join(disk, "data"))

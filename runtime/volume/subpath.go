@@ -119,8 +119,27 @@ func makeStep(parent int, name string, mode uint32) (int, error) {
 	return fd, err
 }
 
+// Access is what a mount lets its users do.
+type Access int
+
+// The kinds of access: what the volume lets, reading alone, and reading alone also where something is mounted below.
+const (
+	AsItIs Access = iota
+	ReadOnlyTop
+	ReadOnlyAll
+)
+
+// OpenWhole opens all of a volume, a folder or a file, as a handle to mount.
+func OpenWhole(volume string) (*os.File, error) {
+	f, err := os.OpenFile(volume, unix.O_PATH, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the volume: %w", err)
+	}
+	return f, nil
+}
+
 // Bind mounts what a handle shows at target, which it makes as a file or as a folder: a path would be resolved anew.
-func Bind(handle *os.File, target string) error {
+func Bind(handle *os.File, target string, access Access) error {
 	if err := errors.Join(Release(target), makeTarget(handle, target)); err != nil {
 		return err
 	}
@@ -129,10 +148,25 @@ func Bind(handle *os.File, target string) error {
 		return fmt.Errorf("cannot take hold of subPath %q: %w", handle.Name(), err)
 	}
 	defer closeFD(tree)
+	if err := restrict(tree, access); err != nil {
+		return fmt.Errorf("cannot make %q read-only: %w", handle.Name(), err)
+	}
 	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return fmt.Errorf("cannot mount subPath %q: %w", handle.Name(), err)
 	}
 	return nil
+}
+
+func restrict(tree int, access Access) error {
+	flags := uint(unix.AT_EMPTY_PATH)
+	switch access {
+	case AsItIs:
+		return nil
+	case ReadOnlyAll:
+		flags |= unix.AT_RECURSIVE
+	case ReadOnlyTop:
+	}
+	return unix.MountSetattr(tree, "", flags, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 }
 
 func makeTarget(handle *os.File, target string) error {
