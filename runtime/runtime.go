@@ -224,6 +224,7 @@ func New(c Config) (*Runtime, error) {
 		MountDir: filepath.Join(c.RunDir, "roots"),
 
 		BaseLayer:  filepath.Join(c.RunDir, "base"),
+		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
 		RemoveTree: volume.Remove,
 	}
 	return r, nil

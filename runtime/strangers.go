@@ -79,6 +79,9 @@ func (r *Runtime) ensureFolders() error {
 	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
 		return err
 	}
+	if err := r.engine.EnsureCgroupView(); err != nil {
+		return err
+	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
 }
 

@@ -45,6 +45,9 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.useView(c, spec); err != nil {
+		return nil, err
+	}
 	lc, err := e.create(c.ID, spec, c.Sandbox.Users)
 	if err != nil {
 		return nil, err
@@ -191,12 +194,17 @@ func int64s(in []int) []int64 {
 	return out
 }
 
+// warnings is logrus' level of what a container's init tells the daemon. Without one it tells all, line by line, and each
+// is formatted, sent and parsed to be thrown away.
+const warnings = "3"
+
 func newProcess(spec *specs.Spec) *libcontainer.Process {
 	sp := spec.Process
 	p := &libcontainer.Process{
 		Args: sp.Args, Env: sp.Env, Cwd: sp.Cwd,
 		UID: int(sp.User.UID), GID: int(sp.User.GID),
 		NoNewPrivileges: &sp.NoNewPrivileges,
+		LogLevel:        warnings,
 		Capabilities: &configs.Capabilities{
 			Bounding: sp.Capabilities.Bounding, Effective: sp.Capabilities.Effective, Permitted: sp.Capabilities.Permitted,
 		},
