@@ -136,7 +136,7 @@ func (op *operation) volumeFile(name, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%q is not a file", path)
 	}
 	// The handle is one of O_PATH; man 5 proc, /proc/PID/fd.
-	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", handle.Fd()))
+	f, err := openAtOnce(fmt.Sprintf("/proc/self/fd/%d", handle.Fd()), os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
 	}
