@@ -114,6 +114,11 @@ func (r *rule) apply(dir string) error {
 	if err != nil {
 		return err
 	}
+	if r.lazy {
+		if err := makeLazy(files); err != nil {
+			return err
+		}
+	}
 	found := map[string]bool{}
 	for _, file := range files {
 		if err := r.rewrite(file, found); err != nil {
@@ -167,7 +172,7 @@ func (r *rule) rewrite(file string, found map[string]bool) error {
 		}
 		return false
 	})
-	if len(gone) == 0 && len(r.texts) == 0 {
+	if len(gone) == 0 && len(r.texts) == 0 && !r.lazy {
 		return nil
 	}
 	dropComments(f, gone)

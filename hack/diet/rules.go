@@ -12,6 +12,8 @@ type rule struct {
 	never []string
 	// texts are replaced; each is there once.
 	texts []text
+	// lazy has the package's regular expressions compiled when they are first asked, not at every start of the process.
+	lazy bool
 }
 
 type text struct{ file, old, new string }
@@ -41,6 +43,8 @@ var rules = []rule{
 		never: []string{"AddToGroupVersion", "AddMetaToScheme", "RegisterConversions"},
 	},
 	{pkg: "k8s.io/apimachinery/pkg/api/resource", files: []string{"generated.pb.go", "zz_generated.model_name.go"}},
+	{pkg: "k8s.io/apimachinery/pkg/util/validation", lazy: true},
+	{pkg: "k8s.io/apimachinery/pkg/api/validate/content", lazy: true},
 	{pkg: "k8s.io/apimachinery/pkg/util/intstr", files: []string{"generated.pb.go", "zz_generated.model_name.go"}},
 	{pkg: "k8s.io/apimachinery/pkg/runtime/schema", files: []string{"generated.pb.go"}},
 	{
