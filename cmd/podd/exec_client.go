@@ -53,11 +53,8 @@ func (c *client) exec(ctx context.Context, path string, q url.Values, s *session
 	if s.resize != nil {
 		go sendSizes(ctx, conn, s.resize)
 	}
-	status, err := s.receive(ctx, conn)
-	if err == nil {
-		_ = conn.Close(websocket.StatusNormalClosure, "") // all has been said
-	}
-	return status, err
+	// The status is the last that is said: the daemon wants no goodbye, for which the command's caller would wait.
+	return s.receive(ctx, conn)
 }
 
 // receive copies what the command writes until its status comes.
