@@ -68,7 +68,7 @@ var counted, kills = 4000, 25
 
 func init() {
 	if os.Getenv("PODD_TEST_LIMIT") != "" {
-		counted, kills = 800, 10
+		counted, kills = 500, 6
 	}
 }
 
