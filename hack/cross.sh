@@ -33,7 +33,7 @@ build() { # ARCH DEBARCH GOARCH GOARM TRIPLET
 	env CC="$5-gcc" CGO_ENABLED=1 GOOS=linux GOARCH="$3" GOARM="$4" \
 		PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root/usr/lib/$5/pkgconfig" \
 		CGO_CFLAGS="-O2 -I$root/usr/include" CGO_LDFLAGS="-L$root/usr/lib/$5" \
-		go build $GCFLAGS -ldflags "-s -w -linkmode external -extldflags \"-static\" -X main.version=${VERSION:-unknown}" \
+		go build $GCFLAGS -ldflags "-checklinkname=0 -s -w -linkmode external -extldflags \"-static\" -X main.version=${VERSION:-unknown}" \
 		-o "$out" ./cmd/podd
 	local kind
 	kind=$(file -b "$out")
