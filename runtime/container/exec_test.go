@@ -29,7 +29,6 @@ func withContainer(t testing.TB, fn func(e *Engine, c *Config)) {
 	if err := e.Remove(c.ID); err != nil {
 		t.Error(err)
 	}
-	removeTestCgroup(t)
 }
 
 // All that a command has started dies with it, and the container lives on.

@@ -22,6 +22,7 @@ func testEngine(t testing.TB) (*Engine, Image) {
 	if err != nil {
 		t.Skip("needs /bin/busybox of Debian's busybox-static")
 	}
+	t.Cleanup(removeTestCgroup)
 	dir := t.TempDir()
 	layer := filepath.Join(dir, "layer")
 	for _, sub := range []string{"bin", "etc", "proc", "sys", "dev", "tmp"} {
@@ -50,7 +51,7 @@ func testConfig(image Image, id string, command ...string) *Config {
 		Pod:       &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default"}},
 		Container: &corev1.Container{Name: "c", Image: "test", Command: command, TerminationMessagePath: "/dev/termination-log"},
 		Image:     image,
-		Sandbox:   Sandbox{CgroupPath: "/podd-test-" + fmt.Sprint(os.Getpid()), Hostname: "p"},
+		Sandbox:   Sandbox{CgroupPath: testCgroup(), Hostname: "p"},
 	}
 }
 
@@ -103,14 +104,17 @@ func TestExitStatusOfAContainer(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", tc.script, got, tc.want)
 		}
 	}
-	removeTestCgroup(t)
 }
 
-func removeTestCgroup(t testing.TB) {
-	t.Helper()
-	roots, _ := filepath.Glob("/sys/fs/cgroup/*/podd-test-" + fmt.Sprint(os.Getpid()))
-	for _, dir := range roots {
-		_ = os.Remove(dir)
+// testCgroup is the parent of the tests' containers.
+func testCgroup() string { return "/podd-test-" + fmt.Sprint(os.Getpid()) }
+
+func removeTestCgroup() {
+	for _, hierarchies := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		dirs, _ := filepath.Glob(hierarchies + testCgroup())
+		for _, dir := range dirs {
+			_ = os.Remove(dir)
+		}
 	}
 }
 
@@ -121,5 +125,4 @@ func BenchmarkStart(b *testing.B) {
 		runToEnd(b, e, testConfig(image, fmt.Sprintf("b%d", i), "/bin/true"))
 		i++
 	}
-	removeTestCgroup(b)
 }
