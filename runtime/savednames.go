@@ -19,10 +19,13 @@ type savedNames struct {
 
 func (r *Runtime) namesFile() string { return filepath.Join(r.RunDir, "names.json") }
 
-// saveNames writes what is about to be served: what a pod has been told stays so.
-func (r *Runtime) saveNames(names savedNames) {
+// serveNames serves names that are new, and writes them before: what a pod has been told stays so.
+func (r *Runtime) serveNames(names savedNames) {
 	data, err := json.Marshal(names)
-	if err == nil && !bytes.Equal(data, r.services.names) {
+	if err == nil && bytes.Equal(data, r.services.names) {
+		return
+	}
+	if err == nil {
 		temp := r.namesFile() + ".tmp"
 		if err = os.WriteFile(temp, data, 0o600); err == nil {
 			err = os.Rename(temp, r.namesFile())
@@ -32,6 +35,7 @@ func (r *Runtime) saveNames(names savedNames) {
 	if err != nil {
 		r.Log.Error("names would be out for longer if podd died", "error", err)
 	}
+	r.setZone(names)
 }
 
 // recallNames serves what an earlier daemon of this boot has left, before anything else is looked at.

@@ -125,9 +125,7 @@ func (r *Runtime) serve(now Instant) {
 	}
 	r.services.complete.Store(&out.Services)
 	r.remember(out.Kept)
-	names := savedNames{out.Names, out.PodNames}
-	r.saveNames(names)
-	r.setZone(names)
+	r.serveNames(savedNames{out.Names, out.PodNames})
 	r.forward(out.Table)
 	r.HealthPorts(out.Health)
 	r.showServices(&out)
