@@ -240,7 +240,10 @@ func (n *Node) powerOff() error {
 	}
 	mounts, readErr := MountsBelow(n.Dir)
 	for i := len(mounts) - 1; i >= 0; i-- {
-		err = errors.Join(err, unix.Unmount(mounts[i], unix.MNT_DETACH))
+		// EINVAL: it went by itself after it was listed.
+		if unmountErr := unix.Unmount(mounts[i], unix.MNT_DETACH); !errors.Is(unmountErr, unix.EINVAL) {
+			err = errors.Join(err, unmountErr)
+		}
 	}
 	return errors.Join(err, readErr, n.output.Close())
 }
