@@ -174,7 +174,15 @@ func TestWriteIsAtomic(t *testing.T) {
 
 // readWhole opens the version once, as a careful reader does, and reads it all.
 func readWhole(t *testing.T, dir string) {
-	root, err := os.OpenRoot(filepath.Join(dir, "..data"))
+	link := filepath.Join(dir, "..data")
+	root, err := os.OpenRoot(link)
+	if errors.Is(err, fs.ErrNotExist) {
+		// The version has been removed between the link and its folder. The link itself is always there.
+		if _, err := os.Lstat(link); err != nil {
+			t.Error(err)
+		}
+		return
+	}
 	if err != nil {
 		t.Error(err)
 		return
