@@ -59,12 +59,13 @@ func (r *Runtime) ensurePause(rec *Record) (string, error) {
 	return pidNamespace(process.PID), nil
 }
 
+// pausePath is also the name by which podd's own program knows what it is to be (cmd/podd/pause.go).
 const pausePath = "/pause"
 
 func pauseContainer() *corev1.Container {
 	yes, no, nobody := true, false, int64(65535)
 	return &corev1.Container{
-		Name: pauseName, Command: []string{pausePath, "pause"},
+		Name: pauseName, Command: []string{pausePath},
 		SecurityContext: &corev1.SecurityContext{
 			RunAsUser: &nobody, RunAsGroup: &nobody, ReadOnlyRootFilesystem: &yes, AllowPrivilegeEscalation: &no,
 			Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},

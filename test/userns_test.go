@@ -298,7 +298,7 @@ lifecycle: {postStart: {exec: {command: [sh, -c, 'id -u >/v/hook']}}}
 	if end := containerStatus(pod, "crash").LastTerminationState.Terminated; end == nil || end.Message != "farewell\n" || end.ExitCode != 3 {
 		t.Errorf("the first run of crash ended with %+v", end)
 	}
-	got := b.sh("life", "main", "cat /v/init /v/hook /v/probe /proc/sys/kernel/shm_rmid_forced; ps | grep -q '/[p]ause pause' && echo shared")
+	got := b.sh("life", "main", "cat /v/init /v/hook /v/probe /proc/sys/kernel/shm_rmid_forced; ps | grep -q '/[p]ause$' && echo shared")
 	if got != "0\n0\n0\n1\nshared" {
 		t.Errorf("init container, hook, probe, sysctl and processes: %q", got)
 	}

@@ -1,6 +1,8 @@
 package main
 
 /*
+#define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,11 +20,12 @@ static void podd_end(int sig) {
 }
 
 // The first process of a shared PID namespace: it reaps what others leave and does nothing else. It never
-// gets as far as the Go runtime, so that it costs a few pages and no threads.
-__attribute__((constructor)) static void podd_pause(int argc, char **argv) {
+// gets as far as the Go runtime, so that it costs a few pages and no threads. It knows its task by its name:
+// constructors get no arguments from musl.
+__attribute__((constructor)) static void podd_pause(void) {
 	struct sigaction end = {.sa_handler = podd_end};
 	struct sigaction reap = {.sa_handler = podd_reap, .sa_flags = SA_NOCLDSTOP};
-	if (argc != 2 || strcmp(argv[1], "pause") != 0 || getpid() != 1) {
+	if (getpid() != 1 || strcmp(program_invocation_name, "/pause") != 0) {
 		return;
 	}
 	if (sigaction(SIGTERM, &end, NULL) || sigaction(SIGINT, &end, NULL) || sigaction(SIGCHLD, &reap, NULL)) {
