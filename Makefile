@@ -8,7 +8,8 @@ TAGS    := netgo,osusergo,seccomp,runc_nocriu,nethttpomithttp2
 GCFLAGS := -gcflags=k8s.io/...=-l -gcflags=sigs.k8s.io/...=-l -gcflags=github.com/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/klauspost/...=
 # quiet and -checklinkname=0: docs/decisions/034-no-wake-ups.md.
 SHIPPED := -tags=$(TAGS),quiet
-LDFLAGS := -checklinkname=0 -s -w -linkmode external -extldflags "-static" -X main.version=$(VERSION)
+# Of the shipped binaries, see there for how they are linked.
+BUILD   := @VERSION='$(VERSION)' FLAGS='$(SHIPPED) $(GCFLAGS)' hack/build.sh
 
 # Dependencies without what podd never calls, see docs/decisions/032-diet.md.
 DIET    := $(CURDIR)/.cache/diet/go.mod
@@ -40,7 +41,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: deps ## build the static binary bin/podd
-	go build $(SHIPPED) $(GCFLAGS) -ldflags '$(LDFLAGS)' -o bin/podd ./cmd/podd
+	$(BUILD) native
 
 demo: ## install what is missing, build, and show a two-container pod from drop to removal (root)
 	@hack/deps.sh build demo
@@ -60,7 +61,7 @@ test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2
 test-board: ## build for BOARD (arm64), and test it on an emulated board of 512 MB, with a report on memory (root)
 	@hack/deps.sh build board cross
 	@$(MAKE) --no-print-directory build
-	@VERSION='$(VERSION)' GCFLAGS='$(SHIPPED) $(GCFLAGS)' hack/cross.sh $(BOARD:armhf=armv7)
+	$(BUILD) $(BOARD:armhf=armv7)
 	@hack/testvm.sh $(BOARD) -v $(TESTFLAGS)
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
@@ -76,7 +77,7 @@ fuzz: deps ## run each fuzz target for FUZZTIME (10s)
 
 cross: deps ## build static arm64 and armv7 binaries into dist/ with Debian's cross compilers
 	@hack/deps.sh cross
-	@VERSION='$(VERSION)' GCFLAGS='$(SHIPPED) $(GCFLAGS)' hack/cross.sh arm64 armv7
+	$(BUILD) arm64 armv7
 
 image: ## build dist/podd-ARCH.img, a disk that boots by UEFI into Debian with podd; OVERLAY is a folder laid over its root (root)
 	@hack/deps.sh build image

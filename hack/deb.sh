@@ -1,6 +1,6 @@
 #!/bin/bash
 # hack/deb.sh ARCH…: Debian packages of amd64, arm64, armhf into dist/ ($OUT), from packaging/ and binaries that are
-# already built: bin/podd ($PODD) for this machine's own architecture, dist/podd-linux-ARCH of hack/cross.sh for others.
+# already built: bin/podd ($PODD) for this machine's own architecture, dist/podd-linux-ARCH of hack/build.sh for others.
 #
 # dpkg-deb alone makes them: debhelper would build what `make build` has built. The same commit gives the same bytes: all
 # times are the commit's.

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 declare -A packages=(
-	# libc6-dev and libseccomp-dev bring the .a files of the static link.
-	[build]="gcc libc6-dev libseccomp-dev pkg-config"
+	# musl-dev and libseccomp-dev bring the .a files of the static link; tests are linked with libc6-dev.
+	[build]="gcc libc6-dev musl-dev libseccomp-dev pkg-config"
 	[test]="busybox-static util-linux iproute2 nftables"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The licences of all modules that are linked into podd, one after the other, as they ask for.
+# The licences of all that is linked into podd, one after the other, as they ask for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CGO_ENABLED=1 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/podd | sort -u |
@@ -10,3 +10,7 @@ CGO_ENABLED=1 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Ver
 	done
 printf '==== the Go standard library\n\n'
 cat "$(go env GOROOT)/LICENSE"
+for package in musl-dev libseccomp-dev; do
+	printf '\n==== %s\n\n' "${package%-dev}"
+	cat "/usr/share/doc/$package/copyright"
+done

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"os"
 	"path/filepath"
@@ -43,5 +44,17 @@ func TestBinaryIsStatic(t *testing.T) {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			t.Errorf("the binary has a %v segment: it needs a dynamic loader", p.Type)
 		}
+	}
+}
+
+// glibc measures the processor before anything else runs, which costs each start of a container a millisecond.
+// docs/decisions/035-musl.md
+func TestBinaryIsLinkedWithMusl(t *testing.T) {
+	data, err := os.ReadFile(builtBinary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte("GLIBC_TUNABLES")) {
+		t.Error("the binary is linked with glibc")
 	}
 }

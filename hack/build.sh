@@ -1,0 +1,95 @@
+#!/bin/bash
+# hack/build.sh ARCH…: static binaries: bin/podd for native, dist/podd-linux-ARCH for other processors, which Debian's
+# cross compilers build. $FLAGS are those of go build, $VERSION is what the binary says it is.
+#
+# They are linked with musl (docs/decisions/035-musl.md). Native, it and libseccomp come from the machine's packages; those
+# of another processor from their own .debs, unpacked into .cache/sysroot: installing them would need
+# dpkg --add-architecture and the same version of every shared package on this machine. apt is given lists of its own
+# for that, so the machine's stay as they are.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=$PWD/.cache
+
+apt=(apt-get -qq
+	-o APT::Architectures::=arm64 -o APT::Architectures::=armhf -o APT::Sandbox::User=root
+	-o "Dir::State::lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache")
+
+# Sources that lack the other processors (vendors' own) make the update fail in part; the download below decides.
+update() {
+	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+	[[ -n $(find "$cache/apt/lists" -name '*_Packages*' -mtime -7 -print -quit) ]] || "${apt[@]}" update 2>/dev/null || true
+}
+
+sysroot() { # DEBARCH: prints the folder
+	local root=$cache/sysroot/$1-musl
+	echo "$root"
+	[[ -e $root/.done ]] && return
+	update >&2
+	rm -rf "$root" && mkdir -p "$root/deb"
+	(cd "$root/deb" && "${apt[@]}" download "libseccomp-dev:$1" "musl-dev:$1") >&2
+	for deb in "$root"/deb/*.deb; do dpkg-deb -x "$deb" "$root"; done
+	touch "$root/.done"
+}
+
+build() { # OUT ROOT GNU MUSL [VARIABLE=VALUE…]: GNU and MUSL are the names of Debian's folders for the two libraries
+	local out=$1 root=$2 gnu=$3 musl=$4 link=$cache/musl/$4
+	shift 4
+	# gcc searches its own folders only where the specs let it, and they do not: glibc is there.
+	mkdir -p "$link" "$(dirname "$out")"
+	ln -sf "$root/usr/lib/$gnu/libseccomp.a" "$link/"
+	sed "s|/usr/|$root/usr/|g" "$root/usr/lib/$musl/musl-gcc.specs" >"$link/specs"
+	# -idirafter: the kernel's headers, and seccomp.h, are not musl's.
+	# __fprintf_chk: glibc's name for fprintf in Debian's libseccomp, in what writes a filter as text. podd never does.
+	# shellcheck disable=SC2086 # FLAGS is several words
+	env CC="${CROSS:+$gnu-}gcc -specs=$link/specs" CGO_ENABLED=1 GOOS=linux "$@" \
+		PKG_CONFIG_SYSROOT_DIR="${root:-/}" PKG_CONFIG_LIBDIR="$root/usr/lib/$gnu/pkgconfig" \
+		CGO_CFLAGS="-O2 -idirafter $root/usr/include -idirafter $root/usr/include/$gnu -idirafter /usr/$gnu/include" CGO_LDFLAGS="-L$link" \
+		go build ${FLAGS:-} -ldflags "-checklinkname=0 -s -w -linkmode external -extldflags \"-static -Wl,--defsym=__fprintf_chk=abort\" -X main.version=${VERSION:-unknown}" \
+		-o "$out" ./cmd/podd
+}
+
+cross() { # ARCH DEBARCH GNU MUSL [VARIABLE=VALUE…]
+	local out=dist/podd-linux-$1 root kind
+	root=$(sysroot "$2")
+	shift 2
+	CROSS=yes build "$out" "$root" "$@"
+	kind=$(file -b "$out")
+	[[ $kind == *"statically linked"* ]] || { echo "$out is not static: $kind" >&2; exit 1; }
+	printf '%s  %s bytes  %s\n' "$out" "$(stat -c %s "$out")" "${kind%%, for GNU*}"
+}
+
+native() {
+	local gnu
+	gnu=$(gcc -print-multiarch)
+	case $gnu in
+	arm-linux-gnueabihf) build bin/podd "" "$gnu" arm-linux-musleabihf ;;
+	*) build bin/podd "" "$gnu" "${gnu/gnu/musl}" ;;
+	esac
+}
+
+# An emulator shows that the binary starts: the machine's own, or Debian's unpacked beside the sysroots.
+emulator() { # NAME
+	command -v "$1-static" && return
+	local root=$cache/qemu
+	if [[ ! -x $root/usr/bin/$1-static ]]; then
+		update
+		rm -rf "$root" && mkdir -p "$root/deb"
+		(cd "$root/deb" && "${apt[@]}" download qemu-user-static && dpkg-deb -x ./*.deb "$root") >&2 || return
+	fi
+	echo "$root/usr/bin/$1-static"
+}
+
+try() { # ARCH EMULATOR
+	local qemu
+	qemu=$(emulator "$2") || { echo "dist/podd-linux-$1: not started: no emulator to be had"; return; }
+	echo "dist/podd-linux-$1: runs under $2: $("$qemu" "dist/podd-linux-$1" version | head -1)"
+}
+
+for arch in "$@"; do
+	case $arch in
+	native) native ;;
+	arm64) cross arm64 arm64 aarch64-linux-gnu aarch64-linux-musl GOARCH=arm64 && try arm64 qemu-aarch64 ;;
+	armv7) cross armv7 armhf arm-linux-gnueabihf arm-linux-musleabihf GOARCH=arm GOARM=7 && try armv7 qemu-arm ;;
+	*) echo "hack/build.sh: no architecture named '$arch'; it knows: native arm64 armv7" >&2; exit 2 ;;
+	esac
+done
