@@ -39,7 +39,10 @@ func hostPorts(c *corev1.Container) []netns.HostPort {
 		if p.HostPort == 0 {
 			continue
 		}
-		ip, _ := netip.ParseAddr(p.HostIP) // validated; invalid is all addresses
+		ip, err := netip.ParseAddr(p.HostIP)
+		if p.HostIP != "" && err != nil {
+			continue // of an earlier podd's manifest: no address is better than all of them
+		}
 		ports = append(ports, netns.HostPort{
 			HostIP: ip.Unmap(), Protocol: netns.ProtocolOf(string(p.Protocol)),
 			HostPort: uint16(p.HostPort), Container: uint16(p.ContainerPort),

@@ -24,8 +24,11 @@ func (b *builder) addHostPorts(p *corev1.Pod) {
 				if port.HostPort == 0 {
 					continue
 				}
-				ip, _ := netip.ParseAddr(port.HostIP)
-				if ip.IsValid() && ip.IsUnspecified() {
+				ip, err := netip.ParseAddr(port.HostIP)
+				if port.HostIP != "" && err != nil {
+					continue // it is not opened
+				}
+				if ip = ip.Unmap(); ip.IsValid() && ip.IsUnspecified() {
 					ip = netip.Addr{}
 				}
 				key := fmt.Sprintf("%s/%d", cmp.Or(port.Protocol, corev1.ProtocolTCP), port.HostPort)
