@@ -9,7 +9,7 @@ import (
 func TestParseSignal(t *testing.T) {
 	for in, want := range map[string]unix.Signal{
 		"": unix.SIGTERM, "SIGQUIT": unix.SIGQUIT, "quit": unix.SIGQUIT, "3": unix.SIGQUIT, "SIGRTMIN+3": 37, "RTMIN+3": 37, "SIGRTMAX-1": 63,
-		"SIGRTMIN+99": unix.SIGTERM, "nonsense": unix.SIGTERM, "0": unix.SIGTERM, "65": unix.SIGTERM,
+		"SIGCLD": unix.SIGCHLD, "SIGIOT": unix.SIGABRT, "SIGPOLL": unix.SIGIO, "SIGRTMIN+99": unix.SIGTERM, "nonsense": unix.SIGTERM, "0": unix.SIGTERM, "65": unix.SIGTERM,
 	} {
 		if got := ParseSignal(in); got != want {
 			t.Errorf("%q: got %d, want %d", in, got, want)
