@@ -97,14 +97,15 @@ func (r *Runtime) bindClaims(now Instant) {
 	r.showVolumes(catalogue.Volumes)
 }
 
-// reclaim gives up what is bound to claims that are gone, if their class says so and no pod uses it any more.
+// reclaim gives up what is bound to claims that are gone, if their class says so and no pod uses it any more. A claim
+// whose manifest cannot be read, or is bad, is not gone.
 func (r *Runtime) reclaim() (changed bool) {
-	if r.gone || !r.scanned {
+	if !r.scanned {
 		return false
 	}
 	for key, b := range r.claims.bound {
 		namespace, name, _ := strings.Cut(key, "/")
-		if b.Delete && r.objects.get(kindClaim, namespace, name) == nil && r.userOf(namespace, name) == "" {
+		if b.Delete && r.objects.get(kindClaim, namespace, name) == nil && !r.folderNow.Hides(kindClaim, namespace, name) && r.userOf(namespace, name) == "" {
 			r.dropClaim(key, b)
 			changed = true
 		}

@@ -14,6 +14,7 @@ import (
 // rescan reads the folder and brings the set of pods into line with it.
 func (r *Runtime) rescan(now Instant) {
 	set := r.Folder.Scan(now.Wall)
+	r.folderNow = set
 	r.policiesDue = true
 	r.recheck = 0
 	if set.RecheckAfter > 0 {
@@ -33,9 +34,13 @@ func (r *Runtime) rescan(now Instant) {
 	}
 	if !r.scanned && !set.Gone {
 		r.scanned = true
-		r.forgetEnds()
 		r.catchUpVolumes()
 		r.disk.do(r.volumes.FreeProjects)
+	}
+	if !r.swept && !set.Hides("Pod", "", "") {
+		r.swept = true
+		r.forgetEnds()
+		r.sweepVolumes()
 	}
 	if !set.Gone {
 		r.forgetRollbacks()
@@ -129,6 +134,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
 	if changed {
 		r.objects.setProblems(problems)
 		r.attachProblems(now)
+		r.bindClaims(now) // a claim that a bad file may have had is gone, perhaps
 	}
 }
 

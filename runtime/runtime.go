@@ -136,6 +136,8 @@ type Runtime struct {
 	// forwarding puts tables of Services into the kernel.
 	forwarding background
 	scanned    bool // the folder was seen at least once
+	swept      bool // what pods left that went while no podd was there is removed
+	folderNow  manifest.Set
 	pods       map[types.UID]*pod
 	desired    map[podKey]*manifest.Pod
 	problems   []manifest.Problem

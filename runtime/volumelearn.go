@@ -74,20 +74,24 @@ func (r *Runtime) sayStays(p *pod, err error, now Instant) {
 	}
 }
 
-// catchUpVolumes brings the volumes of adopted pods up to date and removes what pods have left on disk whose manifests went while no daemon was there to see it.
+// catchUpVolumes brings the volumes of adopted pods up to date.
 func (r *Runtime) catchUpVolumes() {
+	for _, p := range r.pods {
+		if p.rec.Volumes.Ready {
+			r.showEphemeral(p)
+		}
+		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
+	}
+}
+
+// sweepVolumes removes what pods have left on disk whose manifests went while no daemon was there to see it.
+func (r *Runtime) sweepVolumes() {
 	known := map[string]bool{}
 	for uid := range r.pods {
 		known[string(uid)] = true
 	}
 	for _, m := range r.desired {
 		known[string(m.Object.UID)] = true
-	}
-	for _, p := range r.pods {
-		if p.rec.Volumes.Ready {
-			r.showEphemeral(p)
-		}
-		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
 	for _, uid := range r.volumes.Strangers(known) {
 		r.disk.do(func() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -192,4 +193,55 @@ func TestBackup(t *testing.T) {
 	if got := b.sh("user", "main", "test $(du -k /v/sparse | cut -f1) -lt 128 && echo sparse"); got != "sparse" {
 		t.Error("the hole was filled")
 	}
+}
+
+// What a claim holds goes when its manifest goes, not when it turns bad: neither by an edit before the daemon died nor by
+// one after.
+func TestBadEditKeepsTheDataOfClaims(t *testing.T) {
+	t.Parallel()
+	whole := "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: scratch}\nprovisioner: podd.dev/folder\nreclaimPolicy: Delete\n---\n" +
+		claimOf("data", "ReadWriteOnce", "1Mi", "storageClassName: scratch") +
+		"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n---\n" +
+		claiming("one", "data", "echo whole >/v/precious; "+forever)
+	for name, edit := range map[string]func(b *Board, turnBad func()){
+		"before": func(b *Board, turnBad func()) { turnBad(); b.awaitProblem(); b.kill9(); b.start() },
+		"after":  func(b *Board, turnBad func()) { b.kill9(); turnBad(); b.start() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBoard(t)
+			b.drop("all", whole)
+			b.running("one")
+			precious := filepath.Join(b.Root, "volumes", "default_data", "precious")
+			b.must(lab.Poll(limit, func() (bool, error) { _, err := os.Stat(precious); return err == nil, err }))
+			edit(b, func() { b.drop("all", "bad: [\n") })
+			b.running("one")
+			if name == "before" {
+				b.shows([]string{"settings"}, "get", "cm")
+				b.shows([]string{"data", "Bound"}, "get", "pvc")
+			}
+			b.stop() // its pod ends, and nothing uses the claim any more
+			b.start()
+			b.drop("other", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n") // claims are looked at when anything changes
+			b.shows([]string{"other"}, "get", "cm")
+			if data, err := os.ReadFile(precious); err != nil || string(data) != "whole\n" {
+				t.Fatalf("the claim has %q, %v", data, err)
+			}
+			b.drop("all", whole)
+			b.running("one")
+			b.remove("all")
+			b.must(lab.Poll(limit, func() (bool, error) {
+				_, err := os.Stat(filepath.Dir(precious))
+				return errors.Is(err, fs.ErrNotExist), fmt.Errorf("the folder of a claim that is gone stays: %v", err)
+			}))
+		})
+	}
+}
+
+// awaitProblem waits until podd says that a file cannot be parsed.
+func (b *Board) awaitProblem() {
+	b.t.Helper()
+	b.must(lab.Poll(limit, func() (bool, error) {
+		return strings.Contains(b.podd("get", "events"), "InvalidManifest"), errors.New("the bad edit is not told")
+	}))
 }

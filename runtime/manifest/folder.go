@@ -66,6 +66,7 @@ type file struct {
 	came     time.Time      // first Scan that found the file, zero if it was there from the start
 	missed   time.Time      // first Scan that did not find the file, zero if it is there
 	kept     bool           // its last good version is in CacheDir
+	judged   bool           // objects and problems are those of some version of the file
 	links    []string       // folders through which its symbolic links lead
 }
 
@@ -111,10 +112,21 @@ func (f *Folder) Scan(now time.Time) Set {
 		f.immutables.note(&f.last)
 	}
 	f.last.RecheckAfter = round.recheck
+	f.last.Unread = f.unread()
 	if f.watch != nil {
 		f.watch.follow(f.linkDirs())
 	}
 	return f.last
+}
+
+// unread tells whether there is a file that has neither been read nor found to be unreadable.
+func (f *Folder) unread() bool {
+	for _, file := range f.files {
+		if !file.judged {
+			return true
+		}
+	}
+	return false
 }
 
 // Reread makes the next Scan read every file again: whether its documents fit this board may have changed.

@@ -59,8 +59,7 @@ func isWorkload(kind string) bool {
 // isOther tells whether a kind is a well-known one that podd does not know, rather than a misspelled Pod.
 func isOther(kind string) bool {
 	switch kind {
-	case "Endpoints", "Ingress", "NetworkPolicy",
-		"PersistentVolume", "PersistentVolumeClaim", "StorageClass", "PodDisruptionBudget", "HorizontalPodAutoscaler",
+	case "Endpoints", "Ingress", "PodDisruptionBudget", "HorizontalPodAutoscaler",
 		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "PodTemplate", "Node":
 		return true
 	}

@@ -64,6 +64,28 @@ type Set struct {
 	Problems []Problem
 	// Gone means that the folder vanished (an unmounted card): Pods and Objects are the last known ones and stay.
 	Gone bool
+	// Unread means that a file is there of which nothing is known yet: it is still being written.
+	Unread bool
 	// RecheckAfter asks for another Scan after this time even without a hint; 0 asks for none.
 	RecheckAfter time.Duration
+}
+
+// Hides tells whether an object that is not in the Set may be in the folder all the same: in a file that has not been
+// read, or in what is wrong with another. Whoever gives up data because its object is gone asks first. An empty name
+// stands for any object of the kind.
+func (s *Set) Hides(kind, namespace, name string) bool {
+	if s.Gone || s.Unread {
+		return true
+	}
+	for i := range s.Problems {
+		p := &s.Problems[i]
+		switch {
+		case p.Reason == ReasonDuplicate:
+		case name == "" && !p.other && (p.Kind == "" || p.Kind == kind):
+			return true
+		case name != "" && p.concerns(&Object{Kind: kind, Namespace: namespace, Name: name}):
+			return true
+		}
+	}
+	return false
 }

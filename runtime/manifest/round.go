@@ -81,10 +81,18 @@ func (r *round) look(name string, link bool) bool {
 	return true
 }
 
-// adopt starts a file with what is known of it from before podd was last alive.
+// adopt starts a file with what is known of it from before podd was last alive: the pods that ran, and what was kept of
+// it when it turned bad.
 func (r *round) adopt(known *file) {
 	known.objects = r.folder.seeded(known.path)
 	known.kept = r.folder.isKept(known.path)
+	for _, old := range r.folder.loadKept(known.path) {
+		if ran := objectOf(known.objects, old.key()); ran != nil {
+			ran.Stale = ran.Hash == old.Hash
+			continue
+		}
+		known.objects = append(known.objects, old)
+	}
 	for i := range known.objects {
 		r.name(known, &known.objects[i])
 	}
@@ -148,9 +156,6 @@ func (r *round) unreadable(known *file, err error) {
 // documents may be among the bad ones.
 func (r *round) take(known *file, read stamp, objects []Object, problems []Problem) {
 	before := known.objects
-	if len(before) == 0 && known.kept {
-		before = r.folder.loadKept(known.path)
-	}
 	objects, refused := refuseUpdates(before, objects)
 	objects, changed := r.folder.immutables.refuse(before, objects)
 	problems = append(append(problems, refused...), changed...)
@@ -167,7 +172,7 @@ func (r *round) take(known *file, read stamp, objects []Object, problems []Probl
 		}
 	}
 	r.folder.keep(known, stale)
-	known.read, known.problems, known.objects = read, problems, append(objects, stale...)
+	known.read, known.problems, known.objects, known.judged = read, problems, append(objects, stale...), true
 	for i := range known.objects {
 		r.name(known, &known.objects[i])
 	}
@@ -186,6 +191,8 @@ func (r *round) name(known *file, o *Object) {
 		if old := objectOf(r.folder.seeded(known.path), key); old != nil {
 			fresh.seeded = true
 			fresh.since = old.Since
+		} else if o.Stale {
+			fresh.since = o.Since
 		}
 	}
 	known.ages[key] = age{}
