@@ -15,8 +15,10 @@ func claimRules() *rules {
 			c.Status = corev1.PersistentVolumeClaimStatus{}
 			defaultTo(&c.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
 		},
-		validate: func(v Value) field.ErrorList { return validateClaim(v.(*corev1.PersistentVolumeClaim)) },
-		refused:  func(v Value) field.ErrorList { return refusedClaim(&v.(*corev1.PersistentVolumeClaim).Spec) },
+		validate: func(v Value) field.ErrorList {
+			return validateClaimSpec(&v.(*corev1.PersistentVolumeClaim).Spec, field.NewPath("spec"))
+		},
+		refused: func(v Value) field.ErrorList { return refusedClaim(&v.(*corev1.PersistentVolumeClaim).Spec) },
 		update: func(before, after Value) field.ErrorList {
 			a, b := before.(*corev1.PersistentVolumeClaim).Spec.DeepCopy(), after.(*corev1.PersistentVolumeClaim).Spec.DeepCopy()
 			a.Resources, b.Resources = corev1.VolumeResourceRequirements{}, corev1.VolumeResourceRequirements{}
@@ -31,17 +33,19 @@ func claimRules() *rules {
 	}
 }
 
-// validateClaim follows kubernetes pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec.
-func validateClaim(c *corev1.PersistentVolumeClaim) field.ErrorList {
-	path := field.NewPath("spec")
-	errs := validateAccessModes(c.Spec.AccessModes, path.Child("accessModes"))
-	size, ok := c.Spec.Resources.Requests[corev1.ResourceStorage]
+// validateClaimSpec follows kubernetes pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec.
+func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
+	errs := validateAccessModes(s.AccessModes, path.Child("accessModes"))
+	size, ok := s.Resources.Requests[corev1.ResourceStorage]
 	at := path.Child("resources").Key("storage")
 	switch {
 	case !ok:
 		errs = append(errs, field.Required(at, ""))
 	case size.Sign() <= 0:
 		errs = append(errs, field.Invalid(at, size.String(), "must be greater than zero"))
+	}
+	if class := s.StorageClassName; class != nil && *class != "" {
+		errs = append(errs, dnsSubdomain(*class, path.Child("storageClassName"))...)
 	}
 	return errs
 }

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"reflect"
+
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -47,7 +49,27 @@ func validateVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 	case s.Local != nil:
 		errs = append(errs, required(s.Local.Path, path.Child("local", "path"))...)
 		errs = append(errs, noBacksteps(s.Local.Path, path.Child("local", "path"))...)
-	case s.PersistentVolumeSource == corev1.PersistentVolumeSource{}:
+	}
+	errs = append(errs, validateOneSource(&s.PersistentVolumeSource, path)...)
+	if class := s.StorageClassName; class != "" {
+		errs = append(errs, dnsSubdomain(class, path.Child("storageClassName"))...)
+	}
+	return errs
+}
+
+func validateOneSource(s *corev1.PersistentVolumeSource, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	found := false
+	jsonFields(reflect.TypeFor[corev1.PersistentVolumeSource](), reflect.ValueOf(s).Elem(), func(f structField, v reflect.Value) {
+		switch {
+		case v.IsNil():
+		case found:
+			errs = append(errs, field.Forbidden(path.Child(f.name), "may not specify more than 1 volume type"))
+		default:
+			found = true
+		}
+	})
+	if !found {
 		errs = append(errs, field.Required(path, "must specify a volume type"))
 	}
 	return errs
@@ -81,7 +103,8 @@ func classRules() *rules {
 		validate: func(v Value) field.ErrorList {
 			c := v.(*storagev1.StorageClass)
 			errs := required(c.Provisioner, field.NewPath("provisioner"))
-			return append(errs, supports(field.NewPath("reclaimPolicy"), *c.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
+			errs = append(errs, supports(field.NewPath("reclaimPolicy"), *c.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
+			return append(errs, supports(field.NewPath("volumeBindingMode"), *c.VolumeBindingMode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
 		},
 	}
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -116,9 +117,22 @@ func validatePorts(ports []corev1.ContainerPort, path *field.Path) field.ErrorLi
 		if p.HostPort != 0 {
 			errs = append(errs, invalid(at.Child("hostPort"), p.HostPort, validation.IsValidPortNum(int(p.HostPort)))...)
 		}
+		errs = append(errs, validateHostIP(p.HostIP, at.Child("hostIP"))...)
 		errs = append(errs, oneOf(at.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 	}
 	return errs
+}
+
+// validateHostIP is stricter than the API server: a port must not be open to all because of a slip.
+func validateHostIP(text string, path *field.Path) field.ErrorList {
+	if text == "" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(text); err != nil || ip.Zone() != "" {
+		return field.ErrorList{field.Invalid(path, text,
+			"must be an IPv4 or IPv6 address of the node; remove the field to have the port on all addresses")}
+	}
+	return nil
 }
 
 func hostPortConflicts(containers []corev1.Container, path *field.Path) field.ErrorList {
@@ -181,10 +195,17 @@ func validateRestartRules(c *corev1.Container, path *field.Path) field.ErrorList
 		errs = append(errs, field.TooMany(rules, len(c.RestartPolicyRules), 20))
 	}
 	for i, rule := range c.RestartPolicyRules {
+		errs = append(errs, supports(rules.Index(i).Child("action"), rule.Action,
+			corev1.ContainerRestartRuleActionRestart, corev1.ContainerRestartRuleActionRestartAllContainers)...)
+		at := rules.Index(i).Child("exitCodes")
 		if rule.ExitCodes == nil {
-			errs = append(errs, field.Required(rules.Index(i).Child("exitCodes"), "must be specified"))
-		} else if n := len(rule.ExitCodes.Values); n > 255 {
-			errs = append(errs, field.TooMany(rules.Index(i).Child("exitCodes", "values"), n, 255))
+			errs = append(errs, field.Required(at, "must be specified"))
+			continue
+		}
+		errs = append(errs, supports(at.Child("operator"), rule.ExitCodes.Operator,
+			corev1.ContainerRestartRuleOnExitCodesOpIn, corev1.ContainerRestartRuleOnExitCodesOpNotIn)...)
+		if n := len(rule.ExitCodes.Values); n > 255 {
+			errs = append(errs, field.TooMany(at.Child("values"), n, 255))
 		}
 	}
 	return errs

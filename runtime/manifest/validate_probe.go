@@ -17,9 +17,7 @@ func (r *containerRules) lifecycle(c *corev1.Container, path *field.Path) field.
 		at := path.Child("lifecycle")
 		errs = append(errs, r.hook(l.PostStart, c.Ports, at.Child("postStart"))...)
 		errs = append(errs, r.hook(l.PreStop, c.Ports, at.Child("preStop"))...)
-		if l.StopSignal != nil && (r.spec.OS == nil || r.spec.OS.Name == "") {
-			errs = append(errs, field.Forbidden(at.Child("stopSignal"), "may not be set for containers with empty `spec.os.name`"))
-		}
+		errs = append(errs, validateStopSignal(l.StopSignal, at.Child("stopSignal"), r.spec.OS)...)
 	}
 	errs = append(errs, r.probe(c.LivenessProbe, c.Ports, path.Child("livenessProbe"))...)
 	errs = append(errs, onlyOnce(c.LivenessProbe, path.Child("livenessProbe"))...)

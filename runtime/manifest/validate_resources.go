@@ -42,7 +42,7 @@ const leastMemory = 1 << 20
 
 func validateMemory(limits corev1.ResourceList, path *field.Path) field.ErrorList {
 	q, limited := limits[corev1.ResourceMemory]
-	if !limited || q.Sign() <= 0 || q.Value() >= leastMemory {
+	if !limited || q.Sign() <= 0 || q.CmpInt64(leastMemory) >= 0 {
 		return nil
 	}
 	text := q.String()

@@ -150,6 +150,17 @@ func TestValidateContainers(t *testing.T) {
 		{`"ports":[{"containerPort":1,"name":"a"},{"containerPort":2,"name":"a"}]`, `spec.containers[0].ports[1].name: Duplicate value: "a"`},
 		{`"ports":[{"containerPort":1,"protocol":"ICMP"}]`, `spec.containers[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"`},
 		{`"ports":[{"containerPort":1,"hostPort":9},{"containerPort":2,"hostPort":9}]`, `spec.containers[0].ports[1].hostPort: Duplicate value: "TCP//9"`},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"localhost"}]`, `spec.containers[0].ports[0].hostIP: Invalid value: "localhost": must be an IPv4 or IPv6 address of the node; remove the field to have the port on all addresses`},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":" 127.0.0.1"}]`, `spec.containers[0].ports[0].hostIP: Invalid value: " 127.0.0.1": must be an IPv4 or IPv6 address of the node; remove the field to have the port on all addresses`},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"127.0.0.01"}]`, `spec.containers[0].ports[0].hostIP: Invalid value: "127.0.0.01": must be an IPv4 or IPv6 address of the node; remove the field to have the port on all addresses`},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"fe80::1%eth0"}]`, `spec.containers[0].ports[0].hostIP: Invalid value: "fe80::1%eth0": must be an IPv4 or IPv6 address of the node; remove the field to have the port on all addresses`},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":""}]`, ""},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"0.0.0.0"}]`, ""},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"127.0.0.1"}]`, ""},
+		{`"ports":[{"containerPort":1,"hostPort":9,"hostIP":"fd00::1"}]`, ""},
+		{`"restartPolicy":"Never","restartPolicyRules":[{"action":"Restart","exitCodes":{"operator":"In","values":[1]}},{"action":"RestartAllContainers","exitCodes":{"operator":"NotIn","values":[0]}}]`, ""},
+		{`"restartPolicy":"Never","restartPolicyRules":[{"action":"Reboot","exitCodes":{"operator":"Out","values":[1]}}]`, `spec.containers[0].restartPolicyRules[0].action: Unsupported value: "Reboot": supported values: "Restart", "RestartAllContainers"` + "\n" + `spec.containers[0].restartPolicyRules[0].exitCodes.operator: Unsupported value: "Out": supported values: "In", "NotIn"`},
+		{`"restartPolicy":"Never","restartPolicyRules":[{}]`, `spec.containers[0].restartPolicyRules[0].action: Unsupported value: "": supported values: "Restart", "RestartAllContainers"` + "\n" + `spec.containers[0].restartPolicyRules[0].exitCodes: Required value: must be specified`},
 		{`"env":[{"name":""}]`, `spec.containers[0].env[0].name: Required value`},
 		{`"env":[{"name":"a=b"}]`, `spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name`},
 		{`"env":[{"name":"1 relaxed.name"}]`, ""},
@@ -166,6 +177,7 @@ func TestValidateContainers(t *testing.T) {
 		{`"resources":{"limits":{"memory":64}}`, `spec.containers[0].resources.limits[memory]: Invalid value: "64": no container can start with less than 1Mi; 64 means 64 bytes, write 64Mi`},
 		{`"resources":{"limits":{"memory":"1023Ki"}}`, `spec.containers[0].resources.limits[memory]: Invalid value: "1023Ki": no container can start with less than 1Mi; 1023Ki means 1047552 bytes, write 1023Mi`},
 		{`"resources":{"limits":{"memory":"1Mi"}}`, ""},
+		{`"resources":{"limits":{"memory":"10E"}}`, ""},
 		{`"resources":{"limits":{"memory":"0"}}`, ""},
 		{`"resources":{"requests":{"memory":"100m"}}`, ""},
 		{`"resources":{"limits":{"memory":"1Mi"},"requests":{"memory":"2Mi"}}`, `spec.containers[0].resources.requests: Invalid value: "2Mi": must be less than or equal to memory limit of 1Mi`},
@@ -225,12 +237,36 @@ func TestValidateProbes(t *testing.T) {
 	}
 }
 
+func TestValidateStopSignals(t *testing.T) {
+	tests := []struct{ signal, want string }{
+		{"SIGUSR1", ""},
+		{"SIGIOT", ""},
+		{"SIGRTMIN", ""},
+		{"SIGRTMIN+15", ""},
+		{"SIGRTMAX-14", ""},
+		{"SIGRTMAX", ""},
+		{"", `spec.containers[0].lifecycle.stopSignal: Unsupported value: "": supported values: "SIGABRT", "SIGALRM", "SIGBUS", `},
+		{"TERM", `spec.containers[0].lifecycle.stopSignal: Unsupported value: "TERM": supported values: "SIGABRT", `},
+		{"SIGNONE", `spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGNONE": supported values: "SIGABRT", `},
+		{"SIGRTMIN+16", `spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGRTMIN+16": supported values: "SIGABRT", `},
+	}
+	for _, tt := range tests {
+		check(t, specJSON(`"os":{"name":"linux"}`, `"lifecycle":{"stopSignal":"`+tt.signal+`"}`), tt.want)
+	}
+	if n := len(stopSignals()); n != 65 {
+		t.Errorf("%d signals, the API has 65", n)
+	}
+}
+
 func TestValidateVolumes(t *testing.T) {
 	tests := []struct{ spec, container, want string }{
 		{`"volumes":[{"name":"V","emptyDir":{}}]`, "", `spec.volumes[0].name: Invalid value: "V": ` + label},
 		{`"volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]`, "", `spec.volumes[1].name: Duplicate value: "v"`},
 		{`"volumes":[{"name":"v","emptyDir":{},"hostPath":{"path":"/x"}}]`, "", `spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type`},
 		{`"volumes":[{"name":"v","hostPath":{"path":"/x/../y","type":"Dir"}}]`, "", `spec.volumes[0].hostPath.path: Invalid value: "/x/../y": must not contain '..'` + "\n" + `spec.volumes[0].hostPath.type: Unsupported value: "Dir": supported values: "", "BlockDevice"`},
+		{`"volumes":[{"name":"v","ephemeral":{}}]`, "", `spec.volumes[0].ephemeral.volumeClaimTemplate: Required value`},
+		{`"volumes":[{"name":"v","ephemeral":{"volumeClaimTemplate":{"spec":{}}}}]`, "", `spec.volumes[0].ephemeral.volumeClaimTemplate.spec.accessModes: Required value: at least 1 access mode is required` + "\n" + `spec.volumes[0].ephemeral.volumeClaimTemplate.spec.resources[storage]: Required value`},
+		{`"volumes":[{"name":"v","ephemeral":{"volumeClaimTemplate":{"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}}}]`, "", ""},
 		{`"volumes":[{"name":"v","secret":{}}]`, "", `spec.volumes[0].secret.secretName: Required value`},
 		{`"volumes":[{"name":"v","configMap":{"name":"x","defaultMode":512}}]`, "", `spec.volumes[0].configMap.defaultMode: Invalid value: 512: must be a number between 0 and 0777 (octal), both inclusive`},
 		{`"volumes":[{"name":"v","configMap":{"name":"x","items":[{"key":"k","path":"/p"}]}}]`, "", `spec.volumes[0].configMap.items[0].path: Invalid value: "/p": must be a relative path`},

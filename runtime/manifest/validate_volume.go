@@ -79,6 +79,12 @@ func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
 	case s.Image != nil:
 		return append(required(s.Image.Reference, path.Child("reference")),
 			oneOf(path.Child("pullPolicy"), s.Image.PullPolicy, corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	case s.Ephemeral != nil:
+		at := path.Child("volumeClaimTemplate")
+		if s.Ephemeral.VolumeClaimTemplate == nil {
+			return field.ErrorList{field.Required(at, "")}
+		}
+		return validateClaimSpec(&s.Ephemeral.VolumeClaimTemplate.Spec, at.Child("spec"))
 	}
 	return nil
 }

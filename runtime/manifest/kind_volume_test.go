@@ -1,0 +1,38 @@
+package manifest
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestStorageKinds(t *testing.T) {
+	const (
+		claim  = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}"
+		volume = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec: {accessModes: [ReadWriteOnce], capacity: {storage: 1Gi}"
+		class  = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: a}\nprovisioner: podd.dev/folder\n"
+	)
+	tests := []struct{ text, want string }{
+		{claim + "}\n", ""},
+		{claim + ", storageClassName: ''}\n", ""},
+		{claim + ", storageClassName: fast.ssd}\n", ""},
+		{claim + ", storageClassName: Fast_SSD}\n", `spec.storageClassName: Invalid value: "Fast_SSD": ` + subdomain},
+		{volume + ", hostPath: {path: /a}}\n", ""},
+		{volume + ", local: {path: /a}, storageClassName: ssd}\n", ""},
+		{volume + "}\n", "spec: Required value: must specify a volume type"},
+		{volume + ", hostPath: {path: /a}, local: {path: /b}}\n", "spec.local: Forbidden: may not specify more than 1 volume type"},
+		{volume + ", hostPath: {path: /a}, nfs: {server: b, path: /c}}\n", "spec.nfs: Forbidden: may not specify more than 1 volume type"},
+		{volume + ", hostPath: {path: /a}, storageClassName: Fast_SSD}\n", `spec.storageClassName: Invalid value: "Fast_SSD": ` + subdomain},
+		{class, ""},
+		{class + "volumeBindingMode: WaitForFirstConsumer\n", ""},
+		{class + "volumeBindingMode: Later\n", `volumeBindingMode: Unsupported value: "Later": supported values: "Immediate", "WaitForFirstConsumer"`},
+	}
+	for _, tt := range tests {
+		objects, problems := Parse("f", []byte(tt.text))
+		switch {
+		case tt.want == "" && (len(objects) != 1 || len(problems) != 0):
+			t.Errorf("%s: refused: %v", tt.text, problems)
+		case tt.want != "" && (len(problems) != 1 || !strings.Contains(problems[0].Message, tt.want)):
+			t.Errorf("%s: %v, want %q", tt.text, problems, tt.want)
+		}
+	}
+}
