@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,7 +38,16 @@ func dialRaw(to netip.AddrPort) error {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 10}); err != nil {
 		return err
 	}
-	return unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+	// man 7 signal: with a time limit a connect that a signal interrupts is not restarted. Called anew it waits on.
+	for {
+		err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+		if errors.Is(err, unix.EISCONN) {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // Two pods, and a world outside that must see the node's address only.
