@@ -14,17 +14,15 @@ import (
 // rescan reads the folder and brings the set of pods into line with it.
 func (r *Runtime) rescan(now Instant) {
 	set := r.Folder.Scan(now.Wall)
+	wasGone := r.folderNow.Gone
 	r.folderNow = set
 	r.policiesDue = true
 	r.recheck = 0
 	if set.RecheckAfter > 0 {
 		r.recheck = now.Mono + set.RecheckAfter
 	}
-	if set.Gone != r.gone {
-		r.gone = set.Gone
-		if set.Gone {
-			r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
-		}
+	if set.Gone && !wasGone {
+		r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
 	}
 	r.takeObjects(set.Objects, now)
 	before := r.desired

@@ -150,7 +150,6 @@ type Runtime struct {
 	worked    bool          // since the last rest
 	idle      bool          // as was told
 	idleAt    time.Duration // since boot; 0: idle already
-	gone      bool          // the folder has vanished, as was said
 	hostIPs   hostAddresses
 	// The pods or their policies may be others than the network knows.
 	policiesDue bool

@@ -56,7 +56,7 @@ func ParseSignal(s string) unix.Signal {
 	if sig, ok := realtimeSignal(name); ok {
 		return sig
 	}
-	if sig, ok := otherNames[name]; ok {
+	if sig := otherName(name); sig != 0 {
 		return sig
 	}
 	if sig := unix.SignalNum(name); sig != 0 {
@@ -65,8 +65,18 @@ func ParseSignal(s string) unix.Signal {
 	return unix.SIGTERM
 }
 
-// otherNames are second names of signals, which KEP-4960 allows as well. man 7 signal
-var otherNames = map[string]unix.Signal{"SIGCLD": unix.SIGCHLD, "SIGIOT": unix.SIGABRT, "SIGPOLL": unix.SIGIO}
+// otherName knows second names of signals, which KEP-4960 allows as well. man 7 signal
+func otherName(name string) unix.Signal {
+	switch name {
+	case "SIGCLD":
+		return unix.SIGCHLD
+	case "SIGIOT":
+		return unix.SIGABRT
+	case "SIGPOLL":
+		return unix.SIGIO
+	}
+	return 0
+}
 
 // realtimeSignal knows SIGRTMIN+n and SIGRTMAX-n, which have no number of their own in man 7 signal. The
 // C library keeps 32 and 33 for itself, so SIGRTMIN is 34.

@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"reflect"
-
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -50,27 +48,9 @@ func validateVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 		errs = append(errs, required(s.Local.Path, path.Child("local", "path"))...)
 		errs = append(errs, noBacksteps(s.Local.Path, path.Child("local", "path"))...)
 	}
-	errs = append(errs, validateOneSource(&s.PersistentVolumeSource, path)...)
+	errs = append(errs, oneSource(&s.PersistentVolumeSource, path, nil)...)
 	if class := s.StorageClassName; class != "" {
 		errs = append(errs, dnsSubdomain(class, path.Child("storageClassName"))...)
-	}
-	return errs
-}
-
-func validateOneSource(s *corev1.PersistentVolumeSource, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	found := false
-	jsonFields(reflect.TypeFor[corev1.PersistentVolumeSource](), reflect.ValueOf(s).Elem(), func(f structField, v reflect.Value) {
-		switch {
-		case v.IsNil():
-		case found:
-			errs = append(errs, field.Forbidden(path.Child(f.name), "may not specify more than 1 volume type"))
-		default:
-			found = true
-		}
-	})
-	if !found {
-		errs = append(errs, field.Required(path, "must specify a volume type"))
 	}
 	return errs
 }

@@ -33,16 +33,24 @@ func validateVolumes(volumes []corev1.Volume, path *field.Path) (map[string]*cor
 
 // validateSource demands that a volume has one source, and checks the sources that need no cluster or driver.
 func validateSource(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
+	return oneSource(s, path, func(at *field.Path) field.ErrorList { return validateKind(s, at) })
+}
+
+// oneSource demands that of the pointers in a struct, which source points to, one is set; check is asked about that, unless it is nil.
+func oneSource(source any, path *field.Path, check func(*field.Path) field.ErrorList) field.ErrorList {
 	var errs field.ErrorList
 	found := false
-	jsonFields(reflect.TypeFor[corev1.VolumeSource](), reflect.ValueOf(s).Elem(), func(f structField, v reflect.Value) {
+	s := reflect.ValueOf(source).Elem()
+	jsonFields(s.Type(), s, func(f structField, v reflect.Value) {
 		switch {
 		case v.IsNil():
 		case found:
 			errs = append(errs, field.Forbidden(path.Child(f.name), "may not specify more than 1 volume type"))
 		default:
 			found = true
-			errs = append(errs, validateKind(s, path.Child(f.name))...)
+			if check != nil {
+				errs = append(errs, check(path.Child(f.name))...)
+			}
 		}
 	})
 	if !found {
