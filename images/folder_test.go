@@ -153,6 +153,28 @@ func TestWatchFolder(t *testing.T) {
 	}
 }
 
+// The folders on the way may come at any step of the search for the nearest that is there.
+func TestWatchFolderThatAppearsMeanwhile(t *testing.T) {
+	for i := range 500 {
+		dir := filepath.Join(t.TempDir(), "not", "yet")
+		ctx, cancel := context.WithCancel(context.Background())
+		hints, done := make(chan struct{}, 100), make(chan error, 1)
+		go func() { done <- WatchFolder(ctx, dir, func() { hints <- struct{}{} }) }()
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-hints:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no hint of folder %d", i)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStoreWatch(t *testing.T) {
 	s := openStore(t, Options{})
 	other := must(t, func() (*Store, error) { return Open(s.root, Options{}) })

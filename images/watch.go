@@ -29,17 +29,17 @@ func WatchFolder(ctx context.Context, dir string, hint func()) error {
 
 // awaitFolder returns when something changed on the way to dir.
 func awaitFolder(ctx context.Context, dir string) error {
-	parent := filepath.Dir(dir)
+	next, parent := dir, filepath.Dir(dir)
 	for {
 		if _, err := os.Stat(parent); err == nil || parent == filepath.Dir(parent) {
 			break
 		}
-		parent = filepath.Dir(parent)
+		next, parent = parent, filepath.Dir(parent)
 	}
 	ctx, changed := context.WithCancel(ctx)
 	defer changed()
-	appeared := func() { // between the look and the watch
-		if _, err := os.Stat(dir); err == nil {
+	appeared := func() { // between the look and the watch, be it only the next folder on the way
+		if _, err := os.Stat(next); err == nil {
 			changed()
 		}
 	}

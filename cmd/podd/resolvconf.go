@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -45,6 +47,10 @@ func watchFile(ctx context.Context, path func() string, hint func()) error {
 		way := wayTo(path())
 		if err := addWatches(events, way); err != nil {
 			return err
+		}
+		if now := wayTo(path()); !maps.EqualFunc(now, way, slices.Equal) {
+			hint() // a folder or a link came before the watch
+			continue
 		}
 		n, err := events.Read(buf)
 		if ctx.Err() != nil {

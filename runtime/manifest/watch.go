@@ -99,20 +99,21 @@ func (w *watcher) follow(dirs []string) {
 }
 
 // arm puts a watch on every folder that needs one and takes the others away. It is idempotent: the kernel gives the
-// same descriptor for the same folder, and a new one for a folder that has been made anew.
+// same descriptor for the same folder, and a new one for a folder that has been made anew. Where folders appear
+// meanwhile, it looks again: a watch above the wrong one would never tell.
 func (w *watcher) arm() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	dir := w.folder.o.Dir
 	for {
 		w.own = idOf(dir)
+		ways, links := append(linkDirs(dir), above(dir)), w.aboveLinks()
 		armed := map[int32]string{}
-		for _, way := range append(linkDirs(dir), above(dir)) {
+		for _, way := range ways {
 			w.add(armed, way, way, wayEvents)
 		}
-		for _, link := range w.extra {
-			// A link may lead to where nothing is yet.
-			w.add(armed, link, above(link+"/."), dirEvents)
+		for i, link := range w.extra {
+			w.add(armed, link, links[i], dirEvents)
 		}
 		w.add(armed, dir, dir, dirEvents)
 		for wd := range w.dirs {
@@ -121,10 +122,19 @@ func (w *watcher) arm() {
 			}
 		}
 		w.dirs = armed
-		if idOf(dir) == w.own {
+		if idOf(dir) == w.own && slices.Equal(append(linkDirs(dir), above(dir)), ways) && slices.Equal(w.aboveLinks(), links) {
 			return
 		}
 	}
+}
+
+// aboveLinks returns the folder to watch for each of extra: a link may lead to where nothing is yet.
+func (w *watcher) aboveLinks() []string {
+	at := make([]string, len(w.extra))
+	for i, link := range w.extra {
+		at[i] = above(link + "/.")
+	}
+	return at
 }
 
 // add watches a folder for the sake of dir. One that is not there is no error: the watch above it tells when it comes.

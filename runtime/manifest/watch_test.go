@@ -91,6 +91,32 @@ func TestWatchTellsOfEveryChange(t *testing.T) {
 	}
 }
 
+// The folders on the way may come at any step of the search for the nearest that is there.
+func TestWatchFolderThatAppearsMeanwhile(t *testing.T) {
+	for i := range 500 {
+		dir := filepath.Join(t.TempDir(), "not", "yet")
+		f := Open(Options{Dir: dir})
+		ctx, cancel := context.WithCancel(context.Background())
+		there, done := make(chan bool, 100), make(chan error, 1)
+		go func() { done <- f.Watch(ctx, func() { there <- idOf(dir) != dirID{} }) }()
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.After(10 * time.Second)
+		for seen := false; !seen; {
+			select {
+			case seen = <-there:
+			case <-deadline:
+				t.Fatalf("no hint of folder %d", i)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestWatchFollowsLinks(t *testing.T) {
 	b := newBoard(t)
 	far := t.TempDir()
