@@ -27,24 +27,22 @@ func Routes() ([]Route, error) {
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	var list []Route
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
-		if err != nil {
-			return nil, fmt.Errorf("cannot list routes: %w", err)
+	routes, err := mainRoutes()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Route, 0, len(routes))
+	for _, r := range routes {
+		to := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if r.Family == netlink.FAMILY_V6 {
+			to = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		}
-		for _, r := range routes {
-			to := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-			if family == netlink.FAMILY_V6 {
-				to = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-			}
-			if r.Dst != nil {
-				addr, _ := netip.AddrFromSlice(r.Dst.IP)
-				bits, _ := r.Dst.Mask.Size()
-				to = netip.PrefixFrom(addr.Unmap(), bits)
-			}
-			list = append(list, Route{to, names[r.LinkIndex]})
+		if r.Dst != nil {
+			addr, _ := netip.AddrFromSlice(r.Dst.IP)
+			bits, _ := r.Dst.Mask.Size()
+			to = netip.PrefixFrom(addr.Unmap(), bits)
 		}
+		list = append(list, Route{to, names[r.LinkIndex]})
 	}
 	return list, nil
 }

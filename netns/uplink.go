@@ -9,8 +9,13 @@ import (
 )
 
 // lookAround learns what the machine's other networks mean for the pods: the MTU, and addresses that
-// somebody else has.
+// somebody else has. The routes are read before the interfaces: so each route's interface is among these,
+// or is gone by now and its route with it.
 func (n *Network) lookAround() error {
+	routes, err := mainRoutes()
+	if err != nil {
+		return err
+	}
 	links, err := retryDump(listLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
@@ -20,10 +25,7 @@ func (n *Network) lookAround() error {
 		return err
 	}
 	n.mtu.Store(int64(n.chooseMTU(links, uplinks)))
-	pods, services, err := n.findOverlaps(links)
-	if err != nil {
-		return err
-	}
+	pods, services := n.findOverlaps(links, routes)
 	n.overlap.Store(pods)
 	n.shadowed.Store(&services)
 	return nil
@@ -57,32 +59,37 @@ const maxVethMTU = 65535 // ETH_MAX_MTU, linux/if_ether.h
 // overlap names a network of the machine that has addresses of one of podd's.
 type overlap struct{ own, other netip.Prefix }
 
-// findOverlaps finds whose addresses the pods' and the Services' networks have too.
-func (n *Network) findOverlaps(links []*link) (pods *overlap, services []netip.Prefix, err error) {
-	ours := map[int]bool{}
-	for _, l := range links {
-		if l.name == n.cfg.Bridge || l.group == podGroup || isHostIf(l.name) {
-			ours[l.index] = true
-		}
-	}
+// mainRoutes are those of both families.
+func mainRoutes() ([]netlink.Route, error) {
+	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
 		if err != nil {
-			return nil, nil, fmt.Errorf("cannot list routes: %w", err)
+			return nil, fmt.Errorf("cannot list routes: %w", err)
 		}
-		for _, r := range routes {
-			if ours[r.LinkIndex] {
-				continue
-			}
-			if o := overlapWith(n.networks(), r); o != nil && pods == nil {
-				pods = o
-			}
-			if o := overlapWith(n.cfg.ServiceCIDRs, r); o != nil {
-				services = append(services, o.other)
-			}
+		all = append(all, routes...)
+	}
+	return all, nil
+}
+
+// findOverlaps finds whose addresses the pods' and the Services' networks have too.
+func (n *Network) findOverlaps(links []*link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {
+	foreign := map[int]bool{0: true} // a route of several hops has no interface of its own
+	for _, l := range links {
+		foreign[l.index] = l.name != n.cfg.Bridge && l.group != podGroup && !isHostIf(l.name)
+	}
+	for _, r := range routes {
+		if !foreign[r.LinkIndex] {
+			continue
+		}
+		if o := overlapWith(n.networks(), r); o != nil && pods == nil {
+			pods = o
+		}
+		if o := overlapWith(n.cfg.ServiceCIDRs, r); o != nil {
+			services = append(services, o.other)
 		}
 	}
-	return pods, services, nil
+	return pods, services
 }
 
 // overlapWith finds routes into one of some networks, and networks that the machine is on and these lie in.

@@ -58,6 +58,42 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 	}
 }
 
+// A look around reads interfaces and routes one after the other: a pod may come or go between.
+func TestPodsThatComeMeanwhileAreNoOverlap(t *testing.T) {
+	n := newTestNetwork(t, "10.88.8.0/24")
+	dir := filepath.Join(newSandboxRoot(t), "a")
+	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		t.Fatal(err)
+	}
+	pods := make(chan error, 1)
+	go func() {
+		for range 150 {
+			if _, err := n.Attach(Pod{ID: "a", NetNS: filepath.Join(dir, "net")}); err != nil {
+				pods <- err
+				return
+			}
+			if err := n.Detach("a"); err != nil {
+				pods <- err
+				return
+			}
+		}
+		pods <- nil
+	}()
+	for {
+		if err := errors.Join(n.EnsureHost(), n.Overlap()); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-pods:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
+	}
+}
+
 func TestLocalNetwork(t *testing.T) {
 	a, b := LocalNetwork("x", "pods", 64), LocalNetwork("y", "pods", 64)
 	if a == b || a == LocalNetwork("x", "services", 64) || a != LocalNetwork("x", "pods", 64) {
