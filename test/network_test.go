@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/test/lab"
@@ -207,6 +209,15 @@ func (e *echoes) exchange(t *testing.T, when string) {
 		if string(got) != want {
 			t.Fatalf("%s, %s: sent %s, got %s", when, e.RemoteAddr(), want, got)
 		}
+	}
+	// An acknowledgement that waits 40 ms for data to go with would be sent when the rules are gone.
+	conn, err := e.Conn.(*net.TCPConn).SyscallConn()
+	if err == nil {
+		cerr := conn.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_TCP, unix.TCP_QUICKACK, 1) })
+		err = errors.Join(cerr, err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
