@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
@@ -35,22 +33,12 @@ func (e *Engine) Find(id string) (*Found, error) {
 		return nil, fmt.Errorf("cannot read the state of container %s: %w", id, err)
 	}
 	f := &Found{PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, Started: true}
+	// The FIFO that holds the init back is removed only after it was let go.
 	if _, err := os.Lstat(filepath.Join(e.StateDir, id, "exec.fifo")); err == nil && isInit(f.PID) {
 		f.Started = false
 	}
 	f.PIDFD = openPidfd(f.PID, f.StartTime)
 	return f, nil
-}
-
-// isInit says whether a process is still podd's own init: the FIFO that holds it back is removed only after it
-// was let go, so that the FIFO alone does not tell.
-func isInit(pid int) bool {
-	cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-	if err != nil {
-		return false
-	}
-	args := strings.Split(strings.TrimRight(string(cmdline), "\x00"), "\x00")
-	return len(args) == 2 && args[1] == "init"
 }
 
 // openPidfd opens a living process by its number, if it is still the one that started at startTime. The check

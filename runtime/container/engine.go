@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/opencontainers/runc/libcontainer"
 )
@@ -24,6 +25,8 @@ type Engine struct {
 	hierarchies []string // where they are mounted
 	// RemoveTree removes a folder with whatever a container has made in it.
 	RemoveTree func(dir string) error
+	// fresh has the first process of each container into which nothing was executed yet.
+	fresh sync.Map
 }
 
 // IO names the folder of a container's FIFOs.
@@ -66,6 +69,7 @@ func (e *Engine) Remove(id string) error {
 }
 
 func (e *Engine) RemoveState(id string) error {
+	e.fresh.Delete(id)
 	c, err := libcontainer.Load(e.StateDir, id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		// Killed before libcontainer had written its state: an empty folder at most.

@@ -45,6 +45,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	}
 	p := newProcess(spec)
 	p.Args = x.Args
+	e.awaitProgram(c.ID)
 	if x.TTY {
 		terminal, err := runOnTerminal(lc, p)
 		if err != nil {

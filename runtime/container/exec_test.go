@@ -1,6 +1,7 @@
 package container
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -135,4 +136,40 @@ func BenchmarkBareExec(b *testing.B) {
 			}
 		}
 	})
+}
+
+// What is executed in a container right after its start finds its program as process 1, not podd's init, whose files
+// it may not open.
+func TestExecRightAfterTheStart(t *testing.T) {
+	for range 20 {
+		withContainer(t, func(e *Engine, c *Config) {
+			stdio, err := e.OpenStdio(c.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdio.Close()
+			x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/sh", "-c", "echo hello >/proc/1/fd/1"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, waits := e.fresh.Load(c.ID); waits {
+				t.Error("it is not known that the program runs")
+			}
+			if status, err := x.Wait(); err != nil || status.Code != 0 {
+				t.Errorf("the command ended with %+v, %v", status, err)
+			}
+		})
+	}
+}
+
+func TestAwaitProgram(t *testing.T) {
+	for range 20 {
+		withContainer(t, func(e *Engine, c *Config) {
+			pid, _ := e.fresh.Load(c.ID)
+			e.awaitProgram(c.ID)
+			if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); program != "/bin/busybox" {
+				t.Errorf("process 1 is %q, %v", program, err)
+			}
+		})
+	}
 }

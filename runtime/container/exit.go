@@ -89,6 +89,7 @@ type procStat struct {
 	state     byte
 	parent    int
 	session   int
+	flags     uint64
 	startTime uint64
 	exitCode  uint32
 }
@@ -105,7 +106,7 @@ func parseStat(line string) (procStat, error) {
 	// The command's name may hold spaces and brackets: what counts comes after the last bracket.
 	end := strings.LastIndexByte(line, ')')
 	fields := strings.Fields(line[end+1:])
-	const first, state, parent, session, start, exit = 3, 3, 4, 6, 22, 52
+	const first, state, parent, session, flags, start, exit = 3, 3, 4, 6, 9, 22, 52
 	if end < 0 || len(fields) <= exit-first {
 		return procStat{}, fmt.Errorf("cannot parse process status %q", line)
 	}
@@ -121,9 +122,13 @@ func parseStat(line string) (procStat, error) {
 	if err != nil {
 		return procStat{}, fmt.Errorf("cannot parse session: %w", err)
 	}
+	bits, err := strconv.ParseUint(fields[flags-first], 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("cannot parse flags: %w", err)
+	}
 	code, err := strconv.ParseUint(fields[exit-first], 10, 32)
 	if err != nil {
 		return procStat{}, fmt.Errorf("cannot parse exit status: %w", err)
 	}
-	return procStat{state: fields[state-first][0], parent: ppid, session: sid, startTime: startTime, exitCode: uint32(code)}, nil
+	return procStat{state: fields[state-first][0], parent: ppid, session: sid, flags: bits, startTime: startTime, exitCode: uint32(code)}, nil
 }

@@ -180,6 +180,7 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a pidfd for container %s: %w", id, err)
 	}
+	e.fresh.Store(id, state.InitProcessPid)
 	return &Process{
 		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: os.NewFile(uintptr(fd), "pidfd"),
 		UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups),
