@@ -115,7 +115,7 @@ func (l *live) drain(r *Runtime, s *stream) bool {
 	return eof
 }
 
-// hold keeps the process's descriptor for the next daemon.
+// hold keeps the descriptors of a process for the next daemon.
 func (l *live) hold(r *Runtime, p *container.Process) error {
 	l.pidfd = p.PIDFD
 	if p.Terminal != nil {

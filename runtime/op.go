@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -182,12 +181,9 @@ func (op *operation) start(a StartContainer) (started, error) {
 			return started{live: l}, err
 		}
 	}
-	process, err := op.r.run(c)
+	process, err := op.r.run(c, func(p *container.Process) error { return l.hold(op.r, p) })
 	if err != nil {
 		return started{live: l, imageID: image.ID}, err
-	}
-	if err := l.hold(op.r, process); err != nil {
-		return started{live: l, imageID: image.ID}, errors.Join(err, op.r.engine.Kill(c.ID))
 	}
 	if err := op.r.dropLogs(op.rec, a.Name, a.Attempt); err != nil {
 		op.r.Log.Error("cannot remove an old log", "pod", op.uid, "container", a.Name, "error", err)

@@ -51,7 +51,7 @@ func (r *Runtime) ensurePause(rec *Record) (string, error) {
 		Container: pauseContainer(),
 		Sandbox:   r.pauseSandbox(rec),
 		Files:     map[string]string{pausePath: r.Executable},
-	})
+	}, nil)
 	if err != nil {
 		return "", fmt.Errorf("cannot hold a PID namespace for pod %q: %w", rec.Object.Name, err)
 	}

@@ -81,10 +81,10 @@ func (r *Runtime) releaseUsers(uid types.UID) error { return r.Users.Release(str
 func (r *Runtime) mappedDir() string { return filepath.Join(r.RunDir, "mapped") }
 
 // run starts a container; the layers of one with ids of its own are shown to its root file system with them.
-func (r *Runtime) run(c *container.Config) (*container.Process, error) {
+func (r *Runtime) run(c *container.Config, hold func(*container.Process) error) (*container.Process, error) {
 	u := c.Sandbox.Users
 	if u == nil {
-		return r.engine.Start(c)
+		return r.engine.Start(c, hold)
 	}
 	base, folders := r.engine.BaseLayer, c.Image.Layers
 	unmapped := userns.Check(base, u.NS)
@@ -98,7 +98,7 @@ func (r *Runtime) run(c *container.Config) (*container.Process, error) {
 		}
 		mapped := *c
 		mapped.Image.Layers = layers
-		process, err = r.engine.Start(&mapped)
+		process, err = r.engine.Start(&mapped, hold)
 		return err
 	})
 	return process, err

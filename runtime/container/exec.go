@@ -47,7 +47,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	p.Args = x.Args
 	e.awaitProgram(c.ID)
 	if x.TTY {
-		terminal, err := runOnTerminal(lc, p)
+		terminal, err := onTerminal(lc.Run, p)
 		if err != nil {
 			return nil, execError(c.ID, err)
 		}

@@ -21,7 +21,7 @@ func withContainer(t testing.TB, fn func(e *Engine, c *Config)) {
 		t.Fatal(err)
 	}
 	defer stdio.Close()
-	p, err := e.Start(c)
+	p, err := e.Start(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

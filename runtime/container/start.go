@@ -24,9 +24,10 @@ type Process struct {
 	Terminal  *os.File // the host's side of the terminal, nil without one
 }
 
-// Start makes the container and runs its command. The FIFOs must be there (OpenStdio). After an error
-// nothing runs, and Remove takes away what is left.
-func (e *Engine) Start(c *Config) (*Process, error) {
+// Start makes the container and runs its command. The FIFOs must be there (OpenStdio). hold, unless it is nil, gets the
+// process and its descriptors before the command begins: whoever keeps them knows how it ends, however soon. After an
+// error nothing runs, and Remove takes away what is left.
+func (e *Engine) Start(c *Config, hold func(*Process) error) (*Process, error) {
 	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users)
 	if err != nil {
 		return nil, err
@@ -54,23 +55,57 @@ func (e *Engine) Start(c *Config) (*Process, error) {
 	}
 	p := newProcess(spec)
 	p.Init = true
-	var terminal *os.File
-	if c.Container.TTY {
-		terminal, err = runOnTerminal(lc, p)
-	} else {
-		err = e.runOnPipes(c, who, lc, p)
+	started, err := e.startInit(c, who, lc, p)
+	if err == nil {
+		err = e.letGo(c, lc, started, hold)
 	}
 	if err != nil {
 		// Its process may run all the same: what failed can have come after.
-		return nil, errors.Join(&runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}, e.Kill(c.ID))
+		return nil, errors.Join(err, e.Kill(c.ID))
+	}
+	return started, nil
+}
+
+// startInit brings a container to where nothing but the word to begin is missing.
+func (e *Engine) startInit(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) (*Process, error) {
+	var terminal *os.File
+	var err error
+	if c.Container.TTY {
+		terminal, err = onTerminal(lc.Start, p)
+	} else {
+		err = e.initOnPipes(c, who, lc, p)
+	}
+	if err != nil {
+		return nil, cannotStart(c, err)
 	}
 	started, err := e.started(c.ID, lc, who)
 	if err != nil {
 		closeFile(terminal)
-		return nil, errors.Join(err, e.Kill(c.ID))
+		return nil, err
 	}
 	started.Terminal = terminal
 	return started, nil
+}
+
+// letGo gives the word. Descriptors that nobody holds are closed if there is nothing to begin any more.
+func (e *Engine) letGo(c *Config, lc *libcontainer.Container, started *Process, hold func(*Process) error) error {
+	if hold != nil {
+		if err := hold(started); err != nil {
+			return err
+		}
+	}
+	if err := lc.Exec(); err != nil {
+		if hold == nil {
+			closeFile(started.PIDFD)
+			closeFile(started.Terminal)
+		}
+		return cannotStart(c, err)
+	}
+	return nil
+}
+
+func cannotStart(c *Config, err error) error {
+	return &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
 }
 
 func (e *Engine) create(id string, spec *specs.Spec, u *Users) (*libcontainer.Container, error) {
@@ -95,7 +130,7 @@ func (e *Engine) create(id string, spec *specs.Spec, u *Users) (*libcontainer.Co
 	return lc, nil
 }
 
-func (e *Engine) runOnPipes(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) error {
+func (e *Engine) initOnPipes(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) error {
 	stdin, err := e.openStdin(c)
 	if err != nil {
 		return err
@@ -115,7 +150,7 @@ func (e *Engine) runOnPipes(c *Config, who identity, lc *libcontainer.Container,
 		return err
 	}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
-	return lc.Run(p)
+	return lc.Start(p)
 }
 
 // openStdin is at its end at once, or, for a container that asks for stdin, a FIFO into which nobody writes: it
@@ -131,15 +166,15 @@ func (e *Engine) openStdin(c *Config) (*os.File, error) {
 	return f, nil
 }
 
-// runOnTerminal runs the process on a new terminal and returns the host's side of it.
-func runOnTerminal(lc *libcontainer.Container, p *libcontainer.Process) (*os.File, error) {
+// onTerminal starts the process on a new terminal and returns the host's side of it.
+func onTerminal(start func(*libcontainer.Process) error, p *libcontainer.Process) (*os.File, error) {
 	parent, child, err := utils.NewSockPair("console")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a terminal: %w", err)
 	}
 	defer closeFile(parent)
 	p.ConsoleSocket = child
-	err = lc.Run(p)
+	err = start(p)
 	closeFile(child)
 	if err != nil {
 		return nil, err

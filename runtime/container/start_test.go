@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ func runToEnd(t testing.TB, e *Engine, c *Config) ExitStatus {
 		t.Fatal(err)
 	}
 	defer stdio.Close()
-	p, err := e.Start(c)
+	p, err := e.Start(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +125,49 @@ func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		runToEnd(b, e, testConfig(image, fmt.Sprintf("b%d", i), "/bin/true"))
 		i++
+	}
+}
+
+// Who is to keep a container's descriptors has them before its command can have ended.
+func TestHeldBeforeItBegins(t *testing.T) {
+	e, image := testEngine(t)
+	c := testConfig(image, "x1", "/bin/true")
+	stdio, err := e.OpenStdio(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdio.Close()
+	var held *Process
+	p, err := e.Start(c, func(p *Process) error {
+		held = p
+		if alive, err := Alive(int(p.PIDFD.Fd())); err != nil || !alive || !isInit(p.PID) {
+			t.Errorf("the command has begun: alive %v, %v", alive, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p != held {
+		t.Error("another process is held than was started")
+	}
+	defer p.PIDFD.Close()
+	waitDead(t, p)
+	if status, err := Reap(p.PID, p.StartTime, int(p.PIDFD.Fd())); err != nil || status.Code != 0 {
+		t.Errorf("it ended with %+v, %v", status, err)
+	}
+	if err := e.Remove(c.ID); err != nil {
+		t.Error(err)
+	}
+	// Whoever cannot keep them has no container.
+	full := errors.New("full")
+	if _, err := e.Start(c, func(p *Process) error { _ = p.PIDFD.Close(); return full }); !errors.Is(err, full) {
+		t.Errorf("it was started: %v", err)
+	}
+	if f, err := e.Find(c.ID); err != nil || f != nil && f.PIDFD != nil {
+		t.Errorf("it runs: %+v, %v", f, err)
+	}
+	if err := e.Remove(c.ID); err != nil {
+		t.Error(err)
 	}
 }
