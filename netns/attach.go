@@ -68,7 +68,7 @@ func (n *Network) attach(p Pod, ns int) (Attachment, error) {
 		return Attachment{}, fmt.Errorf("cannot enforce network policies of pod %q: %w", p.ID, err)
 	}
 	if len(p.Ports) > 0 {
-		if err := n.rules.setPorts(n.renderPods()); err != nil {
+		if err := n.rules.setPorts(n.renderPods); err != nil {
 			return Attachment{}, fmt.Errorf("cannot forward host ports of pod %q: %w", p.ID, err)
 		}
 	}

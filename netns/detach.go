@@ -25,7 +25,7 @@ func (n *Network) Detach(id string) error {
 		return err
 	}
 	if hadPorts {
-		if err := n.rules.setPorts(n.renderPods()); err != nil {
+		if err := n.rules.setPorts(n.renderPods); err != nil {
 			return fmt.Errorf("cannot take back host ports of pod %q: %w", id, err)
 		}
 	}

@@ -197,11 +197,13 @@ func (t *table) expectServices() {
 	t.awaitServices = true
 }
 
-func (t *table) setPorts(r *ruleset) error {
+// setPorts asks for the rules when it is its turn: of two that come at once, the later must not write what the earlier
+// has seen.
+func (t *table) setPorts(render func() *ruleset) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.awaitPods = false
-	return t.replace(&t.ports, r)
+	return t.replace(&t.ports, render())
 }
 
 func (t *table) setPolicies(p PolicyTable, addressesOf func(string) []netip.Addr) error {

@@ -19,7 +19,7 @@ func (n *Network) Restore(pods []Pod) error {
 		n.pods[p.ID] = p
 	}
 	n.podsMu.Unlock()
-	errs := []error{n.rules.setPorts(n.renderPods())}
+	errs := []error{n.rules.setPorts(n.renderPods)}
 	for _, p := range pods {
 		errs = append(errs, n.repairPod(p))
 	}

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,4 +271,54 @@ func qdiscOf(t *testing.T, ns string, index int) (kind string) {
 		t.Fatal(err)
 	}
 	return kind
+}
+
+// Pods that come and go at the same time do not overwrite each other's ports.
+func TestHostPortsOfManyAtOnce(t *testing.T) {
+	n := newTestNetwork(t, "10.88.12.0/24")
+	root := newSandboxRoot(t)
+	var pods []Pod
+	for i := range uint16(12) {
+		id := fmt.Sprintf("pod-%d", i)
+		dir := filepath.Join(root, id)
+		if err := EnsureSandbox(dir, SandboxOptions{Net: true}); err != nil {
+			t.Fatal(err)
+		}
+		pods = append(pods, Pod{ID: id, NetNS: filepath.Join(dir, "net"), Ports: []HostPort{{Protocol: TCP, HostPort: 20000 + i, Container: 80}}})
+	}
+	all := func(fn func(Pod) error) {
+		var wg sync.WaitGroup
+		for _, p := range pods {
+			wg.Go(func() {
+				if err := fn(p); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if !reflect.DeepEqual(n.rules.ports, n.renderPods()) {
+			t.Errorf("the rules are %v, want %v", n.rules.ports.sets, n.renderPods().sets)
+		}
+	}
+	for range 10 {
+		all(func(p Pod) error { _, err := n.Attach(p); return err })
+		all(func(p Pod) error { return n.Detach(p.ID) })
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func TestPortsAreRenderedInTurn(t *testing.T) {
+	n := newTestNetwork(t, "10.88.13.0/24")
+	err := n.rules.setPorts(func() *ruleset {
+		if n.rules.mu.TryLock() {
+			n.rules.mu.Unlock()
+			t.Error("another may write its rules between")
+		}
+		return n.renderPods()
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
