@@ -1,34 +1,12 @@
 package vm
 
-import (
-	"strings"
-	"testing"
-
-	"podd/test/vm/machine"
-)
-
-// How containers end that an earlier podd started: on Debian's stable kernel the process connector tells, on its newest
-// (6.15 and later) their pidfds do, also of what ended while no podd was there.
-func TestAdoptedExits(t *testing.T) {
-	t.Parallel()
-	for _, kernel := range []string{"stable", "newest"} {
-		t.Run(kernel, func(t *testing.T) {
-			t.Parallel()
-			if ground.guest.Release(kernel) == "" {
-				t.Skip("the root was made without this kernel")
-			}
-			vm := newVM(t, machine.Options{Kernel: kernel})
-			vm.boot()
-			t.Logf("Linux %s", vm.sh("uname -r"))
-			vm.install()
-			vm.adoptedExits(kernel == "newest")
-		})
-	}
-}
+import "strings"
 
 // atFile makes a container end with 42 when a file appears in it.
 const atFile = `while [ ! -e /go ]; do sleep 0.1; done; echo last words; exit 42`
 
+// adoptedExits is how containers end that an earlier podd started: on Debian's stable kernel the process connector tells,
+// on its newest (6.15 and later) their pidfds do, also of what ended while no podd was there.
 func (vm *VM) adoptedExits(newest bool) {
 	for _, name := range []string{"later", "between"} {
 		vm.drop(name, pod(name, "Never", atFile))

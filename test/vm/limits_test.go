@@ -7,7 +7,8 @@ import (
 	"podd/test/vm/machine"
 )
 
-// What a pod may use, as the kernel has it on cgroup version 2, and what happens to a container that wants more.
+// What a pod may use, as the kernel has it on cgroup version 2, and what happens to a container that wants more; then how
+// containers end that an earlier podd started.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	vm := newVM(t, machine.Options{})
@@ -18,6 +19,7 @@ func TestLimits(t *testing.T) {
 	t.Run("oom", func(t *testing.T) { vm.on(t).oom() })
 	t.Run("pids", func(t *testing.T) { vm.on(t).pidsLimit() })
 	t.Run("journal", func(t *testing.T) { vm.on(t).journal() })
+	t.Run("adopted exits", func(t *testing.T) { vm.on(t).adoptedExits(false) })
 }
 
 // limitFiles reads the files of a container's and its pod's cgroup.
