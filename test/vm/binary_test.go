@@ -38,7 +38,7 @@ func (vm *VM) on(t *testing.T) *VM { return &VM{Machine: vm.Machine, t: t} }
 
 // outside are tests for which a machine is no other place: the README's commands need the whole repository and a compiler,
 // the others only time.
-const outside = "Readme|WriteIsAtomic|RemoveDeepTree|RemoveVeryDeepTree|ManyNames|LeasesNeverCollide|PodsThatComeMeanwhileAreNoOverlap"
+const outside = "Readme|WriteIsAtomic|RemoveDeepTree|RemoveVeryDeepTree|ManyNames|LeasesNeverCollide|PodsThatComeMeanwhileAreNoOverlap|HostPortsOfManyAtOnce|AwaitProgram|ExecRightAfterTheStart"
 
 // inside runs a package's test binary in the machine.
 func (vm *VM) inside(pkg, run string) {
