@@ -46,12 +46,13 @@ func (n *Network) Attach(p Pod) (Attachment, error) {
 		return Attachment{}, fmt.Errorf("cannot open network namespace: %w", err)
 	}
 	defer ns.Close()
-	if err := n.claim(p); err != nil {
+	known, err := n.claim(p)
+	if err != nil {
 		return Attachment{}, err
 	}
 	a, err := n.attach(p, int(ns.Fd()))
-	if err != nil {
-		n.forget(p.ID)
+	if err != nil && !known && n.forget(p.ID) {
+		err = errors.Join(err, n.rules.setPorts(n.renderPods))
 	}
 	return a, err
 }

@@ -81,26 +81,26 @@ func addHostPort(f family, p HostPort, ip netip.Addr, ports, at, hairpin *set) {
 	ports.add(keyOf(proto, port), target)
 }
 
-// claim takes the host ports for the pod, all of them or none.
-func (n *Network) claim(p Pod) error {
+// claim takes the host ports for the pod, all of them or none. It says whether the pod has been attached before.
+func (n *Network) claim(p Pod) (known bool, err error) {
 	n.podsMu.Lock()
 	defer n.podsMu.Unlock()
-	if _, known := n.pods[p.ID]; !known {
+	if _, known = n.pods[p.ID]; !known {
 		for _, port := range p.Ports {
 			for id, other := range n.pods {
 				for _, o := range other.Ports {
 					if port.clashes(o) {
-						return fmt.Errorf("%w: host port %s belongs to pod %s", ErrTaken, port, cmpName(other.Name, id))
+						return false, fmt.Errorf("%w: host port %s belongs to pod %s", ErrTaken, port, cmpName(other.Name, id))
 					}
 				}
 			}
 			if err := n.hostUses(port); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
 	n.pods[p.ID] = p
-	return nil
+	return known, nil
 }
 
 func cmpName(name, id string) string {

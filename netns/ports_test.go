@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -306,6 +307,21 @@ func TestHostPortsOfManyAtOnce(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// A pod that cannot be attached has no ports: its address may be another's soon.
+func TestHostPortsOfAFailedAttachment(t *testing.T) {
+	n := newTestNetwork(t, "10.88.14.0/24")
+	file := filepath.Join(t.TempDir(), "net")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Attach(Pod{ID: "a", NetNS: file, Ports: []HostPort{{Protocol: TCP, HostPort: 20000, Container: 80}}}); err == nil {
+		t.Error("a file is no network namespace")
+	}
+	if !reflect.DeepEqual(n.rules.ports, n.renderPods()) {
+		t.Errorf("the rules are %v", n.rules.ports.sets)
 	}
 }
 
