@@ -147,7 +147,9 @@ func tryPort(f family, p HostPort) error {
 	if f.bits == 128 {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
-	if err := unix.Bind(fd, addr); errors.Is(err, unix.EADDRINUSE) {
+	err = unix.Bind(fd, addr)
+	// A connection of the machine's own may have got the number for its near end. Translation leaves it alone.
+	if errors.Is(err, unix.EADDRINUSE) && (p.Protocol != TCP || someoneListens(p.HostPort)) {
 		return err
 	}
 	return nil
