@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -29,11 +30,11 @@ func HostIPs(except ...string) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list addresses: %w", err)
 	}
-	uplinks, err := defaultRoutes()
+	routes, err := mainRoutes()
 	if err != nil {
 		return nil, err
 	}
-	return sortHostIPs(addrs, skip, uplinks), nil
+	return sortHostIPs(addrs, skip, defaultRoutes(routes)), nil
 }
 
 // sortHostIPs ranks by family, then by whether the interface has the default route.
@@ -68,23 +69,25 @@ func sortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) [
 	return slices.Compact(ips)
 }
 
-// defaultRoutes maps interfaces to their rank among those with a default route, lowest metric first.
-func defaultRoutes() (map[int]int, error) {
+// defaultRoutes maps interfaces to their rank among those with a default route: IPv4 first, then the lowest metric.
+func defaultRoutes(routes []netlink.Route) map[int]int {
+	defaults := slices.DeleteFunc(slices.Clone(routes), func(r netlink.Route) bool { return !isDefault(r) })
+	slices.SortStableFunc(defaults, func(a, b netlink.Route) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
+	})
 	uplinks := map[int]int{}
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		filter := &netlink.Route{Dst: nil, Table: unix.RT_TABLE_MAIN}
-		routes, err := retryDump(func() ([]netlink.Route, error) {
-			return netlink.RouteListFiltered(family, filter, netlink.RT_FILTER_DST|netlink.RT_FILTER_TABLE)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("cannot list routes: %w", err)
-		}
-		sort.SliceStable(routes, func(i, j int) bool { return routes[i].Priority < routes[j].Priority })
-		for _, r := range routes {
-			rankRoute(uplinks, r)
-		}
+	for _, r := range defaults {
+		rankRoute(uplinks, r)
 	}
-	return uplinks, nil
+	return uplinks
+}
+
+func isDefault(r netlink.Route) bool {
+	if r.Dst == nil {
+		return true
+	}
+	bits, _ := r.Dst.Mask.Size()
+	return bits == 0
 }
 
 func rankRoute(uplinks map[int]int, r netlink.Route) {

@@ -20,11 +20,7 @@ func (n *Network) lookAround() error {
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
-	uplinks, err := defaultRoutes()
-	if err != nil {
-		return err
-	}
-	n.mtu.Store(int64(n.chooseMTU(links, uplinks)))
+	n.mtu.Store(int64(n.chooseMTU(links, defaultRoutes(routes))))
 	pods, services := n.findOverlaps(links, routes)
 	n.overlap.Store(pods)
 	n.shadowed.Store(&services)

@@ -107,41 +107,43 @@ func (w *watcher) arm() {
 	dir := w.folder.o.Dir
 	for {
 		w.own = idOf(dir)
-		ways, links := append(linkDirs(dir), above(dir)), w.aboveLinks()
-		armed := map[int32]string{}
-		for _, way := range ways {
-			w.add(armed, way, way, wayEvents)
+		wanted, armed := w.wanted(), map[int32]string{}
+		for _, p := range wanted {
+			// One that is not there is no error: the watch above it tells when it comes.
+			if wd, err := w.in.add(p.at, p.mask); err == nil {
+				armed[wd] = p.dir
+			}
 		}
-		for i, link := range w.extra {
-			w.add(armed, link, links[i], dirEvents)
-		}
-		w.add(armed, dir, dir, dirEvents)
 		for wd := range w.dirs {
 			if _, ok := armed[wd]; !ok {
 				w.in.remove(wd)
 			}
 		}
 		w.dirs = armed
-		if idOf(dir) == w.own && slices.Equal(append(linkDirs(dir), above(dir)), ways) && slices.Equal(w.aboveLinks(), links) {
+		if idOf(dir) == w.own && slices.Equal(w.wanted(), wanted) {
 			return
 		}
 	}
 }
 
-// aboveLinks returns the folder to watch for each of extra: a link may lead to where nothing is yet.
-func (w *watcher) aboveLinks() []string {
-	at := make([]string, len(w.extra))
-	for i, link := range w.extra {
-		at[i] = above(link + "/.")
-	}
-	return at
+// spot is a folder to watch for the sake of dir.
+type spot struct {
+	dir, at string
+	mask    uint32
 }
 
-// add watches a folder for the sake of dir. One that is not there is no error: the watch above it tells when it comes.
-func (w *watcher) add(armed map[int32]string, dir, at string, mask uint32) {
-	if wd, err := w.in.add(at, mask); err == nil {
-		armed[wd] = dir
+// wanted are the spots to watch as the folders are now.
+func (w *watcher) wanted() []spot {
+	var spots []spot
+	dir := w.folder.o.Dir
+	for _, way := range append(linkDirs(dir), above(dir)) {
+		spots = append(spots, spot{way, way, wayEvents})
 	}
+	for _, link := range w.extra {
+		// A link may lead to where nothing is yet.
+		spots = append(spots, spot{link, above(link + "/."), dirEvents})
+	}
+	return append(spots, spot{dir, dir, dirEvents})
 }
 
 // above returns the nearest existing folder above dir: the one in which dir, or a folder on its way, will appear.
