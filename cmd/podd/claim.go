@@ -27,7 +27,8 @@ func newBackupCommand(o *options) *cobra.Command {
 				return err
 			}
 			defer resp.Body.Close()
-			if _, err := io.Copy(cmd.OutOrStdout(), resp.Body); err != nil {
+			out, _ := rawOutput(cmd)
+			if _, err := io.Copy(out, resp.Body); err != nil {
 				return fmt.Errorf("the archive is not whole: %w", err)
 			}
 			return nil

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/internal/escape"
 )
 
 // completionTimeout is how long a press of the tabulator key may take.
@@ -106,7 +109,12 @@ func objectNames(cmd *cobra.Command, o *options, r *objectType, have []string, p
 			names = append(names, i.Metadata.Name)
 		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return completable(names), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completable leaves out what a shell would put on the terminal as control characters.
+func completable(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return escape.Line(n) != n })
 }
 
 func flagValue(cmd *cobra.Command, name string) string {

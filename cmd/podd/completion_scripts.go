@@ -16,7 +16,8 @@ func newCompletionCommand() *cobra.Command {
 		Args:      named("name a shell: bash, zsh or fish", cobra.ExactArgs(1)),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			root, out := cmd.Root(), cmd.OutOrStdout()
+			root := cmd.Root()
+			out, _ := rawOutput(cmd)
 			switch args[0] {
 			case "bash":
 				return root.GenBashCompletionV2(out, true)

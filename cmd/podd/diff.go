@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"podd/internal/escape"
 	"podd/runtime/manifest"
 )
 
@@ -51,10 +52,10 @@ func diff(cmd *cobra.Command, c *client, paths []string) error {
 				return fmt.Errorf("cannot compare pod %q: %w", pods[i].Object.Name, err)
 			}
 			changes = changes || text != unchanged
-			fmt.Fprintf(cmd.OutOrStdout(), "pod/%s: %s\n", pods[i].Object.Name, text)
+			fmt.Fprintf(cmd.OutOrStdout(), "pod/%s: %s\n", pods[i].Object.Name, escape.Line(text))
 		}
 		for i := range problems {
-			fmt.Fprintln(cmd.ErrOrStderr(), problems[i].Message)
+			fmt.Fprintln(cmd.ErrOrStderr(), escape.Line(problems[i].Message))
 			trouble = true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"podd/board"
+	"podd/internal/escape"
 	"podd/netns"
 )
 
@@ -30,7 +31,7 @@ or all of them, cannot run.`,
 			if err != nil {
 				return err
 			}
-			return printFindings(cmd.OutOrStdout(), append(findings, examine(&c, board.ReadSynced())...), output)
+			return printFindings(formatOutput(cmd, output), append(findings, examine(&c, board.ReadSynced())...), output)
 		},
 	}
 	defaults.addFlags(cmd.Flags())
@@ -103,9 +104,9 @@ func printFindings(out io.Writer, list []board.Finding, format string) error {
 		}
 	} else {
 		for _, f := range list {
-			fmt.Fprintf(out, "%-4s  %-16s  %s\n", f.Verdict, f.Check, f.Reason)
+			fmt.Fprintf(out, "%-4s  %-16s  %s\n", f.Verdict, f.Check, escape.Line(f.Reason))
 			if f.Remedy != "" {
-				fmt.Fprintf(out, "%24s-> %s\n", "", f.Remedy)
+				fmt.Fprintf(out, "%24s-> %s\n", "", escape.Line(f.Remedy))
 			}
 		}
 	}

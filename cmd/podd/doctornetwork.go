@@ -50,7 +50,7 @@ Exit code 1 if there is one.`,
 			if err != nil {
 				return err
 			}
-			return printFindings(cmd.OutOrStdout(), append(findings, p.Trace()...), output)
+			return printFindings(formatOutput(cmd, output), append(findings, p.Trace()...), output)
 		},
 	}
 	defaults.addFlags(cmd.Flags())

@@ -57,7 +57,8 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 		return err
 	}
 	ctx := cmd.Context()
-	s := &session{stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(), warnings: cmd.ErrOrStderr()}
+	s := &session{warnings: cmd.ErrOrStderr()}
+	s.stdout, s.stderr = rawOutput(cmd)
 	if x.quiet {
 		s.warnings = io.Discard
 	}

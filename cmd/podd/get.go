@@ -35,7 +35,7 @@ func newGetCommand(o *options) *cobra.Command {
 		Short: "Show pods, events, the node and what else the folder holds, as kubectl does",
 		Args:  named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			g.out, g.errOut = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			g.out, g.errOut = formatOutput(cmd, g.output), cmd.ErrOrStderr()
 			return g.run(cmd.Context(), args)
 		},
 		ValidArgsFunction: completeGet(o),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"podd/internal/escape"
 	"podd/runtime/api"
 )
 
@@ -67,7 +68,7 @@ func (i *images) lsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printImages(cmd.OutOrStdout(), list, output)
+			return printImages(formatOutput(cmd, output), list, output)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json or name")
@@ -91,7 +92,7 @@ func (i *images) loadCommand() *cobra.Command {
 				return err
 			}
 			for _, img := range loaded {
-				fmt.Fprintf(cmd.OutOrStdout(), "loaded %s\n", imageTitle(&img))
+				fmt.Fprintf(cmd.OutOrStdout(), "loaded %s\n", escape.Line(imageTitle(&img)))
 			}
 			return nil
 		},
@@ -137,7 +138,7 @@ func (i *images) rmCommand() *cobra.Command {
 					errs = append(errs, err)
 				}
 				for _, r := range removed {
-					fmt.Fprintf(cmd.OutOrStdout(), "removed %s\n", r)
+					fmt.Fprintf(cmd.OutOrStdout(), "removed %s\n", escape.Line(r))
 				}
 			}
 			return errors.Join(errs...)
@@ -159,7 +160,7 @@ func (i *images) completeImage(cmd *cobra.Command, _ []string, _ string) ([]stri
 	}
 	var names []string
 	for _, img := range list {
-		names = append(names, img.Names...)
+		names = append(names, completable(img.Names)...)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

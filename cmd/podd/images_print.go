@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"podd/internal/escape"
 	"podd/runtime/api"
 )
 
@@ -27,7 +28,7 @@ func printImages(w io.Writer, list []api.ImageInfo, output string) error {
 	case "name":
 		for i := range list {
 			for _, n := range list[i].Names {
-				fmt.Fprintln(w, n)
+				fmt.Fprintln(w, escape.Line(n))
 			}
 		}
 		return nil
@@ -42,7 +43,7 @@ func printImages(w io.Writer, list []api.ImageInfo, output string) error {
 			names = []string{"<none>"}
 		}
 		for _, n := range names {
-			t.rows = append(t.rows, []string{cell(n), shortID(list[i].ID), list[i].Platform, created(list[i].Created), humanSize(list[i].Size)})
+			t.rows = append(t.rows, []string{n, shortID(list[i].ID), list[i].Platform, created(list[i].Created), humanSize(list[i].Size)})
 		}
 	}
 	return t.flush()

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"podd/internal/escape"
 )
 
 // journalHandler writes a record as an entry of the journal: its message with all attributes as text, and those
@@ -26,7 +29,7 @@ func (h *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return 
 // Handle writes one entry.
 func (h *journalHandler) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
-	b.WriteString(r.Message)
+	b.WriteString(escape.Line(r.Message))
 	b.WriteString(h.text)
 	fields := slices.Clip(h.fields)
 	r.Attrs(func(a slog.Attr) bool {
@@ -101,9 +104,11 @@ func fieldsOf(key, text string) []journalField {
 	return nil
 }
 
-// quoteIfNeeded keeps a value in one word.
+// quoteIfNeeded keeps a value in one word, and bytes that are no text from whoever shows it.
 func quoteIfNeeded(s string) string {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == '"' || r == '=' || r == utf8.RuneError || !unicode.IsPrint(r)
+	}) {
 		return strconv.Quote(s)
 	}
 	return s

@@ -86,7 +86,8 @@ func TestJournalEntries(t *testing.T) {
 			func() { l.Warn("w", "containerID", "u-1.main.3", "uid", "u-1") },
 			map[string]string{"MESSAGE": "w containerID=u-1.main.3 uid=u-1", "PRIORITY": "4", "POD_UID": "u-1", "CONTAINER": "main"},
 		},
-		{func() { l.Info("two\nlines", "pod", "x\ny") }, map[string]string{"MESSAGE": "two\nlines pod=\"x\\ny\"", "PRIORITY": "6", "POD": "x\ny"}},
+		{func() { l.Info("two\nlines", "pod", "x\ny") }, map[string]string{"MESSAGE": "two\\nlines pod=\"x\\ny\"", "PRIORITY": "6", "POD": "x\ny"}},
+		{func() { l.Info("\x1b[2J", "a", "\x9b", "b", "\u009b") }, map[string]string{"MESSAGE": `^[[2J a="\x9b" b="\u009b"`, "PRIORITY": "6"}},
 	} {
 		tt.log()
 		tt.want["SYSLOG_IDENTIFIER"] = "podd"
@@ -117,7 +118,7 @@ func TestJournalFallsBack(t *testing.T) {
 	var stream bytes.Buffer
 	l := slog.New(&journalHandler{level: slog.LevelInfo, out: &journal{path: filepath.Join(t.TempDir(), "none"), fd: -1, stream: &stream}})
 	l.Warn("w\nx", "pod", "default/web")
-	if want := "<4>w x pod=default/web\n"; stream.String() != want {
+	if want := "<4>w\\nx pod=default/web\n"; stream.String() != want {
 		t.Errorf("got %q, want %q", &stream, want)
 	}
 }

@@ -6,19 +6,22 @@ import (
 	"log/slog"
 	"os"
 	"syscall"
+
+	"podd/internal/escape"
 )
 
 // newLogger makes podd's own log. format is one of LoggingConfig.check. The journal, where w leads to it, gets
-// fields; others get text or JSON.
+// fields; others get text or JSON. One record is one line without control characters, whatever containers, files and
+// peers have put into the values.
 func newLogger(format string, level slog.Leveler, w io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level}
 	switch {
 	case format == "json":
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(escape.JSONWriter(w), o))
 	case toJournal(w, os.Getenv("JOURNAL_STREAM")):
 		return slog.New(&journalHandler{level: level, out: &journal{path: journalSocket, fd: -1, stream: w}})
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(slog.NewTextHandler(escape.Writer(w), o))
 }
 
 func parseLevel(s string) (slog.Level, error) {

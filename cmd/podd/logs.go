@@ -83,7 +83,8 @@ func (l *logs) run(cmd *cobra.Command, arg string) error {
 	case l.container == "":
 		containers[0] = defaultContainer(cmd.ErrOrStderr(), &p)
 	}
-	return l.print(cmd.Context(), cmd.OutOrStdout(), &p, containers, q)
+	out, _ := rawOutput(cmd)
+	return l.print(cmd.Context(), out, &p, containers, q)
 }
 
 // defaultContainer is the one that the pod's annotation names, or the first; when there was

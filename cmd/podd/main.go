@@ -27,6 +27,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true, // report prints them
 		SilenceUsage:  true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			escapeOutput(cmd)
 			o.warnings = cmd.ErrOrStderr()
 		},
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"podd/internal/escape"
 )
 
 // objectPrinter prints objects as JSON or YAML; several as one List.
@@ -73,11 +75,21 @@ func (o *objectPrinter) flush() error {
 	return nil
 }
 
+// marshalYAML goes by way of JSON without the control characters that its encoder lets through: YAML may not hold them
+// as they are.
+func marshalYAML(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.JSONToYAML(escape.JSON(b))
+}
+
 func (o *objectPrinter) write(v any) error {
 	var b []byte
 	var err error
 	if o.yaml {
-		b, err = yaml.Marshal(v)
+		b, err = marshalYAML(v)
 		if o.printed {
 			b = append([]byte("---\n"), b...)
 		}

@@ -9,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"podd/internal/escape"
 )
 
 // tablePrinter prints the server's tables as kubectl does.
@@ -62,7 +64,7 @@ func (t *tablePrinter) row(r *metav1.TableRow) ([]string, error) {
 	}
 	for i, c := range r.Cells {
 		if i < len(t.columns) && t.shows(&t.columns[i]) {
-			cells = append(cells, cell(fmt.Sprint(c)))
+			cells = append(cells, fmt.Sprint(c))
 		}
 	}
 	if t.labels {
@@ -73,18 +75,15 @@ func (t *tablePrinter) row(r *metav1.TableRow) ([]string, error) {
 
 func (t *tablePrinter) shows(c *metav1.TableColumnDefinition) bool { return t.wide || c.Priority == 0 }
 
-// cell shows only the first line, and no control characters: what a container says must
-// not move the user's cursor.
-func cell(s string) string {
-	if i := strings.IndexAny(s, "\f\n\r"); i >= 0 {
-		s = s[:i] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '.'
+// cells shows only the first line of each, and no control characters.
+func cells(row []string) []string {
+	for i, s := range row {
+		if end := strings.IndexAny(s, "\f\n\r"); end >= 0 {
+			s = s[:end] + "..."
 		}
-		return r
-	}, s)
+		row[i] = escape.Line(s)
+	}
+	return row
 }
 
 func (t *tablePrinter) header() []string {
@@ -117,7 +116,7 @@ func (t *tablePrinter) flush() error {
 		t.widths = nil
 	}
 	for _, r := range rows {
-		t.widen(r)
+		t.widen(cells(r))
 	}
 	var b strings.Builder
 	for _, r := range rows {

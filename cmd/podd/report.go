@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/internal/escape"
 )
 
 // exitError ends podd with this code; what there is to say has been said.
@@ -32,7 +35,8 @@ func report(w io.Writer, err error) int {
 		return exitInterrupted
 	}
 	for _, err := range flatten(err) {
-		fmt.Fprintln(w, sentence(err))
+		// What follows a line feed is indented, so that no name of a file and no answer makes a sentence of its own.
+		fmt.Fprintln(w, strings.ReplaceAll(escape.Text(sentence(err)), "\n", "\n  "))
 	}
 	return exitFailed
 }

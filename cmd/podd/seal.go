@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
 	"podd/runtime/manifest"
 	"podd/runtime/seal"
@@ -60,6 +59,7 @@ func (s *sealing) run(cmd *cobra.Command) error {
 	for i := range problems {
 		return errors.New(problems[i].Message)
 	}
+	out, _ := rawOutput(cmd)
 	for i := range objects {
 		secret, ok := objects[i].Value.(*corev1.Secret)
 		if !ok {
@@ -72,14 +72,14 @@ func (s *sealing) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		text, err := yaml.Marshal(sealed)
+		text, err := marshalYAML(sealed)
 		if err != nil {
 			return fmt.Errorf("cannot print Secret %q: %w", secret.Name, err)
 		}
 		if i > 0 {
-			fmt.Fprintln(cmd.OutOrStdout(), "---")
+			fmt.Fprintln(out, "---")
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s", text)
+		fmt.Fprintf(out, "%s", text)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"podd/internal/escape"
 	"podd/runtime/manifest"
 )
 
@@ -44,7 +45,7 @@ func validate(cmd *cobra.Command, paths []string) error {
 			return fmt.Errorf("cannot validate: %w", err)
 		}
 		for _, v := range verdicts(objects, problems) {
-			fmt.Fprintln(cmd.OutOrStdout(), v.text)
+			fmt.Fprintln(cmd.OutOrStdout(), escape.Line(v.text))
 		}
 		if len(objects)+len(problems) == 0 {
 			nothing = append(nothing, fmt.Errorf("no manifests in %s", path))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/escape"
 )
 
 // States of man 3 sd_notify for Notify.
@@ -17,9 +19,9 @@ const (
 	Watchdog  = "WATCHDOG=1"
 )
 
-// Status is the one-line state that systemctl status shows.
+// Status is the one-line state that systemctl status shows, as it is.
 func Status(text string) string {
-	return "STATUS=" + strings.ReplaceAll(text, "\n", " ")
+	return "STATUS=" + escape.Line(strings.ReplaceAll(text, "\n", " "))
 }
 
 // ExtendTimeout asks for so much time from now on, whatever TimeoutStartSec= or TimeoutStopSec= of the unit say.

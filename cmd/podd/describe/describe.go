@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
+
+	"podd/internal/escape"
 )
 
 const none = "<none>"
@@ -47,9 +49,10 @@ type printer struct {
 	now time.Time
 }
 
-// line writes one, indented by level.
+// line writes one, indented by level. It is escaped here, and not by who prints it, so that tabwriter counts what is
+// printed and sees no control characters of its own in it.
 func (d *printer) line(level int, format string, args ...any) {
-	fmt.Fprintf(d.w, strings.Repeat("  ", level)+format+"\n", args...)
+	fmt.Fprint(d.w, escape.Text(fmt.Sprintf(strings.Repeat("  ", level)+format+"\n", args...)))
 }
 
 // field writes "Name:  value".
