@@ -61,7 +61,7 @@ func (n *Network) attach(p Pod, ns int) (Attachment, error) {
 	if err := n.refuseOverlap(p.ID); err != nil {
 		return Attachment{}, err
 	}
-	ip, err := n.leases.acquire(p.ID)
+	ip, err := n.leaseAddress(p.ID)
 	if err != nil {
 		return Attachment{}, err
 	}
@@ -232,4 +232,4 @@ func inNetns(ns int, fn func(*rtnl) error) error {
 }
 
 // Lease returns the address that id holds.
-func (n *Network) Lease(id string) (netip.Addr, bool) { return n.leases.lookup(id) }
+func (n *Network) Lease(id string) (netip.Addr, bool) { return n.leases.Lookup(id) }

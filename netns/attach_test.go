@@ -277,7 +277,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 	if got := mountsBelow(t, root); got != mounts+1 {
 		t.Errorf("%d mounts, %d before", got, mounts)
 	}
-	ids, err := n.leases.holders()
+	ids, err := n.leases.Holders()
 	if err != nil || len(ids) != 0 {
 		t.Errorf("leases of %v are left, %v", ids, err)
 	}
@@ -286,7 +286,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 func TestCollect(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	a, b := attachPod(t, n, "a"), attachPod(t, n, "b")
-	if _, err := n.leases.acquire("lease only"); err != nil {
+	if _, err := n.leases.Acquire("lease only"); err != nil {
 		t.Fatal(err)
 	}
 	host, err := n.host()
@@ -308,7 +308,7 @@ func TestCollect(t *testing.T) {
 			t.Errorf("%s is there: %v, %v, want %v", name, l != nil, err, want)
 		}
 	}
-	ids, err := n.leases.holders()
+	ids, err := n.leases.Holders()
 	if err != nil || len(ids) != 1 || ids[0] != "a" {
 		t.Errorf("leases of %v, %v, want a's", ids, err)
 	}

@@ -19,12 +19,12 @@ func (n *Network) Collect(keep map[string]bool) error {
 		}
 	}
 	errs := []error{n.collectLinks(kept)}
-	ids, err := n.leases.holders()
+	ids, err := n.leases.Holders()
 	errs = append(errs, err)
 	for _, id := range ids {
 		if !keep[id] {
 			n.forget(id)
-			errs = append(errs, n.leases.release(id))
+			errs = append(errs, n.leases.Release(id))
 		}
 	}
 	return errors.Join(errs...)

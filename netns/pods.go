@@ -61,7 +61,7 @@ func (n *Network) isAttached(id string) bool {
 
 // repairPod connects a pod again as it was: what is there stays.
 func (n *Network) repairPod(p Pod) error {
-	ip, ok := n.leases.lookup(p.ID)
+	ip, ok := n.leases.Lookup(p.ID)
 	if !ok || !n.isAttached(p.ID) {
 		return nil
 	}

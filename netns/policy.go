@@ -46,7 +46,7 @@ func (n *Network) SetPolicies(t PolicyTable) error {
 
 // addressesOf are the addresses that the pod has now.
 func (n *Network) addressesOf(id string) []netip.Addr {
-	ip, ok := n.leases.lookup(id)
+	ip, ok := n.leases.Lookup(id)
 	if !ok {
 		return nil
 	}

@@ -110,7 +110,7 @@ func overlapWith(own []netip.Prefix, r netlink.Route) *overlap {
 
 // refuseOverlap keeps pods from starting on addresses that are somebody else's. Those that have theirs stay.
 func (n *Network) refuseOverlap(id string) error {
-	if _, has := n.leases.lookup(id); has {
+	if _, has := n.leases.Lookup(id); has {
 		return nil
 	}
 	return n.Overlap()

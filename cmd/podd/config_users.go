@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"podd/internal/atomicfile"
 	"podd/userns"
 )
 
@@ -30,6 +31,6 @@ func (c *UsersConfig) check() error {
 	return nil
 }
 
-func (c *Config) users() *userns.Leases {
-	return userns.NewLeases(filepath.Join(c.RunDir, "users"), c.UserNamespaces.span())
+func (c *Config) users(damaged atomicfile.Report) *userns.Leases {
+	return userns.NewLeases(filepath.Join(c.RunDir, "users"), c.UserNamespaces.span(), damaged)
 }

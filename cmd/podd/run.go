@@ -170,7 +170,7 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(), FDStore: d.manager, Events: d.events,
+		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(nil), FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 	})
 	return err
