@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -113,37 +112,19 @@ func (o *objects) secret(namespace, name string) (*corev1.Secret, error) {
 	return found.Value.(*corev1.Secret), o.whyLocked(keyOfObject(found))
 }
 
-// volumeFile reads a small file of a volume. The containers that write it may do as they like with its path: it is
-// opened beneath the volume, and only if it is a file.
+// volumeFile reads a small file of an emptyDir. Of any other volume it would be the host's or another pod's; a manifest that
+// asks for that is refused, but the record of an earlier podd may hold one.
 func (op *operation) volumeFile(name, path string) ([]byte, error) {
-	root, _, err := op.volumePath(name)
+	root, v, err := op.volumePath(name)
 	if err != nil {
 		return nil, err
 	}
-	handle, err := volume.OpenSubPath(root, path, false)
+	if v.EmptyDir == nil {
+		return nil, fmt.Errorf("fileKeyRef: volume %q must be of type emptyDir", name)
+	}
+	data, err := volume.ReadFile(root, path, env.MaxFile+1)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, env.NotFound("file", path)
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = handle.Close() }()
-	st, err := handle.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
-	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is not a file", path)
-	}
-	// The handle is one of O_PATH; man 5 proc, /proc/PID/fd.
-	f, err := openAtOnce(fmt.Sprintf("/proc/self/fd/%d", handle.Fd()), os.O_RDONLY)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, env.MaxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read file %q: %w", path, err)
-	}
-	return data, nil
+	return data, err
 }

@@ -1,6 +1,9 @@
 package test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,7 +38,7 @@ func TestFilesOfVariables(t *testing.T) {
 		b.logged(name, "main", "hook=")
 		b.hasLines(name, "init=hello", "got=hello missing=[unset]", "hook=hello")
 	}
-	for name, missing := range map[string]string{"no-key": variable("MISSING", "vars", "env", "NONE", ""), "no-file": variable("MISSING", "vars", "none", "WORD", ""), "no-volume": variable("MISSING", "none", "env", "WORD", "")} {
+	for name, missing := range map[string]string{"no-key": variable("MISSING", "vars", "env", "NONE", ""), "no-file": variable("MISSING", "vars", "none", "WORD", "")} {
 		b.drop(name, pod(name, missing))
 		b.wait(name, func(p *corev1.Pod) string {
 			if w := containerStatus(p, "main").State.Waiting; w != nil && w.Reason == "CreateContainerConfigError" && w.Message != "" {
@@ -44,4 +47,10 @@ func TestFilesOfVariables(t *testing.T) {
 			return "it does not wait for a variable"
 		})
 	}
+	// The API server refuses what is not in an emptyDir of the pod.
+	b.drop("no-volume", pod("no-volume", variable("MISSING", "none", "env", "WORD", "")))
+	b.must(os.WriteFile(filepath.Join(b.Dir, "secret"), []byte("WORD='stolen'"), 0o600))
+	b.drop("host", strings.Replace(pod("host", word), "emptyDir: {}", "hostPath: {path: "+b.Dir+"}", 1))
+	b.event(`spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: "none"`)
+	b.event(`fileKeyRef.volumeName: Invalid value: "vars": referenced volume must be of type emptyDir`)
 }

@@ -67,7 +67,7 @@ func validateSpec(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	if spec.OS != nil {
 		errs = append(errs, oneOf(path.Child("os", "name"), spec.OS.Name, corev1.Linux, corev1.Windows)...)
 	}
-	return errs
+	return append(errs, validateFileVolumes(spec, path)...)
 }
 
 // validateNames checks the fields that are names and nothing else.

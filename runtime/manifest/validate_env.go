@@ -52,7 +52,7 @@ func validateEnvSource(v *corev1.EnvVar, path *field.Path) field.ErrorList {
 	}
 	switch {
 	case sources == 0:
-		errs = append(errs, field.Invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"))
+		errs = append(errs, field.Invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"))
 	case v.Value != "":
 		errs = append(errs, field.Invalid(path, "", "may not be specified when `value` is not empty"))
 	case sources > 1:
@@ -73,6 +73,8 @@ func validateFileRef(r *corev1.FileKeySelector, path *field.Path) field.ErrorLis
 	var errs field.ErrorList
 	if r.VolumeName == "" {
 		errs = append(errs, field.Required(path.Child("volumeName"), ""))
+	} else {
+		errs = append(errs, dnsLabel(r.VolumeName, path.Child("volumeName"))...)
 	}
 	if r.Path == "" {
 		errs = append(errs, field.Required(path.Child("path"), ""))
@@ -83,6 +85,36 @@ func validateFileRef(r *corev1.FileKeySelector, path *field.Path) field.ErrorLis
 		return append(errs, field.Required(path.Child("key"), ""))
 	}
 	return append(errs, invalid(path.Child("key"), r.Key, validation.IsRelaxedEnvVarName(r.Key))...)
+}
+
+// validateFileVolumes demands that the files of variables are in emptyDirs. Any other volume would let a manifest copy
+// files of the host, or of other pods, into an environment. kubernetes validateFileKeyRefVolumes
+func validateFileVolumes(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	sources := make(map[string]*corev1.VolumeSource, len(spec.Volumes))
+	for i := range spec.Volumes {
+		sources[spec.Volumes[i].Name] = &spec.Volumes[i].VolumeSource
+	}
+	var errs field.ErrorList
+	for _, list := range []struct {
+		containers []corev1.Container
+		path       *field.Path
+	}{{spec.InitContainers, path.Child("initContainers")}, {spec.Containers, path.Child("containers")}} {
+		for i := range list.containers {
+			for j, v := range list.containers[i].Env {
+				if v.ValueFrom == nil || v.ValueFrom.FileKeyRef == nil {
+					continue
+				}
+				name := v.ValueFrom.FileKeyRef.VolumeName
+				at := list.path.Index(i).Child("env").Index(j).Child("valueFrom", "fileKeyRef", "volumeName")
+				if source := sources[name]; source == nil {
+					errs = append(errs, field.NotFound(at, name))
+				} else if source.EmptyDir == nil {
+					errs = append(errs, field.Invalid(at, name, "referenced volume must be of type emptyDir"))
+				}
+			}
+		}
+	}
+	return errs
 }
 
 func envFieldPaths() []string {

@@ -100,6 +100,28 @@ func TestValidateScheduling(t *testing.T) {
 	}
 }
 
+// A file of variables is in an emptyDir of the pod, as kubernetes' validateFileKeyRefVolumes demands.
+func TestValidateFileKeyRef(t *testing.T) {
+	ref := func(volume string) string {
+		return `"env":[{"name":"a","valueFrom":{"fileKeyRef":{"volumeName":"` + volume + `","path":"env","key":"K"}}}]`
+	}
+	const at = "spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName: "
+	invalid := at + `Invalid value: "v": referenced volume must be of type emptyDir`
+	for _, tt := range []struct{ spec, container, want string }{
+		{`"volumes":[{"name":"v","emptyDir":{}}]`, ref("v"), ""},
+		{`"volumes":[{"name":"v","emptyDir":{"medium":"Memory"}}]`, ref("v"), ""},
+		{`"volumes":[{"name":"v","hostPath":{"path":"/etc"}}]`, ref("v"), invalid},
+		{`"volumes":[{"name":"v","configMap":{"name":"c"}}]`, ref("v"), invalid},
+		{`"volumes":[{"name":"v","image":{"reference":"i"}}]`, ref("v"), invalid},
+		{`"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}]`, ref("v"), invalid},
+		{"", ref("v"), at + `Not found: "v"`},
+		{"", ref("../v"), at + `Invalid value: "../v": ` + label + "\n" + at + `Not found: "../v"`},
+		{`"initContainers":[{"name":"init","image":"i",` + ref("v") + `}]`, "", `spec.initContainers[0].env[0].valueFrom.fileKeyRef.volumeName: Not found: "v"`},
+	} {
+		check(t, specJSON(tt.spec, tt.container), tt.want)
+	}
+}
+
 func TestValidateSecurity(t *testing.T) {
 	tests := []struct{ spec, container, want string }{
 		{`"securityContext":{"runAsUser":-1}`, "", `spec.securityContext.runAsUser: Invalid value: -1: must be between 0 and 2147483647, inclusive`},
@@ -164,7 +186,7 @@ func TestValidateContainers(t *testing.T) {
 		{`"env":[{"name":""}]`, `spec.containers[0].env[0].name: Required value`},
 		{`"env":[{"name":"a=b"}]`, `spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name`},
 		{`"env":[{"name":"1 relaxed.name"}]`, ""},
-		{`"env":[{"name":"a","valueFrom":{}}]`, "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"},
+		{`"env":[{"name":"a","valueFrom":{}}]`, "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"},
 		{`"env":[{"name":"a","value":"b","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}]`, "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` is not empty"},
 		{`"env":[{"name":"a","valueFrom":{"fieldRef":{"fieldPath":"metadata.uuid"}}}]`, `spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.uuid": error converting fieldPath: field label not supported: metadata.uuid`},
 		{`"env":[{"name":"a","valueFrom":{"fieldRef":{"fieldPath":"metadata.labels['x/y']"}}}]`, ""},
