@@ -5,16 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
-func (r *Runtime) adopt(now Instant) error {
+func (r *Runtime) adopt(now state.Instant) error {
 	if err := r.ensureFolders(); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (r *Runtime) adopt(now Instant) error {
 	if err := r.readRollbacks(); err != nil {
 		r.Log.Error("some pods cannot be put back", "error", err)
 	}
-	recs, err := r.records.readAll()
+	recs, err := r.records.ReadAll()
 	if err != nil {
 		r.Log.Error("some records are lost; their pods start anew", "error", err)
 	}
@@ -65,7 +65,7 @@ func (r *Runtime) awaitExits() {
 	var pids []int
 	for _, p := range r.pods {
 		for _, c := range p.rec.Containers {
-			if c.State.alive() {
+			if c.State.Alive() {
 				pids = append(pids, c.PID)
 			}
 		}
@@ -75,25 +75,25 @@ func (r *Runtime) awaitExits() {
 	})
 }
 
-func (r *Runtime) adoptContainer(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
+func (r *Runtime) adoptContainer(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
 	switch c.State {
-	case ContainerStarting:
+	case state.ContainerStarting:
 		return r.adoptStarting(p, c, fds, now)
-	case ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping, ContainerExited:
+	case state.ContainerPostStart, state.ContainerRunning, state.ContainerPreStop, state.ContainerStopping, state.ContainerExited:
 		return r.adoptStarted(p, c, fds, now)
-	case ContainerWaiting, ContainerCollected:
+	case state.ContainerWaiting, state.ContainerCollected:
 	}
 	return nil
 }
 
 // adoptStarting settles a start in whose middle the daemon died: it came through, or it never was.
-func (r *Runtime) adoptStarting(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
-	id := containerID(p.rec.UID, c.Name, c.Attempt)
+func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
+	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	found, err := r.engine.Find(id)
 	if err != nil || found == nil || !found.Started {
 		return errors.Join(err, r.discard(id), r.undoStart(c, now))
 	}
-	at := startedAt(found.StartTime, now)
+	at := state.SinceBootTicks(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
 	if image, err := r.imageFor(p.rec, c.Name); err == nil {
 		c.ImageID = image.ID
@@ -104,15 +104,9 @@ func (r *Runtime) adoptStarting(p *pod, c *ContainerRecord, fds map[string]int, 
 	return r.adoptStarted(p, c, fds, now)
 }
 
-// startedAt turns a start time in clock ticks since boot into an instant. man 5 proc: 100 ticks a second.
-func startedAt(ticks uint64, now Instant) Instant {
-	mono := time.Duration(ticks) * (time.Second / 100)
-	return Instant{Wall: now.Wall.Add(mono - now.Mono), Mono: mono}
-}
-
 // adoptStarted takes over the descriptors of an attempt and looks whether its process still runs.
-func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, now Instant) error {
-	id := containerID(p.rec.UID, c.Name, c.Attempt)
+func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
+	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	stdio, stored, err := r.adoptStdio(id, fds)
 	if err != nil {
 		return err
@@ -127,7 +121,7 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 			return err
 		}
 	}
-	if !c.State.alive() {
+	if !c.State.Alive() {
 		return nil
 	}
 	if l.pidfd, err = r.adoptProcess(id, fds); err != nil {
@@ -147,7 +141,7 @@ func (r *Runtime) adoptStarted(p *pod, c *ContainerRecord, fds map[string]int, n
 
 // sayLost says what nobody could keep: the last output of a container that ended while no daemon was there to
 // read it, and no descriptor store to hold its pipes.
-func (r *Runtime) sayLost(p *pod, c *ContainerRecord, now Instant) {
+func (r *Runtime) sayLost(p *pod, c *state.ContainerRecord, now state.Instant) {
 	text := fmt.Sprintf("Container %s ended while podd was not running; what it wrote since podd was last there is lost", c.Name)
 	r.Log.Warn("log lines are lost", "pod", p.name(), "container", c.Name, "attempt", c.Attempt)
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)
@@ -155,11 +149,11 @@ func (r *Runtime) sayLost(p *pod, c *ContainerRecord, now Instant) {
 
 // adoptBare takes over a container of which something could not be: it is watched, or counts as ended. A
 // record that says Running has a process that somebody watches, or none of the pod's moves would ever come.
-func (r *Runtime) adoptBare(p *pod, c *ContainerRecord, fds map[string]int, now Instant) {
-	if !c.State.alive() {
+func (r *Runtime) adoptBare(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) {
+	if !c.State.Alive() {
 		return
 	}
-	id := containerID(p.rec.UID, c.Name, c.Attempt)
+	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	l := p.live[c.Name]
 	if l == nil {
 		l = bare(id)
@@ -181,12 +175,12 @@ func (r *Runtime) adoptBare(p *pod, c *ContainerRecord, fds map[string]int, now 
 }
 
 // reopenLive is newLive, and if what an earlier daemon left of the log's spool cannot be used, without it.
-func (r *Runtime) reopenLive(rec *Record, c *ContainerRecord, stdio container.Stdio, stored bool) (*live, error) {
+func (r *Runtime) reopenLive(rec *state.Record, c *state.ContainerRecord, stdio container.Stdio, stored bool) (*live, error) {
 	l, err := r.newLive(rec, c.Name, c.Attempt, stdio, stored)
 	if err == nil {
 		return l, nil
 	}
-	id := containerID(rec.UID, c.Name, c.Attempt)
+	id := state.ContainerID(rec.UID, c.Name, c.Attempt)
 	r.Log.Error("lines of a log that were not written yet are lost", "containerID", id, "error", err)
 	if err := r.engine.RemoveSpool(id); err != nil {
 		return nil, err
@@ -236,7 +230,7 @@ func claim(fds map[string]int, name string) (*os.File, bool) {
 // LastKnown reads from the records of an earlier daemon which pods it ran, so that a manifest that turned bad
 // while no daemon lived still has a last good version.
 func LastKnown(runDir string) []manifest.Pod {
-	recs, _ := records{filepath.Join(runDir, "pods")}.readAll()
+	recs, _ := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
 	var list []manifest.Pod
 	for _, rec := range recs {
 		if rec.Stop == nil {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"podd/runtime/state"
 )
 
 // removedMark on a pod's log folder says that the pod was removed: one of the same UID that comes later is another
@@ -13,7 +15,7 @@ const removedMark = os.ModeSticky
 
 // countFromLogs lets the attempts of a pod go on from its logs, because each attempt has a log of its own. After a
 // reboot the restarts go on with them, as the kubelet has it.
-func (r *Runtime) countFromLogs(rec *Record) {
+func (r *Runtime) countFromLogs(rec *state.Record) {
 	removed := takeMark(PodLogDir(r.LogDir, rec.Object, rec.UID))
 	for _, c := range rec.Containers {
 		c.Attempt = r.lastAttempt(rec, c.Name)
@@ -24,7 +26,7 @@ func (r *Runtime) countFromLogs(rec *Record) {
 }
 
 // lastAttempt is the highest number among a container's logs, -1 if there are none.
-func (r *Runtime) lastAttempt(rec *Record, name string) int {
+func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
 	last := -1
 	entries, err := os.ReadDir(r.containerLogDir(rec, name))
 	if err != nil {
@@ -49,7 +51,7 @@ func takeMark(dir string) bool {
 }
 
 // markRemoved leaves the mark. Without it a pod that comes back has a restart count that is too high.
-func (r *Runtime) markRemoved(rec *Record) error {
+func (r *Runtime) markRemoved(rec *state.Record) error {
 	dir := PodLogDir(r.LogDir, rec.Object, rec.UID)
 	info, err := os.Stat(dir)
 	if os.IsNotExist(err) {

@@ -17,6 +17,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/event"
 	"podd/runtime/logs"
+	"podd/runtime/state"
 )
 
 // EventLog is where the API reads events from.
@@ -77,7 +78,7 @@ func (b *Backend) WatchEvents(since uint64) (<-chan api.EventEvent, func(), erro
 
 // attemptOf is one attempt of a container as a request found it.
 type attemptOf struct {
-	rec     *Record
+	rec     *state.Record
 	current int
 	running bool
 	config  *container.Config
@@ -90,7 +91,7 @@ func (b *Backend) find(ctx context.Context, namespace, name, containerName strin
 	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for _, p := range b.pods {
-			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == PodWaiting && b.blocked(p) {
+			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == state.PodWaiting && b.blocked(p) {
 				continue
 			}
 			a, err = b.attempt(p, containerName)
@@ -102,12 +103,12 @@ func (b *Backend) find(ctx context.Context, namespace, name, containerName strin
 }
 
 func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
-	c := p.rec.container(containerName)
+	c := p.rec.Container(containerName)
 	if c == nil {
 		return attemptOf{}, api.AsNotFound(fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.name()))
 	}
 	rec := *p.rec
-	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.alive()}
+	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.Alive()}
 	if l := p.live[containerName]; l != nil {
 		a.done = l.done
 	}
@@ -118,7 +119,7 @@ func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
 }
 
 // execConfig is the configuration that the current attempt of a container was started with.
-func (r *Runtime) execConfig(rec *Record, c *ContainerRecord) (*container.Config, error) {
+func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
 	image, err := r.imageOf(rec, c.Name)
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 			p.deleted = true
 			if o != nil && o.GracePeriodSeconds != nil {
 				p.grace = o.GracePeriodSeconds
-				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, readClock())
+				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, state.Now())
 			}
 			b.mark(uid)
 		}
@@ -184,18 +185,18 @@ func (b *Backend) SetConditions(ctx context.Context, namespace, name string, con
 	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for uid, p := range b.pods {
-			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == PodWaiting && b.blocked(p) {
+			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == state.PodWaiting && b.blocked(p) {
 				continue
 			}
 			err = nil
 			if p.rec.Set == nil {
-				p.rec.Set = map[string]SetCondition{}
+				p.rec.Set = map[string]state.SetCondition{}
 			}
 			for _, c := range conditions {
-				p.rec.Set[string(c.Type)] = SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
+				p.rec.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 			}
 			b.save(p)
-			b.publish(p, readClock())
+			b.publish(p, state.Now())
 			b.mark(uid)
 		}
 	}); callErr != nil {
@@ -234,7 +235,7 @@ func (b *Backend) RemoveImage(ref string) ([]string, error) {
 	if err := b.call(context.Background(), func() {
 		for _, p := range b.pods {
 			for _, c := range p.rec.Containers {
-				if c.State != ContainerWaiting && c.State != ContainerCollected {
+				if c.State != state.ContainerWaiting && c.State != state.ContainerCollected {
 					used[c.ImageID] = true
 				}
 			}

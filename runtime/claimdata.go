@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"podd/runtime/api"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -23,7 +24,7 @@ func (b *Backend) DeleteClaim(ctx context.Context, namespace, name string) error
 			out = api.AsConflict(fmt.Errorf("pod %q uses persistentvolumeclaim %q; remove the pod first", user, name))
 		case bound != nil:
 			b.dropClaim(key, bound)
-			b.bindClaims(readClock())
+			b.bindClaims(state.Now())
 			b.keep(b.claims.path, b.claims.bound, "what claims are bound to")
 		}
 	})

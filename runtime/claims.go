@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -65,7 +66,7 @@ func (c *claims) folder(key string, b *volume.Binding) string {
 }
 
 // bindClaims binds the claims that the folder has now, and shows what came of it.
-func (r *Runtime) bindClaims(now Instant) {
+func (r *Runtime) bindClaims(now state.Instant) {
 	catalogue := volume.Catalogue{Taken: map[string]string{}}
 	for _, o := range r.objects.of(kindVolume) {
 		catalogue.Volumes = append(catalogue.Volumes, o.Value.(*corev1.PersistentVolume))
@@ -118,7 +119,7 @@ func (r *Runtime) freeClaims(p *pod) {
 	if len(p.rec.Volumes.Folders) == 0 {
 		return
 	}
-	r.bindClaims(readClock())
+	r.bindClaims(state.Now())
 	for _, other := range r.pods {
 		if waitsForClaim(other) {
 			r.refreshVolumes(other)
@@ -143,7 +144,7 @@ func (r *Runtime) dropClaim(key string, b *volume.Binding) {
 // userOf names a pod that uses a claim, "" if none does.
 func (r *Runtime) userOf(namespace, name string, except ...types.UID) string {
 	for uid, p := range r.pods {
-		if p.rec.Object.Namespace != namespace || p.rec.State == PodFinished || p.rec.State == PodGone || len(p.rec.Volumes.Folders) == 0 || slices.Contains(except, uid) {
+		if p.rec.Object.Namespace != namespace || p.rec.State == state.PodFinished || p.rec.State == state.PodGone || len(p.rec.Volumes.Folders) == 0 || slices.Contains(except, uid) {
 			continue
 		}
 		for i := range p.rec.Object.Spec.Volumes {
@@ -156,7 +157,7 @@ func (r *Runtime) userOf(namespace, name string, except ...types.UID) string {
 }
 
 // claim says what a pod that names a claim gets.
-func (r *Runtime) claim(rec *Record, name string) claimAnswer {
+func (r *Runtime) claim(rec *state.Record, name string) claimAnswer {
 	namespace := rec.Object.Namespace
 	key := namespace + "/" + name
 	o := r.objects.get(kindClaim, namespace, name)

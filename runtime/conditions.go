@@ -10,23 +10,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
+	"podd/runtime/state"
 )
 
 // setConditions works the conditions out and remembers when each last changed.
-func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now Instant) {
+func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now state.Instant) {
 	present := map[string]bool{}
 	defer func() {
-		maps.DeleteFunc(p.rec.Conditions, func(name string, _ ConditionRecord) bool { return !present[name] })
+		maps.DeleteFunc(p.rec.Conditions, func(name string, _ state.ConditionRecord) bool { return !present[name] })
 	}()
 	for _, c := range r.conditions(p, &out.Status) {
 		present[string(c.Type)] = true
 		have, ok := p.rec.Conditions[string(c.Type)]
 		if !ok || have.Status != c.Status {
-			have = ConditionRecord{Status: c.Status, Since: now}
+			have = state.ConditionRecord{Status: c.Status, Since: now}
 			p.rec.Conditions[string(c.Type)] = have
 		}
 		c.ObservedGeneration = out.Generation
-		c.LastTransitionTime = metav1.NewTime(have.Since.shown(now))
+		c.LastTransitionTime = metav1.NewTime(have.Since.WallAt(now))
 		out.Status.Conditions = append(out.Status.Conditions, c)
 	}
 }
@@ -48,7 +49,7 @@ func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondi
 		containers,
 		condition(corev1.PodScheduled, true),
 	}...)
-	if resize := p.rec.Resize; resize != nil && p.rec.State == PodRunning {
+	if resize := p.rec.Resize; resize != nil && p.rec.State == state.PodRunning {
 		c := condition(corev1.PodResizeInProgress, true)
 		if resize.Error != "" {
 			c.Reason, c.Message = corev1.PodReasonError, resize.Error
@@ -76,12 +77,12 @@ func condition(t corev1.PodConditionType, is bool) corev1.PodCondition {
 }
 
 // initialized says whether every init container has succeeded and every sidecar has been started.
-func initialized(rec *Record, status *corev1.PodStatus) corev1.PodCondition {
+func initialized(rec *state.Record, status *corev1.PodStatus) corev1.PodCondition {
 	var missing []string
 	for i := range status.InitContainerStatuses {
 		s := &status.InitContainerStatuses[i]
 		done := s.Ready
-		if rec.container(s.Name).Kind == KindSidecar {
+		if rec.Container(s.Name).Kind == state.KindSidecar {
 			done = s.Started != nil && *s.Started
 		}
 		if !done {
@@ -106,10 +107,10 @@ const (
 )
 
 // containersReady says whether every container that is to run is ready.
-func containersReady(rec *Record, status *corev1.PodStatus) corev1.PodCondition {
+func containersReady(rec *state.Record, status *corev1.PodStatus) corev1.PodCondition {
 	var unready []string
 	for _, s := range slices.Concat(status.InitContainerStatuses, status.ContainerStatuses) {
-		if !s.Ready && rec.container(s.Name).Kind != KindInit {
+		if !s.Ready && rec.Container(s.Name).Kind != state.KindInit {
 			unready = append(unready, s.Name)
 		}
 	}
@@ -128,7 +129,7 @@ func containersReady(rec *Record, status *corev1.PodStatus) corev1.PodCondition 
 
 // podReady says whether the containers are ready and every gate is open.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-readiness-gate
-func podReady(rec *Record, containers corev1.PodCondition) corev1.PodCondition {
+func podReady(rec *state.Record, containers corev1.PodCondition) corev1.PodCondition {
 	c := containers
 	c.Type = corev1.PodReady
 	if c.Status != corev1.ConditionTrue {
@@ -151,7 +152,7 @@ func podReady(rec *Record, containers corev1.PodCondition) corev1.PodCondition {
 }
 
 // setConditions are those that others have set, by name.
-func setConditions(rec *Record) []corev1.PodCondition {
+func setConditions(rec *state.Record) []corev1.PodCondition {
 	var list []corev1.PodCondition
 	for _, name := range slices.Sorted(maps.Keys(rec.Set)) {
 		s := rec.Set[name]

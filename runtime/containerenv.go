@@ -12,6 +12,7 @@ import (
 
 	"podd/runtime/container"
 	"podd/runtime/env"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -25,7 +26,7 @@ func (c configError) Unwrap() error      { return c.error }
 // is nil for a container whose manifest says all.
 func (op *operation) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
 	r, rec := op.r, op.rec
-	spec := rec.spec(name)
+	spec := rec.Spec(name)
 	pod := r.podWithAddresses(rec)
 	source := &env.Source{
 		Pod: pod, Allocatable: r.allocatable(), Services: r.serviceLinks(pod),
@@ -75,7 +76,7 @@ func (r *Runtime) savedEnv(uid types.UID, name string, attempt int) []corev1.Env
 }
 
 // podWithAddresses is a pod as the downward API sees it.
-func (r *Runtime) podWithAddresses(rec *Record) *corev1.Pod {
+func (r *Runtime) podWithAddresses(rec *state.Record) *corev1.Pod {
 	p := *rec.Object
 	p.UID = rec.UID
 	p.Spec.NodeName = r.NodeName
@@ -84,7 +85,7 @@ func (r *Runtime) podWithAddresses(rec *Record) *corev1.Pod {
 	if len(ips) > 0 {
 		p.Status.HostIP = ips[0].String()
 	}
-	p.Status.PodIPs = rec.Sandbox.podIPs()
+	p.Status.PodIPs = rec.Sandbox.PodIPs()
 	if p.Spec.HostNetwork {
 		for _, ip := range p.Status.HostIPs {
 			p.Status.PodIPs = append(p.Status.PodIPs, corev1.PodIP(ip))

@@ -4,22 +4,22 @@ import (
 	"cmp"
 	"slices"
 	"sort"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // rescan reads the folder and brings the set of pods into line with it.
-func (r *Runtime) rescan(now Instant) {
+func (r *Runtime) rescan(now state.Instant) {
 	set := r.Folder.Scan(now.Wall)
 	wasGone := r.folderNow.Gone
 	r.folderNow = set
 	r.policiesDue = true
 	r.recheck = 0
 	if set.RecheckAfter > 0 {
-		r.recheck = now.Mono + set.RecheckAfter
+		r.recheck = now.After(set.RecheckAfter)
 	}
 	if set.Gone && !wasGone {
 		r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
@@ -58,11 +58,11 @@ func (r *Runtime) rescan(now Instant) {
 }
 
 // welcome makes a new pod known, unless it is known from an earlier daemon.
-func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
+func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	uid := m.Object.UID
 	p := r.pods[uid]
 	if p == nil {
-		rec := r.recall(uid, newRecord(uid, m.Object, now))
+		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.pins(m)
 		p = &pod{rec: rec, live: map[string]*live{}}
 		r.pods[uid] = p
@@ -76,7 +76,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now Instant) {
 // older one that never ran blocks nobody for long.
 func (r *Runtime) blocked(p *pod) bool {
 	for uid, other := range r.pods {
-		if uid != p.rec.UID && keyOf(other.rec.Object) == keyOf(p.rec.Object) && other.rec.State != PodGone {
+		if uid != p.rec.UID && keyOf(other.rec.Object) == keyOf(p.rec.Object) && other.rec.State != state.PodGone {
 			return true
 		}
 	}
@@ -107,7 +107,7 @@ func (r *Runtime) markAwaiting() {
 			r.refreshVolumes(p)
 		}
 		for _, c := range p.rec.Containers {
-			if !c.State.alive() {
+			if !c.State.Alive() {
 				r.mark(uid)
 			}
 		}
@@ -115,7 +115,7 @@ func (r *Runtime) markAwaiting() {
 }
 
 // takeProblems records what is newly wrong with the folder and publishes what has no pod of its own.
-func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
+func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	problems = slices.Clone(problems)
 	sort.Slice(problems, func(i, j int) bool {
 		a, b := &problems[i], &problems[j]
@@ -137,7 +137,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now Instant) {
 }
 
 // attachProblems gives each pod the sentence about its own manifest; the others become refused pods.
-func (r *Runtime) attachProblems(now Instant) {
+func (r *Runtime) attachProblems(now state.Instant) {
 	own := map[podKey]*manifest.Problem{}
 	for i := range r.problems {
 		if p := &r.problems[i]; ofPod(p) {
@@ -172,6 +172,3 @@ func problemReference(p manifest.Problem) corev1.ObjectReference {
 	namespace := cmp.Or(p.Namespace, "default")
 	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p), UID: refusedUID(p)}
 }
-
-// after is a deadline d from now, since boot.
-func (i Instant) after(d time.Duration) time.Duration { return i.Mono + d }

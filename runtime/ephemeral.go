@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -33,7 +34,7 @@ func (r *Runtime) hideEphemeral(p *pod) {
 	}
 }
 
-func ephemeralClaim(rec *Record, v *corev1.Volume) *corev1.PersistentVolumeClaim {
+func ephemeralClaim(rec *state.Record, v *corev1.Volume) *corev1.PersistentVolumeClaim {
 	template, yes := v.Ephemeral.VolumeClaimTemplate, true
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{

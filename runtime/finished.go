@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/state"
 )
 
 // ends keeps the records of pods that have ended by themselves on disk: one that is done must not be done
@@ -26,19 +27,19 @@ func (f ends) write(uid types.UID, data []byte) error {
 }
 
 // read gives the record of a pod that ended in an earlier boot, nil if there is none.
-func (f ends) read(uid types.UID) (*Record, error) {
-	rec, err := readRecord(f.path(uid))
+func (f ends) read(uid types.UID) (*state.Record, error) {
+	rec, err := state.ReadFile(f.path(uid))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if rec.State != PodFinished {
+	if rec.State != state.PodFinished {
 		return nil, fmt.Errorf("cannot use record of pod %s: it is %s", uid, rec.State)
 	}
 	rec.Kept = true
-	rec.ofEarlierBoot()
+	rec.ToEarlierBoot()
 	return rec, nil
 }
 
@@ -47,35 +48,6 @@ func (f ends) remove(uid types.UID) error {
 		return fmt.Errorf("cannot forget the end of pod %s: %w", uid, err)
 	}
 	return nil
-}
-
-// earlierBoot is the Mono of an instant whose monotonic clock has ended with its boot: only its wall time is left.
-const earlierBoot = time.Duration(-1)
-
-// ofEarlierBoot marks every instant of a record so.
-func (r *Record) ofEarlierBoot() {
-	instants := []*Instant{&r.Created}
-	if r.Sandbox.Ready != nil {
-		instants = append(instants, r.Sandbox.Ready)
-	}
-	for _, c := range r.Containers {
-		if c.Started != nil {
-			instants = append(instants, c.Started)
-		}
-		for _, t := range []*Termination{c.Ended, c.Before} {
-			if t != nil {
-				instants = append(instants, &t.Started, &t.Finished)
-			}
-		}
-		c.NotBefore, c.KillAt = 0, 0
-	}
-	for _, i := range instants {
-		i.Mono = earlierBoot
-	}
-	for name, c := range r.Conditions {
-		c.Since.Mono = earlierBoot
-		r.Conditions[name] = c
-	}
 }
 
 // keepFinished writes the record of a pod that has just ended, away from the loop: the disk may be slow.
@@ -96,7 +68,7 @@ func (r *Runtime) keepFinished(p *pod) {
 
 // keepEnd writes the end of a pod whose daemon died before it had.
 func (r *Runtime) keepEnd(p *pod) {
-	if p.rec.State == PodFinished && !p.rec.Kept {
+	if p.rec.State == state.PodFinished && !p.rec.Kept {
 		r.keepFinished(p)
 	}
 }
@@ -110,7 +82,7 @@ func (r *Runtime) dropEnd(uid types.UID) {
 }
 
 // recall gives the record of a pod that is new to this boot: as it ended in an earlier one, or fresh.
-func (r *Runtime) recall(uid types.UID, fresh *Record) *Record {
+func (r *Runtime) recall(uid types.UID, fresh *state.Record) *state.Record {
 	rec, err := r.ends.read(uid)
 	if err != nil {
 		r.Log.Error("the end of a pod is lost; it runs again", "error", err)

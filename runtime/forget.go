@@ -9,14 +9,15 @@ import (
 	"podd/images"
 	"podd/runtime/container"
 	"podd/runtime/logs"
+	"podd/runtime/state"
 )
 
 // containerConfig is everything about one attempt of one container.
-func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image images.Image) *container.Config {
+func (r *Runtime) containerConfig(rec *state.Record, name string, attempt int, image images.Image) *container.Config {
 	c := &container.Config{
-		ID:        containerID(rec.UID, name, attempt),
+		ID:        state.ContainerID(rec.UID, name, attempt),
 		Pod:       rec.Object,
-		Container: rec.spec(name),
+		Container: rec.Spec(name),
 		Image: container.Image{
 			ID: image.ID, User: image.Config.User, WorkingDir: image.Config.WorkingDir, StopSignal: image.Config.StopSignal,
 			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
@@ -37,16 +38,16 @@ func (r *Runtime) containerConfig(rec *Record, name string, attempt int, image i
 }
 
 // imageOf is the image that a container runs from; a name may have been given to another one since.
-func (r *Runtime) imageOf(rec *Record, name string) (images.Image, error) {
-	if image, err := r.Images.Get(rec.container(name).ImageID); err == nil {
+func (r *Runtime) imageOf(rec *state.Record, name string) (images.Image, error) {
+	if image, err := r.Images.Get(rec.Container(name).ImageID); err == nil {
 		return image, nil
 	}
 	return r.imageFor(rec, name)
 }
 
 // stopSignal is what a container is asked to end with: its own, the image's, or TERM. KEP-4960
-func (r *Runtime) stopSignal(rec *Record, name string) string {
-	if l := rec.spec(name).Lifecycle; l != nil && l.StopSignal != nil {
+func (r *Runtime) stopSignal(rec *state.Record, name string) string {
+	if l := rec.Spec(name).Lifecycle; l != nil && l.StopSignal != nil {
 		return string(*l.StopSignal)
 	}
 	if image, err := r.imageOf(rec, name); err == nil && image.Config.StopSignal != "" {
@@ -56,13 +57,13 @@ func (r *Runtime) stopSignal(rec *Record, name string) string {
 }
 
 // imageFor is the image that a container's next attempt runs from.
-func (r *Runtime) imageFor(rec *Record, name string) (images.Image, error) {
+func (r *Runtime) imageFor(rec *state.Record, name string) (images.Image, error) {
 	if pin := rec.Pins[name]; pin != "" {
 		if image, err := r.Images.Get(pin); err == nil {
 			return image, nil
 		}
 	}
-	return r.Images.Get(rec.spec(name).Image)
+	return r.Images.Get(rec.Spec(name).Image)
 }
 
 // Kubernetes' limits for a termination message.
@@ -75,10 +76,10 @@ const (
 
 // terminationMessage is what an ended container had to say: its message file or, where the policy says so and
 // it failed, the end of its log.
-func (r *Runtime) terminationMessage(rec *Record, name string, attempt int) string {
+func (r *Runtime) terminationMessage(rec *state.Record, name string, attempt int) string {
 	message := readUpTo(r.terminationLog(rec.UID, name, attempt), maxMessageBytes)
-	c := rec.container(name)
-	if message != "" || rec.spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
+	c := rec.Container(name)
+	if message != "" || rec.Spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
 		return message
 	}
 	tail, err := logs.Tail(r.containerLogDir(rec, name), attempt, maxFallbackBytes, maxFallbackLines)

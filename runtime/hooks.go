@@ -11,12 +11,13 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 // hookRun is a hook that runs. It belongs to the loop.
 type hookRun struct {
 	attempt int
-	state   ContainerState // PostStart or PreStop
+	state   state.ContainerState // PostStart or PreStop
 	cancel  context.CancelFunc
 }
 
@@ -30,13 +31,13 @@ type hook struct {
 // startHook runs the hook of the state that a container is in. Its end comes as a msgHook. A hook that the death of
 // the daemon has interrupted is run again: it is delivered at least once.
 // https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-delivery-guarantees
-func (r *Runtime) startHook(p *pod, c *ContainerRecord, now Instant) {
-	spec := p.rec.spec(c.Name)
+func (r *Runtime) startHook(p *pod, c *state.ContainerRecord, now state.Instant) {
+	spec := p.rec.Spec(c.Name)
 	h := hook{handler: spec.Lifecycle.PostStart, target: r.netTarget(p.rec, spec)}
 	ctx, cancel := context.WithCancel(context.Background())
-	if c.State == ContainerPreStop {
+	if c.State == state.ContainerPreStop {
 		h.handler = spec.Lifecycle.PreStop
-		ctx, cancel = context.WithTimeout(context.Background(), c.StopBy-now.Mono)
+		ctx, cancel = context.WithTimeout(context.Background(), c.StopBy.Sub(now.Mono))
 	}
 	if p.hooks == nil {
 		p.hooks = map[string]*hookRun{}
@@ -68,16 +69,16 @@ func (p *pod) endHook(name string) {
 	}
 }
 
-func hookName(s ContainerState) string {
-	if s == ContainerPostStart {
+func hookName(s state.ContainerState) string {
+	if s == state.ContainerPostStart {
 		return "PostStartHook"
 	}
 	return "PreStopHook"
 }
 
 // learnHook takes in how a hook has ended.
-func (r *Runtime) learnHook(m msgHook, now Instant) {
-	p, c := m.pod, m.pod.rec.container(m.name)
+func (r *Runtime) learnHook(m msgHook, now state.Instant) {
+	p, c := m.pod, m.pod.rec.Container(m.name)
 	if p.hooks[m.name] != m.run || c == nil || c.State != m.run.state {
 		return // its container has ended, or its grace
 	}
@@ -89,13 +90,13 @@ func (r *Runtime) learnHook(m msgHook, now Instant) {
 		name := hookName(c.State)
 		r.Log.Warn("hook failed", "pod", p.name(), "container", c.Name, "hook", name, "error", m.err)
 		r.event(p, c.Name, now, corev1.EventTypeWarning, "Failed"+name, name+" failed: "+m.err.Error())
-		if c.State == ContainerPostStart {
+		if c.State == state.ContainerPostStart {
 			c.EndReason = "FailedPostStartHook"
 		}
 		return
 	}
-	if c.State == ContainerPostStart {
-		if err := c.move(EventStarted); err != nil {
+	if c.State == state.ContainerPostStart {
+		if err := c.Move(state.EventStarted); err != nil {
 			r.Log.Error("cannot take in a hook", "pod", p.name(), "container", c.Name, "error", err)
 		}
 		r.running(p, c, now)

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/probe"
+	"podd/runtime/plan"
 )
 
 // message is what others tell the loop. All but outcomes are hints: losing one costs nothing but time.
@@ -26,7 +27,7 @@ type (
 	// msgOutcome: an action of a pod's operation is done.
 	msgOutcome struct {
 		pod     *pod
-		action  Action
+		action  plan.Action
 		outcome any
 		err     error
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"podd/runtime/state"
 )
 
 // What is kept of pods that are gone, for whoever wants to know why they went.
@@ -21,7 +23,7 @@ const (
 
 // forget marks the logs of a removed pod and takes away those that have been kept for long enough. The loop
 // removes the record: nobody else writes it.
-func (r *Runtime) forget(rec *Record, stopping bool) error {
+func (r *Runtime) forget(rec *state.Record, stopping bool) error {
 	if !stopping {
 		if err := r.markRemoved(rec); err != nil {
 			return fmt.Errorf("cannot mark the logs of a removed pod: %w", err)
@@ -68,7 +70,7 @@ func modTime(e os.DirEntry) time.Time {
 
 // dropLogs takes away the log of the attempt that has become too old with the start of one, with what was rotated
 // of it.
-func (r *Runtime) dropLogs(rec *Record, name string, attempt int) error {
+func (r *Runtime) dropLogs(rec *state.Record, name string, attempt int) error {
 	old := attempt - keptAttempts
 	if old < 0 {
 		return nil

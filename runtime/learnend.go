@@ -8,6 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 // minimumGrace is what a container has between its stop signal and SIGKILL, even if its hook or its turn has
@@ -35,29 +38,29 @@ func specGrace(spec *corev1.PodSpec) time.Duration {
 }
 
 // beginStop begins the end of a pod that is removed. One that is ending already gets no more time by it.
-func (r *Runtime) beginStop(p *pod, now Instant) error {
+func (r *Runtime) beginStop(p *pod, now state.Instant) error {
 	grace := r.stopGrace(p)
-	if p.rec.State == PodFinishing {
-		grace = min(grace, max(p.rec.end().by()-now.Mono, 0))
+	if p.rec.State == state.PodFinishing {
+		grace = min(grace, max(p.rec.Ending().By().Sub(now.Mono), 0))
 	}
-	if err := p.move(EventPodStop); err != nil {
+	if err := p.move(state.EventPodStop); err != nil {
 		return err
 	}
-	p.rec.Stop = &StopRecord{Since: now, Grace: grace}
+	p.rec.Stop = &state.StopRecord{Since: now, Grace: grace}
 	return nil
 }
 
 // beginFinish begins the end of a pod that has succeeded or failed.
-func (r *Runtime) beginFinish(p *pod, now Instant) error {
-	if err := p.move(EventPodFinishing); err != nil {
+func (r *Runtime) beginFinish(p *pod, now state.Instant) error {
+	if err := p.move(state.EventPodFinishing); err != nil {
 		return err
 	}
 	if p.rec.Finish != nil { // evicted
 		p.rec.Finish.Since = now
 		return nil
 	}
-	p.rec.Finish = &FinishRecord{StopRecord: StopRecord{Since: now, Grace: specGrace(&p.rec.Object.Spec)}}
-	if by := p.rec.deadline(); by != 0 && now.Mono >= by {
+	p.rec.Finish = &state.FinishRecord{StopRecord: state.StopRecord{Since: now, Grace: specGrace(&p.rec.Object.Spec)}}
+	if by := p.rec.Deadline(); by != 0 && now.Mono >= by {
 		f := p.rec.Finish
 		f.Failed, f.Reason, f.Message = true, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
 		r.event(p, "", now, corev1.EventTypeNormal, f.Reason, f.Message)
@@ -65,32 +68,21 @@ func (r *Runtime) beginFinish(p *pod, now Instant) error {
 	return nil
 }
 
-// deadline is the moment since boot at which the pod fails, 0 if there is none.
-func (r *Record) deadline() time.Duration {
-	if s := r.Object.Spec.ActiveDeadlineSeconds; s != nil && r.Created.Mono != earlierBoot {
-		return r.Created.after(time.Duration(*s) * time.Second)
-	}
-	return 0
-}
-
-// by is the end of the grace, since boot.
-func (s *StopRecord) by() time.Duration { return s.Since.after(s.Grace) }
-
 // beginEnd begins the end of a container, with its pod or alone.
-func (r *Runtime) beginEnd(p *pod, c *ContainerRecord, now Instant) {
+func (r *Runtime) beginEnd(p *pod, c *state.ContainerRecord, now state.Instant) {
 	if c.StopBy != 0 {
 		return
 	}
 	message := cmp.Or(c.EndReason, "Stopping container "+c.Name)
-	c.StopBy = now.after(endGrace(p.rec, c))
-	if end := p.rec.end(); end != nil {
-		c.StopBy = end.by()
+	c.StopBy = now.After(endGrace(p.rec, c))
+	if end := p.rec.Ending(); end != nil {
+		c.StopBy = end.By()
 	}
 	r.event(p, c.Name, now, corev1.EventTypeNormal, "Killing", message)
 }
 
 // endGrace is how long a container gets that ends alone.
-func endGrace(rec *Record, c *ContainerRecord) time.Duration {
+func endGrace(rec *state.Record, c *state.ContainerRecord) time.Duration {
 	if c.Unhealthy {
 		return c.UnhealthyGrace
 	}
@@ -98,61 +90,61 @@ func endGrace(rec *Record, c *ContainerRecord) time.Duration {
 }
 
 // shortenGrace lets a pod that ends already have no more than grace from now.
-func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now Instant) {
-	stop := p.rec.end()
-	if stop == nil || now.after(grace) >= stop.by() {
+func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now state.Instant) {
+	stop := p.rec.Ending()
+	if stop == nil || now.After(grace) >= stop.By() {
 		return
 	}
-	stop.Grace = now.after(grace) - stop.Since.Mono
+	stop.Grace = now.After(grace).Sub(stop.Since.Mono)
 	for _, c := range p.rec.Containers {
 		if c.StopBy != 0 {
-			c.StopBy = min(c.StopBy, stop.by())
+			c.StopBy = min(c.StopBy, stop.By())
 		}
-		if c.State == ContainerStopping {
-			c.KillAt = min(c.KillAt, now.after(grace))
+		if c.State == state.ContainerStopping {
+			c.KillAt = min(c.KillAt, now.After(grace))
 		}
 	}
 	r.save(p)
 	r.mark(p.rec.UID)
 }
 
-func (r *Runtime) learnPreStop(p *pod, a RunPreStop, now Instant) error {
-	c := p.rec.container(a.Name)
+func (r *Runtime) learnPreStop(p *pod, a plan.RunPreStop, now state.Instant) error {
+	c := p.rec.Container(a.Name)
 	switch c.State {
-	case ContainerPreStop: // an earlier daemon has died in it
-	case ContainerPostStart, ContainerRunning:
+	case state.ContainerPreStop: // an earlier daemon has died in it
+	case state.ContainerPostStart, state.ContainerRunning:
 		p.endHook(c.Name)
 		c.Hooked = false
-		if err := c.move(EventPreStop); err != nil {
+		if err := c.Move(state.EventPreStop); err != nil {
 			return err
 		}
-	case ContainerWaiting, ContainerStarting, ContainerStopping, ContainerExited, ContainerCollected:
+	case state.ContainerWaiting, state.ContainerStarting, state.ContainerStopping, state.ContainerExited, state.ContainerCollected:
 		return nil // it has ended by itself meanwhile
 	}
 	r.startHook(p, c, now)
 	return nil
 }
 
-func (r *Runtime) learnStop(p *pod, a StopContainer, m msgOutcome, now Instant) error {
-	c := p.rec.container(a.Name)
-	if !c.State.alive() || c.State == ContainerStopping {
+func (r *Runtime) learnStop(p *pod, a plan.StopContainer, m msgOutcome, now state.Instant) error {
+	c := p.rec.Container(a.Name)
+	if !c.State.Alive() || c.State == state.ContainerStopping {
 		return nil // it has ended by itself meanwhile
 	}
 	p.endHook(c.Name)
 	c.KillAt = c.StopBy
 	if r.graceOf(p, c, r.wanted(p)) > 0 {
-		c.KillAt = max(c.StopBy, now.after(minimumGrace))
+		c.KillAt = max(c.StopBy, now.After(minimumGrace))
 	}
 	r.Log.Info("stopping container", "pod", p.name(), "container", a.Name, "signal", unix.SignalName(m.outcome.(unix.Signal)), "grace", c.KillAt-now.Mono)
 	// Also when the signal could not be sent: then SIGKILL is what is left.
-	return errors.Join(c.move(EventStop), m.err)
+	return errors.Join(c.Move(state.EventStop), m.err)
 }
 
 // resetContainers lets every container begin anew in the sandbox that is there. Restarts go on counting.
 func (r *Runtime) resetContainers(p *pod) error {
 	p.rec.Initialized, p.rec.RestartAll = false, false
 	for _, c := range p.rec.Containers {
-		if err := c.move(EventReset); err != nil {
+		if err := c.Move(state.EventReset); err != nil {
 			return fmt.Errorf("cannot restart all containers of pod %q: %w", p.name(), err)
 		}
 		c.Done, c.Waiting = false, nil

@@ -8,27 +8,29 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/probe"
+	"podd/runtime/state"
 )
 
 // learnProbe takes the news of a probe in.
-func (r *Runtime) learnProbe(m msgProbe, now Instant) {
+func (r *Runtime) learnProbe(m msgProbe, now state.Instant) {
 	p := r.pods[m.uid]
 	if p == nil || p.probing[m.spec.Name] != m.probing {
 		return // its container has ended, or is another by now
 	}
-	c, spec := p.rec.container(m.spec.Name), p.rec.spec(m.spec.Name)
+	c, spec := p.rec.Container(m.spec.Name), p.rec.Spec(m.spec.Name)
 	if !p.wantsProbe(c, spec, m.kind) {
 		return
 	}
 	r.sayProbe(p, c, m, now)
 	if c.ProbeRuns == nil {
-		c.ProbeRuns = &ProbeRuns{}
+		c.ProbeRuns = &state.ProbeRuns{}
 	}
 	run := m.kind.in(c.ProbeRuns)
-	if *run == m.report.Run {
+	news := state.ProbeRun{Result: string(m.report.Run.Result), Count: m.report.Run.Count}
+	if *run == news {
 		return
 	}
-	*run = m.report.Run
+	*run = news
 	r.judge(p, c, m.kind, now)
 	r.save(p)
 	r.publish(p, now)
@@ -36,9 +38,9 @@ func (r *Runtime) learnProbe(m msgProbe, now Instant) {
 }
 
 // judge draws the consequences of a probe's run. Liveness is taken for granted, readiness is not.
-func (r *Runtime) judge(p *pod, c *ContainerRecord, k probeKind, now Instant) {
-	spec := p.rec.spec(c.Name)
-	verdict := thresholds(k.of(spec)).Verdict(*k.in(c.ProbeRuns))
+func (r *Runtime) judge(p *pod, c *state.ContainerRecord, k probeKind, now state.Instant) {
+	spec := p.rec.Spec(c.Name)
+	verdict := thresholds(k.of(spec)).Verdict(runOf(k.in(c.ProbeRuns)))
 	switch {
 	case verdict == probe.Unknown:
 	case k == readinessProbe:
@@ -53,21 +55,21 @@ func (r *Runtime) judge(p *pod, c *ContainerRecord, k probeKind, now Instant) {
 }
 
 // condemn lets a container end, and begin again if its policy allows.
-func (r *Runtime) condemn(p *pod, c *ContainerRecord, k probeKind) {
-	spec := p.rec.spec(c.Name)
+func (r *Runtime) condemn(p *pod, c *state.ContainerRecord, k probeKind) {
+	spec := p.rec.Spec(c.Name)
 	c.Unhealthy, c.UnhealthyGrace = true, specGrace(&p.rec.Object.Spec)
 	if s := k.of(spec).TerminationGracePeriodSeconds; s != nil {
 		c.UnhealthyGrace = time.Duration(*s) * time.Second
 	}
 	c.EndReason = fmt.Sprintf("Container %s failed %s probe", c.Name, strings.ToLower(string(k)))
-	if p.willRestart(&ContainerRecord{Name: c.Name, Kind: c.Kind}) {
+	if p.willRestart(&state.ContainerRecord{Name: c.Name, Kind: c.Kind}) {
 		c.EndReason += ", will be restarted"
 	}
 	r.Log.Warn("container is unhealthy", "pod", p.name(), "container", c.Name, "probe", strings.ToLower(string(k)), "grace", c.UnhealthyGrace)
 }
 
 // sayProbe records what a kubelet would.
-func (r *Runtime) sayProbe(p *pod, c *ContainerRecord, m msgProbe, now Instant) {
+func (r *Runtime) sayProbe(p *pod, c *state.ContainerRecord, m msgProbe, now state.Instant) {
 	text := m.report.Text
 	switch m.report.Result {
 	case probe.Failure:

@@ -10,6 +10,7 @@ import (
 
 	"podd/runtime/container"
 	"podd/runtime/logs"
+	"podd/runtime/state"
 )
 
 // live holds the descriptors of one attempt of a container.
@@ -36,8 +37,8 @@ type stream struct {
 }
 
 // openLive opens the pipes and the log of an attempt and begins to drain them.
-func (r *Runtime) openLive(rec *Record, name string, attempt int) (*live, error) {
-	id := containerID(rec.UID, name, attempt)
+func (r *Runtime) openLive(rec *state.Record, name string, attempt int) (*live, error) {
+	id := state.ContainerID(rec.UID, name, attempt)
 	stdio, err := r.engine.OpenStdio(id)
 	if err != nil {
 		return nil, err
@@ -46,8 +47,8 @@ func (r *Runtime) openLive(rec *Record, name string, attempt int) (*live, error)
 }
 
 // newLive takes the pipes; stored says that the descriptor store has them already.
-func (r *Runtime) newLive(rec *Record, name string, attempt int, stdio container.Stdio, stored bool) (*live, error) {
-	id, settings := containerID(rec.UID, name, attempt), r.settings.Load()
+func (r *Runtime) newLive(rec *state.Record, name string, attempt int, stdio container.Stdio, stored bool) (*live, error) {
+	id, settings := state.ContainerID(rec.UID, name, attempt), r.settings.Load()
 	sink, err := logs.OpenSink(logs.SinkConfig{
 		Path: r.logPath(rec, name, attempt), SpoolDir: r.engine.IO(id),
 		MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles, Now: time.Now,

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 // maxOperations is how many pods are worked on at once: starting a container waits about half of its time.
@@ -18,7 +21,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	reactorEnd := make(chan error, 1)
 	go func() { reactorEnd <- r.reactor.run() }()
 	defer func() { _ = r.reactor.close() }()
-	if err := r.adopt(readClock()); err != nil {
+	if err := r.adopt(state.Now()); err != nil {
 		return err
 	}
 	r.inbox.put(msgManifests{})
@@ -52,13 +55,13 @@ const idleAfter = 2 * time.Second
 
 // rest says once after each burst of work that it is over.
 func (r *Runtime) rest() {
-	now := readClock().Mono
+	now := state.Now().Mono
 	switch {
 	case r.worked:
 		if r.idle && r.Active != nil {
 			r.Active()
 		}
-		r.worked, r.idle, r.idleAt = false, false, now+idleAfter
+		r.worked, r.idle, r.idleAt = false, false, now.Add(idleAfter)
 	case r.idleAt != 0 && now >= r.idleAt:
 		r.idle, r.idleAt = true, 0
 		if r.Idle != nil {
@@ -73,7 +76,7 @@ func (r *Runtime) settle() {
 	for r.anyBusy() {
 		<-r.inbox.ring
 		for _, m := range r.inbox.take() {
-			r.receive(m, readClock())
+			r.receive(m, state.Now())
 		}
 	}
 	for _, p := range r.pods {
@@ -96,7 +99,7 @@ func (r *Runtime) anyBusy() bool {
 
 // step takes in what was said and decides anew for every pod that it concerns.
 func (r *Runtime) step() {
-	now := readClock()
+	now := state.Now()
 	for _, m := range r.inbox.take() {
 		if _, beat := m.(msgBeat); !beat {
 			r.worked = true
@@ -123,7 +126,7 @@ func (r *Runtime) step() {
 	r.saveAll()
 }
 
-func (r *Runtime) receive(m message, now Instant) {
+func (r *Runtime) receive(m message, now state.Instant) {
 	switch m := m.(type) {
 	case msgManifests:
 		r.rescan(now)
@@ -204,11 +207,11 @@ func (r *Runtime) arm(timer *time.Timer) {
 		timer.Stop()
 		return
 	}
-	timer.Reset(max(next-readClock().Mono, 0))
+	timer.Reset(max(next.Sub(state.Now().Mono), 0))
 }
 
 // decide plans for one pod and starts the operation that the plan asks for.
-func (r *Runtime) decide(p *pod, now Instant) {
+func (r *Runtime) decide(p *pod, now state.Instant) {
 	if p.busy {
 		return
 	}
@@ -219,12 +222,12 @@ func (r *Runtime) decide(p *pod, now Instant) {
 	}
 	r.judgeFit(p, now)
 	renew := r.renewTokens(p, now)
-	decision := plan(r.view(p), now.Mono)
+	decision := plan.Compute(r.view(p), now.Mono)
 	if by := r.progress(p, now); by != 0 {
-		decision.wakeAt(by)
+		decision.WakeAt(by)
 	}
 	if renew != 0 {
-		decision.wakeAt(renew)
+		decision.WakeAt(renew)
 	}
 	p.wake = decision.Wake
 	if len(decision.Actions) == 0 {
@@ -274,7 +277,7 @@ func (r *Runtime) saveAll() {
 }
 
 func (r *Runtime) write(p *pod) {
-	if err := r.records.write(p.rec); err != nil {
+	if err := r.records.Write(p.rec); err != nil {
 		r.Log.Error("cannot keep a record", "pod", p.name(), "error", err)
 	}
 }

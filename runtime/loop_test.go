@@ -7,6 +7,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 func testRuntime(t *testing.T) *Runtime {
@@ -20,7 +23,7 @@ func testRuntime(t *testing.T) *Runtime {
 }
 
 func (r *Runtime) with(uid types.UID) *pod {
-	p := &pod{rec: newRecord(uid, &corev1.Pod{}, readClock()), live: map[string]*live{}}
+	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), live: map[string]*live{}}
 	r.pods[uid] = p
 	return p
 }
@@ -29,7 +32,7 @@ func (r *Runtime) with(uid types.UID) *pod {
 func TestABusyPodDoesNotSpinTheLoop(t *testing.T) {
 	r := testRuntime(t)
 	p := r.with("u1")
-	p.busy, p.wake = true, time.Nanosecond
+	p.busy, p.wake = true, 1
 	timer := time.NewTimer(time.Hour)
 	r.arm(timer)
 	if timer.Stop() {
@@ -50,15 +53,15 @@ func TestWordOfAnotherLife(t *testing.T) {
 	old := r.with("u1")
 	now := r.with("u1")
 	now.busy = true
-	r.receive(msgIdle{old}, readClock())
+	r.receive(msgIdle{old}, state.Now())
 	if !now.busy {
 		t.Error("the old pod's operation has ended the new one's")
 	}
-	r.receive(msgOutcome{pod: old, action: EnsureSandbox{}, outcome: SandboxRecord{IP: "x"}}, readClock())
-	if now.rec.State != PodWaiting || old.rec.State != PodWaiting {
+	r.receive(msgOutcome{pod: old, action: plan.EnsureSandbox{}, outcome: state.SandboxRecord{IP: "x"}}, state.Now())
+	if now.rec.State != state.PodWaiting || old.rec.State != state.PodWaiting {
 		t.Errorf("states %s and %s", now.rec.State, old.rec.State)
 	}
-	r.receive(msgIdle{now}, readClock())
+	r.receive(msgIdle{now}, state.Now())
 	if now.busy {
 		t.Error("its own word was not heard")
 	}
@@ -68,14 +71,14 @@ func TestWordOfAnotherLife(t *testing.T) {
 func TestShortenGrace(t *testing.T) {
 	r := testRuntime(t)
 	p := r.with("u1")
-	begun := Instant{Mono: 100 * time.Second}
-	p.rec.Stop = &StopRecord{Since: begun, Grace: 60 * time.Second}
-	p.rec.Containers = []*ContainerRecord{{Name: "c", State: ContainerStopping, KillAt: 160 * time.Second}}
+	begun := state.Instant{Mono: state.BootTime(100 * time.Second)}
+	p.rec.Stop = &state.StopRecord{Since: begun, Grace: 60 * time.Second}
+	p.rec.Containers = []*state.ContainerRecord{{Name: "c", State: state.ContainerStopping, KillAt: state.BootTime(160 * time.Second)}}
 	for _, tc := range []struct{ at, grace, want time.Duration }{
 		{110, 100, 160}, {110, 30, 140}, {120, 25, 140}, {130, 0, 130},
 	} {
-		r.shortenGrace(p, tc.grace*time.Second, Instant{Mono: tc.at * time.Second})
-		if got := p.rec.Containers[0].KillAt; got != tc.want*time.Second {
+		r.shortenGrace(p, tc.grace*time.Second, state.Instant{Mono: state.BootTime(tc.at * time.Second)})
+		if got := p.rec.Containers[0].KillAt; got != state.BootTime(tc.want*time.Second) {
 			t.Errorf("%d s grace at %d s: killed at %v, want %d s", tc.grace, tc.at, got, tc.want)
 		}
 	}
@@ -84,14 +87,14 @@ func TestShortenGrace(t *testing.T) {
 // TestUncount: a container that has never run waits, whatever number its next attempt has; one that has run is as it
 // was after that.
 func TestUncount(t *testing.T) {
-	never := &ContainerRecord{State: ContainerCollected, Attempt: 5, Base: 5, Void: true}
-	never.uncount()
-	if never.State != ContainerWaiting || never.Attempt != 4 || never.Void {
+	never := &state.ContainerRecord{State: state.ContainerCollected, Attempt: 5, Base: 5, Void: true}
+	never.Uncount()
+	if never.State != state.ContainerWaiting || never.Attempt != 4 || never.Void {
 		t.Errorf("got %+v", never)
 	}
-	ran := &ContainerRecord{State: ContainerCollected, Attempt: 1, Void: true, Ended: &Termination{Code: 1}}
-	ran.uncount()
-	if ran.State != ContainerCollected || ran.Attempt != 0 {
+	ran := &state.ContainerRecord{State: state.ContainerCollected, Attempt: 1, Void: true, Ended: &state.Termination{Code: 1}}
+	ran.Uncount()
+	if ran.State != state.ContainerCollected || ran.Attempt != 0 {
 		t.Errorf("got %+v", ran)
 	}
 }

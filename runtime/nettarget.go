@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
+	"podd/runtime/state"
 )
 
 // netTarget is where probes and hooks reach a container over the network: from inside its pod's namespace.
@@ -19,7 +20,7 @@ type netTarget struct {
 	ports []corev1.ContainerPort
 }
 
-func (r *Runtime) netTarget(rec *Record, spec *corev1.Container) netTarget {
+func (r *Runtime) netTarget(rec *state.Record, spec *corev1.Container) netTarget {
 	t := netTarget{ports: spec.Ports, host: r.hostAddress}
 	if !rec.Object.Spec.HostNetwork {
 		ip := rec.Sandbox.IP

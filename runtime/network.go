@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/netns"
+	"podd/runtime/state"
 )
 
 // Annotations that limit a pod's traffic (kubernetes, pkg/util/bandwidth).
@@ -18,7 +19,7 @@ const (
 )
 
 // networkPod says to the network what the pod's manifest says.
-func (r *Runtime) networkPod(rec *Record) netns.Pod {
+func (r *Runtime) networkPod(rec *state.Record) netns.Pod {
 	p := netns.Pod{
 		ID: string(rec.UID), Name: rec.Object.Namespace + "/" + rec.Object.Name,
 		NetNS:   filepath.Join(r.namespaceDir(rec.UID), "net"),
@@ -64,23 +65,12 @@ func bandwidth(text string) uint64 {
 func (r *Runtime) restoreNetwork() {
 	var pods []netns.Pod
 	for _, p := range r.pods {
-		if p.rec.Sandbox.Ready != nil && p.rec.State != PodFinished && !p.rec.Object.Spec.HostNetwork {
+		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished && !p.rec.Object.Spec.HostNetwork {
 			pods = append(pods, r.networkPod(p.rec))
 		}
 	}
 	r.NetworkTrouble("pods of before", r.Network.Restore(pods))
 	r.NetworkTrouble("addresses", r.Network.Overlap())
-}
-
-// podIPs are the pod's addresses, IPv4 first.
-func (s *SandboxRecord) podIPs() []corev1.PodIP {
-	var ips []corev1.PodIP
-	for _, ip := range []string{s.IP, s.IP6} {
-		if ip != "" {
-			ips = append(ips, corev1.PodIP{IP: ip})
-		}
-	}
-	return ips
 }
 
 // onePerFamily are the node's first addresses of each family, as the kubelet shows them: the list is sorted by
@@ -96,7 +86,7 @@ func onePerFamily(ips []netip.Addr) []corev1.HostIP {
 }
 
 // showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
-func (r *Runtime) showAddresses(now Instant) {
+func (r *Runtime) showAddresses(now state.Instant) {
 	before := r.hostIPs.get(r.HostIPs)
 	r.hostIPs.forget()
 	if slices.Equal(before, r.hostIPs.get(r.HostIPs)) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -12,14 +13,15 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 const nodeUID = "podd"
 
 // Node describes this board.
 func (b *Backend) Node() *corev1.Node {
-	now := readClock()
-	boot := metav1.NewTime(now.Wall.Add(-now.Mono))
+	now := state.Now()
+	boot := metav1.NewTime(now.Wall.Add(-time.Duration(now.Mono)))
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.NodeName, nodeUID, "1", boot
 	n.Labels = b.NodeLabels()
@@ -95,7 +97,7 @@ func osImage(text string) string {
 }
 
 // configCondition is there while podd does not run with its configuration file as it is.
-func (b *Backend) configCondition(now Instant, since metav1.Time) []corev1.NodeCondition {
+func (b *Backend) configCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
 	if b.ConfigProblem == nil || b.ConfigProblem() == "" {
 		return nil
 	}
@@ -106,7 +108,7 @@ func (b *Backend) configCondition(now Instant, since metav1.Time) []corev1.NodeC
 }
 
 // boardCondition is there while the board lacks something that podd needs, or would use.
-func (b *Backend) boardCondition(now Instant, since metav1.Time) []corev1.NodeCondition {
+func (b *Backend) boardCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
 	if b.Ailments == nil || b.Ailments() == "" {
 		return nil
 	}

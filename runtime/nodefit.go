@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // unschedulable is the scheduler's sentence about a pod that no node fits.
@@ -89,8 +91,8 @@ func compares(value, bound string, op corev1.NodeSelectorOperator) bool {
 }
 
 // judgeFit says, once, that a pod is not for this board. One that runs is left alone, as in Kubernetes.
-func (r *Runtime) judgeFit(p *pod, now Instant) {
-	unfit := p.rec.State == PodWaiting && !fitsNode(&p.rec.Object.Spec, r.NodeName, r.NodeLabels())
+func (r *Runtime) judgeFit(p *pod, now state.Instant) {
+	unfit := p.rec.State == state.PodWaiting && !fitsNode(&p.rec.Object.Spec, r.NodeName, r.NodeLabels())
 	if unfit && !p.unfit {
 		r.event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", unschedulable)
 	}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,6 +15,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // objectKey names an object of the folder that is not a Pod; namespace is "" for kinds without namespaces.
@@ -38,7 +38,7 @@ type objects struct {
 }
 
 func newObjects() *objects {
-	start := uint64(readClock().Mono / time.Millisecond) // as newStore
+	start := state.Now().Mono.Milliseconds() // as newStore
 	o := &objects{rv: start, shown: map[objectKey]api.Object{}, locked: map[objectKey]string{}, hub: api.NewHub[api.ObjectEvent](start, history)}
 	o.wanted.Store(&map[objectKey]*manifest.Object{})
 	return o
@@ -107,7 +107,7 @@ func (o *objects) setProblems(problems []manifest.Problem) {
 }
 
 // takeObjects makes the objects of a scan the present ones and tells whom a change concerns.
-func (r *Runtime) takeObjects(list []manifest.Object, now Instant) {
+func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 	before := *r.objects.wanted.Load()
 	wanted := make(map[objectKey]*manifest.Object, len(list))
 	changed := map[objectKey]bool{}
@@ -141,7 +141,7 @@ func withValue(o *manifest.Object, value manifest.Value) *manifest.Object {
 }
 
 // admit prepares a new version of an object for those who use it.
-func (r *Runtime) admit(o *manifest.Object, now Instant) *manifest.Object {
+func (r *Runtime) admit(o *manifest.Object, now state.Instant) *manifest.Object {
 	value := shallow(o.Value)
 	if s, ok := value.(*corev1.Secret); ok {
 		r.unseal(keyOfObject(o), s, now)
@@ -153,7 +153,7 @@ func (r *Runtime) admit(o *manifest.Object, now Instant) *manifest.Object {
 
 // objectsChanged shows changed objects and looks again at whatever depends on them. A kind whose shown form is not its
 // manifest (it has a status) has a case here.
-func (r *Runtime) objectsChanged(changed map[objectKey]bool, now Instant) {
+func (r *Runtime) objectsChanged(changed map[objectKey]bool, now state.Instant) {
 	r.bindClaims(now)
 	for key := range changed {
 		if key.kind == kindClaim || key.kind == kindVolume {

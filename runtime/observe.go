@@ -8,34 +8,36 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 // view is what the planner sees of a pod.
-func (r *Runtime) view(p *pod) View {
+func (r *Runtime) view(p *pod) plan.View {
 	rec := p.rec
-	v := View{
+	v := plan.View{
 		State:         rec.State,
 		Wanted:        r.wanted(p),
 		Unfit:         p.unfit,
 		RestartPolicy: rec.Object.Spec.RestartPolicy,
 		SandboxAfter:  rec.Sandbox.NotBefore,
-		Deadline:      rec.deadline(),
+		Deadline:      rec.Deadline(),
 		Condemned:     rec.Finish != nil,
 		Initialized:   rec.Initialized,
 		RestartAll:    rec.RestartAll,
-		Containers:    make([]ContainerView, 0, len(rec.Containers)),
+		Containers:    make([]plan.ContainerView, 0, len(rec.Containers)),
 	}
 	r.viewVolumes(p, &v)
 	if rec.Resize != nil && !rec.Resize.Applied {
 		v.Resize, v.ResizeAfter = true, rec.Resize.NotBefore
 	}
-	if end := rec.end(); end != nil && (v.State == PodStopping || v.State == PodFinishing) {
-		v.StopBy = end.by()
+	if end := rec.Ending(); end != nil && (v.State == state.PodStopping || v.State == state.PodFinishing) {
+		v.StopBy = end.By()
 	}
-	if v.State == PodFinishing && r.stopping && !p.deleted {
+	if v.State == state.PodFinishing && r.stopping && !p.deleted {
 		v.Wanted = true // first its end is kept: what is done must not be done again after a reboot
 	}
-	if v.State == PodWaiting {
+	if v.State == state.PodWaiting {
 		v.Blocked = r.blocked(p)
 	}
 	for _, c := range rec.Containers {
@@ -44,27 +46,27 @@ func (r *Runtime) view(p *pod) View {
 	return v
 }
 
-func (r *Runtime) viewContainer(p *pod, c *ContainerRecord, wanted bool) ContainerView {
-	spec := p.rec.spec(c.Name)
-	v := ContainerView{
+func (r *Runtime) viewContainer(p *pod, c *state.ContainerRecord, wanted bool) plan.ContainerView {
+	spec := p.rec.Spec(c.Name)
+	v := plan.ContainerView{
 		Name: c.Name, Kind: c.Kind, State: c.State, Attempt: c.Attempt,
-		RestartPolicy: ownPolicy(spec),
-		Failed:        c.failed(),
+		RestartPolicy: plan.OwnPolicy(spec),
+		Failed:        c.HasFailed(),
 		Void:          c.Void,
 		Done:          c.Done,
-		Awaited:       r.importing || c.Waiting != nil && isImageReason(c.Waiting.Reason),
+		Awaited:       r.importing || c.Waiting != nil && state.IsImageReason(c.Waiting.Reason),
 		Ending:        c.EndReason != "" || c.Unhealthy, Changed: c.Changed,
 		PostStart: hasPostStart(spec),
 		Hooking:   p.hooks[c.Name] != nil, Hooked: c.Hooked,
 		NotBefore: c.NotBefore, StopBy: c.StopBy, KillAt: c.KillAt, Killed: c.Killed,
 	}
 	if c.Ended != nil {
-		v.Rule = restartRule(spec, c.Ended.Code)
+		v.Rule = plan.RestartRule(spec, c.Ended.Code)
 	}
 	if spec.Lifecycle != nil && spec.Lifecycle.PreStop != nil {
 		v.PreStop = r.graceOf(p, c, wanted) > 0
 	}
-	if !c.State.alive() {
+	if !c.State.Alive() {
 		_, err := r.imageFor(p.rec, c.Name)
 		v.Image = err == nil
 	}
@@ -72,8 +74,8 @@ func (r *Runtime) viewContainer(p *pod, c *ContainerRecord, wanted bool) Contain
 }
 
 // graceOf is the grace that a container has or would have if its end began now: without any there is no hook.
-func (r *Runtime) graceOf(p *pod, c *ContainerRecord, wanted bool) time.Duration {
-	switch end := p.rec.end(); {
+func (r *Runtime) graceOf(p *pod, c *state.ContainerRecord, wanted bool) time.Duration {
+	switch end := p.rec.Ending(); {
 	case end != nil:
 		return end.Grace
 	case !wanted:
@@ -83,9 +85,9 @@ func (r *Runtime) graceOf(p *pod, c *ContainerRecord, wanted bool) time.Duration
 }
 
 // observeExit looks whether a container's process has ended, and how. The hint that led here may be wrong.
-func (r *Runtime) observeExit(p *pod, name string, now Instant) {
-	c, l := p.rec.container(name), p.live[name]
-	if c == nil || l == nil || l.pidfd == nil || !c.State.alive() {
+func (r *Runtime) observeExit(p *pod, name string, now state.Instant) {
+	c, l := p.rec.Container(name), p.live[name]
+	if c == nil || l == nil || l.pidfd == nil || !c.State.Alive() {
 		return
 	}
 	if alive, err := container.Alive(int(l.pidfd.Fd())); err != nil || alive {
@@ -95,12 +97,12 @@ func (r *Runtime) observeExit(p *pod, name string, now Instant) {
 }
 
 // ended takes the end of a container's process into the record.
-func (r *Runtime) ended(p *pod, c *ContainerRecord, l *live, now Instant) {
+func (r *Runtime) ended(p *pod, c *state.ContainerRecord, l *live, now state.Instant) {
 	fd := -1
 	if l.pidfd != nil {
 		fd = int(l.pidfd.Fd())
 	}
-	t := Termination{Finished: now}
+	t := state.Termination{Finished: now}
 	status, err := container.Reap(c.PID, c.PIDStart, fd)
 	if errors.Is(err, container.ErrStatusUnknown) {
 		status, err = r.exits.take(c.PID)
@@ -118,13 +120,13 @@ func (r *Runtime) ended(p *pod, c *ContainerRecord, l *live, now Instant) {
 	r.end(p, c, t)
 	r.scheduleRestart(p, c, now)
 	p.endHook(c.Name)
-	if c.Kind == KindInit && t.Code == 0 {
+	if c.Kind == state.KindInit && t.Code == 0 {
 		c.Done = true
 	}
-	if p.rec.State == PodRunning && restartRule(p.rec.spec(c.Name), t.Code) == corev1.ContainerRestartRuleActionRestartAllContainers {
+	if p.rec.State == state.PodRunning && plan.RestartRule(p.rec.Spec(c.Name), t.Code) == corev1.ContainerRestartRuleActionRestartAllContainers {
 		p.rec.RestartAll = true
 	}
-	if err := c.move(EventExit); err != nil {
+	if err := c.Move(state.EventExit); err != nil {
 		r.Log.Error("cannot take in an exit", "pod", p.name(), "container", c.Name, "error", err)
 	}
 	r.Log.Info("container ended", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "exitCode", t.Code, "reason", t.Reason)
@@ -143,8 +145,8 @@ func exitReason(s container.ExitStatus) string {
 	return "Error"
 }
 
-func (r *Runtime) oomKilled(p *pod, c *ContainerRecord) bool {
-	kills, err := r.Cgroups.OOMKills(p.rec.Sandbox.CgroupPath + "/" + containerID(p.rec.UID, c.Name, c.Attempt))
+func (r *Runtime) oomKilled(p *pod, c *state.ContainerRecord) bool {
+	kills, err := r.Cgroups.OOMKills(p.rec.Sandbox.CgroupPath + "/" + state.ContainerID(p.rec.UID, c.Name, c.Attempt))
 	if err != nil {
 		r.Log.Warn("cannot read a cgroup's OOM kills", "pod", p.name(), "container", c.Name, "error", err)
 		return false
@@ -153,31 +155,31 @@ func (r *Runtime) oomKilled(p *pod, c *ContainerRecord) bool {
 }
 
 // end files a termination; the one before it stays for lastState.
-func (r *Runtime) end(p *pod, c *ContainerRecord, t Termination) {
-	t.ID = containerID(p.rec.UID, c.Name, c.Attempt)
+func (r *Runtime) end(p *pod, c *state.ContainerRecord, t state.Termination) {
+	t.ID = state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	if c.Started != nil {
 		t.Started = *c.Started
 	}
 	c.Before, c.Ended = c.Ended, &t
 }
 
-func (r *Runtime) scheduleRestart(p *pod, c *ContainerRecord, now Instant) {
-	ran := backoffReset
+func (r *Runtime) scheduleRestart(p *pod, c *state.ContainerRecord, now state.Instant) {
+	ran := plan.BackoffReset
 	if c.Started != nil {
-		ran = now.Mono - c.Started.Mono
+		ran = now.Mono.Sub(c.Started.Mono)
 	}
 	if c.Changed || p.rec.RestartAll {
 		// It has not crashed.
 		c.Backoff, c.NotBefore = 0, 0
 		return
 	}
-	delay, next := restartDelay(c.Backoff, ran)
-	c.Backoff, c.NotBefore = next, now.after(delay)
+	delay, next := plan.RestartDelay(c.Backoff, ran)
+	c.Backoff, c.NotBefore = next, now.After(delay)
 }
 
 // sayBackoff tells that a container waits for its next start.
-func (r *Runtime) sayBackoff(p *pod, c *ContainerRecord, now Instant) {
-	if p.rec.State != PodRunning || c.NotBefore <= now.Mono || !restarts(p.rec.Object.Spec.RestartPolicy, r.viewContainer(p, c, true)) {
+func (r *Runtime) sayBackoff(p *pod, c *state.ContainerRecord, now state.Instant) {
+	if p.rec.State != state.PodRunning || c.NotBefore <= now.Mono || !plan.Restarts(p.rec.Object.Spec.RestartPolicy, r.viewContainer(p, c, true)) {
 		return
 	}
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "BackOff", fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)",
@@ -185,14 +187,14 @@ func (r *Runtime) sayBackoff(p *pod, c *ContainerRecord, now Instant) {
 }
 
 // event records something that happened to a pod, or to one of its containers.
-func (r *Runtime) event(p *pod, containerName string, now Instant, typ, reason, message string) {
+func (r *Runtime) event(p *pod, containerName string, now state.Instant, typ, reason, message string) {
 	ref := corev1.ObjectReference{
 		APIVersion: "v1", Kind: "Pod",
 		Namespace: p.rec.Object.Namespace, Name: p.rec.Object.Name, UID: p.rec.UID,
 	}
 	if containerName != "" {
 		ref.FieldPath = "spec.containers{" + containerName + "}"
-		if c := p.rec.container(containerName); c != nil && c.Kind != KindMain {
+		if c := p.rec.Container(containerName); c != nil && c.Kind != state.KindMain {
 			ref.FieldPath = "spec.initContainers{" + containerName + "}"
 		}
 	}

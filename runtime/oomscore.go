@@ -2,6 +2,8 @@ package runtime
 
 import (
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // The kubelet's scores: what it protects, what goes first, and between them the more a container has asked
@@ -26,7 +28,7 @@ func oomScoreAdj(p *corev1.Pod, c *corev1.Container, capacity int64) int {
 		return bestEffortScore - 1
 	}
 	score := scoreFor(c.Resources.Requests.Memory().Value(), capacity)
-	if kindOf(c) == KindSidecar {
+	if state.KindOf(c) == state.KindSidecar {
 		// A sidecar outlives the main containers that it serves. KEP-753
 		least := p.Spec.Containers[0].Resources.Requests.Memory().Value()
 		for i := range p.Spec.Containers {

@@ -10,6 +10,8 @@ import (
 
 	"podd/images"
 	"podd/runtime/container"
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 // operation carries out one plan for one pod, away from the loop. It works on copies: what it learns goes to
@@ -20,34 +22,34 @@ type operation struct {
 	uid types.UID
 	// stopping: the board stops, and its pods are not removed but ended.
 	stopping bool
-	actions  []Action
-	rec      *Record
+	actions  []plan.Action
+	rec      *state.Record
 	live     map[string]*live
 	images   map[string]images.Image
 	volumes  *volumeSources // for the actions that make or refresh volumes
 }
 
-func (r *Runtime) newOperation(p *pod, actions []Action) *operation {
+func (r *Runtime) newOperation(p *pod, actions []plan.Action) *operation {
 	op := &operation{r: r, pod: p, uid: p.rec.UID, stopping: r.stopping, actions: actions, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
 	for name, l := range p.live {
 		op.live[name] = l
 	}
 	for _, a := range actions {
 		switch a.(type) {
-		case EnsureVolumes, RefreshVolumes:
+		case plan.EnsureVolumes, plan.RefreshVolumes:
 			op.volumes = r.volumeSources(p.rec)
 			p.refresh = false
 		}
-		if start, ok := a.(StartContainer); ok {
+		if start, ok := a.(plan.StartContainer); ok {
 			if image, err := r.imageFor(p.rec, start.Name); err == nil {
 				op.images[start.Name] = image
 				// From here on the image is in use.
-				p.rec.container(start.Name).ImageID = image.ID
+				p.rec.Container(start.Name).ImageID = image.ID
 			}
 		}
 	}
 	rec := *p.rec
-	rec.Containers = make([]*ContainerRecord, 0, len(p.rec.Containers))
+	rec.Containers = make([]*state.ContainerRecord, 0, len(p.rec.Containers))
 	for _, c := range p.rec.Containers {
 		copied := *c
 		rec.Containers = append(rec.Containers, &copied)
@@ -65,9 +67,9 @@ func (op *operation) run() {
 			op.tell(a, nil, errSkipped)
 			continue
 		}
-		begun := readClock().Mono
+		begun := state.Now().Mono
 		outcome, err := op.perform(a)
-		op.r.Log.Debug("action", "uid", op.uid, "action", a.String(), "took", readClock().Mono-begun)
+		op.r.Log.Debug("action", "uid", op.uid, "action", a.String(), "took", state.Now().Mono-begun)
 		if err != nil && !standsAlone(a) {
 			failed = true
 		}
@@ -78,56 +80,56 @@ func (op *operation) run() {
 }
 
 // cleans says of an action that it stands for itself whatever failed before it.
-func cleans(a Action) bool {
+func cleans(a plan.Action) bool {
 	switch a.(type) {
-	case CollectContainer, StopContainer, KillContainer, ResizePod:
+	case plan.CollectContainer, plan.StopContainer, plan.KillContainer, plan.ResizePod:
 		return true
 	}
 	return false
 }
 
 // standsAlone says of an action that its failure is its own affair: nothing after it depends on it.
-func standsAlone(a Action) bool {
+func standsAlone(a plan.Action) bool {
 	switch a.(type) {
-	case StartContainer, ResizePod, RefreshVolumes, MeasureVolumes:
+	case plan.StartContainer, plan.ResizePod, plan.RefreshVolumes, plan.MeasureVolumes:
 		return true
 	}
 	return false
 }
 
-func (op *operation) tell(a Action, outcome any, err error) {
+func (op *operation) tell(a plan.Action, outcome any, err error) {
 	op.r.inbox.put(msgOutcome{op.pod, a, outcome, err})
 }
 
-func (op *operation) perform(a Action) (any, error) {
+func (op *operation) perform(a plan.Action) (any, error) {
 	switch a := a.(type) {
-	case EnsureSandbox:
+	case plan.EnsureSandbox:
 		s, err := op.r.ensureSandbox(op.rec)
 		if err == nil {
 			op.rec.Sandbox = s
 		}
 		return s, err
-	case EnsureVolumes:
+	case plan.EnsureVolumes:
 		return op.ensureVolumes()
-	case RefreshVolumes:
+	case plan.RefreshVolumes:
 		return nil, op.refreshVolumes()
-	case MeasureVolumes:
+	case plan.MeasureVolumes:
 		return op.measureVolumes()
-	case RemoveSandbox:
+	case plan.RemoveSandbox:
 		return nil, op.r.removeSandbox(op.rec)
-	case StartContainer:
+	case plan.StartContainer:
 		return op.start(a)
-	case StopContainer:
+	case plan.StopContainer:
 		return op.stop(a)
-	case KillContainer:
+	case plan.KillContainer:
 		return nil, op.signal(a.Name, unix.SIGKILL)
-	case CollectContainer:
+	case plan.CollectContainer:
 		return op.collect(a)
-	case ResizePod:
+	case plan.ResizePod:
 		return op.rec.Object, op.resize()
-	case Finish:
+	case plan.Finish:
 		return nil, op.r.removeVolumes(op.uid, true)
-	case Forget:
+	case plan.Forget:
 		if err := op.r.removeVolumes(op.uid, !op.stopping); err != nil {
 			return nil, err
 		}
@@ -144,8 +146,8 @@ type started struct {
 	object  *corev1.Pod // with whose limits
 }
 
-func (op *operation) start(a StartContainer) (started, error) {
-	if _, fresh := op.actions[0].(EnsureSandbox); !fresh {
+func (op *operation) start(a plan.StartContainer) (started, error) {
+	if _, fresh := op.actions[0].(plan.EnsureSandbox); !fresh {
 		go op.r.Cgroups.Warm()
 	}
 	image, ok := op.images[a.Name]
@@ -203,7 +205,7 @@ func makeTerminationLog(path string) error {
 }
 
 // stop sends the stop signal of the image; its outcome is the signal.
-func (op *operation) stop(a StopContainer) (unix.Signal, error) {
+func (op *operation) stop(a plan.StopContainer) (unix.Signal, error) {
 	signal := container.ParseSignal(op.r.stopSignal(op.rec, a.Name))
 	return signal, op.signal(a.Name, signal)
 }
@@ -217,8 +219,8 @@ func (op *operation) signal(name string, signal unix.Signal) error {
 }
 
 // collect takes away what a dead attempt left; its outcome is the termination message.
-func (op *operation) collect(a CollectContainer) (string, error) {
-	id := containerID(op.uid, a.Name, a.Attempt)
+func (op *operation) collect(a plan.CollectContainer) (string, error) {
+	id := state.ContainerID(op.uid, a.Name, a.Attempt)
 	if err := op.r.engine.RemoveState(id); err != nil {
 		return "", err
 	}

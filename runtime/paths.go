@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/state"
 )
 
 // namespaceDir holds the bind mounts of a pod's namespaces.
@@ -34,10 +36,10 @@ func PodLogDir(root string, p *corev1.Pod, uid types.UID) string {
 	return filepath.Join(root, fmt.Sprintf("%s_%s_%s", p.Namespace, p.Name, uid))
 }
 
-func (r *Runtime) containerLogDir(rec *Record, name string) string {
+func (r *Runtime) containerLogDir(rec *state.Record, name string) string {
 	return filepath.Join(PodLogDir(r.LogDir, rec.Object, rec.UID), name)
 }
 
-func (r *Runtime) logPath(rec *Record, name string, attempt int) string {
+func (r *Runtime) logPath(rec *state.Record, name string, attempt int) string {
 	return filepath.Join(r.containerLogDir(rec, name), fmt.Sprintf("%d.log", attempt))
 }

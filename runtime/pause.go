@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 // pauseName stands in the container ID of the process that holds a shared PID namespace. No container of a
@@ -20,11 +21,11 @@ func sharesProcesses(p *corev1.Pod) bool {
 	return p.Spec.ShareProcessNamespace != nil && *p.Spec.ShareProcessNamespace
 }
 
-func pauseID(uid types.UID) string { return containerID(uid, pauseName, 0) }
+func pauseID(uid types.UID) string { return state.ContainerID(uid, pauseName, 0) }
 
 // ensurePause runs the first process of the pod's shared PID namespace and returns the namespace's path. A
 // namespace dies with its first process, so that this one cannot be one of the pod's own.
-func (r *Runtime) ensurePause(rec *Record) (string, error) {
+func (r *Runtime) ensurePause(rec *state.Record) (string, error) {
 	id := pauseID(rec.UID)
 	found, err := r.engine.Find(id)
 	if err != nil {
@@ -74,7 +75,7 @@ func pauseContainer() *corev1.Container {
 }
 
 // pauseSandbox has a PID namespace of its own, which the others join.
-func (r *Runtime) pauseSandbox(rec *Record) container.Sandbox {
+func (r *Runtime) pauseSandbox(rec *state.Record) container.Sandbox {
 	s := r.sandboxFor(rec)
 	s.HostsFile, s.HostnameFile, s.ResolvFile, s.PIDNS = "", "", "", ""
 	return s

@@ -2,6 +2,8 @@ package runtime
 
 import (
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // census counts a pod's containers as far as its phase depends on them.
@@ -13,9 +15,9 @@ type census struct {
 // phase sums a pod up as the kubelet does. That a pod has ended by itself is shown once that is on disk: whoever sees it
 // may rely on its not running again.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
-func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
+func phase(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	p := sumUp(rec, inits, mains)
-	if (p == corev1.PodSucceeded || p == corev1.PodFailed) && rec.Stop == nil && !(rec.State == PodFinished && rec.Kept) {
+	if (p == corev1.PodSucceeded || p == corev1.PodFailed) && rec.Stop == nil && !(rec.State == state.PodFinished && rec.Kept) {
 		if !rec.Initialized {
 			return corev1.PodPending
 		}
@@ -24,13 +26,13 @@ func phase(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	return p
 }
 
-func sumUp(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
-	if rec.failed() {
+func sumUp(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
+	if rec.Failed() {
 		return corev1.PodFailed
 	}
 	var n census
 	for i := range inits {
-		if rec.container(inits[i].Name).Kind == KindSidecar {
+		if rec.Container(inits[i].Name).Kind == state.KindSidecar {
 			n.sidecar(&inits[i])
 		} else {
 			n.init(&inits[i])
@@ -39,12 +41,12 @@ func sumUp(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	for i := range mains {
 		n.main(&mains[i])
 	}
-	policy, ending := rec.Object.Spec.RestartPolicy, rec.end() != nil || rec.State == PodFinished
+	policy, ending := rec.Object.Spec.RestartPolicy, rec.Ending() != nil || rec.State == state.PodFinished
 	switch {
 	case n.initFailed > 0 && (policy == corev1.RestartPolicyNever || rec.Finish != nil):
 		return corev1.PodFailed
 	case n.initPending > 0 && !rec.Initialized, n.waiting > 0:
-		if rec.end() != nil && !rec.alive() {
+		if rec.Ending() != nil && !rec.Alive() {
 			return corev1.PodFailed // deleted while pending
 		}
 		return corev1.PodPending
@@ -62,24 +64,6 @@ func sumUp(rec *Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 		return corev1.PodFailed
 	}
 	return corev1.PodRunning
-}
-
-// failed says that the pod was made to fail and nothing of it runs any more: a terminal phase promises that.
-func (r *Record) failed() bool {
-	if r.Finish == nil || !r.Finish.Failed {
-		return false
-	}
-	return !r.alive()
-}
-
-// alive says whether anything of the pod runs, or counts as running still.
-func (r *Record) alive() bool {
-	for _, c := range r.Containers {
-		if c.shownRunning() || c.State.alive() || c.State == ContainerStarting {
-			return true
-		}
-	}
-	return false
 }
 
 func (n *census) init(s *corev1.ContainerStatus) {

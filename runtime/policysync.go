@@ -6,19 +6,22 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+
+	"podd/runtime/networkpolicy"
+	"podd/runtime/state"
 )
 
 // syncPolicies tells the network what the policies come to for the pods of now. It goes before the operations
 // that the same turn of the loop begins: a pod's policies are known before it has an address.
-func (r *Runtime) syncPolicies(now Instant) {
+func (r *Runtime) syncPolicies(now state.Instant) {
 	again := r.policyRetry != 0 && now.Mono >= r.policyRetry
 	if !r.policiesDue && !again {
 		return
 	}
 	r.policiesDue, r.policyRetry = false, 0
-	err := r.Network.SetPolicies(selectPolicies(r.policies(), newPolicyPeers(r.podsByNow(), r.namespaceLabels()), r.DefaultDeny))
+	err := r.Network.SetPolicies(networkpolicy.Build(r.policies(), networkpolicy.NewPolicyPeers(r.podsByNow(), r.namespaceLabels()), r.DefaultDeny))
 	if err != nil {
-		r.policyRetry = now.Mono + policyPatience
+		r.policyRetry = now.After(policyPatience)
 		err = fmt.Errorf("they stay as they were, and podd tries again: %w", err)
 	}
 	r.NetworkTrouble("network policies", err)

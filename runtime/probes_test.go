@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
+	"podd/runtime/state"
 )
 
 // told keeps the events of a test.
@@ -36,16 +37,16 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
 	spec.Name = "c"
 	object := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
-	p := &pod{rec: newRecord("u1", object, readClock()), live: map[string]*live{}}
+	p := &pod{rec: state.NewRecord("u1", object, state.Now()), live: map[string]*live{}}
 	r.pods["u1"] = p
-	now := readClock()
-	p.rec.State, p.rec.Sandbox.Ready = PodRunning, &now
+	now := state.Now()
+	p.rec.State, p.rec.Sandbox.Ready = state.PodRunning, &now
 	c := p.rec.Containers[0]
-	c.State, c.Attempt, c.Started = ContainerRunning, 0, &now
+	c.State, c.Attempt, c.Started = state.ContainerRunning, 0, &now
 	r.publish(p, now)
 	t.Cleanup(func() {
-		c.State = ContainerCollected
-		r.syncProbes(p, readClock())
+		c.State = state.ContainerCollected
+		r.syncProbes(p, state.Now())
 	})
 	return r, p, events
 }
@@ -68,14 +69,14 @@ func (r *Runtime) say(p *pod, k probeKind, result probe.Result, count int) {
 	if result == probe.Warning {
 		run.Result = probe.Success
 	}
-	r.receive(msgProbe{subject{p.probing["c"], k}, probe.Report{Result: result, Text: "text", Run: run}}, readClock())
+	r.receive(msgProbe{subject{p.probing["c"], k}, probe.Report{Result: result, Text: "text", Run: run}}, state.Now())
 }
 
 func TestStartupGatesTheOthers(t *testing.T) {
-	r, p, events := probedPod(t, corev1.Container{StartupProbe: after(1, 2), LivenessProbe: after(1, 3), ReadinessProbe: after(2, 1)}, always)
+	r, p, events := probedPod(t, corev1.Container{StartupProbe: after(1, 2), LivenessProbe: after(1, 3), ReadinessProbe: after(2, 1)}, corev1.RestartPolicyAlways)
 	c := p.rec.Containers[0]
 	shown := func() string {
-		s := r.containerStatus(p, p.rec.spec("c"), c, readClock())
+		s := r.containerStatus(p, p.rec.Spec("c"), c, state.Now())
 		return fmt.Sprintf("%s | started %t ready %t", p.scheduled(), *s.Started, s.Ready)
 	}
 	for _, step := range []struct {
@@ -116,7 +117,7 @@ func TestFailedStartup(t *testing.T) {
 	grace := int64(7)
 	spec := corev1.Container{StartupProbe: after(1, 2)}
 	spec.StartupProbe.TerminationGracePeriodSeconds = &grace
-	r, p, _ := probedPod(t, spec, never)
+	r, p, _ := probedPod(t, spec, corev1.RestartPolicyNever)
 	r.say(p, startupProbe, probe.Failure, 2)
 	c := p.rec.Containers[0]
 	if !c.Unhealthy || c.EndReason != "Container c failed startup probe" || c.UnhealthyGrace != 7*time.Second {
@@ -126,24 +127,24 @@ func TestFailedStartup(t *testing.T) {
 
 // What is said of an attempt that is over is not taken for the next one's; neither are its results.
 func TestProbeOfAnotherAttempt(t *testing.T) {
-	r, p, events := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, always)
+	r, p, events := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	c := p.rec.Containers[0]
 	r.say(p, readinessProbe, probe.Success, 1)
 	old := p.probing["c"]
-	for _, e := range []ContainerEvent{EventExit, EventCollect} {
-		if err := c.move(e); err != nil {
+	for _, e := range []state.ContainerEvent{state.EventExit, state.EventCollect} {
+		if err := c.Move(e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.publish(p, readClock())
+	r.publish(p, state.Now())
 	if got := p.scheduled(); got != "" || p.probing["c"] != nil {
 		t.Errorf("an ended container is probed: %s", got)
 	}
 	if err := r.beginStart(c, 1); err != nil {
 		t.Fatal(err)
 	}
-	now := readClock()
-	c.State, c.Started = ContainerRunning, &now
+	now := state.Now()
+	c.State, c.Started = state.ContainerRunning, &now
 	r.publish(p, now)
 	r.receive(msgProbe{subject{old, livenessProbe}, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}}}, now)
 	if c.Unhealthy || c.Ready || c.ProbeRuns != nil || len(*events) != 0 {
@@ -156,25 +157,25 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 
 // Of a pod that is being removed nobody asks whether it lives; it is ready for as long as it says so.
 func TestProbesAtTheEnd(t *testing.T) {
-	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, always)
+	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	r.say(p, readinessProbe, probe.Success, 1)
-	if err := r.beginStop(p, readClock()); err != nil {
+	if err := r.beginStop(p, state.Now()); err != nil {
 		t.Fatal(err)
 	}
-	r.publish(p, readClock())
-	s := r.containerStatus(p, p.rec.spec("c"), p.rec.Containers[0], readClock())
+	r.publish(p, state.Now())
+	s := r.containerStatus(p, p.rec.Spec("c"), p.rec.Containers[0], state.Now())
 	if p.scheduled() != "Readiness" || !s.Ready {
 		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
 	}
 	r.say(p, readinessProbe, probe.Failure, 1)
-	if s := r.containerStatus(p, p.rec.spec("c"), p.rec.Containers[0], readClock()); s.Ready {
+	if s := r.containerStatus(p, p.rec.Spec("c"), p.rec.Containers[0], state.Now()); s.Ready {
 		t.Error("its probe says that it is not ready any more")
 	}
 }
 
 // The next daemon reads from the record what this one has found, and goes on counting.
 func TestProbesInTheRecord(t *testing.T) {
-	r, p, _ := probedPod(t, corev1.Container{StartupProbe: after(1, 1), LivenessProbe: after(1, 3), ReadinessProbe: after(1, 1)}, always)
+	r, p, _ := probedPod(t, corev1.Container{StartupProbe: after(1, 1), LivenessProbe: after(1, 3), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	r.say(p, startupProbe, probe.Success, 1)
 	r.say(p, readinessProbe, probe.Success, 1)
 	r.say(p, livenessProbe, probe.Failure, 2)
@@ -182,16 +183,16 @@ func TestProbesInTheRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write(p)
-	list, err := r.records.readAll()
+	list, err := r.records.ReadAll()
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
 	rec := list[0]
-	c, spec := rec.Containers[0], rec.spec("c")
+	c, spec := rec.Containers[0], rec.Spec("c")
 	if !c.StartedOK || !c.Ready {
 		t.Errorf("started %t, ready %t", c.StartedOK, c.Ready)
 	}
-	if plan := probePlan(rec, c, spec, livenessProbe, readClock()); plan.Run != (probe.Run{Result: probe.Failure, Count: 2}) {
+	if plan := probePlan(rec, c, spec, livenessProbe, state.Now()); plan.Run != (probe.Run{Result: probe.Failure, Count: 2}) {
 		t.Errorf("liveness goes on from %+v", plan.Run)
 	}
 }
@@ -199,10 +200,10 @@ func TestProbesInTheRecord(t *testing.T) {
 func TestProbePlan(t *testing.T) {
 	spec := corev1.Container{Name: "c", LivenessProbe: after(1, 3)}
 	spec.LivenessProbe.InitialDelaySeconds = 15
-	rec := &Record{UID: "u1"}
-	c := &ContainerRecord{Name: "c", Started: &Instant{Mono: 100 * time.Second}}
+	rec := &state.Record{UID: "u1"}
+	c := &state.ContainerRecord{Name: "c", Started: &state.Instant{Mono: state.BootTime(100 * time.Second)}}
 	for at, want := range map[time.Duration]time.Duration{100: 15, 110: 5, 115: 0, 500: 0} {
-		plan := probePlan(rec, c, &spec, livenessProbe, Instant{Mono: at * time.Second})
+		plan := probePlan(rec, c, &spec, livenessProbe, state.Instant{Mono: state.BootTime(at * time.Second)})
 		if plan.First != want*time.Second || plan.Period != 10*time.Second || plan.Timeout != time.Second || plan.Thresholds != (probe.Thresholds{Success: 1, Failure: 3}) {
 			t.Errorf("at %d s: %+v", at, plan)
 		}
@@ -213,10 +214,10 @@ func TestNetTarget(t *testing.T) {
 	r := testRuntime(t)
 	r.HostIPs = func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("192.0.2.7")}, nil }
 	spec := &corev1.Container{Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}}
-	inPod := &Record{UID: "u1", Object: &corev1.Pod{}, Sandbox: SandboxRecord{IP: "10.1.2.3"}}
-	onHost := &Record{UID: "u2", Object: &corev1.Pod{Spec: corev1.PodSpec{HostNetwork: true}}}
+	inPod := &state.Record{UID: "u1", Object: &corev1.Pod{}, Sandbox: state.SandboxRecord{IP: "10.1.2.3"}}
+	onHost := &state.Record{UID: "u2", Object: &corev1.Pod{Spec: corev1.PodSpec{HostNetwork: true}}}
 	for _, tc := range []struct {
-		rec  *Record
+		rec  *state.Record
 		host string
 		port intstr.IntOrString
 		want string

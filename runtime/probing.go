@@ -8,19 +8,20 @@ import (
 
 	"podd/probe"
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 // wantsProbe says whether a container is to be probed now: while it runs and nobody is ending it, the startup probe
 // first and the others after it. Readiness is of interest until the end.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
-func (p *pod) wantsProbe(c *ContainerRecord, spec *corev1.Container, k probeKind) bool {
+func (p *pod) wantsProbe(c *state.ContainerRecord, spec *corev1.Container, k probeKind) bool {
 	if k == readinessProbe && p.rec.Stop != nil {
-		return k.of(spec) != nil && p.serves(c) && c.startedUp(spec)
+		return k.of(spec) != nil && p.serves(c) && c.StartedUp(spec)
 	}
-	if k.of(spec) == nil || c.State != ContainerRunning || p.rec.end() != nil || c.Unhealthy || c.EndReason != "" {
+	if k.of(spec) == nil || c.State != state.ContainerRunning || p.rec.Ending() != nil || c.Unhealthy || c.EndReason != "" {
 		return false
 	}
-	return c.startedUp(spec) == (k != startupProbe)
+	return c.StartedUp(spec) == (k != startupProbe)
 }
 
 // probing is one attempt of a container that is probed. Its fields are not changed, but for handles, which is the loop's.
@@ -41,9 +42,9 @@ type subject struct {
 }
 
 // syncProbes brings the schedule into line with a pod's record.
-func (r *Runtime) syncProbes(p *pod, now Instant) {
+func (r *Runtime) syncProbes(p *pod, now state.Instant) {
 	for _, c := range p.rec.Containers {
-		spec := p.rec.spec(c.Name)
+		spec := p.rec.Spec(c.Name)
 		on := p.probing[c.Name]
 		for i, k := range probeKinds {
 			wanted := p.wantsProbe(c, spec, k)
@@ -67,7 +68,7 @@ func (r *Runtime) syncProbes(p *pod, now Instant) {
 	}
 }
 
-func (r *Runtime) startProbing(p *pod, c *ContainerRecord, spec *corev1.Container) *probing {
+func (r *Runtime) startProbing(p *pod, c *state.ContainerRecord, spec *corev1.Container) *probing {
 	on := &probing{r: r, uid: p.rec.UID, spec: spec, attempt: c.Attempt, target: r.netTarget(p.rec, spec)}
 	if hasExecProbe(spec) {
 		config, err := r.execConfig(p.rec, c)
@@ -93,17 +94,17 @@ func hasExecProbe(spec *corev1.Container) bool {
 }
 
 // probePlan is when and how often; the initial delay counts from the start of the container.
-func probePlan(rec *Record, c *ContainerRecord, spec *corev1.Container, k probeKind, now Instant) probe.Plan {
+func probePlan(rec *state.Record, c *state.ContainerRecord, spec *corev1.Container, k probeKind, now state.Instant) probe.Plan {
 	s := k.of(spec)
 	plan := probe.Plan{
-		First:      max(c.Started.after(seconds(s.InitialDelaySeconds))-now.Mono, 0),
+		First:      max(c.Started.After(seconds(s.InitialDelaySeconds)).Sub(now.Mono), 0),
 		Period:     seconds(s.PeriodSeconds),
 		Timeout:    seconds(s.TimeoutSeconds),
 		Thresholds: thresholds(s),
 		Spread:     probe.SpreadOf(string(rec.UID) + c.Name),
 	}
 	if c.ProbeRuns != nil {
-		plan.Run = *k.in(c.ProbeRuns)
+		plan.Run = runOf(k.in(c.ProbeRuns))
 	}
 	return plan
 }
@@ -118,11 +119,11 @@ func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
 func (s subject) Report(report probe.Report) { s.r.inbox.put(msgProbe{s, report}) }
 
 // endOldProbes ends the commands of probes that an earlier daemon has left in a container.
-func (r *Runtime) endOldProbes(p *pod, c *ContainerRecord) {
-	if !hasExecProbe(p.rec.spec(c.Name)) {
+func (r *Runtime) endOldProbes(p *pod, c *state.ContainerRecord) {
+	if !hasExecProbe(p.rec.Spec(c.Name)) {
 		return
 	}
-	if err := r.engine.KillProbes(containerID(p.rec.UID, c.Name, c.Attempt)); err != nil {
+	if err := r.engine.KillProbes(state.ContainerID(p.rec.UID, c.Name, c.Attempt)); err != nil {
 		r.Log.Warn("the probes of an earlier podd may go on in a container", "pod", p.name(), "container", c.Name, "error", err)
 	}
 }

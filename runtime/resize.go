@@ -8,18 +8,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
+	"podd/runtime/state"
 )
 
 // resizeRetry is how long a resize rests that the kernel could not take, because too much memory is in use.
 const resizeRetry = 10 * time.Second
-
-// ResizeRecord is a change of limits that has not been carried out yet. KEP-1287
-type ResizeRecord struct {
-	Before    map[string]corev1.ResourceRequirements `json:"before"`            // of each container whose limits are still those
-	Applied   bool                                   `json:"applied,omitempty"` // what is left takes its limits with its next start
-	NotBefore time.Duration                          `json:"notBefore,omitempty"`
-	Error     string                                 `json:"error,omitempty"`
-}
 
 // resize gives the pod's cgroup and those of its containers the limits that the spec has now. A pod that gets more
 // gets it before its containers do, one that gets less after them: version 1 lets no child have more CPU than
@@ -32,8 +25,8 @@ func (op *operation) resize() error {
 		if op.live[c.Name] == nil || c.Changed {
 			continue // the next attempt starts with them
 		}
-		path := op.rec.Sandbox.CgroupPath + "/" + containerID(op.uid, c.Name, c.Attempt)
-		if err := op.r.Cgroups.Resize(path, containerResources(op.rec.spec(c.Name))); err != nil {
+		path := op.rec.Sandbox.CgroupPath + "/" + state.ContainerID(op.uid, c.Name, c.Attempt)
+		if err := op.r.Cgroups.Resize(path, containerResources(op.rec.Spec(c.Name))); err != nil {
 			return fmt.Errorf("cannot resize container %q: %w", c.Name, err)
 		}
 	}
@@ -58,18 +51,7 @@ func containerResources(spec *corev1.Container) cgroups.Resources {
 	return out
 }
 
-// resized notes that a container has the limits of its spec.
-func (r *Record) resized(name string) {
-	if r.Resize == nil {
-		return
-	}
-	delete(r.Resize.Before, name)
-	if len(r.Resize.Before) == 0 {
-		r.Resize = nil
-	}
-}
-
-func (r *Runtime) learnResize(p *pod, m msgOutcome, now Instant) {
+func (r *Runtime) learnResize(p *pod, m msgOutcome, now state.Instant) {
 	if p.rec.Resize == nil || errors.Is(m.err, errSkipped) {
 		return
 	}
@@ -80,14 +62,14 @@ func (r *Runtime) learnResize(p *pod, m msgOutcome, now Instant) {
 		p.rec.Resize.Applied, p.rec.Resize.Error = true, ""
 		for _, c := range p.rec.Containers {
 			if !c.Changed {
-				p.rec.resized(c.Name)
+				p.rec.MarkResized(c.Name)
 			}
 		}
 		r.shareOut()
 		r.event(p, "", now, corev1.EventTypeNormal, "ResizeCompleted", "Pod resize completed")
 		return
 	}
-	p.rec.Resize.NotBefore = now.after(resizeRetry)
+	p.rec.Resize.NotBefore = now.After(resizeRetry)
 	if p.rec.Resize.Error != m.err.Error() {
 		p.rec.Resize.Error = m.err.Error()
 		r.event(p, "", now, corev1.EventTypeWarning, "ResizeError", m.err.Error())

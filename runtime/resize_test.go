@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"podd/runtime/state"
 )
 
 func withLimit(memory string) *corev1.Pod {
@@ -18,11 +20,11 @@ func TestResizeDuringAResize(t *testing.T) {
 	r := testRuntime(t)
 	p := r.with("u1")
 	first := withLimit("32Mi")
-	p.rec = newRecord("u1", first, readClock())
-	p.rec.State = PodRunning
-	p.rec.Resize = &ResizeRecord{Before: map[string]corev1.ResourceRequirements{"c": {}}}
+	p.rec = state.NewRecord("u1", first, state.Now())
+	p.rec.State = state.PodRunning
+	p.rec.Resize = &state.ResizeRecord{Before: map[string]corev1.ResourceRequirements{"c": {}}}
 	p.rec.Object = withLimit("64Mi")
-	r.learnResize(p, msgOutcome{pod: p, outcome: first}, readClock())
+	r.learnResize(p, msgOutcome{pod: p, outcome: first}, state.Now())
 	if p.rec.Resize == nil || p.rec.Resize.Applied {
 		t.Fatalf("the second change is forgotten: %+v", p.rec.Resize)
 	}

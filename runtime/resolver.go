@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/dns"
+	"podd/runtime/state"
 )
 
 // Names is podd's own name server.
@@ -42,7 +43,7 @@ func (r *Runtime) readResolver() {
 	n := r.nameServers()
 	r.Names.SetServers(n.upstream())
 	for _, p := range r.pods {
-		if p.rec.Sandbox.Ready != nil && p.rec.State != PodFinished {
+		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished {
 			r.followResolver(p, n)
 		}
 	}
@@ -84,7 +85,7 @@ func digest(text string) string {
 }
 
 // sayResolver tells of a new sandbox what its resolv.conf lacks.
-func (r *Runtime) sayResolver(p *pod, now Instant) {
+func (r *Runtime) sayResolver(p *pod, now state.Instant) {
 	_, notes := r.nameServers().forPod(p.rec.Object)
 	for _, n := range notes {
 		r.event(p, "", now, corev1.EventTypeWarning, n.reason, n.message)

@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // rollback is what is kept of a pod that asks to be put back when a change of it does not become Ready. It is on
@@ -112,12 +112,12 @@ func (r *Runtime) forgetRollbacks() {
 
 // progress watches over a pod that asks to be put back: a version that has stayed Ready is kept, one that has not
 // become Ready in time is given up. It says when to look again (since boot), 0: never.
-func (r *Runtime) progress(p *pod, now Instant) time.Duration {
+func (r *Runtime) progress(p *pod, now state.Instant) state.BootTime {
 	b := r.rollbacks[keyOf(p.rec.Object)]
 	if !manifest.WantsRollback(p.rec.Object) || p.deleted || b != nil && b.Good.Hash == p.rec.Hash {
 		return 0
 	}
-	if p.rec.State == PodWaiting && r.blocked(p) {
+	if p.rec.State == state.PodWaiting && r.blocked(p) {
 		p.held = true
 		return 0
 	}
@@ -128,17 +128,17 @@ func (r *Runtime) progress(p *pod, now Instant) time.Duration {
 	if p.rec.Changed != nil {
 		since = *p.rec.Changed
 	}
-	if ready, ok := p.rec.readySince(); ok {
-		if by := max(ready.Mono, since.Mono) + manifest.MinReady(p.rec.Object); now.Mono < by {
+	if ready, ok := p.rec.ReadySince(); ok {
+		if by := max(ready.Mono, since.Mono).Add(manifest.MinReady(p.rec.Object)); now.Mono < by {
 			return by
 		}
 		r.keepGood(p)
 		return 0
 	}
-	if b == nil || p.rec.State != PodWaiting && p.rec.State != PodRunning {
+	if b == nil || p.rec.State != state.PodWaiting && p.rec.State != state.PodRunning {
 		return 0
 	}
-	by := since.after(manifest.ProgressDeadline(p.rec.Object))
+	by := since.After(manifest.ProgressDeadline(p.rec.Object))
 	if now.Mono < by {
 		return by
 	}
@@ -146,26 +146,8 @@ func (r *Runtime) progress(p *pod, now Instant) time.Duration {
 	return 0
 }
 
-// readySince says since when the pod, as it is to be, has been Ready or has succeeded.
-func (r *Record) readySince() (Instant, bool) {
-	for _, c := range r.Containers {
-		if c.Changed {
-			return Instant{}, false
-		}
-	}
-	if r.State == PodFinished && !r.failed() {
-		ok := true
-		for _, c := range r.Containers {
-			ok = ok && (c.Kind != KindMain || c.Ended != nil && c.Ended.Code == 0)
-		}
-		return r.Created, ok
-	}
-	c := r.Conditions[string(corev1.PodReady)]
-	return c.Since, c.Status == corev1.ConditionTrue && r.end() == nil
-}
-
 // giveUp lets the version that was Ready last take the place of one that is not.
-func (r *Runtime) giveUp(p *pod, b *rollback, now Instant) {
+func (r *Runtime) giveUp(p *pod, b *rollback, now state.Instant) {
 	b.Bad = p.rec.Hash
 	b.Message = fmt.Sprintf("%s: pod %q did not become Ready within %s of its change and was put back to the version that was Ready last; correct the file to have it tried again",
 		p.rec.File, p.rec.Object.Name, manifest.ProgressDeadline(p.rec.Object))

@@ -20,6 +20,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/manifest"
 	"podd/runtime/service"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -125,7 +126,7 @@ type Runtime struct {
 	// hostResolver is what the host's resolv.conf said last.
 	hostResolver atomic.Pointer[resolver]
 
-	records records
+	records state.Store
 	ends    ends
 	// continued knows the pods that were changed in place.
 	continued continued
@@ -141,19 +142,19 @@ type Runtime struct {
 	pods       map[types.UID]*pod
 	desired    map[podKey]*manifest.Pod
 	problems   []manifest.Problem
-	recheck    time.Duration // since boot; scan the folder again
+	recheck    state.BootTime // since boot; scan the folder again
 	dirty      map[types.UID]bool
 	unsaved    map[types.UID]bool
 	stopping   bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing bool
-	worked    bool          // since the last rest
-	idle      bool          // as was told
-	idleAt    time.Duration // since boot; 0: idle already
+	worked    bool           // since the last rest
+	idle      bool           // as was told
+	idleAt    state.BootTime // since boot; 0: idle already
 	hostIPs   hostAddresses
 	// The pods or their policies may be others than the network knows.
 	policiesDue bool
-	policyRetry time.Duration // since boot; 0: none is due
+	policyRetry state.BootTime // since boot; 0: none is due
 	troubles    troubles
 	exits       exitStatuses
 	shares      uint64 // of the burstable pods together, as last set
@@ -165,24 +166,24 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 
 // pod is one pod as the loop holds it.
 type pod struct {
-	rec   *Record
+	rec   *state.Record
 	live  map[string]*live
 	hooks map[string]*hookRun
 	// probing has the containers that are probed.
 	probing map[string]*probing
 
-	busy    bool          // an operation runs
-	refresh bool          // what its volumes are made of has changed
-	measure time.Duration // since boot; the next look at the size of its volumes
+	busy    bool           // an operation runs
+	refresh bool           // what its volumes are made of has changed
+	measure state.BootTime // since boot; the next look at the size of its volumes
 	failing failing
-	usage   usage         // when it was last looked at
-	quotas  bool          // the file system holds their limits
-	wake    time.Duration // since boot; 0: nothing to wait for
-	retry   time.Duration // since boot; nothing is tried before
-	held    bool          // by a pod of its name that had not ended
-	unfit   bool          // this board is not one that it asks for
-	deleted bool          // by hand; ends although its manifest stays, and begins anew
-	grace   *int64        // seconds, asked for with the deletion
+	usage   usage          // when it was last looked at
+	quotas  bool           // the file system holds their limits
+	wake    state.BootTime // since boot; 0: nothing to wait for
+	retry   state.BootTime // since boot; nothing is tried before
+	held    bool           // by a pod of its name that had not ended
+	unfit   bool           // this board is not one that it asks for
+	deleted bool           // by hand; ends although its manifest stays, and begins anew
+	grace   *int64         // seconds, asked for with the deletion
 	// Sentences about the manifest of a running pod: a bad edit.
 	problem *manifest.Problem
 }
@@ -202,7 +203,7 @@ func New(c Config) (*Runtime, error) {
 		inbox:     newInbox(),
 		slots:     make(chan struct{}, maxOperations()),
 		execSlots: make(chan struct{}, goruntime.NumCPU()),
-		records:   records{filepath.Join(c.RunDir, "pods")},
+		records:   state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		ends:      ends{filepath.Join(c.RootDir, "finished")},
 
 		claims:    claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},

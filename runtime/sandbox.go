@@ -13,6 +13,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 // What a pod may have: of shared memory as with other CRI runtimes, and of files that podd mounts into its containers. Those
@@ -23,39 +24,39 @@ const (
 )
 
 // ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
-func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
+func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) {
 	spec := &rec.Object.Spec
 	if err := os.MkdirAll(PodLogDir(r.LogDir, rec.Object, rec.UID), 0o755); err != nil {
-		return SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
+		return state.SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 	}
 	if err := ensureTmpfs(r.sandboxDir(rec.UID), filesSize); err != nil {
-		return SandboxRecord{}, err
+		return state.SandboxRecord{}, err
 	}
 	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.settings.Load().PodPidsLimit))
 	if err != nil {
-		return SandboxRecord{CgroupPath: path}, err
+		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	// The kernel makes the first move into a cgroup wait: it waits beside the work that comes now.
 	go r.Cgroups.Warm()
 	names, err := namesOf(rec.Object, r.ClusterDomain)
 	if err != nil {
-		return SandboxRecord{CgroupPath: path}, err
+		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	options := sandboxOptions(rec.Object, names.kernel)
 	if options.Users, err = r.acquireUsers(rec); err != nil {
-		return SandboxRecord{CgroupPath: path}, err
+		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
-		return SandboxRecord{CgroupPath: path}, err
+		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := r.checkUsers(rec); err != nil {
-		return SandboxRecord{CgroupPath: path}, err
+		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	out := SandboxRecord{CgroupPath: path}
+	out := state.SandboxRecord{CgroupPath: path}
 	if options.Net {
 		attachment, err := r.Network.Attach(r.networkPod(rec))
 		if err != nil {
-			return SandboxRecord{CgroupPath: path}, err
+			return state.SandboxRecord{CgroupPath: path}, err
 		}
 		out.IP = attachment.IP.String()
 		if attachment.IP6.IsValid() {
@@ -64,7 +65,7 @@ func (r *Runtime) ensureSandbox(rec *Record) (SandboxRecord, error) {
 	}
 	resolv, _ := r.nameServers().forPod(rec.Object)
 	out.Resolv = digest(resolv.String())
-	return out, r.ensureSandboxFiles(rec, names, resolv, out.podIPs())
+	return out, r.ensureSandboxFiles(rec, names, resolv, out.PodIPs())
 }
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
@@ -96,7 +97,7 @@ func qosName(spec *corev1.PodSpec) string {
 	return "besteffort"
 }
 
-func (r *Runtime) ensureSandboxFiles(rec *Record, names podNames, resolv resolver, ips []corev1.PodIP) error {
+func (r *Runtime) ensureSandboxFiles(rec *state.Record, names podNames, resolv resolver, ips []corev1.PodIP) error {
 	dir, spec := r.sandboxDir(rec.UID), &rec.Object.Spec
 	hosts := hostsFile(spec, names, ips...)
 	if spec.HostNetwork {
@@ -140,7 +141,7 @@ func ensureTmpfs(dir, options string) error {
 
 // removeSandbox takes away everything that ensureSandbox makes but the logs; what is gone already counts
 // as removed, and all of it is tried.
-func (r *Runtime) removeSandbox(rec *Record) error {
+func (r *Runtime) removeSandbox(rec *state.Record) error {
 	if sharesProcesses(rec.Object) {
 		if err := r.discard(pauseID(rec.UID)); err != nil {
 			return err
@@ -194,7 +195,7 @@ func together(steps ...func() error) error {
 }
 
 // sandboxFor is what a container of the pod joins.
-func (r *Runtime) sandboxFor(rec *Record) container.Sandbox {
+func (r *Runtime) sandboxFor(rec *state.Record) container.Sandbox {
 	ns, dir := r.namespaceDir(rec.UID), r.sandboxDir(rec.UID)
 	s := container.Sandbox{
 		CgroupPath: rec.Sandbox.CgroupPath,

@@ -17,6 +17,7 @@ import (
 	"podd/netns"
 	"podd/runtime/env"
 	"podd/runtime/service"
+	"podd/runtime/state"
 )
 
 // Forwarder leads connections from Services to pods.
@@ -43,7 +44,7 @@ type services struct {
 	fronts  map[objectKey]bool // shown beside what the folder has
 	said    map[string]bool    // faults, as were told
 	names   []byte             // as saved
-	recheck time.Duration      // since boot; 0: nothing to look at again
+	recheck state.BootTime     // since boot; 0: nothing to look at again
 	seen    map[*pod]string    // what of a pod Services depend on
 	// complete are the Services with their addresses, for whoever starts a container.
 	complete atomic.Pointer[[]*corev1.Service]
@@ -97,7 +98,7 @@ const recheckPorts = 15 * time.Second
 
 // serve brings the kernel's table, the names and what the API shows into line with Services and pods, if any have
 // changed.
-func (r *Runtime) serve(now Instant) {
+func (r *Runtime) serve(now state.Instant) {
 	if r.services.recheck != 0 && now.Mono >= r.services.recheck {
 		r.services.changed = true
 	}
@@ -121,7 +122,7 @@ func (r *Runtime) serve(now Instant) {
 	}
 	out := service.Build(in)
 	if out.Recheck {
-		r.services.recheck = now.Mono + recheckPorts
+		r.services.recheck = now.After(recheckPorts)
 	}
 	r.services.complete.Store(&out.Services)
 	r.remember(out.Kept)
@@ -195,7 +196,7 @@ func (r *Runtime) showServices(out *service.Output) {
 }
 
 // sayFaults makes an event of what is newly wrong with a Service.
-func (r *Runtime) sayFaults(faults []service.Fault, now Instant) {
+func (r *Runtime) sayFaults(faults []service.Fault, now state.Instant) {
 	said := map[string]bool{}
 	for _, f := range faults {
 		text := f.Service.Namespace + "/" + f.Service.Name + ": " + f.Message

@@ -3,6 +3,8 @@ package runtime
 import (
 	"context"
 	"time"
+
+	"podd/runtime/state"
 )
 
 // Settings are the part of Config that may change while pods run.
@@ -54,7 +56,7 @@ func (r *Runtime) Rescan(ctx context.Context) error {
 // markWaiting looks again at the pods that have not begun: the board may have other labels.
 func (r *Runtime) markWaiting() {
 	for uid, p := range r.pods {
-		if p.rec.State == PodWaiting {
+		if p.rec.State == state.PodWaiting {
 			r.mark(uid)
 		}
 	}

@@ -10,20 +10,23 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/plan"
+	"podd/runtime/state"
 )
 
 // containerIDScheme stands before a container's ID in a status, as containerd:// does.
 const containerIDScheme = "podd://"
 
 // buildPod is the pod as the API shows it: the manifest's object with the status of now.
-func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
+func (r *Runtime) buildPod(p *pod, now state.Instant) *corev1.Pod {
 	rec := p.rec
 	out := *rec.Object
 	out.UID = rec.UID
-	out.CreationTimestamp = metav1.NewTime(rec.Created.shown(now))
+	out.CreationTimestamp = metav1.NewTime(rec.Created.WallAt(now))
 	if rec.Stop != nil {
 		grace := int64(rec.Stop.Grace / time.Second)
-		deadline := metav1.NewTime(rec.Stop.Since.shown(now).Add(rec.Stop.Grace))
+		deadline := metav1.NewTime(rec.Stop.Since.WallAt(now).Add(rec.Stop.Grace))
 		out.DeletionTimestamp, out.DeletionGracePeriodSeconds = &deadline, &grace
 	}
 	out.Spec.NodeName = r.NodeName
@@ -52,7 +55,7 @@ func (r *Runtime) buildPod(p *pod, now Instant) *corev1.Pod {
 // hostAddresses keeps the board's addresses for a while: every published status shows them.
 type hostAddresses struct {
 	mu   sync.Mutex
-	read time.Duration // since boot
+	read state.BootTime // since boot
 	ips  []netip.Addr
 }
 
@@ -67,8 +70,8 @@ func (h *hostAddresses) get(read func() ([]netip.Addr, error)) []netip.Addr {
 	const fresh = 30 * time.Second
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := readClock().Mono
-	if h.ips != nil && now < h.read+fresh {
+	now := state.Now().Mono
+	if h.ips != nil && now < h.read.Add(fresh) {
 		return h.ips
 	}
 	if ips, err := read(); err == nil {
@@ -77,7 +80,7 @@ func (h *hostAddresses) get(read func() ([]netip.Addr, error)) []netip.Addr {
 	return h.ips
 }
 
-func (r *Runtime) setAddresses(out *corev1.Pod, rec *Record) {
+func (r *Runtime) setAddresses(out *corev1.Pod, rec *state.Record) {
 	ips := r.hostIPs.get(r.HostIPs)
 	out.Status.HostIPs = onePerFamily(ips)
 	if len(ips) > 0 {
@@ -88,8 +91,8 @@ func (r *Runtime) setAddresses(out *corev1.Pod, rec *Record) {
 		for _, ip := range out.Status.HostIPs {
 			out.Status.PodIPs = append(out.Status.PodIPs, corev1.PodIP(ip))
 		}
-	case rec.Sandbox.Ready != nil || rec.State == PodFinished:
-		out.Status.PodIPs = rec.Sandbox.podIPs()
+	case rec.Sandbox.Ready != nil || rec.State == state.PodFinished:
+		out.Status.PodIPs = rec.Sandbox.PodIPs()
 	}
 	if len(out.Status.PodIPs) > 0 {
 		out.Status.PodIP = out.Status.PodIPs[0].IP
@@ -97,11 +100,11 @@ func (r *Runtime) setAddresses(out *corev1.Pod, rec *Record) {
 }
 
 // containerStatuses lists the statuses of the main containers and those of the init containers.
-func (r *Runtime) containerStatuses(p *pod, now Instant) (mains, inits []corev1.ContainerStatus) {
+func (r *Runtime) containerStatuses(p *pod, now state.Instant) (mains, inits []corev1.ContainerStatus) {
 	mains = make([]corev1.ContainerStatus, 0, len(p.rec.Object.Spec.Containers))
 	for _, c := range p.rec.Containers {
-		s := r.containerStatus(p, p.rec.spec(c.Name), c, now)
-		if c.Kind == KindMain {
+		s := r.containerStatus(p, p.rec.Spec(c.Name), c, now)
+		if c.Kind == state.KindMain {
 			mains = append(mains, s)
 		} else {
 			inits = append(inits, s)
@@ -110,8 +113,8 @@ func (r *Runtime) containerStatuses(p *pod, now Instant) (mains, inits []corev1.
 	return mains, inits
 }
 
-func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRecord, now Instant) corev1.ContainerStatus {
-	running, started := c.shownRunning(), c.started(spec)
+func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *state.ContainerRecord, now state.Instant) corev1.ContainerStatus {
+	running, started := c.CountsAsRunning(), c.HasStarted(spec)
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
 		RestartCount: int32(max(c.Attempt-c.Base, 0)),
@@ -120,10 +123,10 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 		State:        r.containerState(p, c, now),
 	}
 	if c.Attempt >= c.Base {
-		s.ContainerID = containerIDScheme + containerID(p.rec.UID, c.Name, c.Attempt)
+		s.ContainerID = containerIDScheme + state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	}
 	last := c.Ended
-	if s.State.Terminated != nil || c.State == ContainerExited {
+	if s.State.Terminated != nil || c.State == state.ContainerExited {
 		last = c.Before
 	}
 	if last != nil {
@@ -148,19 +151,19 @@ func (r *Runtime) containerStatus(p *pod, spec *corev1.Container, c *ContainerRe
 	return s
 }
 
-func (r *Runtime) containerState(p *pod, c *ContainerRecord, now Instant) corev1.ContainerState {
+func (r *Runtime) containerState(p *pod, c *state.ContainerRecord, now state.Instant) corev1.ContainerState {
 	waiting := func(reason, message string) corev1.ContainerState {
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
 	restarts := func() bool { return p.willRestart(c) }
 	switch {
-	case c.shownRunning():
-		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.shown(now))}}
-	case c.Waiting != nil && (!p.ending() || c.Ended == nil) && !c.crashLoops(now):
+	case c.CountsAsRunning():
+		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.WallAt(now))}}
+	case c.Waiting != nil && (!p.ending() || c.Ended == nil) && !c.CrashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
-	case c.Ended == nil, c.State == ContainerWaiting && !p.ending():
+	case c.Ended == nil, c.State == state.ContainerWaiting && !p.ending():
 		return waiting(p.waitingReason(), cmp.Or(p.rec.Sandbox.Error, p.rec.Volumes.Error))
-	case c.Done && c.Kind == KindInit, c.State == ContainerStarting, p.ending(), c.NotBefore <= now.Mono, !restarts():
+	case c.Done && c.Kind == state.KindInit, c.State == state.ContainerStarting, p.ending(), c.NotBefore <= now.Mono, !restarts():
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}
 	return waiting("CrashLoopBackOff", backoffMessage(p.rec, c))
@@ -175,57 +178,40 @@ func (p *pod) waitingReason() string {
 }
 
 // willRestart says whether a container that has ended is going to be started again.
-func (p *pod) willRestart(c *ContainerRecord) bool {
-	spec := p.rec.spec(c.Name)
-	v := ContainerView{Kind: c.Kind, RestartPolicy: ownPolicy(spec), Changed: c.Changed, Failed: c.failed()}
+func (p *pod) willRestart(c *state.ContainerRecord) bool {
+	spec := p.rec.Spec(c.Name)
+	v := plan.ContainerView{Kind: c.Kind, RestartPolicy: plan.OwnPolicy(spec), Changed: c.Changed, Failed: c.HasFailed()}
 	if c.Ended != nil {
-		v.Rule = restartRule(spec, c.Ended.Code)
+		v.Rule = plan.RestartRule(spec, c.Ended.Code)
 	}
-	return restarts(p.rec.Object.Spec.RestartPolicy, v)
-}
-
-// shownRunning says whether a container counts as running: not before its postStart hook is done. One that has
-// just ended does so until its remains are collected, because its termination message is known only then.
-func (c *ContainerRecord) shownRunning() bool {
-	return c.Started != nil && c.State != ContainerPostStart && (c.State.alive() || c.State == ContainerExited)
-}
-
-// started says that a container runs, its postStart hook and its startup probe having succeeded.
-func (c *ContainerRecord) started(spec *corev1.Container) bool {
-	return c.shownRunning() && c.Kind != KindInit && c.startedUp(spec)
+	return plan.Restarts(p.rec.Object.Spec.RestartPolicy, v)
 }
 
 // ready says whether a container is ready: an init container when it has succeeded, any other while it runs. In a pod
 // that is being removed that is until it has ended: its Services may have nobody else. KEP-1669
-func (p *pod) ready(c *ContainerRecord, spec *corev1.Container) bool {
-	if c.Kind == KindInit {
+func (p *pod) ready(c *state.ContainerRecord, spec *corev1.Container) bool {
+	if c.Kind == state.KindInit {
 		return c.Done
 	}
-	return p.serves(c) && c.ready(spec)
+	return p.serves(c) && c.IsReady(spec)
 }
 
 // serves says whether a container's readiness counts: not while it ends for any other reason than its pod's removal.
-func (p *pod) serves(c *ContainerRecord) bool {
+func (p *pod) serves(c *state.ContainerRecord) bool {
 	switch c.State {
-	case ContainerRunning:
+	case state.ContainerRunning:
 		return p.rec.Stop != nil || p.rec.Finish == nil
-	case ContainerPreStop, ContainerStopping:
+	case state.ContainerPreStop, state.ContainerStopping:
 		return p.rec.Stop != nil && !c.Unhealthy
-	case ContainerWaiting, ContainerStarting, ContainerPostStart, ContainerExited, ContainerCollected:
+	case state.ContainerWaiting, state.ContainerStarting, state.ContainerPostStart, state.ContainerExited, state.ContainerCollected:
 	}
 	return false
 }
 
-// crashLoops says that a command that could not be started waits for its next try: the kubelet shows that as a
-// crash loop, and why it could not be started as the last termination.
-func (c *ContainerRecord) crashLoops(now Instant) bool {
-	return c.Ended != nil && c.Waiting.Reason == "RunContainerError" && c.State == ContainerCollected && c.NotBefore > now.Mono
-}
-
-func (p *pod) ending() bool { return p.rec.end() != nil || p.rec.State == PodFinished }
+func (p *pod) ending() bool { return p.rec.Ending() != nil || p.rec.State == state.PodFinished }
 
 // withTimeLeft says how long each back-off still lasts, at the moment of asking: what was published cannot.
-func withTimeLeft(p *corev1.Pod, ends map[string]time.Duration, now time.Duration) *corev1.Pod {
+func withTimeLeft(p *corev1.Pod, ends map[string]state.BootTime, now state.BootTime) *corev1.Pod {
 	out := *p
 	for _, list := range []*[]corev1.ContainerStatus{&out.Status.ContainerStatuses, &out.Status.InitContainerStatuses} {
 		*list = slices.Clone(*list)
@@ -233,7 +219,7 @@ func withTimeLeft(p *corev1.Pod, ends map[string]time.Duration, now time.Duratio
 			s := &(*list)[i]
 			if end, ok := ends[s.Name]; ok && s.State.Waiting != nil && end > now {
 				waiting := *s.State.Waiting
-				waiting.Message += fmt.Sprintf(", %s left", (end - now).Round(time.Second))
+				waiting.Message += fmt.Sprintf(", %s left", end.Sub(now).Round(time.Second))
 				s.State.Waiting = &waiting
 			}
 		}
@@ -242,12 +228,12 @@ func withTimeLeft(p *corev1.Pod, ends map[string]time.Duration, now time.Duratio
 }
 
 // backoffs are the ends of the back-offs that a pod's containers are in, since boot.
-func backoffs(rec *Record, now time.Duration) map[string]time.Duration {
-	var ends map[string]time.Duration
+func backoffs(rec *state.Record, now state.BootTime) map[string]state.BootTime {
+	var ends map[string]state.BootTime
 	for _, c := range rec.Containers {
-		if c.State == ContainerCollected && c.NotBefore > now {
+		if c.State == state.ContainerCollected && c.NotBefore > now {
 			if ends == nil {
-				ends = map[string]time.Duration{}
+				ends = map[string]state.BootTime{}
 			}
 			ends[c.Name] = c.NotBefore
 		}
@@ -255,21 +241,21 @@ func backoffs(rec *Record, now time.Duration) map[string]time.Duration {
 	return ends
 }
 
-func backoffMessage(rec *Record, c *ContainerRecord) string {
-	delay := c.NotBefore - c.Ended.Finished.Mono
+func backoffMessage(rec *state.Record, c *state.ContainerRecord) string {
+	delay := c.NotBefore.Sub(c.Ended.Finished.Mono)
 	return fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)", delay.Round(time.Second), c.Name, rec.Object.Name, rec.Object.Namespace, rec.UID)
 }
 
-func terminated(t *Termination, now Instant) *corev1.ContainerStateTerminated {
+func terminated(t *state.Termination, now state.Instant) *corev1.ContainerStateTerminated {
 	s := &corev1.ContainerStateTerminated{
 		ExitCode: int32(t.Code), Signal: int32(t.Signal), Reason: t.Reason, Message: t.Message,
-		FinishedAt:  metav1.NewTime(t.Finished.shown(now)),
+		FinishedAt:  metav1.NewTime(t.Finished.WallAt(now)),
 		ContainerID: containerIDScheme + t.ID,
 	}
 	// One that never started has the beginning of time, as CRI runtimes have it.
 	s.StartedAt = metav1.NewTime(time.Unix(0, 0))
 	if !t.Started.Wall.IsZero() {
-		s.StartedAt = metav1.NewTime(t.Started.shown(now))
+		s.StartedAt = metav1.NewTime(t.Started.WallAt(now))
 	}
 	return s
 }

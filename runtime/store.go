@@ -15,6 +15,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // history is how many changes a watcher may be behind.
@@ -27,27 +28,27 @@ type Store struct {
 	pods    map[types.UID]*corev1.Pod
 	refused map[types.UID]*corev1.Pod
 	// backoffs has the ends of the back-offs of the pods that are in one, since boot.
-	backoffs map[types.UID]map[string]time.Duration
+	backoffs map[types.UID]map[string]state.BootTime
 	hub      *api.Hub[api.PodEvent]
 }
 
 func newStore() *Store {
 	// Versions of an earlier daemon stay below those of this one, as long as the clock of the boot goes on.
-	start := uint64(readClock().Mono / time.Millisecond)
+	start := state.Now().Mono.Milliseconds()
 	return &Store{
 		rv:       start,
 		pods:     map[types.UID]*corev1.Pod{},
 		refused:  map[types.UID]*corev1.Pod{},
-		backoffs: map[types.UID]map[string]time.Duration{},
+		backoffs: map[types.UID]map[string]state.BootTime{},
 		hub:      api.NewHub[api.PodEvent](start, history),
 	}
 }
 
 // publish shows a pod as it is now, if it is not shown so already. One that waits for the end of another of
 // its name is not there yet: names are unique.
-func (r *Runtime) publish(p *pod, now Instant) {
+func (r *Runtime) publish(p *pod, now state.Instant) {
 	r.syncProbes(p, now)
-	if p.rec.State == PodWaiting && r.blocked(p) {
+	if p.rec.State == state.PodWaiting && r.blocked(p) {
 		return
 	}
 	shown := r.buildPod(p, now)
@@ -55,7 +56,7 @@ func (r *Runtime) publish(p *pod, now Instant) {
 	r.store.set(shown, backoffs(p.rec, now.Mono))
 }
 
-func (s *Store) set(p *corev1.Pod, backoffs map[string]time.Duration) {
+func (s *Store) set(p *corev1.Pod, backoffs map[string]state.BootTime) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.put(s.pods, p)
@@ -109,7 +110,7 @@ func (s *Store) Pods() ([]*corev1.Pod, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]*corev1.Pod, 0, len(s.pods)+len(s.refused))
-	now := readClock().Mono
+	now := state.Now().Mono
 	for uid, p := range s.pods {
 		if ends := s.backoffs[uid]; ends != nil {
 			p = withTimeLeft(p, ends, now)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
+	"podd/runtime/state"
 )
 
 // closeUnclaimed gives up descriptors that no record speaks of.
@@ -32,7 +33,7 @@ func (r *Runtime) removeStrangers() {
 		containers[pauseID(uid)] = sharesProcesses(p.rec.Object)
 		for _, c := range p.rec.Containers {
 			if p.live[c.Name] != nil {
-				containers[containerID(uid, c.Name, c.Attempt)] = true
+				containers[state.ContainerID(uid, c.Name, c.Attempt)] = true
 			}
 		}
 	}
@@ -70,7 +71,7 @@ func (r *Runtime) ensureFolders() error {
 	// The root of a pod with ids of its own passes this one; each container's in it is closed to others.
 	errs = append(errs, ensureFolder(r.engine.MountDir, 0o711))
 	// What containers make is nobody's on the board: a program that runs as its owner would make anybody root.
-	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox")} {
+	for _, dir := range []string{r.records.Dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox")} {
 		errs = append(errs, ensureFolder(dir, 0o700))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -101,7 +102,7 @@ func (r *Runtime) forgetOtherBoot(bootID string) error {
 	if have, err := os.ReadFile(mark); err == nil && string(have) == string(boot) {
 		return nil
 	}
-	for _, dir := range []string{r.records.dir, r.engine.StateDir, r.engine.IODir} {
+	for _, dir := range []string{r.records.Dir, r.engine.StateDir, r.engine.IODir} {
 		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 			return fmt.Errorf("cannot clear what an earlier boot left: %w", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/seal"
+	"podd/runtime/state"
 	"podd/runtime/token"
 )
 
@@ -41,7 +42,7 @@ type tokenUse struct {
 
 type issued struct {
 	text  string
-	renew time.Duration // since boot
+	renew state.BootTime // since boot
 }
 
 func newTokens(root string) *tokens {
@@ -74,14 +75,14 @@ func (r *Runtime) issuer() string { return "https://" + r.NodeName + ".podd.inte
 // Token is a token that says who a pod is. It is another one once four fifths of its life are over, or a day, and after
 // a jump of the clock.
 func (r *Runtime) Token(pod *corev1.Pod, audience string, life time.Duration) (string, error) {
-	text, err := r.tokenAt(pod, audience, life, readClock())
+	text, err := r.tokenAt(pod, audience, life, state.Now())
 	if err == nil {
 		r.watchClock()
 	}
 	return text, err
 }
 
-func (r *Runtime) tokenAt(pod *corev1.Pod, audience string, life time.Duration, now Instant) (string, error) {
+func (r *Runtime) tokenAt(pod *corev1.Pod, audience string, life time.Duration, now state.Instant) (string, error) {
 	t := r.tokens
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,15 +105,15 @@ func (r *Runtime) tokenAt(pod *corev1.Pod, audience string, life time.Duration, 
 	if err != nil {
 		return "", err
 	}
-	t.use[use] = issued{text, now.after(min(life*4/5, longestUse))}
+	t.use[use] = issued{text, now.After(min(life*4/5, longestUse))}
 	return text, nil
 }
 
 // due is when the first token of a pod is to be another one (since boot); 0: it has none.
-func (t *tokens) due(uid types.UID) time.Duration {
+func (t *tokens) due(uid types.UID) state.BootTime {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var first time.Duration
+	var first state.BootTime
 	for use, have := range t.use {
 		if use.uid == uid && (first == 0 || have.renew < first) {
 			first = have.renew
@@ -135,7 +136,7 @@ func (t *tokens) forget(uid types.UID) (pods []types.UID) {
 }
 
 // renewTokens writes the tokens of a pod anew when they are due, and says when to look again (since boot; 0: never).
-func (r *Runtime) renewTokens(p *pod, now Instant) time.Duration {
+func (r *Runtime) renewTokens(p *pod, now state.Instant) state.BootTime {
 	if p.refresh || !p.rec.Volumes.Ready {
 		return 0
 	}

@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/state"
 )
 
 func tokenRuntime(t *testing.T) *Runtime {
@@ -42,10 +44,10 @@ func TestTokenRotation(t *testing.T) {
 	} {
 		r, pod := tokenRuntime(t), &corev1.Pod{}
 		pod.UID = "u"
-		start := Instant{Wall: time.Unix(1_700_000_000, 0), Mono: time.Hour}
+		start := state.Instant{Wall: time.Unix(1_700_000_000, 0), Mono: state.BootTime(time.Hour)}
 		at := func(d time.Duration) string {
 			t.Helper()
-			text, err := r.tokenAt(pod, "", tt.life, Instant{Wall: start.Wall.Add(d), Mono: start.Mono + d})
+			text, err := r.tokenAt(pod, "", tt.life, state.Instant{Wall: start.Wall.Add(d), Mono: start.After(d)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +57,7 @@ func TestTokenRotation(t *testing.T) {
 		if _, until := validity(t, first); !until.Equal(start.Wall.Add(tt.life)) {
 			t.Errorf("life %s: good until %s", tt.life, until)
 		}
-		if r.tokens.due("u") != start.Mono+tt.due {
+		if r.tokens.due("u") != start.After(tt.due) {
 			t.Errorf("life %s: due after %s, want %s", tt.life, r.tokens.due("u")-start.Mono, tt.due)
 		}
 		if at(tt.due-time.Second) != first {
@@ -64,7 +66,7 @@ func TestTokenRotation(t *testing.T) {
 		if at(tt.due) == first {
 			t.Errorf("life %s: not replaced when due", tt.life)
 		}
-		if r.tokens.due("u") != start.Mono+2*tt.due {
+		if r.tokens.due("u") != start.After(2*tt.due) {
 			t.Errorf("life %s: the second one is not due in its turn", tt.life)
 		}
 	}
@@ -78,12 +80,12 @@ func TestTokensAfterAJump(t *testing.T) {
 		"forward":   {now, now.Add(26 * time.Hour)},
 		"back":      {now, now.Add(-26 * time.Hour)},
 	} {
-		r, p := tokenRuntime(t), &pod{rec: &Record{UID: "u", Object: &corev1.Pod{}}}
+		r, p := tokenRuntime(t), &pod{rec: &state.Record{UID: "u", Object: &corev1.Pod{}}}
 		p.rec.Object.UID = "u"
 		p.rec.Object.Spec.Volumes = []corev1.Volume{{Name: "token"}}
 		p.rec.Volumes.Ready = true
 		r.pods["u"] = p
-		token := func(at Instant) string {
+		token := func(at state.Instant) string {
 			t.Helper()
 			text, err := r.tokenAt(p.rec.Object, "vault", time.Hour, at)
 			if err != nil {
@@ -91,8 +93,8 @@ func TestTokensAfterAJump(t *testing.T) {
 			}
 			return text
 		}
-		before := Instant{Wall: jump[0], Mono: 30 * time.Second}
-		after := Instant{Wall: jump[1], Mono: 31 * time.Second}
+		before := state.Instant{Wall: jump[0], Mono: state.BootTime(30 * time.Second)}
+		after := state.Instant{Wall: jump[1], Mono: state.BootTime(31 * time.Second)}
 		old := token(before)
 		r.clockSet()
 		if !p.refresh || !r.dirty["u"] {
@@ -102,7 +104,7 @@ func TestTokensAfterAJump(t *testing.T) {
 		if from, until := validity(t, fresh); fresh == old || from.After(after.Wall) || !until.Equal(after.Wall.Add(time.Hour)) {
 			t.Errorf("%s: at %s the token is good from %s until %s", name, after.Wall, from, until)
 		}
-		if by := r.tokens.due("u"); by != after.after(48*time.Minute) {
+		if by := r.tokens.due("u"); by != after.After(48*time.Minute) {
 			t.Errorf("%s: due at %s since boot", name, by)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
+	"podd/runtime/state"
 )
 
 // troubles are what is wrong with the machine's network at the moment, by what it concerns.
@@ -69,7 +70,7 @@ func (r *Runtime) nodeReference() corev1.ObjectReference {
 }
 
 // networkCondition is there while something is wrong with the network.
-func (b *Backend) networkCondition(now Instant, since metav1.Time) []corev1.NodeCondition {
+func (b *Backend) networkCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
 	text := b.troubles.text()
 	if text == "" {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/event"
+	"podd/runtime/state"
 )
 
 // stubborn is a network whose kernel refuses policies for a while.
@@ -35,13 +36,13 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 	}
 	r.Events = recorder
 	r.policiesDue = true
-	at := Instant{Mono: time.Hour}
+	at := state.Instant{Mono: state.BootTime(time.Hour)}
 	for i, c := range []struct {
 		after time.Duration
 		asked int
 		says  bool
 	}{{0, 1, true}, {time.Second, 1, true}, {policyPatience, 2, true}, {policyPatience, 3, false}, {time.Hour, 3, false}} {
-		at.Mono += c.after
+		at.Mono = at.After(c.after)
 		r.syncPolicies(at)
 		if said := strings.Contains(r.troubles.text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
 			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.troubles.text())

@@ -11,10 +11,11 @@ import (
 
 	"podd/runtime/manifest"
 	"podd/runtime/seal"
+	"podd/runtime/state"
 )
 
 // unseal opens a sealed Secret in place. One that cannot be opened has no data, and whoever needs it waits.
-func (r *Runtime) unseal(key objectKey, s *corev1.Secret, now Instant) {
+func (r *Runtime) unseal(key objectKey, s *corev1.Secret, now state.Instant) {
 	text := ""
 	if manifest.IsSealed(s) {
 		data, err := r.openSecret(s)
@@ -70,7 +71,7 @@ func (o *objects) whyLocked(key objectKey) error {
 }
 
 // warnReadable says that everybody on the machine can read a Secret.
-func (r *Runtime) warnReadable(o *manifest.Object, s *corev1.Secret, now Instant) {
+func (r *Runtime) warnReadable(o *manifest.Object, s *corev1.Secret, now state.Instant) {
 	st, err := os.Stat(o.File)
 	if err != nil || manifest.IsSealed(s) || len(s.Data) == 0 || st.Mode().Perm()&0o004 == 0 {
 		return

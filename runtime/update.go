@@ -9,11 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
+	"podd/runtime/state"
 )
 
 // resolve gives a manifest the UID of the pod that it continues: one that was changed in place, now or earlier.
 // A running pod takes the change if it can; otherwise the manifest stands for a pod of its own.
-func (r *Runtime) resolve(m *manifest.Pod, now Instant) *manifest.Pod {
+func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
 	m = r.putBack(m)
 	if uid, ok := r.continued.of[m.Object.UID]; ok {
 		m = withUID(m, uid)
@@ -38,7 +39,7 @@ func (r *Runtime) resolve(m *manifest.Pod, now Instant) *manifest.Pod {
 // current is the pod of a manifest's name that could take a change.
 func (r *Runtime) current(m *manifest.Pod) *pod {
 	for _, p := range r.pods {
-		if keyOf(p.rec.Object) == keyOf(m.Object) && !p.deleted && (p.rec.State == PodWaiting || p.rec.State == PodRunning) {
+		if keyOf(p.rec.Object) == keyOf(m.Object) && !p.deleted && (p.rec.State == state.PodWaiting || p.rec.State == state.PodRunning) {
 			return p
 		}
 	}
@@ -68,7 +69,7 @@ func (r *Runtime) uncontinue(p *pod) {
 }
 
 // update changes a pod in place.
-func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now Instant) {
+func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now state.Instant) {
 	before := p.rec.Object
 	raw, err := json.Marshal(m.Object)
 	if err != nil {
@@ -80,7 +81,7 @@ func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now In
 		p.rec.Generation++
 	}
 	for _, name := range change.Images {
-		p.rec.container(name).change(fmt.Sprintf("Container %s definition changed, will be restarted", name))
+		p.rec.Container(name).MarkChanged(fmt.Sprintf("Container %s definition changed, will be restarted", name))
 	}
 	r.resize(p, before, change.Resources)
 	r.refreshVolumes(p)
@@ -89,36 +90,20 @@ func (r *Runtime) update(p *pod, m *manifest.Pod, change manifest.Change, now In
 	r.mark(p.rec.UID)
 }
 
-// change lets a container start anew with another definition. An init container that has succeeded has nothing
-// to do with it any more.
-func (c *ContainerRecord) change(reason string) {
-	if c.Kind == KindInit && c.Done {
-		return
-	}
-	// It has not crashed with this definition.
-	c.Backoff, c.NotBefore = 0, 0
-	if c.State.alive() || c.State == ContainerStarting {
-		c.Changed, c.EndReason = true, reason
-	}
-	if c.Waiting != nil && isImageReason(c.Waiting.Reason) {
-		c.Waiting = nil
-	}
-}
-
 // resize marks which containers get other limits, and which have to start anew for it.
 func (r *Runtime) resize(p *pod, before *corev1.Pod, names []string) {
 	if len(names) == 0 {
 		return
 	}
-	old := Record{Object: before}
+	old := state.Record{Object: before}
 	if p.rec.Resize == nil {
-		p.rec.Resize = &ResizeRecord{Before: map[string]corev1.ResourceRequirements{}}
+		p.rec.Resize = &state.ResizeRecord{Before: map[string]corev1.ResourceRequirements{}}
 	}
 	p.rec.Resize.Applied, p.rec.Resize.Error, p.rec.Resize.NotBefore = false, "", 0
 	for _, name := range names {
-		c, is, was := p.rec.container(name), p.rec.spec(name), old.spec(name)
+		c, is, was := p.rec.Container(name), p.rec.Spec(name), old.Spec(name)
 		if manifest.RestartsForResize(was, is) {
-			c.change(fmt.Sprintf("Container %s resize requires restart", name))
+			c.MarkChanged(fmt.Sprintf("Container %s resize requires restart", name))
 		}
 		if _, known := p.rec.Resize.Before[name]; !known {
 			p.rec.Resize.Before[name] = was.Resources

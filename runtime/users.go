@@ -11,6 +11,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/state"
 	"podd/userns"
 )
 
@@ -30,7 +31,7 @@ func (r *Runtime) userNamespace(uid types.UID) string {
 }
 
 // acquireUsers gives a pod its ids; nil: it has the machine's.
-func (r *Runtime) acquireUsers(rec *Record) (*netns.Users, error) {
+func (r *Runtime) acquireUsers(rec *state.Record) (*netns.Users, error) {
 	if !hasOwnUsers(rec.Object) {
 		return nil, nil
 	}
@@ -46,7 +47,7 @@ func (r *Runtime) acquireUsers(rec *Record) (*netns.Users, error) {
 }
 
 // checkUsers says of a new sandbox whether containers can have their roots with its ids.
-func (r *Runtime) checkUsers(rec *Record) error {
+func (r *Runtime) checkUsers(rec *state.Record) error {
 	if !hasOwnUsers(rec.Object) {
 		return nil
 	}
@@ -54,7 +55,7 @@ func (r *Runtime) checkUsers(rec *Record) error {
 }
 
 // usersOf are the ids that a pod has; nil: the machine's.
-func (r *Runtime) usersOf(rec *Record) *container.Users {
+func (r *Runtime) usersOf(rec *state.Record) *container.Users {
 	if !hasOwnUsers(rec.Object) {
 		return nil
 	}
@@ -63,7 +64,7 @@ func (r *Runtime) usersOf(rec *Record) *container.Users {
 }
 
 // give makes a file that podd has made for a pod its root's; those of pods with the machine's ids are already.
-func (r *Runtime) give(rec *Record, path string) error {
+func (r *Runtime) give(rec *state.Record, path string) error {
 	u := r.usersOf(rec)
 	if u == nil {
 		return nil

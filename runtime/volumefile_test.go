@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // A container may have a lease on a file that another one takes its environment from: nobody waits for that.
@@ -18,7 +20,7 @@ func TestVolumeFileUnderALease(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
-	op := &operation{r: r, uid: "uid", rec: &Record{Object: &corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{v}}}}}
+	op := &operation{r: r, uid: "uid", rec: &state.Record{Object: &corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{v}}}}}
 	dir, _, err := op.volumePath("v")
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/plan"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -15,21 +17,21 @@ const (
 	volumeBackoffMax   = 2*time.Minute + 2*time.Second
 )
 
-func hasVolumes(rec *Record) bool { return len(rec.Object.Spec.Volumes) > 0 }
+func hasVolumes(rec *state.Record) bool { return len(rec.Object.Spec.Volumes) > 0 }
 
 // viewVolumes says what the volumes of a pod need.
-func (r *Runtime) viewVolumes(p *pod, v *View) {
+func (r *Runtime) viewVolumes(p *pod, v *plan.View) {
 	v.NeedVolumes = hasVolumes(p.rec) && !p.rec.Volumes.Ready
 	v.VolumesAfter = p.rec.Volumes.NotBefore
 	v.Refresh = p.refresh && p.rec.Volumes.Ready
 	v.Measure, v.MeasureAt = p.rec.Volumes.Ready && !p.quotas && hasDiskLimit(p.rec), p.measure
 }
 
-func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
+func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now state.Instant) {
 	rec := &p.rec.Volumes
 	if m.err == nil {
 		made, _ := m.outcome.(madeVolumes)
-		*rec = VolumesRecord{Ready: true, Folders: made.folders, Images: made.images}
+		*rec = state.VolumesRecord{Ready: true, Folders: made.folders, Images: made.images}
 		p.refresh = false
 		r.showEphemeral(p)
 		return
@@ -38,7 +40,7 @@ func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
 		return
 	}
 	delay := max(rec.Backoff, volumeBackoffFirst)
-	rec.Backoff, rec.NotBefore, rec.Error = min(2*delay, volumeBackoffMax), now.after(delay), m.err.Error()
+	rec.Backoff, rec.NotBefore, rec.Error = min(2*delay, volumeBackoffMax), now.After(delay), m.err.Error()
 	if p.refresh { // something has come since
 		p.refresh, rec.NotBefore = false, 0
 	}
@@ -47,13 +49,13 @@ func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now Instant) {
 
 // learnRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before
 // it comes; anything else is.
-func (r *Runtime) learnRefreshed(p *pod, m msgOutcome, now Instant) {
+func (r *Runtime) learnRefreshed(p *pod, m msgOutcome, now state.Instant) {
 	if m.err == nil || errors.Is(m.err, errSkipped) {
 		return
 	}
 	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", m.err.Error())
 	if !errors.Is(m.err, volume.ErrNotFound) {
-		p.refresh, p.retry = true, now.after(retryDelay)
+		p.refresh, p.retry = true, now.After(retryDelay)
 	}
 }
 
@@ -68,7 +70,7 @@ func (r *Runtime) refreshVolumes(p *pod) {
 }
 
 // sayStays reports what keeps a pod from going; it is tried again until it goes.
-func (r *Runtime) sayStays(p *pod, err error, now Instant) {
+func (r *Runtime) sayStays(p *pod, err error, now state.Instant) {
 	if err != nil && !errors.Is(err, errSkipped) {
 		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+err.Error())
 	}

@@ -10,19 +10,10 @@ import (
 
 	"podd/images"
 	"podd/runtime/env"
+	"podd/runtime/state"
 	"podd/runtime/volume"
 	"podd/userns"
 )
-
-// VolumesRecord is what is known of a pod's volumes.
-type VolumesRecord struct {
-	Ready     bool              `json:"ready,omitempty"`
-	Folders   map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
-	Images    map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
-	Backoff   time.Duration     `json:"backoff,omitempty"`
-	NotBefore time.Duration     `json:"notBefore,omitempty"` // since boot
-	Error     string            `json:"error,omitempty"`
-}
 
 // volumeSources are the objects that the volumes of one pod are made of, as the loop saw them: they never change.
 type volumeSources struct {
@@ -34,7 +25,7 @@ type volumeSources struct {
 }
 
 // volumeSources collects what the volumes of a pod refer to.
-func (r *Runtime) volumeSources(rec *Record) *volumeSources {
+func (r *Runtime) volumeSources(rec *state.Record) *volumeSources {
 	s := &volumeSources{
 		configMaps: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{}, locked: map[string]error{},
 		images: map[string]images.Image{}, claims: map[string]claimAnswer{},
@@ -96,7 +87,7 @@ func isWritten(v *corev1.Volume) bool {
 	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil
 }
 
-func (r *Runtime) volumeRequest(rec *Record, s *volumeSources, v *corev1.Volume) *volume.Request {
+func (r *Runtime) volumeRequest(rec *state.Record, s *volumeSources, v *corev1.Volume) *volume.Request {
 	return &volume.Request{
 		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
 		Layers: s.images[v.Name].Layers, Now: time.Now(),

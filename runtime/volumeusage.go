@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/state"
 	"podd/runtime/volume"
 )
 
@@ -19,7 +20,7 @@ const (
 )
 
 // hasDiskLimit says that an emptyDir on disk has a sizeLimit. Only such pods are looked at while nothing happens.
-func hasDiskLimit(rec *Record) bool {
+func hasDiskLimit(rec *state.Record) bool {
 	for i := range rec.Object.Spec.Volumes {
 		if limitOnDisk(&rec.Object.Spec.Volumes[i]) > 0 {
 			return true
@@ -94,10 +95,10 @@ func mayExceed(c corev1.Capability) bool {
 	return slices.Contains([]string{"SYS_RESOURCE", "ALL"}, strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_"))
 }
 
-func (r *Runtime) learnMeasured(p *pod, m msgOutcome, now Instant) {
+func (r *Runtime) learnMeasured(p *pod, m msgOutcome, now state.Instant) {
 	out, _ := m.outcome.(measured)
 	p.usage = p.usage.next(out.used)
-	p.measure, p.quotas = now.after(p.usage.every), m.err == nil && out.held
+	p.measure, p.quotas = now.After(p.usage.every), m.err == nil && out.held
 	if m.err == nil && out.excess != "" {
 		r.evict(p, out.excess, now)
 	}

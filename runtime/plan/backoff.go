@@ -1,4 +1,4 @@
-package runtime
+package plan
 
 import "time"
 
@@ -6,23 +6,23 @@ import "time"
 // and ten good minutes forgive everything.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 const (
-	backoffFirst = 10 * time.Second
+	BackoffFirst = 10 * time.Second
 	backoffMax   = 5 * time.Minute
-	backoffReset = 10 * time.Minute
+	BackoffReset = 10 * time.Minute
 )
 
 // nextBackoff is the delay that follows one of d.
 func nextBackoff(d time.Duration) time.Duration {
 	if d == 0 {
-		return backoffFirst
+		return BackoffFirst
 	}
 	return min(2*d, backoffMax)
 }
 
-// restartDelay says how long a container that ran for ran waits before its next start, and the delay that
+// RestartDelay says how long a container that ran for ran waits before its next start, and the delay that
 // would follow that one.
-func restartDelay(current, ran time.Duration) (delay, next time.Duration) {
-	if ran >= backoffReset {
+func RestartDelay(current, ran time.Duration) (delay, next time.Duration) {
+	if ran >= BackoffReset {
 		current = 0
 	}
 	return current, nextBackoff(current)

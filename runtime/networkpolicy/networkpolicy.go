@@ -1,4 +1,5 @@
-package runtime
+// Package networkpolicy works out from NetworkPolicy objects what each pod of the board may send and receive.
+package networkpolicy
 
 import (
 	"slices"
@@ -12,10 +13,10 @@ import (
 	"podd/netns"
 )
 
-// selectPolicies works out what each pod may do. A direction that a policy isolates is shut but for what the
+// Build works out what each pod may do. A direction that a policy isolates is shut but for what the
 // policies that select the pod allow together; deny isolates every pod.
 // https://kubernetes.io/docs/concepts/services-networking/network-policies/
-func selectPolicies(policies []*networkingv1.NetworkPolicy, in *policyPeers, deny []string) netns.PolicyTable {
+func Build(policies []*networkingv1.NetworkPolicy, in *policyPeers, deny []string) netns.PolicyTable {
 	var table netns.PolicyTable
 	for _, pod := range in.pods {
 		p := netns.PodPolicy{ID: string(pod.UID)}

@@ -1,49 +1,42 @@
-package runtime
+package plan
 
 import (
-	"time"
-
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // View is all that a decision about one pod needs to know.
 type View struct {
-	State         PodState
+	State         state.PodState
 	Wanted        bool // its manifest is there, unchanged
 	Blocked       bool // an older pod of its name has not ended
 	Unfit         bool // it waits for a board that fits
 	RestartPolicy corev1.RestartPolicy
-	SandboxAfter  time.Duration // since boot; no try before
-	NeedVolumes   bool          // its volumes have not been made yet
-	VolumesAfter  time.Duration // since boot; no try before
-	Refresh       bool          // what its volumes are made of has changed
-	Measure       bool          // an emptyDir has a limit that only podd holds
-	MeasureAt     time.Duration // since boot; the next look
-	Deadline      time.Duration // since boot; the pod fails then; 0: never
-	Condemned     bool          // the pod fails now: it was evicted
-	Initialized   bool          // a main container has been started since the sandbox was made
-	Resize        bool          // its cgroups have limits that the spec has no more
-	ResizeAfter   time.Duration // since boot; no try before
-	RestartAll    bool          // a restart rule asks for all containers to begin anew
-	StopBy        time.Duration // since boot; the end of the grace of a pod that ends; 0: it does not end yet
+	SandboxAfter  state.BootTime // no try before
+	NeedVolumes   bool           // its volumes have not been made yet
+	VolumesAfter  state.BootTime // no try before
+	Refresh       bool           // what its volumes are made of has changed
+	Measure       bool           // an emptyDir has a limit that only podd holds
+	MeasureAt     state.BootTime // the next look
+	Deadline      state.BootTime // the pod fails then; 0: never
+	Condemned     bool           // the pod fails now: it was evicted
+	Initialized   bool           // a main container has been started since the sandbox was made
+	Resize        bool           // its cgroups have limits that the spec has no more
+	ResizeAfter   state.BootTime // no try before
+	RestartAll    bool           // a restart rule asks for all containers to begin anew
+	StopBy        state.BootTime // the end of the grace of a pod that ends; 0: it does not end yet
 	Containers    []ContainerView
 }
 
-// ContainerKind is the part that a container plays in its pod.
-type ContainerKind string
-
 // The kinds of containers.
-const (
-	KindMain    ContainerKind = ""
-	KindInit    ContainerKind = "init"    // runs to its end before the next one starts
-	KindSidecar ContainerKind = "sidecar" // an init container that stays. KEP-753
-)
+const ()
 
 // ContainerView is one container of a View. Init containers and sidecars come first, in their order.
 type ContainerView struct {
 	Name          string
-	Kind          ContainerKind
-	State         ContainerState
+	Kind          state.ContainerKind
+	State         state.ContainerState
 	Attempt       int
 	RestartPolicy corev1.RestartPolicy              // its own; empty: the pod's
 	Rule          corev1.ContainerRestartRuleAction // of the restart rule that its last exit code fits. KEP-5307
@@ -58,9 +51,9 @@ type ContainerView struct {
 	PreStop       bool                              // a hook comes before its stop signal
 	Hooking       bool                              // a hook runs
 	Hooked        bool                              // the hook of this state is done
-	NotBefore     time.Duration                     // since boot
-	StopBy        time.Duration                     // since boot; the end of its grace; 0: not known yet
-	KillAt        time.Duration                     // since boot
+	NotBefore     state.BootTime                    // since boot
+	StopBy        state.BootTime                    // the end of its grace; 0: not known yet
+	KillAt        state.BootTime                    // since boot
 	Killed        bool
 }
 
@@ -68,12 +61,12 @@ type ContainerView struct {
 // 0: never).
 type Plan struct {
 	Actions []Action
-	Wake    time.Duration
+	Wake    state.BootTime
 }
 
 func (p *Plan) do(a Action) { p.Actions = append(p.Actions, a) }
 
-func (p *Plan) wakeAt(t time.Duration) {
+func (p *Plan) WakeAt(t state.BootTime) {
 	if p.Wake == 0 || t < p.Wake {
 		p.Wake = t
 	}

@@ -1,9 +1,11 @@
-package runtime
+package plan
 
-import "time"
+import (
+	"podd/runtime/state"
+)
 
 // planStopping ends every container, and the pod after the last.
-func planStopping(p *Plan, v View, now time.Duration) {
+func planStopping(p *Plan, v View, now state.BootTime) {
 	if planEnd(p, v, now) {
 		p.do(RemoveSandbox{})
 		p.do(Forget{})
@@ -11,7 +13,7 @@ func planStopping(p *Plan, v View, now time.Duration) {
 }
 
 // planFinishing ends what still runs of a pod that has succeeded or failed; the pod stays to be looked at.
-func planFinishing(p *Plan, v View, now time.Duration) {
+func planFinishing(p *Plan, v View, now state.BootTime) {
 	if planEnd(p, v, now) {
 		p.do(RemoveSandbox{})
 		p.do(Finish{})
@@ -21,16 +23,16 @@ func planFinishing(p *Plan, v View, now time.Duration) {
 // planEnd ends all containers of a pod: every preStop hook at once, the stop signals of main containers after
 // their hooks, and those of sidecars when all that came after them in the pod has ended. It says whether all have.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
-func planEnd(p *Plan, v View, now time.Duration) (ended bool) {
+func planEnd(p *Plan, v View, now state.BootTime) (ended bool) {
 	above := false // something still runs that must end first
 	for _, c := range v.Containers {
-		if c.Kind != KindSidecar {
+		if c.Kind != state.KindSidecar {
 			endContainer(p, c, v.StopBy, true, now)
 			above = above || c.running()
 		}
 	}
 	for i := len(v.Containers) - 1; i >= 0; i-- {
-		if c := v.Containers[i]; c.Kind == KindSidecar {
+		if c := v.Containers[i]; c.Kind == state.KindSidecar {
 			endContainer(p, c, v.StopBy, !above, now)
 			above = above || c.running()
 		}
@@ -38,23 +40,23 @@ func planEnd(p *Plan, v View, now time.Duration) (ended bool) {
 	return !above
 }
 
-func (c *ContainerView) running() bool { return c.State.alive() || c.State == ContainerStarting }
+func (c *ContainerView) running() bool { return c.State.Alive() || c.State == state.ContainerStarting }
 
 // endContainer takes a container one step towards its end: its hook, its stop signal when its turn has come or
-// the grace is over (by, since boot; 0: it begins now), SIGKILL.
-func endContainer(p *Plan, c ContainerView, by time.Duration, turn bool, now time.Duration) {
+// the grace is over (by, 0: it begins now), SIGKILL.
+func endContainer(p *Plan, c ContainerView, by state.BootTime, turn bool, now state.BootTime) {
 	late := by != 0 && now >= by
 	switch c.State {
-	case ContainerPostStart, ContainerRunning:
+	case state.ContainerPostStart, state.ContainerRunning:
 		switch {
 		case c.PreStop && !late:
 			p.do(RunPreStop{c.Name})
 		case turn || late:
 			p.do(StopContainer{c.Name})
 		case by != 0:
-			p.wakeAt(by)
+			p.WakeAt(by)
 		}
-	case ContainerPreStop:
+	case state.ContainerPreStop:
 		switch {
 		case c.Hooked && turn || late:
 			p.do(StopContainer{c.Name})
@@ -63,22 +65,22 @@ func endContainer(p *Plan, c ContainerView, by time.Duration, turn bool, now tim
 			p.do(RunPreStop{c.Name})
 		}
 		if by != 0 {
-			p.wakeAt(by)
+			p.WakeAt(by)
 		}
-	case ContainerStopping:
+	case state.ContainerStopping:
 		planKill(p, c, now)
-	case ContainerExited:
+	case state.ContainerExited:
 		p.do(CollectContainer{c.Name, c.Attempt})
-	case ContainerStarting, ContainerWaiting, ContainerCollected:
+	case state.ContainerStarting, state.ContainerWaiting, state.ContainerCollected:
 	}
 }
 
 // planKill ends a container that has not obeyed its stop signal in time.
-func planKill(p *Plan, c ContainerView, now time.Duration) {
+func planKill(p *Plan, c ContainerView, now state.BootTime) {
 	switch {
 	case c.Killed:
 	case now < c.KillAt:
-		p.wakeAt(c.KillAt)
+		p.WakeAt(c.KillAt)
 	default:
 		p.do(KillContainer{c.Name})
 	}

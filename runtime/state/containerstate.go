@@ -1,4 +1,4 @@
-package runtime
+package state
 
 import "fmt"
 
@@ -48,7 +48,7 @@ func (s ContainerState) transition(e ContainerEvent) (ContainerState, error) {
 		return ContainerPreStop, nil
 	case e == EventStop && (s == ContainerPostStart || s == ContainerRunning || s == ContainerPreStop):
 		return ContainerStopping, nil
-	case e == EventExit && s.alive():
+	case e == EventExit && s.Alive():
 		return ContainerExited, nil
 	case e == EventCollect && s == ContainerExited:
 		return ContainerCollected, nil
@@ -58,8 +58,8 @@ func (s ContainerState) transition(e ContainerEvent) (ContainerState, error) {
 	return s, fmt.Errorf("%w: container %s in state %s", ErrIllegalMove, e, s)
 }
 
-// alive says whether the state has a process.
-func (s ContainerState) alive() bool {
+// Alive says whether the state has a process.
+func (s ContainerState) Alive() bool {
 	switch s {
 	case ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping:
 		return true

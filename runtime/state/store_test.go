@@ -1,4 +1,4 @@
-package runtime
+package state
 
 import (
 	"os"
@@ -12,19 +12,19 @@ import (
 )
 
 func TestRecordsComeBackAsTheyWere(t *testing.T) {
-	r := records{t.TempDir()}
+	r := Store{t.TempDir()}
 	object := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default", Labels: map[string]string{"a": "b"}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "busybox"}, {Name: "d", Image: "busybox"}}},
 	}
-	now := Instant{Wall: time.Date(2026, 11, 21, 12, 0, 0, 5, time.UTC), Mono: 7 * time.Second}
-	rec := newRecord("u1", object, now)
+	now := Instant{Wall: time.Date(2026, 11, 21, 12, 0, 0, 5, time.UTC), Mono: BootTime(7 * time.Second)}
+	rec := NewRecord("u1", object, now)
 	rec.Containers[0].State, rec.Containers[0].Attempt, rec.Containers[0].Started = ContainerRunning, 2, &now
 	rec.Containers[1].Ended = &Termination{ID: "x", Code: 137, Signal: 9, Reason: "OOMKilled", Started: now, Finished: now}
-	if err := r.write(rec); err != nil {
+	if err := r.Write(rec); err != nil {
 		t.Fatal(err)
 	}
-	list, err := r.readAll()
+	list, err := r.ReadAll()
 	if err != nil || len(list) != 1 || !reflect.DeepEqual(list[0], rec) {
 		t.Errorf("got %+v, %v; want %+v", list, err, rec)
 	}
@@ -32,16 +32,16 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 
 // TestABrokenRecordCostsOnlyItself: the others are read, and the broken one is named.
 func TestABrokenRecordCostsOnlyItself(t *testing.T) {
-	r := records{t.TempDir()}
-	if err := r.write(newRecord("good", &corev1.Pod{}, Instant{})); err != nil {
+	r := Store{t.TempDir()}
+	if err := r.Write(NewRecord("good", &corev1.Pod{}, Instant{})); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{"torn.json": `{"uid":"x","obj`, "empty.json": "", "other.json": `{"uid":"y"}`, "good.json.tmp": "half"} {
-		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(r.Dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	list, err := r.readAll()
+	list, err := r.ReadAll()
 	if len(list) != 1 || list[0].UID != "good" || err == nil {
 		t.Errorf("got %d records, %v; want the good one and an error", len(list), err)
 	}

@@ -1,40 +1,40 @@
-package runtime
+// Package plan decides what to do for one pod. It has no state, no clock and no I/O: the same View gives the same Plan.
+package plan
 
 import (
 	"slices"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"podd/runtime/state"
 )
 
-// plan decides what a pod needs at the moment now (since boot).
-func plan(v View, now time.Duration) Plan {
+// Compute decides what a pod needs at the moment now.
+func Compute(v View, now state.BootTime) Plan {
 	var p Plan
 	switch v.State {
-	case PodWaiting:
+	case state.PodWaiting:
 		planWaiting(&p, v, now)
-	case PodRunning:
+	case state.PodRunning:
 		planRunning(&p, v, now)
-	case PodFinishing:
+	case state.PodFinishing:
 		if v.Wanted {
 			planFinishing(&p, v, now)
 			break
 		}
 		p.do(BeginStop{})
 		planStopping(&p, v, now)
-	case PodStopping:
+	case state.PodStopping:
 		planStopping(&p, v, now)
-	case PodFinished:
+	case state.PodFinished:
 		if !v.Wanted {
 			p.do(BeginStop{})
 			planStopping(&p, v, now)
 		}
-	case PodGone:
+	case state.PodGone:
 	}
 	return p
 }
 
-func planWaiting(p *Plan, v View, now time.Duration) {
+func planWaiting(p *Plan, v View, now state.BootTime) {
 	switch {
 	case !v.Wanted:
 		p.do(BeginStop{})
@@ -44,7 +44,7 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 		p.do(BeginFinish{})
 		planFinishing(p, v, now)
 	case now < v.SandboxAfter:
-		p.wakeAt(v.SandboxAfter)
+		p.WakeAt(v.SandboxAfter)
 	default:
 		p.do(EnsureSandbox{})
 		if v.NeedVolumes {
@@ -54,7 +54,7 @@ func planWaiting(p *Plan, v View, now time.Duration) {
 	}
 }
 
-func planRunning(p *Plan, v View, now time.Duration) {
+func planRunning(p *Plan, v View, now state.BootTime) {
 	switch {
 	case !v.Wanted:
 		p.do(BeginStop{})
@@ -82,36 +82,36 @@ func planRunning(p *Plan, v View, now time.Duration) {
 }
 
 // planVolumes tries again to make the volumes of a pod; no container starts without them.
-func planVolumes(p *Plan, v View, now time.Duration) {
+func planVolumes(p *Plan, v View, now state.BootTime) {
 	if now < v.VolumesAfter {
-		p.wakeAt(v.VolumesAfter)
+		p.WakeAt(v.VolumesAfter)
 		return
 	}
 	p.do(EnsureVolumes{})
 }
 
-func planMeasure(p *Plan, v View, now time.Duration) {
+func planMeasure(p *Plan, v View, now state.BootTime) {
 	switch {
 	case !v.Measure:
 	case now < v.MeasureAt:
-		p.wakeAt(v.MeasureAt)
+		p.WakeAt(v.MeasureAt)
 	default:
 		p.do(MeasureVolumes{})
 	}
 }
 
-func planResize(p *Plan, v View, now time.Duration) {
+func planResize(p *Plan, v View, now state.BootTime) {
 	switch {
 	case !v.Resize:
 	case now < v.ResizeAfter:
-		p.wakeAt(v.ResizeAfter)
+		p.WakeAt(v.ResizeAfter)
 	default:
 		p.do(ResizePod{})
 	}
 }
 
 // overdue says that the pod fails now, whatever its containers do.
-func overdue(p *Plan, v View, now time.Duration) bool {
+func overdue(p *Plan, v View, now state.BootTime) bool {
 	if v.Condemned {
 		return true
 	}
@@ -119,7 +119,7 @@ func overdue(p *Plan, v View, now time.Duration) bool {
 		return false
 	}
 	if now < v.Deadline {
-		p.wakeAt(v.Deadline)
+		p.WakeAt(v.Deadline)
 		return false
 	}
 	return true
@@ -127,16 +127,16 @@ func overdue(p *Plan, v View, now time.Duration) bool {
 
 // planContainers brings every container that should run towards running; failed: an init container has
 // failed for good.
-func planContainers(p *Plan, v View, now time.Duration) (failed bool) {
+func planContainers(p *Plan, v View, now state.BootTime) (failed bool) {
 	ready, failed := planInits(p, v, now)
 	if !ready {
 		return failed
 	}
 	held := false // by a postStart hook: the kubelet starts one container after another
 	for _, c := range v.Containers {
-		if c.Kind == KindMain {
+		if c.Kind == state.KindMain {
 			starts := keep(p, v, c, now, held)
-			held = held || c.PostStart && starts || c.State == ContainerPostStart && !c.Ending
+			held = held || c.PostStart && starts || c.State == state.ContainerPostStart && !c.Ending
 		}
 	}
 	return false
@@ -144,23 +144,23 @@ func planContainers(p *Plan, v View, now time.Duration) (failed bool) {
 
 // planInits starts the init containers one after another and keeps the sidecars among them running; ready:
 // the main containers' turn has come.
-func planInits(p *Plan, v View, now time.Duration) (ready, failed bool) {
+func planInits(p *Plan, v View, now state.BootTime) (ready, failed bool) {
 	for _, c := range v.Containers {
 		switch {
-		case c.Kind == KindMain:
-		case c.Kind == KindSidecar:
+		case c.Kind == state.KindMain:
+		case c.Kind == state.KindSidecar:
 			keep(p, v, c, now, false)
 			if !c.Done && !v.Initialized {
 				return false, false
 			}
 		case c.Done || v.Initialized:
-			if c.State == ContainerExited {
+			if c.State == state.ContainerExited {
 				p.do(CollectContainer{c.Name, c.Attempt})
 			}
 		default:
 			keep(p, v, c, now, false)
-			ended := c.State == ContainerExited || c.State == ContainerCollected
-			return false, ended && !restarts(v.RestartPolicy, c)
+			ended := c.State == state.ContainerExited || c.State == state.ContainerCollected
+			return false, ended && !Restarts(v.RestartPolicy, c)
 		}
 	}
 	return true, false
@@ -168,32 +168,32 @@ func planInits(p *Plan, v View, now time.Duration) (ready, failed bool) {
 
 // keep restarts a container as its policy says, unless that is held up, and ends it if it alone is to end. It
 // says whether the container starts now.
-func keep(p *Plan, v View, c ContainerView, now time.Duration, held bool) (starts bool) {
+func keep(p *Plan, v View, c ContainerView, now state.BootTime, held bool) (starts bool) {
 	switch c.State {
-	case ContainerExited:
+	case state.ContainerExited:
 		p.do(CollectContainer{c.Name, c.Attempt})
-		return !held && restarts(v.RestartPolicy, c) && planStart(p, c, now)
-	case ContainerCollected:
-		return !held && restarts(v.RestartPolicy, c) && planStart(p, c, now)
-	case ContainerWaiting:
+		return !held && Restarts(v.RestartPolicy, c) && planStart(p, c, now)
+	case state.ContainerCollected:
+		return !held && Restarts(v.RestartPolicy, c) && planStart(p, c, now)
+	case state.ContainerWaiting:
 		return !held && planStart(p, c, now)
-	case ContainerPostStart, ContainerRunning:
+	case state.ContainerPostStart, state.ContainerRunning:
 		switch {
 		case c.Ending:
 			endContainer(p, c, c.StopBy, true, now)
-		case c.State == ContainerPostStart && !c.Hooking:
+		case c.State == state.ContainerPostStart && !c.Hooking:
 			p.do(RunPostStart{c.Name})
 		}
-	case ContainerStarting, ContainerPreStop, ContainerStopping:
+	case state.ContainerStarting, state.ContainerPreStop, state.ContainerStopping:
 		endContainer(p, c, c.StopBy, true, now)
 	}
 	return false
 }
 
-func planStart(p *Plan, c ContainerView, now time.Duration) (starts bool) {
+func planStart(p *Plan, c ContainerView, now state.BootTime) (starts bool) {
 	switch {
 	case now < c.NotBefore:
-		p.wakeAt(c.NotBefore)
+		p.WakeAt(c.NotBefore)
 	case c.Image:
 		p.do(StartContainer{c.Name, c.Attempt + 1})
 		return true
@@ -205,16 +205,16 @@ func planStart(p *Plan, c ContainerView, now time.Duration) (starts bool) {
 
 // planRestartAll ends every container at once and lets the pod begin anew in its sandbox: neither hooks nor
 // grace, as the pod does not end. KEP-5532
-func planRestartAll(p *Plan, v View, now time.Duration) {
+func planRestartAll(p *Plan, v View, now state.BootTime) {
 	ended := true
 	for _, c := range v.Containers {
 		switch {
-		case c.State == ContainerExited:
+		case c.State == state.ContainerExited:
 			ended = false
 			p.do(CollectContainer{c.Name, c.Attempt})
 		case c.running():
 			ended = false
-			if c.State.alive() && !c.Killed {
+			if c.State.Alive() && !c.Killed {
 				p.do(KillContainer{c.Name})
 			}
 		}
@@ -225,34 +225,16 @@ func planRestartAll(p *Plan, v View, now time.Duration) {
 	p.do(ResetContainers{})
 	v.Containers = slices.Clone(v.Containers)
 	for i := range v.Containers {
-		v.Containers[i].State, v.Containers[i].Done = ContainerWaiting, false
+		v.Containers[i].State, v.Containers[i].Done = state.ContainerWaiting, false
 	}
 	v.Initialized = false
 	planContainers(p, v, now)
 }
 
-// restarts applies the restart policy to a container that has ended.
-func restarts(policy corev1.RestartPolicy, c ContainerView) bool {
-	if c.Void || c.Changed || c.Kind == KindSidecar || c.Rule != "" {
-		return true
-	}
-	if c.RestartPolicy != "" {
-		policy = c.RestartPolicy
-	}
-	switch policy {
-	case corev1.RestartPolicyNever:
-		return false
-	case corev1.RestartPolicyOnFailure:
-		return c.Failed
-	case corev1.RestartPolicyAlways:
-	}
-	return c.Failed || c.Kind != KindInit
-}
-
 // finished says that every main container has ended for good.
 func finished(v View) bool {
 	for _, c := range v.Containers {
-		if c.Kind == KindMain && (c.State != ContainerExited && c.State != ContainerCollected || restarts(v.RestartPolicy, c)) {
+		if c.Kind == state.KindMain && (c.State != state.ContainerExited && c.State != state.ContainerCollected || Restarts(v.RestartPolicy, c)) {
 			return false
 		}
 	}

@@ -1,13 +1,14 @@
-package runtime
+package plan
 
 import (
 	"fmt"
 	"slices"
 	"testing"
 	"testing/quick"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
 )
 
 // dice makes choices out of a seed.
@@ -21,12 +22,12 @@ func (d *dice) pick(n uint64) uint64 {
 
 func (d *dice) flip() bool { return d.pick(2) == 0 }
 
-func (d *dice) moment() time.Duration { return time.Duration(d.pick(200)) * time.Second }
+func (d *dice) moment() state.BootTime { return state.BootTime(d.pick(200)) * second }
 
 // randomView makes a view of any kind out of a seed.
 func randomView(seed uint64) View {
 	d := dice(seed)
-	states := []PodState{PodWaiting, PodRunning, PodFinishing, PodStopping, PodFinished}
+	states := []state.PodState{state.PodWaiting, state.PodRunning, state.PodFinishing, state.PodStopping, state.PodFinished}
 	policies := []corev1.RestartPolicy{always, onFailure, never}
 	v := View{
 		State: states[d.pick(5)], Wanted: d.flip(), Blocked: d.pick(4) == 0, RestartPolicy: policies[d.pick(3)],
@@ -35,44 +36,44 @@ func randomView(seed uint64) View {
 	if d.pick(4) == 0 {
 		v.Deadline = d.moment()
 	}
-	if v.State == PodWaiting || v.State == PodRunning {
+	if v.State == state.PodWaiting || v.State == state.PodRunning {
 		v.NeedVolumes, v.VolumesAfter = d.pick(4) == 0, d.moment()
 	}
-	ready := !v.NeedVolumes && v.State != PodWaiting // what is refreshed and measured has been made in a sandbox
+	ready := !v.NeedVolumes && v.State != state.PodWaiting // what is refreshed and measured has been made in a sandbox
 	v.Refresh = ready && d.flip()
 	v.Measure, v.MeasureAt = ready && d.flip(), d.moment()
-	if v.State == PodFinishing || v.State == PodStopping {
+	if v.State == state.PodFinishing || v.State == state.PodStopping {
 		v.StopBy = 1 + d.moment()
 	}
 	for i := range d.pick(3) {
-		v.Containers = append(v.Containers, randomContainer(&d, fmt.Sprint("i", i), []ContainerKind{KindInit, KindSidecar}[d.pick(2)], v.State))
+		v.Containers = append(v.Containers, randomContainer(&d, fmt.Sprint("i", i), []state.ContainerKind{state.KindInit, state.KindSidecar}[d.pick(2)], v.State))
 	}
 	for i := range 1 + d.pick(2) {
-		v.Containers = append(v.Containers, randomContainer(&d, fmt.Sprint("c", i), KindMain, v.State))
+		v.Containers = append(v.Containers, randomContainer(&d, fmt.Sprint("c", i), state.KindMain, v.State))
 	}
 	return v
 }
 
-func randomContainer(d *dice, name string, kind ContainerKind, pod PodState) ContainerView {
-	states := []ContainerState{ContainerWaiting, ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping, ContainerExited, ContainerCollected}
+func randomContainer(d *dice, name string, kind state.ContainerKind, pod state.PodState) ContainerView {
+	states := []state.ContainerState{state.ContainerWaiting, state.ContainerPostStart, state.ContainerRunning, state.ContainerPreStop, state.ContainerStopping, state.ContainerExited, state.ContainerCollected}
 	c := ContainerView{
 		Name: name, Kind: kind, State: states[d.pick(7)], Attempt: int(d.pick(4)), Failed: d.flip(), Image: d.flip(), Awaited: d.flip(),
 		NotBefore: d.moment(), KillAt: d.moment(), Killed: d.flip(), PreStop: d.flip(), PostStart: d.flip(), Hooking: d.flip(), Hooked: d.flip(),
 		Ending: d.flip(),
 	}
-	if kind == KindMain && d.pick(4) == 0 {
+	if kind == state.KindMain && d.pick(4) == 0 {
 		c.RestartPolicy = onFailure
 	}
-	if c.State == ContainerPreStop || c.State == ContainerStopping {
+	if c.State == state.ContainerPreStop || c.State == state.ContainerStopping {
 		c.StopBy = 1 + d.moment()
 	}
 	switch pod {
-	case PodWaiting:
-		c.State, c.Done = ContainerWaiting, false
-	case PodFinished:
-		c.State = ContainerCollected
-	case PodRunning, PodFinishing, PodStopping, PodGone:
-		c.Done = kind == KindInit && !c.Failed && (c.State == ContainerExited || c.State == ContainerCollected)
+	case state.PodWaiting:
+		c.State, c.Done = state.ContainerWaiting, false
+	case state.PodFinished:
+		c.State = state.ContainerCollected
+	case state.PodRunning, state.PodFinishing, state.PodStopping, state.PodGone:
+		c.Done = kind == state.KindInit && !c.Failed && (c.State == state.ContainerExited || c.State == state.ContainerCollected)
 	}
 	return c
 }
@@ -80,7 +81,7 @@ func randomContainer(d *dice, name string, kind ContainerKind, pod PodState) Con
 // model is a pod in which everything works.
 type model struct {
 	View
-	now time.Duration
+	now state.BootTime
 }
 
 func (m *model) at(name string) *ContainerView {
@@ -89,7 +90,7 @@ func (m *model) at(name string) *ContainerView {
 }
 
 // apply does what a plan says.
-func apply(v View, p Plan, now time.Duration) View {
+func apply(v View, p Plan, now state.BootTime) View {
 	v.Containers = slices.Clone(v.Containers)
 	m := model{v, now}
 	for _, a := range p.Actions {
@@ -103,21 +104,21 @@ func apply(v View, p Plan, now time.Duration) View {
 func (m *model) applyPod(a Action) bool {
 	switch a.(type) {
 	case EnsureSandbox:
-		m.State = PodRunning
+		m.State = state.PodRunning
 	case BeginStop:
-		m.State, m.StopBy = PodStopping, m.now+time.Minute
+		m.State, m.StopBy = state.PodStopping, m.now+60*second
 	case BeginFinish:
-		m.State, m.StopBy = PodFinishing, m.now+time.Minute
+		m.State, m.StopBy = state.PodFinishing, m.now+60*second
 	case Finish:
-		m.State = PodFinished
+		m.State = state.PodFinished
 	case Forget:
-		m.State = PodGone
+		m.State = state.PodGone
 	case EnsureVolumes:
 		m.NeedVolumes = false
 	case RefreshVolumes:
 		m.Refresh = false
 	case MeasureVolumes:
-		m.MeasureAt = m.now + time.Minute
+		m.MeasureAt = m.now + 60*second
 	case RemoveSandbox:
 	default:
 		return false
@@ -129,41 +130,41 @@ func (m *model) applyContainer(a Action) {
 	switch a := a.(type) {
 	case StartContainer:
 		c := m.at(a.Name)
-		*c = ContainerView{Name: c.Name, Kind: c.Kind, State: ContainerRunning, Attempt: a.Attempt, PostStart: c.PostStart, PreStop: c.PreStop}
+		*c = ContainerView{Name: c.Name, Kind: c.Kind, State: state.ContainerRunning, Attempt: a.Attempt, PostStart: c.PostStart, PreStop: c.PreStop}
 		if c.PostStart {
-			c.State, c.Hooking = ContainerPostStart, true
+			c.State, c.Hooking = state.ContainerPostStart, true
 		}
-		m.Initialized = m.Initialized || c.Kind == KindMain
+		m.Initialized = m.Initialized || c.Kind == state.KindMain
 	case RunPostStart:
 		m.at(a.Name).Hooking = true
 	case AwaitImage:
 		m.at(a.Name).Awaited = true
 	case RunPreStop:
 		c := m.at(a.Name)
-		c.State, c.Hooking, c.Hooked = ContainerPreStop, true, false
-		c.StopBy = max(c.StopBy, m.now+time.Minute)
+		c.State, c.Hooking, c.Hooked = state.ContainerPreStop, true, false
+		c.StopBy = max(c.StopBy, m.now+60*second)
 	case StopContainer:
 		c := m.at(a.Name)
-		c.State, c.KillAt, c.Killed = ContainerStopping, m.now+time.Minute, false
+		c.State, c.KillAt, c.Killed = state.ContainerStopping, m.now+60*second, false
 	case KillContainer:
 		m.at(a.Name).Killed = true
 	case CollectContainer:
-		m.at(a.Name).State = ContainerCollected
+		m.at(a.Name).State = state.ContainerCollected
 	}
 }
 
 // TestPlanSettles: after a plan was carried out, planning again at the same moment yields nothing.
 func TestPlanSettles(t *testing.T) {
-	const now = 100 * time.Second
+	const now = 100 * second
 	settles := func(seed uint64) bool {
 		v := randomView(seed)
-		first := plan(v, now)
+		first := Compute(v, now)
 		after := apply(v, first, now)
-		if v.State == PodRunning && slices.Contains(first.Actions, Action(EnsureVolumes{})) { // containers wait for the outcome
-			first = plan(after, now)
+		if v.State == state.PodRunning && slices.Contains(first.Actions, Action(EnsureVolumes{})) { // containers wait for the outcome
+			first = Compute(after, now)
 			after = apply(after, first, now)
 		}
-		again := plan(after, now)
+		again := Compute(after, now)
 		if len(again.Actions) != 0 {
 			t.Logf("view %+v\nfirst %v\nafter %+v\nagain %v", v, first.Actions, after, again.Actions)
 		}
@@ -178,8 +179,8 @@ func TestPlanSettles(t *testing.T) {
 func TestPlanStartsNothingWithoutVolumes(t *testing.T) {
 	holds := func(seed uint64) bool {
 		v := randomView(seed)
-		v.State, v.NeedVolumes = PodRunning, true
-		for _, a := range plan(v, 100*time.Second).Actions {
+		v.State, v.NeedVolumes = state.PodRunning, true
+		for _, a := range Compute(v, 100*second).Actions {
 			if _, starts := a.(StartContainer); starts {
 				t.Logf("view %+v", v)
 				return false
@@ -196,10 +197,10 @@ func TestPlanStartsNothingWithoutVolumes(t *testing.T) {
 func TestPlanNeverStartsWhatEnds(t *testing.T) {
 	holds := func(seed uint64) bool {
 		v := randomView(seed)
-		if v.Wanted && (v.State == PodRunning || v.State == PodWaiting) {
+		if v.Wanted && (v.State == state.PodRunning || v.State == state.PodWaiting) {
 			return true
 		}
-		for _, a := range plan(v, 100*time.Second).Actions {
+		for _, a := range Compute(v, 100*second).Actions {
 			if _, starts := a.(StartContainer); starts {
 				t.Logf("view %+v", v)
 				return false

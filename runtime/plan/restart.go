@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/state"
+)
+
+// OwnPolicy is the container's own restart policy, empty if it follows the pod's.
+func OwnPolicy(spec *corev1.Container) corev1.RestartPolicy {
+	if spec.RestartPolicy == nil {
+		return ""
+	}
+	return corev1.RestartPolicy(*spec.RestartPolicy)
+}
+
+// RestartRule is the action of the first rule that an exit code fits, empty if there is none. KEP-5307
+func RestartRule(spec *corev1.Container, code int) corev1.ContainerRestartRuleAction {
+	for _, rule := range spec.RestartPolicyRules {
+		if on := rule.ExitCodes; on != nil {
+			in := slices.Contains(on.Values, int32(code))
+			if in == (on.Operator == corev1.ContainerRestartRuleOnExitCodesOpIn) {
+				return rule.Action
+			}
+		}
+	}
+	return ""
+}
+
+// Restarts applies the restart policy to a container that has ended.
+func Restarts(policy corev1.RestartPolicy, c ContainerView) bool {
+	if c.Void || c.Changed || c.Kind == state.KindSidecar || c.Rule != "" {
+		return true
+	}
+	if c.RestartPolicy != "" {
+		policy = c.RestartPolicy
+	}
+	switch policy {
+	case corev1.RestartPolicyNever:
+		return false
+	case corev1.RestartPolicyOnFailure:
+		return c.Failed
+	case corev1.RestartPolicyAlways:
+	}
+	return c.Failed || c.Kind != state.KindInit
+}

@@ -1,0 +1,245 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Record is what podd remembers of a pod from one daemon to the next. It lives on tmpfs and dies with the
+// processes that it describes. A record explains; observation decides.
+type Record struct {
+	UID        types.UID          `json:"uid"`
+	File       string             `json:"file"`
+	Doc        int                `json:"doc"`
+	Hash       string             `json:"hash"`
+	Since      time.Time          `json:"since"`
+	Object     *corev1.Pod        `json:"-"`
+	Raw        json.RawMessage    `json:"object"`         // Object as it is written each time
+	Kept       bool               `json:"kept,omitempty"` // that it has ended is on disk
+	State      PodState           `json:"state"`
+	Created    Instant            `json:"created"`
+	Sandbox    SandboxRecord      `json:"sandbox"`
+	Volumes    VolumesRecord      `json:"volumes,omitzero"`
+	Stop       *StopRecord        `json:"stop,omitempty"`
+	Changed    *Instant           `json:"changed,omitempty"` // in place, last
+	Pins       map[string]string  `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
+	Resize     *ResizeRecord      `json:"resize,omitempty"`
+	Generation int64              `json:"generation,omitempty"` // changes of the spec in place
+	Finish     *FinishRecord      `json:"finish,omitempty"`
+	Containers []*ContainerRecord `json:"containers"` // init containers and sidecars first
+	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
+	Initialized bool `json:"initialized,omitempty"`
+	// RestartAll: a restart rule asks for all containers to begin anew.
+	RestartAll bool `json:"restartAll,omitempty"`
+	// Set are the conditions that others have set.
+	Set        map[string]SetCondition    `json:"set,omitempty"`
+	Conditions map[string]ConditionRecord `json:"conditions,omitempty"`
+}
+
+// SandboxRecord is the pod's shared part.
+type SandboxRecord struct {
+	IP         string   `json:"ip,omitempty"`
+	IP6        string   `json:"ip6,omitempty"`
+	Resolv     string   `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
+	CgroupPath string   `json:"cgroup,omitempty"`
+	Ready      *Instant `json:"ready,omitempty"`
+	// A sandbox that could not be made waits as a crashing container does.
+	Backoff   time.Duration `json:"backoff,omitempty"`
+	NotBefore BootTime      `json:"notBefore,omitempty"` // since boot
+	Error     string        `json:"error,omitempty"`
+}
+
+// VolumesRecord is what is known of a pod's volumes.
+type VolumesRecord struct {
+	Ready     bool              `json:"ready,omitempty"`
+	Folders   map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
+	Images    map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
+	Backoff   time.Duration     `json:"backoff,omitempty"`
+	NotBefore BootTime          `json:"notBefore,omitempty"` // since boot
+	Error     string            `json:"error,omitempty"`
+}
+
+// ResizeRecord is a change of limits that has not been carried out yet. KEP-1287
+type ResizeRecord struct {
+	Before    map[string]corev1.ResourceRequirements `json:"before"`            // of each container whose limits are still those
+	Applied   bool                                   `json:"applied,omitempty"` // what is left takes its limits with its next start
+	NotBefore BootTime                               `json:"notBefore,omitempty"`
+	Error     string                                 `json:"error,omitempty"`
+}
+
+// StopRecord says since when and how a pod ends.
+type StopRecord struct {
+	Since Instant       `json:"since"`
+	Grace time.Duration `json:"grace"`
+}
+
+// FinishRecord says why a pod has succeeded or failed before all its containers had ended.
+type FinishRecord struct {
+	StopRecord
+	Failed  bool   `json:"failed,omitempty"` // whatever its containers' exit codes
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// ConditionRecord remembers when a condition last changed.
+type ConditionRecord struct {
+	Status corev1.ConditionStatus `json:"status"`
+	Since  Instant                `json:"since"`
+}
+
+// SetCondition is what somebody has said of the pod through the API.
+type SetCondition struct {
+	Status  corev1.ConditionStatus `json:"status"`
+	Reason  string                 `json:"reason,omitempty"`
+	Message string                 `json:"message,omitempty"`
+}
+
+// NewRecord is the record of a pod that has just been seen.
+func NewRecord(uid types.UID, object *corev1.Pod, now Instant) *Record {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		// It was decoded from the same types a moment ago.
+		panic("cannot encode a pod: " + err.Error())
+	}
+	r := &Record{UID: uid, Object: object, Raw: raw, State: PodWaiting, Created: now, Conditions: map[string]ConditionRecord{}}
+	for i := range object.Spec.InitContainers {
+		c := &object.Spec.InitContainers[i]
+		r.Containers = append(r.Containers, &ContainerRecord{Name: c.Name, Kind: KindOf(c), State: ContainerWaiting, Attempt: -1})
+	}
+	for i := range object.Spec.Containers {
+		r.Containers = append(r.Containers, &ContainerRecord{Name: object.Spec.Containers[i].Name, State: ContainerWaiting, Attempt: -1})
+	}
+	return r
+}
+
+func (r *Record) Container(name string) *ContainerRecord {
+	for _, c := range r.Containers {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r *Record) Spec(name string) *corev1.Container {
+	for i := range r.Object.Spec.Containers {
+		if r.Object.Spec.Containers[i].Name == name {
+			return &r.Object.Spec.Containers[i]
+		}
+	}
+	for i := range r.Object.Spec.InitContainers {
+		if r.Object.Spec.InitContainers[i].Name == name {
+			return &r.Object.Spec.InitContainers[i]
+		}
+	}
+	return nil
+}
+
+// Ending is how the pod ends, nil while it does not.
+func (r *Record) Ending() *StopRecord {
+	switch {
+	case r.Stop != nil:
+		return r.Stop
+	case r.Finish != nil:
+		return &r.Finish.StopRecord
+	}
+	return nil
+}
+
+// Deadline is the moment since boot at which the pod fails, 0 if there is none.
+func (r *Record) Deadline() BootTime {
+	if s := r.Object.Spec.ActiveDeadlineSeconds; s != nil && r.Created.Mono != earlierBoot {
+		return r.Created.After(time.Duration(*s) * time.Second)
+	}
+	return 0
+}
+
+// By is the end of the grace.
+func (s *StopRecord) By() BootTime { return s.Since.After(s.Grace) }
+
+// Failed says that the pod was made to fail and nothing of it runs any more: a terminal phase promises that.
+func (r *Record) Failed() bool {
+	if r.Finish == nil || !r.Finish.Failed {
+		return false
+	}
+	return !r.Alive()
+}
+
+// Alive says whether anything of the pod runs, or counts as running still.
+func (r *Record) Alive() bool {
+	for _, c := range r.Containers {
+		if c.CountsAsRunning() || c.State.Alive() || c.State == ContainerStarting {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadySince says since when the pod, as it is to be, has been Ready or has succeeded.
+func (r *Record) ReadySince() (Instant, bool) {
+	for _, c := range r.Containers {
+		if c.Changed {
+			return Instant{}, false
+		}
+	}
+	if r.State == PodFinished && !r.Failed() {
+		ok := true
+		for _, c := range r.Containers {
+			ok = ok && (c.Kind != KindMain || c.Ended != nil && c.Ended.Code == 0)
+		}
+		return r.Created, ok
+	}
+	c := r.Conditions[string(corev1.PodReady)]
+	return c.Since, c.Status == corev1.ConditionTrue && r.Ending() == nil
+}
+
+// MarkResized notes that a container has the limits of its spec.
+func (r *Record) MarkResized(name string) {
+	if r.Resize == nil {
+		return
+	}
+	delete(r.Resize.Before, name)
+	if len(r.Resize.Before) == 0 {
+		r.Resize = nil
+	}
+}
+
+// ToEarlierBoot marks every instant of a record so.
+func (r *Record) ToEarlierBoot() {
+	instants := []*Instant{&r.Created}
+	if r.Sandbox.Ready != nil {
+		instants = append(instants, r.Sandbox.Ready)
+	}
+	for _, c := range r.Containers {
+		if c.Started != nil {
+			instants = append(instants, c.Started)
+		}
+		for _, t := range []*Termination{c.Ended, c.Before} {
+			if t != nil {
+				instants = append(instants, &t.Started, &t.Finished)
+			}
+		}
+		c.NotBefore, c.KillAt = 0, 0
+	}
+	for _, i := range instants {
+		i.Mono = earlierBoot
+	}
+	for name, c := range r.Conditions {
+		c.Since.Mono = earlierBoot
+		r.Conditions[name] = c
+	}
+}
+
+// PodIPs are the pod's addresses, IPv4 first.
+func (s *SandboxRecord) PodIPs() []corev1.PodIP {
+	var ips []corev1.PodIP
+	for _, ip := range []string{s.IP, s.IP6} {
+		if ip != "" {
+			ips = append(ips, corev1.PodIP{IP: ip})
+		}
+	}
+	return ips
+}
