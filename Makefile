@@ -2,21 +2,12 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # nethttpomithttp2: the API is spoken over a unix socket, where HTTP/2 has nothing to give.
-TAGS    := netgo,osusergo,seccomp,runc_nocriu,nethttpomithttp2
-# Dependencies are compiled without inlining: 0.6 MB less to map, and no work of theirs is ever in a hurry.
-# What unpacks images is.
-GCFLAGS := -gcflags=k8s.io/...=-l -gcflags=sigs.k8s.io/...=-l -gcflags=github.com/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/klauspost/...=
-# quiet and -checklinkname=0: docs/decisions/034-no-wake-ups.md.
-SHIPPED := -tags=$(TAGS),quiet
-# Of the shipped binaries, see there for how they are linked.
-BUILD   := @VERSION='$(VERSION)' FLAGS='$(SHIPPED) $(GCFLAGS)' hack/build.sh
+TAGS    := netgo,osusergo,runc_nocriu,nethttpomithttp2
+BUILD   := @VERSION='$(VERSION)' hack/build.sh
 
-# Dependencies without what podd never calls, see docs/decisions/032-diet.md.
-DIET    := $(CURDIR)/.cache/diet/go.mod
-
-# One set of flags for every go command: the linters, the tests and the build then share one build cache.
+# One set of flags for every go command: the linters, the tests and the build see the same code and share one build cache.
 export CGO_ENABLED := 1
-export GOFLAGS     := -trimpath -tags=$(TAGS) -modfile=$(DIET)
+export GOFLAGS     := -trimpath -tags=$(TAGS)
 
 # Architectures that `make deb` makes packages for, e.g. make deb DEBS=amd64
 DEBS   ?= amd64 arm64 armhf
@@ -95,7 +86,3 @@ tarball: build ## build archives with install.sh of $(TARBALLS) into dist/
 
 deps:
 	@hack/deps.sh build
-	@$(MAKE) --no-print-directory -s $(DIET)
-
-$(DIET): go.mod go.sum $(wildcard hack/diet/*.go)
-	@GOFLAGS= go run ./hack/diet

@@ -53,7 +53,7 @@ func userNamespaces(m *Machine) []Finding {
 
 func seccomp(m *Machine) []Finding {
 	if !m.exists("/proc/sys/kernel/seccomp/actions_avail") {
-		return one("seccomp", Warn, "the kernel has no seccomp filters: containers are not held to a profile", "install a kernel with CONFIG_SECCOMP_FILTER")
+		return one("seccomp", Warn, "the kernel has no seccomp filters: programs that set one for themselves fail", "install a kernel with CONFIG_SECCOMP_FILTER")
 	}
 	return one("seccomp", OK, "the kernel has seccomp filters", "")
 }

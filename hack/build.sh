@@ -1,11 +1,10 @@
 #!/bin/bash
 # hack/build.sh ARCH…: static binaries: bin/podd for native, dist/podd-linux-ARCH for other processors, which Debian's
-# cross compilers build. $FLAGS are those of go build, $VERSION is what the binary says it is.
+# cross compilers build. $VERSION is what the binary says it is; $GOFLAGS are the Makefile's.
 #
-# They are linked with musl (docs/decisions/035-musl.md). Native, it and libseccomp come from the machine's packages; those
-# of another processor from their own .debs, unpacked into .cache/sysroot: installing them would need
-# dpkg --add-architecture and the same version of every shared package on this machine. apt is given lists of its own
-# for that, so the machine's stay as they are.
+# They are linked with musl (docs/decisions/022-musl.md). Native, it comes from the machine's package; that of another
+# processor from its own .deb, unpacked into .cache/sysroot: installing it would need dpkg --add-architecture. apt is given
+# lists of its own for that, so the machine's stay as they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache
@@ -26,7 +25,7 @@ sysroot() { # DEBARCH: prints the folder
 	[[ -e $root/.done ]] && return
 	update >&2
 	rm -rf "$root" && mkdir -p "$root/deb"
-	(cd "$root/deb" && "${apt[@]}" download "libseccomp-dev:$1" "musl-dev:$1") >&2
+	(cd "$root/deb" && "${apt[@]}" download "musl-dev:$1") >&2
 	for deb in "$root"/deb/*.deb; do dpkg-deb -x "$deb" "$root"; done
 	touch "$root/.done"
 }
@@ -34,17 +33,12 @@ sysroot() { # DEBARCH: prints the folder
 build() { # OUT ROOT GNU MUSL [VARIABLE=VALUE…]: GNU and MUSL are the names of Debian's folders for the two libraries
 	local out=$1 root=$2 gnu=$3 musl=$4 link=$cache/musl/$4
 	shift 4
-	# gcc searches its own folders only where the specs let it, and they do not: glibc is there.
 	mkdir -p "$link" "$(dirname "$out")"
-	ln -sf "$root/usr/lib/$gnu/libseccomp.a" "$link/"
 	sed "s|/usr/|$root/usr/|g" "$root/usr/lib/$musl/musl-gcc.specs" >"$link/specs"
-	# -idirafter: the kernel's headers, and seccomp.h, are not musl's.
-	# __fprintf_chk: glibc's name for fprintf in Debian's libseccomp, in what writes a filter as text. podd never does.
-	# shellcheck disable=SC2086 # FLAGS is several words
+	# -idirafter: the kernel's headers are not musl's, and come with the C library of the compiler.
 	env CC="${CROSS:+$gnu-}gcc -specs=$link/specs" CGO_ENABLED=1 GOOS=linux "$@" \
-		PKG_CONFIG_SYSROOT_DIR="${root:-/}" PKG_CONFIG_LIBDIR="$root/usr/lib/$gnu/pkgconfig" \
-		CGO_CFLAGS="-O2 -idirafter $root/usr/include -idirafter $root/usr/include/$gnu -idirafter /usr/$gnu/include" CGO_LDFLAGS="-L$link" \
-		go build ${FLAGS:-} -ldflags "-checklinkname=0 -s -w -linkmode external -extldflags \"-static -Wl,--defsym=__fprintf_chk=abort\" -X main.version=${VERSION:-unknown}" \
+		CGO_CFLAGS="-O2 -idirafter /usr/${CROSS:+$gnu/}include -idirafter /usr/include/$gnu" \
+		go build -ldflags "-s -w -linkmode external -extldflags -static -X main.version=${VERSION:-unknown}" \
 		-o "$out" ./cmd/podd
 }
 

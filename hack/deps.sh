@@ -4,8 +4,8 @@
 set -euo pipefail
 
 declare -A packages=(
-	# musl-dev and libseccomp-dev bring the .a files of the static link; tests are linked with libc6-dev.
-	[build]="gcc libc6-dev musl-dev libseccomp-dev pkg-config"
+	# musl-dev is for what ships; tests are linked with libc6-dev, as the race detector is.
+	[build]="gcc libc6-dev musl-dev"
 	[test]="busybox-static util-linux iproute2 nftables"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl"
@@ -14,7 +14,7 @@ declare -A packages=(
 	[board]="qemu-system-arm qemu-efi-aarch64 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs busybox-static"
 	[image]="fdisk dosfstools mtools mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs"
 	[bench]="e2fsprogs"
-	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross pkg-config file"
+	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross file"
 )
 
 # podman's network wants iptables and its pods a pause program; Debian only recommends both.

@@ -10,7 +10,5 @@ CGO_ENABLED=1 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Ver
 	done
 printf '==== the Go standard library\n\n'
 cat "$(go env GOROOT)/LICENSE"
-for package in musl-dev libseccomp-dev; do
-	printf '\n==== %s\n\n' "${package%-dev}"
-	cat "/usr/share/doc/$package/copyright"
-done
+printf '\n==== musl\n\n'
+cat /usr/share/doc/musl-dev/copyright

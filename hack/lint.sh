@@ -3,9 +3,6 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-# The linters' loader does not take -modfile; they read the dependencies as they are.
-GOFLAGS=${GOFLAGS% -modfile=*}
-
 tool() { go tool -modfile=hack/tools/go.mod "$@"; }
 failed=0
 complain() {

@@ -68,7 +68,7 @@ func goBuild(out, pkg string, flags ...string) error {
 	if built := os.Getenv("PODD_TEST_BINS"); built != "" {
 		return os.Symlink(filepath.Join(built, filepath.Base(pkg)), out)
 	}
-	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo seccomp runc_nocriu", "-o", out}, flags...)
+	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo runc_nocriu nethttpomithttp2", "-o", out}, flags...)
 	command := exec.Command("go", append(args, pkg)...)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build %s: %w\n%s", pkg, err, output)

@@ -16,7 +16,7 @@ import (
 )
 
 // tags are those of the Makefile's build.
-const tags = "netgo,osusergo,seccomp,runc_nocriu"
+const tags = "netgo,osusergo,runc_nocriu,nethttpomithttp2"
 
 type goPackage struct {
 	ImportPath, Dir  string

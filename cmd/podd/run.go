@@ -177,7 +177,7 @@ func (d *daemon) open() error {
 }
 
 // podsUnit is the cgroup of packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own
-// unit, processes below it would keep systemd from starting the next podd (docs/decisions/030-pods-unit.md).
+// unit, processes below it would keep systemd from starting the next podd (docs/decisions/017-pods-unit.md).
 const podsUnit = "/podd.slice/podd-pods.service"
 
 // openCgroups chooses a cgroup for the pods where nobody has delegated one: not the root, where a kubelet

@@ -131,9 +131,12 @@ func (b *bench) idle() error {
 	if err != nil {
 		return err
 	}
+	// Go's monitor wakes up once a minute, into which the rest may cut once more. Nobody sets a watchdog here.
+	wakes := int64(b.flags.idle/time.Minute) + 1
 	b.add(newRow(fmt.Sprintf("30 idle pods for %s, context switches of the daemon", b.flags.idle), "")).
-		set("podd", fmt.Sprint(rest.switches)).judge(rest.switches == 0, "0")
-	b.add(newRow("  CPU of the daemon", "ms")).set("podd", fmt.Sprintf("%.1f", float64(rest.cpu)/1e6)).judge(rest.cpu == 0, "0")
+		set("podd", fmt.Sprint(rest.switches)).judge(rest.switches <= 2*wakes, "≤ %d: the monitor's", 2*wakes)
+	b.add(newRow("  CPU of the daemon", "ms")).set("podd", fmt.Sprintf("%.1f", float64(rest.cpu)/1e6)).
+		judge(rest.cpu <= time.Duration(wakes)*time.Millisecond/2, "≤ %.1f", float64(wakes)/2)
 	b.add(newRow("  written to disk by the daemon", "KiB")).set("podd", kib(rest.written)).judge(rest.written == 0, "0")
 	return nil
 }
