@@ -29,7 +29,7 @@ func ReadFolder(name, path string) Folder {
 		return f
 	}
 	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	size := uint64(fs.Bsize) //nolint:gosec // the kernel's, never negative
+	size := uint64(fs.Bsize) // the kernel's, never negative
 	f.FS = FileSystem{
 		Type: parseType(string(mounts), device), Free: fs.Bavail * size, Size: fs.Blocks * size, FreeInodes: fs.Ffree, Inodes: fs.Files,
 		ReadOnly: fs.Flags&unix.ST_RDONLY != 0,

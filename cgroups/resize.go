@@ -48,7 +48,7 @@ func (t *Tree) raiseSwapLimit(cgroup string, limit int64) error {
 func (t *Tree) setSwapLimit(cgroup string, limit int64) error {
 	dir, err := t.dirFor("memory", cgroup)
 	if err != nil || t.version != 1 || limit == 0 || !exists(filepath.Join(dir, swapLimit)) {
-		return nil //nolint:nilerr // without the controller there is nothing to set
+		return nil // without the controller there is nothing to set
 	}
 	return t.writeInt(dir, swapLimit, max(limit, -1))
 }

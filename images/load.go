@@ -37,7 +37,7 @@ func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, 
 // LoadPath is Load for a file, or for a folder that holds an OCI layout.
 func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Image, error) {
 	o.Source = source(o.Source, path)
-	f, err := os.Open(path) //nolint:gosec // the user's choice
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}

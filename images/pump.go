@@ -88,6 +88,6 @@ func (p *pump) Read(b []byte) (int, error) {
 // close ends the reading; after it nothing reads from the source any more.
 func (p *pump) close() {
 	p.once.Do(func() { close(p.stop) })
-	for range p.full { //nolint:revive // waits for the goroutine to end
+	for range p.full { // waits for the goroutine to end
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func readRecord(file string) (*record, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // in our own store
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the image store: %w", err)
 	}
@@ -44,7 +44,7 @@ func (s *Store) writeRecord(r *record) error {
 // writeFileSync replaces file by data so that a power cut leaves the old content or the new.
 func writeFileSync(file string, data []byte) error {
 	tmp := file + "." + strconv.Itoa(os.Getpid()) + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in our own store
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func writeFileSync(file string, data []byte) error {
 }
 
 func syncDir(dir string) error {
-	f, err := os.Open(dir) //nolint:gosec // in our own store
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func syncDir(dir string) error {
 
 // syncFilesystem is one call for all files of all layers; fsync of each would take flash a flush a file.
 func syncFilesystem(dir string) error {
-	f, err := os.Open(dir) //nolint:gosec // in our own store
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

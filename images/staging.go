@@ -54,10 +54,10 @@ func (st *staging) unpack(ctx context.Context, r io.Reader) (*staged, error) {
 		return nil, refusef("it has too many layers")
 	}
 	dir := filepath.Join(st.dir, strconv.Itoa(st.count))
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // the root of a container's file system
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make a folder for a layer: %w", err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // whatever the umask
+	if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask
 		return nil, err
 	}
 	l := limits{min(st.limits.bytes, st.left.bytes), min(st.limits.files, st.left.files), st.limits.ratio}

@@ -50,7 +50,7 @@ func newTree(dir string, maxFiles int) (*tree, error) {
 
 // readUmask finds the bits that the kernel takes away from new files; when unknown, all of them may be gone.
 func readUmask(status string) uint32 {
-	data, err := os.ReadFile(status) //nolint:gosec // a fixed path of procfs
+	data, err := os.ReadFile(status)
 	if err != nil {
 		return 0o777
 	}

@@ -78,7 +78,7 @@ func (t *tree) setOpaque(p *parentDir, base string) error {
 func (t *tree) clearWhiteout(p *parentDir, base string) (hidden bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(p.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || !isWhiteout(&st) {
-		return false, nil //nolint:nilerr // what is not there, or wrong, shows when the entry is made
+		return false, nil // what is not there, or wrong, shows when the entry is made
 	}
 	if err := unix.Unlinkat(p.fd, base, 0); err != nil {
 		return false, pathError(base, err)

@@ -137,7 +137,7 @@ func tryPort(f family, p HostPort) error {
 	}
 	fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, int(p.Protocol))
 	if err != nil {
-		return nil //nolint:nilerr // no such protocol here
+		return nil // no such protocol here
 	}
 	defer unix.Close(fd)
 	if p.Protocol == TCP {

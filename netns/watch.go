@@ -130,7 +130,7 @@ func readHint(conn syscall.RawConn, buf []byte, judge func(message) hint) (h hin
 	for rest := buf[:n]; len(rest) >= unix.SizeofNlMsghdr; {
 		var m message
 		if m, rest, err = nextMessage(rest); err != nil {
-			return h, nil //nolint:nilerr // cut off: the rest of it is worth no more
+			return h, nil // cut off: the rest of it is worth no more
 		}
 		h |= judge(m)
 	}

@@ -26,7 +26,7 @@ type call struct {
 // make sends a request, all of it at once: it needs no permission of the server's first (RFC 9113, 3.4). It returns
 // at the end of the answer.
 func (c *call) make(rw io.ReadWriter, head []Header, body []byte) error {
-	b := buffers.Get().(*buffer) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	b.reader.Reset(rw)
 	defer b.reader.Reset(nil)

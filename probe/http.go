@@ -84,20 +84,20 @@ func (h HTTP) follow(ctx context.Context) (answer, error) {
 	for n := 0; ; n++ {
 		a, err := h.ask(ctx, relative)
 		if err != nil {
-			return a, fmt.Errorf("Get %q: %w", h.URL.String(), waiting(ctx, err)) //nolint:staticcheck // net/http's words
+			return a, fmt.Errorf("Get %q: %w", h.URL.String(), waiting(ctx, err)) // net/http's words
 		}
 		if !isRedirect(a.status) || a.location == "" {
 			return a, nil
 		}
 		next, err := h.URL.Parse(a.location)
 		if err != nil {
-			return a, fmt.Errorf("Get %q: failed to parse Location header %q: %w", h.URL.String(), a.location, err) //nolint:staticcheck // as above
+			return a, fmt.Errorf("Get %q: failed to parse Location header %q: %w", h.URL.String(), a.location, err) // as above
 		}
 		if next.Hostname() != first {
 			return a, nil
 		}
 		if n+1 >= maxRedirects {
-			return a, fmt.Errorf("Get %q: stopped after %d redirects", next.String(), maxRedirects) //nolint:staticcheck // as above
+			return a, fmt.Errorf("Get %q: stopped after %d redirects", next.String(), maxRedirects) // as above
 		}
 		to, err := url.Parse(a.location)
 		relative = relative && err == nil && !to.IsAbs()
@@ -144,7 +144,7 @@ func (h HTTP) ask(ctx context.Context, ownHost bool) (answer, error) {
 	if h.URL.Scheme == "https" {
 		stream = tls.Client(c, tlsConfig(h.URL.Hostname()))
 	}
-	b := buffers.Get().(*buffer) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	b := buffers.Get().(*buffer)
 	defer buffers.Put(b)
 	b.request = h.appendRequest(b.request[:0], ownHost)
 	if _, err := stream.Write(b.request); err != nil {
@@ -157,7 +157,7 @@ func (h HTTP) ask(ctx context.Context, ownHost bool) (answer, error) {
 
 // tlsConfig verifies nothing: a pod's certificate is rarely made out to its address.
 func tlsConfig(host string) *tls.Config {
-	c := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // as the kubelet
+	c := &tls.Config{InsecureSkipVerify: true} // as the kubelet
 	if _, err := netip.ParseAddr(host); err != nil {
 		c.ServerName = host
 	}

@@ -17,7 +17,7 @@ import (
 func (s *space) serve(t *testing.T, h http.Handler) Target {
 	t.Helper()
 	l := s.listen(t)
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: h}} //nolint:gosec // a test's
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: h}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return s.target(l)
@@ -26,7 +26,7 @@ func (s *space) serve(t *testing.T, h http.Handler) Target {
 func (s *space) serveTLS(t *testing.T, h http.Handler) Target {
 	t.Helper()
 	l := s.listen(t)
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: h}} //nolint:gosec // a test's
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: h}}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -264,10 +264,10 @@ func BenchmarkHTTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })} //nolint:gosec // a test's
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
 	go func() { _ = server.Serve(l) }()
 	defer func() { _ = server.Close() }()
-	at := Target{Netns: "/proc/thread-self/ns/net", Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port} //nolint:errcheck,forcetypeassert // it is one
+	at := Target{Netns: "/proc/thread-self/ns/net", Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
 	b.ReportAllocs()
 	for b.Loop() {
 		if result, text := request(at, "HTTP", "/healthz").Check(within(plenty)); result != Success {

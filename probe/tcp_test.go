@@ -51,7 +51,7 @@ func TestTCP(t *testing.T) {
 func TestTCPTimeout(t *testing.T) {
 	space := newSpace(t)
 	l := space.listen(t)
-	raw, err := l.(*net.TCPListener).SyscallConn() //nolint:errcheck // it is one
+	raw, err := l.(*net.TCPListener).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

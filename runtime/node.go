@@ -56,7 +56,7 @@ func (r *Runtime) capacity() corev1.ResourceList {
 	}
 	var fs unix.Statfs_t // where writable layers and emptyDirs are
 	if err := unix.Statfs(r.RootDir, &fs); err == nil {
-		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(int64(fs.Blocks)*int64(fs.Bsize), resource.BinarySI) //nolint:unconvert // Bsize has 32 bits on some processors
+		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(int64(fs.Blocks)*int64(fs.Bsize), resource.BinarySI) // Bsize has 32 bits on some processors
 	}
 	return list
 }

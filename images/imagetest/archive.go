@@ -141,10 +141,10 @@ func OCIFolder(dir string, images ...Image) error {
 	}
 	for name, data := range files {
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a test's own folder
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return fmt.Errorf("cannot write an OCI layout: %w", err)
 		}
-		if err := os.WriteFile(path, data, 0o644); err != nil { //nolint:gosec // a test's own file
+		if err := os.WriteFile(path, data, 0o644); err != nil {
 			return fmt.Errorf("cannot write an OCI layout: %w", err)
 		}
 	}

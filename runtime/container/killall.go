@@ -82,7 +82,7 @@ func (v victim) kill() error {
 	}
 	defer unix.Close(fd)
 	if stat, err := readStat("/proc", v.pid); err != nil || stat.startTime != v.start {
-		return nil //nolint:nilerr // it is gone
+		return nil // it is gone
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("cannot kill process %d: %w", v.pid, err)

@@ -16,8 +16,6 @@ const (
 
 // table says of every field of a Pod what podd does with it. It is plain data, laid out by the linker: nothing runs
 // at start. A test compares it with the types; docs/fields.md is printed from it.
-//
-//nolint:lll // one row, one line
 var table = [...]row{
 	{path: "metadata.name", support: Honoured},
 	{path: "metadata.generateName", support: Refused, why: "a manifest stands for one pod and nobody is there to make up its name; set metadata.name"},

@@ -51,7 +51,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(*out, data, 0o644) //nolint:gosec // an image is no secret
+	return os.WriteFile(*out, data, 0o644)
 }
 
 // readFiles reads the files to add, keeping their mode. Folders above them are those of the image, or made when it is unpacked.
@@ -66,7 +66,7 @@ func readFiles(pairs []string) ([]imagetest.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err := os.ReadFile(src) //nolint:gosec // the user's choice
+		data, err := os.ReadFile(src)
 		if err != nil {
 			return nil, err
 		}
