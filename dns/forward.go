@@ -175,7 +175,7 @@ func askTCP(ctx context.Context, server netip.AddrPort, request []byte) ([]byte,
 	if err := writeTCP(conn, request); err != nil {
 		return nil, err
 	}
-	msg, err := readTCP(conn, nil)
+	msg, err := readTCP(conn, nil, 1<<16-1)
 	if err != nil {
 		return nil, err
 	}
@@ -236,12 +236,16 @@ func writeTCP(w io.Writer, msg []byte) error {
 	return err
 }
 
-func readTCP(r io.Reader, buf []byte) ([]byte, error) {
+// readTCP reads a message of at most so many bytes.
+func readTCP(r io.Reader, buf []byte, limit int) ([]byte, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
 	n := int(binary.BigEndian.Uint16(head[:]))
+	if n > limit {
+		return nil, errMalformed
+	}
 	if cap(buf) < n {
 		buf = make([]byte, n)
 	}

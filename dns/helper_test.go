@@ -131,7 +131,7 @@ func newUpstream(t *testing.T, answer func(q dnsmessage.Question, tcp bool) *dns
 			if err != nil {
 				return
 			}
-			if msg, err := readTCP(conn, nil); err == nil {
+			if msg, err := readTCP(conn, nil, 1<<16-1); err == nil {
 				_ = writeTCP(conn, reply(msg, true))
 			}
 			conn.Close()
@@ -171,6 +171,13 @@ func served(t *testing.T, o Options, servers ...netip.AddrPort) (*Server, netip.
 	s.Serve(k)
 	t.Cleanup(s.Close)
 	return s, addr
+}
+
+// count is how many places are taken.
+func (s *shares) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
 }
 
 func exchange(t *testing.T, server netip.AddrPort, msg []byte) dnsmessage.Message {

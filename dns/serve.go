@@ -36,9 +36,12 @@ func (s *Server) serveUDP(conn *net.UDPConn) {
 			continue // an error is that of an earlier answer, whose client is gone
 		}
 		answer, later := s.quick(&q, in[:n], out, 0)
-		if later {
+		if later && s.waiting.take(from.Addr()) {
 			s.await(conn, from, &q)
 			continue
+		}
+		if later {
+			answer = q.refuse(out, rcodeServer)
 		}
 		if answer != nil {
 			_, _ = conn.WriteToUDPAddrPort(answer, from)
@@ -47,13 +50,14 @@ func (s *Server) serveUDP(conn *net.UDPConn) {
 	}
 }
 
-// await answers one client later.
+// await answers one client later, and then gives back its share.
 func (s *Server) await(conn *net.UDPConn, from netip.AddrPort, q *query) {
 	own := *q
 	own.question = append([]byte(nil), q.question...)
 	own.name = own.buf[:len(q.name)]
 	s.done.Go(func() {
-		_, _ = conn.WriteToUDPAddrPort(s.slow(&own, nil, 0), from)
+		defer s.waiting.giveBack(from.Addr())
+		_, _ = conn.WriteToUDPAddrPort(s.find(&own, nil, own.size), from)
 	})
 }
 
@@ -68,39 +72,42 @@ func (s *Server) serveTCP(l *net.TCPListener) {
 			continue
 		}
 		from, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if !s.allowed(from.Addr()) || s.tcp.Add(1) > maxTCP {
+		if !s.allowed(from.Addr()) || !s.conns.take(from.Addr()) {
 			_ = conn.Close()
 			continue
 		}
 		s.done.Go(func() {
-			defer s.tcp.Add(-1)
-			s.converse(conn)
+			defer s.conns.giveBack(from.Addr())
+			s.converse(conn, from.Addr())
 		})
 	}
 }
 
-// converse answers one connection's questions, one after the other.
-func (s *Server) converse(conn *net.TCPConn) {
+// converse answers one connection's questions, one after the other. Between them it holds no more memory than a question
+// needs.
+func (s *Server) converse(conn *net.TCPConn, from netip.Addr) {
 	defer conn.Close()
 	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
 	const limit = 1<<16 - 1
 	var q query
 	var in, out []byte
 	for {
-		if err := conn.SetDeadline(time.Now().Add(idleTCP)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(s.idle)); err != nil {
 			return
 		}
 		var err error
-		if in, err = readTCP(conn, in); err != nil || len(in) > maxRequest {
+		if in, err = readTCP(conn, in, maxRequest); err != nil {
 			return
 		}
 		answer, later := s.quick(&q, in, out, limit)
 		if later {
-			answer = s.slow(&q, out, limit)
+			answer = s.slow(from, &q, out, limit)
 		}
-		if answer == nil || writeTCP(conn, answer) != nil {
+		if answer == nil || conn.SetWriteDeadline(time.Now().Add(slowTCP)) != nil || writeTCP(conn, answer) != nil {
 			return
 		}
-		out = answer[:0]
+		if out = answer[:0]; cap(out) > maxRequest {
+			out = nil
+		}
 	}
 }

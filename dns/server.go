@@ -25,8 +25,9 @@ type Server struct {
 	cache     *cache
 	forwarder forwarder
 	flights   flights
-	waiting   atomic.Int32 // clients that wait for name servers
-	tcp       atomic.Int32 // connections
+	waiting   *shares // questions that wait for name servers
+	conns     *shares // TCP connections
+	idle      time.Duration
 
 	ctx  context.Context // of what is asked for on behalf of clients
 	end  context.CancelFunc
@@ -34,12 +35,14 @@ type Server struct {
 }
 
 const (
-	// maxWaiting bounds the goroutines that wait for name servers: one for each client's question.
-	maxWaiting = 256
-	// maxTCP bounds the connections.
-	maxTCP = 64
-	// idleTCP is how long a connection may say nothing. RFC 7766, section 6.2.3
+	// maxWaiting bounds the goroutines that wait for name servers, of all clients and of one: one for each question.
+	maxWaiting, maxWaitingEach = 256, 64
+	// maxTCP bounds the connections, likewise.
+	maxTCP, maxTCPEach = 128, 16
+	// idleTCP is how long a connection may take over its next question. RFC 7766, section 6.2.3
 	idleTCP = 10 * time.Second
+	// slowTCP is how long a client may take to read an answer.
+	slowTCP = 5 * time.Second
 )
 
 // New makes a server that knows nothing yet and answers nobody: SetServers, SetZone, Serve.
@@ -47,7 +50,8 @@ func New(o Options) *Server {
 	if o.CacheSize == 0 {
 		o.CacheSize = 1 << 20
 	}
-	s := &Server{clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{})}
+	s := &Server{clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{}),
+		waiting: newShares(maxWaiting, maxWaitingEach), conns: newShares(maxTCP, maxTCPEach), idle: idleTCP}
 	s.ctx, s.end = background()
 	return s
 }
@@ -113,16 +117,20 @@ func (s *Server) quick(q *query, msg, out []byte, limit int) (answer []byte, lat
 	return nil, true
 }
 
-// slow answers what quick could not.
-func (s *Server) slow(q *query, out []byte, limit int) []byte {
+// slow answers a client's question that quick could not.
+func (s *Server) slow(from netip.Addr, q *query, out []byte, limit int) []byte {
 	if limit == 0 {
 		limit = q.size
 	}
-	if s.waiting.Add(1) > maxWaiting {
-		s.waiting.Add(-1)
+	if !s.waiting.take(from) {
 		return q.refuse(out, rcodeServer)
 	}
-	defer s.waiting.Add(-1)
+	defer s.waiting.giveBack(from)
+	return s.find(q, out, limit)
+}
+
+// find answers from the zone and from the name servers.
+func (s *Server) find(q *query, out []byte, limit int) []byte {
 	zone := s.zone.Load()
 	if !zone.owns(q.name) {
 		return s.resolve(q, out, limit)

@@ -1,0 +1,178 @@
+package dns
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/quick"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// Whatever a few others take and in whatever order, there is a place for whoever has none.
+func TestSharesLeaveAPlaceForANewcomer(t *testing.T) {
+	property := func(moves []uint8) bool {
+		s := newShares(64, 16)
+		client := func(i uint8) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, i % 7}) }
+		for _, m := range moves {
+			if m%4 == 0 && s.by[client(m)] > 0 {
+				s.giveBack(client(m))
+			}
+			for range m % 70 {
+				s.take(client(m))
+			}
+		}
+		sum := 0
+		for _, n := range s.by {
+			sum += n
+		}
+		newcomer := netip.MustParseAddr("10.0.1.1")
+		return sum == s.taken && s.take(newcomer) && s.by[newcomer] == 1
+	}
+	if err := quick.Check(property, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSharesAreOfOneAddressInEitherForm(t *testing.T) {
+	s := newShares(4, 4)
+	s.take(netip.MustParseAddr("10.0.0.1"))
+	s.take(netip.MustParseAddr("::ffff:10.0.0.1"))
+	if len(s.by) != 1 || s.taken != 2 || s.take(netip.MustParseAddr("::ffff:10.0.0.1")) {
+		t.Errorf("%v", s.by)
+	}
+	s.giveBack(netip.MustParseAddr("::ffff:10.0.0.1"))
+	s.giveBack(netip.MustParseAddr("10.0.0.1"))
+	if len(s.by) != 0 || s.taken != 0 {
+		t.Errorf("%v, %d taken", s.by, s.taken)
+	}
+}
+
+// dialFrom connects from an address of the loopback: each is a client of its own.
+func dialFrom(t *testing.T, from string, to netip.AddrPort) *net.TCPConn {
+	t.Helper()
+	conn, err := net.DialTCP("tcp", &net.TCPAddr{IP: net.ParseIP(from)}, net.TCPAddrFromAddrPort(to))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn
+}
+
+func askOver(t *testing.T, conn net.Conn, request []byte) dnsmessage.Message {
+	t.Helper()
+	if err := writeTCP(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := readTCP(conn, nil, 1<<16-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unpack(t, msg)
+}
+
+func TestIdleConnectionsOfOneClientShutNobodyOut(t *testing.T) {
+	s, server := served(t, loopback)
+	s.idle = time.Hour
+	request := ask(t, "web.default.svc.cluster.local.", dnsmessage.TypeA)
+	first := dialFrom(t, "127.0.0.2", server)
+	askOver(t, first, request)
+	for range 3 * maxTCP {
+		dialFrom(t, "127.0.0.2", server)
+	}
+	for _, from := range []string{"127.0.0.3", "127.0.0.4"} {
+		if m := askOver(t, dialFrom(t, from, server), request); len(m.Answers) != 1 {
+			t.Errorf("%s: got %+v", from, m)
+		}
+	}
+	if m := askOver(t, first, request); len(m.Answers) != 1 {
+		t.Errorf("the client's own first connection: got %+v", m)
+	}
+	if n := s.conns.count(); n > maxTCPEach+2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	s := New(loopback)
+	s.idle = 20 * time.Millisecond
+	s.SetZone(testZone(t))
+	k, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Serve(k)
+	t.Cleanup(s.Close)
+	for name, begin := range map[string][]byte{"nothing": nil, "half a length": {0}, "half a question": {0, 40, 1, 2, 3}, "a question that is too long": {0xff, 0xff, 1}} {
+		conn := dialFrom(t, "127.0.0.1", netip.MustParseAddrPort(k.tcp.Addr().String()))
+		if _, err := conn.Write(begin); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || isTimeout(err) {
+			t.Errorf("%s: read %d, %v; want the connection closed", name, n, err)
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); s.conns.count() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections are left", s.conns.count())
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+// A client whose questions wait for a name server that is silent leaves room for others' questions.
+func TestQuestionsOfOneClientShutNobodyOut(t *testing.T) {
+	up := newUpstream(t, func(q dnsmessage.Question, _ bool) *dnsmessage.Message {
+		if q.Name.String() == "good.com." {
+			return addressAnswer(q, 300, [4]byte{192, 0, 2, 9})
+		}
+		return nil
+	})
+	s, server := served(t, loopback, up.addr)
+	hog, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, net.UDPAddrFromAddrPort(server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hog.Close()
+	_ = hog.SetDeadline(time.Now().Add(20 * time.Second))
+	// One after the other until one is refused: what the client may have waiting is used up.
+	buf := make([]byte, 512)
+	refused := make(chan error, 1)
+	go func() {
+		n, err := hog.Read(buf)
+		if err == nil && rcodeOf(buf[:n]) != rcodeServer {
+			err = io.ErrUnexpectedEOF
+		}
+		refused <- err
+	}()
+	for i := 0; ; i++ {
+		if _, err := hog.Write(ask(t, fmt.Sprintf("bad%d.com.", i), dnsmessage.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+		if i < maxWaitingEach {
+			continue
+		}
+		select {
+		case err := <-refused:
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := exchange(t, server, ask(t, "good.com.", dnsmessage.TypeA)); len(m.Answers) != 1 {
+				t.Errorf("another client got %+v", m)
+			}
+			if n := s.waiting.count(); n > maxWaitingEach {
+				t.Errorf("%d questions wait", n)
+			}
+			return
+		default:
+		}
+	}
+}
