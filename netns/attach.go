@@ -15,6 +15,8 @@ type Pod struct {
 	Name  string // for sentences
 	NetNS string // path of its network namespace
 	Ports []HostPort
+	// IP is the address that an earlier daemon has attached the pod with, for Restore.
+	IP netip.Addr
 	// Ingress and Egress limit what flows to and from the pod, in bits a second; 0: no limit.
 	Ingress, Egress uint64
 }
@@ -146,7 +148,8 @@ func ensureVeth(host *rtnl, v vethPair) (*link, error) {
 	return parseLink(answers[1])
 }
 
-// adoptVeth keeps a pair whose ends belong together, and replaces anything else.
+// adoptVeth keeps a pair whose ends belong together, and replaces anything else: also what was made for another address,
+// which the pod would go on to have beside the one of now.
 func adoptVeth(host *rtnl, v vethPair) (*link, error) {
 	outer, err := host.getLink(v.host)
 	if err != nil {
@@ -157,7 +160,7 @@ func adoptVeth(host *rtnl, v vethPair) (*link, error) {
 		if err != nil {
 			return err
 		}
-		if outer != nil && inner != nil && outer.peer == inner.index && inner.peer == outer.index {
+		if outer != nil && inner != nil && outer.peer == inner.index && inner.peer == outer.index && inner.mac == string(v.mac) {
 			return nil
 		}
 		outer = nil

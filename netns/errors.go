@@ -12,6 +12,12 @@ var (
 	// ErrTaken says that a port of the node belongs to another pod, Service or process.
 	ErrTaken = errors.New("port is taken")
 
+	// ErrAddressTaken says that another pod has the address of a pod.
+	ErrAddressTaken = errors.New("the address is another pod's")
+
+	// ErrNoAddress says that nobody knows any more which address a pod has.
+	ErrNoAddress = errors.New("the pod's address is not known")
+
 	// ErrOverlap says that addresses of the pod network belong to another network that the machine knows.
 	ErrOverlap = errors.New("networks overlap")
 

@@ -123,7 +123,7 @@ func TestRulesAreInherited(t *testing.T) {
 	next := openTestNetwork(t, "10.88.0.0/24", t.TempDir())
 	next.Await()
 	again := next.Services()
-	for _, step := range []func() error{next.EnsureHost, func() error { return next.Restore(nil) }, func() error { return next.SetPolicies(nil) }} {
+	for _, step := range []func() error{next.EnsureHost, func() error { _, err := next.Restore(nil); return err }, func() error { return next.SetPolicies(nil) }} {
 		if err := step(); err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,26 @@ func (n *Network) leaseAddress(id string) (netip.Addr, error) {
 	return a, nil
 }
 
+// reclaim gives a pod the address that it is known to have, whoever holds it according to the folder.
+func (n *Network) reclaim(id string, a netip.Addr) error {
+	err := n.leases.Claim(id, a)
+	if !errors.Is(err, lease.ErrTaken) {
+		return err
+	}
+	if err := n.leases.Release(n.leases.Holder(a)); err != nil {
+		return err
+	}
+	return n.leases.Claim(id, a)
+}
+
+// canHave says whether a pod can have an address: one of the network, or of the network that was configured before.
+func (n *Network) canHave(a netip.Addr) bool {
+	if !n.cfg.CIDR.Contains(a) {
+		return a.Is4() && a.IsGlobalUnicast()
+	}
+	return a != n.cfg.CIDR.Addr() && a != n.gateway && a != lastAddr(n.cfg.CIDR)
+}
+
 // nextHost is the address after a that a pod may have, round robin: not the network's own, not
 // the gateway's (the first), not the broadcast's (the last). From anywhere outside it is the first.
 func nextHost(p netip.Prefix, a netip.Addr) netip.Addr {

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"testing/quick"
 
+	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 	"podd/internal/lease"
 )
 
@@ -89,6 +92,92 @@ func TestLeasesSurvive(t *testing.T) {
 	}
 	if got := mustAcquire(t, l, "c"); got == a {
 		t.Errorf("c got %s, which is taken", got)
+	}
+}
+
+// What is no lease is set aside and told of, and takes nobody's address away; the folder itself may be something else.
+func TestDamagedLeases(t *testing.T) {
+	for name, damage := range map[string]func(dir string) error{
+		"a file":       func(dir string) error { return os.WriteFile(filepath.Join(dir, "10.0.0.3"), []byte("x"), 0o600) },
+		"a FIFO":       func(dir string) error { return unix.Mkfifo(filepath.Join(dir, "10.0.0.3"), 0o600) },
+		"a folder":     func(dir string) error { return os.MkdirAll(filepath.Join(dir, "10.0.0.3", "x"), 0o700) },
+		"twice":        func(dir string) error { return os.Symlink("a", filepath.Join(dir, "10.0.0.3")) },
+		"a wrong note": func(dir string) error { return os.Symlink("nonsense", filepath.Join(dir, "last")) },
+		"a full note":  func(dir string) error { return os.MkdirAll(filepath.Join(dir, "last", "x"), 0o700) },
+		"a file for the folder": func(dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("x"), 0o600))
+		},
+		"a FIFO for the folder": func(dir string) error { return errors.Join(os.RemoveAll(dir), unix.Mkfifo(dir, 0o600)) },
+		"a link to nowhere for the folder": func(dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.Symlink("/nowhere/at/all", dir))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "leases")
+			first := mustAcquire(t, testLeases(dir, "10.0.0.0/29"), "a")
+			if err := os.Remove(filepath.Join(dir, "last")); err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(dir); err != nil {
+				t.Fatal(err)
+			}
+			told := 0
+			n, err := New(Config{CIDR: netip.MustParsePrefix("10.0.0.0/29"), LeaseDir: dir, Damaged: func(*atomicfile.Damage, string) { told++ }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := n.leases
+			seen := map[netip.Addr]string{}
+			if err := n.reclaim("a", first); err != nil { // as Restore does
+				t.Fatal(err)
+			}
+			for i := range 5 { // all that there are
+				id := string(rune('a' + i))
+				a := mustAcquire(t, l, id)
+				if seen[a] != "" || id == "a" && a != first {
+					t.Errorf("%s got %s, which %q has", id, a, seen[a])
+				}
+				seen[a] = id
+			}
+			if told != 1 {
+				t.Errorf("told %d times", told)
+			}
+			l = testLeases(dir, "10.0.0.0/29")
+			for a, id := range seen {
+				if got, ok := l.Lookup(id); !ok || got != a {
+					t.Errorf("the next daemon: %s has %s, want %s", id, got, a)
+				}
+			}
+		})
+	}
+}
+
+// Whatever the folder says, a pod that runs has the address that it has.
+func TestReclaim(t *testing.T) {
+	dir := t.TempDir()
+	a3, a4 := netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("10.0.0.4")
+	for _, link := range [][2]string{{"10.0.0.3", "b"}, {"10.0.0.4", "a"}, {"10.0.0.5", "stranger"}} {
+		if err := os.Symlink(link[1], filepath.Join(dir, link[0])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := New(Config{CIDR: netip.MustParsePrefix("10.0.0.0/24"), LeaseDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, ip := range map[string]netip.Addr{"a": a3, "b": a4, "c": netip.MustParseAddr("10.0.0.5")} {
+		if err := n.reclaim(id, ip); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := testLeases(dir, "10.0.0.0/24")
+	for id, want := range map[string]string{"a": "10.0.0.3", "b": "10.0.0.4", "c": "10.0.0.5"} {
+		if got, ok := l.Lookup(id); !ok || got.String() != want {
+			t.Errorf("%s has %s, want %s", id, got, want)
+		}
+	}
+	if ids, err := l.Holders(); err != nil || len(ids) != 3 {
+		t.Errorf("holders: %v, %v", ids, err)
 	}
 }
 

@@ -11,19 +11,55 @@ import (
 func (n *Network) Await() { n.rules.expect() }
 
 // Restore tells the network of pods that an earlier daemon has attached, and puts back what they have lost
-// meanwhile. It is called once, before anything is attached. What cannot be put back is joined into the
-// error, one sentence a pod.
-func (n *Network) Restore(pods []Pod) error {
+// meanwhile: their leases too, which follow what the pods say. It is called once, before anything is attached.
+// homeless are the pods that have no address, each with the reason: of two that have one the first keeps it. They
+// are not attached. What cannot be put back is joined into the error, one sentence a pod.
+func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
+	var errs []error
+	homeless = map[string]error{}
+	holders := make(map[netip.Addr]*Pod, len(pods))
+	for i := range pods {
+		p := &pods[i]
+		if p.IP.IsValid() && !n.canHave(p.IP) {
+			p.IP = netip.Addr{}
+		}
+		if !p.IP.IsValid() {
+			continue
+		}
+		if holder := holders[p.IP]; holder != nil {
+			homeless[p.ID] = fmt.Errorf("%w: pod %s has %s", ErrAddressTaken, cmpName(holder.Name, holder.ID), p.IP)
+			continue
+		}
+		holders[p.IP] = p
+		if err := n.reclaim(p.ID, p.IP); err != nil {
+			errs = append(errs, fmt.Errorf("cannot lease %s to pod %q again: %w", p.IP, p.ID, err))
+		}
+	}
+	var attached []Pod
 	n.podsMu.Lock()
 	for _, p := range pods {
+		ip, has := n.leases.Lookup(p.ID)
+		switch {
+		case homeless[p.ID] != nil:
+			continue
+		case !has && !p.IP.IsValid():
+			homeless[p.ID] = ErrNoAddress
+			continue
+		case has:
+			p.IP = ip
+		}
 		n.pods[p.ID] = p
+		attached = append(attached, p)
 	}
 	n.podsMu.Unlock()
-	errs := []error{n.rules.setPorts(n.renderPods)}
-	for _, p := range pods {
+	for id := range homeless {
+		errs = append(errs, n.leases.Release(id))
+	}
+	errs = append(errs, n.rules.setPorts(n.renderPods))
+	for _, p := range attached {
 		errs = append(errs, n.repairPod(p))
 	}
-	return errors.Join(errs...)
+	return homeless, errors.Join(errs...)
 }
 
 func (n *Network) renderPods() *ruleset {

@@ -49,7 +49,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.disk.wait()
 	r.readResolver()
 	r.readServices()
-	r.restoreNetwork()
+	r.restoreNetwork(now)
 	r.closeUnclaimed(fds)
 	r.removeStrangers()
 	r.awaitExits()

@@ -1,12 +1,15 @@
 package runtime
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/netns"
 	"podd/runtime/state"
@@ -62,15 +65,39 @@ func bandwidth(text string) uint64 {
 }
 
 // restoreNetwork tells the network of the pods that it has from an earlier daemon.
-func (r *Runtime) restoreNetwork() {
-	var pods []netns.Pod
+func (r *Runtime) restoreNetwork(now state.Instant) {
+	var recs []*state.Record
 	for _, p := range r.pods {
 		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished && !p.rec.Object.Spec.HostNetwork {
-			pods = append(pods, r.networkPod(p.rec))
+			recs = append(recs, p.rec)
 		}
 	}
-	r.NetworkTrouble("pods of before", r.Network.Restore(pods))
+	// Of two pods with one address the older one keeps it.
+	slices.SortFunc(recs, func(a, b *state.Record) int {
+		return cmp.Or(cmp.Compare(a.Sandbox.Ready.Mono, b.Sandbox.Ready.Mono), cmp.Compare(a.UID, b.UID))
+	})
+	pods := make([]netns.Pod, len(recs))
+	for i, rec := range recs {
+		pods[i] = r.networkPod(rec)
+		pods[i].IP, _ = netip.ParseAddr(rec.Sandbox.IP)
+	}
+	homeless, err := r.Network.Restore(pods)
+	r.NetworkTrouble("pods of before", err)
+	for id, why := range homeless {
+		r.replaceHomeless(r.pods[types.UID(id)], why, now)
+	}
 	r.NetworkTrouble("addresses", r.Network.Overlap())
+}
+
+// replaceHomeless ends a pod that has no address, and lets it begin anew with one: its containers know it by the address
+// that it had.
+func (r *Runtime) replaceHomeless(p *pod, why error, now state.Instant) {
+	p.rec.Sandbox.IP, p.rec.Sandbox.IP6, p.deleted = "", "", true
+	text := fmt.Sprintf("Pod sandbox changed, it will be killed and re-created: %v", why)
+	r.Log.Error("a pod has no address and is replaced", "pod", p.name(), "error", why)
+	r.event(p, "", now, corev1.EventTypeWarning, "AddressConflict", text)
+	r.save(p)
+	r.mark(p.rec.UID)
 }
 
 // onePerFamily are the node's first addresses of each family, as the kubelet shows them: the list is sorted by

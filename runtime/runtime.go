@@ -37,7 +37,8 @@ type Images interface {
 // Network gives pods their addresses.
 type Network interface {
 	Attach(p netns.Pod) (netns.Attachment, error)
-	Restore(pods []netns.Pod) error
+	// Restore takes over attached pods, and says why some of them have no address.
+	Restore(pods []netns.Pod) (homeless map[string]error, err error)
 	// Overlap is why new pods get no address: another network of the machine has theirs.
 	Overlap() error
 	SetPolicies(t netns.PolicyTable) error

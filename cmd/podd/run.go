@@ -11,11 +11,14 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
 	store "podd/images"
+	"podd/internal/atomicfile"
 	"podd/netns"
 	"podd/runtime"
 	"podd/runtime/api"
@@ -138,7 +141,14 @@ func (d *daemon) open() error {
 	if err := d.cgroups.FavorMoves(); err != nil {
 		d.log.Debug("moves between cgroups stay slow", "err", err)
 	}
+	if d.events, err = event.Open(event.Options{
+		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
+		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
+	}); err != nil {
+		return err
+	}
 	network := c.network()
+	network.Damaged = d.reportDamage
 	d.network, err = netns.New(network)
 	if err != nil {
 		return err
@@ -146,12 +156,6 @@ func (d *daemon) open() error {
 	d.network.Await()
 	forwarder := d.network.Services()
 	if err := d.network.EnsureHost(); err != nil {
-		return err
-	}
-	if d.events, err = event.Open(event.Options{
-		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
-		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
-	}); err != nil {
 		return err
 	}
 	d.openNames()
@@ -170,10 +174,16 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(nil), FDStore: d.manager, Events: d.events,
+		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(d.reportDamage), FDStore: d.manager, Events: d.events,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 	})
 	return err
+}
+
+// reportDamage says of a file of state that it could not be believed, and what that means.
+func (d *daemon) reportDamage(damage *atomicfile.Damage, lost string) {
+	d.log.Error("a file of state is damaged", "path", damage.Path, "aside", damage.Aside, "error", damage.Cause, "lost", lost)
+	d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "StateDamaged", damage.Error()+"; "+lost)
 }
 
 // podsUnit is the cgroup of packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own

@@ -198,6 +198,16 @@ func (l *Leases[T]) Lookup(id string) (T, bool) {
 	return value, ok
 }
 
+// Holder names who has a value; "": nobody.
+func (l *Leases[T]) Holder(value T) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.load() != nil {
+		return ""
+	}
+	return l.taken[value]
+}
+
 // Release gives back what id has. Nothing is success.
 func (l *Leases[T]) Release(id string) error {
 	l.mu.Lock()
