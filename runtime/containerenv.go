@@ -13,6 +13,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/env"
 	"podd/runtime/state"
+	"podd/runtime/status"
 	"podd/runtime/volume"
 )
 
@@ -81,7 +82,7 @@ func (r *Runtime) podWithAddresses(rec *state.Record) *corev1.Pod {
 	p.UID = rec.UID
 	p.Spec.NodeName = r.NodeName
 	ips := r.hostIPs.get(r.HostIPs)
-	p.Status.HostIPs = onePerFamily(ips)
+	p.Status.HostIPs = status.HostIPs(ips)
 	if len(ips) > 0 {
 		p.Status.HostIP = ips[0].String()
 	}

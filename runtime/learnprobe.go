@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/probe"
+	"podd/runtime/plan"
 	"podd/runtime/state"
 )
 
@@ -62,7 +63,7 @@ func (r *Runtime) condemn(p *pod, c *state.ContainerRecord, k probeKind) {
 		c.UnhealthyGrace = time.Duration(*s) * time.Second
 	}
 	c.EndReason = fmt.Sprintf("Container %s failed %s probe", c.Name, strings.ToLower(string(k)))
-	if p.willRestart(&state.ContainerRecord{Name: c.Name, Kind: c.Kind}) {
+	if plan.WillRestart(p.rec, &state.ContainerRecord{Name: c.Name, Kind: c.Kind}) {
 		c.EndReason += ", will be restarted"
 	}
 	r.Log.Warn("container is unhealthy", "pod", p.name(), "container", c.Name, "probe", strings.ToLower(string(k)), "grace", c.UnhealthyGrace)

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/status"
 	"podd/runtime/volume"
 )
 
@@ -129,7 +130,7 @@ func openPart(source, sub string, v *corev1.Volume) (*os.File, error) {
 func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) container.Mount {
 	out := container.Mount{
 		Source: source, Destination: m.MountPath, ReadOnly: m.ReadOnly || volume.ReadOnly(v), Options: m.BindMountOptions,
-		Recursive: recursive(m) == corev1.RecursiveReadOnlyEnabled,
+		Recursive: status.RecursiveReadOnly(m, container.CanReadOnlyRecursively()) == corev1.RecursiveReadOnlyEnabled,
 	}
 	if v.Image != nil {
 		out.Options = []string{"noexec", "nodev", "nosuid"}
@@ -138,30 +139,4 @@ func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) container.M
 		out.Propagation = *m.MountPropagation
 	}
 	return out
-}
-
-// recursive is what a mount's recursiveReadOnly comes to on this kernel.
-func recursive(m *corev1.VolumeMount) corev1.RecursiveReadOnlyMode {
-	switch {
-	case m.RecursiveReadOnly == nil || *m.RecursiveReadOnly == corev1.RecursiveReadOnlyDisabled:
-		return corev1.RecursiveReadOnlyDisabled
-	case *m.RecursiveReadOnly == corev1.RecursiveReadOnlyIfPossible && !container.CanReadOnlyRecursively():
-		return corev1.RecursiveReadOnlyDisabled
-	}
-	return corev1.RecursiveReadOnlyEnabled
-}
-
-// volumeMountStatuses say how the volumes of a container are mounted. KEP-3857
-func volumeMountStatuses(spec *corev1.Container) []corev1.VolumeMountStatus {
-	var list []corev1.VolumeMountStatus
-	for i := range spec.VolumeMounts {
-		m := &spec.VolumeMounts[i]
-		s := corev1.VolumeMountStatus{Name: m.Name, MountPath: m.MountPath, ReadOnly: m.ReadOnly}
-		if m.ReadOnly {
-			mode := recursive(m)
-			s.RecursiveReadOnly = &mode
-		}
-		list = append(list, s)
-	}
-	return list
 }

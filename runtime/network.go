@@ -100,18 +100,6 @@ func (r *Runtime) replaceHomeless(p *pod, why error, now state.Instant) {
 	r.mark(p.rec.UID)
 }
 
-// onePerFamily are the node's first addresses of each family, as the kubelet shows them: the list is sorted by
-// family.
-func onePerFamily(ips []netip.Addr) []corev1.HostIP {
-	var out []corev1.HostIP
-	for i, ip := range ips {
-		if i == 0 || ip.Is4() != ips[i-1].Is4() {
-			out = append(out, corev1.HostIP{IP: ip.String()})
-		}
-	}
-	return out
-}
-
 // showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
 func (r *Runtime) showAddresses(now state.Instant) {
 	before := r.hostIPs.get(r.HostIPs)

@@ -9,10 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/state"
+	"podd/runtime/status"
 )
-
-// unschedulable is the scheduler's sentence about a pod that no node fits.
-const unschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
 
 // NodeLabels are the labels of this board: its own, and those of the configuration, which win.
 func (r *Runtime) NodeLabels() map[string]string {
@@ -94,13 +92,7 @@ func compares(value, bound string, op corev1.NodeSelectorOperator) bool {
 func (r *Runtime) judgeFit(p *pod, now state.Instant) {
 	unfit := p.rec.State == state.PodWaiting && !fitsNode(&p.rec.Object.Spec, r.NodeName, r.NodeLabels())
 	if unfit && !p.unfit {
-		r.event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", unschedulable)
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", status.MessageUnschedulable)
 	}
 	p.unfit = unfit
-}
-
-// unscheduledStatus is that of a pod which waits for a board that fits.
-func unscheduledStatus(out *corev1.Pod) {
-	out.Spec.NodeName = ""
-	out.Status = corev1.PodStatus{ObservedGeneration: out.Generation, QOSClass: out.Status.QOSClass, Phase: corev1.PodPending}
 }

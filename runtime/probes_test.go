@@ -13,6 +13,7 @@ import (
 
 	"podd/probe"
 	"podd/runtime/state"
+	"podd/runtime/status"
 )
 
 // told keeps the events of a test.
@@ -76,7 +77,7 @@ func TestStartupGatesTheOthers(t *testing.T) {
 	r, p, events := probedPod(t, corev1.Container{StartupProbe: after(1, 2), LivenessProbe: after(1, 3), ReadinessProbe: after(2, 1)}, corev1.RestartPolicyAlways)
 	c := p.rec.Containers[0]
 	shown := func() string {
-		s := r.containerStatus(p, p.rec.Spec("c"), c, state.Now())
+		s := r.shownStatus(p, c.Name)
 		return fmt.Sprintf("%s | started %t ready %t", p.scheduled(), *s.Started, s.Ready)
 	}
 	for _, step := range []struct {
@@ -163,12 +164,12 @@ func TestProbesAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.publish(p, state.Now())
-	s := r.containerStatus(p, p.rec.Spec("c"), p.rec.Containers[0], state.Now())
+	s := r.shownStatus(p, p.rec.Containers[0].Name)
 	if p.scheduled() != "Readiness" || !s.Ready {
 		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
 	}
 	r.say(p, readinessProbe, probe.Failure, 1)
-	if s := r.containerStatus(p, p.rec.Spec("c"), p.rec.Containers[0], state.Now()); s.Ready {
+	if s := r.shownStatus(p, p.rec.Containers[0].Name); s.Ready {
 		t.Error("its probe says that it is not ready any more")
 	}
 }
@@ -237,4 +238,15 @@ func TestNetTarget(t *testing.T) {
 			t.Errorf("%s %v: %s, want %s", tc.host, tc.port, got, tc.want)
 		}
 	}
+}
+
+// shownStatus is the status of a container as it would be published now.
+func (r *Runtime) shownStatus(p *pod, name string) corev1.ContainerStatus {
+	shown := status.Build(p.rec, status.Facts{Now: state.Now()})
+	for _, s := range shown.Status.ContainerStatuses {
+		if s.Name == name {
+			return s
+		}
+	}
+	return corev1.ContainerStatus{}
 }

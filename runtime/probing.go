@@ -16,7 +16,7 @@ import (
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 func (p *pod) wantsProbe(c *state.ContainerRecord, spec *corev1.Container, k probeKind) bool {
 	if k == readinessProbe && p.rec.Stop != nil {
-		return k.of(spec) != nil && p.serves(c) && c.StartedUp(spec)
+		return k.of(spec) != nil && p.rec.Serves(c) && c.StartedUp(spec)
 	}
 	if k.of(spec) == nil || c.State != state.ContainerRunning || p.rec.Ending() != nil || c.Unhealthy || c.EndReason != "" {
 		return false

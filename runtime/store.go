@@ -14,8 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"podd/runtime/api"
+	"podd/runtime/container"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
+	"podd/runtime/status"
 )
 
 // history is how many changes a watcher may be behind.
@@ -51,9 +53,21 @@ func (r *Runtime) publish(p *pod, now state.Instant) {
 	if p.rec.State == state.PodWaiting && r.blocked(p) {
 		return
 	}
-	shown := r.buildPod(p, now)
+	shown := status.Build(p.rec, r.statusFacts(p, now))
+	p.rec.NoteConditions(shown.Status.Conditions, now)
 	r.noteService(p, shown)
-	r.store.set(shown, backoffs(p.rec, now.Mono))
+	r.store.set(shown, status.BackoffEnds(p.rec, now.Mono))
+}
+
+func (r *Runtime) statusFacts(p *pod, now state.Instant) status.Facts {
+	f := status.Facts{
+		Now: now, NodeName: r.NodeName, HostIPs: r.hostIPs.get(r.HostIPs), QOSClass: qosClass(&p.rec.Object.Spec),
+		Unfit: p.unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
+	}
+	if p.problem != nil {
+		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message}
+	}
+	return f
 }
 
 func (s *Store) set(p *corev1.Pod, backoffs map[string]state.BootTime) {
@@ -113,7 +127,7 @@ func (s *Store) Pods() ([]*corev1.Pod, uint64) {
 	now := state.Now().Mono
 	for uid, p := range s.pods {
 		if ends := s.backoffs[uid]; ends != nil {
-			p = withTimeLeft(p, ends, now)
+			p = status.WithTimeLeft(p, ends, now)
 		}
 		out = append(out, p)
 	}

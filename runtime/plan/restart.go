@@ -46,3 +46,13 @@ func Restarts(policy corev1.RestartPolicy, c ContainerView) bool {
 	}
 	return c.Failed || c.Kind != state.KindInit
 }
+
+// WillRestart says whether a container that has ended is going to be started again.
+func WillRestart(rec *state.Record, c *state.ContainerRecord) bool {
+	spec := rec.Spec(c.Name)
+	v := ContainerView{Kind: c.Kind, RestartPolicy: OwnPolicy(spec), Changed: c.Changed, Failed: c.HasFailed()}
+	if c.Ended != nil {
+		v.Rule = RestartRule(spec, c.Ended.Code)
+	}
+	return Restarts(rec.Object.Spec.RestartPolicy, v)
+}

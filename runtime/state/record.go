@@ -243,3 +243,28 @@ func (s *SandboxRecord) PodIPs() []corev1.PodIP {
 	}
 	return ips
 }
+
+// Serves says whether a container's readiness counts: not while it ends for any other reason than its pod's removal.
+func (r *Record) Serves(c *ContainerRecord) bool {
+	switch c.State {
+	case ContainerRunning:
+		return r.Stop != nil || r.Finish == nil
+	case ContainerPreStop, ContainerStopping:
+		return r.Stop != nil && !c.Unhealthy
+	case ContainerWaiting, ContainerStarting, ContainerPostStart, ContainerExited, ContainerCollected:
+	}
+	return false
+}
+
+// NoteConditions remembers when each condition of a published status last changed, and forgets those it has no more.
+func (r *Record) NoteConditions(list []corev1.PodCondition, now Instant) {
+	next := make(map[string]ConditionRecord, len(list))
+	for _, c := range list {
+		have, ok := r.Conditions[string(c.Type)]
+		if !ok || have.Status != c.Status {
+			have = ConditionRecord{Status: c.Status, Since: now}
+		}
+		next[string(c.Type)] = have
+	}
+	r.Conditions = next
+}

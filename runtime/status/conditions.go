@@ -1,4 +1,4 @@
-package runtime
+package status
 
 import (
 	"fmt"
@@ -9,61 +9,54 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"podd/runtime/api"
 	"podd/runtime/state"
 )
 
-// setConditions works the conditions out and remembers when each last changed.
-func (r *Runtime) setConditions(out *corev1.Pod, p *pod, now state.Instant) {
-	present := map[string]bool{}
-	defer func() {
-		maps.DeleteFunc(p.rec.Conditions, func(name string, _ state.ConditionRecord) bool { return !present[name] })
-	}()
-	for _, c := range r.conditions(p, &out.Status) {
-		present[string(c.Type)] = true
-		have, ok := p.rec.Conditions[string(c.Type)]
-		if !ok || have.Status != c.Status {
-			have = state.ConditionRecord{Status: c.Status, Since: now}
-			p.rec.Conditions[string(c.Type)] = have
+// setConditions works the conditions out. One that says what the record has seen keeps its moment.
+func setConditions(out *corev1.Pod, rec *state.Record, f Facts) {
+	for _, c := range conditions(rec, &out.Status, f) {
+		since := f.Now
+		if have, ok := rec.Conditions[string(c.Type)]; ok && have.Status == c.Status {
+			since = have.Since
 		}
 		c.ObservedGeneration = out.Generation
-		c.LastTransitionTime = metav1.NewTime(have.Since.WallAt(now))
+		c.LastTransitionTime = metav1.NewTime(since.WallAt(f.Now))
 		out.Status.Conditions = append(out.Status.Conditions, c)
 	}
 }
 
 // conditions are those a kubelet sets, in its order.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
-func (r *Runtime) conditions(p *pod, status *corev1.PodStatus) []corev1.PodCondition {
-	if p.unfit {
+func conditions(rec *state.Record, status *corev1.PodStatus, f Facts) []corev1.PodCondition {
+	if f.Unfit {
 		c := condition(corev1.PodScheduled, false)
-		c.Reason, c.Message = corev1.PodReasonUnschedulable, unschedulable
+		c.Reason, c.Message = corev1.PodReasonUnschedulable, MessageUnschedulable
 		return []corev1.PodCondition{c}
 	}
-	containers := containersReady(p.rec, status)
-	ready := podReady(p.rec, containers)
-	list := append(setConditions(p.rec), []corev1.PodCondition{
-		condition(corev1.PodReadyToStartContainers, p.rec.Sandbox.Ready != nil),
-		initialized(p.rec, status),
+	containers := containersReady(rec, status)
+	ready := podReady(rec, containers)
+	list := append(foreignConditions(rec), []corev1.PodCondition{
+		condition(corev1.PodReadyToStartContainers, rec.Sandbox.Ready != nil),
+		initialized(rec, status),
 		ready,
 		containers,
 		condition(corev1.PodScheduled, true),
 	}...)
-	if resize := p.rec.Resize; resize != nil && p.rec.State == state.PodRunning {
+	if resize := rec.Resize; resize != nil && rec.State == state.PodRunning {
 		c := condition(corev1.PodResizeInProgress, true)
 		if resize.Error != "" {
 			c.Reason, c.Message = corev1.PodReasonError, resize.Error
 		}
 		list = append(list, c)
 	}
-	if p.rec.RestartAll {
+	if rec.RestartAll {
 		list = append(list, condition(corev1.AllContainersRestarting, true))
 	}
-	if d := r.disruption(p); d != nil {
+	if d := disruption(rec, f.ShutDown); d != nil {
 		list = append(list, *d)
 	}
-	if p.problem != nil {
-		list = append(list, corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message})
+	if f.Refused != nil {
+		list = append(list, *f.Refused)
 	}
 	return list
 }
@@ -151,8 +144,8 @@ func podReady(rec *state.Record, containers corev1.PodCondition) corev1.PodCondi
 	return c
 }
 
-// setConditions are those that others have set, by name.
-func setConditions(rec *state.Record) []corev1.PodCondition {
+// foreignConditions are those that others have set, by name.
+func foreignConditions(rec *state.Record) []corev1.PodCondition {
 	var list []corev1.PodCondition
 	for _, name := range slices.Sorted(maps.Keys(rec.Set)) {
 		s := rec.Set[name]
@@ -163,16 +156,21 @@ func setConditions(rec *state.Record) []corev1.PodCondition {
 
 // disruption says that the pod ends because of the board, not of itself.
 // https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
-func (r *Runtime) disruption(p *pod) *corev1.PodCondition {
+func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 	c := condition(corev1.DisruptionTarget, true)
 	c.Reason = corev1.PodReasonTerminationByKubelet
-	switch f := p.rec.Finish; {
-	case f != nil && f.Reason == reasonEvicted:
+	switch f := rec.Finish; {
+	case f != nil && f.Reason == ReasonEvicted:
 		c.Message = f.Message
-	case r.stopping && p.rec.Stop != nil:
+	case shutDown && rec.Stop != nil:
 		c.Message = "Pod was terminated in response to imminent node shutdown."
 	default:
 		return nil
 	}
 	return &c
 }
+
+const ReasonEvicted = "Evicted"
+
+// MessageUnschedulable is the scheduler's sentence about a pod that no node fits.
+const MessageUnschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."

@@ -1,4 +1,4 @@
-package runtime
+package status
 
 import (
 	corev1 "k8s.io/api/core/v1"
@@ -6,8 +6,8 @@ import (
 	"podd/runtime/state"
 )
 
-// census counts a pod's containers as far as its phase depends on them.
-type census struct {
+// containerCounts counts a pod's containers as far as its phase depends on them.
+type containerCounts struct {
 	initPending, initFailed           int
 	waiting, running, stopped, passed int
 }
@@ -16,7 +16,7 @@ type census struct {
 // may rely on its not running again.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
 func phase(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
-	p := sumUp(rec, inits, mains)
+	p := phaseOfContainers(rec, inits, mains)
 	if (p == corev1.PodSucceeded || p == corev1.PodFailed) && rec.Stop == nil && !(rec.State == state.PodFinished && rec.Kept) {
 		if !rec.Initialized {
 			return corev1.PodPending
@@ -26,20 +26,20 @@ func phase(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodP
 	return p
 }
 
-func sumUp(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
+func phaseOfContainers(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodPhase {
 	if rec.Failed() {
 		return corev1.PodFailed
 	}
-	var n census
+	var n containerCounts
 	for i := range inits {
 		if rec.Container(inits[i].Name).Kind == state.KindSidecar {
-			n.sidecar(&inits[i])
+			n.countSidecar(&inits[i])
 		} else {
-			n.init(&inits[i])
+			n.countInit(&inits[i])
 		}
 	}
 	for i := range mains {
-		n.main(&mains[i])
+		n.countMain(&mains[i])
 	}
 	policy, ending := rec.Object.Spec.RestartPolicy, rec.Ending() != nil || rec.State == state.PodFinished
 	switch {
@@ -66,7 +66,7 @@ func sumUp(rec *state.Record, inits, mains []corev1.ContainerStatus) corev1.PodP
 	return corev1.PodRunning
 }
 
-func (n *census) init(s *corev1.ContainerStatus) {
+func (n *containerCounts) countInit(s *corev1.ContainerStatus) {
 	t := s.State.Terminated
 	if s.State.Waiting != nil && s.LastTerminationState.Terminated != nil {
 		t = s.LastTerminationState.Terminated
@@ -79,8 +79,8 @@ func (n *census) init(s *corev1.ContainerStatus) {
 	}
 }
 
-// sidecar counts one that runs; that one which has ended restarts changes nothing.
-func (n *census) sidecar(s *corev1.ContainerStatus) {
+// countSidecar counts one that runs; that one which has ended restarts changes nothing.
+func (n *containerCounts) countSidecar(s *corev1.ContainerStatus) {
 	switch {
 	case s.State.Running != nil:
 		n.running++
@@ -93,7 +93,7 @@ func (n *census) sidecar(s *corev1.ContainerStatus) {
 	}
 }
 
-func (n *census) main(s *corev1.ContainerStatus) {
+func (n *containerCounts) countMain(s *corev1.ContainerStatus) {
 	switch {
 	case s.State.Running != nil:
 		n.running++
