@@ -88,7 +88,7 @@ func TestFollow(t *testing.T) {
 	if got := s.text.String(); got != want+"last words" {
 		t.Errorf("%d bytes of %d, the end is %q", len(got), len(want)+10, tailOf(got))
 	}
-	if rotated, err := listRotated(l.dir(), "0.log"); len(rotated) != 4 || err != nil {
+	if rotated, err := listRotated(l.root(), "0.log"); len(rotated) != 4 || err != nil {
 		t.Errorf("%d rotated files are left: %v", len(rotated), err)
 	}
 }
@@ -102,7 +102,7 @@ func TestFollowerLagsBehind(t *testing.T) {
 		l.open()
 		l.say(Stdout, numbers(0, 1))
 		l.drain(Stdout)
-		tr := track{dir: l.dir(), base: "0.log"}
+		tr := track{ctx: t.Context(), dir: l.dir(), base: "0.log"}
 		if err := tr.open(); err != nil {
 			t.Fatal(err)
 		}

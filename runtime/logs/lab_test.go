@@ -94,6 +94,22 @@ func (l *lab) close() {
 
 func (l *lab) dir() string { return filepath.Dir(l.c.Path) }
 
+// root is the folder of the logs, open.
+func (l *lab) root() *os.Root {
+	l.t.Helper()
+	return rootOf(l.t, l.dir())
+}
+
+func rootOf(t testing.TB, dir string) *os.Root {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
 func (l *lab) read(o ReadOptions) string {
 	l.t.Helper()
 	var out bytes.Buffer

@@ -3,11 +3,12 @@ package logs
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/beneath"
 )
 
 // put writes records to the log, and with that the stream's spool is read up to
@@ -87,14 +88,7 @@ func (s *Sink) openLog() error {
 		}
 		closeFD(&s.log)
 	}
-	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC
-	fd, err := unix.Open(s.c.Path, flags, 0o640)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(s.c.Path), 0o755); err != nil {
-			return fmt.Errorf("cannot make log folder: %w", err)
-		}
-		fd, err = unix.Open(s.c.Path, flags, 0o640)
-	}
+	fd, err := openCurrent(s.c.Path)
 	if err != nil {
 		return fmt.Errorf("cannot open log %s: %w", s.c.Path, err)
 	}
@@ -104,6 +98,30 @@ func (s *Sink) openLog() error {
 	}
 	s.log, s.logSize, s.inode = fd, info.Size, info.Ino
 	return nil
+}
+
+// asideSuffix is for a folder that was in the place of a log.
+const asideSuffix = ".folder"
+
+// openCurrent opens the log to write it, and makes it and its folder if they are not there. What a pod has put in its
+// place (a link to a file of the board, a named pipe) is removed: there is nothing of the log in it. A folder with
+// something in it is moved aside.
+func openCurrent(path string) (int, error) {
+	dir, err := makeFolder(filepath.Dir(path))
+	if err != nil {
+		return -1, err
+	}
+	defer dir.Close()
+	base := filepath.Base(path)
+	f, err := beneath.OpenFile(dir, base, os.O_RDWR|os.O_CREATE, fileMode)
+	if errors.Is(err, beneath.ErrNotRegular) && (dir.Remove(base) == nil || dir.Rename(base, base+asideSuffix) == nil) {
+		f, err = beneath.OpenFile(dir, base, os.O_RDWR|os.O_CREATE, fileMode)
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer f.Close()
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 // mendLog settles, and ends a line that a loss of power has torn: the next one

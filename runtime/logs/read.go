@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ type ReadOptions struct {
 // are joined. Without any file of that attempt the error is ErrNoLog. A follower
 // returns nil when its context ends.
 func Read(ctx context.Context, dir string, o ReadOptions, w io.Writer) error {
-	t := track{dir: dir, base: strconv.Itoa(o.Attempt) + ".log"}
+	t := track{ctx: ctx, dir: dir, base: strconv.Itoa(o.Attempt) + ".log"}
 	defer t.close()
 	var news *watcher
 	if o.Follow {
@@ -50,6 +51,9 @@ func Read(ctx context.Context, dir string, o ReadOptions, w io.Writer) error {
 	p := newPrinter(out, o)
 	if o.TailLines != nil {
 		if err := t.skipToTail(*o.TailLines, o.Stream); err != nil {
+			if o.Follow && ctx.Err() != nil {
+				return nil
+			}
 			return fmt.Errorf("cannot find the tail of log %s: %w", t.base, err)
 		}
 	}
@@ -99,12 +103,17 @@ func stream(ctx context.Context, t *track, p *printer, out *bufio.Writer, news *
 func Tail(dir string, attempt, maxBytes, maxLines int) (string, error) {
 	lines := int64(maxLines)
 	last := lastBytes{max: maxBytes}
-	err := Read(context.Background(), dir, ReadOptions{Attempt: attempt, TailLines: &lines}, &last)
+	ctx, cancel := context.WithTimeout(context.Background(), tailPatience)
+	defer cancel()
+	err := Read(ctx, dir, ReadOptions{Attempt: attempt, TailLines: &lines}, &last)
 	if errors.Is(err, ErrNoLog) {
 		err = nil
 	}
-	return string(last.kept), err
+	return string(last.kept), cmp.Or(err, ctx.Err())
 }
+
+// tailPatience is how long Tail looks for lines: the end of a container waits for it.
+const tailPatience = 5 * time.Second
 
 // lastBytes keeps the last max bytes written to it.
 type lastBytes struct {

@@ -29,7 +29,7 @@ func logOf(t *testing.T, files ...[2]string) string {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(f[0], gzSuffix) {
-			if err := squeeze(path); err != nil {
+			if err := squeeze(rootOf(t, dir), filepath.Base(path)); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Rename(path+tmpSuffix, path+gzSuffix); err != nil {

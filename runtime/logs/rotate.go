@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"podd/internal/beneath"
 )
 
 // room opens the log and rotates it if n more bytes would make it too large. No
@@ -18,7 +20,12 @@ func (s *Sink) room(n int) error {
 	if s.logSize == 0 || s.logSize+int64(n) <= s.c.MaxSize {
 		return nil
 	}
-	dir, base := filepath.Split(s.c.Path)
+	dir, err := openFolder(filepath.Dir(s.c.Path))
+	if err != nil {
+		return fmt.Errorf("cannot rotate log: %w", err)
+	}
+	defer dir.Close()
+	base := filepath.Base(s.c.Path)
 	rotated, err := listRotated(dir, base)
 	if err != nil {
 		return err
@@ -27,9 +34,8 @@ func (s *Sink) room(n int) error {
 	if len(rotated) > 0 {
 		stamp = stampAfter(rotated[len(rotated)-1].stamp, stamp)
 	}
-	target := s.c.Path + "." + stamp
 	// Gone is what somebody else has rotated.
-	if err := os.Rename(s.c.Path, target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := dir.Rename(base, base+"."+stamp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot rotate log: %w", err)
 	}
 	s.shop.at("log renamed")
@@ -43,23 +49,28 @@ func (s *Sink) room(n int) error {
 
 // prune removes the oldest rotated files but keep. A file that cannot be removed
 // is there at the next rotation too.
-func prune(dir string, rotated []rotatedFile, keep int) {
+func prune(dir *os.Root, rotated []rotatedFile, keep int) {
 	for _, f := range rotated[:max(0, len(rotated)-keep)] {
-		os.Remove(filepath.Join(dir, f.plain))
-		os.Remove(filepath.Join(dir, f.plain+gzSuffix))
+		dir.Remove(f.plain)
+		dir.Remove(f.plain + gzSuffix)
 	}
 }
 
 // sweep removes what an interrupted compression has left and takes it up again.
 func (s *Sink) sweep() {
-	dir, base := filepath.Split(s.c.Path)
-	entries, err := os.ReadDir(dir)
+	dir, err := openFolder(filepath.Dir(s.c.Path))
 	if err != nil {
 		return // no folder, nothing in it
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), base+".") && strings.HasSuffix(e.Name(), tmpSuffix) {
-			os.Remove(filepath.Join(dir, e.Name()))
+	defer dir.Close()
+	base := filepath.Base(s.c.Path)
+	names, err := beneath.List(dir)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, base+".") && strings.HasSuffix(name, tmpSuffix) {
+			dir.Remove(name)
 		}
 	}
 	rotated, err := listRotated(dir, base)
@@ -68,7 +79,7 @@ func (s *Sink) sweep() {
 	}
 	for _, f := range rotated {
 		if f.isPlain && f.isGzip {
-			os.Remove(filepath.Join(dir, f.plain))
+			dir.Remove(f.plain)
 		}
 	}
 	if len(rotated) > 1 {

@@ -2,13 +2,13 @@ package logs
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"podd/internal/beneath"
 )
 
 // Names of rotated files are the kubelet's, <attempt>.log.20060102-150405 and the
@@ -29,17 +29,14 @@ type rotatedFile struct {
 }
 
 // listRotated lists the rotated files of the log base, oldest first.
-func listRotated(dir, base string) ([]rotatedFile, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+func listRotated(dir *os.Root, base string) ([]rotatedFile, error) {
+	names, err := beneath.List(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list logs: %w", err)
 	}
 	var list []rotatedFile
-	for _, e := range entries {
-		plain, isGzip := strings.CutSuffix(e.Name(), gzSuffix)
+	for _, name := range names {
+		plain, isGzip := strings.CutSuffix(name, gzSuffix)
 		stamp, ok := strings.CutPrefix(plain, base+".")
 		if !ok || !isStamp(stamp) {
 			continue

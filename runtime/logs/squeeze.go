@@ -2,10 +2,16 @@ package logs
 
 import (
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
+
+	"podd/internal/beneath"
 )
 
 // squeezeLater has the rotated files of a log compressed but for the newest, which
@@ -41,8 +47,12 @@ func (w *workshop) squeezeAll() {
 // fails stays as it is and is tried again at the next rotation; so there is nothing
 // to report.
 func (w *workshop) squeezeLog(path string) {
-	dir, base := filepath.Split(path)
-	rotated, err := listRotated(dir, base)
+	dir, err := openFolder(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	rotated, err := listRotated(dir, filepath.Base(path))
 	if err != nil {
 		return
 	}
@@ -50,16 +60,15 @@ func (w *workshop) squeezeLog(path string) {
 		if i == len(rotated)-1 || f.isGzip {
 			continue
 		}
-		plain := filepath.Join(dir, f.plain)
-		if err := squeeze(plain); err != nil {
-			os.Remove(plain + tmpSuffix)
+		if err := squeeze(dir, f.plain); err != nil {
+			dir.Remove(f.plain + tmpSuffix)
 			continue
 		}
 		w.mu.Lock()
-		if _, err := os.Lstat(plain); err != nil {
-			os.Remove(plain + tmpSuffix) // pruned meanwhile
-		} else if os.Rename(plain+tmpSuffix, plain+gzSuffix) == nil {
-			os.Remove(plain)
+		if _, err := dir.Lstat(f.plain); err != nil {
+			dir.Remove(f.plain + tmpSuffix) // pruned meanwhile
+		} else if dir.Rename(f.plain+tmpSuffix, f.plain+gzSuffix) == nil {
+			dir.Remove(f.plain)
 		}
 		w.mu.Unlock()
 	}
@@ -67,8 +76,8 @@ func (w *workshop) squeezeLog(path string) {
 
 // squeeze writes the compressed copy under a temporary name, on disk and with the
 // time of the original: that is how a follower knows the file again.
-func squeeze(plain string) error {
-	in, err := os.Open(plain)
+func squeeze(dir *os.Root, plain string) error {
+	in, err := beneath.Open(dir, plain)
 	if err != nil {
 		return err
 	}
@@ -77,7 +86,11 @@ func squeeze(plain string) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(plain+tmpSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, info.Mode().Perm())
+	if isHollow(info) {
+		return errors.New("it is no log: it has next to no data")
+	}
+	// What is there is not podd's: what an interrupted compression has left is removed when the log is opened.
+	out, err := dir.OpenFile(plain+tmpSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 	if err != nil {
 		return err
 	}
@@ -95,5 +108,13 @@ func squeeze(plain string) error {
 	if err := out.Sync(); err != nil {
 		return err
 	}
-	return os.Chtimes(plain+tmpSuffix, info.ModTime(), info.ModTime())
+	return os.Chtimes(fmt.Sprintf("/proc/self/fd/%d", out.Fd()), info.ModTime(), info.ModTime())
+}
+
+// isHollow tells of a file that somebody has made large without writing it: reading its zeros would keep all other logs
+// from being compressed. File systems that compress make logs smaller, but not by that much.
+func isHollow(info fs.FileInfo) bool {
+	const some, factor = 64 << 20, 100
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Size() > some && info.Size()/factor > st.Blocks*512
 }

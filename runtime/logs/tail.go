@@ -38,7 +38,7 @@ func (p *piece) tail(n int64, stream string, last bool) (found, skip int64, err 
 		if _, err := p.f.Seek(0, io.SeekStart); err != nil {
 			return 0, 0, err
 		}
-		z, err := gzip.NewReader(p.f)
+		z, err := gzip.NewReader(p.in)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -50,7 +50,7 @@ func (p *piece) tail(n int64, stream string, last bool) (found, skip int64, err 
 	}
 	for window := int64(firstWindow); ; window *= 8 {
 		from := max(0, size-window)
-		found, skip, err = findTail(io.NewSectionReader(p.f, from, size-from), from, n, stream, last)
+		found, skip, err = findTail(io.NewSectionReader(p.in, from, size-from), from, n, stream, last)
 		if err != nil || found < 0 || from == 0 {
 			return found, skip, err
 		}

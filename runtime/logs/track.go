@@ -10,19 +10,43 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"podd/internal/beneath"
 )
 
 // track is the row of files that make up one log, oldest first, with the current
 // one last. They are all open, so that rotation, compression and removal cannot
 // take one away from a reader.
 type track struct {
+	ctx       context.Context
 	dir, base string
 	files     []*piece
+}
+
+// untilDone reads until its context ends: a pod that has its log mounted may make it as large as it likes.
+type untilDone struct {
+	ctx context.Context
+	f   *os.File
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.f.Read(p)
+}
+
+func (u untilDone) ReadAt(p []byte, off int64) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.f.ReadAt(p, off)
 }
 
 // piece is one file of a log.
 type piece struct {
 	f     *os.File
+	in    untilDone // f
 	info  fs.FileInfo
 	stamp string // of a rotated file; of the current one that of the file before
 	lines lineReader
@@ -32,15 +56,23 @@ type piece struct {
 
 // open opens the files as they are at one moment.
 func (t *track) open() error {
+	dir, err := openFolder(t.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoLog
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	for {
-		rotated, err := listRotated(t.dir, t.base)
+		rotated, err := listRotated(dir, t.base)
 		if err != nil {
 			return err
 		}
-		files, err := openPieces(t.dir, t.base, rotated)
+		files, err := t.openPieces(dir, rotated)
 		if err == nil {
 			var again []rotatedFile
-			again, err = listRotated(t.dir, t.base)
+			again, err = listRotated(dir, t.base)
 			if err == nil && slices.Equal(rotated, again) {
 				t.files = files
 				break
@@ -50,6 +82,9 @@ func (t *track) open() error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if err := t.ctx.Err(); err != nil {
+			return err // somebody makes and removes files all the time
+		}
 	}
 	if len(t.files) == 0 {
 		return ErrNoLog
@@ -58,7 +93,7 @@ func (t *track) open() error {
 }
 
 // openPieces opens the listed files and the current one if there is one.
-func openPieces(dir, base string, rotated []rotatedFile) ([]*piece, error) {
+func (t *track) openPieces(dir *os.Root, rotated []rotatedFile) ([]*piece, error) {
 	var files []*piece
 	stamp := ""
 	for _, r := range rotated {
@@ -66,13 +101,13 @@ func openPieces(dir, base string, rotated []rotatedFile) ([]*piece, error) {
 		if !r.isPlain {
 			name += gzSuffix
 		}
-		p, err := openPiece(filepath.Join(dir, name), r.stamp)
+		p, err := t.openPiece(dir, name, r.stamp)
 		if err != nil {
 			return files, err
 		}
 		files, stamp = append(files, p), r.stamp
 	}
-	current, err := openPiece(filepath.Join(dir, base), stamp)
+	current, err := t.openPiece(dir, t.base, stamp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return files, nil
 	}
@@ -82,8 +117,8 @@ func openPieces(dir, base string, rotated []rotatedFile) ([]*piece, error) {
 	return append(files, current), nil
 }
 
-func openPiece(path, stamp string) (*piece, error) {
-	f, err := os.Open(path)
+func (t *track) openPiece(dir *os.Root, name, stamp string) (*piece, error) {
+	f, err := beneath.Open(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +127,7 @@ func openPiece(path, stamp string) (*piece, error) {
 		f.Close()
 		return nil, err
 	}
-	return &piece{f: f, info: info, stamp: stamp}, nil
+	return &piece{f: f, in: untilDone{t.ctx, f}, info: info, stamp: stamp}, nil
 }
 
 func closePieces(files []*piece) {
@@ -109,12 +144,12 @@ func (t *track) copyTo(ctx context.Context, p *printer) error {
 		return nil
 	}
 	first := t.files[0]
-	if err := first.begin(); err != nil {
+	if err := first.begin(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("cannot read log %s: %w", first.f.Name(), err)
 	}
 	for ctx.Err() == nil {
 		line, err := first.lines.next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
@@ -140,10 +175,10 @@ func (t *track) next() bool {
 // grow looks for files that came after the last one and adds them.
 func (t *track) grow() (bool, error) {
 	last := t.files[len(t.files)-1]
-	if info, err := os.Stat(filepath.Join(t.dir, t.base)); err == nil && os.SameFile(info, last.info) {
+	if info, err := os.Lstat(filepath.Join(t.dir, t.base)); err == nil && os.SameFile(info, last.info) {
 		return false, nil
 	}
-	now := track{dir: t.dir, base: t.base}
+	now := track{ctx: t.ctx, dir: t.dir, base: t.base}
 	if err := now.open(); errors.Is(err, ErrNoLog) {
 		return false, nil
 	} else if err != nil {
@@ -184,7 +219,7 @@ func (p *piece) begin() error {
 		return nil
 	}
 	p.ready = true
-	p.lines.r = p.f
+	p.lines.r = p.in
 	if !p.isGzip() {
 		_, err := p.f.Seek(p.skip, io.SeekStart)
 		return err
@@ -192,7 +227,7 @@ func (p *piece) begin() error {
 	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	z, err := gzip.NewReader(p.f)
+	z, err := gzip.NewReader(p.in)
 	if err != nil {
 		return err
 	}

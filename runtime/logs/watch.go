@@ -28,8 +28,12 @@ func watch(ctx context.Context, dir string, done <-chan struct{}) (*watcher, err
 	if err != nil {
 		return nil, fmt.Errorf("cannot open inotify: %w", err)
 	}
-	const mask = unix.IN_MODIFY | unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_ONLYDIR
-	if _, err := unix.InotifyAddWatch(fd, dir, mask); err != nil {
+	// What the folder is now is watched, not what stands in its place a moment later.
+	folder, err := openFolder(dir)
+	if err == nil {
+		err = addWatch(fd, folder)
+	}
+	if err != nil {
 		unix.Close(fd)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, ErrNoLog
@@ -42,6 +46,18 @@ func watch(ctx context.Context, dir string, done <-chan struct{}) (*watcher, err
 		go w.expectEnd()
 	}
 	return w, nil
+}
+
+func addWatch(fd int, folder *os.Root) error {
+	defer folder.Close()
+	f, err := folder.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const mask = unix.IN_MODIFY | unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_ONLYDIR
+	_, err = unix.InotifyAddWatch(fd, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), mask)
+	return err
 }
 
 // expectEnd makes the reads of the watcher return from the end of the log on.
