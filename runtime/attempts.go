@@ -1,10 +1,13 @@
 package runtime
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
+	"podd/internal/beneath"
 	"podd/runtime/state"
 )
 
@@ -16,7 +19,7 @@ const removedMark = os.ModeSticky
 // countFromLogs lets the attempts of a pod go on from its logs, because each attempt has a log of its own. After a
 // reboot the restarts go on with them, as the kubelet has it.
 func (r *Runtime) countFromLogs(rec *state.Record) {
-	removed := takeMark(PodLogDir(r.LogDir, rec.Object, rec.UID))
+	removed := r.takeMark(rec)
 	for _, c := range rec.Containers {
 		c.Attempt = r.lastAttempt(rec, c.Name)
 		if removed {
@@ -28,12 +31,17 @@ func (r *Runtime) countFromLogs(rec *state.Record) {
 // lastAttempt is the highest number among a container's logs, -1 if there are none.
 func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
 	last := -1
-	entries, err := os.ReadDir(r.containerLogDir(rec, name))
+	dir, err := r.openLogDir(rec, name)
 	if err != nil {
 		return last
 	}
-	for _, e := range entries {
-		number, _, _ := strings.Cut(e.Name(), ".")
+	defer func() { _ = dir.Close() }()
+	names, err := beneath.List(dir)
+	if err != nil {
+		return last
+	}
+	for _, entry := range names {
+		number, _, _ := strings.Cut(entry, ".")
 		if n, err := strconv.Atoi(number); err == nil {
 			last = max(last, n)
 		}
@@ -41,24 +49,36 @@ func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
 	return last
 }
 
-// takeMark says whether a folder has the mark, and takes it off.
-func takeMark(dir string) bool {
-	info, err := os.Stat(dir)
-	if err != nil || info.Mode()&removedMark == 0 {
+// openLogDir opens the folder of a pod's logs, or with a name that of a container's. Neither may be a link: who has the
+// logs mounted could have podd work elsewhere.
+func (r *Runtime) openLogDir(rec *state.Record, container ...string) (*os.Root, error) {
+	return beneath.Folder(r.LogDir, append([]string{filepath.Base(PodLogDir(r.LogDir, rec.Object, rec.UID))}, container...)...)
+}
+
+// takeMark says whether the folder of a pod's logs has the mark, and takes it off.
+func (r *Runtime) takeMark(rec *state.Record) bool {
+	dir, err := r.openLogDir(rec)
+	if err != nil {
 		return false
 	}
-	return os.Chmod(dir, info.Mode()&^removedMark) == nil
+	defer func() { _ = dir.Close() }()
+	info, err := dir.Stat(".")
+	return err == nil && info.Mode()&removedMark != 0 && dir.Chmod(".", info.Mode()&^removedMark) == nil
 }
 
 // markRemoved leaves the mark. Without it a pod that comes back has a restart count that is too high.
 func (r *Runtime) markRemoved(rec *state.Record) error {
-	dir := PodLogDir(r.LogDir, rec.Object, rec.UID)
-	info, err := os.Stat(dir)
-	if os.IsNotExist(err) {
+	dir, err := r.openLogDir(rec)
+	if errors.Is(err, os.ErrNotExist) {
 		return nil // it never had a log
 	}
 	if err != nil {
 		return err
 	}
-	return os.Chmod(dir, info.Mode()|removedMark)
+	defer func() { _ = dir.Close() }()
+	info, err := dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	return dir.Chmod(".", info.Mode()|removedMark)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"podd/internal/beneath"
 	"podd/runtime/state"
 )
 
@@ -75,10 +76,21 @@ func (r *Runtime) dropLogs(rec *state.Record, name string, attempt int) error {
 	if old < 0 {
 		return nil
 	}
-	path := filepath.Join(r.containerLogDir(rec, name), fmt.Sprintf("%d.log", old))
-	files, err := filepath.Glob(path + ".*")
-	for _, f := range append(files, path) {
-		if e := os.Remove(f); e != nil && !errors.Is(e, os.ErrNotExist) {
+	dir, err := r.openLogDir(rec, name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	names, err := beneath.List(dir)
+	base := fmt.Sprintf("%d.log", old)
+	for _, f := range names {
+		if f != base && !strings.HasPrefix(f, base+".") {
+			continue
+		}
+		if e := dir.Remove(f); e != nil && !errors.Is(e, os.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}

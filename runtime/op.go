@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -198,10 +199,11 @@ func makeTerminationLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := os.WriteFile(path, nil, 0o666); err != nil {
+	f, err := openAtOnce(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
 		return fmt.Errorf("cannot make the termination log: %w", err)
 	}
-	return os.Chmod(path, 0o666)
+	return errors.Join(f.Chmod(0o666), f.Close())
 }
 
 // stop sends the stop signal of the image; its outcome is the signal.

@@ -2,11 +2,13 @@ package runtime
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/beneath"
 	"podd/runtime/state"
 )
 
@@ -34,6 +36,17 @@ func (r *Runtime) envFile(uid types.UID, name string, attempt int) string {
 // PodLogDir is where a pod's logs are; the names are those of the kubelet, which log shippers know.
 func PodLogDir(root string, p *corev1.Pod, uid types.UID) string {
 	return filepath.Join(root, fmt.Sprintf("%s_%s_%s", p.Namespace, p.Name, uid))
+}
+
+func makePodLogDir(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
+		return err
+	}
+	dir, err := beneath.MakeFolder(filepath.Dir(path), 0o755, filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	return dir.Close()
 }
 
 func (r *Runtime) containerLogDir(rec *state.Record, name string) string {

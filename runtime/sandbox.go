@@ -26,7 +26,7 @@ const (
 // ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
 func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) {
 	spec := &rec.Object.Spec
-	if err := os.MkdirAll(PodLogDir(r.LogDir, rec.Object, rec.UID), 0o755); err != nil {
+	if err := makePodLogDir(PodLogDir(r.LogDir, rec.Object, rec.UID)); err != nil {
 		return state.SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 	}
 	if err := ensureTmpfs(r.sandboxDir(rec.UID), filesSize); err != nil {

@@ -3,8 +3,9 @@ package runtime
 import (
 	"io"
 	"os"
+	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"podd/internal/beneath"
 )
 
 // readText reads a file of the host that may well be missing.
@@ -37,8 +38,13 @@ func readUpTo(path string, limit int64) string {
 	return string(data)
 }
 
-// openAtOnce opens a file, or says that it cannot be opened now: a container that has a lease on it would keep podd waiting
-// for 45 s (man 2 fcntl, F_SETLEASE).
+// openAtOnce opens a file that a container may have to do with: a regular one and no link, or it says that it cannot be
+// opened now. One that a container has a lease on would keep podd waiting for 45 s (man 2 fcntl, F_SETLEASE).
 func openAtOnce(path string, flags int) (*os.File, error) {
-	return os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
+	dir, err := beneath.Folder(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Close() }()
+	return beneath.OpenFile(dir, filepath.Base(path), flags, 0)
 }

@@ -1,12 +1,15 @@
 package runtime
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/beneath"
 )
 
 // A container may make the files that it has mounted from podd, as /etc/resolv.conf, larger than any memory.
@@ -48,5 +51,33 @@ func TestTextUnderALease(t *testing.T) {
 	_ = overwrite(path, "x")
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the file was waited for for %v", took)
+	}
+}
+
+// TestOwnFilesAreNoLinks: what stands in the place of a file that podd has mounted into a container is not followed and
+// not waited for.
+func TestOwnFilesAreNoLinks(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "target")
+	if err := os.WriteFile(target, []byte("of the board"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link, fifo := filepath.Join(dir, "link"), filepath.Join(dir, "fifo")
+	if err := errors.Join(os.Symlink(target, link), unix.Mkfifo(fifo, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, fifo} {
+		if got := readOwn(path); got != "" {
+			t.Errorf("%s: read %q", path, got)
+		}
+		if err := overwrite(path, "x"); !errors.Is(err, beneath.ErrNotRegular) {
+			t.Errorf("%s: overwritten: %v", path, err)
+		}
+		if err := makeTerminationLog(path); !errors.Is(err, beneath.ErrNotRegular) {
+			t.Errorf("%s: truncated: %v", path, err)
+		}
+	}
+	if data, _ := os.ReadFile(target); string(data) != "of the board" {
+		t.Errorf("the target has %q", data)
 	}
 }

@@ -1,0 +1,93 @@
+package runtime
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/state"
+)
+
+// TestLogFoldersAreNoLinks: a pod that has the logs mounted may put a link in the place of a folder of them; podd counts
+// no attempts there, removes no files and changes no mode.
+func TestLogFoldersAreNoLinks(t *testing.T) {
+	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
+	for _, link := range []string{"pod", "container"} {
+		r := &Runtime{Config: Config{LogDir: t.TempDir()}}
+		outside := t.TempDir()
+		victim := filepath.Join(outside, "c", "0.log")
+		if err := errors.Join(os.Mkdir(filepath.Dir(victim), 0o700), os.WriteFile(victim, nil, 0o600), os.WriteFile(victim+".1", nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		pod := PodLogDir(r.LogDir, rec.Object, rec.UID)
+		var err error
+		if link == "pod" {
+			err = os.Symlink(outside, pod)
+		} else {
+			err = errors.Join(os.Mkdir(pod, 0o700), os.Symlink(filepath.Dir(victim), filepath.Join(pod, "c")))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := r.lastAttempt(rec, "c"); n != -1 {
+			t.Errorf("%s: attempts are counted: %d", link, n)
+		}
+		if err := r.dropLogs(rec, "c", keptAttempts); err == nil {
+			t.Errorf("%s: nobody is told", link)
+		}
+		if link == "pod" {
+			if err := r.markRemoved(rec); err == nil {
+				t.Error("nobody is told")
+			}
+		}
+		_ = r.takeMark(rec)
+		for _, path := range []string{victim, victim + ".1"} {
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s: %v", link, err)
+			}
+		}
+		if info, err := os.Stat(outside); err != nil || info.Mode()&removedMark != 0 {
+			t.Errorf("%s: the folder has mode %v, %v", link, info.Mode(), err)
+		}
+		// The next sandbox has a folder of its own.
+		if err := makePodLogDir(pod); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(pod); err != nil || !info.IsDir() {
+			t.Errorf("%s: %v", link, err)
+		}
+	}
+}
+
+func TestAttemptsAndMarksOfLogs(t *testing.T) {
+	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
+	r := &Runtime{Config: Config{LogDir: t.TempDir()}}
+	if err := r.markRemoved(rec); err != nil {
+		t.Errorf("a pod that never had a log: %v", err)
+	}
+	dir := r.containerLogDir(rec, "c")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"0.log", "0.log.20260101-000000.gz", "1.log", "2.log"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.dropLogs(rec, "c", 2); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 || r.lastAttempt(rec, "c") != 2 {
+		t.Errorf("%v, last %d", left, r.lastAttempt(rec, "c"))
+	}
+	if err := r.markRemoved(rec); err != nil {
+		t.Error(err)
+	}
+	if !r.takeMark(rec) || r.takeMark(rec) {
+		t.Error("the mark is taken once")
+	}
+}
