@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -132,7 +133,7 @@ func TestGRPCOddServers(t *testing.T) {
 		"silence":       {space.target(silent), "Failure timeout: health rpc did not complete within 1s"},
 		"HTTP/1":        {space.raw(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true), "Failure error: health rpc probe failed: the server speaks HTTP/1, not HTTP/2"},
 		"hangs up":      {space.raw(t, "", false), "Failure error: health rpc probe failed: the server closed the connection before it answered"},
-		"nonsense":      {space.raw(t, strings.Repeat("\xff", 100), true), "Failure error: health rpc probe failed: bad HTTP/2 frame: of 16777215 bytes"},
+		"nonsense":      {space.raw(t, strings.Repeat("\xff", 100), true), "Failure error: health rpc probe failed: bad HTTP/2 frame: of more than 16384 bytes"},
 		"is going away": {space.raw(t, "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0b", true), "Failure error: health rpc probe failed: the server does not take the call: HTTP/2 error 11"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,3 +202,22 @@ func TestHTTP2(t *testing.T) {
 		}
 	}
 }
+
+// No server can make the reader panic, or read for ever.
+func FuzzCheckHealth(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88\x00\x00\x07\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x02\x08\x01"))
+	f.Add([]byte("\x00\x00\x0e\x01\x05\x00\x00\x00\x01\x00\x0bgrpc-status\x010"))
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		r, err := checkHealth(struct {
+			*bytes.Reader
+			discard
+		}{bytes.NewReader(answer), discard{}}, "http", "a:1", "s")
+		if err == nil && r.code < 0 {
+			t.Errorf("%x: no error and no code", answer)
+		}
+	})
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }

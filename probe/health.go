@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 )
 
 // serving is the one good answer of the health service.
@@ -48,7 +47,7 @@ func checkHealth(rw io.ReadWriter, scheme, authority, service string) (reply, er
 
 // take notes what counts of the headers and trailers.
 func (r *reply) take(name, value string) {
-	switch strings.ToLower(name) {
+	switch name {
 	case ":status":
 		r.httpStatus = value
 	case "grpc-status":

@@ -10,7 +10,7 @@ import (
 func (h HTTP) askHTTP2(c *conn, ownHost bool) (answer, error) {
 	var a answer
 	call := call{most: maxBody, field: func(name, value string) {
-		switch strings.ToLower(name) {
+		switch name {
 		case ":status":
 			a.status, _ = strconv.Atoi(value)
 		case "location":
