@@ -74,6 +74,9 @@ func (n *Network) attach(p Pod, ns int) (Attachment, error) {
 		if err := n.rules.setPorts(n.renderPods); err != nil {
 			return Attachment{}, fmt.Errorf("cannot forward host ports of pod %q: %w", p.ID, err)
 		}
+		led := fronts{}
+		led.addPod(&p, n.addressesOf(p.ID))
+		n.sayFlows(led.forgetMisled())
 	}
 	if err := n.connect(p, ip, ns); err != nil {
 		return Attachment{}, err

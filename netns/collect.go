@@ -21,13 +21,15 @@ func (n *Network) Collect(keep map[string]bool) error {
 	errs := []error{n.collectLinks(kept)}
 	ids, err := n.leases.Holders()
 	errs = append(errs, err)
+	var gone []netip.Addr
 	for _, id := range ids {
 		if !keep[id] {
+			gone = append(gone, n.addressesOf(id)...)
 			n.forget(id)
 			errs = append(errs, n.leases.Release(id))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, forgetFlowsOf(gone))...)
 }
 
 // collectLinks looks at veths that have our kind of name and are in our group or about to be deleted; those
@@ -41,14 +43,17 @@ func (n *Network) collectLinks(kept map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	var stale []deletion
+	var stale []string
 	for _, l := range links {
 		ours := isHostIf(l.name) && l.kind == "veth" && (l.group == podGroup || l.group == doomed) && !others[l.index]
 		if ours && !kept[l.name] {
-			stale = append(stale, deletion{name: l.name, done: make(chan error, 1)})
+			stale = append(stale, l.name)
 		}
 	}
-	return deleteStale(stale)
+	if len(stale) == 0 {
+		return nil
+	}
+	return errors.Join(deleteLinks(stale)...)
 }
 
 // linksOfOthers are those that another pod network's addresses are routed to.
@@ -67,18 +72,6 @@ func (n *Network) linksOfOthers() (map[int]bool, error) {
 		}
 	}
 	return others, nil
-}
-
-func deleteStale(stale []deletion) error {
-	if len(stale) == 0 {
-		return nil
-	}
-	deleteBatch(stale)
-	var errs []error
-	for _, s := range stale {
-		errs = append(errs, <-s.done)
-	}
-	return errors.Join(errs...)
 }
 
 // listLinks leaves the statistics out: they are the larger part of the answer.

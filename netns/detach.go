@@ -3,6 +3,7 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
@@ -18,9 +19,11 @@ const doomed = 0x706f6464
 // one request deletes. Calls that come while one is under way share the next.
 func (n *Network) Detach(id string) error {
 	hadPorts := n.forget(id)
-	if err := n.deleter.delete(hostIf(id)); err != nil {
-		return fmt.Errorf("cannot detach pod %q: %w", id, err)
+	gone := n.deleter.delete(hostIf(id), n.addressesOf(id))
+	if gone.link != nil {
+		return fmt.Errorf("cannot detach pod %q: %w", id, gone.link)
 	}
+	n.sayFlows(gone.flows)
 	if err := n.leases.Release(id); err != nil {
 		return err
 	}
@@ -41,13 +44,17 @@ type deleter struct {
 }
 
 type deletion struct {
-	name string
-	done chan error
+	name      string
+	addresses []netip.Addr
+	done      chan deleted
 }
 
-// delete returns when the link is gone.
-func (d *deleter) delete(name string) error {
-	w := deletion{name: name, done: make(chan error, 1)}
+// deleted is what became of a link, and of what the kernel remembered of its pod's addresses.
+type deleted struct{ link, flows error }
+
+// delete returns when the link is gone, and what had to do with the addresses is forgotten.
+func (d *deleter) delete(name string, addresses []netip.Addr) deleted {
+	w := deletion{name: name, addresses: addresses, done: make(chan deleted, 1)}
 	d.mu.Lock()
 	d.queue = append(d.queue, w)
 	if !d.busy {
@@ -69,40 +76,49 @@ func (d *deleter) drain() {
 		if len(batch) == 0 {
 			return
 		}
-		deleteBatch(batch)
+		names, gone := make([]string, len(batch)), []netip.Addr{}
+		for i, w := range batch {
+			names[i], gone = w.name, append(gone, w.addresses...)
+		}
+		errs := deleteLinks(names)
+		flows := forgetFlowsOf(gone)
+		for i, w := range batch {
+			w.done <- deleted{errs[i], flows}
+		}
 	}
 }
 
-// deleteBatch tells each waiter what became of its link.
-func deleteBatch(batch []deletion) {
+// deleteLinks deletes all of them at once. It returns an error for each.
+func deleteLinks(names []string) []error {
+	errs := make([]error, len(names))
 	c, err := dial()
 	if err != nil {
-		for _, w := range batch {
-			w.done <- err
+		for i := range errs {
+			errs[i] = err
 		}
-		return
+		return errs
 	}
 	defer c.close()
-	if len(batch) == 1 {
-		batch[0].done <- c.deleteLink(batch[0].name)
-		return
+	if len(names) == 1 {
+		errs[0] = c.deleteLink(names[0])
+		return errs
 	}
-	marked := batch[:0:0]
-	for _, w := range batch {
-		_, err := c.do(setGroup(w.name, doomed))
+	var marked []int
+	for i, name := range names {
+		_, err := c.do(setGroup(name, doomed))
 		switch {
 		case errors.Is(err, unix.ENODEV):
-			w.done <- nil
 		case err != nil:
-			w.done <- fmt.Errorf("cannot mark interface %s: %w", w.name, err)
+			errs[i] = fmt.Errorf("cannot mark interface %s: %w", name, err)
 		default:
-			marked = append(marked, w)
+			marked = append(marked, i)
 		}
 	}
 	err = deleteGroup(c, doomed)
-	for _, w := range marked {
-		w.done <- err
+	for _, i := range marked {
+		errs[i] = err
 	}
+	return errs
 }
 
 func setGroup(name string, group uint32) *nl.NetlinkRequest {

@@ -1,80 +1,155 @@
 package netns
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 )
 
-// flowKey is where a client sends to.
-type flowKey struct {
-	addr netip.AddrPort // the zero address for a port of the node
+// front is where clients send to. With an unspecified address it is a port of all addresses that the node has in that
+// family.
+type front struct {
+	protocol Protocol
+	at       netip.AddrPort
 }
 
-// staleFlows matches remembered UDP flows to changed Services that end where no endpoint is any more, or
-// that began before there was one.
-type staleFlows struct {
-	fronts map[flowKey]map[netip.AddrPort]bool // to the endpoints of now
-}
+// fronts are what the rules translate, each with the endpoints that it leads to; without any it is not translated.
+//
+// The kernel translates a flow as the rules of its first packet said, for as long as it goes on. Of UDP that is for ever for
+// a client with a port of its own: also where its server has gone, and where there was none when it began. SCTP begins an
+// association again and again from one port. A TCP connection that was refused is looked up anew by the kernel itself.
+type fronts map[front]map[netip.AddrPort]bool
 
-// MatchConntrackFlow implements netlink.CustomConntrackFilter.
-func (s staleFlows) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
-	if flow.Forward.Protocol != uint8(UDP) {
-		return false
+// addService adds the fronts of a Service, as they lead to ends.
+func (f fronts) addService(p *ServicePort, ends []Endpoint) {
+	if p.Protocol == TCP {
+		return
 	}
-	dst, ok1 := netip.AddrFromSlice(flow.Forward.DstIP)
-	src, ok2 := netip.AddrFromSlice(flow.Reverse.SrcIP)
-	if !ok1 || !ok2 {
-		return false
-	}
-	dst, src = dst.Unmap(), src.Unmap()
-	ends, ok := s.fronts[flowKey{netip.AddrPortFrom(dst, flow.Forward.DstPort)}]
-	if !ok {
-		ends, ok = s.fronts[flowKey{netip.AddrPortFrom(netip.Addr{}, flow.Forward.DstPort)}]
-		// The node's own use of the port is nobody's flow: it was never translated.
-		ok = ok && dst != src
-	}
-	return ok && !ends[netip.AddrPortFrom(src, flow.Reverse.SrcPort)]
-}
-
-// forgetFlows drops what the kernel remembers of UDP towards the changed Services and has become wrong.
-func forgetFlows(changed []ServicePort) error {
-	stale := staleFlows{fronts: map[flowKey]map[netip.AddrPort]bool{}}
-	for i := range changed {
-		if changed[i].Protocol == UDP {
-			stale.add(&changed[i])
-		}
-	}
-	if len(stale.fronts) == 0 {
-		return nil
-	}
-	return deleteFlows(stale)
-}
-
-func (s staleFlows) add(p *ServicePort) {
-	ends := make(map[netip.AddrPort]bool, len(p.Endpoints))
+	to := make(map[netip.AddrPort]bool, len(ends))
 	// Terminating ones among them: what they have begun goes on, as TCP's connections do.
-	for _, e := range p.Endpoints {
-		ends[e.Addr] = true
+	for _, e := range ends {
+		to[e.Addr] = true
 	}
 	for _, list := range [][]netip.Addr{p.ClusterIPs, p.External} {
 		for _, ip := range list {
-			s.fronts[flowKey{netip.AddrPortFrom(ip, p.Port)}] = ends
+			f[front{p.Protocol, netip.AddrPortFrom(ip, p.Port)}] = to
 		}
 	}
 	if p.NodePort != 0 {
-		s.fronts[flowKey{netip.AddrPortFrom(netip.Addr{}, p.NodePort)}] = ends
+		for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+			f[front{p.Protocol, netip.AddrPortFrom(any, p.NodePort)}] = to
+		}
 	}
 }
 
-func deleteFlows(filter netlink.CustomConntrackFilter) error {
-	var errs []error
-	for _, f := range []netlink.InetFamily{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		_, err := retryDump(func() (uint, error) {
-			return netlink.ConntrackDeleteFilters(netlink.ConntrackTable, f, filter)
-		})
-		errs = append(errs, err)
+// addPod adds the host ports of a pod that has these addresses.
+func (f fronts) addPod(p *Pod, addresses []netip.Addr) {
+	for _, port := range p.Ports {
+		if port.Protocol == TCP {
+			continue
+		}
+		for _, ip := range addresses {
+			of := familyOf(ip)
+			if !port.covers(of) {
+				continue
+			}
+			at := port.HostIP
+			if !at.IsValid() {
+				at = of.any.Addr()
+			}
+			f[front{port.Protocol, netip.AddrPortFrom(at, port.HostPort)}] = map[netip.AddrPort]bool{netip.AddrPortFrom(ip, port.Container): true}
+		}
 	}
-	return errors.Join(errs...)
+}
+
+// misled says whether a flow goes elsewhere than the rules lead now. local are the node's addresses.
+func (f fronts) misled(w *flow, local map[netip.Addr]bool) bool {
+	if w.settled() {
+		return false
+	}
+	to, ok := f[front{w.protocol, w.server}]
+	if ip := w.server.Addr(); !ok && (local[ip] || ip.IsLoopback()) {
+		to, ok = f[front{w.protocol, netip.AddrPortFrom(familyOf(ip).any.Addr(), w.server.Port())}]
+	}
+	if ok && len(to) == 0 {
+		return w.from != w.server
+	}
+	return ok && !to[w.from]
+}
+
+// forgetMisled makes the kernel forget flows to the fronts that go elsewhere.
+func (f fronts) forgetMisled() error {
+	if len(f) == 0 {
+		return nil
+	}
+	local, err := localAddresses()
+	if err != nil {
+		return err
+	}
+	return forgetFlows(func(w *flow) bool { return f.misled(w, local) })
+}
+
+// localAddresses are all that the node has.
+func localAddresses() (map[netip.Addr]bool, error) {
+	addrs, err := retryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return nil, fmt.Errorf("cannot list addresses: %w", err)
+	}
+	local := make(map[netip.Addr]bool, len(addrs))
+	for _, a := range addrs {
+		if ip, ok := netip.AddrFromSlice(a.IP); ok {
+			local[ip.Unmap()] = true
+		}
+	}
+	return local, nil
+}
+
+// forgetAllMisled looks at all flows that the rules are for: others may have begun while the rules were not in force. What a
+// pod sent out then has the pod's own address, to which nobody can answer.
+func (n *Network) forgetAllMisled() error {
+	f := fronts{}
+	n.rules.eachService(func(p *ServicePort) { f.addService(p, p.Endpoints) })
+	for _, p := range n.attached() {
+		f.addPod(&p, n.addressesOf(p.ID))
+	}
+	local, err := localAddresses()
+	if err != nil {
+		return err
+	}
+	pods := n.networks()
+	within := func(ip netip.Addr) bool {
+		return slices.ContainsFunc(pods, func(p netip.Prefix) bool { return p.Contains(ip) })
+	}
+	return forgetFlows(func(w *flow) bool {
+		if f.misled(w, local) {
+			return true
+		}
+		out := w.from.Addr()
+		away := within(w.client.Addr()) && !within(out) && !local[out] && !out.IsLoopback() && !out.IsMulticast()
+		return away && !w.settled() && w.status&ctSourceNAT == 0
+	})
+}
+
+// forgetFlowsOf makes the kernel forget all that has to do with addresses that no pod has any more: the next pod that gets
+// one must not get what was sent to the last, past its policies.
+func forgetFlowsOf(gone []netip.Addr) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	is := make(map[netip.Addr]bool, len(gone))
+	for _, ip := range gone {
+		is[ip] = true
+	}
+	return forgetFlows(func(w *flow) bool {
+		return is[w.client.Addr()] || is[w.server.Addr()] || is[w.from.Addr()] || is[w.to.Addr()]
+	})
+}
+
+// sayFlows tells of connections that could not be forgotten: it is no reason to keep a pod from starting or ending.
+func (n *Network) sayFlows(err error) {
+	if tell := n.trouble.Load(); tell != nil {
+		(*tell)("connections", err)
+	}
 }

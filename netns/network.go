@@ -41,6 +41,7 @@ type Network struct {
 	overlap  atomic.Pointer[overlap]
 	shadowed atomic.Pointer[[]netip.Prefix] // networks that have addresses of Services'
 	deleter  deleter
+	trouble  atomic.Pointer[func(what string, err error)] // as Watch was given it
 
 	podsMu   sync.Mutex
 	pods     map[string]Pod  // attached, by id

@@ -56,6 +56,12 @@ func (c *nftConn) commit(b *batch) error {
 	if err := unix.Sendto(c.fd, b.buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return os.NewSyscallError("sendto nftables", err)
 	}
+	return c.failures(func(error) bool { return true })
+}
+
+// failures reads what the kernel has to say of messages that ask for no acknowledgement, and returns the first failure that
+// counts.
+func (c *nftConn) failures(counts func(error) bool) error {
 	var failed error
 	for {
 		n, _, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_DONTWAIT)
@@ -72,7 +78,7 @@ func (c *nftConn) commit(b *batch) error {
 			if m, rest, err = nextMessage(rest); err != nil {
 				return errors.Join(failed, err)
 			}
-			if m.kind == unix.NLMSG_ERROR && failed == nil {
+			if m.kind == unix.NLMSG_ERROR && failed == nil && counts(m.err()) {
 				failed = m.err()
 			}
 		}

@@ -237,12 +237,12 @@ func (t *table) replace(part **ruleset, r *ruleset) error {
 	return err
 }
 
-// setServices returns the Services that are not what they were: those gone, without endpoints, among them.
-func (t *table) setServices(want ServiceTable) ([]ServicePort, error) {
+// setServices returns the fronts of Services that are not what they were, also of those that are gone.
+func (t *table) setServices(want ServiceTable) (fronts, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	changed := changedServices(t.serviceTable, want)
-	if len(changed) == 0 && !t.awaitServices && t.have != nil {
+	changed, same := changedServices(t.serviceTable, want)
+	if same && !t.awaitServices && t.have != nil {
 		return nil, nil
 	}
 	t.awaitServices = false
@@ -253,24 +253,38 @@ func (t *table) setServices(want ServiceTable) ([]ServicePort, error) {
 	return changed, nil
 }
 
-func changedServices(have, want ServiceTable) []ServicePort {
+// eachService calls f with each Service.
+func (t *table) eachService(f func(p *ServicePort)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.serviceTable {
+		f(&t.serviceTable[i])
+	}
+}
+
+// changedServices are the fronts of what is new, other or gone, as they lead now.
+func changedServices(have, want ServiceTable) (changed fronts, same bool) {
 	old := make(map[string]*ServicePort, len(have))
 	for i := range have {
 		old[have[i].Name] = &have[i]
 	}
-	var changed []ServicePort
+	var others []*ServicePort
 	for i := range want {
-		if was := old[want[i].Name]; was == nil || !reflect.DeepEqual(*was, want[i]) {
-			changed = append(changed, want[i])
+		was := old[want[i].Name]
+		if was != nil && reflect.DeepEqual(*was, want[i]) {
+			delete(old, want[i].Name)
+			continue
 		}
-		delete(old, want[i].Name)
+		others = append(others, &want[i])
 	}
-	for _, gone := range old {
-		p := *gone
-		p.Endpoints = nil
-		changed = append(changed, p)
+	changed = fronts{}
+	for _, was := range old {
+		changed.addService(was, nil)
 	}
-	return changed
+	for _, p := range others { // later: one may have what another had
+		changed.addService(p, p.Endpoints)
+	}
+	return changed, len(old) == 0 && len(others) == 0
 }
 
 // ask sends one message and returns the payload of the answer.

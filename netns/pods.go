@@ -56,6 +56,9 @@ func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
 		errs = append(errs, n.leases.Release(id))
 	}
 	errs = append(errs, n.rules.setPorts(n.renderPods))
+	if len(attached) > 0 {
+		errs = append(errs, n.forgetAllMisled())
+	}
 	for _, p := range attached {
 		errs = append(errs, n.repairPod(p))
 	}

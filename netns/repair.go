@@ -22,6 +22,7 @@ func (n *Network) repair(h hint) error {
 		if err := n.rules.tampered(); err != nil {
 			errs = append(errs, fmt.Errorf("cannot put the firewall rules back: %w", err))
 		}
+		errs = append(errs, n.forgetAllMisled())
 	}
 	if h&(hintHost|hintMoved) != 0 {
 		before := n.mtu.Load()

@@ -110,7 +110,7 @@ func (s *Services) Apply(t ServiceTable) error {
 	if err != nil {
 		return fmt.Errorf("cannot forward to Services: %w", err)
 	}
-	if err := forgetFlows(changed); err != nil {
+	if err := changed.forgetMisled(); err != nil {
 		return fmt.Errorf("cannot drop connections to endpoints that have gone: %w", err)
 	}
 	return nil

@@ -41,6 +41,7 @@ const (
 // done. It calls moved when the machine's addresses or routes may have changed, and repaired with a part of
 // it and what cannot be put right there, or nil when all is. Of a pod's network it touches only what is missing.
 func (n *Network) Watch(ctx context.Context, moved func(), repaired func(what string, err error)) error {
+	n.trouble.Store(&repaired)
 	routes, err := listen(unix.NETLINK_ROUTE, groupLink, groupIPv4Addr, groupIPv4Route, groupIPv6Addr,
 		groupIPv6Route, groupIPv4Netconf, groupIPv6Netconf)
 	if err != nil {

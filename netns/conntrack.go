@@ -1,0 +1,160 @@
+package netns
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Messages, attributes and states of connection tracking (linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h).
+const (
+	ctGet, ctDelete = 1, 2 // IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE
+
+	ctTupleOrig  = 1  // CTA_TUPLE_ORIG
+	ctTupleReply = 2  // CTA_TUPLE_REPLY
+	ctStatus     = 3  // CTA_STATUS
+	ctID         = 12 // CTA_ID
+	ctZone       = 18 // CTA_ZONE
+
+	ctTupleIP    = 1 // CTA_TUPLE_IP
+	ctTupleProto = 2 // CTA_TUPLE_PROTO
+	ctProtoNum   = 1 // CTA_PROTO_NUM
+	ctSourcePort = 2 // CTA_PROTO_SRC_PORT
+	ctDestPort   = 3 // CTA_PROTO_DST_PORT
+
+	ctAssured   = 1 << 2 // IPS_ASSURED: it has been answered, and is more than an attempt
+	ctSourceNAT = 1 << 4 // IPS_SRC_NAT
+)
+
+// flow is what the kernel remembers of one connection, or of an exchange of datagrams.
+type flow struct {
+	protocol       Protocol
+	client, server netip.AddrPort // where its first packet came from and went to
+	from, to       netip.AddrPort // likewise of an answer, before it is translated back
+	status         uint32
+
+	orig, id, zone []byte // by which the kernel knows it
+}
+
+// settled says that the flow is a connection that stands: both ends would lose it.
+func (f *flow) settled() bool { return f.protocol != UDP && f.status&ctAssured != 0 }
+
+// forgetFlows makes the kernel forget the flows that are stale: their next packet is looked up in the rules of now.
+func forgetFlows(stale func(*flow) bool) error {
+	c, err := dialNft()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	list := &batch{}
+	list.header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, unix.AF_UNSPEC)
+	list.close()
+	deletions, err := retryDump(func() (*batch, error) {
+		b := &batch{}
+		return b, c.dump(list, func(data []byte) {
+			if f, ok := parseFlow(data); ok && stale(&f) {
+				b.forget(&f)
+			}
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("cannot list connections: %w", err)
+	}
+	if err := c.send(deletions); err != nil {
+		return fmt.Errorf("cannot forget connections: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) forget(f *flow) {
+	family := byte(unix.AF_INET)
+	if f.client.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	b.header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctDelete, unix.NLM_F_REQUEST, family)
+	b.attr(ctTupleOrig|unix.NLA_F_NESTED, f.orig)
+	b.attr(ctID, f.id)
+	if f.zone != nil {
+		b.attr(ctZone, f.zone)
+	}
+	b.close()
+}
+
+// send carries out messages that are no transaction. What is gone already is no failure.
+func (c *nftConn) send(b *batch) error {
+	for rest := b.buf; len(rest) > 0; {
+		part := rest[:cutMessages(rest, nftSendBuffer/4)]
+		rest = rest[len(part):]
+		if err := unix.Sendto(c.fd, part, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			return os.NewSyscallError("sendto", err)
+		}
+		if err := c.failures(func(err error) bool { return !errors.Is(err, unix.ENOENT) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutMessages is the length of as many whole messages as fit into limit bytes, at least one.
+func cutMessages(b []byte, limit int) int {
+	end := 0
+	for end < len(b) {
+		size := align4(int(binary.NativeEndian.Uint32(b[end:])))
+		if end > 0 && end+size > limit {
+			break
+		}
+		end += size
+	}
+	return min(end, len(b))
+}
+
+// parseFlow reads one entry of a dump. The flow borrows nothing of it.
+func parseFlow(data []byte) (f flow, ok bool) {
+	var reply bool
+	eachAttr(data, func(kind uint16, value []byte) {
+		switch kind {
+		case ctTupleOrig:
+			f.protocol, f.client, f.server = parseTuple(value)
+			f.orig = bytes.Clone(value)
+		case ctTupleReply:
+			_, f.from, f.to = parseTuple(value)
+			reply = f.from.IsValid()
+		case ctStatus:
+			if len(value) == 4 {
+				f.status = binary.BigEndian.Uint32(value)
+			}
+		case ctID:
+			f.id = bytes.Clone(value)
+		case ctZone:
+			f.zone = bytes.Clone(value)
+		}
+	})
+	return f, reply && f.client.IsValid() && f.server.IsValid()
+}
+
+func parseTuple(tuple []byte) (p Protocol, src, dst netip.AddrPort) {
+	var srcIP, dstIP netip.Addr
+	var srcPort, dstPort uint16
+	eachAttr(tuple, func(part uint16, value []byte) {
+		eachAttr(value, func(kind uint16, v []byte) {
+			switch {
+			case part == ctTupleIP && kind&1 == 1: // CTA_IP_V4_SRC 1, CTA_IP_V6_SRC 3
+				srcIP, _ = netip.AddrFromSlice(v)
+			case part == ctTupleIP: // CTA_IP_V4_DST 2, CTA_IP_V6_DST 4
+				dstIP, _ = netip.AddrFromSlice(v)
+			case part == ctTupleProto && kind == ctProtoNum && len(v) == 1:
+				p = Protocol(v[0])
+			case part == ctTupleProto && kind == ctSourcePort && len(v) == 2:
+				srcPort = binary.BigEndian.Uint16(v)
+			case part == ctTupleProto && kind == ctDestPort && len(v) == 2:
+				dstPort = binary.BigEndian.Uint16(v)
+			}
+		})
+	})
+	return p, netip.AddrPortFrom(srcIP, srcPort), netip.AddrPortFrom(dstIP, dstPort)
+}
