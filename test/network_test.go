@@ -342,3 +342,63 @@ func TestOverlapThatComesLater(t *testing.T) {
 	says(false)
 	b.running("late")
 }
+
+// A client that sends over UDP from one port, since before there was a pod, is answered by the pod of now.
+func TestUDPClientOfOnePort(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	neighbour := b.neighbour()
+	var clients []net.Conn
+	for _, c := range [][2]string{{neighbour, boardAddr + ":54351"}, {neighbour, "[" + boardAddr6 + "]:54351"}, {b.Netns(), "127.0.0.1:54351"}} {
+		b.must(lab.InNetns(c[0], func() error {
+			conn, err := net.Dial("udp", c[1])
+			clients = append(clients, conn)
+			return err
+		}))
+	}
+	says := func(conn net.Conn) string {
+		b.must(conn.SetDeadline(time.Now().Add(2 * time.Second)))
+		buf := make([]byte, 100)
+		for range 2 { // the first error may be what became of the packet before
+			if _, err := conn.Write([]byte("who?")); err != nil {
+				continue
+			}
+			if n, err := conn.Read(buf); err == nil {
+				name, _, _ := strings.Cut(string(buf[:n]), " ")
+				return name
+			}
+		}
+		return ""
+	}
+	for _, conn := range clients {
+		if who := says(conn); who != "" {
+			t.Fatalf("%s answers before there is a pod", who)
+		}
+	}
+	const port = "{containerPort: 9009, hostPort: 54351, protocol: UDP}"
+	b.drop("udp", portPod("udp", port))
+	first := b.running("udp")
+	b.answer(b.netnsOf("udp"), "first", 9009)
+	check := func(want string) {
+		t.Helper()
+		for _, conn := range clients {
+			if who := says(conn); who != want {
+				t.Errorf("%s from %s: %q answers, want %q", conn.RemoteAddr(), conn.LocalAddr(), who, want)
+			}
+		}
+	}
+	check("first")
+	b.drop("udp", portPod("udp", port+", {containerPort: 1, hostPort: 54352}"))
+	b.wait("udp", func(p *corev1.Pod) string {
+		if p.UID == first.UID {
+			return "it is the pod of before"
+		}
+		return isRunning(p)
+	})
+	b.answer(b.netnsOf("udp"), "second", 9009)
+	check("second")
+	b.kill9()
+	check("second")
+	b.start()
+	check("second")
+}
