@@ -3,14 +3,13 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/container"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
@@ -32,14 +31,14 @@ func (r *Runtime) adopt(now state.Instant) error {
 	if err != nil {
 		r.Log.Error("some records are lost; their pods start anew", "error", err)
 	}
-	fds := r.FDStore.Received()
+	r.io.Receive()
 	for _, rec := range recs {
-		p := &pod{rec: rec, live: map[string]*live{}}
+		p := &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
 		r.pods[rec.UID] = p
 		for _, c := range rec.Containers {
-			if err := r.adoptContainer(p, c, fds, now); err != nil {
+			if err := r.adoptContainer(p, c, now); err != nil {
 				r.Log.Error("cannot adopt a container whole", "pod", p.name(), "container", c.Name, "error", err)
-				r.adoptBare(p, c, fds, now)
+				r.adoptUnlogged(p, c, now)
 			}
 		}
 		r.keepEnd(p)
@@ -50,7 +49,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.readResolver()
 	r.readServices()
 	r.restoreNetwork(now)
-	r.closeUnclaimed(fds)
+	r.io.DropUnclaimed()
 	r.removeStrangers()
 	r.awaitExits()
 	r.shareOut()
@@ -59,9 +58,6 @@ func (r *Runtime) adopt(now state.Instant) error {
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.
 func (r *Runtime) awaitExits() {
-	if r.ExitEvents == nil || pidfdsKeepStatus() {
-		return
-	}
 	var pids []int
 	for _, p := range r.pods {
 		for _, c := range p.rec.Containers {
@@ -70,24 +66,22 @@ func (r *Runtime) awaitExits() {
 			}
 		}
 	}
-	r.exits.await(pids, r.ExitEvents, func(err error) {
-		r.Log.Warn("exit codes of adopted containers may be unknown on this kernel", "error", err)
-	})
+	r.io.AwaitExits(pids, r.ExitEvents)
 }
 
-func (r *Runtime) adoptContainer(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
+func (r *Runtime) adoptContainer(p *pod, c *state.ContainerRecord, now state.Instant) error {
 	switch c.State {
 	case state.ContainerStarting:
-		return r.adoptStarting(p, c, fds, now)
+		return r.adoptStarting(p, c, now)
 	case state.ContainerPostStart, state.ContainerRunning, state.ContainerPreStop, state.ContainerStopping, state.ContainerExited:
-		return r.adoptStarted(p, c, fds, now)
+		return r.adoptStarted(p, c, now)
 	case state.ContainerWaiting, state.ContainerCollected:
 	}
 	return nil
 }
 
 // adoptStarting settles a start in whose middle the daemon died: it came through, or it never was.
-func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
+func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Instant) error {
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	found, err := r.engine.Find(id)
 	if err != nil || found == nil || !found.Started {
@@ -101,33 +95,23 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, fds map[string
 	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
-	return r.adoptStarted(p, c, fds, now)
+	return r.adoptStarted(p, c, now)
 }
 
 // adoptStarted takes over the descriptors of an attempt and looks whether its process still runs.
-func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) error {
-	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
-	stdio, stored, err := r.adoptStdio(id, fds)
+func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Instant) error {
+	l, stored, err := r.io.Adopt(state.ContainerID(p.rec.UID, c.Name, c.Attempt), r.logOf(p.rec, c.Name, c.Attempt))
+	if l != nil {
+		p.io[c.Name] = l
+	}
+	if err != nil || !c.State.Alive() {
+		return err
+	}
+	running, err := l.AdoptProcess()
 	if err != nil {
 		return err
 	}
-	l, err := r.reopenLive(p.rec, c, stdio, stored)
-	if err != nil {
-		return err
-	}
-	p.live[c.Name] = l
-	if master, ok := claim(fds, id+fdTerminal); ok {
-		if err := l.openTerminal(r, master, true); err != nil {
-			return err
-		}
-	}
-	if !c.State.Alive() {
-		return nil
-	}
-	if l.pidfd, err = r.adoptProcess(id, fds); err != nil {
-		return err
-	}
-	if l.pidfd == nil {
+	if !running {
 		if !stored {
 			r.sayLost(p, c, now)
 		}
@@ -147,84 +131,28 @@ func (r *Runtime) sayLost(p *pod, c *state.ContainerRecord, now state.Instant) {
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)
 }
 
-// adoptBare takes over a container of which something could not be: it is watched, or counts as ended. A
+// adoptUnlogged takes over a container of which something could not be: it is watched, or counts as ended. A
 // record that says Running has a process that somebody watches, or none of the pod's moves would ever come.
-func (r *Runtime) adoptBare(p *pod, c *state.ContainerRecord, fds map[string]int, now state.Instant) {
+func (r *Runtime) adoptUnlogged(p *pod, c *state.ContainerRecord, now state.Instant) {
 	if !c.State.Alive() {
 		return
 	}
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
-	l := p.live[c.Name]
+	l := p.io[c.Name]
 	if l == nil {
-		l = bare(id)
-		p.live[c.Name] = l
+		l = r.io.NewUnlogged(id)
+		p.io[c.Name] = l
 	}
-	if l.pidfd == nil {
-		pidfd, err := r.adoptProcess(id, fds)
-		if err != nil {
-			r.Log.Error("cannot find a container's process", "containerID", id, "error", err)
-		}
-		l.pidfd = pidfd
+	running, err := l.AdoptProcess()
+	if err != nil {
+		r.Log.Error("cannot find a container's process", "containerID", id, "error", err)
 	}
-	if l.pidfd != nil && l.exit == 0 && r.watch(p, c.Name) == nil {
+	if running && !l.Watched() && r.watch(p, c.Name) == nil {
 		return
 	}
-	if l.exit == 0 {
+	if !l.Watched() {
 		r.ended(p, c, l, now)
 	}
-}
-
-// reopenLive is newLive, and if what an earlier daemon left of the log's spool cannot be used, without it.
-func (r *Runtime) reopenLive(rec *state.Record, c *state.ContainerRecord, stdio container.Stdio, stored bool) (*live, error) {
-	l, err := r.newLive(rec, c.Name, c.Attempt, stdio, stored)
-	if err == nil {
-		return l, nil
-	}
-	id := state.ContainerID(rec.UID, c.Name, c.Attempt)
-	r.Log.Error("lines of a log that were not written yet are lost", "containerID", id, "error", err)
-	if err := r.engine.RemoveSpool(id); err != nil {
-		return nil, err
-	}
-	if stdio, err = r.engine.OpenStdio(id); err != nil {
-		return nil, err
-	}
-	return r.newLive(rec, c.Name, c.Attempt, stdio, false)
-}
-
-// adoptStdio takes the pipes from the store, or opens the FIFOs anew: what a living container has written
-// since is still in them, because it holds their other end for reading too.
-func (r *Runtime) adoptStdio(id string, fds map[string]int) (stdio container.Stdio, stored bool, err error) {
-	stdout, haveOut := claim(fds, id+fdStdout)
-	stderr, haveErr := claim(fds, id+fdStderr)
-	if haveOut && haveErr {
-		return container.Stdio{Stdout: stdout, Stderr: stderr}, true, nil
-	}
-	stdio, err = r.engine.OpenStdio(id)
-	return stdio, false, err
-}
-
-// adoptProcess takes a process's descriptor from the store, or opens the process by its number; nil: it is gone.
-func (r *Runtime) adoptProcess(id string, fds map[string]int) (*os.File, error) {
-	if f, ok := claim(fds, id+fdProcess); ok {
-		return f, nil
-	}
-	found, err := r.engine.Find(id)
-	if err != nil || found == nil || found.PIDFD == nil {
-		return nil, err
-	}
-	if err := r.FDStore.Put(id+fdProcess, int(found.PIDFD.Fd())); err != nil {
-		r.Log.Warn("a descriptor is not kept for the next podd", "name", id+fdProcess, "error", err)
-	}
-	return found.PIDFD, nil
-}
-
-func claim(fds map[string]int, name string) (*os.File, bool) {
-	fd, ok := fds[name]
-	if !ok {
-		return nil, false
-	}
-	delete(fds, name)
-	return container.NewFile(fd, name), true
 }
 
 // LastKnown reads from the records of an earlier daemon which pods it ran, so that a manifest that turned bad

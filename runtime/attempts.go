@@ -52,7 +52,7 @@ func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
 // openLogDir opens the folder of a pod's logs, or with a name that of a container's. Neither may be a link: who has the
 // logs mounted could have podd work elsewhere.
 func (r *Runtime) openLogDir(rec *state.Record, container ...string) (*os.Root, error) {
-	return beneath.Folder(r.LogDir, append([]string{filepath.Base(PodLogDir(r.LogDir, rec.Object, rec.UID))}, container...)...)
+	return beneath.Folder(r.LogDir, append([]string{filepath.Base(r.paths.PodLogs(rec))}, container...)...)
 }
 
 // takeMark says whether the folder of a pod's logs has the mark, and takes it off.

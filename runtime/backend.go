@@ -82,7 +82,7 @@ type attemptOf struct {
 	current int
 	running bool
 	config  *container.Config
-	done    chan struct{}
+	done    <-chan struct{}
 }
 
 // find looks a container up in the loop.
@@ -109,8 +109,8 @@ func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
 	}
 	rec := *p.rec
 	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.Alive()}
-	if l := p.live[containerName]; l != nil {
-		a.done = l.done
+	if l := p.io[containerName]; l != nil {
+		a.done = l.Done()
 	}
 	if config, err := b.execConfig(&rec, c); err == nil {
 		a.config = config
@@ -139,8 +139,9 @@ func (b *Backend) Logs(ctx context.Context, namespace, name string, o *corev1.Po
 		a.current, a.done = a.current-1, nil
 	}
 	if a.done == nil {
-		a.done = make(chan struct{})
-		close(a.done)
+		closed := make(chan struct{})
+		close(closed)
+		a.done = closed
 	}
 	options := logs.ReadOptions{
 		Attempt: a.current, TailLines: o.TailLines, LimitBytes: o.LimitBytes,
@@ -155,7 +156,7 @@ func (b *Backend) Logs(ctx context.Context, namespace, name string, o *corev1.Po
 	case o.SinceSeconds != nil:
 		options.SinceTime = time.Now().Add(-time.Duration(*o.SinceSeconds) * time.Second)
 	}
-	return logs.Read(ctx, b.containerLogDir(a.rec, o.Container), options, w)
+	return logs.Read(ctx, b.paths.ContainerLogs(a.rec, o.Container), options, w)
 }
 
 // DeletePod ends a pod by hand. Its manifest stays, and so it begins anew.

@@ -46,7 +46,7 @@ func (op *operation) resolveEnv(name string, attempt int) ([]corev1.EnvVar, erro
 	for i, v := range vars {
 		out[i] = corev1.EnvVar{Name: v.Name, Value: v.Value}
 	}
-	return out, keepEnv(r.envFile(rec.UID, name, attempt), out)
+	return out, keepEnv(r.paths.Env(rec.UID, name, attempt), out)
 }
 
 func keepEnv(path string, vars []corev1.EnvVar) error {
@@ -65,7 +65,7 @@ func keepEnv(path string, vars []corev1.EnvVar) error {
 
 // savedEnv is what resolveEnv found for an attempt.
 func (r *Runtime) savedEnv(uid types.UID, name string, attempt int) []corev1.EnvVar {
-	data, err := os.ReadFile(r.envFile(uid, name, attempt))
+	data, err := os.ReadFile(r.paths.Env(uid, name, attempt))
 	if err != nil {
 		return nil
 	}

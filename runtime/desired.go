@@ -9,6 +9,7 @@ import (
 
 	"podd/runtime/manifest"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 // rescan reads the folder and brings the set of pods into line with it.
@@ -64,7 +65,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	if p == nil {
 		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.pins(m)
-		p = &pod{rec: rec, live: map[string]*live{}}
+		p = &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
 		r.pods[uid] = p
 	}
 	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since

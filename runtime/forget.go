@@ -32,7 +32,7 @@ func (r *Runtime) containerConfig(rec *state.Record, name string, attempt int, i
 	}
 	c.OOMScoreAdj = &score
 	if c.Container.TerminationMessagePath != "" {
-		c.TerminationLog = r.terminationLog(rec.UID, name, attempt)
+		c.TerminationLog = r.paths.TerminationLog(rec.UID, name, attempt)
 	}
 	return c
 }
@@ -77,12 +77,12 @@ const (
 // terminationMessage is what an ended container had to say: its message file or, where the policy says so and
 // it failed, the end of its log.
 func (r *Runtime) terminationMessage(rec *state.Record, name string, attempt int) string {
-	message := readUpTo(r.terminationLog(rec.UID, name, attempt), maxMessageBytes)
+	message := readUpTo(r.paths.TerminationLog(rec.UID, name, attempt), maxMessageBytes)
 	c := rec.Container(name)
 	if message != "" || rec.Spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
 		return message
 	}
-	tail, err := logs.Tail(r.containerLogDir(rec, name), attempt, maxFallbackBytes, maxFallbackLines)
+	tail, err := logs.Tail(r.paths.ContainerLogs(rec, name), attempt, maxFallbackBytes, maxFallbackLines)
 	if err != nil {
 		return fmt.Sprintf("cannot read the log: %v", err)
 	}

@@ -17,13 +17,14 @@ import (
 func TestLogFoldersAreNoLinks(t *testing.T) {
 	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
 	for _, link := range []string{"pod", "container"} {
-		r := &Runtime{Config: Config{LogDir: t.TempDir()}}
+		logs := t.TempDir()
+		r := &Runtime{Config: Config{LogDir: logs}, paths: state.Paths{Logs: logs}}
 		outside := t.TempDir()
 		victim := filepath.Join(outside, "c", "0.log")
 		if err := errors.Join(os.Mkdir(filepath.Dir(victim), 0o700), os.WriteFile(victim, nil, 0o600), os.WriteFile(victim+".1", nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		pod := PodLogDir(r.LogDir, rec.Object, rec.UID)
+		pod := r.paths.PodLogs(rec)
 		var err error
 		if link == "pod" {
 			err = os.Symlink(outside, pod)
@@ -65,11 +66,12 @@ func TestLogFoldersAreNoLinks(t *testing.T) {
 
 func TestAttemptsAndMarksOfLogs(t *testing.T) {
 	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
-	r := &Runtime{Config: Config{LogDir: t.TempDir()}}
+	logs := t.TempDir()
+	r := &Runtime{Config: Config{LogDir: logs}, paths: state.Paths{Logs: logs}}
 	if err := r.markRemoved(rec); err != nil {
 		t.Errorf("a pod that never had a log: %v", err)
 	}
-	dir := r.containerLogDir(rec, "c")
+	dir := r.paths.ContainerLogs(rec, "c")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

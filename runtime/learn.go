@@ -150,7 +150,7 @@ func (r *Runtime) learnCollected(p *pod, a plan.CollectContainer, m msgOutcome) 
 	if m.err != nil {
 		return m.err
 	}
-	delete(p.live, a.Name)
+	delete(p.io, a.Name)
 	c := p.rec.Container(a.Name)
 	if text, _ := m.outcome.(string); text != "" && c.Ended != nil {
 		c.Ended.Message = text

@@ -32,8 +32,8 @@ func (r *Runtime) learnStart(p *pod, a plan.StartContainer, m msgOutcome, now st
 	if s.imageID != "" {
 		c.ImageID = s.imageID
 	}
-	if s.live != nil {
-		p.live[a.Name] = s.live
+	if s.io != nil {
+		p.io[a.Name] = s.io
 	}
 	if m.err != nil {
 		r.startFailed(p, c, m.err, now)
@@ -125,7 +125,7 @@ func (r *Runtime) postpone(c *state.ContainerRecord, err error, now state.Instan
 // watch hints at the loop when the container's process dies.
 func (r *Runtime) watch(p *pod, name string) error {
 	uid := p.rec.UID
-	return p.live[name].watchExit(r, func() { r.inbox.put(msgExit{uid, name}) })
+	return p.io[name].WatchExit(func() { r.inbox.put(msgExit{uid, name}) })
 }
 
 func (r *Runtime) learnImageMissing(p *pod, name string, now state.Instant) {

@@ -19,8 +19,8 @@ func maxOperations() int { return 2 * goruntime.NumCPU() }
 // StopAll has ended them all.
 func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	reactorEnd := make(chan error, 1)
-	go func() { reactorEnd <- r.reactor.run() }()
-	defer func() { _ = r.reactor.close() }()
+	go func() { reactorEnd <- r.io.Reactor.Run() }()
+	defer func() { _ = r.io.Reactor.Close() }()
 	if err := r.adopt(state.Now()); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"podd/runtime/plan"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 func testRuntime(t *testing.T) *Runtime {
@@ -18,12 +19,12 @@ func testRuntime(t *testing.T) *Runtime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.reactor.close() })
+	t.Cleanup(func() { _ = r.io.Reactor.Close() })
 	return r
 }
 
 func (r *Runtime) with(uid types.UID) *pod {
-	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), live: map[string]*live{}}
+	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), io: map[string]*stdio.ContainerIO{}}
 	r.pods[uid] = p
 	return p
 }

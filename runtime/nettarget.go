@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,7 +23,7 @@ func (r *Runtime) netTarget(rec *state.Record, spec *corev1.Container) netTarget
 	t := netTarget{ports: spec.Ports, host: r.hostAddress}
 	if !rec.Object.Spec.HostNetwork {
 		ip := rec.Sandbox.IP
-		t.netns, t.host = filepath.Join(r.namespaceDir(rec.UID), "net"), func() string { return ip }
+		t.netns, t.host = r.paths.NetworkNamespace(rec.UID), func() string { return ip }
 	}
 	return t
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,7 +24,7 @@ const (
 func (r *Runtime) networkPod(rec *state.Record) netns.Pod {
 	p := netns.Pod{
 		ID: string(rec.UID), Name: rec.Object.Namespace + "/" + rec.Object.Name,
-		NetNS:   filepath.Join(r.namespaceDir(rec.UID), "net"),
+		NetNS:   r.paths.NetworkNamespace(rec.UID),
 		Ingress: bandwidth(rec.Object.Annotations[annotationIngress]),
 		Egress:  bandwidth(rec.Object.Annotations[annotationEgress]),
 	}

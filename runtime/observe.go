@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/plan"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 // view is what the planner sees of a pod.
@@ -86,28 +86,19 @@ func (r *Runtime) graceOf(p *pod, c *state.ContainerRecord, wanted bool) time.Du
 
 // observeExit looks whether a container's process has ended, and how. The hint that led here may be wrong.
 func (r *Runtime) observeExit(p *pod, name string, now state.Instant) {
-	c, l := p.rec.Container(name), p.live[name]
-	if c == nil || l == nil || l.pidfd == nil || !c.State.Alive() {
+	c, l := p.rec.Container(name), p.io[name]
+	if c == nil || l == nil || !c.State.Alive() {
 		return
 	}
-	if alive, err := container.Alive(int(l.pidfd.Fd())); err != nil || alive {
-		return
+	if l.Ended() {
+		r.ended(p, c, l, now)
 	}
-	r.ended(p, c, l, now)
 }
 
 // ended takes the end of a container's process into the record.
-func (r *Runtime) ended(p *pod, c *state.ContainerRecord, l *live, now state.Instant) {
-	fd := -1
-	if l.pidfd != nil {
-		fd = int(l.pidfd.Fd())
-	}
+func (r *Runtime) ended(p *pod, c *state.ContainerRecord, l *stdio.ContainerIO, now state.Instant) {
 	t := state.Termination{Finished: now}
-	status, err := container.Reap(c.PID, c.PIDStart, fd)
-	if errors.Is(err, container.ErrStatusUnknown) {
-		status, err = r.exits.take(c.PID)
-	}
-	r.exits.forget(c.PID)
+	status, err := l.ExitStatus(c.PID, c.PIDStart)
 	if err == nil {
 		t.Code, t.Signal, t.Reason = status.Code, status.Signal, exitReason(status)
 	} else {

@@ -13,6 +13,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/plan"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 // operation carries out one plan for one pod, away from the loop. It works on copies: what it learns goes to
@@ -25,15 +26,15 @@ type operation struct {
 	stopping bool
 	actions  []plan.Action
 	rec      *state.Record
-	live     map[string]*live
+	io       map[string]*stdio.ContainerIO
 	images   map[string]images.Image
 	volumes  *volumeSources // for the actions that make or refresh volumes
 }
 
 func (r *Runtime) newOperation(p *pod, actions []plan.Action) *operation {
-	op := &operation{r: r, pod: p, uid: p.rec.UID, stopping: r.stopping, actions: actions, live: make(map[string]*live, len(p.live)), images: map[string]images.Image{}}
-	for name, l := range p.live {
-		op.live[name] = l
+	op := &operation{r: r, pod: p, uid: p.rec.UID, stopping: r.stopping, actions: actions, io: make(map[string]*stdio.ContainerIO, len(p.io)), images: map[string]images.Image{}}
+	for name, l := range p.io {
+		op.io[name] = l
 	}
 	for _, a := range actions {
 		switch a.(type) {
@@ -141,7 +142,7 @@ func (op *operation) perform(a plan.Action) (any, error) {
 
 // started is the outcome of a StartContainer.
 type started struct {
-	live    *live
+	io      *stdio.ContainerIO
 	process *container.Process // nil after an error
 	imageID string
 	object  *corev1.Pod // with whose limits
@@ -172,21 +173,21 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 	if err != nil {
 		return started{}, err
 	}
-	l, err := op.r.openLive(op.rec, a.Name, a.Attempt)
+	l, err := op.r.io.Open(c.ID, op.r.logOf(op.rec, a.Name, a.Attempt))
 	if err != nil {
 		return started{}, err
 	}
 	if err := makeTerminationLog(c.TerminationLog); err != nil {
-		return started{live: l}, err
+		return started{io: l}, err
 	}
 	if c.TerminationLog != "" {
 		if err := op.r.give(op.rec, c.TerminationLog); err != nil {
-			return started{live: l}, err
+			return started{io: l}, err
 		}
 	}
-	process, err := op.r.run(c, func(p *container.Process) error { return l.hold(op.r, p) })
+	process, err := op.r.run(c, l.Hold)
 	if err != nil {
-		return started{live: l, imageID: image.ID}, err
+		return started{io: l, imageID: image.ID}, err
 	}
 	if err := op.r.dropLogs(op.rec, a.Name, a.Attempt); err != nil {
 		op.r.Log.Error("cannot remove an old log", "pod", op.uid, "container", a.Name, "error", err)
@@ -213,11 +214,11 @@ func (op *operation) stop(a plan.StopContainer) (unix.Signal, error) {
 }
 
 func (op *operation) signal(name string, signal unix.Signal) error {
-	l := op.live[name]
+	l := op.io[name]
 	if l == nil {
 		return nil
 	}
-	return l.signal(signal)
+	return l.Signal(signal)
 }
 
 // collect takes away what a dead attempt left; its outcome is the termination message.
@@ -226,8 +227,8 @@ func (op *operation) collect(a plan.CollectContainer) (string, error) {
 	if err := op.r.engine.RemoveState(id); err != nil {
 		return "", err
 	}
-	if l := op.live[a.Name]; l != nil {
-		if err := l.finish(op.r); err != nil {
+	if l := op.io[a.Name]; l != nil {
+		if err := l.Finish(); err != nil {
 			return "", err
 		}
 	}
@@ -239,7 +240,13 @@ func (op *operation) collect(a plan.CollectContainer) (string, error) {
 		return "", err
 	}
 	// Last: a collect that failed in between is done again and reads the message again.
-	_ = os.Remove(op.r.terminationLog(op.uid, a.Name, a.Attempt))
-	_ = os.Remove(op.r.envFile(op.uid, a.Name, a.Attempt))
+	_ = os.Remove(op.r.paths.TerminationLog(op.uid, a.Name, a.Attempt))
+	_ = os.Remove(op.r.paths.Env(op.uid, a.Name, a.Attempt))
 	return message, nil
+}
+
+// logOf is where and how the output of an attempt is written.
+func (r *Runtime) logOf(rec *state.Record, name string, attempt int) stdio.Log {
+	settings := r.settings.Load()
+	return stdio.Log{Path: r.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles}
 }

@@ -50,7 +50,7 @@ func (b *Backend) networkOf(ctx context.Context, namespace, name string) (path s
 				path, err = "", nil
 				return
 			default:
-				path, err = filepath.Join(b.namespaceDir(uid), "net"), nil
+				path, err = filepath.Join(b.paths.Namespaces(uid), "net"), nil
 				return
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"podd/probe"
 	"podd/runtime/state"
 	"podd/runtime/status"
+	"podd/runtime/stdio"
 )
 
 // told keeps the events of a test.
@@ -38,7 +39,7 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
 	spec.Name = "c"
 	object := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
-	p := &pod{rec: state.NewRecord("u1", object, state.Now()), live: map[string]*live{}}
+	p := &pod{rec: state.NewRecord("u1", object, state.Now()), io: map[string]*stdio.ContainerIO{}}
 	r.pods["u1"] = p
 	now := state.Now()
 	p.rec.State, p.rec.Sandbox.Ready = state.PodRunning, &now
@@ -223,11 +224,11 @@ func TestNetTarget(t *testing.T) {
 		port intstr.IntOrString
 		want string
 	}{
-		{inPod, "", intstr.FromString("web"), r.namespaceDir("u1") + "/net 10.1.2.3:8080"},
-		{inPod, "127.0.0.1", intstr.FromInt32(1), r.namespaceDir("u1") + "/net 127.0.0.1:1"},
+		{inPod, "", intstr.FromString("web"), r.paths.Namespaces("u1") + "/net 10.1.2.3:8080"},
+		{inPod, "127.0.0.1", intstr.FromInt32(1), r.paths.Namespaces("u1") + "/net 127.0.0.1:1"},
 		{onHost, "", intstr.FromInt32(80), " 192.0.2.7:80"},
 		{inPod, "", intstr.FromString("none"), "port none not found"},
-		{inPod, "", intstr.FromString("99"), r.namespaceDir("u1") + "/net 10.1.2.3:99"},
+		{inPod, "", intstr.FromString("99"), r.paths.Namespaces("u1") + "/net 10.1.2.3:99"},
 	} {
 		at, err := r.netTarget(tc.rec, spec).at(tc.host, tc.port)
 		got := at.Netns + " " + at.String()

@@ -22,7 +22,7 @@ func (op *operation) resize() error {
 	pod := podResources(spec, op.r.settings.Load().PodPidsLimit)
 	_, first := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
 	for _, c := range op.rec.Containers {
-		if op.live[c.Name] == nil || c.Changed {
+		if op.io[c.Name] == nil || c.Changed {
 			continue // the next attempt starts with them
 		}
 		path := op.rec.Sandbox.CgroupPath + "/" + state.ContainerID(op.uid, c.Name, c.Attempt)

@@ -52,7 +52,7 @@ func (r *Runtime) readResolver() {
 // followResolver writes a pod's resolv.conf anew, in the file that its containers have mounted. One that the
 // pod has changed itself is left alone.
 func (r *Runtime) followResolver(p *pod, n nameServers) {
-	path := filepath.Join(r.sandboxDir(p.rec.UID), "resolv.conf")
+	path := filepath.Join(r.paths.Sandbox(p.rec.UID), "resolv.conf")
 	resolv, _ := n.forPod(p.rec.Object)
 	text, have := resolv.String(), readOwn(path)
 	if text == have || p.rec.Sandbox.Resolv != digest(have) {

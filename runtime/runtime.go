@@ -21,6 +21,7 @@ import (
 	"podd/runtime/manifest"
 	"podd/runtime/service"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 	"podd/runtime/volume"
 )
 
@@ -60,14 +61,6 @@ type Cgroups interface {
 	Resize(path string, r cgroups.Resources) error
 }
 
-// FDStore keeps file descriptors while no daemon lives.
-type FDStore interface {
-	Available() bool
-	Received() map[string]int
-	Put(name string, fd int) error
-	Remove(name string) error
-}
-
 // Events records what happens to pods.
 type Events interface {
 	Record(now time.Time, ref corev1.ObjectReference, typ, reason, message string)
@@ -92,7 +85,7 @@ type Config struct {
 	Network Network
 	Cgroups Cgroups
 	Users   Users
-	FDStore FDStore
+	FDStore stdio.FDStore
 	Names   Names
 	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.
 	Forwarder Forwarder
@@ -101,7 +94,7 @@ type Config struct {
 	PodCIDRs, ServiceCIDRs []netip.Prefix
 	Events                 Events
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
-	ExitEvents ExitEvents
+	ExitEvents stdio.ExitEvents
 	// Idle is called once after each burst of work; nil: nobody is told.
 	Idle func()
 	// Active is called once when the next burst begins.
@@ -111,9 +104,10 @@ type Config struct {
 // Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
 type Runtime struct {
 	Config
+	paths   state.Paths
 	engine  *container.Engine
 	volumes *volume.Dirs
-	reactor *reactor
+	io      *stdio.Hub
 	store   *Store
 	objects *objects
 	tokens  *tokens
@@ -157,7 +151,6 @@ type Runtime struct {
 	policiesDue bool
 	policyRetry state.BootTime // since boot; 0: none is due
 	troubles    troubles
-	exits       exitStatuses
 	shares      uint64 // of the burstable pods together, as last set
 }
 
@@ -168,7 +161,7 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 // pod is one pod as the loop holds it.
 type pod struct {
 	rec   *state.Record
-	live  map[string]*live
+	io    map[string]*stdio.ContainerIO
 	hooks map[string]*hookRun
 	// probing has the containers that are probed.
 	probing map[string]*probing
@@ -191,13 +184,9 @@ type pod struct {
 
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
-	re, err := newReactor()
-	if err != nil {
-		return nil, err
-	}
 	r := &Runtime{
 		Config:    c,
-		reactor:   re,
+		paths:     state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:     newStore(),
 		objects:   newObjects(),
 		tokens:    newTokens(c.RootDir),
@@ -230,7 +219,9 @@ func New(c Config) (*Runtime, error) {
 		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
 		RemoveTree: volume.Remove,
 	}
-	return r, nil
+	var err error
+	r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log)
+	return r, err
 }
 
 // Store gives the published pods.

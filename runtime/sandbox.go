@@ -26,10 +26,10 @@ const (
 // ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
 func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) {
 	spec := &rec.Object.Spec
-	if err := makePodLogDir(PodLogDir(r.LogDir, rec.Object, rec.UID)); err != nil {
+	if err := makePodLogDir(r.paths.PodLogs(rec)); err != nil {
 		return state.SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 	}
-	if err := ensureTmpfs(r.sandboxDir(rec.UID), filesSize); err != nil {
+	if err := ensureTmpfs(r.paths.Sandbox(rec.UID), filesSize); err != nil {
 		return state.SandboxRecord{}, err
 	}
 	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.settings.Load().PodPidsLimit))
@@ -46,7 +46,7 @@ func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) 
 	if options.Users, err = r.acquireUsers(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	if err := netns.EnsureSandbox(r.namespaceDir(rec.UID), options); err != nil {
+	if err := netns.EnsureSandbox(r.paths.Namespaces(rec.UID), options); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := r.checkUsers(rec); err != nil {
@@ -98,7 +98,7 @@ func qosName(spec *corev1.PodSpec) string {
 }
 
 func (r *Runtime) ensureSandboxFiles(rec *state.Record, names podNames, resolv resolver, ips []corev1.PodIP) error {
-	dir, spec := r.sandboxDir(rec.UID), &rec.Object.Spec
+	dir, spec := r.paths.Sandbox(rec.UID), &rec.Object.Spec
 	hosts := hostsFile(spec, names, ips...)
 	if spec.HostNetwork {
 		hosts = hostNetworkHostsFile(spec, readText("/etc/hosts"))
@@ -164,12 +164,12 @@ func (r *Runtime) removeSandboxOf(uid types.UID) error {
 	return together(
 		func() error { return r.Network.Detach(string(uid)) },
 		func() error {
-			if err := netns.RemoveSandbox(r.namespaceDir(uid)); err != nil {
+			if err := netns.RemoveSandbox(r.paths.Namespaces(uid)); err != nil {
 				return err
 			}
 			return r.releaseUsers(uid)
 		},
-		func() error { return removeShared(r.sandboxDir(uid)) },
+		func() error { return removeShared(r.paths.Sandbox(uid)) },
 	)
 }
 
@@ -196,7 +196,7 @@ func together(steps ...func() error) error {
 
 // sandboxFor is what a container of the pod joins.
 func (r *Runtime) sandboxFor(rec *state.Record) container.Sandbox {
-	ns, dir := r.namespaceDir(rec.UID), r.sandboxDir(rec.UID)
+	ns, dir := r.paths.Namespaces(rec.UID), r.paths.Sandbox(rec.UID)
 	s := container.Sandbox{
 		CgroupPath: rec.Sandbox.CgroupPath,
 		Hostname:   r.hostnameOf(rec.Object),

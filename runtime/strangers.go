@@ -7,22 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
 	"podd/runtime/state"
 )
-
-// closeUnclaimed gives up descriptors that no record speaks of.
-func (r *Runtime) closeUnclaimed(fds map[string]int) {
-	for name, fd := range fds {
-		_ = unix.Close(fd)
-		if err := r.FDStore.Remove(name); err != nil {
-			r.Log.Error("cannot take a descriptor out of the store", "name", name, "error", err)
-		}
-	}
-}
 
 // removeStrangers takes away containers, sandboxes, addresses and cgroups that no record speaks of: the
 // remains of an earlier boot, or of a step that the daemon died in.
@@ -32,7 +21,7 @@ func (r *Runtime) removeStrangers() {
 		known[string(uid)] = true
 		containers[pauseID(uid)] = sharesProcesses(p.rec.Object)
 		for _, c := range p.rec.Containers {
-			if p.live[c.Name] != nil {
+			if p.io[c.Name] != nil {
 				containers[state.ContainerID(uid, c.Name, c.Attempt)] = true
 			}
 		}

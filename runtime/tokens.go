@@ -171,7 +171,7 @@ func (r *Runtime) watchClock() {
 		err = armClock(fd)
 	}
 	if err == nil {
-		_, err = r.reactor.add(fd, func() bool {
+		_, err = r.io.Reactor.Add(fd, func() bool {
 			var count [8]byte
 			_, _ = unix.Read(fd, count[:]) // ECANCELED
 			r.inbox.put(msgClock{})

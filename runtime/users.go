@@ -26,10 +26,6 @@ type Users interface {
 // hasOwnUsers says that the pod has a user namespace of its own. KEP-127
 func hasOwnUsers(p *corev1.Pod) bool { return p.Spec.HostUsers != nil && !*p.Spec.HostUsers }
 
-func (r *Runtime) userNamespace(uid types.UID) string {
-	return filepath.Join(r.namespaceDir(uid), "user")
-}
-
 // acquireUsers gives a pod its ids; nil: it has the machine's.
 func (r *Runtime) acquireUsers(rec *state.Record) (*netns.Users, error) {
 	if !hasOwnUsers(rec.Object) {
@@ -51,7 +47,7 @@ func (r *Runtime) checkUsers(rec *state.Record) error {
 	if !hasOwnUsers(rec.Object) {
 		return nil
 	}
-	return userns.Check(r.RootDir, r.userNamespace(rec.UID))
+	return userns.Check(r.RootDir, r.paths.UserNamespace(rec.UID))
 }
 
 // usersOf are the ids that a pod has; nil: the machine's.
@@ -60,7 +56,7 @@ func (r *Runtime) usersOf(rec *state.Record) *container.Users {
 		return nil
 	}
 	ids, _ := r.Users.Lookup(string(rec.UID)) // the sandbox has them
-	return &container.Users{NS: r.userNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
+	return &container.Users{NS: r.paths.UserNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
 }
 
 // give makes a file that podd has made for a pod its root's; those of pods with the machine's ids are already.

@@ -157,7 +157,7 @@ func (op *operation) ensureVolumes() (madeVolumes, error) {
 
 // ensureVolume makes one volume, which the ids of the pod must fit.
 func (op *operation) ensureVolume(request *volume.Request) error {
-	p, namespace := op.rec.Object, op.r.userNamespace(op.uid)
+	p, namespace := op.rec.Object, op.r.paths.UserNamespace(op.uid)
 	if hasOwnUsers(p) && request.Volume.Image != nil {
 		return op.r.withMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
 			request.Layers = layers

@@ -133,6 +133,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/state":         {},
 		"podd/runtime/plan":          {"podd/runtime/state"},
+		"podd/runtime/stdio":         {"podd/runtime/container", "podd/runtime/logs"},
 		"podd/runtime/status":        {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/networkpolicy": {"podd/netns"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":           {},

@@ -1,4 +1,4 @@
-package runtime
+package stdio
 
 import (
 	"fmt"
@@ -25,8 +25,8 @@ const fdTerminal = ".tty"
 // terminalChunk is less than an empty pipe takes in one write without blocking.
 const terminalChunk = 4096
 
-func (l *live) openTerminal(r *Runtime, master *os.File, stored bool) error {
-	output, err := r.engine.OpenOutput(l.id)
+func (l *ContainerIO) openTerminal(master *os.File, stored bool) error {
+	output, err := l.hub.engine.OpenOutput(l.id)
 	if err != nil {
 		return err
 	}
@@ -37,10 +37,10 @@ func (l *live) openTerminal(r *Runtime, master *os.File, stored bool) error {
 		return err
 	}
 	if !stored {
-		l.keep(r, l.id+fdTerminal, l.terminal.master)
+		l.storeFD(l.id+fdTerminal, l.terminal.master)
 	}
 	fd := int(l.terminal.master.Fd())
-	l.terminal.watch, err = r.reactor.add(fd, func() bool { return l.pump(r) })
+	l.terminal.watch, err = l.hub.Reactor.Add(fd, func() bool { return l.pump() })
 	return err
 }
 
@@ -65,37 +65,37 @@ func dup(f *os.File) int {
 
 // pump moves one chunk; true at the end of the terminal, which the kernel tells by EIO once nobody has its
 // other side open.
-func (l *live) pump(r *Runtime) bool {
-	n, end := l.move(r)
+func (l *ContainerIO) pump() bool {
+	n, end := l.move()
 	return n == 0 && end
 }
 
 // move moves one chunk and says how much it was and, if it was nothing, whether that is the end.
-func (l *live) move(r *Runtime) (moved int, end bool) {
+func (l *ContainerIO) move() (moved int, end bool) {
 	buf := make([]byte, terminalChunk)
 	n, err := unix.Read(int(l.terminal.master.Fd()), buf)
 	if err != nil || n <= 0 {
 		return 0, err != unix.EAGAIN && err != unix.EINTR
 	}
 	// The log takes what the pipe holds before more is put in, so that the pipe has room.
-	l.drain(r, l.streams[0])
+	l.drain(l.streams[0])
 	_, _ = unix.Write(int(l.terminal.output.Fd()), buf[:n])
 	return n, false
 }
 
 // finish moves the rest, which the terminal's buffer bounds, and closes all ends. Closing the slave first makes
 // the kernel hand over what it still holds.
-func (t *terminal) finish(r *Runtime, l *live) {
-	r.reactor.remove(t.watch)
+func (t *terminal) finish(l *ContainerIO) {
+	l.hub.Reactor.Remove(t.watch)
 	_ = t.slave.Close()
 	for {
-		if n, _ := l.move(r); n == 0 {
+		if n, _ := l.move(); n == 0 {
 			break
 		}
 	}
 	_ = t.master.Close()
 	_ = t.output.Close()
-	if err := r.FDStore.Remove(l.id + fdTerminal); err != nil {
-		r.Log.Error("cannot take a descriptor out of the store", "name", l.id+fdTerminal, "error", err)
+	if err := l.hub.fdStore.Remove(l.id + fdTerminal); err != nil {
+		l.hub.log.Error("cannot take a descriptor out of the store", "name", l.id+fdTerminal, "error", err)
 	}
 }

@@ -1,4 +1,4 @@
-package runtime
+package stdio
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reactor waits for all file descriptors of all pods with one epoll instance, which itself waits in Go's
+// Reactor waits for all file descriptors of all pods with one epoll instance, which itself waits in Go's
 // poller: no thread and no goroutine for a container, and no wake-up while nothing happens.
-type reactor struct {
+type Reactor struct {
 	epoll *os.File
 	fd    int
 
@@ -25,7 +25,8 @@ type watched struct {
 	ready func() (done bool)
 }
 
-func newReactor() (*reactor, error) {
+// NewReactor makes one that watches nothing yet.
+func NewReactor() (*Reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an epoll instance: %w", err)
@@ -33,11 +34,11 @@ func newReactor() (*reactor, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("cannot set up an epoll instance: %w", err)
 	}
-	return &reactor{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, on: map[int32]*watched{}}, nil
+	return &Reactor{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, on: map[int32]*watched{}}, nil
 }
 
-// add calls ready, one handler at a time, whenever fd is readable or hung up, until it says done.
-func (r *reactor) add(fd int, ready func() (done bool)) (int32, error) {
+// Add calls ready, one handler at a time, whenever fd is readable or hung up, until it says done.
+func (r *Reactor) Add(fd int, ready func() (done bool)) (int32, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.next++
@@ -49,22 +50,22 @@ func (r *reactor) add(fd int, ready func() (done bool)) (int32, error) {
 	return id, nil
 }
 
-// remove forgets a descriptor; its handler is not running any more when remove returns.
-func (r *reactor) remove(id int32) {
+// Remove forgets a descriptor; its handler is not running any more when remove returns.
+func (r *Reactor) Remove(id int32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(id)
 }
 
-func (r *reactor) drop(id int32) {
+func (r *Reactor) drop(id int32) {
 	if w, ok := r.on[id]; ok {
 		_ = unix.EpollCtl(r.fd, unix.EPOLL_CTL_DEL, w.fd, nil)
 		delete(r.on, id)
 	}
 }
 
-// run serves until the reactor is closed.
-func (r *reactor) run() error {
+// Run serves until the reactor is closed.
+func (r *Reactor) Run() error {
 	conn, err := r.epoll.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("cannot wait for descriptors: %w", err)
@@ -87,7 +88,7 @@ func (r *reactor) run() error {
 	}
 }
 
-func (r *reactor) serve(events []unix.EpollEvent) {
+func (r *Reactor) serve(events []unix.EpollEvent) {
 	for _, e := range events {
 		r.mu.Lock()
 		if w, ok := r.on[e.Fd]; ok && w.ready() {
@@ -97,4 +98,5 @@ func (r *reactor) serve(events []unix.EpollEvent) {
 	}
 }
 
-func (r *reactor) close() error { return r.epoll.Close() }
+// Close ends Run.
+func (r *Reactor) Close() error { return r.epoll.Close() }
