@@ -146,15 +146,21 @@ func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now state.Instant) {
 	}
 }
 
+// learnCollected takes in how an attempt ended. Its process is gone whatever of it stays on a disk that has become
+// read-only or full; it counts as ended once its message is known.
 func (r *Runtime) learnCollected(p *pod, a plan.CollectContainer, m msgOutcome) error {
+	if errors.Is(m.err, errSkipped) {
+		return m.err
+	}
+	c := p.rec.Container(a.Name)
+	c.Reported = true
+	if text, _ := m.outcome.(string); text != "" && c.Ended != nil {
+		c.Ended.Message = text
+	}
 	if m.err != nil {
 		return m.err
 	}
 	delete(p.io, a.Name)
-	c := p.rec.Container(a.Name)
-	if text, _ := m.outcome.(string); text != "" && c.Ended != nil {
-		c.Ended.Message = text
-	}
 	c.PID, c.PIDStart = 0, 0
 	if err := c.Move(state.EventCollect); err != nil || !c.Void {
 		return err

@@ -146,7 +146,7 @@ func (r *Runtime) beginStart(c *state.ContainerRecord, attempt int) error {
 		return err
 	}
 	c.Attempt, c.Started, c.Killed, c.KillAt, c.StopBy, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0, 0
-	c.Hooked, c.Changed, c.EndReason = false, false, ""
+	c.Hooked, c.Changed, c.Reported, c.EndReason = false, false, false, ""
 	c.ResetProbes()
 	return nil
 }

@@ -221,23 +221,22 @@ func (op *operation) signal(name string, signal unix.Signal) error {
 	return l.Signal(signal)
 }
 
-// collect takes away what a dead attempt left; its outcome is the termination message.
+// collect takes away what a dead attempt left; its outcome is the termination message, whatever could not be taken away.
 func (op *operation) collect(a plan.CollectContainer) (string, error) {
 	id := state.ContainerID(op.uid, a.Name, a.Attempt)
-	if err := op.r.engine.RemoveState(id); err != nil {
-		return "", err
-	}
-	if l := op.io[a.Name]; l != nil {
-		if err := l.Finish(); err != nil {
-			return "", err
-		}
+	err := op.r.engine.RemoveState(id)
+	if l := op.io[a.Name]; l != nil && err == nil {
+		err = l.Finish()
 	}
 	message := op.r.terminationMessage(op.rec, a.Name, a.Attempt)
-	if err := op.r.engine.RemoveRoot(id); err != nil {
-		return "", err
+	if err == nil {
+		err = op.r.engine.RemoveRoot(id)
 	}
-	if err := op.r.engine.RemoveIO(id); err != nil {
-		return "", err
+	if err == nil {
+		err = op.r.engine.RemoveIO(id)
+	}
+	if err != nil {
+		return message, err
 	}
 	// Last: a collect that failed in between is done again and reads the message again.
 	_ = os.Remove(op.r.paths.TerminationLog(op.uid, a.Name, a.Attempt))

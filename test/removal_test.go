@@ -31,7 +31,7 @@ func (b *Board) traces() []string {
 	mounts, err := lab.MountsBelow(b.Dir)
 	b.must(err)
 	for _, mount := range mounts {
-		if mount != b.Run && mount != b.Netns() && mount != filepath.Join(b.Run, "ns") {
+		if mount != b.Run && mount != b.Root && mount != b.Netns() && mount != filepath.Join(b.Run, "ns") {
 			list = append(list, "mount "+mount)
 		}
 	}

@@ -46,6 +46,7 @@ type ContainerRecord struct {
 	KillAt     BootTime       `json:"killAt,omitempty"`    // set while Stopping
 	Void       bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
 	Killed     bool           `json:"killed,omitempty"`    // SIGKILL was sent
+	Reported   bool           `json:"reported,omitempty"`  // it has ended, and all is known of that
 	Backoff    time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
 	NotBefore  BootTime       `json:"notBefore,omitempty"` // the earliest next start
 	Waiting    *Waiting       `json:"waiting,omitempty"`
@@ -159,9 +160,9 @@ func (c *ContainerRecord) HasStarted(spec *corev1.Container) bool {
 }
 
 // CountsAsRunning says whether a container counts as running: not before its postStart hook is done. One that has
-// just ended does so until its remains are collected, because its termination message is known only then.
+// just ended does so until its termination message is known.
 func (c *ContainerRecord) CountsAsRunning() bool {
-	return c.Started != nil && c.State != ContainerPostStart && (c.State.Alive() || c.State == ContainerExited)
+	return c.Started != nil && c.State != ContainerPostStart && (c.State.Alive() || c.State == ContainerExited && !c.Reported)
 }
 
 // HasFailed says of a container that its last attempt has not ended well. One that was ended for its probes has failed

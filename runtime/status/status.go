@@ -110,7 +110,7 @@ func containerStatus(rec *state.Record, spec *corev1.Container, c *state.Contain
 		s.ContainerID = containerIDScheme + state.ContainerID(rec.UID, c.Name, c.Attempt)
 	}
 	last := c.Ended
-	if s.State.Terminated != nil || c.State == state.ContainerExited {
+	if s.State.Terminated != nil || s.State.Running != nil && c.State == state.ContainerExited {
 		last = c.Before
 	}
 	if last != nil {
