@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -30,10 +31,12 @@ type memory struct {
 	Size  int64     `json:"size"`
 	MTime time.Time `json:"mtime"`
 	Err   string    `json:"error,omitempty"`
+	// IDs of the images that it gave and that nobody has removed since: what of them the store lacks is imported again.
+	IDs []string `json:"ids,omitempty"`
 }
 
-// ImportFolder imports the archives of dir that are new or changed (by name, size and time), oldest first, so that the
-// newest keeps a name that several give. Hidden files, editors' and downloaders' leftovers and notes are ignored; a
+// ImportFolder imports the archives of dir that are new or changed (by name, size and time) or whose images the store has
+// lost, oldest first, so that the newest keeps a name that several give. Hidden files, editors' and downloaders' leftovers and notes are ignored; a
 // folder with an oci-layout counts as an archive. A folder that does not exist holds none. The results are in the order
 // of the names. One goroutine of one process may import at a time.
 func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, error) {
@@ -47,9 +50,12 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 	for _, a := range found {
 		m, ok := known[a.path]
 		r := ImportResult{File: a.path}
-		if !ok || m.Size != a.size || !m.MTime.Equal(a.mtime) {
+		if !ok || m.Size != a.size || !m.MTime.Equal(a.mtime) || s.lacks(m.IDs) {
 			r = s.importArchive(ctx, a)
 			m = memory{Size: a.size, MTime: a.mtime}
+			for _, img := range r.Images {
+				m.IDs = append(m.IDs, img.ID)
+			}
 			if r.Err != nil {
 				m.Err = r.Err.Error()
 			}
@@ -65,11 +71,42 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 	if maps.EqualFunc(known, next, sameMemory) {
 		return results, nil
 	}
-	return results, s.writeMemory(next)
+	return results, s.changing(func() error {
+		for path, m := range next { // what was removed meanwhile is not to come back
+			m.IDs = slices.DeleteFunc(m.IDs, func(id string) bool { return s.state.Load().byID[id] == nil })
+			next[path] = m
+		}
+		return s.writeMemory(next)
+	})
 }
 
 func sameMemory(a, b memory) bool {
-	return a.Size == b.Size && a.MTime.Equal(b.MTime) && a.Err == b.Err
+	return a.Size == b.Size && a.MTime.Equal(b.MTime) && a.Err == b.Err && slices.Equal(a.IDs, b.IDs)
+}
+
+// lacks says that the store has lost an image.
+func (s *Store) lacks(ids []string) bool {
+	state := s.state.Load()
+	return slices.ContainsFunc(ids, func(id string) bool {
+		img := state.byID[id]
+		return img == nil || img.lost != ""
+	})
+}
+
+// forgetImported lets an image that somebody removes stay away though its archive is still in the folder.
+func (s *Store) forgetImported(id string) error {
+	known := s.readMemory()
+	changed := false
+	for path, m := range known {
+		if slices.Contains(m.IDs, id) {
+			m.IDs = slices.DeleteFunc(m.IDs, func(have string) bool { return have == id })
+			known[path], changed = m, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return s.writeMemory(known)
 }
 
 // isFinal tells a verdict on the archive from a failure of the machine, after which the same file may well go in.

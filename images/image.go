@@ -16,6 +16,23 @@ type Image struct {
 	Platform string    // "linux/arm64"
 	Config   Config
 	Layers   []string // absolute directories, lowest first; their last two elements are short, for overlayfs option strings
+	lost     string   // a layer whose directory is gone: the image cannot be used
+}
+
+// LayerDirs are the names of the layers' folders in the store, as Options.InUse gives them.
+func (i *Image) LayerDirs() []string {
+	dirs := make([]string, len(i.Layers))
+	for n, layer := range i.Layers {
+		dirs[n] = filepath.Base(layer)
+	}
+	return dirs
+}
+
+func (i *Image) title() string {
+	if len(i.Names) > 0 {
+		return i.Names[0]
+	}
+	return i.ID
 }
 
 // Config is what the image says about running it (OCI image specification, "config").

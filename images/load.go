@@ -72,7 +72,10 @@ func (s *Store) load(ctx context.Context, o LoadOptions, open func(context.Conte
 	if err != nil {
 		return nil, loadError(o.Source, err)
 	}
-	return imgs, s.collect()
+	if err := s.collect(); err != nil { // the images are there
+		s.warnOnce(err)
+	}
+	return imgs, nil
 }
 
 func (s *Store) stageAndCommit(
@@ -84,7 +87,7 @@ func (s *Store) stageAndCommit(
 			return nil, err
 		}
 	}
-	if err := s.Refresh(); err != nil {
+	if err := s.Recheck(); err != nil { // a layer that is gone must be brought again
 		return nil, err
 	}
 	done, _, err := flock(s.dir("loads"), unix.LOCK_SH)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,15 +15,49 @@ import (
 )
 
 func readRecord(file string) (*record, error) {
-	data, err := os.ReadFile(file)
+	// A link, a FIFO or a device in its place is damage, too, and is not followed or waited for.
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return nil, fmt.Errorf("%w: %s is no regular file", errDamaged, file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the image store: %w", err)
 	}
+	defer func() { _ = f.Close() }() // only read
+	if st, err := f.Stat(); err == nil && (!st.Mode().IsRegular() || st.Size() > maxRecord) {
+		return nil, fmt.Errorf("%w: %s is no regular file of at most %d bytes", errDamaged, file, maxRecord)
+	}
+	data, err := io.ReadAll(f)
+	if err != nil { // EIO of a dying card
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
 	r := new(record)
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("cannot read the image store: %s is damaged, remove it and load the image again: %w", file, err)
+		return nil, fmt.Errorf("%w: %s: %w", errDamaged, file, err)
+	}
+	if err := r.check(strings.TrimSuffix(filepath.Base(file), ".json")); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errDamaged, file, err)
 	}
 	return r, nil
+}
+
+// errDamaged: a record cannot be what this package has written.
+var errDamaged = errors.New("the record of an image is damaged")
+
+// maxRecord is far beyond any record: 127 layers and the configuration.
+const maxRecord = 16 << 20
+
+// check demands what others rely on: the ID is that of the file's name, and layers are folders of the store.
+func (r *record) check(name string) error {
+	if r.ID != "sha256:"+name || len(name) != 64 || !isHex(name) {
+		return fmt.Errorf("it has the ID %q", clip(r.ID))
+	}
+	for _, l := range r.Layers {
+		if l.Dir == "" || l.DiffID == "" || l.Dir != filepath.Base(l.Dir) || l.Dir[0] == '.' {
+			return fmt.Errorf("it has the layer %q", clip(l.Dir))
+		}
+	}
+	return nil
 }
 
 func (s *Store) recordFile(id string) string {

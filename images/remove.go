@@ -84,7 +84,12 @@ func (s *Store) untag(id, name string) error {
 	return s.bumpGeneration()
 }
 
+// drop removes an image's record. First it is forgotten that the image came from the folder of archives, from which it
+// would come back at once.
 func (s *Store) drop(id string) error {
+	if err := s.forgetImported(id); err != nil {
+		return err
+	}
 	if err := os.Remove(s.recordFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
@@ -102,20 +107,28 @@ func (s *Store) collect() error {
 		return err
 	}
 	defer done()
-	if err := s.changing(s.setAside); err != nil {
+	// After the record of an image has gone: whoever finds the image from now on does not exist, and who found it before
+	// says here that it uses it.
+	used := map[string]bool{}
+	if s.inUse != nil {
+		if used, err = s.inUse(); err != nil {
+			return fmt.Errorf("unused layers stay: %w", err)
+		}
+	}
+	if err := s.changing(func() error { return s.setAside(used) }); err != nil {
 		return err
 	}
 	return s.emptyTmp()
 }
 
 // setAside moves orphaned layers out of l/, which is quick, so that the slow part needs no lock.
-func (s *Store) setAside() error {
+func (s *Store) setAside(inUse map[string]bool) error {
 	entries, err := os.ReadDir(s.dir("l"))
 	if err != nil {
 		return fmt.Errorf("cannot look for unused layers: %w", err)
 	}
 	for _, e := range entries {
-		if _, used := s.state.Load().dirs[e.Name()]; used {
+		if _, used := s.state.Load().dirs[e.Name()]; used || inUse[e.Name()] {
 			continue
 		}
 		err := os.Rename(filepath.Join(s.dir("l"), e.Name()), filepath.Join(s.dir("tmp"), "gone-"+e.Name()))

@@ -23,8 +23,10 @@ type snapshot struct {
 	dirs       map[string]string      // layer directory → diffID
 }
 
-func readSnapshot(root string) (*snapshot, error) {
-	entries, err := os.ReadDir(filepath.Join(root, "i"))
+// readSnapshot reads all records. One that is damaged is set aside: the other images are not to be lost for it, and the
+// archive that it came from is read again.
+func (s *Store) readSnapshot() (*snapshot, error) {
+	entries, err := os.ReadDir(s.dir("i"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the image store: %w", err)
 	}
@@ -33,16 +35,43 @@ func readSnapshot(root string) (*snapshot, error) {
 		if !strings.HasSuffix(e.Name(), ".json") {
 			continue
 		}
-		r, err := readRecord(filepath.Join(root, "i", e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed meanwhile
-		}
-		if err != nil {
+		r, err := readRecord(filepath.Join(s.dir("i"), e.Name()))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
+		case errors.Is(err, errDamaged):
+			s.setRecordAside(e.Name(), err)
+		case err != nil:
 			return nil, err
+		default:
+			records = append(records, r)
 		}
-		records = append(records, r)
 	}
-	return newSnapshot(root, records), nil
+	state := newSnapshot(s.root, records)
+	for _, img := range state.images {
+		if img.lost != "" {
+			s.warnOnce(fmt.Errorf("image %s has lost its layer %s: load its archive again, unless it is in the folder of archives", img.title(), img.lost))
+		}
+	}
+	return state, nil
+}
+
+// setRecordAside keeps a damaged record for whoever wants to know what has damaged it.
+func (s *Store) setRecordAside(name string, why error) {
+	err := os.MkdirAll(s.dir("damaged"), 0o700)
+	if err == nil {
+		err = os.Rename(filepath.Join(s.dir("i"), name), filepath.Join(s.dir("damaged"), name))
+	}
+	if err != nil {
+		why = fmt.Errorf("%w; it cannot be set aside: %w", why, err)
+	}
+	s.warnOnce(fmt.Errorf("an image is lost, load its archive again, unless it is in the folder of archives: %w", why))
+}
+
+func (s *Store) warnOnce(err error) {
+	if s.warn != nil && !s.warned[err.Error()] {
+		s.warned[err.Error()] = true
+		s.warn(err)
+	}
 }
 
 func newSnapshot(root string, records []*record) *snapshot {
@@ -62,6 +91,12 @@ func newSnapshot(root string, records []*record) *snapshot {
 func (s *snapshot) add(r *record, layerDir string) {
 	r.Names = slices.DeleteFunc(r.Names, func(name string) bool { return s.byName[name] != nil })
 	img := r.image(layerDir)
+	lost := map[string]bool{}
+	for _, l := range r.Layers {
+		if st, err := os.Lstat(filepath.Join(layerDir, l.Dir)); err != nil || !st.IsDir() {
+			lost[l.Dir], img.lost = true, l.Dir
+		}
+	}
 	s.images = append(s.images, img)
 	s.byID[r.ID] = img
 	for _, name := range r.Names {
@@ -73,11 +108,14 @@ func (s *snapshot) add(r *record, layerDir string) {
 		}
 	}
 	for _, l := range r.Layers {
+		s.dirs[l.Dir] = l.DiffID
+		if lost[l.Dir] {
+			continue
+		}
 		s.layers[l.DiffID] = l
 		if l.Blob != "" {
 			s.layers[l.Blob] = l
 		}
-		s.dirs[l.Dir] = l.DiffID
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options of a store. The zero value is right for a board.
@@ -16,6 +18,11 @@ type Options struct {
 	MaxLayerBytes int64  // of the files of one layer; 0 is 8 GiB
 	MaxFiles      int    // entries of one layer; 0 is a million
 	MaxRatio      int64  // bytes written for a compressed one, beyond 32 MiB; 0 is 200
+	// InUse gives the layers, by the names of their folders, that pods have mounted or are about to mount. They stay,
+	// whatever the records of images say. After an error all layers stay. nil: none is in use.
+	InUse func() (layers map[string]bool, err error)
+	// Warn is told once of each record or layer that is lost; nil: nobody is.
+	Warn func(error)
 }
 
 // Store is a folder of unpacked images:
@@ -23,6 +30,7 @@ type Options struct {
 //	i/<id>.json   one record an image
 //	l/<dir>/      one unpacked layer, exactly as overlayfs wants it
 //	tmp/          what is being unpacked or removed
+//	damaged/      records that could not be read
 //	generation    a file whose size counts the changes
 //	lock, loads   flock(2): changes of the above; loads that are under way
 //
@@ -31,8 +39,11 @@ type Store struct {
 	root   string
 	want   platform
 	limits limits
+	inUse  func() (map[string]bool, error)
+	warn   func(error)
 	state  atomic.Pointer[snapshot]
 	change sync.Mutex // serialises this process's changes of state
+	warned map[string]bool
 }
 
 func (s *Store) dir(name string) string { return filepath.Join(s.root, name) }
@@ -43,7 +54,7 @@ func Open(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open image store: %w", err)
 	}
-	s := &Store{root: root, want: hostPlatform(), limits: o.limits()}
+	s := &Store{root: root, want: hostPlatform(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}}
 	if o.Platform != "" {
 		if s.want, err = parsePlatform(o.Platform); err != nil {
 			return nil, err
@@ -82,6 +93,9 @@ func (s *Store) Get(ref string) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
+	if img.lost != "" {
+		return Image{}, &sentence{ErrNotFound, fmt.Sprintf("image %q has lost its layer %s: load its archive again", ref, img.lost)}
+	}
 	return *img, nil
 }
 
@@ -108,12 +122,23 @@ func (s *Store) Refresh() error {
 	return s.locked(func() error { return nil })
 }
 
-// Watch calls hint when a process changes the store, until ctx ends. Refresh then tells what changed.
+// Recheck reads the store again, whatever its generation says: records and layers may have been lost.
+func (s *Store) Recheck() error {
+	return s.changing(func() error { return nil })
+}
+
+// Watch calls hint when a process changes the store or when records or layers go, until ctx ends. Recheck then tells what
+// changed.
 func (s *Store) Watch(ctx context.Context, hint func()) error {
-	if err := s.locked(s.ensureGeneration); err != nil {
+	if err := s.changing(s.ensureGeneration); err != nil {
 		return err
 	}
-	return watchFile(ctx, s.dir("generation"), hint)
+	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
+	return watchAll(ctx, map[string]uint32{
+		s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,
+		s.dir("i"):          lost | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ONLYDIR,
+		s.dir("l"):          lost | unix.IN_ONLYDIR,
+	}, hint, hint)
 }
 
 // readGeneration: a file's size needs no block on flash, and one stat gives it whole.
@@ -160,7 +185,7 @@ func (s *Store) locked(fn func() error) error {
 
 func (s *Store) reread() error {
 	gen := s.readGeneration()
-	state, err := readSnapshot(s.root)
+	state, err := s.readSnapshot()
 	if err != nil {
 		return err
 	}

@@ -50,22 +50,25 @@ func awaitFolder(ctx context.Context, dir string) error {
 	return err
 }
 
-// watchFile calls hint when file's content or size changes, until ctx ends or the file is gone.
-func watchFile(ctx context.Context, file string, hint func()) error {
-	return watch(ctx, file, unix.IN_MODIFY|unix.IN_CLOSE_WRITE, hint, hint)
+// watch is watchAll for one path.
+func watch(ctx context.Context, path string, mask uint32, ready, hint func()) error {
+	return watchAll(ctx, map[string]uint32{path: mask}, ready, hint)
 }
 
-// watch calls ready once the watch stands and hint for each batch of events, until ctx ends or path is gone.
-func watch(ctx context.Context, path string, mask uint32, ready, hint func()) error {
+// watchAll calls ready once the watch stands and hint for each batch of events, until ctx ends or one of the paths, which
+// come with what is to be told of them, is gone.
+func watchAll(ctx context.Context, paths map[string]uint32, ready, hint func()) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("cannot watch %s: %w", path, err)
+		return fmt.Errorf("cannot watch: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "inotify") // non-blocking: reads wait in the runtime's poller
 	defer func() { _ = f.Close() }()        // only read
 	const gone = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
-	if _, err := unix.InotifyAddWatch(fd, path, mask|gone); err != nil {
-		return &os.PathError{Op: "watch", Path: path, Err: err}
+	for path, mask := range paths {
+		if _, err := unix.InotifyAddWatch(fd, path, mask|gone); err != nil {
+			return &os.PathError{Op: "watch", Path: path, Err: err}
+		}
 	}
 	stop := context.AfterFunc(ctx, func() { _ = f.Close() })
 	defer stop()
@@ -77,7 +80,7 @@ func watch(ctx context.Context, path string, mask uint32, ready, hint func()) er
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("cannot watch %s: %w", path, err)
+			return fmt.Errorf("cannot watch: %w", err)
 		}
 		hint()
 		if endsWatch(buf[:n]) {

@@ -232,27 +232,11 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 
 // RemoveImage removes an image that no container runs from and no volume shows.
 func (b *Backend) RemoveImage(ref string) ([]string, error) {
-	used := map[string]bool{}
-	if err := b.call(context.Background(), func() {
-		for _, p := range b.pods {
-			for _, c := range p.rec.Containers {
-				if c.State != state.ContainerWaiting && c.State != state.ContainerCollected {
-					used[c.ImageID] = true
-				}
-			}
-			for _, id := range p.rec.Volumes.Images {
-				used[id] = true
-			}
-		}
-		for _, kept := range b.rollbacks {
-			for _, id := range kept.Good.Images {
-				used[id] = true
-			}
-		}
-	}); err != nil {
+	var used ImageUse
+	if err := b.call(context.Background(), func() { used = b.imageUse() }); err != nil {
 		return nil, err
 	}
-	removed, err := b.ImageStore.Remove(ref, func(id string) bool { return used[id] })
+	removed, err := b.ImageStore.Remove(ref, func(id string) bool { return used.IDs[id] })
 	return removed, imageError(err)
 }
 

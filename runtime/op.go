@@ -41,12 +41,16 @@ func (r *Runtime) newOperation(p *pod, actions []plan.Action) *operation {
 		case plan.EnsureVolumes, plan.RefreshVolumes:
 			op.volumes = r.volumeSources(p.rec)
 			p.refresh = false
+			for name, image := range op.volumes.images {
+				p.rec.Volumes.UseImage(name, image.LayerDirs())
+			}
 		}
 		if start, ok := a.(plan.StartContainer); ok {
 			if image, err := r.imageFor(p.rec, start.Name); err == nil {
 				op.images[start.Name] = image
 				// From here on the image is in use.
-				p.rec.Container(start.Name).ImageID = image.ID
+				c := p.rec.Container(start.Name)
+				c.ImageID, c.Layers = image.ID, image.LayerDirs()
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now state.Instant) {
 	rec := &p.rec.Volumes
 	if m.err == nil {
 		made, _ := m.outcome.(madeVolumes)
-		*rec = state.VolumesRecord{Ready: true, Folders: made.folders, Images: made.images}
+		*rec = state.VolumesRecord{Ready: true, Folders: made.folders, Images: made.images, Layers: rec.Layers}
 		p.refresh = false
 		r.showEphemeral(p)
 		return

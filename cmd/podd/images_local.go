@@ -2,22 +2,53 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	store "podd/images"
+	"podd/internal/escape"
+	"podd/runtime"
 	"podd/runtime/api"
 )
 
 // localImages is the store on disk. A daemon that starts in the meantime notices the change.
-type localImages struct{ store *store.Store }
+type localImages struct {
+	store *store.Store
+	use   func() (runtime.ImageUse, error)
+}
 
+// openLocalImages opens the store of a daemon that does not run, but whose pods may.
 func openLocalImages(root string) (imageStore, error) {
-	s, err := store.Open(filepath.Join(root, "images"), store.Options{})
+	use := func() (runtime.ImageUse, error) { return runtime.ReadImageUse(readRunDir(root), root) }
+	s, err := store.Open(filepath.Join(root, "images"), store.Options{
+		InUse: func() (map[string]bool, error) { u, err := use(); return u.Layers, err },
+		Warn:  func(err error) { fmt.Fprintln(os.Stderr, "podd:", escape.Line(err.Error())) },
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &localImages{s}, nil
+	return &localImages{s, use}, nil
+}
+
+// keepRunDir notes beside the images where the records of the pods are that use them, for commands that find no daemon.
+func keepRunDir(root, runDir string) error {
+	if readRunDir(root) == runDir {
+		return nil
+	}
+	file := filepath.Join(root, "run-dir")
+	if err := os.WriteFile(file+".tmp", []byte(runDir), 0o600); err != nil {
+		return fmt.Errorf("cannot note the folder of the pods' records: %w", err)
+	}
+	return os.Rename(file+".tmp", file)
+}
+
+func readRunDir(root string) string {
+	if text, err := os.ReadFile(filepath.Join(root, "run-dir")); err == nil && filepath.IsAbs(string(text)) {
+		return string(text)
+	}
+	return defaultConfig().RunDir
 }
 
 func (l *localImages) list(context.Context) ([]api.ImageInfo, error) {
@@ -35,7 +66,11 @@ func (l *localImages) loadFolder(ctx context.Context, path, name string) ([]api.
 }
 
 func (l *localImages) remove(_ context.Context, ref string) ([]string, error) {
-	return l.store.Remove(ref, nil)
+	use, err := l.use()
+	if err != nil {
+		return nil, err
+	}
+	return l.store.Remove(ref, func(id string) bool { return use.IDs[id] })
 }
 
 func imageInfos(list []store.Image) []api.ImageInfo {

@@ -132,8 +132,17 @@ func (d *daemon) own() (release func(), err error) {
 func (d *daemon) open() error {
 	c := d.config
 	var err error
-	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{}); err != nil {
+	if d.events, err = event.Open(event.Options{
+		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
+		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
+	}); err != nil {
 		return err
+	}
+	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost}); err != nil {
+		return err
+	}
+	if err := keepRunDir(c.Root, c.RunDir); err != nil {
+		d.log.Warn("podd images rm could remove images in use while podd does not run", "error", err)
 	}
 	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
 		return err

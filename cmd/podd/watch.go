@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	store "podd/images"
+	"podd/runtime"
 )
 
 // watch turns changes of folders into hints.
@@ -18,7 +19,6 @@ func (d *daemon) watch(ctx context.Context) {
 	}
 	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
 	go follow("name servers of the host", func(ctx context.Context, hint func()) error { return watchFile(ctx, d.config.resolvConf, hint) }, d.runtime.ResolverChanged)
-	go follow("images", d.images.Watch, d.runtime.ImagesChanged)
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
 		return d.network.Watch(ctx, hint, d.runtime.NetworkTrouble)
 	}, d.runtime.NetworkMoved)
@@ -26,14 +26,39 @@ func (d *daemon) watch(ctx context.Context) {
 	importing := make(chan struct{}, 1)
 	importing <- struct{}{}
 	go d.importImages(ctx, importing)
-	go follow("image archives", func(ctx context.Context, hint func()) error {
-		return store.WatchFolder(ctx, d.config.Images, hint)
-	}, func() {
+	lookAtFolder := func() {
 		select {
 		case importing <- struct{}{}:
 		default:
 		}
+	}
+	go follow("images", d.images.Watch, func() {
+		if err := d.images.Recheck(); err != nil {
+			d.log.Error("cannot read the image store", "error", err)
+		}
+		d.runtime.ImagesChanged()
+		lookAtFolder() // what the store has lost may be there
 	})
+	go follow("image archives", func(ctx context.Context, hint func()) error {
+		return store.WatchFolder(ctx, d.config.Images, hint)
+	}, lookAtFolder)
+}
+
+// layersInUse asks the pods; before there are any, the records that an earlier daemon has left of them.
+func (d *daemon) layersInUse() (map[string]bool, error) {
+	if d.runtime == nil {
+		use, err := runtime.ReadImageUse(d.config.RunDir, d.config.Root)
+		return use.Layers, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the loop may have ended
+	defer cancel()
+	return d.runtime.LayersInUse(ctx)
+}
+
+// imageLost says what the image store has lost.
+func (d *daemon) imageLost(err error) {
+	d.log.Error("the image store has a fault", "error", err)
+	d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageLost", err.Error())
 }
 
 // importImages loads archives whenever the folder may have new ones.

@@ -34,6 +34,7 @@ type ContainerRecord struct {
 	Attempt    int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
 	Base       int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
 	ImageID    string         `json:"imageID,omitempty"`
+	Layers     []string       `json:"layers,omitempty"` // of that image, as folders of the store: they stay while the record does
 	PID        int            `json:"pid,omitempty"`
 	PIDStart   uint64         `json:"pidStart,omitempty"`
 	StopSignal corev1.Signal  `json:"stopSignal,omitempty"` // that the attempt will be asked to end with

@@ -2,6 +2,8 @@ package state
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,12 +56,26 @@ type SandboxRecord struct {
 
 // VolumesRecord is what is known of a pod's volumes.
 type VolumesRecord struct {
-	Ready     bool              `json:"ready,omitempty"`
-	Folders   map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
-	Images    map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
-	Backoff   time.Duration     `json:"backoff,omitempty"`
-	NotBefore BootTime          `json:"notBefore,omitempty"` // since boot
-	Error     string            `json:"error,omitempty"`
+	Ready   bool              `json:"ready,omitempty"`
+	Folders map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
+	Images  map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
+	// Layers are those of images, by the volume's name, as folders of the store. They stay while the record does.
+	Layers    map[string][]string `json:"layers,omitempty"`
+	Backoff   time.Duration       `json:"backoff,omitempty"`
+	NotBefore BootTime            `json:"notBefore,omitempty"` // since boot
+	Error     string              `json:"error,omitempty"`
+}
+
+// UseImage takes in the layers that a volume is about to show. Those that it showed before may still be mounted.
+func (v *VolumesRecord) UseImage(name string, dirs []string) {
+	layers := map[string][]string{}
+	maps.Copy(layers, v.Layers)
+	for _, dir := range dirs {
+		if !slices.Contains(layers[name], dir) {
+			layers[name] = append(slices.Clone(layers[name]), dir)
+		}
+	}
+	v.Layers = layers
 }
 
 // ResizeRecord is a change of limits that has not been carried out yet. KEP-1287

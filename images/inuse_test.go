@@ -1,0 +1,80 @@
+package images
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Layers that somebody uses stay without any record of their image, also while nobody can tell which are used; what nobody
+// uses goes.
+func TestLayersInUseStay(t *testing.T) {
+	s := openStore(t, Options{})
+	img := loadBytes(t, s, dockerArchive(t, hello("a", "1")))[0]
+	used := map[string]bool{filepath.Base(img.Layers[0]): true}
+	if err := os.WriteFile(s.recordFile(img.ID), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	there := func() (list []bool) {
+		for _, layer := range img.Layers {
+			_, err := os.Stat(layer)
+			list = append(list, err == nil)
+		}
+		return list
+	}
+	warned := 0
+	o := Options{Warn: func(error) { warned++ }, InUse: func() (map[string]bool, error) { return nil, errors.New("nobody knows") }}
+	if _, err := Open(s.root, o); err == nil {
+		t.Error("nothing is said of layers that cannot be judged")
+	}
+	if got := there(); !got[0] || !got[1] {
+		t.Errorf("nobody knows which layers are used; there are %v", got)
+	}
+	o.InUse = func() (map[string]bool, error) { return used, nil }
+	if _, err := Open(s.root, o); err != nil {
+		t.Fatal(err)
+	}
+	if got := there(); !got[0] || got[1] {
+		t.Errorf("the first layer is used; there are %v", got)
+	}
+	if warned != 1 {
+		t.Errorf("the damaged record was told of %d times", warned)
+	}
+	// What is lost is imported again, beside what is used.
+	again := loadBytes(t, s, dockerArchive(t, hello("a", "1")))[0]
+	if _, err := s.Get("a"); err != nil || again.Layers[0] == img.Layers[0] {
+		t.Errorf("%v, layers %v", err, again.Layers)
+	}
+}
+
+// What the store has lost comes again from the folder of archives; what somebody has removed does not.
+func TestImportFolderAgain(t *testing.T) {
+	s, dir := openStore(t, Options{}), t.TempDir()
+	writeFile(t, dir, "a.tar", dockerArchive(t, hello("a", "1")))
+	img := importFolder(t, s, dir)[0].Images[0]
+	for what, lose := range map[string]func() error{
+		"record": func() error { return os.Remove(s.recordFile(img.ID)) },
+		"layer":  func() error { return os.RemoveAll(img.Layers[1]) },
+	} {
+		if err := errors.Join(lose(), s.Recheck()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Get("a"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("without its %s: %v", what, err)
+		}
+		if r := importFolder(t, s, dir)[0]; !r.New || r.Err != nil {
+			t.Errorf("without its %s: %+v", what, r)
+		}
+		var err error
+		if img, err = s.Get("a"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Remove("a", nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := importFolder(t, s, dir)[0]; r.New {
+		t.Errorf("it was removed, and is imported again: %+v", r)
+	}
+}
