@@ -3,6 +3,8 @@ package board
 import (
 	"slices"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // controllers checks the cgroup controllers that limits need.
@@ -50,13 +52,15 @@ func (m *Machine) controllers() (version string, have []string) {
 	if m.exists("/sys/fs/cgroup/cgroup.controllers") {
 		return "version 2", strings.Fields(m.read("/sys/fs/cgroup/cgroup.controllers"))
 	}
-	for line := range strings.Lines(m.read("/proc/self/mountinfo")) {
-		before, after, ok := strings.Cut(line, " - ")
-		kind := strings.Fields(after)
-		if !ok || len(kind) < 3 || kind[0] != "cgroup" || !strings.Contains(before, " /sys/fs/cgroup/") {
+	mounts, err := mountinfo.GetMountsFromReader(strings.NewReader(m.read("/proc/self/mountinfo")), mountinfo.FSTypeFilter("cgroup"))
+	if err != nil {
+		return "", nil
+	}
+	for _, mount := range mounts {
+		if !strings.HasPrefix(mount.Mountpoint, "/sys/fs/cgroup/") {
 			continue
 		}
-		for _, option := range strings.Split(kind[2], ",") {
+		for option := range strings.SplitSeq(mount.VFSOptions, ",") {
 			if option != "rw" && !strings.HasPrefix(option, "name=") && !slices.Contains(have, option) {
 				have = append(have, option)
 			}

@@ -1,11 +1,10 @@
 package board
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,29 +23,28 @@ func ReadFolder(name, path string) Folder {
 	if unix.Stat(at, &st) != nil || unix.Statfs(at, &fs) != nil {
 		return f
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	kind, err := typeOf(st.Dev)
 	if err != nil {
 		return f
 	}
-	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
 	size := uint64(fs.Bsize) // the kernel's, never negative
 	f.FS = FileSystem{
-		Type: parseType(string(mounts), device), Free: fs.Bavail * size, Size: fs.Blocks * size, FreeInodes: fs.Ffree, Inodes: fs.Files,
+		Type: kind, Free: fs.Bavail * size, Size: fs.Blocks * size, FreeInodes: fs.Ffree, Inodes: fs.Files,
 		ReadOnly: fs.Flags&unix.ST_RDONLY != 0,
 	}
 	return f
 }
 
-// parseType finds the type of the file system on a device. man 5 proc_pid_mountinfo
-func parseType(mounts, device string) string {
-	for line := range strings.Lines(mounts) {
-		before, after, ok := strings.Cut(line, " - ")
-		fields, kind := strings.Fields(before), strings.Fields(after)
-		if ok && len(fields) > 2 && len(kind) > 0 && fields[2] == device {
-			return kind[0]
-		}
+// typeOf finds the type of the file system on a device.
+func typeOf(device uint64) (string, error) {
+	mounts, err := mountinfo.GetMounts(func(i *mountinfo.Info) (skip, stop bool) {
+		here := uint32(i.Major) == unix.Major(device) && uint32(i.Minor) == unix.Minor(device)
+		return !here, here
+	})
+	if err != nil || len(mounts) == 0 {
+		return "a file system that is not mounted here", err
 	}
-	return "a file system that is not mounted here"
+	return mounts[0].FSType, nil
 }
 
 // ReadSynced says whether the kernel takes its clock for right. man 2 adjtimex

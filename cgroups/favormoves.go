@@ -2,8 +2,6 @@ package cgroups
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,11 +21,11 @@ func (t *Tree) FavorMoves() error {
 	if t.version != 1 {
 		return nil
 	}
-	mounts, err := os.ReadFile(filepath.Join(t.procSelf, "mountinfo"))
+	mounts, err := readMounts(t.procSelf)
 	if err != nil {
-		return fmt.Errorf("cannot read mounts: %w", err)
+		return err
 	}
-	for _, m := range parseCgroupMounts(string(mounts)) {
+	for _, m := range mounts {
 		ours := slices.ContainsFunc(t.hierarchies, func(h hierarchy) bool { return h.v2 && h.dir == m.dir })
 		if ours && !slices.Contains(m.options, favorMoves) {
 			return setMountOptions(m.dir, append(m.options, favorMoves))

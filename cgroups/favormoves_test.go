@@ -38,11 +38,11 @@ func TestFavorMoves(t *testing.T) {
 
 func unifiedOptions(t *testing.T, tree *Tree) ([]string, bool) {
 	t.Helper()
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := readMounts("/proc/self")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range parseCgroupMounts(string(mounts)) {
+	for _, m := range mounts {
 		if m.v2 && m.dir == strings.TrimSuffix(tree.eventDir("/"), "/") {
 			return m.options, true
 		}

@@ -2,12 +2,14 @@ package cgroups
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,14 +29,14 @@ func (t *Tree) locate(o Options) (own string, err error) {
 		own = member[""]
 		t.ownDir = filepath.Join(o.Root, own)
 	} else {
-		mounts, err := os.ReadFile(filepath.Join(o.ProcSelf, "mountinfo"))
+		mounts, err := readMounts(o.ProcSelf)
 		if err != nil {
-			return "", fmt.Errorf("cannot read mounts: %w", err)
+			return "", err
 		}
 		var systemd cgroupMount
-		t.hierarchies, systemd = v1Hierarchies(o.Root, parseCgroupMounts(string(mounts)))
+		t.hierarchies, systemd = v1Hierarchies(o.Root, mounts)
 		home, own = systemd.dir, below(systemd.root, member["name=systemd"])
-		t.ownDir = homeDir(o.Root, parseCgroupMounts(string(mounts)), member)
+		t.ownDir = homeDir(o.Root, mounts, member)
 	}
 	if len(t.hierarchies) == 0 {
 		return "", fmt.Errorf("cannot use %s: %w", o.Root, ErrNoCgroups)
@@ -93,7 +95,7 @@ func parseMembership(text string) map[string]string {
 	return m
 }
 
-// cgroupMount is a line of mountinfo that concerns us.
+// cgroupMount is a mounted cgroup file system.
 type cgroupMount struct {
 	root  string // the cgroup that is mounted, "/" unless in a container
 	dir   string
@@ -103,21 +105,25 @@ type cgroupMount struct {
 	options []string
 }
 
-// parseCgroupMounts reads /proc/PID/mountinfo (man 5 proc): ID parent dev root dir options
-// [optional]... - fstype source superoptions.
-func parseCgroupMounts(text string) []cgroupMount {
-	var mounts []cgroupMount
-	for line := range strings.Lines(text) {
-		before, after, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " - ")
-		head, tail := strings.Fields(before), strings.Fields(after)
-		if !ok || len(head) < 6 || len(tail) < 3 {
-			continue
-		}
-		m := cgroupMount{root: head[3], dir: head[4], v2: tail[0] == "cgroup2"}
-		if !m.v2 && tail[0] != "cgroup" {
-			continue
-		}
-		for name := range strings.SplitSeq(tail[2], ",") {
+// readMounts lists the cgroup file systems of procSelf's mountinfo.
+func readMounts(procSelf string) ([]cgroupMount, error) {
+	table, err := os.Open(filepath.Join(procSelf, "mountinfo"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read mounts: %w", err)
+	}
+	defer table.Close()
+	return cgroupMounts(table)
+}
+
+func cgroupMounts(table io.Reader) ([]cgroupMount, error) {
+	infos, err := mountinfo.GetMountsFromReader(table, mountinfo.FSTypeFilter("cgroup", "cgroup2"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read mounts: %w", err)
+	}
+	mounts := make([]cgroupMount, 0, len(infos))
+	for _, i := range infos {
+		m := cgroupMount{root: i.Root, dir: i.Mountpoint, v2: i.FSType == "cgroup2"}
+		for name := range strings.SplitSeq(i.VFSOptions, ",") {
 			switch {
 			case m.v2 && name != "rw" && name != "ro":
 				m.options = append(m.options, name)
@@ -127,7 +133,7 @@ func parseCgroupMounts(text string) []cgroupMount {
 		}
 		mounts = append(mounts, m)
 	}
-	return mounts
+	return mounts, nil
 }
 
 // isHierarchyName tells controllers and names from the mount options among them.

@@ -8,8 +8,7 @@ import (
 )
 
 // A systemd machine on version 1: cpu and cpuacct share a hierarchy, cpuset has none of ours.
-const v1Mountinfo = `
-22 27 0:21 / /proc rw,relatime - proc proc rw
+const v1Mountinfo = `22 27 0:21 / /proc rw,relatime - proc proc rw
 25 24 0:24 / ROOT ro,nosuid shared:9 - tmpfs tmpfs ro,mode=755
 26 25 0:25 / ROOT/unified rw,nosuid shared:10 - cgroup2 cgroup2 rw,nsdelegate
 27 25 0:26 / ROOT/systemd rw,nosuid shared:11 - cgroup cgroup rw,xattr,name=systemd
@@ -109,9 +108,13 @@ func TestOpenWithoutCgroups(t *testing.T) {
 func FuzzLocate(f *testing.F) {
 	f.Add(v1Mountinfo, "5:cpu,cpuacct:/x\n0::/..\n")
 	f.Add("1 2 3 / / rw - cgroup", "::::")
-	f.Fuzz(func(t *testing.T, mountinfo, membership string) {
+	f.Fuzz(func(t *testing.T, table, membership string) {
 		member := parseMembership(membership)
-		hs, systemd := v1Hierarchies("/sys/fs/cgroup", parseCgroupMounts(mountinfo))
+		mounts, err := cgroupMounts(strings.NewReader(table))
+		if err != nil {
+			return
+		}
+		hs, systemd := v1Hierarchies("/sys/fs/cgroup", mounts)
 		for _, h := range hs {
 			if path.Dir(h.dir) != "/sys/fs/cgroup" {
 				t.Errorf("hierarchy %q is not below the root", h.dir)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -216,22 +217,22 @@ func TestSysctlsThatAreRefused(t *testing.T) {
 
 func mountsBelow(t testing.TB, dir string) int {
 	t.Helper()
-	b, err := os.ReadFile("/proc/thread-self/mountinfo")
+	return countMounts(t, "/proc/thread-self/mountinfo", dir)
+}
+
+// countMounts counts mount points at or below dir in a file of mountinfo.
+func countMounts(t testing.TB, file, dir string) int {
+	t.Helper()
+	table, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return countMounts(string(b), dir)
-}
-
-// countMounts counts mount points at or below dir in mountinfo.
-func countMounts(mountinfo, dir string) int {
-	count := 0
-	for line := range strings.Lines(mountinfo) {
-		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4]+"/", dir+"/") {
-			count++
-		}
+	defer table.Close()
+	mounts, err := mountinfo.GetMountsFromReader(table, mountinfo.PrefixFilter(dir))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return count
+	return len(mounts)
 }
 
 // With / shared, as systemd has it, a mount namespace that follows ours sees no pod, and one that
@@ -298,11 +299,7 @@ func newMountNamespace(t *testing.T) int {
 
 func mountsSeenBy(t *testing.T, pid int, dir string) int {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return countMounts(string(b), dir)
+	return countMounts(t, fmt.Sprintf("/proc/%d/mountinfo", pid), dir)
 }
 
 func TestDo(t *testing.T) {

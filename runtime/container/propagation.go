@@ -2,10 +2,10 @@ package container
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -31,15 +31,14 @@ func checkPropagation(mounts []Mount) error {
 		if m.Propagation != corev1.MountPropagationBidirectional && m.Propagation != corev1.MountPropagationHostToContainer {
 			continue
 		}
-		table, err := os.ReadFile("/proc/self/mountinfo")
-		if err != nil {
-			return fmt.Errorf("cannot read the table of mounts: %w", err)
-		}
 		source, err := filepath.EvalSymlinks(m.Source)
 		if err != nil {
 			return fmt.Errorf("cannot find a volume: %w", err)
 		}
-		point, fields := mountOf(string(table), source)
+		point, fields, err := mountOf(source)
+		if err != nil {
+			return err
+		}
 		shared, slave := strings.Contains(fields, "shared:"), strings.Contains(fields, "master:")
 		switch {
 		case m.Propagation == corev1.MountPropagationBidirectional && !shared:
@@ -52,22 +51,18 @@ func checkPropagation(mounts []Mount) error {
 }
 
 // mountOf finds the mount that a path is on and its optional fields. man 5 proc_pid_mountinfo
-func mountOf(table, path string) (point, optional string) {
-	for line := range strings.Lines(table) {
-		before, _, _ := strings.Cut(line, " - ")
-		fields := strings.Fields(before)
-		if len(fields) < 6 {
-			continue
-		}
-		at := unescapeMount(fields[4])
+func mountOf(path string) (point, optional string, err error) {
+	table, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		return m.Mountpoint != "/" && m.Mountpoint != path && !strings.HasPrefix(path, m.Mountpoint+"/"), false
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("cannot read the table of mounts: %w", err)
+	}
+	for _, m := range table {
 		// Of several on one place, the last is on top.
-		if len(at) >= len(point) && (at == "/" || path == at || strings.HasPrefix(path, at+"/")) {
-			point, optional = at, strings.Join(fields[6:], " ")
+		if len(m.Mountpoint) >= len(point) {
+			point, optional = m.Mountpoint, m.Optional
 		}
 	}
-	return point, optional
-}
-
-func unescapeMount(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return point, optional, nil
 }

@@ -1,39 +1,27 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
-	"os"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // readHierarchies maps the controllers of each mounted hierarchy ("memory", "cpu,cpuacct", "name=systemd"; "" is version
 // 2) to where it is mounted.
 func readHierarchies() (map[string]string, error) {
-	info, err := os.ReadFile("/proc/self/mountinfo")
+	list, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		return nil, err
 	}
-	return parseCgroupMounts(info), nil
-}
-
-// parseCgroupMounts reads man 5 proc's mountinfo.
-func parseCgroupMounts(mountinfo []byte) map[string]string {
 	mounts := map[string]string{}
-	for s := bufio.NewScanner(bytes.NewReader(mountinfo)); s.Scan(); {
-		before, after, ok := strings.Cut(s.Text(), " - ")
-		left, right := strings.Fields(before), strings.Fields(after)
-		if !ok || len(left) < 5 || len(right) < 3 {
-			continue
+	for _, m := range list {
+		name := ""
+		if m.FSType == "cgroup" {
+			name = controllersOf(m.VFSOptions)
 		}
-		switch right[0] {
-		case "cgroup2":
-			mounts[""] = left[4]
-		case "cgroup":
-			mounts[controllersOf(right[2])] = left[4]
-		}
+		mounts[name] = m.Mountpoint
 	}
-	return mounts
+	return mounts, nil
 }
 
 func controllersOf(superOptions string) string {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -256,14 +257,14 @@ func (n *Node) Close() error {
 
 // MountsBelow lists the mount points under dir, in the order in which they were mounted.
 func MountsBelow(dir string) ([]string, error) {
-	data, err := os.ReadFile("/proc/self/mountinfo")
+	infos, err := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
 	if err != nil {
 		return nil, err
 	}
 	var list []string
-	for line := range strings.Lines(string(data)) {
-		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
-			list = append(list, fields[4])
+	for _, i := range infos {
+		if i.Mountpoint != dir {
+			list = append(list, i.Mountpoint)
 		}
 	}
 	return list, nil
