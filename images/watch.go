@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/inotify"
 )
 
 // WatchFolder calls hint whenever an archive may have come, changed or gone in dir, and once when dir itself appears,
@@ -58,24 +61,21 @@ func watch(ctx context.Context, path string, mask uint32, ready, hint func()) er
 // watchAll calls ready once the watch stands and hint for each batch of events, until ctx ends or one of the paths, which
 // come with what is to be told of them, is gone.
 func watchAll(ctx context.Context, paths map[string]uint32, ready, hint func()) error {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	w, err := inotify.New()
 	if err != nil {
 		return fmt.Errorf("cannot watch: %w", err)
 	}
-	f := os.NewFile(uintptr(fd), "inotify") // non-blocking: reads wait in the runtime's poller
-	defer func() { _ = f.Close() }()        // only read
+	defer func() { _ = w.Close() }() // only read
 	const gone = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
 	for path, mask := range paths {
-		if _, err := unix.InotifyAddWatch(fd, path, mask|gone); err != nil {
-			return &os.PathError{Op: "watch", Path: path, Err: err}
+		if _, err := w.Add(path, mask|gone); err != nil {
+			return err
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = f.Close() })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = w.Close() })()
 	ready()
-	buf := make([]byte, 4096)
 	for {
-		n, err := f.Read(buf)
+		events, err := w.Read()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -83,7 +83,7 @@ func watchAll(ctx context.Context, paths map[string]uint32, ready, hint func()) 
 			return fmt.Errorf("cannot watch: %w", err)
 		}
 		hint()
-		if endsWatch(buf[:n]) {
+		if slices.ContainsFunc(events, func(e inotify.Event) bool { return e.Mask&(gone|unix.IN_IGNORED|unix.IN_UNMOUNT) != 0 }) {
 			return nil
 		}
 	}

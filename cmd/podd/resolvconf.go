@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/inotify"
 )
 
 // resolvConf is the host's list of name servers. Where systemd-resolved has put itself in front, its stub on the
@@ -34,32 +34,29 @@ func (c *NamesConfig) resolvConf() string {
 // was. The folders that hold its names are watched, and events of other names in them are no hints. It returns
 // when ctx ends.
 func watchFile(ctx context.Context, path func() string, hint func()) error {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	w, err := inotify.New()
 	if err != nil {
 		return fmt.Errorf("cannot watch %s: %w", path(), err)
 	}
-	events := os.NewFile(uintptr(fd), "inotify")
-	closed := sync.OnceFunc(func() { _ = events.Close() })
-	defer closed()
-	defer context.AfterFunc(ctx, closed)()
-	buf := make([]byte, 16<<10)
+	defer func() { _ = w.Close() }() // only read
+	defer context.AfterFunc(ctx, func() { _ = w.Close() })()
 	for {
 		way := wayTo(path())
-		if err := addWatches(events, way); err != nil {
+		if err := addWatches(w, way); err != nil {
 			return err
 		}
 		if now := wayTo(path()); !maps.EqualFunc(now, way, slices.Equal) {
 			hint() // a folder or a link came before the watch
 			continue
 		}
-		n, err := events.Read(buf)
+		events, err := w.Read()
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("cannot watch %s: %w", path(), err)
 		}
-		if concerns(buf[:n], way) {
+		if concerns(events, way) {
 			hint()
 		}
 	}
@@ -91,40 +88,28 @@ func wayTo(path string) map[string][]string {
 }
 
 // addWatches is idempotent: the kernel keeps one watch for a folder.
-func addWatches(events *os.File, way map[string][]string) error {
+func addWatches(w *inotify.Watcher, way map[string][]string) error {
 	const mask = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE
-	conn, err := events.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var errs []error
-	err = conn.Control(func(fd uintptr) {
-		for dir := range way {
-			if _, err := unix.InotifyAddWatch(int(fd), dir, mask); err != nil && !errors.Is(err, unix.ENOENT) {
-				errs = append(errs, fmt.Errorf("cannot watch %s: %w", dir, err))
-			}
+	for dir := range way {
+		if _, err := w.Add(dir, mask); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("cannot watch %s: %w", dir, err))
 		}
-	})
-	return errors.Join(append(errs, err)...)
+	}
+	return errors.Join(errs...)
 }
 
 // concerns says whether events are about one of the names.
-func concerns(buf []byte, way map[string][]string) bool {
-	for len(buf) >= unix.SizeofInotifyEvent {
-		e := (*unix.InotifyEvent)(unsafe.Pointer(&buf[0]))
-		end := min(unix.SizeofInotifyEvent+int(e.Len), len(buf))
-		name := strings.TrimRight(string(buf[unix.SizeofInotifyEvent:end]), "\x00")
+func concerns(events []inotify.Event, way map[string][]string) bool {
+	for _, e := range events {
 		if e.Mask&(unix.IN_Q_OVERFLOW|unix.IN_IGNORED) != 0 {
 			return true
 		}
 		for _, names := range way {
-			for _, n := range names {
-				if n == name {
-					return true
-				}
+			if slices.Contains(names, e.Name) {
+				return true
 			}
 		}
-		buf = buf[end:]
 	}
 	return false
 }

@@ -9,54 +9,53 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/inotify"
 )
 
-// watcher wakes a follower when a file of the folder changes. It waits in the
-// runtime's poller: no thread and no timer.
+// watcher wakes a follower when a file of the folder changes.
 type watcher struct {
-	f    *os.File
+	in   *inotify.Watcher
 	done <-chan struct{}
 	stop func() bool
 	quit chan struct{}
-	buf  [1024]byte
 }
 
 // watch begins to watch dir. The watcher ends with ctx; after done it wakes at
 // once, always.
 func watch(ctx context.Context, dir string, done <-chan struct{}) (*watcher, error) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	in, err := inotify.New()
 	if err != nil {
-		return nil, fmt.Errorf("cannot open inotify: %w", err)
+		return nil, fmt.Errorf("cannot watch %s: %w", dir, err)
 	}
 	// What the folder is now is watched, not what stands in its place a moment later.
 	folder, err := openFolder(dir)
 	if err == nil {
-		err = addWatch(fd, folder)
+		err = addWatch(in, folder)
 	}
 	if err != nil {
-		unix.Close(fd)
+		in.Close()
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, ErrNoLog
 		}
 		return nil, fmt.Errorf("cannot watch %s: %w", dir, err)
 	}
-	w := &watcher{f: os.NewFile(uintptr(fd), "inotify"), done: done, quit: make(chan struct{})}
-	w.stop = context.AfterFunc(ctx, func() { w.f.Close() })
+	w := &watcher{in: in, done: done, quit: make(chan struct{})}
+	w.stop = context.AfterFunc(ctx, func() { in.Close() })
 	if done != nil {
 		go w.expectEnd()
 	}
 	return w, nil
 }
 
-func addWatch(fd int, folder *os.Root) error {
+func addWatch(in *inotify.Watcher, folder *os.Root) error {
 	defer folder.Close()
 	f, err := folder.Open(".")
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	const mask = unix.IN_MODIFY | unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_ONLYDIR
-	_, err = unix.InotifyAddWatch(fd, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), mask)
+	_, err = in.AddFile(f, unix.IN_MODIFY|unix.IN_CREATE|unix.IN_MOVED_FROM|unix.IN_MOVED_TO|unix.IN_DELETE_SELF|unix.IN_ONLYDIR)
 	return err
 }
 
@@ -64,7 +63,7 @@ func addWatch(fd int, folder *os.Root) error {
 func (w *watcher) expectEnd() {
 	select {
 	case <-w.done:
-		w.f.SetReadDeadline(time.Unix(1, 0))
+		w.in.SetReadDeadline(time.Unix(1, 0))
 	case <-w.quit:
 	}
 }
@@ -85,12 +84,12 @@ func (w *watcher) ended() bool {
 // wait returns true when there may be something new, false when the context is
 // over.
 func (w *watcher) wait() bool {
-	_, err := w.f.Read(w.buf[:])
+	_, err := w.in.Read()
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func (w *watcher) close() {
 	w.stop()
 	close(w.quit)
-	w.f.Close()
+	w.in.Close()
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/inotify"
 )
 
 const (
@@ -28,11 +30,11 @@ const (
 // complete, or lost one, or has itself come or gone, also by mounting. It returns when ctx ends (nil), or with the
 // error that keeps it from watching. It waits in the kernel only. Hints may come from two goroutines at a time.
 func (f *Folder) Watch(ctx context.Context, hint func()) error {
-	in, err := newInotify()
+	in, err := inotify.New()
 	if err != nil {
 		return fmt.Errorf("cannot watch manifest folder %s: %w", f.o.Dir, err)
 	}
-	defer in.close()
+	defer in.Close()
 	mounts, err := openMounts()
 	if err != nil {
 		return fmt.Errorf("cannot watch for mounts over manifest folder %s: %w", f.o.Dir, err)
@@ -48,12 +50,17 @@ func (f *Folder) Watch(ctx context.Context, hint func()) error {
 		f.watch = nil
 		f.mu.Unlock()
 	}()
-	defer context.AfterFunc(ctx, func() { in.close(); mounts.close() })()
+	defer context.AfterFunc(ctx, func() { in.Close(); mounts.close() })()
 	w.arm()
 	hint()
 	var wg sync.WaitGroup
 	wg.Go(func() { mounts.each(w.mounted) })
-	err = in.each(w.events)
+	for err == nil {
+		var batch []inotify.Event
+		if batch, err = in.Read(); err == nil {
+			w.events(batch)
+		}
+	}
 	mounts.close()
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -65,7 +72,7 @@ func (f *Folder) Watch(ctx context.Context, hint func()) error {
 // watcher keeps the watches of one Watch on the folders that they should be on.
 type watcher struct {
 	folder *Folder
-	in     *inotify
+	in     *inotify.Watcher
 	hint   func()
 
 	mu    sync.Mutex
@@ -110,13 +117,13 @@ func (w *watcher) arm() {
 		wanted, armed := w.wanted(), map[int32]string{}
 		for _, p := range wanted {
 			// One that is not there is no error: the watch above it tells when it comes.
-			if wd, err := w.in.add(p.at, p.mask); err == nil {
+			if wd, err := w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK); err == nil {
 				armed[wd] = p.dir
 			}
 		}
 		for wd := range w.dirs {
 			if _, ok := armed[wd]; !ok {
-				w.in.remove(wd)
+				w.in.Remove(wd)
 			}
 		}
 		w.dirs = armed
@@ -158,21 +165,21 @@ func above(dir string) string {
 }
 
 // events decides about a batch of events: whether watches must move, and whether to hint.
-func (w *watcher) events(batch []event) {
+func (w *watcher) events(batch []inotify.Event) {
 	rearm, hint := false, false
 	for _, e := range batch {
 		w.mu.Lock()
-		dir := w.dirs[e.wd]
+		dir := w.dirs[e.Watch]
 		w.mu.Unlock()
 		switch own := w.folder.o.Dir; {
-		case e.mask&unix.IN_Q_OVERFLOW != 0:
+		case e.Mask&unix.IN_Q_OVERFLOW != 0:
 			rearm, hint = true, true
-		case e.mask&selfEvents != 0:
+		case e.Mask&selfEvents != 0:
 			// The watch of a folder that was let go of says IN_IGNORED too; it is of no interest.
 			rearm, hint = rearm || dir != "", hint || dir != ""
 		case dir == own:
 			hint = w.ownEvent(e) || hint
-		case dir != "" && w.wayEvent(dir, e.name):
+		case dir != "" && w.wayEvent(dir, e.Name):
 			rearm, hint = true, true
 		}
 	}
@@ -185,27 +192,27 @@ func (w *watcher) events(batch []event) {
 }
 
 // ownEvent handles an event of the folder itself and tells whether it is worth a Scan.
-func (w *watcher) ownEvent(e event) bool {
-	if strings.HasPrefix(e.name, "..") {
+func (w *watcher) ownEvent(e inotify.Event) bool {
+	if strings.HasPrefix(e.Name, "..") {
 		return true // ConfigMap-style ..data that files are linked through
 	}
-	if ignored(e.name) {
+	if ignored(e.Name) {
 		return false
 	}
-	if e.mask&(unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO) != 0 {
+	if e.Mask&(unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO) != 0 {
 		w.folder.mu.Lock()
-		w.folder.closed[e.name] = true
+		w.folder.closed[e.Name] = true
 		w.folder.mu.Unlock()
 	}
-	if e.mask&unix.IN_DELETE != 0 {
+	if e.Mask&unix.IN_DELETE != 0 {
 		w.folder.mu.Lock()
-		if w.folder.files[e.name] != nil {
-			w.folder.deleted[e.name] = true
+		if w.folder.files[e.Name] != nil {
+			w.folder.deleted[e.Name] = true
 		}
 		w.folder.mu.Unlock()
 	}
 	// A new file will be closed by who writes it. A link is complete when it appears.
-	return e.mask&unix.IN_CREATE == 0 || complete(filepath.Join(w.folder.o.Dir, e.name))
+	return e.Mask&unix.IN_CREATE == 0 || complete(filepath.Join(w.folder.o.Dir, e.Name))
 }
 
 // wayEvent tells whether an event in a folder on the way may have changed what the manifests are.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/inotify"
 )
 
 // watchHints runs Watch and returns a channel of its hints.
@@ -176,11 +178,11 @@ func TestOnlyEventsOfManifestsHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	in, err := newInotify()
+	in, err := inotify.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.close()
+	defer in.Close()
 	hinted := 0
 	w := &watcher{folder: b.f, in: in, dirs: map[int32]string{}, hint: func() { hinted++ }}
 	w.arm()
@@ -194,25 +196,25 @@ func TestOnlyEventsOfManifestsHint(t *testing.T) {
 	}
 	base := filepath.Base(b.dir)
 	tests := []struct {
-		event event
+		event inotify.Event
 		want  bool
 	}{
-		{event{own, unix.IN_CLOSE_WRITE, "a.yaml"}, true},
-		{event{own, unix.IN_CREATE, "a.yaml"}, true}, // a hard link: nobody writes to it
-		{event{own, unix.IN_CREATE, "open.yaml"}, false},
-		{event{own, unix.IN_DELETE, "gone.yaml"}, true},
-		{event{own, unix.IN_MOVED_TO, "..data"}, true},
-		{event{own, unix.IN_CLOSE_WRITE, ".a.yaml.swp"}, false},
-		{event{own, unix.IN_CLOSE_WRITE, "a.yaml~"}, false},
-		{event{parent, unix.IN_CREATE, "something"}, false},
-		{event{parent, unix.IN_CREATE, base}, true},
-		{event{0, unix.IN_Q_OVERFLOW, ""}, true},
-		{event{own, unix.IN_DELETE_SELF, ""}, true},
-		{event{own + parent + 100, unix.IN_IGNORED, ""}, false}, // of a watch that was taken away
+		{inotify.Event{Watch: own, Mask: unix.IN_CLOSE_WRITE, Name: "a.yaml"}, true},
+		{inotify.Event{Watch: own, Mask: unix.IN_CREATE, Name: "a.yaml"}, true}, // a hard link: nobody writes to it
+		{inotify.Event{Watch: own, Mask: unix.IN_CREATE, Name: "open.yaml"}, false},
+		{inotify.Event{Watch: own, Mask: unix.IN_DELETE, Name: "gone.yaml"}, true},
+		{inotify.Event{Watch: own, Mask: unix.IN_MOVED_TO, Name: "..data"}, true},
+		{inotify.Event{Watch: own, Mask: unix.IN_CLOSE_WRITE, Name: ".a.yaml.swp"}, false},
+		{inotify.Event{Watch: own, Mask: unix.IN_CLOSE_WRITE, Name: "a.yaml~"}, false},
+		{inotify.Event{Watch: parent, Mask: unix.IN_CREATE, Name: "something"}, false},
+		{inotify.Event{Watch: parent, Mask: unix.IN_CREATE, Name: base}, true},
+		{inotify.Event{Watch: 0, Mask: unix.IN_Q_OVERFLOW, Name: ""}, true},
+		{inotify.Event{Watch: own, Mask: unix.IN_DELETE_SELF, Name: ""}, true},
+		{inotify.Event{Watch: own + parent + 100, Mask: unix.IN_IGNORED, Name: ""}, false}, // of a watch that was taken away
 	}
 	for _, tt := range tests {
 		hinted = 0
-		w.events([]event{tt.event})
+		w.events([]inotify.Event{tt.event})
 		if (hinted > 0) != tt.want {
 			t.Errorf("event %+v hints %d times", tt.event, hinted)
 		}
