@@ -85,7 +85,7 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Inst
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	found, err := r.engine.Find(id)
 	if err != nil || found == nil || !found.Started {
-		return errors.Join(err, r.discard(id), r.undoStart(c, now))
+		return errors.Join(err, r.engine.Discard(id), r.undoStart(c, now))
 	}
 	at := state.SinceBootTicks(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil

@@ -7,8 +7,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
+	"podd/internal/beneath"
 	"podd/runtime/container"
 	"podd/runtime/logs"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -22,11 +24,11 @@ func (r *Runtime) containerConfig(rec *state.Record, name string, attempt int, i
 			ID: image.ID, User: image.Config.User, WorkingDir: image.Config.WorkingDir, StopSignal: image.Config.StopSignal,
 			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
 		},
-		Sandbox:  r.sandboxFor(rec),
+		Sandbox:  r.sandboxes.For(rec),
 		CgroupNS: r.Cgroups.Version() == 2,
 		OOMGroup: r.Cgroups.Version() == 2 && slices.Contains(r.Cgroups.Controllers(), "memory"),
 	}
-	score := oomScoreAdj(rec.Object, c.Container, r.MemoryCapacity)
+	score := sandbox.OOMScoreAdj(rec.Object, c.Container, r.MemoryCapacity)
 	if score < r.OOMScoreFloor {
 		score = r.OOMScoreFloor
 	}
@@ -77,7 +79,7 @@ const (
 // terminationMessage is what an ended container had to say: its message file or, where the policy says so and
 // it failed, the end of its log.
 func (r *Runtime) terminationMessage(rec *state.Record, name string, attempt int) string {
-	message := readUpTo(r.paths.TerminationLog(rec.UID, name, attempt), maxMessageBytes)
+	message := beneath.ReadUpTo(r.paths.TerminationLog(rec.UID, name, attempt), maxMessageBytes)
 	c := rec.Container(name)
 	if message != "" || rec.Spec(name).TerminationMessagePolicy != "FallbackToLogsOnError" || c.Ended == nil || c.Ended.Code == 0 {
 		return message

@@ -96,14 +96,3 @@ func (r *Runtime) dropLogs(rec *state.Record, name string, attempt int) error {
 	}
 	return err
 }
-
-func makePodLogDir(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
-		return err
-	}
-	dir, err := beneath.MakeFolder(filepath.Dir(path), 0o755, filepath.Base(path))
-	if err != nil {
-		return err
-	}
-	return dir.Close()
-}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -55,7 +56,7 @@ func TestLogFoldersAreNoLinks(t *testing.T) {
 			t.Errorf("%s: the folder has mode %v, %v", link, info.Mode(), err)
 		}
 		// The next sandbox has a folder of its own.
-		if err := makePodLogDir(pod); err != nil {
+		if err := sandbox.MakeLogFolder(pod); err != nil {
 			t.Fatal(err)
 		}
 		if info, err := os.Lstat(pod); err != nil || !info.IsDir() {

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/sandbox"
 	"podd/runtime/status"
 	"podd/runtime/volume"
 )
@@ -47,7 +48,7 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 			}
 			mount.Source, bound = target, append(bound, target)
 		}
-		mount.Mapped = isMapped(op.rec.Object, v)
+		mount.Mapped = sandbox.IsMapped(op.rec.Object, v)
 		c.Mounts = append(c.Mounts, mount)
 	}
 	return release, nil
@@ -91,7 +92,7 @@ func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
 // mount_namespaces, "locked".
 func (op *operation) access(m *container.Mount) volume.Access {
 	switch {
-	case !m.ReadOnly || !hasOwnUsers(op.rec.Object) || !mayMount(&op.rec.Object.Spec):
+	case !m.ReadOnly || !sandbox.HasOwnUsers(op.rec.Object) || !mayMount(&op.rec.Object.Spec):
 		return volume.AsItIs
 	case m.Recursive:
 		return volume.ReadOnlyAll

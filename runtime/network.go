@@ -7,61 +7,15 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/netns"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
 // Annotations that limit a pod's traffic (kubernetes, pkg/util/bandwidth).
-const (
-	annotationIngress = "kubernetes.io/ingress-bandwidth"
-	annotationEgress  = "kubernetes.io/egress-bandwidth"
-)
-
-// networkPod says to the network what the pod's manifest says.
-func (r *Runtime) networkPod(rec *state.Record) netns.Pod {
-	p := netns.Pod{
-		ID: string(rec.UID), Name: rec.Object.Namespace + "/" + rec.Object.Name,
-		NetNS:   r.paths.NetworkNamespace(rec.UID),
-		Ingress: bandwidth(rec.Object.Annotations[annotationIngress]),
-		Egress:  bandwidth(rec.Object.Annotations[annotationEgress]),
-	}
-	for _, list := range [][]corev1.Container{rec.Object.Spec.InitContainers, rec.Object.Spec.Containers} {
-		for i := range list {
-			p.Ports = append(p.Ports, hostPorts(&list[i])...)
-		}
-	}
-	return p
-}
-
-func hostPorts(c *corev1.Container) []netns.HostPort {
-	var ports []netns.HostPort
-	for _, p := range c.Ports {
-		if p.HostPort == 0 {
-			continue
-		}
-		ip, err := netip.ParseAddr(p.HostIP)
-		if p.HostIP != "" && err != nil {
-			continue // of an earlier podd's manifest: no address is better than all of them
-		}
-		ports = append(ports, netns.HostPort{
-			HostIP: ip.Unmap(), Protocol: netns.ProtocolOf(string(p.Protocol)),
-			HostPort: uint16(p.HostPort), Container: uint16(p.ContainerPort),
-		})
-	}
-	return ports
-}
-
-// bandwidth is in bits a second; the manifest was refused if it is not one.
-func bandwidth(text string) uint64 {
-	q, err := resource.ParseQuantity(text)
-	if err != nil || q.Value() < 0 {
-		return 0
-	}
-	return uint64(q.Value())
-}
+const ()
 
 // restoreNetwork tells the network of the pods that it has from an earlier daemon.
 func (r *Runtime) restoreNetwork(now state.Instant) {
@@ -77,7 +31,7 @@ func (r *Runtime) restoreNetwork(now state.Instant) {
 	})
 	pods := make([]netns.Pod, len(recs))
 	for i, rec := range recs {
-		pods[i] = r.networkPod(rec)
+		pods[i] = sandbox.NetworkPod(r.paths, rec)
 		pods[i].IP, _ = netip.ParseAddr(rec.Sandbox.IP)
 	}
 	homeless, err := r.Network.Restore(pods)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/internal/beneath"
 	"podd/runtime/api"
 	"podd/runtime/container"
 	"podd/runtime/state"
@@ -64,17 +65,17 @@ func (r *Runtime) capacity() corev1.ResourceList {
 // runtimeHandlers say what the one runtime can do. KEP-3857, KEP-127
 func runtimeHandlers() []corev1.NodeRuntimeHandler {
 	recursive := container.CanReadOnlyRecursively()
-	most := strings.TrimSpace(readText("/proc/sys/user/max_user_namespaces"))
+	most := strings.TrimSpace(beneath.ReadHostFile("/proc/sys/user/max_user_namespaces"))
 	users := most != "" && most != "0"
 	return []corev1.NodeRuntimeHandler{{Features: &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}}}
 }
 
 func nodeInfo(version string) corev1.NodeSystemInfo {
 	info := corev1.NodeSystemInfo{
-		MachineID:               strings.TrimSpace(readText("/etc/machine-id")),
-		BootID:                  strings.TrimSpace(readText("/proc/sys/kernel/random/boot_id")),
-		KernelVersion:           strings.TrimSpace(readText("/proc/sys/kernel/osrelease")),
-		OSImage:                 osImage(readText("/etc/os-release")),
+		MachineID:               strings.TrimSpace(beneath.ReadHostFile("/etc/machine-id")),
+		BootID:                  strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/random/boot_id")),
+		KernelVersion:           strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/osrelease")),
+		OSImage:                 osImage(beneath.ReadHostFile("/etc/os-release")),
 		ContainerRuntimeVersion: "podd://" + version,
 		KubeletVersion:          version,
 		OperatingSystem:         goruntime.GOOS,

@@ -10,8 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/images"
+	"podd/internal/beneath"
 	"podd/runtime/container"
 	"podd/runtime/plan"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -28,6 +30,7 @@ type operation struct {
 	rec      *state.Record
 	io       map[string]*stdio.ContainerIO
 	images   map[string]images.Image
+	sandbox  sandbox.Inputs
 	volumes  *volumeSources // for the actions that make or refresh volumes
 }
 
@@ -38,6 +41,8 @@ func (r *Runtime) newOperation(p *pod, actions []plan.Action) *operation {
 	}
 	for _, a := range actions {
 		switch a.(type) {
+		case plan.EnsureSandbox:
+			op.sandbox = sandbox.Inputs{PidsLimit: r.settings.Load().PodPidsLimit, NameServers: r.nameServers()}
 		case plan.EnsureVolumes, plan.RefreshVolumes:
 			op.volumes = r.volumeSources(p.rec)
 			p.refresh = false
@@ -110,7 +115,7 @@ func (op *operation) tell(a plan.Action, outcome any, err error) {
 func (op *operation) perform(a plan.Action) (any, error) {
 	switch a := a.(type) {
 	case plan.EnsureSandbox:
-		s, err := op.r.ensureSandbox(op.rec)
+		s, err := op.r.sandboxes.Ensure(op.rec, op.sandbox)
 		if err == nil {
 			op.rec.Sandbox = s
 		}
@@ -122,7 +127,7 @@ func (op *operation) perform(a plan.Action) (any, error) {
 	case plan.MeasureVolumes:
 		return op.measureVolumes()
 	case plan.RemoveSandbox:
-		return nil, op.r.removeSandbox(op.rec)
+		return nil, op.r.sandboxes.Remove(op.rec)
 	case plan.StartContainer:
 		return op.start(a)
 	case plan.StopContainer:
@@ -161,8 +166,8 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 		return started{}, fmt.Errorf("%w: its image is gone", container.ErrConfig)
 	}
 	c := op.r.containerConfig(op.rec, a.Name, a.Attempt, image)
-	if sharesProcesses(op.rec.Object) {
-		path, err := op.r.ensurePause(op.rec)
+	if sandbox.SharesProcesses(op.rec.Object) {
+		path, err := op.r.sandboxes.EnsurePause(op.rec)
 		if err != nil {
 			return started{}, err
 		}
@@ -185,11 +190,11 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 		return started{io: l}, err
 	}
 	if c.TerminationLog != "" {
-		if err := op.r.give(op.rec, c.TerminationLog); err != nil {
+		if err := op.r.sandboxes.Chown(op.rec, c.TerminationLog); err != nil {
 			return started{io: l}, err
 		}
 	}
-	process, err := op.r.run(c, l.Hold)
+	process, err := op.r.sandboxes.Start(c, l.Hold)
 	if err != nil {
 		return started{io: l, imageID: image.ID}, err
 	}
@@ -204,7 +209,7 @@ func makeTerminationLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := openAtOnce(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	f, err := beneath.OpenPath(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("cannot make the termination log: %w", err)
 	}

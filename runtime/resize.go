@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -19,8 +20,8 @@ const resizeRetry = 10 * time.Second
 // its parent.
 func (op *operation) resize() error {
 	spec := &op.rec.Object.Spec
-	pod := podResources(spec, op.r.settings.Load().PodPidsLimit)
-	_, first := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
+	pod := sandbox.PodResources(spec, op.r.settings.Load().PodPidsLimit)
+	_, first := op.r.Cgroups.EnsurePod(string(op.uid), sandbox.CgroupTier(spec), pod)
 	for _, c := range op.rec.Containers {
 		if op.io[c.Name] == nil || c.Changed {
 			continue // the next attempt starts with them
@@ -33,7 +34,7 @@ func (op *operation) resize() error {
 	if first == nil {
 		return nil
 	}
-	_, err := op.r.Cgroups.EnsurePod(string(op.uid), qosName(spec), pod)
+	_, err := op.r.Cgroups.EnsurePod(string(op.uid), sandbox.CgroupTier(spec), pod)
 	return err
 }
 

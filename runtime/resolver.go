@@ -1,16 +1,14 @@
 package runtime
 
 import (
-	"errors"
-	"fmt"
-	"hash/fnv"
 	"net/netip"
-	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/dns"
+	"podd/internal/beneath"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -28,20 +26,20 @@ type Names interface {
 func (r *Runtime) ResolverChanged() { r.inbox.put(msgResolver{}) }
 
 // nameServers are those that count now.
-func (r *Runtime) nameServers() nameServers {
-	n := nameServers{domain: r.ClusterDomain, own: r.Names.Addrs()}
+func (r *Runtime) nameServers() sandbox.NameServers {
+	n := sandbox.NameServers{ClusterDomain: r.ClusterDomain, Own: r.Names.Addrs()}
 	if host := r.hostResolver.Load(); host != nil {
-		n.host = *host
+		n.Host = *host
 	}
 	return n
 }
 
 // readResolver reads the host's resolv.conf and carries it into the pods.
 func (r *Runtime) readResolver() {
-	host := parseResolv(readText(r.ResolvConf()))
+	host := sandbox.ParseResolvConf(beneath.ReadHostFile(r.ResolvConf()))
 	r.hostResolver.Store(&host)
 	n := r.nameServers()
-	r.Names.SetServers(n.upstream())
+	r.Names.SetServers(n.Upstream())
 	for _, p := range r.pods {
 		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished {
 			r.followResolver(p, n)
@@ -51,43 +49,26 @@ func (r *Runtime) readResolver() {
 
 // followResolver writes a pod's resolv.conf anew, in the file that its containers have mounted. One that the
 // pod has changed itself is left alone.
-func (r *Runtime) followResolver(p *pod, n nameServers) {
+func (r *Runtime) followResolver(p *pod, n sandbox.NameServers) {
 	path := filepath.Join(r.paths.Sandbox(p.rec.UID), "resolv.conf")
-	resolv, _ := n.forPod(p.rec.Object)
-	text, have := resolv.String(), readOwn(path)
-	if text == have || p.rec.Sandbox.Resolv != digest(have) {
+	resolv, _ := n.ForPod(p.rec.Object)
+	text, have := resolv.String(), beneath.ReadShared(path)
+	if text == have || p.rec.Sandbox.Resolv != sandbox.Digest(have) {
 		return
 	}
-	if err := overwrite(path, text); err != nil {
+	if err := beneath.Overwrite(path, text); err != nil {
 		r.Log.Error("a pod goes on with the name servers of before", "pod", p.name(), "error", err)
 		return
 	}
-	r.Log.Info("name servers changed", "pod", p.name(), "servers", resolv.nameservers)
-	p.rec.Sandbox.Resolv = digest(text)
+	r.Log.Info("name servers changed", "pod", p.name(), "servers", resolv.NameServers)
+	p.rec.Sandbox.Resolv = sandbox.Digest(text)
 	r.save(p)
-}
-
-// overwrite replaces what a file says and keeps the file: a bind mount follows no rename.
-func overwrite(path, text string) error {
-	f, err := openAtOnce(path, os.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Truncate(int64(len(text))), f.Close())
-}
-
-// digest tells whether a file is still as podd wrote it.
-func digest(text string) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(text))
-	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // sayResolver tells of a new sandbox what its resolv.conf lacks.
 func (r *Runtime) sayResolver(p *pod, now state.Instant) {
-	_, notes := r.nameServers().forPod(p.rec.Object)
+	_, notes := r.nameServers().ForPod(p.rec.Object)
 	for _, n := range notes {
-		r.event(p, "", now, corev1.EventTypeWarning, n.reason, n.message)
+		r.event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)
 	}
 }

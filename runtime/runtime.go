@@ -19,6 +19,7 @@ import (
 	"podd/probe"
 	"podd/runtime/container"
 	"podd/runtime/manifest"
+	"podd/runtime/sandbox"
 	"podd/runtime/service"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
@@ -84,7 +85,7 @@ type Config struct {
 	Images  Images
 	Network Network
 	Cgroups Cgroups
-	Users   Users
+	Users   sandbox.Users
 	FDStore stdio.FDStore
 	Names   Names
 	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.
@@ -104,22 +105,23 @@ type Config struct {
 // Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
 type Runtime struct {
 	Config
-	paths   state.Paths
-	engine  *container.Engine
-	volumes *volume.Dirs
-	io      *stdio.Hub
-	store   *Store
-	objects *objects
-	tokens  *tokens
-	inbox   *inbox
-	slots   chan struct{} // bounds the operations that run at once
-	prober  probe.Scheduler
+	paths     state.Paths
+	engine    *container.Engine
+	volumes   *volume.Dirs
+	io        *stdio.Hub
+	sandboxes *sandbox.Manager
+	store     *Store
+	objects   *objects
+	tokens    *tokens
+	inbox     *inbox
+	slots     chan struct{} // bounds the operations that run at once
+	prober    probe.Scheduler
 	// execSlots bounds the commands of probes that are being started at once.
 	execSlots chan struct{}
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]
 	// hostResolver is what the host's resolv.conf said last.
-	hostResolver atomic.Pointer[resolver]
+	hostResolver atomic.Pointer[sandbox.Resolver]
 
 	records state.Store
 	ends    ends
@@ -218,6 +220,10 @@ func New(c Config) (*Runtime, error) {
 		BaseLayer:  filepath.Join(c.RunDir, "base"),
 		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
 		RemoveTree: volume.Remove,
+	}
+	r.sandboxes = &sandbox.Manager{
+		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users,
+		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
 	var err error
 	r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log)

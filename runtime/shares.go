@@ -4,6 +4,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
+	"podd/runtime/manifest"
+	"podd/runtime/sandbox"
 )
 
 // shareOut gives the burstable pods together the CPU shares that they have asked for, as the kubelet does:
@@ -24,10 +26,10 @@ func (r *Runtime) burstableMilliCPU() int64 {
 	var sum int64
 	for _, p := range r.pods {
 		spec := &p.rec.Object.Spec
-		if p.rec.Sandbox.Ready == nil || qosClass(spec) != corev1.PodQOSBurstable {
+		if p.rec.Sandbox.Ready == nil || manifest.QOSClass(spec) != corev1.PodQOSBurstable {
 			continue
 		}
-		if request := total(spec, corev1.ResourceCPU, false); request != nil {
+		if request := sandbox.TotalResource(spec, corev1.ResourceCPU, false); request != nil {
 			sum += request.MilliValue()
 		}
 	}

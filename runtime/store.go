@@ -61,7 +61,7 @@ func (r *Runtime) publish(p *pod, now state.Instant) {
 
 func (r *Runtime) statusFacts(p *pod, now state.Instant) status.Facts {
 	f := status.Facts{
-		Now: now, NodeName: r.NodeName, HostIPs: r.hostIPs.get(r.HostIPs), QOSClass: qosClass(&p.rec.Object.Spec),
+		Now: now, NodeName: r.NodeName, HostIPs: r.hostIPs.get(r.HostIPs), QOSClass: manifest.QOSClass(&p.rec.Object.Spec),
 		Unfit: p.unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
 	}
 	if p.problem != nil {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -19,7 +20,7 @@ func (r *Runtime) removeStrangers() {
 	known, containers := map[string]bool{}, map[string]bool{}
 	for uid, p := range r.pods {
 		known[string(uid)] = true
-		containers[pauseID(uid)] = sharesProcesses(p.rec.Object)
+		containers[sandbox.PauseID(uid)] = sandbox.SharesProcesses(p.rec.Object)
 		for _, c := range p.rec.Containers {
 			if p.io[c.Name] != nil {
 				containers[state.ContainerID(uid, c.Name, c.Attempt)] = true
@@ -30,29 +31,24 @@ func (r *Runtime) removeStrangers() {
 	errs := []error{err}
 	for _, id := range ids {
 		if !containers[id] {
-			errs = append(errs, r.discard(id))
+			errs = append(errs, r.engine.Discard(id))
 		}
 	}
 	for _, parent := range []string{"ns", "sandbox"} {
 		entries, _ := os.ReadDir(filepath.Join(r.RunDir, parent))
 		for _, e := range entries {
 			if !known[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
-				errs = append(errs, r.removeSandboxOf(types.UID(e.Name())))
+				errs = append(errs, r.sandboxes.RemoveOf(types.UID(e.Name())))
 			}
 		}
 	}
 	for _, uid := range r.volumes.Strangers(known) {
 		errs = append(errs, r.volumes.RemoveMemory(uid))
 	}
-	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known), r.Users.Collect(known), r.unmapAll())
+	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known), r.Users.Collect(known), r.sandboxes.UnmapAll())
 	if err := errors.Join(errs...); err != nil {
 		r.Log.Error("cannot remove all remains", "error", err)
 	}
-}
-
-// discard ends and removes an attempt that does not count.
-func (r *Runtime) discard(id string) error {
-	return errors.Join(r.engine.Kill(id), r.engine.RemoveState(id), r.engine.RemoveRoot(id), r.engine.RemoveIO(id))
 }
 
 func (r *Runtime) ensureFolders() error {

@@ -10,6 +10,7 @@ import (
 
 	"podd/images"
 	"podd/runtime/env"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 	"podd/runtime/volume"
 	"podd/userns"
@@ -109,7 +110,7 @@ func (r *Runtime) volumeRequest(rec *state.Record, s *volumeSources, v *corev1.V
 
 // memoryLimit is what all containers together may use; 0: one of them has no limit.
 func memoryLimit(spec *corev1.PodSpec) int64 {
-	return podResources(spec, 0).MemoryLimit
+	return sandbox.PodResources(spec, 0).MemoryLimit
 }
 
 // volumeError is what went wrong with one volume of a pod.
@@ -158,15 +159,15 @@ func (op *operation) ensureVolumes() (madeVolumes, error) {
 // ensureVolume makes one volume, which the ids of the pod must fit.
 func (op *operation) ensureVolume(request *volume.Request) error {
 	p, namespace := op.rec.Object, op.r.paths.UserNamespace(op.uid)
-	if hasOwnUsers(p) && request.Volume.Image != nil {
-		return op.r.withMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
+	if sandbox.HasOwnUsers(p) && request.Volume.Image != nil {
+		return op.r.sandboxes.WithMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
 			request.Layers = layers
 			_, err := op.r.volumes.Ensure(request)
 			return err
 		})
 	}
 	path, err := op.r.volumes.Ensure(request)
-	if err == nil && isMapped(p, request.Volume) {
+	if err == nil && sandbox.IsMapped(p, request.Volume) {
 		err = userns.Check(path, namespace)
 	}
 	return err

@@ -17,7 +17,7 @@ import (
 
 	"podd/board"
 	"podd/netns"
-	"podd/runtime"
+	"podd/runtime/sandbox"
 )
 
 // networkPatience is how long an answer may take that the network gives at once when it works.
@@ -193,5 +193,5 @@ func hostServers(c *Config) []netip.Addr {
 	if err != nil {
 		return nil
 	}
-	return runtime.NameServers(string(text))
+	return sandbox.ServersOf(string(text))
 }

@@ -131,9 +131,12 @@ func TestLayers(t *testing.T) {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/dns", "podd/userns",
 			"podd/runtime",
 		},
-		"podd/runtime/state":         {},
-		"podd/runtime/plan":          {"podd/runtime/state"},
-		"podd/runtime/stdio":         {"podd/runtime/container", "podd/runtime/logs"},
+		"podd/runtime/state": {},
+		"podd/runtime/plan":  {"podd/runtime/state"},
+		"podd/runtime/stdio": {"podd/runtime/container", "podd/runtime/logs"},
+		"podd/runtime/sandbox": {
+			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/userns", "podd/internal",
+		},
 		"podd/runtime/status":        {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/networkpolicy": {"podd/netns"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":           {},

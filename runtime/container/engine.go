@@ -91,3 +91,8 @@ func (e *Engine) RemoveState(id string) error {
 	}
 	return nil
 }
+
+// Discard ends and removes an attempt that does not count.
+func (e *Engine) Discard(id string) error {
+	return errors.Join(e.Kill(id), e.RemoveState(id), e.RemoveRoot(id), e.RemoveIO(id))
+}

@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	"net/netip"
@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/internal/beneath"
 )
 
 func TestPodResolver(t *testing.T) {
@@ -38,19 +40,19 @@ func TestPodResolver(t *testing.T) {
 		{"too many servers", hostText, own, corev1.PodSpec{DNSPolicy: corev1.DNSDefault, DNSConfig: &corev1.PodDNSConfig{Nameservers: []string{"192.0.2.3", "192.0.2.4"}}}, "search lan home\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\noptions ndots:1 edns0\n", "DNSConfigForming"},
 		{"too long a search", "search lan " + strings.Repeat("x", 254) + "\nnameserver 192.0.2.1\n", own, corev1.PodSpec{DNSPolicy: corev1.DNSDefault}, "search lan\nnameserver 192.0.2.1\n", "DNSConfigForming"},
 	} {
-		n := nameServers{host: parseResolv(tc.host), own: tc.own, domain: "cluster.local"}
-		got, notes := n.forPod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, Spec: tc.spec})
+		n := NameServers{Host: ParseResolvConf(tc.host), Own: tc.own, ClusterDomain: "cluster.local"}
+		got, notes := n.ForPod(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, Spec: tc.spec})
 		if got.String() != tc.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tc.name, got, tc.want)
 		}
-		if said := len(notes) > 0; said != (tc.note != "") || said && notes[0].reason != tc.note {
+		if said := len(notes) > 0; said != (tc.note != "") || said && notes[0].Reason != tc.note {
 			t.Errorf("%s: notes %v", tc.name, notes)
 		}
 	}
 }
 
 func TestManySearches(t *testing.T) {
-	r := resolver{}
+	r := Resolver{}
 	for range 40 {
 		r.searches = append(r.searches, strings.Repeat("x", 100))
 	}
@@ -61,8 +63,8 @@ func TestManySearches(t *testing.T) {
 }
 
 func TestUpstreamLeavesOutOwn(t *testing.T) {
-	n := nameServers{host: parseResolv("nameserver 10.210.0.1\nnameserver 127.0.0.53\nnameserver nonsense\n"), own: []netip.Addr{netip.MustParseAddr("10.210.0.1")}}
-	if got := n.upstream(); len(got) != 1 || got[0].String() != "127.0.0.53:53" {
+	n := NameServers{Host: ParseResolvConf("nameserver 10.210.0.1\nnameserver 127.0.0.53\nnameserver nonsense\n"), Own: []netip.Addr{netip.MustParseAddr("10.210.0.1")}}
+	if got := n.Upstream(); len(got) != 1 || got[0].String() != "127.0.0.53:53" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -99,11 +101,11 @@ func TestOverwriteKeepsTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := overwrite(path, "short\n"); err != nil {
+	if err := beneath.Overwrite(path, "short\n"); err != nil {
 		t.Fatal(err)
 	}
 	after, err := os.Stat(path)
-	if err != nil || !os.SameFile(before, after) || readText(path) != "short\n" {
-		t.Errorf("%v, same %v, %q", err, os.SameFile(before, after), readText(path))
+	if err != nil || !os.SameFile(before, after) || beneath.ReadHostFile(path) != "short\n" {
+		t.Errorf("%v, same %v, %q", err, os.SameFile(before, after), beneath.ReadHostFile(path))
 	}
 }

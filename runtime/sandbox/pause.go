@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	"errors"
@@ -17,17 +17,17 @@ import (
 // manifest can have it: theirs are in lower case.
 const pauseName = "PAUSE"
 
-func sharesProcesses(p *corev1.Pod) bool {
+func SharesProcesses(p *corev1.Pod) bool {
 	return p.Spec.ShareProcessNamespace != nil && *p.Spec.ShareProcessNamespace
 }
 
-func pauseID(uid types.UID) string { return state.ContainerID(uid, pauseName, 0) }
+func PauseID(uid types.UID) string { return state.ContainerID(uid, pauseName, 0) }
 
-// ensurePause runs the first process of the pod's shared PID namespace and returns the namespace's path. A
+// EnsurePause runs the first process of the pod's shared PID namespace and returns the namespace's path. A
 // namespace dies with its first process, so that this one cannot be one of the pod's own.
-func (r *Runtime) ensurePause(rec *state.Record) (string, error) {
-	id := pauseID(rec.UID)
-	found, err := r.engine.Find(id)
+func (m *Manager) EnsurePause(rec *state.Record) (string, error) {
+	id := PauseID(rec.UID)
+	found, err := m.Engine.Find(id)
 	if err != nil {
 		return "", err
 	}
@@ -35,23 +35,23 @@ func (r *Runtime) ensurePause(rec *state.Record) (string, error) {
 		_ = found.PIDFD.Close()
 		return pidNamespace(found.PID), nil
 	}
-	if err := r.discard(id); err != nil {
+	if err := m.Engine.Discard(id); err != nil {
 		return "", err
 	}
-	layer, err := r.ensurePauseLayer()
+	layer, err := m.ensurePauseLayer()
 	if err != nil {
 		return "", err
 	}
-	stdio, err := r.engine.OpenStdio(id)
+	stdio, err := m.Engine.OpenStdio(id)
 	if err != nil {
 		return "", err
 	}
 	defer stdio.Close()
-	process, err := r.run(&container.Config{
+	process, err := m.Start(&container.Config{
 		ID: id, Pod: rec.Object, Image: container.Image{Layers: []string{layer}},
 		Container: pauseContainer(),
-		Sandbox:   r.pauseSandbox(rec),
-		Files:     map[string]string{pausePath: r.Executable},
+		Sandbox:   m.pauseSandbox(rec),
+		Files:     map[string]string{pausePath: m.Executable},
 	}, nil)
 	if err != nil {
 		return "", fmt.Errorf("cannot hold a PID namespace for pod %q: %w", rec.Object.Name, err)
@@ -75,15 +75,15 @@ func pauseContainer() *corev1.Container {
 }
 
 // pauseSandbox has a PID namespace of its own, which the others join.
-func (r *Runtime) pauseSandbox(rec *state.Record) container.Sandbox {
-	s := r.sandboxFor(rec)
+func (m *Manager) pauseSandbox(rec *state.Record) container.Sandbox {
+	s := m.For(rec)
 	s.HostsFile, s.HostnameFile, s.ResolvFile, s.PIDNS = "", "", "", ""
 	return s
 }
 
 // ensurePauseLayer makes the root of all pause processes: a place for the program.
-func (r *Runtime) ensurePauseLayer() (string, error) {
-	layer := filepath.Join(r.RunDir, "pause")
+func (m *Manager) ensurePauseLayer() (string, error) {
+	layer := filepath.Join(m.Paths.Run, "pause")
 	var errs []error
 	errs = append(errs, os.MkdirAll(layer, 0o755))
 	f, err := os.OpenFile(filepath.Join(layer, pausePath), os.O_CREATE|os.O_RDONLY, 0o755)

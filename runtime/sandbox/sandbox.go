@@ -1,8 +1,11 @@
-package runtime
+// Package sandbox makes and removes what the containers of one pod share: namespaces, address, cgroup, user ids, and the
+// files that podd mounts into each of them.
+package sandbox
 
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,8 +14,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/cgroups"
+	"podd/internal/beneath"
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
 
@@ -23,38 +29,70 @@ const (
 	filesSize = "size=16m,mode=0755"
 )
 
-// ensureSandbox makes what the containers of a pod share: namespaces, address, cgroup, files.
-func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) {
+// Manager makes and removes what the containers of a pod share.
+type Manager struct {
+	Paths         state.Paths
+	Engine        *container.Engine
+	Network       Network
+	Cgroups       Cgroups
+	Users         Users
+	ClusterDomain string // of the names of Services
+	Executable    string // podd itself, whose pause command holds shared PID namespaces
+	Log           *slog.Logger
+}
+
+// Network gives pods their addresses.
+type Network interface {
+	Attach(p netns.Pod) (netns.Attachment, error)
+	Detach(id string) error
+}
+
+// Cgroups has the pods' cgroups.
+type Cgroups interface {
+	EnsurePod(uid, qos string, r cgroups.Resources) (path string, err error)
+	PodPath(uid, qos string) (string, error)
+	RemovePod(path string) error
+	Warm()
+}
+
+// Inputs are what a new sandbox depends on beside its pod.
+type Inputs struct {
+	PidsLimit   int64
+	NameServers NameServers
+}
+
+// Ensure makes what the containers of a pod share: namespaces, address, cgroup, files.
+func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, error) {
 	spec := &rec.Object.Spec
-	if err := makePodLogDir(r.paths.PodLogs(rec)); err != nil {
+	if err := MakeLogFolder(m.Paths.PodLogs(rec)); err != nil {
 		return state.SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 	}
-	if err := ensureTmpfs(r.paths.Sandbox(rec.UID), filesSize); err != nil {
+	if err := ensureTmpfs(m.Paths.Sandbox(rec.UID), filesSize); err != nil {
 		return state.SandboxRecord{}, err
 	}
-	path, err := r.Cgroups.EnsurePod(string(rec.UID), qosName(spec), podResources(spec, r.settings.Load().PodPidsLimit))
+	path, err := m.Cgroups.EnsurePod(string(rec.UID), CgroupTier(spec), PodResources(spec, in.PidsLimit))
 	if err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	// The kernel makes the first move into a cgroup wait: it waits beside the work that comes now.
-	go r.Cgroups.Warm()
-	names, err := namesOf(rec.Object, r.ClusterDomain)
+	go m.Cgroups.Warm()
+	names, err := namesOf(rec.Object, m.ClusterDomain)
 	if err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	options := sandboxOptions(rec.Object, names.kernel)
-	if options.Users, err = r.acquireUsers(rec); err != nil {
+	if options.Users, err = m.acquireUsers(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	if err := netns.EnsureSandbox(r.paths.Namespaces(rec.UID), options); err != nil {
+	if err := netns.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	if err := r.checkUsers(rec); err != nil {
+	if err := m.checkUsers(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	out := state.SandboxRecord{CgroupPath: path}
 	if options.Net {
-		attachment, err := r.Network.Attach(r.networkPod(rec))
+		attachment, err := m.Network.Attach(NetworkPod(m.Paths, rec))
 		if err != nil {
 			return state.SandboxRecord{CgroupPath: path}, err
 		}
@@ -63,9 +101,9 @@ func (r *Runtime) ensureSandbox(rec *state.Record) (state.SandboxRecord, error) 
 			out.IP6 = attachment.IP6.String()
 		}
 	}
-	resolv, _ := r.nameServers().forPod(rec.Object)
-	out.Resolv = digest(resolv.String())
-	return out, r.ensureSandboxFiles(rec, names, resolv, out.PodIPs())
+	resolv, _ := in.NameServers.ForPod(rec.Object)
+	out.Resolv = Digest(resolv.String())
+	return out, m.ensureSandboxFiles(rec, names, resolv, out.PodIPs())
 }
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
@@ -86,8 +124,8 @@ func sandboxOptions(p *corev1.Pod, hostname string) netns.SandboxOptions {
 	return o
 }
 
-func qosName(spec *corev1.PodSpec) string {
-	switch qosClass(spec) {
+func CgroupTier(spec *corev1.PodSpec) string {
+	switch manifest.QOSClass(spec) {
 	case corev1.PodQOSGuaranteed:
 		return "guaranteed"
 	case corev1.PodQOSBurstable:
@@ -97,18 +135,18 @@ func qosName(spec *corev1.PodSpec) string {
 	return "besteffort"
 }
 
-func (r *Runtime) ensureSandboxFiles(rec *state.Record, names podNames, resolv resolver, ips []corev1.PodIP) error {
-	dir, spec := r.paths.Sandbox(rec.UID), &rec.Object.Spec
+func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv Resolver, ips []corev1.PodIP) error {
+	dir, spec := m.Paths.Sandbox(rec.UID), &rec.Object.Spec
 	hosts := hostsFile(spec, names, ips...)
 	if spec.HostNetwork {
-		hosts = hostNetworkHostsFile(spec, readText("/etc/hosts"))
+		hosts = hostNetworkHostsFile(spec, beneath.ReadHostFile("/etc/hosts"))
 	}
-	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": r.hostnameOf(rec.Object) + "\n"}
+	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": m.hostnameOf(rec.Object) + "\n"}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("cannot write %s for pod %q: %w", name, rec.Object.Name, err)
 		}
-		if err := r.give(rec, filepath.Join(dir, name)); err != nil {
+		if err := m.Chown(rec, filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -119,7 +157,7 @@ func (r *Runtime) ensureSandboxFiles(rec *state.Record, names podNames, resolv r
 	if err := ensureTmpfs(shm, shmSize); err != nil {
 		return err
 	}
-	return r.give(rec, shm)
+	return m.Chown(rec, shm)
 }
 
 func ensureTmpfs(dir, options string) error {
@@ -139,37 +177,37 @@ func ensureTmpfs(dir, options string) error {
 	return nil
 }
 
-// removeSandbox takes away everything that ensureSandbox makes but the logs; what is gone already counts
+// Remove takes away everything that ensureSandbox makes but the logs; what is gone already counts
 // as removed, and all of it is tried.
-func (r *Runtime) removeSandbox(rec *state.Record) error {
-	if sharesProcesses(rec.Object) {
-		if err := r.discard(pauseID(rec.UID)); err != nil {
+func (m *Manager) Remove(rec *state.Record) error {
+	if SharesProcesses(rec.Object) {
+		if err := m.Engine.Discard(PauseID(rec.UID)); err != nil {
 			return err
 		}
 	}
 	cgroup := func() error {
 		// Not the record's: a sandbox that was never finished has none.
-		path, err := r.Cgroups.PodPath(string(rec.UID), qosName(&rec.Object.Spec))
+		path, err := m.Cgroups.PodPath(string(rec.UID), CgroupTier(&rec.Object.Spec))
 		if err != nil {
 			return err
 		}
-		return r.Cgroups.RemovePod(path)
+		return m.Cgroups.RemovePod(path)
 	}
-	return together(cgroup, func() error { return r.removeSandboxOf(rec.UID) })
+	return together(cgroup, func() error { return m.RemoveOf(rec.UID) })
 }
 
-// removeSandboxOf needs no record. The kernel makes each of its parts wait for a grace period of its own, so
+// RemoveOf needs no record. The kernel makes each of its parts wait for a grace period of its own, so
 // that they are taken away side by side.
-func (r *Runtime) removeSandboxOf(uid types.UID) error {
+func (m *Manager) RemoveOf(uid types.UID) error {
 	return together(
-		func() error { return r.Network.Detach(string(uid)) },
+		func() error { return m.Network.Detach(string(uid)) },
 		func() error {
-			if err := netns.RemoveSandbox(r.paths.Namespaces(uid)); err != nil {
+			if err := netns.RemoveSandbox(m.Paths.Namespaces(uid)); err != nil {
 				return err
 			}
-			return r.releaseUsers(uid)
+			return m.releaseUsers(uid)
 		},
-		func() error { return removeShared(r.paths.Sandbox(uid)) },
+		func() error { return removeShared(m.Paths.Sandbox(uid)) },
 	)
 }
 
@@ -194,12 +232,12 @@ func together(steps ...func() error) error {
 	return errors.Join(errs...)
 }
 
-// sandboxFor is what a container of the pod joins.
-func (r *Runtime) sandboxFor(rec *state.Record) container.Sandbox {
-	ns, dir := r.paths.Namespaces(rec.UID), r.paths.Sandbox(rec.UID)
+// For is what a container of the pod joins.
+func (m *Manager) For(rec *state.Record) container.Sandbox {
+	ns, dir := m.Paths.Namespaces(rec.UID), m.Paths.Sandbox(rec.UID)
 	s := container.Sandbox{
 		CgroupPath: rec.Sandbox.CgroupPath,
-		Hostname:   r.hostnameOf(rec.Object),
+		Hostname:   m.hostnameOf(rec.Object),
 		HostsFile:  filepath.Join(dir, "hosts"), HostnameFile: filepath.Join(dir, "hostname"),
 		ResolvFile: filepath.Join(dir, "resolv.conf"), ShmDir: filepath.Join(dir, "shm"),
 	}
@@ -215,6 +253,18 @@ func (r *Runtime) sandboxFor(rec *state.Record) container.Sandbox {
 	if o.UTS {
 		s.UTSNS = filepath.Join(ns, "uts")
 	}
-	s.Users = r.usersOf(rec)
+	s.Users = m.usersOf(rec)
 	return s
+}
+
+// MakeLogFolder makes the folder of a pod's logs; what is there already must be a folder and no link.
+func MakeLogFolder(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
+		return err
+	}
+	dir, err := beneath.MakeFolder(filepath.Dir(path), 0o755, filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	return dir.Close()
 }

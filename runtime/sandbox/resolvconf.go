@@ -1,7 +1,8 @@
-package runtime
+package sandbox
 
 import (
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,14 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// resolver is what a resolv.conf says.
-type resolver struct {
-	nameservers, searches, options []string
+// Resolver is what a resolv.conf says.
+type Resolver struct {
+	NameServers, searches, options []string
 }
 
-// parseResolv reads a resolv.conf; the last search line counts (man 5 resolv.conf).
-func parseResolv(text string) resolver {
-	var r resolver
+// ParseResolvConf reads a resolv.conf; the last search line counts (man 5 resolv.conf).
+func ParseResolvConf(text string) Resolver {
+	var r Resolver
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
@@ -24,7 +25,7 @@ func parseResolv(text string) resolver {
 		}
 		switch fields[0] {
 		case "nameserver":
-			r.nameservers = append(r.nameservers, fields[1])
+			r.NameServers = append(r.NameServers, fields[1])
 		case "search", "domain":
 			r.searches = nil
 			for _, s := range fields[1:] {
@@ -40,13 +41,13 @@ func parseResolv(text string) resolver {
 	return r
 }
 
-// NameServers are those that a resolv.conf names.
-func NameServers(text string) []netip.Addr { return parseResolv(text).servers() }
+// ServersOf are those that a resolv.conf names.
+func ServersOf(text string) []netip.Addr { return ParseResolvConf(text).servers() }
 
 // servers leaves out what is no address.
-func (r resolver) servers() []netip.Addr {
+func (r Resolver) servers() []netip.Addr {
 	var list []netip.Addr
-	for _, s := range r.nameservers {
+	for _, s := range r.NameServers {
 		if ip, err := netip.ParseAddr(s); err == nil {
 			list = append(list, ip)
 		}
@@ -54,24 +55,24 @@ func (r resolver) servers() []netip.Addr {
 	return list
 }
 
-// nameServers are where the pods' resolv.conf may point to.
-type nameServers struct {
-	host   resolver
-	own    []netip.Addr // of podd's own name server; none: it does not serve
-	domain string       // of the Services' names
+// NameServers are where the pods' resolv.conf may point to.
+type NameServers struct {
+	Host          Resolver
+	Own           []netip.Addr // of podd's own name server; none: it does not serve
+	ClusterDomain string       // of the Services' names
 }
 
-// forPod applies dnsPolicy and dnsConfig. Its notes are what could not be done as asked, each a reason and a
+// ForPod applies dnsPolicy and dnsConfig. Its notes are what could not be done as asked, each a reason and a
 // sentence. https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy
-func (n nameServers) forPod(p *corev1.Pod) (resolver, []note) {
-	var notes []note
-	var r resolver
+func (n NameServers) ForPod(p *corev1.Pod) (Resolver, []Note) {
+	var notes []Note
+	var r Resolver
 	switch policy := dnsPolicy(&p.Spec); {
 	case policy == corev1.DNSNone:
-	case policy == corev1.DNSClusterFirst && len(n.own) > 0:
+	case policy == corev1.DNSClusterFirst && len(n.Own) > 0:
 		r = n.cluster(p.Namespace)
 	case policy == corev1.DNSClusterFirst:
-		notes = append(notes, note{"MissingClusterDNS", "podd's name server does not serve, because another program has port 53 of the pods' bridge. Falling back to \"Default\" policy."})
+		notes = append(notes, Note{"MissingClusterDNS", "podd's name server does not serve, because another program has port 53 of the pods' bridge. Falling back to \"Default\" policy."})
 		r = n.reachable(p.Spec.HostNetwork)
 	default:
 		r = n.reachable(p.Spec.HostNetwork)
@@ -82,8 +83,8 @@ func (n nameServers) forPod(p *corev1.Pod) (resolver, []note) {
 	return r.limited(notes)
 }
 
-// note is an event to be.
-type note struct{ reason, message string }
+// Note is an event to be.
+type Note struct{ Reason, Message string }
 
 // dnsPolicy is the policy that acts: a pod in the host's network has the host's names unless it asks for others.
 func dnsPolicy(spec *corev1.PodSpec) corev1.DNSPolicy {
@@ -97,41 +98,41 @@ func dnsPolicy(spec *corev1.PodSpec) corev1.DNSPolicy {
 }
 
 // cluster leads everything to podd's own name server, which forwards what it does not know.
-func (n nameServers) cluster(namespace string) resolver {
-	r := resolver{options: []string{"ndots:5"}}
-	for _, ip := range n.own {
-		r.nameservers = append(r.nameservers, ip.String())
+func (n NameServers) cluster(namespace string) Resolver {
+	r := Resolver{options: []string{"ndots:5"}}
+	for _, ip := range n.Own {
+		r.NameServers = append(r.NameServers, ip.String())
 	}
-	svc := "svc." + n.domain
-	r.searches = appendNew([]string{namespace + "." + svc, svc, n.domain}, n.host.searches)
+	svc := "svc." + n.ClusterDomain
+	r.searches = appendNew([]string{namespace + "." + svc, svc, n.ClusterDomain}, n.Host.searches)
 	return r
 }
 
 // reachable is the host's own, without the name servers that a pod cannot reach: those on the host's loopback,
 // and link-local ones, whose interface the pod does not have. Where none is left podd's own forwards to them.
-func (n nameServers) reachable(hostNetwork bool) resolver {
-	r := n.host
+func (n NameServers) reachable(hostNetwork bool) Resolver {
+	r := n.Host
 	if hostNetwork {
 		return r
 	}
-	r.nameservers = slices.DeleteFunc(slices.Clone(r.nameservers), func(s string) bool {
+	r.NameServers = slices.DeleteFunc(slices.Clone(r.NameServers), func(s string) bool {
 		ip, err := netip.ParseAddr(s)
 		return err == nil && (ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsUnspecified())
 	})
-	if len(r.nameservers) == 0 && len(n.host.nameservers) > 0 {
-		for _, ip := range n.own {
-			r.nameservers = append(r.nameservers, ip.String())
+	if len(r.NameServers) == 0 && len(n.Host.NameServers) > 0 {
+		for _, ip := range n.Own {
+			r.NameServers = append(r.NameServers, ip.String())
 		}
 	}
 	return r
 }
 
-// upstream are the host's name servers but podd's own, to which the host may have been pointed.
-func (n nameServers) upstream() []netip.AddrPort {
+// Upstream are the host's name servers but podd's own, to which the host may have been pointed.
+func (n NameServers) Upstream() []netip.AddrPort {
 	const port = 53
 	var list []netip.AddrPort
-	for _, ip := range n.host.servers() {
-		if !slices.Contains(n.own, ip) {
+	for _, ip := range n.Host.servers() {
+		if !slices.Contains(n.Own, ip) {
 			list = append(list, netip.AddrPortFrom(ip, port))
 		}
 	}
@@ -139,9 +140,9 @@ func (n nameServers) upstream() []netip.AddrPort {
 }
 
 // merge adds what the pod's dnsConfig says; its options win.
-func (r resolver) merge(c *corev1.PodDNSConfig) resolver {
-	out := resolver{
-		nameservers: appendNew(r.nameservers, c.Nameservers),
+func (r Resolver) merge(c *corev1.PodDNSConfig) Resolver {
+	out := Resolver{
+		NameServers: appendNew(r.NameServers, c.Nameservers),
 		searches:    appendNew(r.searches, c.Searches),
 		options:     slices.Clone(r.options),
 	}
@@ -168,10 +169,10 @@ const (
 )
 
 // limited leaves out what is too much.
-func (r resolver) limited(notes []note) (resolver, []note) {
-	if len(r.nameservers) > maxNameservers {
-		r.nameservers = r.nameservers[:maxNameservers]
-		notes = append(notes, note{"DNSConfigForming", "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: " + strings.Join(r.nameservers, " ")})
+func (r Resolver) limited(notes []Note) (Resolver, []Note) {
+	if len(r.NameServers) > maxNameservers {
+		r.NameServers = r.NameServers[:maxNameservers]
+		notes = append(notes, Note{"DNSConfigForming", "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: " + strings.Join(r.NameServers, " ")})
 	}
 	before := len(r.searches)
 	r.searches = slices.DeleteFunc(slices.Clone(r.searches), func(s string) bool { return len(s) > maxSearch })
@@ -180,7 +181,7 @@ func (r resolver) limited(notes []note) (resolver, []note) {
 		r.searches = r.searches[:len(r.searches)-1]
 	}
 	if len(r.searches) < before {
-		notes = append(notes, note{"DNSConfigForming", "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: " + strings.Join(r.searches, " ")})
+		notes = append(notes, Note{"DNSConfigForming", "Search Line limits were exceeded, some search paths have been omitted, the applied search line is: " + strings.Join(r.searches, " ")})
 	}
 	return r, notes
 }
@@ -195,16 +196,23 @@ func appendNew(list, more []string) []string {
 	return out
 }
 
-func (r resolver) String() string {
+func (r Resolver) String() string {
 	var b strings.Builder
 	if len(r.searches) > 0 {
 		fmt.Fprintf(&b, "search %s\n", strings.Join(r.searches, " "))
 	}
-	for _, n := range r.nameservers {
+	for _, n := range r.NameServers {
 		fmt.Fprintf(&b, "nameserver %s\n", n)
 	}
 	if len(r.options) > 0 {
 		fmt.Fprintf(&b, "options %s\n", strings.Join(r.options, " "))
 	}
 	return b.String()
+}
+
+// Digest tells whether a file is still as podd wrote it.
+func Digest(text string) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text))
+	return fmt.Sprintf("%016x", h.Sum64())
 }

@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	"testing"
@@ -7,9 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
+	"podd/runtime/manifest"
 )
 
-func res(requests, limits map[string]string) corev1.ResourceRequirements {
+func resources(requests, limits map[string]string) corev1.ResourceRequirements {
 	list := func(m map[string]string) corev1.ResourceList {
 		l := corev1.ResourceList{}
 		for k, v := range m {
@@ -29,20 +30,20 @@ func TestQOSClassAndPodResources(t *testing.T) {
 		resources  cgroups.Resources
 	}{
 		{"nothing", []corev1.ResourceRequirements{{}}, corev1.PodQOSBestEffort, cgroups.Resources{CPUShares: 2}},
-		{"all equal", []corev1.ResourceRequirements{res(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
-		{"limits alone", []corev1.ResourceRequirements{res(nil, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
-		{"requests alone", []corev1.ResourceRequirements{res(full, nil)}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
-		{"one without limits", []corev1.ResourceRequirements{res(full, full), {}}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
-		{"two with limits", []corev1.ResourceRequirements{res(full, full), res(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 1024, CPUQuotaUS: 100000, CPUPeriodUS: 100000, MemoryLimit: 128 << 20}},
+		{"all equal", []corev1.ResourceRequirements{resources(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"limits alone", []corev1.ResourceRequirements{resources(nil, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"requests alone", []corev1.ResourceRequirements{resources(full, nil)}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"one without limits", []corev1.ResourceRequirements{resources(full, full), {}}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"two with limits", []corev1.ResourceRequirements{resources(full, full), resources(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 1024, CPUQuotaUS: 100000, CPUPeriodUS: 100000, MemoryLimit: 128 << 20}},
 	} {
 		spec := &corev1.PodSpec{}
 		for _, r := range tc.containers {
 			spec.Containers = append(spec.Containers, corev1.Container{Resources: r})
 		}
-		if got := qosClass(spec); got != tc.want {
+		if got := manifest.QOSClass(spec); got != tc.want {
 			t.Errorf("%s: got class %s, want %s", tc.name, got, tc.want)
 		}
-		got := podResources(spec, 0)
+		got := PodResources(spec, 0)
 		if got.CPUShares != tc.resources.CPUShares || got.CPUQuotaUS != tc.resources.CPUQuotaUS || got.CPUPeriodUS != tc.resources.CPUPeriodUS || got.MemoryLimit != tc.resources.MemoryLimit {
 			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.resources)
 		}

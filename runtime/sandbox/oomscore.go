@@ -1,8 +1,9 @@
-package runtime
+package sandbox
 
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
 
@@ -15,9 +16,9 @@ const (
 	scoreRange      = 1000
 )
 
-// oomScoreAdj is the container's oom_score_adj on a board with capacity bytes of memory.
-func oomScoreAdj(p *corev1.Pod, c *corev1.Container, capacity int64) int {
-	switch qosClass(&p.Spec) {
+// OOMScoreAdj is the container's oom_score_adj on a board with capacity bytes of memory.
+func OOMScoreAdj(p *corev1.Pod, c *corev1.Container, capacity int64) int {
+	switch manifest.QOSClass(&p.Spec) {
 	case corev1.PodQOSGuaranteed:
 		return guaranteedScore
 	case corev1.PodQOSBestEffort:

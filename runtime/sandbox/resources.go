@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	corev1 "k8s.io/api/core/v1"
@@ -8,28 +8,26 @@ import (
 	"podd/runtime/manifest"
 )
 
-func qosClass(spec *corev1.PodSpec) corev1.PodQOSClass { return manifest.QOSClass(spec) }
-
-// podResources are the limits of the pod's cgroup: the sum of its containers', where every one has a limit.
-func podResources(spec *corev1.PodSpec, pidsLimit int64) cgroups.Resources {
-	cpuRequest := total(spec, corev1.ResourceCPU, false)
+// PodResources are the limits of the pod's cgroup: the sum of its containers', where every one has a limit.
+func PodResources(spec *corev1.PodSpec, pidsLimit int64) cgroups.Resources {
+	cpuRequest := TotalResource(spec, corev1.ResourceCPU, false)
 	out := cgroups.Resources{PidsLimit: pidsLimit, CPUShares: cgroups.MilliCPUToShares(0)}
 	if cpuRequest != nil {
 		out.CPUShares = cgroups.MilliCPUToShares(cpuRequest.MilliValue())
 	}
-	if cpuLimit := total(spec, corev1.ResourceCPU, true); cpuLimit != nil {
+	if cpuLimit := TotalResource(spec, corev1.ResourceCPU, true); cpuLimit != nil {
 		out.CPUPeriodUS = 100000
 		out.CPUQuotaUS = cgroups.MilliCPUToQuota(cpuLimit.MilliValue(), out.CPUPeriodUS)
 	}
-	if memory := total(spec, corev1.ResourceMemory, true); memory != nil {
+	if memory := TotalResource(spec, corev1.ResourceMemory, true); memory != nil {
 		out.MemoryLimit = memory.Value()
 	}
 	return out
 }
 
-// total is the pod-level figure if there is one, or the sum of the containers'; for limits nil unless every
+// TotalResource is the pod-level figure if there is one, or the sum of the containers'; for limits nil unless every
 // container has one.
-func total(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) *resource.Quantity {
+func TotalResource(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) *resource.Quantity {
 	pick := func(r corev1.ResourceRequirements) (resource.Quantity, bool) {
 		if limits {
 			q, ok := r.Limits[name]

@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	"cmp"
@@ -66,12 +66,12 @@ func podHostname(p *corev1.Pod) string {
 }
 
 // hostnameOf is what hostname(1) says in the pod.
-func (r *Runtime) hostnameOf(p *corev1.Pod) string {
+func (m *Manager) hostnameOf(p *corev1.Pod) string {
 	if p.Spec.HostNetwork {
 		if name, err := os.Hostname(); err == nil {
 			return name
 		}
 	}
-	n, _ := namesOf(p, r.ClusterDomain) // ensureSandbox has refused what is too long
+	n, _ := namesOf(p, m.ClusterDomain) // ensureSandbox has refused what is too long
 	return n.kernel
 }

@@ -1,4 +1,4 @@
-package runtime
+package beneath
 
 import (
 	"errors"
@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"podd/internal/beneath"
 )
 
 // A container may make the files that it has mounted from podd, as /etc/resolv.conf, larger than any memory.
@@ -18,19 +16,19 @@ func TestReadOwnIsBounded(t *testing.T) {
 	if err := os.WriteFile(path, []byte("nameserver 10.0.0.1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := readOwn(path); got != "nameserver 10.0.0.1\n" {
+	if got := ReadShared(path); got != "nameserver 10.0.0.1\n" {
 		t.Errorf("it reads %q", got)
 	}
-	if got := readUpTo(path, 4); got != "name" {
+	if got := ReadUpTo(path, 4); got != "name" {
 		t.Errorf("of four bytes it reads %q", got)
 	}
 	if err := os.Truncate(path, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	if got := readOwn(path); len(got) > maxText {
+	if got := ReadShared(path); len(got) > maxText {
 		t.Errorf("it reads %d bytes", len(got))
 	}
-	if got := readOwn(filepath.Join(t.TempDir(), "none")); got != "" {
+	if got := ReadShared(filepath.Join(t.TempDir(), "none")); got != "" {
 		t.Errorf("of a file that is missing it reads %q", got)
 	}
 }
@@ -47,8 +45,8 @@ func TestTextUnderALease(t *testing.T) {
 		t.Skipf("no lease can be had here: %v", err)
 	}
 	begun := time.Now()
-	_ = readOwn(path)
-	_ = overwrite(path, "x")
+	_ = ReadShared(path)
+	_ = Overwrite(path, "x")
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the file was waited for for %v", took)
 	}
@@ -67,14 +65,11 @@ func TestOwnFilesAreNoLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, fifo} {
-		if got := readOwn(path); got != "" {
+		if got := ReadShared(path); got != "" {
 			t.Errorf("%s: read %q", path, got)
 		}
-		if err := overwrite(path, "x"); !errors.Is(err, beneath.ErrNotRegular) {
+		if err := Overwrite(path, "x"); !errors.Is(err, ErrNotRegular) {
 			t.Errorf("%s: overwritten: %v", path, err)
-		}
-		if err := makeTerminationLog(path); !errors.Is(err, beneath.ErrNotRegular) {
-			t.Errorf("%s: truncated: %v", path, err)
 		}
 	}
 	if data, _ := os.ReadFile(target); string(data) != "of the board" {

@@ -1,4 +1,4 @@
-package runtime
+package sandbox
 
 import (
 	"testing"
@@ -15,13 +15,13 @@ func TestOOMScoreAdj(t *testing.T) {
 		want int
 	}{
 		{"best effort", corev1.ResourceRequirements{}, 1000},
-		{"guaranteed", res(full, full), -997},
-		{"a quarter of the board", res(full, nil), 750},
-		{"more than the board", res(map[string]string{"memory": "2Gi"}, nil), 3},
-		{"next to nothing", res(map[string]string{"memory": "1"}, nil), 999},
+		{"guaranteed", resources(full, full), -997},
+		{"a quarter of the board", resources(full, nil), 750},
+		{"more than the board", resources(map[string]string{"memory": "2Gi"}, nil), 3},
+		{"next to nothing", resources(map[string]string{"memory": "1"}, nil), 999},
 	} {
 		p := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Resources: tc.r}}}}
-		if got := oomScoreAdj(p, &p.Spec.Containers[0], capacity); got != tc.want {
+		if got := OOMScoreAdj(p, &p.Spec.Containers[0], capacity); got != tc.want {
 			t.Errorf("%s: got %d, want %d", tc.name, got, tc.want)
 		}
 	}

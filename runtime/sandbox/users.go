@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/netns"
+	"podd/runtime/container"
+	"podd/runtime/state"
+	"podd/userns"
+)
+
+// Users gives pods ids of their own.
+type Users interface {
+	Acquire(id string) (userns.Range, error)
+	Lookup(id string) (userns.Range, bool)
+	Release(id string) error
+	Collect(keep map[string]bool) error
+}
+
+// HasOwnUsers says that the pod has a user namespace of its own. KEP-127
+func HasOwnUsers(p *corev1.Pod) bool { return p.Spec.HostUsers != nil && !*p.Spec.HostUsers }
+
+// acquireUsers gives a pod its ids; nil: it has the machine's.
+func (m *Manager) acquireUsers(rec *state.Record) (*netns.Users, error) {
+	if !HasOwnUsers(rec.Object) {
+		return nil, nil
+	}
+	// Its root looks its own root folder up by name, and is nobody on the way there.
+	if err := userns.Reachable(m.Engine.MountDir); err != nil {
+		return nil, err
+	}
+	ids, err := m.Users.Acquire(string(rec.UID))
+	if err != nil {
+		return nil, err
+	}
+	return &netns.Users{First: int(ids.First), Count: int(ids.Count)}, nil
+}
+
+// checkUsers says of a new sandbox whether containers can have their roots with its ids.
+func (m *Manager) checkUsers(rec *state.Record) error {
+	if !HasOwnUsers(rec.Object) {
+		return nil
+	}
+	return userns.Check(m.Paths.Root, m.Paths.UserNamespace(rec.UID))
+}
+
+// usersOf are the ids that a pod has; nil: the machine's.
+func (m *Manager) usersOf(rec *state.Record) *container.Users {
+	if !HasOwnUsers(rec.Object) {
+		return nil
+	}
+	ids, _ := m.Users.Lookup(string(rec.UID)) // the sandbox has them
+	return &container.Users{NS: m.Paths.UserNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
+}
+
+// Chown makes a file that podd has made for a pod its root's; those of pods with the machine's ids are already.
+func (m *Manager) Chown(rec *state.Record, path string) error {
+	u := m.usersOf(rec)
+	if u == nil {
+		return nil
+	}
+	if err := os.Lchown(path, u.First, u.First); err != nil {
+		return fmt.Errorf("cannot give pod %q a file: %w", rec.Object.Name, err)
+	}
+	return nil
+}
+
+// releaseUsers gives back the ids of a pod whose namespaces are gone.
+func (m *Manager) releaseUsers(uid types.UID) error { return m.Users.Release(string(uid)) }
+
+// mappedDir holds mounts for the moment in which they are needed.
+func (m *Manager) mappedDir() string { return filepath.Join(m.Paths.Run, "mapped") }
+
+// Start starts a container; the layers of one with ids of its own are shown to its root file system with them.
+func (m *Manager) Start(c *container.Config, hold func(*container.Process) error) (*container.Process, error) {
+	u := c.Sandbox.Users
+	if u == nil {
+		return m.Engine.Start(c, hold)
+	}
+	base, folders := m.Engine.BaseLayer, c.Image.Layers
+	unmapped := userns.Check(base, u.NS)
+	if unmapped == nil {
+		folders = append([]string{base}, folders...)
+	}
+	var process *container.Process
+	err := m.WithMapped(c.ID, u.NS, folders, func(layers []string) (err error) {
+		if unmapped != nil { // a tmpfs before Linux 6.3: it has nothing but mount points
+			layers = append([]string{base}, layers...)
+		}
+		mapped := *c
+		mapped.Image.Layers = layers
+		process, err = m.Engine.Start(&mapped, hold)
+		return err
+	})
+	return process, err
+}
+
+// WithMapped calls fn with places where folders have the owners that a user namespace gives them, for the time of the call.
+func (m *Manager) WithMapped(id, namespace string, folders []string, fn func(places []string) error) error {
+	dir := filepath.Join(m.mappedDir(), id)
+	places, err := userns.MapAll(dir, namespace, folders)
+	if err != nil {
+		return err
+	}
+	err = fn(places)
+	if left := userns.Unmap(dir); left != nil {
+		m.Log.Warn("mounts of layers stay until podd starts again", "containerID", id, "error", left)
+	}
+	return err
+}
+
+// UnmapAll takes away what a daemon that died has left mapped.
+func (m *Manager) UnmapAll() error {
+	entries, err := os.ReadDir(m.mappedDir())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		errs = append(errs, userns.Unmap(filepath.Join(m.mappedDir(), e.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// IsMapped says of a volume that its files' ids are the pod's own when it is mounted; those of an image are so already.
+func IsMapped(p *corev1.Pod, v *corev1.Volume) bool { return HasOwnUsers(p) && v.Image == nil }
