@@ -31,8 +31,9 @@ type Tree struct {
 	procSelf    string
 	openFlag    int // for writing; cgroupfs makes files itself, a folder in a test does not
 
-	mu    sync.Mutex
-	tiers map[string]bool // paths that this process has made sure of
+	mu       sync.Mutex
+	tiers    map[string]bool // paths that this process has made sure of
+	removals *removals       // nil: nobody is told of removals
 }
 
 // hierarchy is one mounted tree of cgroups.

@@ -17,6 +17,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	if err := r.ensureFolders(); err != nil {
 		return err
 	}
+	r.watchCgroups()
 	r.recallNames()
 	if err := r.continued.read(); err != nil {
 		r.Log.Error("pods that were changed in place begin anew", "error", err)
@@ -41,6 +42,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 				r.adoptUnlogged(p, c, now)
 			}
 		}
+		r.checkCgroups(p, now)
 		r.keepEnd(p)
 		r.save(p)
 		r.mark(rec.UID)
@@ -120,6 +122,7 @@ func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Insta
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
 	r.endOldProbes(p, c)
+	r.watchCgroup(p.rec)
 	return r.watch(p, c.Name)
 }
 

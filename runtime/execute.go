@@ -27,10 +27,15 @@ func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.Po
 	if !a.running || a.config == nil {
 		return 0, api.AsBadRequest(fmt.Errorf("container %s is not running", o.Container))
 	}
+	run := b.execPipes
 	if o.TTY {
-		return b.execTerminal(ctx, a.config, o.Command, s)
+		run = b.execTerminal
 	}
-	return b.execPipes(ctx, a.config, o.Command, s)
+	code, err := run(ctx, a.config, o.Command, s)
+	if err != nil {
+		b.inbox.put(msgCgroup{a.config.Sandbox.CgroupPath}) // of a container that has lost it, this is how it shows
+	}
+	return code, err
 }
 
 // execTerminal runs a command on a terminal of its own.

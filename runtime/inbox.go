@@ -58,6 +58,8 @@ type (
 	msgMoved struct{}
 	// msgClock: the clock was set.
 	msgClock struct{}
+	// msgCgroup: a cgroup below a pod's may have been removed.
+	msgCgroup struct{ path string }
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgResolver: the host's resolv.conf may have changed.

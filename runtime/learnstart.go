@@ -42,6 +42,7 @@ func (r *Runtime) learnStart(p *pod, a plan.StartContainer, m msgOutcome, now st
 	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
+	p.rec.Sandbox.CgroupLost = false
 	if s.object == p.rec.Object { // the manifest may have been edited while it started
 		p.rec.MarkResized(a.Name)
 	}

@@ -141,6 +141,8 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		if p := r.pods[m.uid]; p != nil {
 			r.observeExit(p, m.name, now)
 		}
+	case msgCgroup:
+		r.cgroupRemoved(m.path, now)
 	case msgOutcome:
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.learn(m.pod, m, now)

@@ -165,6 +165,9 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 	if !ok {
 		return started{}, fmt.Errorf("%w: its image is gone", container.ErrConfig)
 	}
+	if err := op.remakeCgroup(); err != nil {
+		return started{}, err
+	}
 	c := op.r.containerConfig(op.rec, a.Name, a.Attempt, image)
 	if sandbox.SharesProcesses(op.rec.Object) {
 		path, err := op.r.sandboxes.EnsurePause(op.rec)
@@ -198,6 +201,7 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 	if err != nil {
 		return started{io: l, imageID: image.ID}, err
 	}
+	op.r.watchCgroup(op.rec)
 	if err := op.r.dropLogs(op.rec, a.Name, a.Attempt); err != nil {
 		op.r.Log.Error("cannot remove an old log", "pod", op.uid, "container", a.Name, "error", err)
 	}

@@ -59,6 +59,9 @@ type Cgroups interface {
 	Controllers() []string
 	Collect(keep map[string]bool) error
 	OOMKills(path string) (uint64, error)
+	// OnRemoval and WatchPod: hint is called when a cgroup below that of a watched pod is removed.
+	OnRemoval(hint func(cgroup string)) error
+	WatchPod(cgroup string) error
 	Resize(path string, r cgroups.Resources) error
 }
 

@@ -3,8 +3,10 @@ package container
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
@@ -39,6 +41,25 @@ func (e *Engine) Find(id string) (*Found, error) {
 	}
 	f.PIDFD = openPidfd(f.PID, f.StartTime)
 	return f, nil
+}
+
+// CgroupLost names a cgroup that a container was started in and that is not there any more, "" if there is none: it cannot
+// have been removed while it had processes, so that they are elsewhere now.
+func (e *Engine) CgroupLost(id string) (string, error) {
+	c, err := e.load(id)
+	if err != nil {
+		return "", err
+	}
+	state, err := c.State()
+	if err != nil {
+		return "", fmt.Errorf("cannot read the state of container %s: %w", id, err)
+	}
+	for _, dir := range slices.Sorted(maps.Values(state.CgroupPaths)) {
+		if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+			return dir, nil
+		}
+	}
+	return "", nil
 }
 
 // openPidfd opens a living process by its number, if it is still the one that started at startTime. The check

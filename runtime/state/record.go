@@ -47,6 +47,7 @@ type SandboxRecord struct {
 	IP6        string   `json:"ip6,omitempty"`
 	Resolv     string   `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
 	CgroupPath string   `json:"cgroup,omitempty"`
+	CgroupLost bool     `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
 	Ready      *Instant `json:"ready,omitempty"`
 	// A sandbox that could not be made waits as a crashing container does.
 	Backoff   time.Duration `json:"backoff,omitempty"`

@@ -1,0 +1,93 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// robCgroups moves the processes of a pod's only container out of its cgroups that the filter names by their folders, and
+// removes these, as a service manager does with what it does not know.
+func (b *Board) robCgroups(pod *corev1.Pod, filter func(dir string) bool) {
+	b.t.Helper()
+	id := strings.TrimPrefix(containerStatus(pod, "main").ContainerID, "podd://")
+	robbed := 0
+	for _, dir := range b.Cgroup().Below() {
+		if filepath.Base(dir) != id || !filter(dir) {
+			continue
+		}
+		robbed++
+		mount, _, _ := strings.Cut(dir, b.cgroupRoot())
+		refuge := filepath.Join(mount, b.cgroupRoot(), "daemon", "cgroup.procs")
+		b.must(lab.Poll(limit, func() (bool, error) {
+			procs, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			for pid := range strings.FieldsSeq(string(procs)) {
+				_ = os.WriteFile(refuge, []byte(pid), 0) // it may have ended
+			}
+			err = errors.Join(err, os.Remove(dir))
+			return err == nil, err
+		}))
+	}
+	if robbed == 0 {
+		b.t.Fatalf("no cgroup of container %s", id)
+	}
+}
+
+func everyCgroup(string) bool { return true }
+
+// memoryCgroup is the one whose limit matters most; with version 2 there is only one.
+func memoryCgroup(dir string) bool {
+	return strings.Contains(dir, "/memory/") || fileExists(filepath.Join(dir, "memory.current"))
+}
+
+// A container whose cgroup somebody has removed would run without limits, and nothing could be run in it: that is noticed at
+// once, or when podd starts, said, and the container starts again with its limits.
+func TestRemovedCgroup(t *testing.T) {
+	t.Parallel()
+	for name, filter := range map[string]func(string) bool{"all": everyCgroup, "memory": memoryCgroup} {
+		for _, up := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, podd runs: %v", name, up), func(t *testing.T) {
+				t.Parallel()
+				b := newBoard(t)
+				b.drop("app", podOf("app", containerOf("main", forever, "resources: {limits: {memory: 64Mi, cpu: 250m}}")))
+				before := b.running("app")
+				if !up {
+					b.kill9()
+				}
+				b.robCgroups(before, filter)
+				if !up {
+					b.start()
+				}
+				b.happened("app", "CgroupLost", "runs without limits", 1)
+				b.wait("app", hasRestarted("main", 1))
+				b.running("app")
+				b.sh("app", "main", "true")
+				if got := readFirst(b, b.cgroupOf("app", "memory"), "memory.max", "memory.limit_in_bytes"); got != "67108864" {
+					t.Errorf("the memory limit is %s", got)
+				}
+				if got := readFirst(b, filepath.Dir(b.cgroupOf("app", "memory")), "memory.max", "memory.limit_in_bytes"); got != "67108864" {
+					t.Errorf("the pod's memory limit is %s", got)
+				}
+				b.remove("app")
+				b.gone("app")
+				b.cleared()
+			})
+		}
+	}
+}
+
+// What podd itself removes is not lost.
+func TestOwnCgroupsAreNotLost(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", podOf("app", containerOf("main", forever), containerOf("ends", "sleep 0.2; exit 1")))
+	b.wait("app", hasRestarted("ends", 2))
+	b.neverHappened("app", "CgroupLost")
+}
