@@ -17,6 +17,8 @@ type Pod struct {
 	Ports []HostPort
 	// IP is the address that an earlier daemon has attached the pod with, for Restore.
 	IP netip.Addr
+	// IPv4Only says that it has no IPv6 address, and is to get none. Attach finds out by itself.
+	IPv4Only bool
 	// Ingress and Egress limit what flows to and from the pod, in bits a second; 0: no limit.
 	Ingress, Egress uint64
 }
@@ -48,6 +50,7 @@ func (n *Network) Attach(p Pod) (Attachment, error) {
 		return Attachment{}, fmt.Errorf("cannot open network namespace: %w", err)
 	}
 	defer ns.Close()
+	p.IPv4Only = !n.UsesIPv6()
 	known, err := n.claim(p)
 	if err != nil {
 		return Attachment{}, err
@@ -78,31 +81,51 @@ func (n *Network) attach(p Pod, ns int) (Attachment, error) {
 		led.addPod(&p, n.addressesOf(p.ID))
 		n.sayFlows(led.forgetMisled())
 	}
-	if err := n.connect(p, ip, ns); err != nil {
+	six, err := n.connect(p, ip, ns)
+	if err != nil {
 		return Attachment{}, err
 	}
-	return Attachment{IP: ip, IP6: n.addr6(ip), Gateway: n.gateway, MAC: podMAC(ip).String(), HostIf: hostIf(p.ID)}, nil
+	a := Attachment{IP: ip, Gateway: n.gateway, MAC: podMAC(ip).String(), HostIf: hostIf(p.ID)}
+	if six {
+		a.IP6 = n.addr6(ip)
+	}
+	if n.setIPv4Only(p.ID, !six) && len(p.Ports) > 0 {
+		if err := n.rules.setPorts(n.renderPods); err != nil {
+			return Attachment{}, fmt.Errorf("cannot forward host ports of pod %q: %w", p.ID, err)
+		}
+	}
+	return a, nil
 }
 
-// connect makes the pair of links and gives each end what it needs.
-func (n *Network) connect(p Pod, ip netip.Addr, ns int) error {
+// connect makes the pair of links and gives each end what it needs. six: the pod has its IPv6 address.
+func (n *Network) connect(p Pod, ip netip.Addr, ns int) (six bool, err error) {
 	host, err := n.host()
 	if err != nil {
-		return err
+		return false, err
 	}
 	v := vethPair{host: hostIf(p.ID), peer: podIf, peerNS: ns, mac: podMAC(ip), mtu: int(n.mtu.Load())}
 	outer, err := ensureVeth(host, v)
 	if err != nil {
-		return fmt.Errorf("cannot attach veth for pod %q: %w", p.ID, err)
+		return false, fmt.Errorf("cannot attach veth for pod %q: %w", p.ID, err)
 	}
 	ends := n.endsOf(ip)
-	if err := inNetns(ns, func(pod *rtnl) error { return configure(pod, v, ends, p.Egress) }); err != nil {
-		return fmt.Errorf("cannot configure network of pod %q: %w", p.ID, err)
+	if six = len(ends) > 1 && !p.IPv4Only && n.sixOn(v); !six {
+		ends = ends[:1]
+	}
+	err = inNetns(ns, func(pod *rtnl) error {
+		without6, err := configure(pod, v, ends, p.Egress)
+		if without6 {
+			six, ends = false, ends[:1]
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("cannot configure network of pod %q: %w", p.ID, err)
 	}
 	if err := n.route(host, outer, v, ends, p); err != nil {
-		return fmt.Errorf("cannot route to pod %q: %w", p.ID, err)
+		return false, fmt.Errorf("cannot route to pod %q: %w", p.ID, err)
 	}
-	return nil
+	return six, nil
 }
 
 // end is a pod's address in one family, and the gateway of that family.
@@ -187,29 +210,40 @@ func adoptVeth(host *rtnl, v vethPair) (*link, error) {
 	return parseLink(answers[1])
 }
 
-// configure gives the pod's end its addresses and the way out.
-func configure(pod *rtnl, v vethPair, ends []end, egress uint64) error {
+// configure gives the pod's end its addresses, IPv4 first, and the way out. without6: IPv6 is disabled in the pod, which is
+// its own affair.
+func configure(pod *rtnl, v vethPair, ends []end, egress uint64) (without6 bool, err error) {
 	answers, err := pod.do(noLinkLocal(v.peer), byName(unix.RTM_GETLINK, v.peer))
 	if err := ignoreNoIPv6(err); err != nil { // a kernel without IPv6 is quiet anyway
-		return err
+		return false, err
 	}
 	l, err := parseLink(answers[1])
 	if err != nil {
-		return err
+		return false, err
 	}
 	reqs := requests(setUp(l.index))
 	if v.mtu > 0 && l.mtu != v.mtu {
 		reqs = append(reqs, setMTU(l.index, v.mtu))
 	}
-	for _, e := range ends {
-		reqs = append(reqs, setAddr(l.index, netip.PrefixFrom(e.addr, e.addr.BitLen())),
-			setNeighbour(l.index, e.gateway, hostMAC()), setDefaultRoute(l.index, e.gateway))
-	}
 	if egress > 0 {
 		reqs = append(reqs, setRate(l.index, egress))
 	}
-	_, err = pod.do(reqs...)
-	return err
+	six := 0 // where IPv6 begins
+	for _, e := range ends {
+		if e.addr.Is6() {
+			six = len(reqs)
+		}
+		reqs = append(reqs, setAddr(l.index, netip.PrefixFrom(e.addr, e.addr.BitLen())),
+			setNeighbour(l.index, e.gateway, hostMAC()), setDefaultRoute(l.index, e.gateway))
+	}
+	_, errs, err := pod.try(reqs...)
+	if err != nil {
+		return false, err
+	}
+	if six > 0 && isWithoutIPv6(errs[six]) {
+		return true, first(errs[:six])
+	}
+	return false, first(errs)
 }
 
 func ignoreNoIPv6(err error) error {

@@ -52,7 +52,7 @@ func (f fronts) addPod(p *Pod, addresses []netip.Addr) {
 		}
 		for _, ip := range addresses {
 			of := familyOf(ip)
-			if !port.covers(of) {
+			if !port.covers(of) || p.IPv4Only && ip.Is6() {
 				continue
 			}
 			at := port.HostIP

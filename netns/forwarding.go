@@ -14,7 +14,7 @@ func (n *Network) ensureForwarding() error {
 	if err := n.ensureSysctl("net/ipv4/ip_forward", "1"); err != nil {
 		return err
 	}
-	if !n.cfg.CIDR6.IsValid() {
+	if !n.UsesIPv6() {
 		return nil
 	}
 	if on, err := n.sysctlIs("net/ipv6/conf/all/forwarding", "1"); err != nil || on {

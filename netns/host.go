@@ -52,10 +52,13 @@ func (n *Network) ensureBridge(host *rtnl) error {
 		return fmt.Errorf("%w: %s", ErrNotABridge, l.kind)
 	}
 	n.bridge.Store(int64(l.index))
+	n.lookForIPv6()
 	// In one call, but the addresses first: routes need the link to be up with one.
 	reqs := requests(setUp(l.index))
 	for _, p := range n.gateways() {
-		reqs = append(reqs, setAddr(l.index, p))
+		if p.Addr().Is4() || n.UsesIPv6() {
+			reqs = append(reqs, setAddr(l.index, p))
+		}
 	}
 	if _, err := host.do(reqs...); ignoreNoIPv6(err) != nil {
 		return err
@@ -86,10 +89,12 @@ func (n *Network) networks() []netip.Prefix {
 func (n *Network) sharedRoutes(bridge int) []*nl.NetlinkRequest {
 	var reqs []*nl.NetlinkRequest
 	for _, p := range n.networks() {
-		reqs = append(reqs, setUnreachable(p))
+		if p.Addr().Is4() || n.UsesIPv6() {
+			reqs = append(reqs, setUnreachable(p))
+		}
 	}
 	for _, p := range n.cfg.ServiceCIDRs {
-		if p.Addr().Is4() || n.cfg.CIDR6.IsValid() {
+		if p.Addr().Is4() || n.UsesIPv6() {
 			reqs = append(reqs, setLinkRoute(bridge, p.Masked()))
 		}
 	}

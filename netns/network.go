@@ -27,6 +27,9 @@ type Config struct {
 	PortInterfaces []string
 	PortSources    []netip.Prefix
 	Damaged        atomicfile.Report // of leases; nil: nobody is told
+	// Changed is told, once each time, what the network begins to do otherwise than it is configured, or as it is again: one
+	// of the reasons of this package and a sentence. nil: nobody is told.
+	Changed func(reason, sentence string)
 }
 
 // Network is what pods are attached to. Its methods may be called at the same time.
@@ -41,6 +44,8 @@ type Network struct {
 	overlap  atomic.Pointer[overlap]
 	shadowed atomic.Pointer[[]netip.Prefix] // networks that have addresses of Services'
 	deleter  deleter
+	without6 atomic.Bool                                  // the machine has IPv6 disabled
+	links4   atomic.Bool                                  // it has for new links
 	trouble  atomic.Pointer[func(what string, err error)] // as Watch was given it
 
 	podsMu   sync.Mutex

@@ -112,7 +112,8 @@ func (n *Network) repairPod(p Pod) error {
 		return fmt.Errorf("cannot open network namespace: %w", err)
 	}
 	defer ns.Close()
-	return n.connect(p, ip, int(ns.Fd()))
+	_, err = n.connect(p, ip, int(ns.Fd()))
+	return err
 }
 
 // Addresses are those that the pod holds, IPv4 first; none for one that is not attached.

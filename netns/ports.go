@@ -55,7 +55,7 @@ func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr) 
 		hairpin := r.addSet(&set{name: setHairpinPorts + f.suffix, key: []field{f.addr, f.addr}})
 		for id := range pods {
 			for _, ip := range addressesOf(id) {
-				if ip.Is4() != (f.bits == 32) {
+				if ip.Is4() != (f.bits == 32) || ip.Is6() && pods[id].IPv4Only {
 					continue
 				}
 				for _, p := range pods[id].Ports {

@@ -25,9 +25,9 @@ func (n *Network) repair(h hint) error {
 		errs = append(errs, n.forgetAllMisled())
 	}
 	if h&(hintHost|hintMoved) != 0 {
-		before := n.mtu.Load()
+		mtu, six := n.mtu.Load(), n.UsesIPv6()
 		errs = append(errs, n.ensureShared())
-		if n.mtu.Load() != before {
+		if n.mtu.Load() != mtu || n.UsesIPv6() && !six {
 			h |= hintAllPods
 		}
 	}
@@ -130,7 +130,13 @@ func (n *Network) judgeAddr(m message) hint {
 // judgeRoute: a route that has come or gone elsewhere may be a way out, or a network that has pods'
 // addresses. Those to pods and Services are podd's own, and may only go with their pods.
 func (n *Network) judgeRoute(m message) hint {
-	if len(m.data) < unix.SizeofRtMsg || m.data[4] != unix.RT_TABLE_MAIN {
+	if len(m.data) < unix.SizeofRtMsg {
+		return 0
+	}
+	if m.data[4] != unix.RT_TABLE_MAIN {
+		if m.kind == unix.RTM_NEWROUTE && m.data[7] == unix.RTN_MULTICAST && n.without6.Load() {
+			return hintHost // a link has IPv6 now: ff00::/8 comes with it
+		}
 		return 0
 	}
 	gone, bits, kind := m.kind == unix.RTM_DELROUTE, int(m.data[1]), m.data[7]

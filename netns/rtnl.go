@@ -41,6 +41,25 @@ func (c *rtnl) close() { unix.Close(c.fd) }
 // for a mere acknowledgement. Each request is carried out even where an earlier one failed; the
 // first failure is returned.
 func (c *rtnl) do(reqs ...*nl.NetlinkRequest) ([][]byte, error) {
+	answers, errs, err := c.try(reqs...)
+	if err != nil {
+		return nil, err
+	}
+	return answers, first(errs)
+}
+
+// first is the first failure.
+func first(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try is do with what became of each request.
+func (c *rtnl) try(reqs ...*nl.NetlinkRequest) (answers [][]byte, errs []error, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := c.seq + 1
@@ -55,24 +74,23 @@ func (c *rtnl) do(reqs ...*nl.NetlinkRequest) ([][]byte, error) {
 		}
 	}
 	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("cannot send to netlink: %w", err)
+		return nil, nil, fmt.Errorf("cannot send to netlink: %w", err)
 	}
 	return c.collect(first, len(reqs))
 }
 
 // collect reads until each of n requests is acknowledged.
-func (c *rtnl) collect(first uint32, n int) ([][]byte, error) {
-	answers := make([][]byte, n)
-	var failed error
+func (c *rtnl) collect(first uint32, n int) (answers [][]byte, errs []error, err error) {
+	answers, errs = make([][]byte, n), make([]error, n)
 	for acked := 0; acked < n; {
 		size, err := c.receive()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for b := c.buf[:size]; len(b) >= unix.SizeofNlMsghdr; {
 			var m message
 			if m, b, err = nextMessage(b); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			i := m.seq - first
 			if i >= uint32(n) {
@@ -83,12 +101,10 @@ func (c *rtnl) collect(first uint32, n int) ([][]byte, error) {
 				continue
 			}
 			acked++
-			if err := m.err(); err != nil && failed == nil {
-				failed = err
-			}
+			errs[i] = m.err()
 		}
 	}
-	return answers, failed
+	return answers, errs, nil
 }
 
 func (c *rtnl) receive() (int, error) {

@@ -33,6 +33,7 @@ func (r *Runtime) restoreNetwork(now state.Instant) {
 	for i, rec := range recs {
 		pods[i] = sandbox.NetworkPod(r.paths, rec)
 		pods[i].IP, _ = netip.ParseAddr(rec.Sandbox.IP)
+		pods[i].IPv4Only = rec.Sandbox.IP6 == ""
 	}
 	homeless, err := r.Network.Restore(pods)
 	r.NetworkTrouble("pods of before", err)

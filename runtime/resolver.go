@@ -51,7 +51,7 @@ func (r *Runtime) readResolver() {
 // pod has changed itself is left alone.
 func (r *Runtime) followResolver(p *pod, n sandbox.NameServers) {
 	path := filepath.Join(r.paths.Sandbox(p.rec.UID), "resolv.conf")
-	resolv, _ := n.ForPod(p.rec.Object)
+	resolv, _ := n.ReachableBy(p.rec.Object, p.rec.Sandbox.IP6).ForPod(p.rec.Object)
 	text, have := resolv.String(), beneath.ReadShared(path)
 	if text == have || p.rec.Sandbox.Resolv != sandbox.Digest(have) {
 		return

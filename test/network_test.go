@@ -343,6 +343,67 @@ func TestOverlapThatComesLater(t *testing.T) {
 	b.running("late")
 }
 
+// On a board that switches IPv6 off, before or while podd runs, pods have IPv4 only, and that is said once.
+func TestBoardWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	disable := func(value string) {
+		t.Helper()
+		for _, name := range []string{"all", "default"} {
+			b.must(lab.InNetns(b.Netns(), func() error {
+				return os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte(value), 0)
+			}))
+		}
+	}
+	families := func(name string, want int) *corev1.Pod {
+		t.Helper()
+		pod := b.running(name)
+		if got := len(pod.Status.PodIPs); got != want {
+			t.Errorf("%s has %v, want addresses of %d families", name, pod.Status.PodIPs, want)
+		}
+		return pod
+	}
+	b.drop("old", portPod("old", "{containerPort: 8080, hostPort: 54360}"))
+	old := families("old", 2)
+	b.kill9()
+	disable("1")
+	b.start()
+	b.drop("first", portPod("first", "{containerPort: 8080, hostPort: 54361}"))
+	first := families("first", 1)
+	b.wantAnswer("127.0.0.1:54361", "first")
+	b.wantAnswer("127.0.0.1:54360", "old")
+	if resolv := b.sh("first", "main", "grep -c nameserver /etc/resolv.conf"); strings.TrimSpace(resolv) != "1" {
+		t.Errorf("name servers of a pod without IPv6: %s", resolv)
+	}
+	b.event("IPv6 is disabled on this machine")
+	b.drop("second", portPod("second", ""))
+	families("second", 1)
+
+	disable("0")
+	b.event("IPv6 is enabled on this machine again")
+	b.wantAnswer("["+old.Status.PodIPs[1].IP+"]:8080", "old")
+	b.drop("third", portPod("third", ""))
+	families("third", 2)
+	disable("1")
+	b.drop("fourth", portPod("fourth", ""))
+	fourth := families("fourth", 1)
+	b.wantAnswer(fourth.Status.PodIP+":8080", "fourth")
+
+	events, err := b.Events()
+	b.must(err)
+	for _, e := range events {
+		if e.Reason == "NetworkNotReady" {
+			t.Errorf("it is trouble: %s", e.Message)
+		}
+		if e.Reason == "IPv6Disabled" && e.Count > 2 {
+			t.Errorf("said %d times: %s", e.Count, e.Message)
+		}
+	}
+	if now := b.running("first"); now.UID != first.UID || len(now.Status.PodIPs) != 1 {
+		t.Errorf("the pod is another one, or has other addresses: %v", now.Status.PodIPs)
+	}
+}
+
 // A client that sends over UDP from one port, since before there was a pod, is answered by the pod of now.
 func TestUDPClientOfOnePort(t *testing.T) {
 	t.Parallel()

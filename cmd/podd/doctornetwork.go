@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func walk(ctx context.Context, client *client, c *Config, namespace, pod string)
 	servers := hostServers(c)
 	var all sync.WaitGroup
 	for _, cidr := range []netip.Prefix{network.CIDR, network.CIDR6} {
-		if !cidr.IsValid() || cidr.Addr().Is6() && !hasIPv6() {
+		if !cidr.IsValid() || cidr.Addr().Is6() && !hasIPv6(c.Bridge) {
 			continue
 		}
 		p.Ways = append(p.Ways, board.Way{Family: "IPv4", Node: cidr.Masked().Addr().Next()})
@@ -105,9 +106,15 @@ func walk(ctx context.Context, client *client, c *Config, namespace, pod string)
 	return p, nil
 }
 
-func hasIPv6() bool {
-	_, err := os.Stat("/proc/sys/net/ipv6")
-	return err == nil
+// hasIPv6 says whether the machine lets the pods' bridge, or the one that is to be made, have IPv6.
+func hasIPv6(bridge string) bool {
+	for _, name := range []string{bridge, "default"} {
+		text, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6")
+		if err == nil {
+			return strings.TrimSpace(string(text)) == "0"
+		}
+	}
+	return false
 }
 
 // viewpointOf finds the pod to look from: the one that is asked for, or any that runs in a network of its own.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -157,7 +158,7 @@ func (d *daemon) open() error {
 		return err
 	}
 	network := c.network()
-	network.Damaged = d.reportDamage
+	network.Damaged, network.Changed = d.reportDamage, d.reportNetwork
 	d.network, err = netns.New(network)
 	if err != nil {
 		return err
@@ -166,6 +167,9 @@ func (d *daemon) open() error {
 	forwarder := d.network.Services()
 	if err := d.network.EnsureHost(); err != nil {
 		return err
+	}
+	if !d.network.UsesIPv6() {
+		network.ServiceCIDRs = slices.DeleteFunc(slices.Clone(network.ServiceCIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() })
 	}
 	d.openNames()
 	d.folder = manifest.Open(manifest.Options{
@@ -193,6 +197,16 @@ func (d *daemon) open() error {
 func (d *daemon) reportDamage(damage *atomicfile.Damage, lost string) {
 	d.log.Error("a file of state is damaged", "path", damage.Path, "aside", damage.Aside, "error", damage.Cause, "lost", lost)
 	d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "StateDamaged", damage.Error()+"; "+lost)
+}
+
+// reportNetwork says what of the network is otherwise than it is configured, or as it is again.
+func (d *daemon) reportNetwork(reason, sentence string) {
+	d.log.Warn("the pods' network changed", "reason", reason, "message", sentence)
+	typ := corev1.EventTypeWarning
+	if reason == netns.IPv6Enabled {
+		typ = corev1.EventTypeNormal
+	}
+	d.events.Record(time.Now(), d.nodeReference(), typ, reason, sentence)
 }
 
 // podsUnit is the cgroup of packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own

@@ -62,6 +62,14 @@ type NameServers struct {
 	ClusterDomain string       // of the Services' names
 }
 
+// ReachableBy leaves out podd's own IPv6 address for a pod without IPv6.
+func (n NameServers) ReachableBy(p *corev1.Pod, ip6 string) NameServers {
+	if !p.Spec.HostNetwork && ip6 == "" {
+		n.Own = slices.DeleteFunc(slices.Clone(n.Own), netip.Addr.Is6)
+	}
+	return n
+}
+
 // ForPod applies dnsPolicy and dnsConfig. Its notes are what could not be done as asked, each a reason and a
 // sentence. https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#pod-s-dns-policy
 func (n NameServers) ForPod(p *corev1.Pod) (Resolver, []Note) {

@@ -101,7 +101,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 			out.IP6 = attachment.IP6.String()
 		}
 	}
-	resolv, _ := in.NameServers.ForPod(rec.Object)
+	resolv, _ := in.NameServers.ReachableBy(rec.Object, out.IP6).ForPod(rec.Object)
 	out.Resolv = Digest(resolv.String())
 	return out, m.ensureSandboxFiles(rec, names, resolv, out.PodIPs())
 }
