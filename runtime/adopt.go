@@ -19,43 +19,40 @@ func (r *Runtime) adopt(now state.Instant) error {
 	}
 	r.watchCgroups()
 	r.recallNames()
-	if err := r.continued.read(); err != nil {
-		r.Log.Error("pods that were changed in place begin anew", "error", err)
-	}
-	if err := r.claims.read(); err != nil {
-		return err // what is bound to nothing could be bound anew, to a folder that is empty
-	}
-	if err := r.readRollbacks(); err != nil {
-		r.Log.Error("some pods cannot be put back", "error", err)
-	}
-	recs, err := r.records.ReadAll()
-	if err != nil {
-		r.Log.Error("some records are lost; their pods start anew", "error", err)
-	}
+	r.restored(r.continued.read(), "which pods were changed in place follows from those that run")
+	r.restored(r.claims.read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
+	r.setAside(r.peekRollbacks(), "the version before, to which a pod could be put back")
+	recs, bad := r.records.ReadAll()
+	r.setAside(bad, lostRecord)
 	r.io.Receive()
 	for _, rec := range recs {
 		p := &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
 		r.pods[rec.UID] = p
-		for _, c := range rec.Containers {
-			if err := r.adoptContainer(p, c, now); err != nil {
-				r.Log.Error("cannot adopt a container whole", "pod", p.name(), "container", c.Name, "error", err)
-				r.adoptUnlogged(p, c, now)
-			}
-		}
+		r.adoptContainers(p, now)
 		r.checkCgroups(p, now)
 		r.keepEnd(p)
 		r.save(p)
 		r.mark(rec.UID)
 	}
+	r.findOrphans()
 	r.disk.wait()
 	r.readResolver()
 	r.readServices()
 	r.restoreNetwork(now)
-	r.io.DropUnclaimed()
+	r.io.DropUnclaimed(r.ofOrphan)
 	r.removeStrangers()
 	r.awaitExits()
 	r.shareOut()
 	return nil
+}
+
+func (r *Runtime) adoptContainers(p *pod, now state.Instant) {
+	for _, c := range p.rec.Containers {
+		if err := r.adoptContainer(p, c, now); err != nil {
+			r.Log.Error("cannot adopt a container whole", "pod", p.name(), "container", c.Name, "error", err)
+			r.adoptUnlogged(p, c, now)
+		}
+	}
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.
@@ -93,6 +90,9 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Inst
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
 	if image, err := r.imageFor(p.rec, c.Name); err == nil {
 		c.ImageID = image.ID
+		if len(c.Layers) == 0 {
+			c.Layers = image.LayerDirs()
+		}
 	}
 	if err := r.moveStarted(p, c, now); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Insta
 	if err != nil || !c.State.Alive() {
 		return err
 	}
-	running, err := l.AdoptProcess()
+	running, err := l.AdoptProcess(c.PID, c.PIDStart)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (r *Runtime) adoptUnlogged(p *pod, c *state.ContainerRecord, now state.Inst
 		l = r.io.NewUnlogged(id)
 		p.io[c.Name] = l
 	}
-	running, err := l.AdoptProcess()
+	running, err := l.AdoptProcess(c.PID, c.PIDStart)
 	if err != nil {
 		r.Log.Error("cannot find a container's process", "containerID", id, "error", err)
 	}
@@ -157,6 +157,8 @@ func (r *Runtime) adoptUnlogged(p *pod, c *state.ContainerRecord, now state.Inst
 		r.ended(p, c, l, now)
 	}
 }
+
+const lostRecord = "what runs of the pod goes on, and what is known of it begins anew"
 
 // LastKnown reads from the records of an earlier daemon which pods it ran, so that a manifest that turned bad
 // while no daemon lived still has a last good version.

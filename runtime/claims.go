@@ -1,9 +1,9 @@
 package runtime
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/volume"
@@ -32,6 +33,8 @@ type claims struct {
 	dir     string // holds the folders of claims
 	bound   map[string]*volume.Binding
 	pending map[string]volume.Pending
+	// lost: what was bound is not known; it is found out when the manifests are.
+	lost bool
 }
 
 // claimAnswer is what a pod's operation may do with a claim.
@@ -44,18 +47,25 @@ type claimAnswer struct {
 
 func (c *claims) read() error {
 	c.bound, c.pending = map[string]*volume.Binding{}, map[string]volume.Pending{}
-	data, err := os.ReadFile(c.path)
-	if errors.Is(err, os.ErrNotExist) {
+	err := atomicfile.LoadJSON(c.path, &c.bound, func() error {
+		for key, b := range c.bound {
+			if namespace, name, ok := strings.Cut(key, "/"); !ok || namespace == "" || name == "" || strings.ContainsAny(key, "_") || strings.Count(key, "/") > 1 {
+				return fmt.Errorf("%q is no claim", key)
+			}
+			if b == nil || b.Volume == "" && !b.Lost || b.Folder != "" && !filepath.IsAbs(b.Folder) {
+				return fmt.Errorf("nothing says what claim %s is bound to", key)
+			}
+		}
 		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &c.bound)
-	}
+	})
 	if err != nil {
-		return fmt.Errorf("cannot read what claims are bound to: %w", err)
+		c.bound, c.lost = map[string]*volume.Binding{}, !errors.Is(err, fs.ErrNotExist)
 	}
-	return nil
+	return err
 }
+
+// isBound is false of a claim of which was lost what it was bound to.
+func (c *claims) isBound(key string) bool { return c.bound[key] != nil && !c.bound[key].Lost }
 
 // folder is where a claim's data is. A namespace has no underscore, so that no two claims have one folder.
 func (c *claims) folder(key string, b *volume.Binding) string {
@@ -75,14 +85,17 @@ func (r *Runtime) bindClaims(now state.Instant) {
 		catalogue.Classes = append(catalogue.Classes, o.Value.(*storagev1.StorageClass))
 	}
 	for key, b := range r.claims.bound {
-		catalogue.Taken[b.Volume] = key
+		if !b.Lost {
+			catalogue.Taken[b.Volume] = key
+		}
 	}
 	changed := r.reclaim()
 	for _, o := range r.objects.of(kindClaim) {
 		claim := o.Value.(*corev1.PersistentVolumeClaim)
 		key := claim.Namespace + "/" + claim.Name
-		if r.claims.bound[key] == nil {
-			if b, why := catalogue.Bind(claim); b != nil {
+		if !r.claims.isBound(key) {
+			lost := r.claims.lost || r.claims.bound[key] != nil
+			if b, why := r.bindClaim(&catalogue, claim, lost); b != nil {
 				r.claims.bound[key], catalogue.Taken[b.Volume], changed = b, key, true
 				delete(r.claims.pending, key)
 			} else if r.claims.pending[key] != *why {
@@ -90,12 +103,52 @@ func (r *Runtime) bindClaims(now state.Instant) {
 				r.Events.Record(now.Wall, objectReference(kindClaim, claim.Namespace, claim.Name), corev1.EventTypeNormal, why.Reason, why.Message)
 			}
 		}
+		if r.claims.lost && !r.claims.isBound(key) {
+			r.claims.bound[key], changed = &volume.Binding{Lost: true}, true
+		}
 		r.showClaim(claim, r.claims.bound[key])
+	}
+	if r.scanned && !r.folderNow.Hides(kindClaim, "", "") {
+		r.claims.lost = false // all that were bound are bound again, or marked
 	}
 	if changed {
 		r.keep(r.claims.path, r.claims.bound, "what claims are bound to")
 	}
 	r.showVolumes(catalogue.Volumes)
+}
+
+// bindClaim binds one claim. Of a claim of which was lost what it was bound to, only what cannot be anything else is taken:
+// what the claim or a volume names, the folder that the pods that run use, or the folder of its own that is there.
+func (r *Runtime) bindClaim(catalogue *volume.Catalogue, claim *corev1.PersistentVolumeClaim, lost bool) (*volume.Binding, *volume.Pending) {
+	if !lost {
+		return catalogue.Bind(claim)
+	}
+	key := claim.Namespace + "/" + claim.Name
+	used := r.folderOf(claim.Namespace, claim.Name)
+	own := r.claims.folder(key, &volume.Binding{})
+	if info, err := os.Lstat(own); used == "" && err == nil && info.IsDir() {
+		used = own
+	}
+	if used == own {
+		return catalogue.BindOwn(claim), nil
+	}
+	return catalogue.BindAgain(claim, used)
+}
+
+// folderOf is the folder that the pods that run have of a claim, "" if none does.
+func (r *Runtime) folderOf(namespace, name string) string {
+	for _, p := range r.pods {
+		if p.rec.Object.Namespace != namespace {
+			continue
+		}
+		for i := range p.rec.Object.Spec.Volumes {
+			v := &p.rec.Object.Spec.Volumes[i]
+			if c := v.PersistentVolumeClaim; c != nil && c.ClaimName == name && p.rec.Volumes.Folders[v.Name] != "" {
+				return p.rec.Volumes.Folders[v.Name]
+			}
+		}
+	}
+	return ""
 }
 
 // reclaim gives up what is bound to claims that are gone, if their class says so and no pod uses it any more. A claim
@@ -165,7 +218,7 @@ func (r *Runtime) claim(rec *state.Record, name string) claimAnswer {
 		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q %w", name, volume.ErrNotFound)}
 	}
 	claim, b := o.Value.(*corev1.PersistentVolumeClaim), r.claims.bound[key]
-	if b == nil {
+	if !r.claims.isBound(key) {
 		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q is not bound: %s", name, r.claims.pending[key].Message)}
 	}
 	if slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOncePod) {
@@ -206,7 +259,7 @@ func (r *Runtime) ensureClaim(a claimAnswer) (string, error) {
 func (r *Runtime) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Binding) {
 	out := shallow(claim)
 	out.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
-	if b != nil {
+	if b != nil && !b.Lost {
 		out.Spec.VolumeName = b.Volume
 		if out.Spec.StorageClassName == nil {
 			out.Spec.StorageClassName = &b.Class

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/container"
 	"podd/runtime/env"
 	"podd/runtime/state"
@@ -55,7 +56,7 @@ func keepEnv(path string, vars []corev1.EnvVar) error {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(path, data, 0o600)
+		err = atomicfile.Write(path, data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot keep the environment of a container: %w", err)
@@ -65,12 +66,9 @@ func keepEnv(path string, vars []corev1.EnvVar) error {
 
 // savedEnv is what resolveEnv found for an attempt.
 func (r *Runtime) savedEnv(uid types.UID, name string, attempt int) []corev1.EnvVar {
-	data, err := os.ReadFile(r.paths.Env(uid, name, attempt))
-	if err != nil {
-		return nil
-	}
 	var vars []corev1.EnvVar
-	if json.Unmarshal(data, &vars) != nil {
+	if err := atomicfile.LoadJSON(r.paths.Env(uid, name, attempt), &vars, nil); err != nil {
+		r.restored(err, fmt.Sprintf("commands and probes in container %s run without the variables that come from elsewhere, until it starts again", name))
 		return nil
 	}
 	return vars

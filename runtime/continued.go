@@ -1,12 +1,11 @@
 package runtime
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/internal/atomicfile"
 )
 
 // continued remembers which pod a manifest continues that was changed in place: the manifest's UID follows from its
@@ -19,17 +18,18 @@ type continued struct {
 
 func (c *continued) read() error {
 	c.of = map[types.UID]types.UID{}
-	data, err := os.ReadFile(c.path)
-	if errors.Is(err, os.ErrNotExist) {
+	err := atomicfile.LoadJSON(c.path, &c.of, func() error {
+		for manifest, pod := range c.of {
+			if manifest == "" || pod == "" {
+				return errors.New("it names a pod without a UID")
+			}
+		}
 		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &c.of)
-	}
+	})
 	if err != nil {
-		return fmt.Errorf("cannot read which pods were changed in place: %w", err)
+		c.of = map[types.UID]types.UID{}
 	}
-	return nil
+	return err
 }
 
 // set notes that manifest continues pod, and that no other one does. It says whether that is news.

@@ -55,6 +55,9 @@ func (r *Runtime) rescan(now state.Instant) {
 			r.mark(old.Object.UID)
 		}
 	}
+	if !set.Hides("Pod", "", "") {
+		r.endOrphans()
+	}
 	r.takeProblems(append(r.rollbackProblems(set.Pods), set.Problems...), now)
 }
 
@@ -62,6 +65,9 @@ func (r *Runtime) rescan(now state.Instant) {
 func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	uid := m.Object.UID
 	p := r.pods[uid]
+	if p == nil {
+		p = r.adoptOrphan(m, now)
+	}
 	if p == nil {
 		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.pins(m)

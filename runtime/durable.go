@@ -4,40 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
+
+	"podd/internal/atomicfile"
 )
 
-// writeDurable replaces a file whole and for good: write, sync, rename, sync the folder, which is made if need be.
-func writeDurable(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	temp := path + ".tmp"
-	if err := writeSynced(temp, data); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(temp, path), syncFolder(filepath.Dir(path)))
-}
-
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// keep writes a value as JSON, away from the loop. what is named in the log if it fails.
+// keep writes a value as JSON on flash, away from the loop. what is named in the log if it fails.
 func (r *Runtime) keep(path string, value any, what string) {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -45,8 +17,28 @@ func (r *Runtime) keep(path string, value any, what string) {
 		return
 	}
 	r.disk.do(func() {
-		if err := writeDurable(path, data); err != nil {
+		if err := atomicfile.WriteSync(path, data, 0o600); err != nil {
 			r.Log.Error("cannot keep "+what, "error", fmt.Errorf("cannot write %s: %w", path, err))
 		}
 	})
+}
+
+// restored reports that state of an earlier daemon could not be read, and what is lost by it. A file that is not there has
+// nothing to lose.
+func (r *Runtime) restored(err error, lost string) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || r.Damaged.Of(err, lost) {
+		return
+	}
+	r.Log.Error("cannot read what an earlier podd has kept", "lost", lost, "error", err)
+}
+
+// setAside sets aside what was found damaged, and reports what is lost by it.
+func (r *Runtime) setAside(found []error, lost string) {
+	for _, err := range found {
+		var damage *atomicfile.Damage
+		if errors.As(err, &damage) {
+			err = atomicfile.SetAside(damage.Path, damage.Cause)
+		}
+		r.restored(err, lost)
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/state"
 )
 
@@ -20,7 +21,7 @@ func (f ends) path(uid types.UID) string { return filepath.Join(f.dir, string(ui
 
 // write commits a record for good.
 func (f ends) write(uid types.UID, data []byte) error {
-	if err := writeDurable(f.path(uid), data); err != nil {
+	if err := atomicfile.WriteSync(f.path(uid), data, 0o600); err != nil {
 		return fmt.Errorf("cannot keep the end of pod %s: %w", uid, err)
 	}
 	return nil
@@ -28,15 +29,12 @@ func (f ends) write(uid types.UID, data []byte) error {
 
 // read gives the record of a pod that ended in an earlier boot, nil if there is none.
 func (f ends) read(uid types.UID) (*state.Record, error) {
-	rec, err := state.ReadFile(f.path(uid))
+	rec, err := state.ReadFile(f.path(uid), state.PodFinished)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	if rec.State != state.PodFinished {
-		return nil, fmt.Errorf("cannot use record of pod %s: it is %s", uid, rec.State)
 	}
 	rec.Kept = true
 	rec.ToEarlierBoot()
@@ -85,7 +83,7 @@ func (r *Runtime) dropEnd(uid types.UID) {
 func (r *Runtime) recall(uid types.UID, fresh *state.Record) *state.Record {
 	rec, err := r.ends.read(uid)
 	if err != nil {
-		r.Log.Error("the end of a pod is lost; it runs again", "error", err)
+		r.setAside([]error{err}, "that a pod has ended; it runs again")
 	}
 	if rec != nil {
 		return rec
@@ -105,8 +103,8 @@ func (r *Runtime) forgetEnds() {
 		wanted[string(m.Object.UID)+".json"] = true
 	}
 	for _, e := range entries {
-		if !wanted[e.Name()] {
-			_ = os.Remove(filepath.Join(r.ends.dir, e.Name()))
+		if of, aside := atomicfile.IsAside(e.Name()); !wanted[e.Name()] && !(aside && wanted[of]) {
+			_ = os.RemoveAll(filepath.Join(r.ends.dir, e.Name()))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -63,8 +64,12 @@ func (r *Runtime) imageUse() ImageUse {
 
 // LayersInUse are the layers that the pods use now. It waits for the loop.
 func (r *Runtime) LayersInUse(ctx context.Context) (map[string]bool, error) {
-	use := newImageUse()
-	if err := r.call(ctx, func() { use = r.imageUse() }); err != nil {
+	use, lost := newImageUse(), 0
+	err := r.call(ctx, func() { use, lost = r.imageUse(), len(r.orphans.containers) })
+	if err == nil && lost > 0 {
+		err = fmt.Errorf("the records of %d pods that run are lost", lost)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cannot tell which images the pods use: %w", err)
 	}
 	return use.Layers, nil
@@ -73,15 +78,15 @@ func (r *Runtime) LayersInUse(ctx context.Context) (map[string]bool, error) {
 // ReadImageUse reads what the pods of a daemon use that does not run. After an error it is not all of it.
 func ReadImageUse(runDir, rootDir string) (ImageUse, error) {
 	use := newImageUse()
-	recs, err := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
-	if err != nil {
-		return use, fmt.Errorf("cannot tell which images the pods use: %w", err)
+	recs, bad := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
+	if len(bad) > 0 {
+		return use, fmt.Errorf("cannot tell which images the pods use: %w", errors.Join(bad...))
 	}
 	for _, rec := range recs {
 		use.add(rec)
 	}
 	r := Runtime{Config: Config{RootDir: rootDir}, rollbacks: map[podKey]*rollback{}}
-	_ = r.readRollbacks() // a version that cannot be read cannot be put back either
+	_ = r.peekRollbacks() // a version that cannot be read cannot be put back either
 	use.addRollbacks(r.rollbacks)
 	return use, nil
 }

@@ -178,6 +178,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		close(m.done)
 	case msgStopAll:
 		r.stopping = true
+		r.endOrphans()
 		for uid, p := range r.pods {
 			r.dirty[uid] = true
 			if limit := r.settings.Load().StopGrace; limit > 0 {

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -189,7 +188,7 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 	if err != nil {
 		return started{}, err
 	}
-	if err := makeTerminationLog(c.TerminationLog); err != nil {
+	if err := op.r.makeTerminationLog(c.TerminationLog); err != nil {
 		return started{io: l}, err
 	}
 	if c.TerminationLog != "" {
@@ -209,15 +208,14 @@ func (op *operation) start(a plan.StartContainer) (started, error) {
 }
 
 // makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.
-func makeTerminationLog(path string) error {
+func (r *Runtime) makeTerminationLog(path string) error {
 	if path == "" {
 		return nil
 	}
-	f, err := beneath.OpenPath(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
+	if err := beneath.WriteInPlace(path, "", 0o666, r.Damaged); err != nil {
 		return fmt.Errorf("cannot make the termination log: %w", err)
 	}
-	return errors.Join(f.Chmod(0o666), f.Close())
+	return nil
 }
 
 // stop sends the stop signal of the image; its outcome is the signal.

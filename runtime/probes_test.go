@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
@@ -38,13 +39,13 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	events := &told{}
 	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
 	spec.Name = "c"
-	object := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
+	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}, Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
 	p := &pod{rec: state.NewRecord("u1", object, state.Now()), io: map[string]*stdio.ContainerIO{}}
 	r.pods["u1"] = p
 	now := state.Now()
 	p.rec.State, p.rec.Sandbox.Ready = state.PodRunning, &now
 	c := p.rec.Containers[0]
-	c.State, c.Attempt, c.Started = state.ContainerRunning, 0, &now
+	c.State, c.Attempt, c.Started, c.PID = state.ContainerRunning, 0, &now, 4711
 	r.publish(p, now)
 	t.Cleanup(func() {
 		c.State = state.ContainerCollected

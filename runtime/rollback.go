@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -38,11 +38,12 @@ func (r *Runtime) rollbackPath(key podKey) string {
 	return filepath.Join(r.RootDir, "rollback", key.namespace+"_"+key.name+".json")
 }
 
-// readRollbacks reads what earlier daemons kept. One that cannot be read is left out: its pod is not put back.
-func (r *Runtime) readRollbacks() error {
+// peekRollbacks reads what earlier daemons kept. One that cannot be read is left out and named in the error: its pod is not
+// put back.
+func (r *Runtime) peekRollbacks() (bad []error) {
 	entries, err := os.ReadDir(filepath.Join(r.RootDir, "rollback"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		bad = append(bad, err)
 	}
 	for _, e := range entries {
 		namespace, name, ok := strings.Cut(strings.TrimSuffix(e.Name(), ".json"), "_")
@@ -50,20 +51,24 @@ func (r *Runtime) readRollbacks() error {
 			continue
 		}
 		key, b := podKey{namespace, name}, &rollback{}
-		data, readErr := os.ReadFile(r.rollbackPath(key))
-		if readErr == nil {
-			readErr = json.Unmarshal(data, b)
-		}
-		if readErr == nil && b.Good == nil {
-			readErr = errors.New("it names no version")
-		}
-		if readErr != nil {
-			err = errors.Join(err, fmt.Errorf("cannot read what pod %s/%s can be put back to: %w", namespace, name, readErr))
+		if err := atomicfile.PeekJSON(r.rollbackPath(key), b, func() error { return b.check(key) }); err != nil {
+			bad = append(bad, err)
 			continue
 		}
 		r.rollbacks[key] = b
 	}
-	return err
+	return bad
+}
+
+// check refuses what no podd has written.
+func (b *rollback) check(key podKey) error {
+	if b.Good == nil || b.Good.Object == nil || b.Good.Hash == "" {
+		return errors.New("it names no version")
+	}
+	if keyOf(b.Good.Object) != key || b.Good.Object.UID == "" || len(b.Good.Object.Spec.Containers) == 0 {
+		return errors.New("it is not of this pod")
+	}
+	return nil
 }
 
 // putBack gives the last good version of a pod for a manifest that was tried and is not tried again.

@@ -15,6 +15,7 @@ import (
 
 	"podd/cgroups"
 	"podd/images"
+	"podd/internal/atomicfile"
 	"podd/netns"
 	"podd/probe"
 	"podd/runtime/container"
@@ -97,6 +98,8 @@ type Config struct {
 	HealthPorts            func([]service.HealthPort)
 	PodCIDRs, ServiceCIDRs []netip.Prefix
 	Events                 Events
+	// Damaged is told of files of state that could not be believed and were set aside; nil: nobody is.
+	Damaged atomicfile.Report
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents stdio.ExitEvents
 	// Idle is called once after each burst of work; nil: nobody is told.
@@ -156,6 +159,7 @@ type Runtime struct {
 	policiesDue bool
 	policyRetry state.BootTime // since boot; 0: none is due
 	troubles    troubles
+	orphans     orphans
 	shares      uint64 // of the burstable pods together, as last set
 }
 
@@ -194,7 +198,7 @@ func New(c Config) (*Runtime, error) {
 		paths:     state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:     newStore(),
 		objects:   newObjects(),
-		tokens:    newTokens(c.RootDir),
+		tokens:    newTokens(c.RootDir, c.Damaged),
 		inbox:     newInbox(),
 		slots:     make(chan struct{}, maxOperations()),
 		execSlots: make(chan struct{}, goruntime.NumCPU()),
@@ -223,6 +227,7 @@ func New(c Config) (*Runtime, error) {
 		BaseLayer:  filepath.Join(c.RunDir, "base"),
 		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
 		RemoveTree: volume.Remove,
+		Damaged:    c.Damaged,
 	}
 	r.sandboxes = &sandbox.Manager{
 		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users,

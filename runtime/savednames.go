@@ -3,11 +3,10 @@ package runtime
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"os"
 	"path/filepath"
 
 	"podd/dns"
+	"podd/internal/atomicfile"
 )
 
 // savedNames is what the name server knows, for the next daemon: it answers from that until it has looked at the pods,
@@ -26,10 +25,7 @@ func (r *Runtime) serveNames(names savedNames) {
 		return
 	}
 	if err == nil {
-		temp := r.namesFile() + ".tmp"
-		if err = os.WriteFile(temp, data, 0o600); err == nil {
-			err = os.Rename(temp, r.namesFile())
-		}
+		err = atomicfile.Write(r.namesFile(), data, 0o600)
 		r.services.names = data
 	}
 	if err != nil {
@@ -40,19 +36,16 @@ func (r *Runtime) serveNames(names savedNames) {
 
 // recallNames serves what an earlier daemon of this boot has left, before anything else is looked at.
 func (r *Runtime) recallNames() {
-	data, err := os.ReadFile(r.namesFile())
-	if errors.Is(err, os.ErrNotExist) {
-		return
-	}
 	var names savedNames
-	if err == nil {
-		err = json.Unmarshal(data, &names)
-	}
+	err := atomicfile.Load(r.namesFile(), atomicfile.Limit, func(data []byte) error {
+		r.services.names = data
+		return atomicfile.DecodeJSON(data, &names)
+	})
 	if err != nil {
-		r.Log.Error("names are out until the pods are known", "error", err)
+		r.services.names = nil
+		r.restored(err, "names do not resolve until the pods are known")
 		return
 	}
-	r.services.names = data
 	r.readResolver()
 	r.setZone(names)
 }

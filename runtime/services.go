@@ -2,10 +2,8 @@ package runtime
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -14,6 +12,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"podd/dns"
+	"podd/internal/atomicfile"
 	"podd/netns"
 	"podd/runtime/env"
 	"podd/runtime/service"
@@ -57,15 +56,9 @@ func (r *Runtime) servicesFile() string { return filepath.Join(r.RootDir, "servi
 
 func (r *Runtime) readServices() {
 	r.services.kept = service.Allocations{}
-	data, err := os.ReadFile(r.servicesFile())
-	if errors.Is(err, os.ErrNotExist) {
-		return
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &r.services.kept)
-	}
-	if err != nil {
-		r.Log.Error("addresses of Services are chosen anew, by their names", "error", err)
+	if err := atomicfile.LoadJSON(r.servicesFile(), &r.services.kept, nil); err != nil {
+		r.services.kept = service.Allocations{}
+		r.restored(err, "addresses of Services are chosen anew, by their names")
 	}
 }
 

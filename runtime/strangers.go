@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/container"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
@@ -25,6 +26,12 @@ func (r *Runtime) removeStrangers() {
 			if p.io[c.Name] != nil {
 				containers[state.ContainerID(uid, c.Name, c.Attempt)] = true
 			}
+		}
+	}
+	for uid, running := range r.orphans.containers {
+		known[string(uid)] = true
+		for name, attempt := range running {
+			containers[state.ContainerID(uid, name, attempt)] = true
 		}
 	}
 	ids, err := r.engine.IDs()
@@ -52,12 +59,12 @@ func (r *Runtime) removeStrangers() {
 }
 
 func (r *Runtime) ensureFolders() error {
-	errs := []error{os.MkdirAll(r.LogDir, 0o711)}
+	errs := []error{atomicfile.EnsureDir(r.LogDir, 0o711, r.Damaged, "logs begin anew")}
 	// The root of a pod with ids of its own passes this one; each container's in it is closed to others.
-	errs = append(errs, ensureFolder(r.engine.MountDir, 0o711))
+	errs = append(errs, r.ensureFolder(r.engine.MountDir, 0o711))
 	// What containers make is nobody's on the board: a program that runs as its owner would make anybody root.
 	for _, dir := range []string{r.records.Dir, r.engine.StateDir, r.engine.IODir, r.engine.RootDir, r.volumes.Disk, filepath.Join(r.RunDir, "sandbox")} {
-		errs = append(errs, ensureFolder(dir, 0o700))
+		errs = append(errs, r.ensureFolder(dir, 0o700))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot make a folder: %w", err)
@@ -72,25 +79,75 @@ func (r *Runtime) ensureFolders() error {
 }
 
 // ensureFolder makes a folder, or gives one that an earlier podd has made its mode.
-func ensureFolder(dir string, mode os.FileMode) error {
-	return errors.Join(os.MkdirAll(dir, mode), os.Chmod(dir, mode))
+func (r *Runtime) ensureFolder(dir string, mode os.FileMode) error {
+	return errors.Join(atomicfile.EnsureDir(dir, mode, r.Damaged, "what was in its place is not the runtime's"), os.Chmod(dir, mode))
 }
 
 // forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes
-// and their clock are gone.
+// and their clock are gone. What runs is of this boot, whatever the mark says; without a mark that can be believed nothing is
+// dropped but set aside.
 func (r *Runtime) forgetOtherBoot(bootID string) error {
 	boot, err := os.ReadFile(bootID)
 	if err != nil {
 		return fmt.Errorf("cannot read the boot's ID: %w", err)
 	}
-	mark := filepath.Join(r.RunDir, "boot-id")
-	if have, err := os.ReadFile(mark); err == nil && string(have) == string(boot) {
+	mark, same := filepath.Join(r.RunDir, "boot-id"), false
+	markErr := atomicfile.Load(mark, maxBootID, func(have []byte) error {
+		same = string(have) == string(boot)
+		if len(have) != len(boot) {
+			return errors.New("it names no boot")
+		}
+		return nil
+	})
+	if same {
 		return nil
 	}
+	runs := r.anyRuns()
+	switch {
+	case runs && markErr == nil:
+		r.restored(atomicfile.SetAside(mark, errors.New("it names another boot, and pods of this one run")), "it is written again")
+	case runs:
+		r.restored(markErr, "it is written again, as pods of this boot run")
+	case markErr != nil:
+		r.restored(markErr, "nothing runs; what may be of an earlier boot is set aside")
+	}
 	for _, dir := range []string{r.records.Dir, r.engine.StateDir, r.engine.IODir} {
-		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+		if runs {
+			break
+		}
+		err := errors.Join(r.dropFolder(dir, markErr), os.MkdirAll(dir, 0o700))
+		if err != nil {
 			return fmt.Errorf("cannot clear what an earlier boot left: %w", err)
 		}
 	}
-	return os.WriteFile(mark, boot, 0o600)
+	if err := atomicfile.Write(mark, boot, 0o600); err != nil {
+		return fmt.Errorf("cannot note the boot's ID: %w", err)
+	}
+	return nil
+}
+
+// maxBootID is more than the ID of a boot has, in bytes.
+const maxBootID = 128
+
+// dropFolder removes a folder of an earlier boot; records of which nobody knows the boot are set aside.
+func (r *Runtime) dropFolder(dir string, unsure error) error {
+	entries, err := os.ReadDir(dir)
+	if dir != r.records.Dir || unsure == nil || err != nil || len(entries) == 0 {
+		return os.RemoveAll(dir)
+	}
+	r.restored(atomicfile.SetAside(dir, errors.New("nothing says of which boot its records are")), "pods that do not run begin anew")
+	return nil
+}
+
+// anyRuns says whether a process of an earlier daemon's containers is alive: as the time of its start is compared, too, it
+// is of this boot.
+func (r *Runtime) anyRuns() bool {
+	ids, _ := r.engine.IDs()
+	for _, id := range ids {
+		if found, err := r.engine.Find(id); err == nil && found != nil && found.PIDFD != nil {
+			_ = found.PIDFD.Close()
+			return true
+		}
+	}
+	return false
 }

@@ -14,7 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/runtime/seal"
+	"podd/internal/atomicfile"
 	"podd/runtime/state"
 	"podd/runtime/token"
 )
@@ -25,7 +25,8 @@ const longestUse = 24 * time.Hour
 // tokens signs the tokens of pods and remembers those that are in use, so that a volume that is written again has the
 // same one until it is due.
 type tokens struct {
-	path string
+	path    string
+	damaged atomicfile.Report
 
 	mu  sync.Mutex
 	key *token.Key // nil until it is needed
@@ -45,8 +46,8 @@ type issued struct {
 	renew state.BootTime // since boot
 }
 
-func newTokens(root string) *tokens {
-	return &tokens{path: filepath.Join(root, "keys", "token.pem"), use: map[tokenUse]issued{}}
+func newTokens(root string, damaged atomicfile.Report) *tokens {
+	return &tokens{damaged: damaged, path: filepath.Join(root, "keys", "token.pem"), use: map[tokenUse]issued{}}
 }
 
 // signer reads the board's key, and makes it the first time.
@@ -54,19 +55,32 @@ func (t *tokens) signer() (*token.Key, error) {
 	if t.key != nil {
 		return t.key, nil
 	}
-	text, err := os.ReadFile(t.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = token.Generate(); err == nil {
-			err = seal.Keep(t.path, text)
-		}
+	err := atomicfile.Load(t.path, maxTokenKey, func(text []byte) (err error) {
+		t.key, err = token.Parse(text)
+		return err
+	})
+	if t.damaged.Of(err, "a new key signs the tokens of pods: who verifies them needs its keys again") || errors.Is(err, fs.ErrNotExist) {
+		t.key, err = t.generate()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the board's key: %w", err)
-	}
-	if t.key, err = token.Parse(text); err != nil {
+		t.key = nil
 		return nil, fmt.Errorf("cannot use the board's key %s: %w", t.path, err)
 	}
 	return t.key, nil
+}
+
+// maxTokenKey is more than a key has, in bytes.
+const maxTokenKey = 64 << 10
+
+func (t *tokens) generate() (*token.Key, error) {
+	text, err := token.Generate()
+	if err == nil {
+		err = atomicfile.Create(t.path, text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return token.Parse(text)
 }
 
 // issuer names this board in its tokens. Nobody resolves .internal (ICANN, 2024).

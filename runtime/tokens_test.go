@@ -16,7 +16,7 @@ import (
 func tokenRuntime(t *testing.T) *Runtime {
 	t.Helper()
 	return &Runtime{
-		Config: Config{NodeName: "here"}, tokens: newTokens(t.TempDir()), objects: newObjects(), pods: map[types.UID]*pod{}, dirty: map[types.UID]bool{},
+		Config: Config{NodeName: "here"}, tokens: newTokens(t.TempDir(), nil), objects: newObjects(), pods: map[types.UID]*pod{}, dirty: map[types.UID]bool{},
 	}
 }
 

@@ -20,10 +20,20 @@ func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
 		m = withUID(m, uid)
 	}
 	p := r.current(m)
-	if p == nil || p.rec.Hash == m.Hash {
+	if p == nil {
 		return m
 	}
 	own := m.Object.UID
+	if p.rec.Hash == m.Hash {
+		if own == p.rec.UID || p.rec.File != m.File {
+			return m
+		}
+		// It was changed in place to this version, and what remembered that is lost.
+		if r.continued.set(own, p.rec.UID) {
+			r.keepContinued()
+		}
+		return withUID(m, p.rec.UID)
+	}
 	change := manifest.Compare(p.rec.Object, m.Object)
 	if len(change.Replace) > 0 || p.rec.File != m.File {
 		return m

@@ -66,7 +66,7 @@ func TestSecondDaemonWithItsOwnFolders(t *testing.T) {
 	}
 	args = append(args, "--socket", filepath.Join(dir, "socket"), "--config", os.DevNull, "--cgroup-root", b.cgroupRoot()+"-other")
 	output, err := b.In(args...).CombinedOutput()
-	if err == nil || !strings.Contains(string(output), "another podd owns the bridge") {
+	if err == nil || !strings.Contains(string(output), "the bridge podd0 belongs to another podd, process ") {
 		t.Errorf("%v: %s", err, output)
 	}
 	b.sh("app", "main", "ip route | grep -q default")

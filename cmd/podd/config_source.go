@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // configSource is where the configuration comes from, as often as it is asked: a file, and the flags that were given,
@@ -92,7 +93,7 @@ func (s *configSource) start() (c Config, text []byte, problem, err error) {
 	if c, err = s.parse(nil); err != nil || s.missing() {
 		return c, nil, nil, problem
 	}
-	good, err := os.ReadFile(lastGoodConfig(c.Root))
+	good, err := atomicfile.Read(lastGoodConfig(c.Root), atomicfile.Limit)
 	if err != nil {
 		return c, nil, fmt.Errorf("%w; podd runs with its defaults", problem), nil
 	}
@@ -120,35 +121,15 @@ func (s *configSource) keep(text []byte) error {
 		return nil // defaults with these flags cannot be used; neither could be what would be kept for them
 	}
 	path := lastGoodConfig(c.Root)
-	old, err := os.ReadFile(path)
+	old, err := atomicfile.Read(path, atomicfile.Limit)
 	if err == nil && bytes.Equal(old, text) || errors.Is(err, fs.ErrNotExist) && len(text) == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(c.Root, 0o711); err != nil {
 		return fmt.Errorf("cannot keep the configuration: %w", err)
 	}
-	if err := replaceFile(path, text); err != nil {
+	if err := atomicfile.WriteSync(path, text, 0o600); err != nil {
 		return fmt.Errorf("cannot keep the configuration: %w", err)
 	}
 	return nil
-}
-
-// replaceFile commits a file to the disk: the old content or the new, whenever the power goes.
-func replaceFile(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	dir, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Fsync(dir), unix.Close(dir))
 }

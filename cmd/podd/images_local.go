@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	store "podd/images"
+	"podd/internal/atomicfile"
 	"podd/internal/escape"
 	"podd/runtime"
 	"podd/runtime/api"
@@ -38,14 +39,17 @@ func keepRunDir(root, runDir string) error {
 		return nil
 	}
 	file := filepath.Join(root, "run-dir")
-	if err := os.WriteFile(file+".tmp", []byte(runDir), 0o600); err != nil {
+	if err := atomicfile.WriteSync(file, []byte(runDir), 0o600); err != nil {
 		return fmt.Errorf("cannot note the folder of the pods' records: %w", err)
 	}
-	return os.Rename(file+".tmp", file)
+	return nil
 }
 
+// maxPath is that of the kernel, in bytes.
+const maxPath = 4096
+
 func readRunDir(root string) string {
-	if text, err := os.ReadFile(filepath.Join(root, "run-dir")); err == nil && filepath.IsAbs(string(text)) {
+	if text, err := atomicfile.Read(filepath.Join(root, "run-dir"), maxPath); err == nil && filepath.IsAbs(string(text)) {
 		return string(text)
 	}
 	return defaultConfig().RunDir

@@ -26,6 +26,7 @@ import (
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
 	"podd/runtime/manifest"
+	"podd/runtime/seal"
 )
 
 func newRunCommand() *cobra.Command {
@@ -68,6 +69,7 @@ type daemon struct {
 	events   *event.Recorder
 	network  *netns.Network
 	names    *names
+	damages  damages
 	cgroups  *cgroups.Tree
 	runtime  *runtime.Runtime
 }
@@ -113,32 +115,24 @@ func thinInit() { _ = os.Setenv("GOMAXPROCS", "1") }
 // own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups.
 func (d *daemon) own() (release func(), err error) {
 	c := d.config
-	for _, dir := range []string{c.RunDir, c.Root} {
-		if err := os.MkdirAll(dir, 0o711); err != nil {
+	for _, dir := range []string{c.RunDir, c.Root, c.LogDir} {
+		if err := atomicfile.EnsureDir(dir, 0o711, d.damaged, "it was not podd's"); err != nil {
 			return nil, fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
-	lock, err := lockRunDir(c.RunDir)
-	if err != nil {
-		return nil, err
-	}
-	owned, err := lockMachine(c.Bridge, c.CgroupRoot)
-	if err != nil {
-		_ = lock.Close()
-		return nil, err
-	}
-	return func() { owned(); _ = lock.Close() }, nil
+	return c.lockAll(func(err error) { d.log.Warn("podd is not locked", "error", err) })
 }
 
 func (d *daemon) open() error {
 	c := d.config
 	var err error
 	if d.events, err = event.Open(event.Options{
-		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
+		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName, Damaged: d.damaged,
 		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
 	}); err != nil {
 		return err
 	}
+	d.recordDamages()
 	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost}); err != nil {
 		return err
 	}
@@ -151,14 +145,8 @@ func (d *daemon) open() error {
 	if err := d.cgroups.FavorMoves(); err != nil {
 		d.log.Debug("moves between cgroups stay slow", "err", err)
 	}
-	if d.events, err = event.Open(event.Options{
-		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName,
-		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
-	}); err != nil {
-		return err
-	}
 	network := c.network()
-	network.Damaged, network.Changed = d.reportDamage, d.reportNetwork
+	network.Damaged, network.Changed = d.damaged, d.reportNetwork
 	d.network, err = netns.New(network)
 	if err != nil {
 		return err
@@ -171,9 +159,10 @@ func (d *daemon) open() error {
 	if !d.network.UsesIPv6() {
 		network.ServiceCIDRs = slices.DeleteFunc(slices.Clone(network.ServiceCIDRs), func(p netip.Prefix) bool { return p.Addr().Is6() })
 	}
+	seal.Of(c.Root).SetAsideDamaged(d.damaged)
 	d.openNames()
 	d.folder = manifest.Open(manifest.Options{
-		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir),
+		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir), Damaged: d.damaged,
 		Fits: func(e string) bool { return manifest.FitsNode(e, c.NodeName, d.runtime.NodeLabels()) },
 	})
 	executable, err := os.Executable()
@@ -187,16 +176,10 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(d.reportDamage), FDStore: d.manager, Events: d.events,
+		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 	})
 	return err
-}
-
-// reportDamage says of a file of state that it could not be believed, and what that means.
-func (d *daemon) reportDamage(damage *atomicfile.Damage, lost string) {
-	d.log.Error("a file of state is damaged", "path", damage.Path, "aside", damage.Aside, "error", damage.Cause, "lost", lost)
-	d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "StateDamaged", damage.Error()+"; "+lost)
 }
 
 // reportNetwork says what of the network is otherwise than it is configured, or as it is again.

@@ -14,13 +14,13 @@ import (
 // Damage is a file of state that could not be believed.
 type Damage struct {
 	Path  string
-	Aside string // where it is now; "": it could not be renamed and is where it was
+	Aside string // where it is now; "": it could not be renamed, or nothing was in it
 	Cause error
 }
 
 func (d *Damage) Error() string {
 	if d.Aside == "" {
-		return fmt.Sprintf("%s is damaged: %s; it is left out and could not be renamed", d.Path, cause(d.Cause))
+		return fmt.Sprintf("%s is damaged: %s; it is not used", d.Path, cause(d.Cause))
 	}
 	return fmt.Sprintf("%s is damaged: %s; it was set aside as %s", d.Path, cause(d.Cause), filepath.Base(d.Aside))
 }

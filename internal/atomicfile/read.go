@@ -71,10 +71,18 @@ func Read(path string, limit int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// Load reads a file of state and has it decoded. What cannot be believed is set aside, and the error is a *Damage: what
-// is not a regular file, is too large or empty, what the disk does not give back, and what decode refuses. Any other error
-// leaves the file as it is; fs.ErrNotExist: there is none.
+// Load is Peek, and sets a damaged file aside.
 func Load(path string, limit int64, decode func(data []byte) error) error {
+	err := Peek(path, limit, decode)
+	if damage := (*Damage)(nil); errors.As(err, &damage) {
+		return SetAside(path, damage.Cause)
+	}
+	return err
+}
+
+// Peek reads a file of state and has it decoded. The error is a *Damage if it cannot be believed: what is not a regular file,
+// is too large or empty, what the disk does not give back, and what decode refuses. fs.ErrNotExist: there is no file.
+func Peek(path string, limit int64, decode func(data []byte) error) error {
 	data, err := Read(path, limit)
 	if err == nil && len(data) == 0 {
 		err = ErrEmpty
@@ -86,7 +94,7 @@ func Load(path string, limit int64, decode func(data []byte) error) error {
 	if err == nil {
 		return nil
 	}
-	return SetAside(path, err)
+	return &Damage{Path: path, Cause: err}
 }
 
 // isDamage tells what is wrong with the file from what is wrong with the machine.
@@ -101,12 +109,21 @@ func isDamage(err error) bool {
 
 // LoadJSON is Load for a JSON object or array. check may refuse what was decoded; nil: all is well that decodes.
 func LoadJSON(path string, into any, check func() error) error {
-	return Load(path, Limit, func(data []byte) error {
+	return Load(path, Limit, decodeJSON(into, check))
+}
+
+// PeekJSON is Peek for a JSON object or array, as LoadJSON is Load.
+func PeekJSON(path string, into any, check func() error) error {
+	return Peek(path, Limit, decodeJSON(into, check))
+}
+
+func decodeJSON(into any, check func() error) func(data []byte) error {
+	return func(data []byte) error {
 		if err := DecodeJSON(data, into); err != nil || check == nil {
 			return err
 		}
 		return check()
-	})
+	}
 }
 
 // DecodeJSON decodes a JSON object or array. It refuses null, which would leave a nil map in the place of an empty one.

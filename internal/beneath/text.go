@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"podd/internal/atomicfile"
 )
 
 // ReadHostFile reads a file of the host that may well be missing.
@@ -56,4 +58,19 @@ func Overwrite(path, text string) error {
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Truncate(int64(len(text))), f.Close())
+}
+
+// WriteInPlace writes a file that is, or will be, mounted into containers, and makes it if need be, with this mode: a file
+// that replaced it would be another one than theirs. What stands in its place and is no file is set aside.
+func WriteInPlace(path, text string, mode os.FileMode, report atomicfile.Report) error {
+	f, err := OpenPath(path, os.O_WRONLY|os.O_CREATE)
+	if errors.Is(err, ErrNotRegular) {
+		report.Of(atomicfile.SetAside(path, err), "the file is written again")
+		f, err = OpenPath(path, os.O_WRONLY|os.O_CREATE)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Truncate(int64(len(text))), f.Chmod(mode), f.Close())
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // A container may make the files that it has mounted from podd, as /etc/resolv.conf, larger than any memory.
@@ -70,6 +72,16 @@ func TestOwnFilesAreNoLinks(t *testing.T) {
 		}
 		if err := Overwrite(path, "x"); !errors.Is(err, ErrNotRegular) {
 			t.Errorf("%s: overwritten: %v", path, err)
+		}
+	}
+	for _, path := range []string{link, fifo} {
+		var reported error
+		report := atomicfile.Report(func(d *atomicfile.Damage, _ string) { reported = d })
+		if err := WriteInPlace(path, "ours", 0o644, report); err != nil || reported == nil {
+			t.Errorf("%s: %v, reported %v", path, err, reported)
+		}
+		if got := ReadShared(path); got != "ours" {
+			t.Errorf("%s: has %q", path, got)
 		}
 	}
 	if data, _ := os.ReadFile(target); string(data) != "of the board" {

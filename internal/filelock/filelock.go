@@ -99,6 +99,34 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(have, at)
 }
 
+// TryDir locks a folder itself, for when no file can be made in it; nil: another has it.
+func TryDir(dir string) (*Lock, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	for err == nil {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return &Lock{f}, nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+		err = nil
+	}
+	if f != nil {
+		_ = f.Close()
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+}
+
+// Remove takes the file of a lock away that is held: who waits for it makes another one.
+func (l *Lock) Remove() {
+	if l != nil {
+		_ = os.Remove(l.f.Name())
+	}
+}
+
 // Close gives the lock back. nil is closed.
 func (l *Lock) Close() {
 	if l != nil {

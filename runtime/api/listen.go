@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"podd/internal/atomicfile"
 )
 
 // maxConnections at a time: watchers and exec sessions hold one each, and a client that
@@ -20,13 +22,19 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the socket: %w", err)
 	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeType != os.ModeSocket {
+		// A link could lead to another's socket.
+		if damage := (*atomicfile.Damage)(nil); errors.As(atomicfile.SetAside(path, errors.New("it is not a socket")), &damage) && damage.Aside == "" {
+			return nil, fmt.Errorf("cannot listen on %s: %w", path, damage)
+		}
+	}
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
 		return nil, fmt.Errorf("cannot listen on %s: %w", path, ErrInUse)
 	}
 	// bind(2) gives the mode that the umask leaves, so the socket gets its name last.
 	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.RemoveAll(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot remove an old socket: %w", err)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})

@@ -23,12 +23,12 @@ type Found struct {
 // Find looks a container up in the state folder. A nil Found says that libcontainer never got as far as
 // writing its state.
 func (e *Engine) Find(id string) (*Found, error) {
-	c, err := libcontainer.Load(e.StateDir, id)
+	c, err := e.load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot load container %s: %w", id, err)
+		return nil, err
 	}
 	state, err := c.State()
 	if err != nil {
@@ -39,7 +39,7 @@ func (e *Engine) Find(id string) (*Found, error) {
 	if _, err := os.Lstat(filepath.Join(e.StateDir, id, "exec.fifo")); err == nil && isInit(f.PID) {
 		f.Started = false
 	}
-	f.PIDFD = openPidfd(f.PID, f.StartTime)
+	f.PIDFD = OpenProcess(f.PID, f.StartTime)
 	return f, nil
 }
 
@@ -62,9 +62,13 @@ func (e *Engine) CgroupLost(id string) (string, error) {
 	return "", nil
 }
 
-// openPidfd opens a living process by its number, if it is still the one that started at startTime. The check
+// OpenProcess opens a living process by its number, if it is still the one that started at startTime, in clock ticks since
+// boot; nil: it is gone. The check
 // comes after the opening: a number that was handed on in between does not pass.
-func openPidfd(pid int, startTime uint64) *os.File {
+func OpenProcess(pid int, startTime uint64) *os.File {
+	if pid <= 0 {
+		return nil
+	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil

@@ -11,6 +11,8 @@ import (
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // On cgroup version 1 a container sees its cgroup in each of a dozen hierarchies, which libcontainer makes with some
@@ -66,7 +68,7 @@ func (e *Engine) useView(c *Config, spec *specs.Spec) error {
 	for _, dir := range e.hierarchies {
 		list += "\n" + filepath.Base(dir) + " " + filepath.Join(dir, spec.Linux.CgroupsPath)
 	}
-	if err := os.WriteFile(filepath.Join(e.MountDir, c.ID, viewList), []byte(list), 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(e.MountDir, c.ID, viewList), []byte(list), 0o600); err != nil {
 		return fmt.Errorf("cannot say where the cgroups of container %s are: %w", c.ID, err)
 	}
 	spec.Mounts[i] = specs.Mount{Destination: spec.Mounts[i].Destination, Type: "bind", Source: e.ViewDir, Options: []string{"rbind", "rprivate"}}

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/opencontainers/runc/libcontainer"
+
+	"podd/internal/atomicfile"
 )
 
 // Engine runs containers. Its folders are its memory: what a container is can be read back from them after
@@ -27,6 +29,10 @@ type Engine struct {
 	RemoveTree func(dir string) error
 	// fresh has the first process of each container into which nothing was executed yet.
 	fresh sync.Map
+	// states has the version of each container's state that was found to be what was written.
+	states sync.Map
+	// Damaged is told of state that was set aside; nil: nobody is.
+	Damaged atomicfile.Report
 }
 
 // IO names the folder of a container's FIFOs.
@@ -51,14 +57,6 @@ func (e *Engine) IDs() ([]string, error) {
 	return ids, nil
 }
 
-func (e *Engine) load(id string) (*libcontainer.Container, error) {
-	c, err := libcontainer.Load(e.StateDir, id)
-	if err != nil {
-		return nil, fmt.Errorf("cannot load container %s: %w", id, err)
-	}
-	return c, nil
-}
-
 // Remove takes away all that a dead container left: processes that share its cgroup, the cgroup, the root
 // and the state. What is gone already counts as removed.
 func (e *Engine) Remove(id string) error {
@@ -70,13 +68,14 @@ func (e *Engine) Remove(id string) error {
 
 func (e *Engine) RemoveState(id string) error {
 	e.fresh.Delete(id)
-	c, err := libcontainer.Load(e.StateDir, id)
+	defer e.states.Delete(id)
+	c, err := e.load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		// Killed before libcontainer had written its state: an empty folder at most.
 		return os.RemoveAll(filepath.Join(e.StateDir, id))
 	}
 	if err != nil {
-		return fmt.Errorf("cannot load container %s: %w", id, err)
+		return err
 	}
 	err = c.Destroy()
 	if errors.Is(err, libcontainer.ErrRunning) {

@@ -54,6 +54,33 @@ func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error
 	return merged, nil
 }
 
+// Layers names the folders of the layers that the root of a container is made of, as far as the kernel tells: those that
+// were mapped for the pod's own ids have other names.
+func (e *Engine) Layers(id string) []string {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	root := e.rootPath(id)
+	for line := range strings.Lines(string(table)) {
+		// man 5 proc_pid_mountinfo: the mount point is the fifth field, the options of the file system are the last.
+		fields := strings.Fields(line)
+		if len(fields) < 5 || fields[4] != root {
+			continue
+		}
+		_, options, _ := strings.Cut(fields[len(fields)-1], "lowerdir=")
+		options, _, _ = strings.Cut(options, ",")
+		var layers []string
+		for dir := range strings.SplitSeq(options, ":") {
+			if filepath.Base(filepath.Dir(dir)) == "l" { // of the image store
+				layers = append(layers, filepath.Base(dir))
+			}
+		}
+		return layers
+	}
+	return nil
+}
+
 // closeToOthers keeps the board's users from the programs in a container that run as their owner, and lets the root of a pod
 // with ids of its own pass: libcontainer looks its root up by path.
 func closeToOthers(dir string, u *Users) error {

@@ -215,6 +215,9 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a pidfd for container %s: %w", id, err)
 	}
+	if err := e.copyState(id); err != nil {
+		return nil, err
+	}
 	e.fresh.Store(id, state.InitProcessPid)
 	return &Process{
 		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: os.NewFile(uintptr(fd), "pidfd"),

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // Stdio holds the daemon's ends of a container's output: nonblocking FIFOs.
@@ -24,14 +26,14 @@ const stdinFIFO, stdoutFIFO, stderrFIFO = "stdin", "stdout", "stderr"
 
 // OpenStdio makes a container's FIFOs, where they are missing, and opens the daemon's ends.
 func (e *Engine) OpenStdio(id string) (Stdio, error) {
-	if err := os.MkdirAll(e.IO(id), 0o700); err != nil {
+	if err := atomicfile.EnsureDir(e.IO(id), 0o700, e.Damaged, "what was written last is lost"); err != nil {
 		return Stdio{}, fmt.Errorf("cannot make the output of container %s: %w", id, err)
 	}
-	stdout, err := openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
+	stdout, err := e.openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return Stdio{}, err
 	}
-	stderr, err := openFIFO(filepath.Join(e.IO(id), stderrFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
+	stderr, err := e.openFIFO(filepath.Join(e.IO(id), stderrFIFO), unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		closeFile(stdout)
 		return Stdio{}, err
@@ -42,20 +44,25 @@ func (e *Engine) OpenStdio(id string) (Stdio, error) {
 // OpenOutput opens the FIFO of stdout for writing too: what a terminal says goes through it, so that one way
 // leads to the log.
 func (e *Engine) OpenOutput(id string) (*os.File, error) {
-	return openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDWR|unix.O_NONBLOCK)
+	return e.openFIFO(filepath.Join(e.IO(id), stdoutFIFO), unix.O_RDWR|unix.O_NONBLOCK)
 }
 
 // openContainerEnd opens a FIFO as the container gets it: for reading and writing, so that the container
 // is a reader of its own and no write of it fails while the daemon is dead. man 7 fifo.
 func (e *Engine) openContainerEnd(id, name string) (*os.File, error) {
-	return openFIFO(filepath.Join(e.IO(id), name), unix.O_RDWR)
+	return e.openFIFO(filepath.Join(e.IO(id), name), unix.O_RDWR)
 }
 
-func openFIFO(path string, flags int) (*os.File, error) {
+// openFIFO makes a FIFO that is missing, and opens it. What stands in its place and is none is set aside: the container
+// writes to the one that it has.
+func (e *Engine) openFIFO(path string, flags int) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeType != os.ModeNamedPipe {
+		e.Damaged.Of(atomicfile.SetAside(path, errors.New("it is not a FIFO")), "what a container writes may be lost until it starts again")
+	}
 	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("cannot make %s: %w", path, err)
 	}
-	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", path, err)
 	}

@@ -9,6 +9,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
+)
+
+const (
+	// maxFile is more than all events are, in bytes.
+	maxFile = 64 << 20
+	// maxRV keeps room above the resource versions that are read.
+	maxRV = 1 << 60
 )
 
 // file is where events survive the process: a line for each change, the last one
@@ -23,19 +34,26 @@ type file struct {
 
 // load reads the file and writes it anew without what is out of date.
 func (r *Recorder) load() error {
-	data, err := os.ReadFile(r.o.Path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot read events: %w", err)
+	data, err := atomicfile.Read(r.o.Path, maxFile)
+	damaged := err
+	if errors.Is(err, fs.ErrNotExist) {
+		damaged = nil
 	}
 	for line := range bytes.Lines(data) {
 		var e entry
-		if json.Unmarshal(line, &e) != nil || e.Name == "" || e.RV <= r.rv {
-			continue // torn by a full disk or a kill
+		if json.Unmarshal(line, &e) != nil || e.Name == "" || e.RV <= r.rv || e.RV > maxRV {
+			if bytes.HasSuffix(line, []byte("\n")) { // else it was torn by a full disk or a kill
+				damaged = errors.New("not all lines of it are events")
+			}
+			continue
 		}
 		r.rv = e.RV
 		r.entries[e.key()] = &e
 		r.similar.combine(e.Last, e.group(), e.Message)
 		r.lastNanos = max(r.lastNanos, nanos(e.Name))
+	}
+	if damaged != nil {
+		r.o.Damaged.Of(atomicfile.SetAside(r.o.Path, damaged), "events that cannot be read are forgotten")
 	}
 	newest := r.rv
 	r.evict(r.o.Max)
@@ -75,18 +93,17 @@ func (r *Recorder) write(e *entry) error {
 // compact writes a new file with one line for each event and puts it in the place
 // of the old one.
 func (r *Recorder) compact() error {
-	temp := r.file.path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("cannot write events: %w", err)
-	}
+	var text bytes.Buffer
 	list := r.sorted()
-	if err = writeLines(f, list); err == nil {
-		err = os.Rename(temp, r.file.path)
+	err := writeLines(&text, list)
+	if err == nil {
+		err = atomicfile.Write(r.file.path, text.Bytes(), 0o600)
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.OpenFile(r.file.path, os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	}
 	if err != nil {
-		f.Close()
-		os.Remove(temp)
 		return fmt.Errorf("cannot write events: %w", err)
 	}
 	r.file.close()

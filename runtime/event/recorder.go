@@ -8,14 +8,18 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/internal/atomicfile"
 )
 
 // Options of a Recorder.
 type Options struct {
-	Path string      // file on tmpfs, empty: memory only
-	Max  int         // events kept, 0: 1000
-	Node string      // the name of the node, as the events' source
-	Warn func(error) // told once of each reason for which events are not persisted; nil: nobody
+	Path string // file on tmpfs, empty: memory only
+	Max  int    // events kept, 0: 1000
+	Node string // the name of the node, as the events' source
+	// Damaged is told of a file that could not be believed and was set aside; nil: nobody is. The recorder is not open yet.
+	Damaged atomicfile.Report
+	Warn    func(error) // told once of each reason for which events are not persisted; nil: nobody
 }
 
 // Recorder keeps the latest events. Its methods may be called by several

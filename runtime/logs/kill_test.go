@@ -135,7 +135,7 @@ func TestKill(t *testing.T) {
 		if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
 			t.Fatalf("the daemon ended by itself: %v", err)
 		}
-		if memory, p, err := mapState(spool); err == nil {
+		if memory, p, err := mapState(spool, nil); err == nil {
 			if p.load().length > 0 {
 				intents++
 			}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/internal/atomicfile"
 	"podd/internal/beneath"
 )
 
@@ -88,7 +89,10 @@ func (s *Sink) openLog() error {
 		}
 		closeFD(&s.log)
 	}
-	fd, err := openCurrent(s.c.Path)
+	fd, replaced, err := openCurrent(s.c.Path)
+	if replaced {
+		s.c.Damaged.Of(&atomicfile.Damage{Path: s.c.Path, Cause: atomicfile.ErrNotRegular}, "a new log was made in its place")
+	}
 	if err != nil {
 		return fmt.Errorf("cannot open log %s: %w", s.c.Path, err)
 	}
@@ -106,22 +110,24 @@ const asideSuffix = ".folder"
 // openCurrent opens the log to write it, and makes it and its folder if they are not there. What a pod has put in its
 // place (a link to a file of the board, a named pipe) is removed: there is nothing of the log in it. A folder with
 // something in it is moved aside.
-func openCurrent(path string) (int, error) {
+func openCurrent(path string) (fd int, replaced bool, err error) {
 	dir, err := makeFolder(filepath.Dir(path))
 	if err != nil {
-		return -1, err
+		return -1, false, err
 	}
 	defer dir.Close()
 	base := filepath.Base(path)
 	f, err := beneath.OpenFile(dir, base, os.O_RDWR|os.O_CREATE, fileMode)
 	if errors.Is(err, beneath.ErrNotRegular) && (dir.Remove(base) == nil || dir.Rename(base, base+asideSuffix) == nil) {
+		replaced = true
 		f, err = beneath.OpenFile(dir, base, os.O_RDWR|os.O_CREATE, fileMode)
 	}
 	if err != nil {
-		return -1, err
+		return -1, replaced, err
 	}
 	defer f.Close()
-	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, replaced, err
 }
 
 // mendLog settles, and ends a line that a loss of power has torn: the next one

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // SinkConfig says where the output of one attempt of a container goes.
@@ -19,6 +21,8 @@ type SinkConfig struct {
 	MaxFiles int              // files to keep with the current one, 0: 5, at least 2
 	SpoolMax int64            // bytes a stream that wait for a full disk, 0: 1 MiB
 	Now      func() time.Time // nil: time.Now
+	// Damaged is told of what stands in the place of a file, or cannot be believed, and was set aside; nil: nobody is.
+	Damaged atomicfile.Report
 
 	shop *workshop // tests have one of their own
 }
@@ -47,7 +51,7 @@ type Sink struct {
 func OpenSink(c SinkConfig) (*Sink, error) {
 	c.setDefaults()
 	s := &Sink{c: c, shop: c.shop, spool: [streams]int{-1, -1}, log: -1}
-	if err := os.MkdirAll(c.SpoolDir, 0o700); err != nil {
+	if err := atomicfile.EnsureDir(c.SpoolDir, 0o700, c.Damaged, lostLines); err != nil {
 		return nil, fmt.Errorf("cannot make log spool: %w", err)
 	}
 	s.shop.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 func TestSinkFormats(t *testing.T) {
@@ -194,13 +196,26 @@ func TestSinkTakesOver(t *testing.T) {
 	}
 }
 
-func TestSinkRefusesAnUnknownState(t *testing.T) {
+// A state that cannot be believed is set aside, and the log goes on.
+func TestSinkSetsAsideWhatItDoesNotKnow(t *testing.T) {
 	l := newLab(t)
 	l.open()
-	l.sink.page.layout = 77
-	l.sink.Suspend()
-	if _, err := OpenSink(l.c); !errors.Is(err, ErrState) {
-		t.Errorf("opened a state of layout 77: %v", err)
+	for what, damage := range map[string]func(p *page){
+		"layout": func(p *page) { p.layout = 77 },
+		"stream": func(p *page) { p.versions[0].stream, p.versions[1].stream = 7, -1 },
+		"move":   func(p *page) { p.versions[0].move, p.versions[1].move = 9, 9 },
+		"length": func(p *page) { p.versions[0].length, p.versions[1].length = -5, 1<<40 },
+	} {
+		damage(l.sink.page)
+		l.sink.Suspend()
+		reported := 0
+		l.c.Damaged = func(*atomicfile.Damage, string) { reported++ }
+		l.open()
+		l.say(Stdout, what+"\n")
+		l.drain(Stdout)
+		if got := l.read(ReadOptions{}); !strings.HasSuffix(got, what+"\n") || reported != 1 {
+			t.Errorf("%s: read %q, reported %d", what, got, reported)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *Sink) openSpool(st Stream) error {
 	if s.spool[st] >= 0 {
 		return nil
 	}
-	fd, err := unix.Open(s.spoolPath(st), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	fd, err := openRegular(s.spoolPath(st), 0o600, s.c.Damaged, lostLines)
 	if err != nil {
 		return fmt.Errorf("cannot open log spool %s: %w", s.spoolPath(st), err)
 	}
@@ -121,6 +121,11 @@ func (s *Sink) endMove() error {
 	st := Stream(now.move - 1)
 	if err := s.openSpool(st); err != nil {
 		return err
+	}
+	if now.moveLen > s.size[st] { // what was never moved
+		now.move, now.moveLen = 0, 0
+		s.page.store(now)
+		return nil
 	}
 	if err := unix.Ftruncate(s.spool[st], now.moveLen); err != nil {
 		return fmt.Errorf("cannot cut log spool %s: %w", s.spoolPath(st), err)

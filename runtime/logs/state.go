@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
 )
 
 // state is what must survive the process. Its layout is that of the mapped file:
@@ -55,9 +57,21 @@ func (p *page) store(next state) {
 
 // mapState maps the state file and makes it if need be. The page is allocated
 // before it is touched: on a full tmpfs the first store would be a SIGBUS.
-func mapState(dir string) ([]byte, *page, error) {
+func mapState(dir string, damaged atomicfile.Report) ([]byte, *page, error) {
 	path := filepath.Join(dir, stateFile)
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	memory, p, err := mapStateAt(path, damaged)
+	if !errors.Is(err, ErrState) {
+		return memory, p, err
+	}
+	damaged.Of(atomicfile.SetAside(path, err), lostLines)
+	return mapStateAt(path, damaged)
+}
+
+// lostLines is what a spool costs that cannot be used.
+const lostLines = "the last lines of a container's log may be lost, or there twice"
+
+func mapStateAt(path string, damaged atomicfile.Report) ([]byte, *page, error) {
+	fd, err := openRegular(path, 0o600, damaged, lostLines)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot open log state %s: %w", path, err)
 	}
@@ -85,5 +99,47 @@ func mapState(dir string) ([]byte, *page, error) {
 		unix.Munmap(memory)
 		return nil, nil, fmt.Errorf("cannot use log state %s: %w %d", path, ErrState, layout)
 	}
+	if now := p.load(); !now.possible() {
+		unix.Munmap(memory)
+		return nil, nil, fmt.Errorf("cannot use log state %s: %w: what it says cannot be", path, ErrState)
+	}
 	return memory, p, nil
+}
+
+// possible refuses what no process has stored.
+func (s *state) possible() bool {
+	if s.stream < 0 || s.stream >= int64(streams) || s.move < 0 || s.move > int64(streams) {
+		return false
+	}
+	for _, n := range []int64{s.length, s.offset, s.readThen, s.lostThen, s.moveLen, s.read[Stdout], s.read[Stderr], s.lost[Stdout], s.lost[Stderr]} {
+		if n < 0 || n > maxOffset {
+			return false
+		}
+	}
+	return s.length <= maxIntent
+}
+
+const (
+	maxOffset = 1 << 50 // bytes; more than any file has
+	maxIntent = 1 << 30 // bytes; more than is ever written at once
+)
+
+// openRegular opens a file to read and write, and makes it if need be. What stands in its place and is no file is set
+// aside.
+func openRegular(path string, mode uint32, damaged atomicfile.Report, lost string) (fd int, err error) {
+	for range 2 {
+		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, mode)
+		var info unix.Stat_t
+		if err == nil {
+			if err = unix.Fstat(fd, &info); err == nil && info.Mode&unix.S_IFMT == unix.S_IFREG {
+				return fd, nil
+			}
+			unix.Close(fd)
+			err = errors.Join(atomicfile.ErrNotRegular, err)
+		} else if !errors.Is(err, unix.ELOOP) && !errors.Is(err, unix.EISDIR) && !errors.Is(err, unix.ENXIO) {
+			return -1, err
+		}
+		damaged.Of(atomicfile.SetAside(path, atomicfile.ErrNotRegular), lost)
+	}
+	return -1, err
 }

@@ -28,7 +28,7 @@ func TestStateKeepsTheVersionBefore(t *testing.T) {
 // TestStateLayout holds what another process finds in the file.
 func TestStateLayout(t *testing.T) {
 	dir := t.TempDir()
-	memory, p, err := mapState(dir)
+	memory, p, err := mapState(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (w *workshop) acquire(s *Sink) error {
 		return nil
 	}
 	if s.page == nil {
-		memory, p, err := mapState(s.c.SpoolDir)
+		memory, p, err := mapState(s.c.SpoolDir, s.c.Damaged)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"podd/internal/atomicfile"
 )
 
 const (
@@ -36,6 +38,8 @@ type Options struct {
 	// Seed holds the pods that ran when podd was last alive, from the runtime's records: they stand in for files
 	// that are bad, half written or away at the first Scan, and they win over newcomers of the same name.
 	Seed []Pod
+	// Damaged is told of files in CacheDir that could not be believed and were set aside; nil: nobody is.
+	Damaged atomicfile.Report
 }
 
 // Folder is a folder of manifests. Scan and Watch may run at the same time.
@@ -79,7 +83,7 @@ type age struct {
 // Open makes a Folder. It does no I/O: Dir need not exist yet.
 func Open(o Options) *Folder {
 	o.Dir = filepath.Clean(o.Dir)
-	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir)}
+	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir, o.Damaged)}
 }
 
 // Scan looks at the folder and returns what it says now. It reads only files that have changed; when none has, it

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"podd/internal/atomicfile"
 )
 
 // errUnmounted is returned when the folder is empty and on another file system than its manifests were: it is the
@@ -63,21 +65,25 @@ func (f *Folder) checkDevice(empty bool) error {
 // deviceFile remembers the file system over a restart of podd. It is written when that changes, at most once a boot.
 func (f *Folder) deviceFile() string { return filepath.Join(f.o.CacheDir, "folder-device") }
 
+// maxDevice is more than the number of a device has, in bytes.
+const maxDevice = 64
+
 func (f *Folder) loadDevice() uint64 {
 	if f.o.CacheDir == "" {
 		return 0
 	}
-	data, err := ReadFile(f.deviceFile())
-	if err != nil {
-		return 0
-	}
-	device, _ := strconv.ParseUint(string(data), 10, 64)
+	var device uint64
+	err := atomicfile.Load(f.deviceFile(), maxDevice, func(data []byte) (err error) {
+		device, err = strconv.ParseUint(string(data), 10, 64)
+		return err
+	})
+	f.o.Damaged.Of(err, "an empty folder of manifests is believed once, also if its file system is not mounted")
 	return device
 }
 
 func (f *Folder) saveDevice() {
 	if f.o.CacheDir != "" && f.loadDevice() != f.device {
 		// Not remembering costs only the protection of one restart without the card.
-		_ = writeFile(f.deviceFile(), strconv.AppendUint(nil, f.device, 10))
+		_ = atomicfile.WriteSync(f.deviceFile(), strconv.AppendUint(nil, f.device, 10), 0o600)
 	}
 }

@@ -9,21 +9,24 @@ import (
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/internal/atomicfile"
 )
 
 // immutables remembers over restarts which ConfigMaps and Secrets have said that they never change (KEP-1412), and what they
 // were then, as a sum of it: of a Secret nothing is kept that its manifest does not have on the same disk.
 type immutables struct {
-	path  string            // "": nothing is remembered
-	sums  map[string]string // by KIND/NAMESPACE/NAME; nil until read
-	there map[string]bool   // in the last scan, those that were refused included
+	damaged atomicfile.Report
+	path    string            // "": nothing is remembered
+	sums    map[string]string // by KIND/NAMESPACE/NAME; nil until read
+	there   map[string]bool   // in the last scan, those that were refused included
 }
 
-func newImmutables(dir string) immutables {
+func newImmutables(dir string, damaged atomicfile.Report) immutables {
 	if dir == "" {
 		return immutables{}
 	}
-	return immutables{path: filepath.Join(dir, "immutable")} // not *.json: those are last good versions
+	return immutables{damaged: damaged, path: filepath.Join(dir, "immutable")} // not *.json: those are last good versions
 }
 
 // load reads the file. Without one, or with a bad one, all may change once.
@@ -35,8 +38,8 @@ func (m *immutables) load() {
 	if m.path == "" {
 		return
 	}
-	data, err := os.ReadFile(m.path)
-	if err == nil && json.Unmarshal(data, &m.sums) != nil || m.sums == nil {
+	if err := atomicfile.LoadJSON(m.path, &m.sums, nil); err != nil {
+		m.damaged.Of(err, "immutable ConfigMaps and Secrets that changed while podd did not run are taken for new")
 		m.sums = map[string]string{}
 	}
 }
@@ -93,7 +96,7 @@ func (m *immutables) write() {
 		return
 	}
 	if data, err := json.Marshal(m.sums); err == nil {
-		_ = writeFile(m.path, data)
+		_ = atomicfile.WriteSync(m.path, data, 0o600)
 	}
 }
 

@@ -3,6 +3,7 @@ package manifest
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/internal/atomicfile"
 )
 
 // keptObject is a last good version on disk.
@@ -54,7 +57,7 @@ func (f *Folder) keep(known *file, stale []Object) {
 	}
 	data, err := json.Marshal(kept)
 	// Without it the pods run on; only a reboot before the file is repaired would miss them.
-	known.kept = err == nil && writeFile(f.keptFile(known.path), data) == nil
+	known.kept = err == nil && atomicfile.WriteSync(f.keptFile(known.path), data, 0o600) == nil
 }
 
 func sameStale(before, stale []Object) bool {
@@ -66,7 +69,7 @@ func (f *Folder) isKept(path string) bool {
 	if f.o.CacheDir == "" {
 		return false
 	}
-	_, err := os.Stat(f.keptFile(path))
+	_, err := os.Lstat(f.keptFile(path))
 	return err == nil
 }
 
@@ -79,10 +82,11 @@ func (f *Folder) sweepKept() {
 	for _, file := range f.files {
 		known[f.keptFile(file.path)] = true
 	}
-	found, _ := filepath.Glob(filepath.Join(f.o.CacheDir, "*.json"))
+	found, _ := filepath.Glob(filepath.Join(f.o.CacheDir, "*.json*"))
 	for _, path := range found {
-		if !known[path] {
-			_ = os.Remove(path)
+		of, _ := atomicfile.IsAside(path)
+		if !known[path] && !known[of] {
+			_ = os.RemoveAll(path)
 		}
 	}
 }
@@ -92,12 +96,17 @@ func (f *Folder) loadKept(path string) []Object {
 	if f.o.CacheDir == "" {
 		return nil
 	}
-	data, err := ReadFile(f.keptFile(path))
-	if err != nil {
-		return nil
-	}
 	var kept []keptObject
-	if json.Unmarshal(data, &kept) != nil {
+	err := atomicfile.LoadJSON(f.keptFile(path), &kept, func() error {
+		for i := range kept {
+			if _, ok := kept[i].object(); !ok && (kept[i].Pod != nil || rulesOf(kept[i].Kind) != nil) || kept[i].File != path {
+				return errors.New("it holds no versions of this manifest")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.o.Damaged.Of(err, path+" has no last good version until it is good again")
 		return nil
 	}
 	var objects []Object
@@ -112,6 +121,9 @@ func (f *Folder) loadKept(path string) []Object {
 
 func (k *keptObject) object() (Object, bool) {
 	if k.Pod != nil {
+		if k.Pod.Name == "" || k.Pod.UID == "" || len(k.Pod.Spec.Containers) == 0 {
+			return Object{}, false
+		}
 		return objectOfPod(Pod{Object: k.Pod, File: k.File, Doc: k.Doc, Hash: k.Hash, Since: k.Since}), true
 	}
 	rules := rulesOf(k.Kind)
@@ -137,40 +149,4 @@ func (f *Folder) seeded(path string) []Object {
 		}
 	}
 	return objects
-}
-
-// writeFile commits a small file: after a loss of power there is the old one or the new one.
-func writeFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	corev1 "k8s.io/api/core/v1"
@@ -84,13 +82,7 @@ func (m *Manager) pauseSandbox(rec *state.Record) container.Sandbox {
 // ensurePauseLayer makes the root of all pause processes: a place for the program.
 func (m *Manager) ensurePauseLayer() (string, error) {
 	layer := filepath.Join(m.Paths.Run, "pause")
-	var errs []error
-	errs = append(errs, os.MkdirAll(layer, 0o755))
-	f, err := os.OpenFile(filepath.Join(layer, pausePath), os.O_CREATE|os.O_RDONLY, 0o755)
-	if err == nil {
-		err = f.Close()
-	}
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err := container.EnsureFileLayer(layer, pausePath); err != nil {
 		return "", fmt.Errorf("cannot make the root of pause processes: %w", err)
 	}
 	return layer, nil

@@ -143,7 +143,7 @@ func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv R
 	}
 	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": m.hostnameOf(rec.Object) + "\n"}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		if err := beneath.WriteInPlace(filepath.Join(dir, name), text, 0o644, m.Engine.Damaged); err != nil {
 			return fmt.Errorf("cannot write %s for pod %q: %w", name, rec.Object.Name, err)
 		}
 		if err := m.Chown(rec, filepath.Join(dir, name)); err != nil {

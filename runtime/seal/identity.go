@@ -9,7 +9,12 @@ import (
 	"strings"
 
 	"filippo.io/age"
+
+	"podd/internal/atomicfile"
 )
+
+// maxKey is more than a key has, in bytes.
+const maxKey = 4 << 10
 
 // Credential is the name of the service manager's credential that holds a board's identity (man 5 systemd.exec).
 const Credential = "podd.seal-key"
@@ -48,11 +53,11 @@ func (k Keys) Identity() (*age.X25519Identity, error) {
 	if id, err = age.GenerateX25519Identity(); err != nil {
 		return nil, fmt.Errorf("cannot make the board's key: %w", err)
 	}
-	switch err := Keep(k.File(), []byte(id.String()+"\n")); {
+	switch err := atomicfile.Create(k.File(), []byte(id.String()+"\n")); {
 	case errors.Is(err, fs.ErrExist):
 		return k.Identity() // another podd was faster
 	case err != nil:
-		return nil, err
+		return nil, fmt.Errorf("cannot keep the board's key: %w", err)
 	}
 	return id, nil
 }
@@ -79,7 +84,7 @@ func (k Keys) given() (*age.X25519Identity, error) {
 
 // readIdentity reads a file; nil: it is not there.
 func readIdentity(path string) (*age.X25519Identity, error) {
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.Read(path, maxKey)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -95,7 +100,7 @@ func readIdentity(path string) (*age.X25519Identity, error) {
 
 // published is the recipient of an identity in a credential, as the daemon has noted it; "": there is none.
 func (k Keys) published() (string, error) {
-	data, err := os.ReadFile(k.publicFile())
+	data, err := atomicfile.Read(k.publicFile(), maxKey)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("cannot read the board's recipient: %w", err)
 	}

@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
+
+	"filippo.io/age"
+
+	"podd/internal/atomicfile"
 )
 
 // Source says where the board's key is; "": there is none yet. A problem is a sentence about what is to be done, which keeps
@@ -43,7 +48,10 @@ func (k Keys) publish(recipient string) error {
 	if err := k.forgetPublished(); err != nil {
 		return err
 	}
-	return Keep(k.publicFile(), []byte(recipient+"\n"))
+	if err := atomicfile.Create(k.publicFile(), []byte(recipient+"\n")); err != nil {
+		return fmt.Errorf("cannot note the board's recipient: %w", err)
+	}
+	return nil
 }
 
 func (k Keys) forgetPublished() error {
@@ -51,4 +59,21 @@ func (k Keys) forgetPublished() error {
 		return fmt.Errorf("cannot forget the board's recipient: %w", err)
 	}
 	return nil
+}
+
+// SetAsideDamaged looks at what the daemon keeps of keys, and sets aside what is none.
+func (k Keys) SetAsideDamaged(report atomicfile.Report) {
+	for path, lost := range map[string]string{
+		k.File():       "Secrets that were sealed for this board do not open until the key is put back from a backup; a new one is made when it is needed",
+		k.publicFile(): "it is noted again from the credential " + Credential,
+	} {
+		report.Of(atomicfile.Load(path, maxKey, func(data []byte) error {
+			text := strings.TrimSpace(string(data))
+			_, err := age.ParseX25519Identity(text)
+			if path == k.publicFile() {
+				_, err = age.ParseX25519Recipient(text)
+			}
+			return err
+		}), lost)
+	}
 }

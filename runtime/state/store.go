@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/internal/atomicfile"
 )
 
 // Store keeps one file for each pod in a folder.
@@ -23,11 +24,7 @@ func (r Store) Write(rec *Record) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode the record of pod %s: %w", rec.UID, err)
 	}
-	temp := r.Path(rec.UID) + ".tmp"
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
-		return fmt.Errorf("cannot write the record of pod %s: %w", rec.UID, err)
-	}
-	if err := os.Rename(temp, r.Path(rec.UID)); err != nil {
+	if err := atomicfile.Write(r.Path(rec.UID), data, 0o600); err != nil {
 		return fmt.Errorf("cannot write the record of pod %s: %w", rec.UID, err)
 	}
 	return nil
@@ -40,14 +37,12 @@ func (r Store) Remove(uid types.UID) error {
 	return nil
 }
 
-// ReadAll reads every record. One that cannot be read is named in the error and left out; the others count.
-func (r Store) ReadAll() ([]*Record, error) {
+// ReadAll reads every record. One that cannot be read is named among the errors and left out; the others count.
+func (r Store) ReadAll() (list []*Record, bad []error) {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("cannot read the records: %w", err)
+		return nil, []error{fmt.Errorf("cannot read the records: %w", err)}
 	}
-	var list []*Record
-	var bad []error
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".json") {
 			continue
@@ -59,27 +54,5 @@ func (r Store) ReadAll() ([]*Record, error) {
 		}
 		list = append(list, rec)
 	}
-	return list, errors.Join(bad...)
-}
-
-func ReadFile(path string) (*Record, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read record: %w", err)
-	}
-	rec := &Record{}
-	if err := json.Unmarshal(data, rec); err != nil {
-		return nil, fmt.Errorf("cannot parse record %s: %w", path, err)
-	}
-	if len(rec.Raw) == 0 || rec.UID == "" {
-		return nil, fmt.Errorf("cannot use record %s: it names no pod", path)
-	}
-	rec.Object = &corev1.Pod{}
-	if err := json.Unmarshal(rec.Raw, rec.Object); err != nil {
-		return nil, fmt.Errorf("cannot parse the pod of record %s: %w", path, err)
-	}
-	if rec.Conditions == nil {
-		rec.Conditions = map[string]ConditionRecord{}
-	}
-	return rec, nil
+	return list, bad
 }

@@ -178,8 +178,9 @@ func (l *ContainerIO) release() {
 	}
 }
 
-// AdoptProcess finds the process of an adopted attempt: in the store, or by its number. running is false if it is gone.
-func (l *ContainerIO) AdoptProcess() (running bool, err error) {
+// AdoptProcess finds the process of an adopted attempt: in the store, by the engine's state, or, where that is lost, by its
+// number and the time of its start as the record has them. running is false if it is gone.
+func (l *ContainerIO) AdoptProcess(pid int, startTime uint64) (running bool, err error) {
 	if l.pidfd != nil {
 		return true, nil
 	}
@@ -188,11 +189,17 @@ func (l *ContainerIO) AdoptProcess() (running bool, err error) {
 		return true, nil
 	}
 	found, err := l.hub.engine.Find(l.id)
-	if err != nil || found == nil || found.PIDFD == nil {
+	var pidfd *os.File
+	if err == nil && found != nil {
+		pidfd = found.PIDFD
+	} else {
+		pidfd = container.OpenProcess(pid, startTime)
+	}
+	if pidfd == nil {
 		return false, err
 	}
-	l.storeFD(l.id+fdProcess, found.PIDFD)
-	l.pidfd = found.PIDFD
+	l.storeFD(l.id+fdProcess, pidfd)
+	l.pidfd = pidfd
 	return true, nil
 }
 

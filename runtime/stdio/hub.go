@@ -62,6 +62,7 @@ func (h *Hub) Open(id string, log Log) (*ContainerIO, error) {
 func (h *Hub) newIO(id string, log Log, pipes container.Stdio, stored bool) (*ContainerIO, error) {
 	sink, err := logs.OpenSink(logs.SinkConfig{
 		Path: log.Path, SpoolDir: h.engine.IO(id), MaxSize: log.MaxSize, MaxFiles: log.MaxFiles, Now: time.Now,
+		Damaged: h.engine.Damaged,
 	})
 	if err != nil {
 		pipes.Close()
@@ -129,15 +130,19 @@ func (h *Hub) claim(name string) (*os.File, bool) {
 	return container.NewFile(fd, name), true
 }
 
-// DropUnclaimed closes the descriptors of an earlier daemon that belong to nothing any more.
-func (h *Hub) DropUnclaimed() {
+// DropUnclaimed closes the descriptors of an earlier daemon that belong to nothing any more; keep says of a name that it may
+// be claimed later, nil: none may.
+func (h *Hub) DropUnclaimed(keep func(name string) bool) {
 	for name, fd := range h.received {
+		if keep != nil && keep(name) {
+			continue
+		}
+		delete(h.received, name)
 		_ = container.NewFile(fd, name).Close()
 		if err := h.fdStore.Remove(name); err != nil {
 			h.log.Error("cannot take a descriptor out of the store", "name", name, "error", err)
 		}
 	}
-	h.received = nil
 }
 
 // AwaitExits listens for the ends of adopted processes on kernels whose pidfds do not keep the exit status.

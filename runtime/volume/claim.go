@@ -27,6 +27,8 @@ type Binding struct {
 	Folder string `json:"folder,omitempty"` // on the host, of a volume that the manifests have
 	Class  string `json:"class,omitempty"`
 	Delete bool   `json:"delete,omitempty"` // with the claim
+	// Lost: it was bound to something that nobody remembers, and waits.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Pending says why a claim is not bound: the reason of an event and its sentence.
@@ -42,18 +44,11 @@ type Catalogue struct {
 // Bind finds what a claim is to be bound to: a volume of the manifests, the smallest that does, or a folder of its own.
 // The sentences are those of Kubernetes' controller.
 func (c *Catalogue) Bind(claim *corev1.PersistentVolumeClaim) (*Binding, *Pending) {
-	key := claim.Namespace + "/" + claim.Name
 	if name := claim.Spec.VolumeName; name != "" {
 		return c.bindNamed(claim, name)
 	}
 	class, known := c.classOf(claim)
-	var fits []*corev1.PersistentVolume
-	for _, v := range c.Volumes {
-		if owner := c.Taken[v.Name]; (owner == "" || owner == key) && reserved(v, claim) && mismatch(v, claim, class) == "" {
-			fits = append(fits, v)
-		}
-	}
-	if len(fits) > 0 {
+	if fits := c.fitting(claim); len(fits) > 0 {
 		return bound(slices.MinFunc(fits, smaller)), nil
 	}
 	switch {
@@ -67,9 +62,45 @@ func (c *Catalogue) Bind(claim *corev1.PersistentVolumeClaim) (*Binding, *Pendin
 	case claim.Spec.Selector != nil:
 		return nil, &Pending{"ProvisioningFailed", "claim.Spec.Selector is not supported for dynamic provisioning on a board"}
 	}
+	return c.BindOwn(claim), nil
+}
+
+// fitting are the volumes of the manifests that do for a claim and are not another's.
+func (c *Catalogue) fitting(claim *corev1.PersistentVolumeClaim) (fits []*corev1.PersistentVolume) {
+	class, _ := c.classOf(claim)
+	for _, v := range c.Volumes {
+		if owner := c.Taken[v.Name]; (owner == "" || owner == claim.Namespace+"/"+claim.Name) && reserved(v, claim) && mismatch(v, claim, class) == "" {
+			fits = append(fits, v)
+		}
+	}
+	return fits
+}
+
+// BindOwn binds a claim to a folder of its own.
+func (c *Catalogue) BindOwn(claim *corev1.PersistentVolumeClaim) *Binding {
+	class, known := c.classOf(claim)
 	b := &Binding{Volume: "pvc-" + string(claim.UID), Class: class}
 	b.Delete = known != nil && known.ReclaimPolicy != nil && *known.ReclaimPolicy == corev1.PersistentVolumeReclaimDelete
-	return b, nil
+	return b
+}
+
+// BindAgain binds a claim that was bound to something that nobody remembers. Pods that run have folder of it, "" if none
+// does, and there is no folder of its own. Where several volumes are possible the claim waits: another one than before would
+// show its pods other data, or none.
+func (c *Catalogue) BindAgain(claim *corev1.PersistentVolumeClaim, folder string) (*Binding, *Pending) {
+	if name := claim.Spec.VolumeName; name != "" {
+		return c.bindNamed(claim, name)
+	}
+	for _, v := range c.Volumes {
+		b, ref := bound(v), v.Spec.ClaimRef
+		if folder != "" && b.Folder == folder || ref != nil && ref.Namespace == claim.Namespace && ref.Name == claim.Name {
+			return b, nil
+		}
+	}
+	if fits := c.fitting(claim); len(fits) < 2 && folder == "" {
+		return c.Bind(claim)
+	}
+	return nil, &Pending{"BindingLost", fmt.Sprintf("what claim %q was bound to is lost; name the volume in its spec.volumeName, or restore claims.json", claim.Name)}
 }
 
 func (c *Catalogue) bindNamed(claim *corev1.PersistentVolumeClaim, name string) (*Binding, *Pending) {

@@ -125,7 +125,22 @@ func prepareNamespaces() error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("cannot mount proc: %w", err)
 	}
+	if err := coverLocks(); err != nil {
+		return err
+	}
 	return raiseLoopback()
+}
+
+// coverLocks hides podd's locks for the whole machine, and takes those of the tests away with them.
+func coverLocks() error {
+	const locks = "/run/podd.locks"
+	if err := os.Mkdir(locks, 0o700); err != nil && !os.IsExist(err) {
+		return fmt.Errorf("cannot make the folder of locks: %w", err)
+	}
+	if err := unix.Mount("podd-locks", locks, "tmpfs", 0, "mode=700"); err != nil {
+		return fmt.Errorf("cannot mount a tmpfs for locks: %w", err)
+	}
+	return nil
 }
 
 // raiseLoopback sets lo up in the calling thread's network namespace.
