@@ -172,3 +172,9 @@ func LastKnown(runDir string) []manifest.Pod {
 	}
 	return list
 }
+
+// logOf is where and how the output of an attempt is written.
+func (r *Runtime) logOf(rec *state.Record, name string, attempt int) stdio.Log {
+	settings := r.settings.Load()
+	return stdio.Log{Path: r.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles}
+}

@@ -124,9 +124,7 @@ func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*cont
 	if err != nil {
 		return nil, err
 	}
-	config := r.containerConfig(rec, c.Name, c.Attempt, image)
-	config.Env = r.savedEnv(rec.UID, c.Name, c.Attempt)
-	return config, nil
+	return r.executor.ExecConfig(rec, c, image), nil
 }
 
 // Logs writes a container's log.

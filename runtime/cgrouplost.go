@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/plan"
-	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
@@ -65,13 +64,3 @@ func (r *Runtime) checkCgroups(p *pod, now state.Instant) {
 
 // unknownShares are no CPU shares that pods can have.
 const unknownShares = 0
-
-// remakeCgroup makes the cgroup of a pod again, of which a part was removed.
-func (op *operation) remakeCgroup() error {
-	if !op.rec.Sandbox.CgroupLost {
-		return nil
-	}
-	spec := &op.rec.Object.Spec
-	_, err := op.r.Cgroups.EnsurePod(string(op.uid), sandbox.CgroupTier(spec), sandbox.PodResources(spec, op.r.settings.Load().PodPidsLimit))
-	return err
-}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"podd/runtime/api"
+	"podd/runtime/executor"
 	"podd/runtime/state"
 	"podd/runtime/volume"
 )
@@ -36,7 +37,7 @@ func (b *Backend) DeleteClaim(ctx context.Context, namespace, name string) error
 }
 
 // claimFolder is where a claim's data is; alone: no pod may use it.
-func (b *Backend) claimFolder(ctx context.Context, namespace, name string, alone bool) (a claimAnswer, err error) {
+func (b *Backend) claimFolder(ctx context.Context, namespace, name string, alone bool) (a executor.ClaimFolder, err error) {
 	callErr := b.call(ctx, func() {
 		key := namespace + "/" + name
 		bound, user := b.claims.bound[key], b.userOf(namespace, name)
@@ -48,9 +49,9 @@ func (b *Backend) claimFolder(ctx context.Context, namespace, name string, alone
 		case alone && bound.Folder != "":
 			err = api.AsConflict(fmt.Errorf("persistentvolumeclaim %q is bound to a folder of the host, %s; restore it there yourself", name, bound.Folder))
 		default:
-			a = claimAnswer{folder: b.claims.folder(key, bound), dir: b.claims.dir}
+			a = executor.ClaimFolder{Folder: b.claims.folder(key, bound), Dir: b.claims.dir}
 			if o := b.objects.get(kindClaim, namespace, name); o != nil {
-				a.size = storageRequest(o)
+				a.Size = storageRequest(o)
 			}
 		}
 	})
@@ -66,7 +67,7 @@ func (b *Backend) BackupClaim(ctx context.Context, namespace, name string, w io.
 	if err != nil {
 		return err
 	}
-	return volume.Backup(a.folder, w)
+	return volume.Backup(a.Folder, w)
 }
 
 // RestoreClaim puts what an archive holds in the place of what a claim holds, whole or not at all.
@@ -75,14 +76,14 @@ func (b *Backend) RestoreClaim(ctx context.Context, namespace, name string, in i
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the folder of claims: %w", err)
 	}
-	next := a.folder + ".restored"
+	next := a.Folder + ".restored"
 	if err := volume.RemoveFolder(next); err != nil {
 		return err
 	}
-	if err := volume.Restore(next, in, a.size); err != nil {
+	if err := volume.Restore(next, in, a.Size); err != nil {
 		return api.AsBadRequest(err)
 	}
 	// A pod may have come meanwhile.
@@ -90,5 +91,5 @@ func (b *Backend) RestoreClaim(ctx context.Context, namespace, name string, in i
 		_ = volume.RemoveFolder(next)
 		return err
 	}
-	return volume.Replace(a.folder, next)
+	return volume.Replace(a.Folder, next)
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/internal/atomicfile"
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/volume"
@@ -35,14 +36,6 @@ type claims struct {
 	pending map[string]volume.Pending
 	// lost: what was bound is not known; it is found out when the manifests are.
 	lost bool
-}
-
-// claimAnswer is what a pod's operation may do with a claim.
-type claimAnswer struct {
-	dir    string // holds the folder; "" for a folder of the host
-	folder string
-	size   int64
-	err    error
 }
 
 func (c *claims) read() error {
@@ -210,25 +203,25 @@ func (r *Runtime) userOf(namespace, name string, except ...types.UID) string {
 }
 
 // claim says what a pod that names a claim gets.
-func (r *Runtime) claim(rec *state.Record, name string) claimAnswer {
+func (r *Runtime) claim(rec *state.Record, name string) executor.ClaimFolder {
 	namespace := rec.Object.Namespace
 	key := namespace + "/" + name
 	o := r.objects.get(kindClaim, namespace, name)
 	if o == nil {
-		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q %w", name, volume.ErrNotFound)}
+		return executor.ClaimFolder{Err: fmt.Errorf("persistentvolumeclaim %q %w", name, volume.ErrNotFound)}
 	}
 	claim, b := o.Value.(*corev1.PersistentVolumeClaim), r.claims.bound[key]
 	if !r.claims.isBound(key) {
-		return claimAnswer{err: fmt.Errorf("persistentvolumeclaim %q is not bound: %s", name, r.claims.pending[key].Message)}
+		return executor.ClaimFolder{Err: fmt.Errorf("persistentvolumeclaim %q is not bound: %s", name, r.claims.pending[key].Message)}
 	}
 	if slices.Contains(claim.Spec.AccessModes, corev1.ReadWriteOncePod) {
 		if user := r.userOf(namespace, name, rec.UID); user != "" {
-			return claimAnswer{err: fmt.Errorf("pod %q uses persistentvolumeclaim %q, whose access mode is ReadWriteOncePod", user, name)}
+			return executor.ClaimFolder{Err: fmt.Errorf("pod %q uses persistentvolumeclaim %q, whose access mode is ReadWriteOncePod", user, name)}
 		}
 	}
-	a := claimAnswer{folder: r.claims.folder(key, b), size: storageRequest(o)}
+	a := executor.ClaimFolder{Folder: r.claims.folder(key, b), Size: storageRequest(o)}
 	if b.Folder == "" {
-		a.dir = r.claims.dir
+		a.Dir = r.claims.dir
 	}
 	return a
 }
@@ -236,23 +229,6 @@ func (r *Runtime) claim(rec *state.Record, name string) claimAnswer {
 func storageRequest(o *manifest.Object) int64 {
 	size := o.Value.(*corev1.PersistentVolumeClaim).Spec.Resources.Requests[corev1.ResourceStorage]
 	return size.Value()
-}
-
-// ensureClaim makes the folder of a claim at its first use.
-func (r *Runtime) ensureClaim(a claimAnswer) (string, error) {
-	if a.err != nil {
-		return "", a.err
-	}
-	if a.dir == "" {
-		if info, err := os.Stat(a.folder); err != nil || !info.IsDir() {
-			return "", fmt.Errorf("path %q does not exist", a.folder)
-		}
-		return a.folder, nil
-	}
-	if err := os.MkdirAll(a.dir, 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the folder of claims: %w", err)
-	}
-	return a.folder, volume.EnsureFolder(a.folder, a.size)
 }
 
 // showClaim publishes a claim with its status.

@@ -3,6 +3,8 @@ package runtime
 import (
 	"errors"
 	"time"
+
+	"podd/runtime/executor"
 )
 
 // retryDelay is how long a pod rests after a step has failed.
@@ -24,7 +26,7 @@ type failing struct {
 // next takes in the outcome of a step; news: it is to be told.
 func (f *failing) next(action string, err error) (news bool) {
 	switch {
-	case errors.Is(err, errSkipped):
+	case errors.Is(err, executor.ErrSkipped):
 		return false
 	case action != f.action && err == nil:
 		return false

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"podd/runtime/executor"
 )
 
 // What fails again is told once and tried ever less often, until something goes well.
@@ -20,7 +22,7 @@ func TestFailing(t *testing.T) {
 		{"one", full, false, time.Second},
 		{"one", busy, true, time.Second},
 		{"two", nil, false, time.Second},
-		{"two", errSkipped, false, time.Second},
+		{"two", executor.ErrSkipped, false, time.Second},
 		{"one", busy, false, time.Second},
 		{"one", busy, false, time.Second},
 		{"one", busy, false, 2 * time.Second},

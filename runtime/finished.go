@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/internal/atomicfile"
+	"podd/runtime/executor"
 	"podd/runtime/state"
 )
 
@@ -88,7 +89,7 @@ func (r *Runtime) recall(uid types.UID, fresh *state.Record) *state.Record {
 	if rec != nil {
 		return rec
 	}
-	r.countFromLogs(fresh)
+	executor.LogFolders{Paths: r.paths}.CountAttempts(fresh)
 	return fresh
 }
 

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/probe"
-	"podd/runtime/plan"
+	"podd/runtime/executor"
 )
 
 // message is what others tell the loop. All but outcomes are hints: losing one costs nothing but time.
@@ -27,9 +27,7 @@ type (
 	// msgOutcome: an action of a pod's operation is done.
 	msgOutcome struct {
 		pod     *pod
-		action  plan.Action
-		outcome any
-		err     error
+		outcome executor.Outcome
 	}
 	// msgHook: a hook has ended.
 	msgHook struct {

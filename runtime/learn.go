@@ -6,12 +6,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
-
-// errSkipped is told of an action that was left out because one before it failed.
-var errSkipped = errors.New("skipped: an earlier step failed")
 
 // announce puts into the record what an operation is about to do, so that a daemon that finds the record
 // after a crash knows where to look.
@@ -59,55 +57,59 @@ func (p *pod) move(e state.PodEvent) error {
 	return err
 }
 
-// learn takes the outcome of an action into the record.
-func (r *Runtime) learn(p *pod, m msgOutcome, now state.Instant) {
-	var err error
-	switch a := m.action.(type) {
-	case plan.EnsureSandbox:
-		err = r.learnSandbox(p, m, now)
-	case plan.EnsureVolumes:
-		r.learnVolumes(p, m, now)
-	case plan.RefreshVolumes:
-		r.learnRefreshed(p, m, now)
-	case plan.MeasureVolumes:
-		r.learnMeasured(p, m, now)
-	case plan.RemoveSandbox:
-		r.learnSandboxRemoved(p, m, now)
-	case plan.StartContainer:
-		err = r.learnStart(p, a, m, now)
-	case plan.AwaitImage:
-		if m.err == nil {
-			r.learnImageMissing(p, a.Name, now)
+// handleResult takes the outcome of an action into the record.
+func (r *Runtime) handleResult(p *pod, o executor.Outcome, now state.Instant) {
+	err := o.Failure()
+	switch o := o.(type) {
+	case executor.SandboxEnsured:
+		err = r.handleSandboxEnsured(p, o, now)
+	case executor.VolumesEnsured:
+		r.handleVolumesEnsured(p, o, now)
+		err = nil
+	case executor.VolumesRefreshed:
+		r.handleVolumesRefreshed(p, o, now)
+		err = nil
+	case executor.VolumesMeasured:
+		r.handleVolumesMeasured(p, o, now)
+		err = nil
+	case executor.SandboxRemoved:
+		r.handleSandboxRemoved(p, o, now)
+		err = nil
+	case executor.ContainerStarted:
+		err = r.handleContainerStarted(p, o, now)
+	case executor.ImageAwaited:
+		if err == nil {
+			r.handleImageAwaited(p, o.Name, now)
 		}
-	case plan.RunPostStart:
-		r.startHook(p, p.rec.Container(a.Name), now)
-	case plan.RunPreStop:
-		err = r.learnPreStop(p, a, now)
-	case plan.ResizePod:
-		r.learnResize(p, m, now)
-	case plan.StopContainer:
-		err = r.learnStop(p, a, m, now)
-	case plan.KillContainer:
-		p.rec.Container(a.Name).Killed = m.err == nil
-		err = m.err
-	case plan.CollectContainer:
-		r.sayStays(p, m.err, now)
-		err = r.learnCollected(p, a, m)
-	case plan.Finish:
-		r.sayStays(p, m.err, now)
-		if m.err == nil {
-			if err = p.move(state.EventPodFinish); err == nil {
-				r.keepFinished(p)
-			}
-		}
-	case plan.Forget:
-		r.learnForgotten(p, m)
+		err = nil
+	case executor.PostStartBegun:
+		r.startHook(p, p.rec.Container(o.Name), now)
+		err = nil
+	case executor.PreStopBegun:
+		err = r.handlePreStopBegun(p, o, now)
+	case executor.PodResized:
+		r.handlePodResized(p, o, now)
+		err = nil
+	case executor.ContainerStopped:
+		err = r.handleContainerStopped(p, o, now)
+	case executor.ContainerKilled:
+		p.rec.Container(o.Name).Killed = err == nil
+	case executor.ContainerCollected:
+		r.reportFailedKill(p, err, now)
+		err = r.handleContainerCollected(p, o)
+	case executor.PodFinished:
+		r.reportFailedKill(p, err, now)
+		err = r.handlePodFinished(p, o)
+	case executor.PodForgotten:
+		r.handlePodForgotten(p, o)
 		return
+	case executor.ContainersReset, executor.FinishBegun, executor.StopBegun: // recorded before the operation began
+		err = nil
 	}
-	if p.failing.next(m.action.String(), err) {
-		r.Log.Error("action failed", "pod", p.name(), "action", m.action.String(), "error", err)
+	if p.failing.next(o.String(), err) {
+		r.Log.Error("action failed", "pod", p.name(), "action", o.String(), "error", err)
 	}
-	if _, waits := m.action.(plan.EnsureVolumes); m.err != nil && !standsAlone(m.action) && !waits {
+	if _, waits := o.(executor.VolumesEnsured); o.Failure() != nil && !executor.StandsAlone(o) && !waits {
 		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
 		p.retry = now.After(p.failing.delay())
 	}
@@ -115,52 +117,52 @@ func (r *Runtime) learn(p *pod, m msgOutcome, now state.Instant) {
 	r.publish(p, now)
 }
 
-func (r *Runtime) learnSandbox(p *pod, m msgOutcome, now state.Instant) error {
+func (r *Runtime) handleSandboxEnsured(p *pod, o executor.SandboxEnsured, now state.Instant) error {
 	s := &p.rec.Sandbox
-	if made, _ := m.outcome.(state.SandboxRecord); made.CgroupPath != "" {
-		s.CgroupPath = made.CgroupPath
+	if o.Sandbox.CgroupPath != "" {
+		s.CgroupPath = o.Sandbox.CgroupPath
 	}
-	if m.err != nil {
+	if o.Err != nil {
 		delay, next := plan.RestartDelay(s.Backoff, 0)
-		s.Backoff, s.NotBefore, s.Error = next, now.After(max(delay, time.Second)), m.err.Error()
-		r.event(p, "", now, corev1.EventTypeWarning, "FailedCreatePodSandBox", "Failed to create pod sandbox: "+m.err.Error())
-		return m.err
+		s.Backoff, s.NotBefore, s.Error = next, now.After(max(delay, time.Second)), o.Err.Error()
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedCreatePodSandBox", "Failed to create pod sandbox: "+o.Err.Error())
+		return o.Err
 	}
 	ready := now
-	*s = m.outcome.(state.SandboxRecord)
+	*s = o.Sandbox
 	s.Ready = &ready
 	r.sayResolver(p, now)
 	r.shareOut()
 	return p.move(state.EventSandboxReady)
 }
 
-func (r *Runtime) learnSandboxRemoved(p *pod, m msgOutcome, now state.Instant) {
-	if m.err == nil {
+func (r *Runtime) handleSandboxRemoved(p *pod, o executor.SandboxRemoved, now state.Instant) {
+	if o.Err == nil {
 		p.rec.Sandbox.Ready = nil
 		r.shareOut()
 		return
 	}
-	if !errors.Is(m.err, errSkipped) {
-		r.Log.Error("cannot remove a sandbox", "pod", p.name(), "error", m.err)
-		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+m.err.Error())
+	if !errors.Is(o.Err, executor.ErrSkipped) {
+		r.Log.Error("cannot remove a sandbox", "pod", p.name(), "error", o.Err)
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+o.Err.Error())
 	}
 }
 
-// learnCollected takes in how an attempt ended. Its process is gone whatever of it stays on a disk that has become
+// handleContainerCollected takes in how an attempt ended. Its process is gone whatever of it stays on a disk that has become
 // read-only or full; it counts as ended once its message is known.
-func (r *Runtime) learnCollected(p *pod, a plan.CollectContainer, m msgOutcome) error {
-	if errors.Is(m.err, errSkipped) {
-		return m.err
+func (r *Runtime) handleContainerCollected(p *pod, o executor.ContainerCollected) error {
+	if errors.Is(o.Err, executor.ErrSkipped) {
+		return o.Err
 	}
-	c := p.rec.Container(a.Name)
+	c := p.rec.Container(o.Name)
 	c.Reported = true
-	if text, _ := m.outcome.(string); text != "" && c.Ended != nil {
-		c.Ended.Message = text
+	if o.Message != "" && c.Ended != nil {
+		c.Ended.Message = o.Message
 	}
-	if m.err != nil {
-		return m.err
+	if o.Err != nil {
+		return o.Err
 	}
-	delete(p.io, a.Name)
+	delete(p.io, o.Name)
 	c.PID, c.PIDStart = 0, 0
 	if err := c.Move(state.EventCollect); err != nil || !c.Void {
 		return err
@@ -169,11 +171,11 @@ func (r *Runtime) learnCollected(p *pod, a plan.CollectContainer, m msgOutcome) 
 	return nil
 }
 
-func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
-	if m.err != nil {
-		r.sayStays(p, m.err, state.Now())
-		if p.failing.next(m.action.String(), m.err) {
-			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", m.err)
+func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
+	if o.Err != nil {
+		r.reportFailedKill(p, o.Err, state.Now())
+		if p.failing.next(o.String(), o.Err) {
+			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", o.Err)
 		}
 		p.retry = state.Now().After(p.failing.delay())
 		return
@@ -203,4 +205,15 @@ func (r *Runtime) learnForgotten(p *pod, m msgOutcome) {
 		r.welcome(m, state.Now())
 	}
 	r.Log.Info("pod removed", "pod", p.name(), "uid", p.rec.UID)
+}
+
+func (r *Runtime) handlePodFinished(p *pod, o executor.PodFinished) error {
+	if o.Err != nil {
+		return nil // reported; it is tried again
+	}
+	err := p.move(state.EventPodFinish)
+	if err == nil {
+		r.keepFinished(p)
+	}
+	return err
 }

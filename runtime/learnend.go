@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/plan"
+	"podd/runtime/executor"
 	"podd/runtime/state"
 )
 
@@ -108,8 +108,8 @@ func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now state.Instant) {
 	r.mark(p.rec.UID)
 }
 
-func (r *Runtime) learnPreStop(p *pod, a plan.RunPreStop, now state.Instant) error {
-	c := p.rec.Container(a.Name)
+func (r *Runtime) handlePreStopBegun(p *pod, o executor.PreStopBegun, now state.Instant) error {
+	c := p.rec.Container(o.Name)
 	switch c.State {
 	case state.ContainerPreStop: // an earlier daemon has died in it
 	case state.ContainerPostStart, state.ContainerRunning:
@@ -125,8 +125,8 @@ func (r *Runtime) learnPreStop(p *pod, a plan.RunPreStop, now state.Instant) err
 	return nil
 }
 
-func (r *Runtime) learnStop(p *pod, a plan.StopContainer, m msgOutcome, now state.Instant) error {
-	c := p.rec.Container(a.Name)
+func (r *Runtime) handleContainerStopped(p *pod, o executor.ContainerStopped, now state.Instant) error {
+	c := p.rec.Container(o.Name)
 	if !c.State.Alive() || c.State == state.ContainerStopping {
 		return nil // it has ended by itself meanwhile
 	}
@@ -135,9 +135,9 @@ func (r *Runtime) learnStop(p *pod, a plan.StopContainer, m msgOutcome, now stat
 	if r.graceOf(p, c, r.wanted(p)) > 0 {
 		c.KillAt = max(c.StopBy, now.After(minimumGrace))
 	}
-	r.Log.Info("stopping container", "pod", p.name(), "container", a.Name, "signal", unix.SignalName(m.outcome.(unix.Signal)), "grace", c.KillAt-now.Mono)
+	r.Log.Info("stopping container", "pod", p.name(), "container", o.Name, "signal", unix.SignalName(o.Signal), "grace", c.KillAt-now.Mono)
 	// Also when the signal could not be sent: then SIGKILL is what is left.
-	return errors.Join(c.Move(state.EventStop), m.err)
+	return errors.Join(c.Move(state.EventStop), o.Err)
 }
 
 // resetContainers lets every container begin anew in the sandbox that is there. Restarts go on counting.

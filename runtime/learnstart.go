@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
@@ -15,47 +16,47 @@ import (
 // reasonConfigError is that of a container that cannot be configured: what it refers to is not there.
 const reasonConfigError = "CreateContainerConfigError"
 
-func (r *Runtime) learnStart(p *pod, a plan.StartContainer, m msgOutcome, now state.Instant) error {
-	c := p.rec.Container(a.Name)
-	if !errors.Is(m.err, errSkipped) && (c.State == state.ContainerCollected || c.State == state.ContainerWaiting) {
-		if err := r.beginStart(c, a.Attempt); err != nil {
+func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, now state.Instant) error {
+	c := p.rec.Container(o.Name)
+	if !errors.Is(o.Err, executor.ErrSkipped) && (c.State == state.ContainerCollected || c.State == state.ContainerWaiting) {
+		if err := r.beginStart(c, o.Attempt); err != nil {
 			return err
 		}
 	}
-	if errors.Is(m.err, errSkipped) {
+	if errors.Is(o.Err, executor.ErrSkipped) {
 		if c.State != state.ContainerStarting {
 			return nil // it was to follow a collect that has not come about
 		}
 		return r.undoStart(c, now)
 	}
-	s, _ := m.outcome.(started)
-	if s.imageID != "" {
-		c.ImageID = s.imageID
+	if o.ImageID != "" {
+		c.ImageID = o.ImageID
 	}
-	if s.io != nil {
-		p.io[a.Name] = s.io
+	if o.IO != nil {
+		p.io[o.Name] = o.IO
 	}
-	if m.err != nil {
-		r.startFailed(p, c, m.err, now)
-		return errors.Join(c.Move(state.EventStartFailed), m.err)
+	if o.Err != nil {
+		r.startFailed(p, c, o.Err, now)
+		return errors.Join(c.Move(state.EventStartFailed), o.Err)
 	}
 	if err := r.moveStarted(p, c, now); err != nil {
 		return err
 	}
 	p.rec.Sandbox.CgroupLost = false
-	if s.object == p.rec.Object { // the manifest may have been edited while it started
-		p.rec.MarkResized(a.Name)
+	r.watchCgroup(p.rec)
+	if o.Object == p.rec.Object { // the manifest may have been edited while it started
+		p.rec.MarkResized(o.Name)
 	}
 	at := now
-	c.Started, c.PID, c.PIDStart, c.Waiting = &at, s.process.PID, s.process.StartTime, nil
-	c.User = &state.UserRecord{UID: s.process.UID, GID: s.process.GID, Groups: s.process.Groups}
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.rec.Spec(a.Name).Image))
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+a.Name)
-	r.event(p, a.Name, now, corev1.EventTypeNormal, "Started", "Started container "+a.Name)
+	c.Started, c.PID, c.PIDStart, c.Waiting = &at, o.Process.PID, o.Process.StartTime, nil
+	c.User = &state.UserRecord{UID: o.Process.UID, GID: o.Process.GID, Groups: o.Process.Groups}
+	r.event(p, o.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.rec.Spec(o.Name).Image))
+	r.event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
+	r.event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
 	if c.State == state.ContainerPostStart {
 		r.startHook(p, c, now)
 	}
-	return r.watch(p, a.Name)
+	return r.watch(p, o.Name)
 }
 
 // moveStarted takes in that an attempt's process runs: its hook comes next, if it has one.
@@ -129,7 +130,7 @@ func (r *Runtime) watch(p *pod, name string) error {
 	return p.io[name].WatchExit(func() { r.inbox.put(msgExit{uid, name}) })
 }
 
-func (r *Runtime) learnImageMissing(p *pod, name string, now state.Instant) {
+func (r *Runtime) handleImageAwaited(p *pod, name string, now state.Instant) {
 	c, spec := p.rec.Container(name), p.rec.Spec(name)
 	if spec.ImagePullPolicy == corev1.PullNever {
 		text := fmt.Sprintf("Container image %q is not present with pull policy of Never; load it with 'podd images load'", spec.Image)

@@ -3,17 +3,14 @@ package runtime
 import (
 	"context"
 	"fmt"
-	goruntime "runtime"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
-
-// maxOperations is how many pods are worked on at once: starting a container waits about half of its time.
-func maxOperations() int { return 2 * goruntime.NumCPU() }
 
 // Run adopts what an earlier daemon left and serves until ctx ends, which leaves every pod running, or until
 // StopAll has ended them all.
@@ -145,7 +142,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.cgroupRemoved(m.path, now)
 	case msgOutcome:
 		if r.pods[m.pod.rec.UID] == m.pod {
-			r.learn(m.pod, m, now)
+			r.handleResult(m.pod, m.outcome, now)
 		}
 	case msgMoved:
 		r.showAddresses(now)
@@ -248,7 +245,10 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 	delete(r.unsaved, p.rec.UID)
 	r.write(p)
 	r.publish(p, now)
-	go op.run()
+	go func() {
+		r.executor.Run(op, func(o executor.Outcome) { r.inbox.put(msgOutcome{p, o}) })
+		r.inbox.put(msgIdle{p})
+	}()
 }
 
 // call runs fn in the loop and waits for it.

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/runtime/plan"
+	"podd/runtime/executor"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -58,7 +58,7 @@ func TestWordOfAnotherLife(t *testing.T) {
 	if !now.busy {
 		t.Error("the old pod's operation has ended the new one's")
 	}
-	r.receive(msgOutcome{pod: old, action: plan.EnsureSandbox{}, outcome: state.SandboxRecord{IP: "x"}}, state.Now())
+	r.receive(msgOutcome{old, executor.SandboxEnsured{Sandbox: state.SandboxRecord{IP: "x"}}}, state.Now())
 	if now.rec.State != state.PodWaiting || old.rec.State != state.PodWaiting {
 		t.Errorf("states %s and %s", now.rec.State, old.rec.State)
 	}

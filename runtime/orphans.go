@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
@@ -83,7 +84,7 @@ func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *pod {
 	delete(r.orphans.containers, m.Object.UID)
 	rec := state.NewRecord(m.Object.UID, m.Object, now)
 	rec.File, rec.Doc, rec.Hash, rec.Since = m.File, m.Doc, m.Hash, m.Since
-	r.countFromLogs(rec)
+	executor.LogFolders{Paths: r.paths}.CountAttempts(rec)
 	observe(rec, running, now)
 	for _, c := range rec.Containers {
 		if attempt, runs := running[c.Name]; runs {

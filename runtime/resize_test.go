@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"podd/runtime/executor"
 	"podd/runtime/state"
 )
 
@@ -24,7 +25,7 @@ func TestResizeDuringAResize(t *testing.T) {
 	p.rec.State = state.PodRunning
 	p.rec.Resize = &state.ResizeRecord{Before: map[string]corev1.ResourceRequirements{"c": {}}}
 	p.rec.Object = withLimit("64Mi")
-	r.learnResize(p, msgOutcome{pod: p, outcome: first}, state.Now())
+	r.handlePodResized(p, executor.PodResized{Object: first}, state.Now())
 	if p.rec.Resize == nil || p.rec.Resize.Applied {
 		t.Fatalf("the second change is forgotten: %+v", p.rec.Resize)
 	}

@@ -19,6 +19,7 @@ import (
 	"podd/netns"
 	"podd/probe"
 	"podd/runtime/container"
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/sandbox"
 	"podd/runtime/service"
@@ -116,6 +117,7 @@ type Runtime struct {
 	volumes   *volume.Dirs
 	io        *stdio.Hub
 	sandboxes *sandbox.Manager
+	executor  *executor.Executor
 	store     *Store
 	objects   *objects
 	tokens    *tokens
@@ -200,7 +202,6 @@ func New(c Config) (*Runtime, error) {
 		objects:   newObjects(),
 		tokens:    newTokens(c.RootDir, c.Damaged),
 		inbox:     newInbox(),
-		slots:     make(chan struct{}, maxOperations()),
 		execSlots: make(chan struct{}, goruntime.NumCPU()),
 		records:   state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		ends:      ends{filepath.Join(c.RootDir, "finished")},
@@ -234,8 +235,15 @@ func New(c Config) (*Runtime, error) {
 		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
 	var err error
-	r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log)
-	return r, err
+	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {
+		return nil, err
+	}
+	r.executor = executor.New(executor.Executor{
+		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
+		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.allocatable,
+		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.restored, Log: c.Log,
+	})
+	return r, nil
 }
 
 // Store gives the published pods.

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 	"podd/runtime/volume"
@@ -27,34 +28,33 @@ func (r *Runtime) viewVolumes(p *pod, v *plan.View) {
 	v.Measure, v.MeasureAt = p.rec.Volumes.Ready && !p.quotas && hasDiskLimit(p.rec), p.measure
 }
 
-func (r *Runtime) learnVolumes(p *pod, m msgOutcome, now state.Instant) {
+func (r *Runtime) handleVolumesEnsured(p *pod, o executor.VolumesEnsured, now state.Instant) {
 	rec := &p.rec.Volumes
-	if m.err == nil {
-		made, _ := m.outcome.(madeVolumes)
-		*rec = state.VolumesRecord{Ready: true, Folders: made.folders, Images: made.images, Layers: rec.Layers}
+	if o.Err == nil {
+		*rec = state.VolumesRecord{Ready: true, Folders: o.Folders, Images: o.Images, Layers: rec.Layers}
 		p.refresh = false
 		r.showEphemeral(p)
 		return
 	}
-	if errors.Is(m.err, errSkipped) {
+	if errors.Is(o.Err, executor.ErrSkipped) {
 		return
 	}
 	delay := max(rec.Backoff, volumeBackoffFirst)
-	rec.Backoff, rec.NotBefore, rec.Error = min(2*delay, volumeBackoffMax), now.After(delay), m.err.Error()
+	rec.Backoff, rec.NotBefore, rec.Error = min(2*delay, volumeBackoffMax), now.After(delay), o.Err.Error()
 	if p.refresh { // something has come since
 		p.refresh, rec.NotBefore = false, 0
 	}
-	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", m.err.Error())
+	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
 }
 
-// learnRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before
+// handleVolumesRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before
 // it comes; anything else is.
-func (r *Runtime) learnRefreshed(p *pod, m msgOutcome, now state.Instant) {
-	if m.err == nil || errors.Is(m.err, errSkipped) {
+func (r *Runtime) handleVolumesRefreshed(p *pod, o executor.VolumesRefreshed, now state.Instant) {
+	if o.Err == nil || errors.Is(o.Err, executor.ErrSkipped) {
 		return
 	}
-	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", m.err.Error())
-	if !errors.Is(m.err, volume.ErrNotFound) {
+	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
+	if !errors.Is(o.Err, volume.ErrNotFound) {
 		p.refresh, p.retry = true, now.After(retryDelay)
 	}
 }
@@ -69,9 +69,9 @@ func (r *Runtime) refreshVolumes(p *pod) {
 	r.mark(p.rec.UID)
 }
 
-// sayStays reports what keeps a pod from going; it is tried again until it goes.
-func (r *Runtime) sayStays(p *pod, err error, now state.Instant) {
-	if err != nil && !errors.Is(err, errSkipped) {
+// reportFailedKill reports what keeps a pod from going; it is tried again until it goes.
+func (r *Runtime) reportFailedKill(p *pod, err error, now state.Instant) {
+	if err != nil && !errors.Is(err, executor.ErrSkipped) {
 		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+err.Error())
 	}
 }

@@ -137,6 +137,10 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/sandbox": {
 			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/userns", "podd/internal",
 		},
+		"podd/runtime/executor": {
+			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
+			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/userns", "podd/internal",
+		},
 		"podd/runtime/status":        {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/networkpolicy": {"podd/netns"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":           {},

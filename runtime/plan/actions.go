@@ -69,3 +69,29 @@ func (BeginFinish) String() string        { return "begin finish" }
 func (BeginStop) String() string          { return "begin stop" }
 func (Finish) String() string             { return "finish" }
 func (Forget) String() string             { return "forget" }
+
+// Cleans says of an action that it is carried out whatever failed before it.
+func Cleans(a Action) bool {
+	switch a.(type) {
+	case CollectContainer, StopContainer, KillContainer, ResizePod:
+		return true
+	}
+	return false
+}
+
+// StandsAlone says of an action that its failure is its own affair: nothing after it depends on it.
+func StandsAlone(a Action) bool {
+	switch a.(type) {
+	case StartContainer, ResizePod, RefreshVolumes, MeasureVolumes:
+		return true
+	}
+	return false
+}
+
+// AllActions has one action of each type.
+func AllActions() []Action {
+	return []Action{
+		EnsureSandbox{}, EnsureVolumes{}, RefreshVolumes{}, MeasureVolumes{}, RemoveSandbox{}, StartContainer{}, AwaitImage{}, RunPostStart{},
+		RunPreStop{}, StopContainer{}, KillContainer{}, CollectContainer{}, ResizePod{}, ResetContainers{}, BeginFinish{}, BeginStop{}, Finish{}, Forget{},
+	}
+}

@@ -285,3 +285,15 @@ func (r *Record) NoteConditions(list []corev1.PodCondition, now Instant) {
 	}
 	r.Conditions = next
 }
+
+// Clone copies a record so far that a worker may read it and change its fields while the loop changes its own. What the
+// fields point to is shared: it is replaced, never changed.
+func (r *Record) Clone() *Record {
+	out := *r
+	out.Containers = make([]*ContainerRecord, 0, len(r.Containers))
+	for _, c := range r.Containers {
+		copied := *c
+		out.Containers = append(out.Containers, &copied)
+	}
+	return &out
+}

@@ -1,4 +1,4 @@
-package runtime
+package executor
 
 import (
 	"errors"
@@ -19,13 +19,13 @@ func TestLogFoldersAreNoLinks(t *testing.T) {
 	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
 	for _, link := range []string{"pod", "container"} {
 		logs := t.TempDir()
-		r := &Runtime{Config: Config{LogDir: logs}, paths: state.Paths{Logs: logs}}
+		l := LogFolders{state.Paths{Logs: logs}}
 		outside := t.TempDir()
 		victim := filepath.Join(outside, "c", "0.log")
 		if err := errors.Join(os.Mkdir(filepath.Dir(victim), 0o700), os.WriteFile(victim, nil, 0o600), os.WriteFile(victim+".1", nil, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		pod := r.paths.PodLogs(rec)
+		pod := l.Paths.PodLogs(rec)
 		var err error
 		if link == "pod" {
 			err = os.Symlink(outside, pod)
@@ -35,18 +35,18 @@ func TestLogFoldersAreNoLinks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := r.lastAttempt(rec, "c"); n != -1 {
+		if n := l.lastAttempt(rec, "c"); n != -1 {
 			t.Errorf("%s: attempts are counted: %d", link, n)
 		}
-		if err := r.dropLogs(rec, "c", keptAttempts); err == nil {
+		if err := l.dropOld(rec, "c", keptAttempts); err == nil {
 			t.Errorf("%s: nobody is told", link)
 		}
 		if link == "pod" {
-			if err := r.markRemoved(rec); err == nil {
+			if err := l.markRemoved(rec); err == nil {
 				t.Error("nobody is told")
 			}
 		}
-		_ = r.takeMark(rec)
+		_ = l.takeMark(rec)
 		for _, path := range []string{victim, victim + ".1"} {
 			if _, err := os.Stat(path); err != nil {
 				t.Errorf("%s: %v", link, err)
@@ -68,11 +68,11 @@ func TestLogFoldersAreNoLinks(t *testing.T) {
 func TestAttemptsAndMarksOfLogs(t *testing.T) {
 	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
 	logs := t.TempDir()
-	r := &Runtime{Config: Config{LogDir: logs}, paths: state.Paths{Logs: logs}}
-	if err := r.markRemoved(rec); err != nil {
+	l := LogFolders{state.Paths{Logs: logs}}
+	if err := l.markRemoved(rec); err != nil {
 		t.Errorf("a pod that never had a log: %v", err)
 	}
-	dir := r.paths.ContainerLogs(rec, "c")
+	dir := l.Paths.ContainerLogs(rec, "c")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -81,16 +81,16 @@ func TestAttemptsAndMarksOfLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.dropLogs(rec, "c", 2); err != nil {
+	if err := l.dropOld(rec, "c", 2); err != nil {
 		t.Error(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 || r.lastAttempt(rec, "c") != 2 {
-		t.Errorf("%v, last %d", left, r.lastAttempt(rec, "c"))
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 || l.lastAttempt(rec, "c") != 2 {
+		t.Errorf("%v, last %d", left, l.lastAttempt(rec, "c"))
 	}
-	if err := r.markRemoved(rec); err != nil {
+	if err := l.markRemoved(rec); err != nil {
 		t.Error(err)
 	}
-	if !r.takeMark(rec) || r.takeMark(rec) {
+	if !l.takeMark(rec) || l.takeMark(rec) {
 		t.Error("the mark is taken once")
 	}
 }

@@ -1,4 +1,4 @@
-package runtime
+package executor
 
 import (
 	"errors"
@@ -22,15 +22,15 @@ const (
 	keptAttempts = 2
 )
 
-// forget marks the logs of a removed pod and takes away those that have been kept for long enough. The loop
+// removePod marks the logs of a removed pod and takes away those that have been kept for long enough. The loop
 // removes the record: nobody else writes it.
-func (r *Runtime) forget(rec *state.Record, stopping bool) error {
+func (l LogFolders) removePod(rec *state.Record, stopping bool) error {
 	if !stopping {
-		if err := r.markRemoved(rec); err != nil {
+		if err := l.markRemoved(rec); err != nil {
 			return fmt.Errorf("cannot mark the logs of a removed pod: %w", err)
 		}
 	}
-	entries, err := os.ReadDir(r.LogDir)
+	entries, err := os.ReadDir(l.Paths.Logs)
 	if err != nil {
 		return fmt.Errorf("cannot list the logs: %w", err)
 	}
@@ -49,7 +49,7 @@ func (r *Runtime) forget(rec *state.Record, stopping bool) error {
 		if !drop {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(r.LogDir, e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(l.Paths.Logs, e.Name())); err != nil {
 			return fmt.Errorf("cannot remove old logs: %w", err)
 		}
 	}
@@ -69,14 +69,14 @@ func modTime(e os.DirEntry) time.Time {
 	return info.ModTime()
 }
 
-// dropLogs takes away the log of the attempt that has become too old with the start of one, with what was rotated
+// dropOld takes away the log of the attempt that has become too old with the start of one, with what was rotated
 // of it.
-func (r *Runtime) dropLogs(rec *state.Record, name string, attempt int) error {
+func (l LogFolders) dropOld(rec *state.Record, name string, attempt int) error {
 	old := attempt - keptAttempts
 	if old < 0 {
 		return nil
 	}
-	dir, err := r.openLogDir(rec, name)
+	dir, err := l.open(rec, name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}

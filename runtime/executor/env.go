@@ -1,4 +1,4 @@
-package runtime
+package executor
 
 import (
 	"encoding/json"
@@ -13,7 +13,6 @@ import (
 	"podd/internal/atomicfile"
 	"podd/runtime/container"
 	"podd/runtime/env"
-	"podd/runtime/state"
 	"podd/runtime/status"
 	"podd/runtime/volume"
 )
@@ -26,14 +25,14 @@ func (c configError) Unwrap() error      { return c.error }
 
 // resolveEnv works out the environment of an attempt that is about to start, and keeps it for as long as that lives. It
 // is nil for a container whose manifest says all.
-func (op *operation) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
-	r, rec := op.r, op.rec
+func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
+	rec := op.Record
 	spec := rec.Spec(name)
-	pod := r.podWithAddresses(rec)
+	pod := op.podWithAddresses()
 	source := &env.Source{
-		Pod: pod, Allocatable: r.allocatable(), Services: r.serviceLinks(pod),
-		ConfigMap: func(name string) (*corev1.ConfigMap, error) { return r.objects.configMap(pod.Namespace, name) },
-		Secret:    func(name string) (*corev1.Secret, error) { return r.objects.secret(pod.Namespace, name) },
+		Pod: pod, Allocatable: op.Allocatable(), Services: op.Inputs.ServiceLinks,
+		ConfigMap: op.Inputs.Objects.ConfigMap,
+		Secret:    op.Inputs.Objects.Secret,
 		File:      op.volumeFile,
 	}
 	if !env.Refers(spec) && len(source.Services) == 0 {
@@ -47,7 +46,7 @@ func (op *operation) resolveEnv(name string, attempt int) ([]corev1.EnvVar, erro
 	for i, v := range vars {
 		out[i] = corev1.EnvVar{Name: v.Name, Value: v.Value}
 	}
-	return out, keepEnv(r.paths.Env(rec.UID, name, attempt), out)
+	return out, keepEnv(op.Paths.Env(rec.UID, name, attempt), out)
 }
 
 func keepEnv(path string, vars []corev1.EnvVar) error {
@@ -65,21 +64,22 @@ func keepEnv(path string, vars []corev1.EnvVar) error {
 }
 
 // savedEnv is what resolveEnv found for an attempt.
-func (r *Runtime) savedEnv(uid types.UID, name string, attempt int) []corev1.EnvVar {
+func (x *Executor) savedEnv(uid types.UID, name string, attempt int) []corev1.EnvVar {
 	var vars []corev1.EnvVar
-	if err := atomicfile.LoadJSON(r.paths.Env(uid, name, attempt), &vars, nil); err != nil {
-		r.restored(err, fmt.Sprintf("commands and probes in container %s run without the variables that come from elsewhere, until it starts again", name))
+	if err := atomicfile.LoadJSON(x.Paths.Env(uid, name, attempt), &vars, nil); err != nil {
+		x.Restored(err, fmt.Sprintf("commands and probes in container %s run without the variables that come from elsewhere, until it starts again", name))
 		return nil
 	}
 	return vars
 }
 
 // podWithAddresses is a pod as the downward API sees it.
-func (r *Runtime) podWithAddresses(rec *state.Record) *corev1.Pod {
+func (op *run) podWithAddresses() *corev1.Pod {
+	rec := op.Record
 	p := *rec.Object
 	p.UID = rec.UID
-	p.Spec.NodeName = r.NodeName
-	ips := r.hostIPs.get(r.HostIPs)
+	p.Spec.NodeName = op.NodeName
+	ips := op.Inputs.HostIPs
 	p.Status.HostIPs = status.HostIPs(ips)
 	if len(ips) > 0 {
 		p.Status.HostIP = ips[0].String()
@@ -96,25 +96,9 @@ func (r *Runtime) podWithAddresses(rec *state.Record) *corev1.Pod {
 	return &p
 }
 
-func (o *objects) configMap(namespace, name string) (*corev1.ConfigMap, error) {
-	if found := o.get("ConfigMap", namespace, name); found != nil {
-		return found.Value.(*corev1.ConfigMap), nil
-	}
-	return nil, env.NotFound("configmap", name)
-}
-
-// secret returns a Secret whose values can be read.
-func (o *objects) secret(namespace, name string) (*corev1.Secret, error) {
-	found := o.get("Secret", namespace, name)
-	if found == nil {
-		return nil, env.NotFound("secret", name)
-	}
-	return found.Value.(*corev1.Secret), o.whyLocked(keyOfObject(found))
-}
-
 // volumeFile reads a small file of an emptyDir. Of any other volume it would be the host's or another pod's; a manifest that
 // asks for that is refused, but the record of an earlier podd may hold one.
-func (op *operation) volumeFile(name, path string) ([]byte, error) {
+func (op *run) volumeFile(name, path string) ([]byte, error) {
 	root, v, err := op.volumePath(name)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package runtime
+package executor
 
 import (
 	"errors"
@@ -17,12 +17,12 @@ import (
 
 // containerMounts finds the volumes of one attempt's container. What it mounts for subPaths on the host is needed until
 // the container has started: release takes it off.
-func (op *operation) containerMounts(c *container.Config, name string, attempt int) (release func(), err error) {
+func (op *run) containerMounts(c *container.Config, name string, attempt int) (release func(), err error) {
 	var bound []string
 	release = func() {
 		for _, target := range bound {
 			if err := volume.Release(target); err != nil {
-				op.r.Log.Warn("the mount of a subPath stays until its pod goes", "error", err)
+				op.Log.Warn("the mount of a subPath stays until its pod goes", "error", err)
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 		mount := mountOf(m, v, source)
 		access := op.access(&mount)
 		if sub != "" || access != volume.AsItIs {
-			target, err := op.r.volumes.SubPath(string(op.uid), fmt.Sprintf("%s.%d.%d", name, attempt, i))
+			target, err := op.Volumes.SubPath(string(op.Record.UID), fmt.Sprintf("%s.%d.%d", name, attempt, i))
 			if err != nil {
 				return release, err
 			}
@@ -48,22 +48,22 @@ func (op *operation) containerMounts(c *container.Config, name string, attempt i
 			}
 			mount.Source, bound = target, append(bound, target)
 		}
-		mount.Mapped = sandbox.IsMapped(op.rec.Object, v)
+		mount.Mapped = sandbox.IsMapped(op.Record.Object, v)
 		c.Mounts = append(c.Mounts, mount)
 	}
 	return release, nil
 }
 
-func (op *operation) volumePath(name string) (string, *corev1.Volume, error) {
-	for i := range op.rec.Object.Spec.Volumes {
-		v := &op.rec.Object.Spec.Volumes[i]
+func (op *run) volumePath(name string) (string, *corev1.Volume, error) {
+	for i := range op.Record.Object.Spec.Volumes {
+		v := &op.Record.Object.Spec.Volumes[i]
 		if v.Name != name {
 			continue
 		}
 		if v.PersistentVolumeClaim != nil {
-			return op.rec.Volumes.Folders[name], v, nil
+			return op.Record.Volumes.Folders[name], v, nil
 		}
-		path, err := op.r.volumes.Path(string(op.uid), v)
+		path, err := op.Volumes.Path(string(op.Record.UID), v)
 		return path, v, err
 	}
 	return "", nil, fmt.Errorf("%w: the pod has no volume %q", container.ErrConfig, name)
@@ -90,9 +90,9 @@ func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
 // access is what the host's mount for a container has to withhold by itself. A container that may mount in a user namespace of
 // its own takes "read-only" off a mount again that was made there; off one that it was given it may not: man 7
 // mount_namespaces, "locked".
-func (op *operation) access(m *container.Mount) volume.Access {
+func (op *run) access(m *container.Mount) volume.Access {
 	switch {
-	case !m.ReadOnly || !sandbox.HasOwnUsers(op.rec.Object) || !mayMount(&op.rec.Object.Spec):
+	case !m.ReadOnly || !sandbox.HasOwnUsers(op.Record.Object) || !mayMount(&op.Record.Object.Spec):
 		return volume.AsItIs
 	case m.Recursive:
 		return volume.ReadOnlyAll

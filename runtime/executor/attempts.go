@@ -1,4 +1,4 @@
-package runtime
+package executor
 
 import (
 	"errors"
@@ -16,12 +16,15 @@ import (
 // has no other meaning in a folder that only root writes to.
 const removedMark = os.ModeSticky
 
-// countFromLogs lets the attempts of a pod go on from its logs, because each attempt has a log of its own. After a
+// LogFolders are the folders of containers' logs, as far as they tell of attempts and are kept or removed.
+type LogFolders struct{ Paths state.Paths }
+
+// CountAttempts lets the attempts of a pod go on from its logs, because each attempt has a log of its own. After a
 // reboot the restarts go on with them, as the kubelet has it.
-func (r *Runtime) countFromLogs(rec *state.Record) {
-	removed := r.takeMark(rec)
+func (l LogFolders) CountAttempts(rec *state.Record) {
+	removed := l.takeMark(rec)
 	for _, c := range rec.Containers {
-		c.Attempt = r.lastAttempt(rec, c.Name)
+		c.Attempt = l.lastAttempt(rec, c.Name)
 		if removed {
 			c.Base = c.Attempt + 1
 		}
@@ -29,9 +32,9 @@ func (r *Runtime) countFromLogs(rec *state.Record) {
 }
 
 // lastAttempt is the highest number among a container's logs, -1 if there are none.
-func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
+func (l LogFolders) lastAttempt(rec *state.Record, name string) int {
 	last := -1
-	dir, err := r.openLogDir(rec, name)
+	dir, err := l.open(rec, name)
 	if err != nil {
 		return last
 	}
@@ -49,15 +52,15 @@ func (r *Runtime) lastAttempt(rec *state.Record, name string) int {
 	return last
 }
 
-// openLogDir opens the folder of a pod's logs, or with a name that of a container's. Neither may be a link: who has the
+// open opens the folder of a pod's logs, or with a name that of a container's. Neither may be a link: who has the
 // logs mounted could have podd work elsewhere.
-func (r *Runtime) openLogDir(rec *state.Record, container ...string) (*os.Root, error) {
-	return beneath.Folder(r.LogDir, append([]string{filepath.Base(r.paths.PodLogs(rec))}, container...)...)
+func (l LogFolders) open(rec *state.Record, container ...string) (*os.Root, error) {
+	return beneath.Folder(l.Paths.Logs, append([]string{filepath.Base(l.Paths.PodLogs(rec))}, container...)...)
 }
 
 // takeMark says whether the folder of a pod's logs has the mark, and takes it off.
-func (r *Runtime) takeMark(rec *state.Record) bool {
-	dir, err := r.openLogDir(rec)
+func (l LogFolders) takeMark(rec *state.Record) bool {
+	dir, err := l.open(rec)
 	if err != nil {
 		return false
 	}
@@ -67,8 +70,8 @@ func (r *Runtime) takeMark(rec *state.Record) bool {
 }
 
 // markRemoved leaves the mark. Without it a pod that comes back has a restart count that is too high.
-func (r *Runtime) markRemoved(rec *state.Record) error {
-	dir, err := r.openLogDir(rec)
+func (l LogFolders) markRemoved(rec *state.Record) error {
+	dir, err := l.open(rec)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // it never had a log
 	}

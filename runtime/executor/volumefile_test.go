@@ -1,7 +1,6 @@
-package runtime
+package executor
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,16 +10,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/state"
+	"podd/runtime/volume"
 )
 
 // A container may have a lease on a file that another one takes its environment from: nobody waits for that.
 func TestVolumeFileUnderALease(t *testing.T) {
-	r, err := New(Config{RunDir: t.TempDir(), RootDir: t.TempDir(), LogDir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	dirs := &volume.Dirs{Disk: t.TempDir(), Memory: t.TempDir()}
 	v := corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
-	op := &operation{r: r, uid: "uid", rec: &state.Record{Object: &corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{v}}}}}
+	object := &corev1.Pod{Spec: corev1.PodSpec{Volumes: []corev1.Volume{v}}}
+	op := &run{&Executor{Volumes: dirs}, &Operation{Record: &state.Record{UID: "uid", Object: object}}}
 	dir, _, err := op.volumePath("v")
 	if err != nil {
 		t.Fatal(err)

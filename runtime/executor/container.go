@@ -1,0 +1,115 @@
+package executor
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"podd/internal/beneath"
+	"podd/runtime/container"
+	"podd/runtime/plan"
+	"podd/runtime/sandbox"
+	"podd/runtime/state"
+	"podd/runtime/stdio"
+)
+
+// start makes and starts one attempt. What it has opened is in the outcome also after an error.
+func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
+	if _, fresh := op.Actions[0].(plan.EnsureSandbox); !fresh {
+		go op.Cgroups.Warm()
+	}
+	image, ok := op.Inputs.Images[a.Name]
+	if !ok {
+		return out, fmt.Errorf("%w: its image is gone", container.ErrConfig)
+	}
+	if err := op.remakeCgroup(); err != nil {
+		return out, err
+	}
+	c := op.ContainerConfig(op.Record, a.Name, a.Attempt, image)
+	if sandbox.SharesProcesses(op.Record.Object) {
+		if c.Sandbox.PIDNS, err = op.Sandboxes.EnsurePause(op.Record); err != nil {
+			return out, err
+		}
+	}
+	if c.Env, err = op.resolveEnv(a.Name, a.Attempt); err != nil {
+		return out, err
+	}
+	release, err := op.containerMounts(c, a.Name, a.Attempt)
+	defer release()
+	if err != nil {
+		return out, err
+	}
+	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
+	if out.IO, err = op.Hub.Open(c.ID, log); err != nil {
+		return out, err
+	}
+	if err := op.makeTerminationLog(c.TerminationLog); err != nil {
+		return out, err
+	}
+	if c.TerminationLog != "" {
+		if err := op.Sandboxes.Chown(op.Record, c.TerminationLog); err != nil {
+			return out, err
+		}
+	}
+	out.ImageID = image.ID
+	if out.Process, err = op.Sandboxes.Start(c, out.IO.Hold); err != nil {
+		return out, err
+	}
+	if err := op.LogFolders.dropOld(op.Record, a.Name, a.Attempt); err != nil {
+		op.Log.Error("cannot remove an old log", "pod", op.Record.UID, "container", a.Name, "error", err)
+	}
+	out.Object = op.Record.Object
+	return out, nil
+}
+
+// makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.
+func (x *Executor) makeTerminationLog(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := beneath.WriteInPlace(path, "", 0o666, x.Damaged); err != nil {
+		return fmt.Errorf("cannot make the termination log: %w", err)
+	}
+	return nil
+}
+
+func (op *run) signal(name string, signal unix.Signal) error {
+	if l := op.IO[name]; l != nil {
+		return l.Signal(signal)
+	}
+	return nil
+}
+
+// collect takes away what a dead attempt left, and reads its termination message whatever could not be taken away.
+func (op *run) collect(a plan.CollectContainer) (message string, err error) {
+	id := state.ContainerID(op.Record.UID, a.Name, a.Attempt)
+	err = op.Engine.RemoveState(id)
+	if l := op.IO[a.Name]; l != nil && err == nil {
+		err = l.Finish()
+	}
+	message = op.terminationMessage(op.Record, a.Name, a.Attempt)
+	if err == nil {
+		err = op.Engine.RemoveRoot(id)
+	}
+	if err == nil {
+		err = op.Engine.RemoveIO(id)
+	}
+	if err != nil {
+		return message, err
+	}
+	// Last: a collect that failed in between is done again and reads the message again.
+	_ = os.Remove(op.Paths.TerminationLog(op.Record.UID, a.Name, a.Attempt))
+	_ = os.Remove(op.Paths.Env(op.Record.UID, a.Name, a.Attempt))
+	return message, nil
+}
+
+// remakeCgroup makes the cgroup of a pod again, of which a part was removed.
+func (op *run) remakeCgroup() error {
+	if !op.Record.Sandbox.CgroupLost {
+		return nil
+	}
+	spec := &op.Record.Object.Spec
+	_, err := op.Cgroups.EnsurePod(string(op.Record.UID), sandbox.CgroupTier(spec), sandbox.PodResources(spec, op.Inputs.Sandbox.PidsLimit))
+	return err
+}

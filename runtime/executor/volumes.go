@@ -1,0 +1,124 @@
+package executor
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/env"
+	"podd/runtime/sandbox"
+	"podd/runtime/volume"
+	"podd/userns"
+)
+
+// isWritten says of a volume that podd writes its files.
+func isWritten(v *corev1.Volume) bool {
+	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil
+}
+
+func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
+	rec := op.Record
+	return &volume.Request{
+		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
+		Layers: op.Inputs.VolumeImages[v.Name].Layers, Now: time.Now(),
+		Lookup: &volume.Lookup{
+			ConfigMap: func(name string) *corev1.ConfigMap { return op.Inputs.Objects.ConfigMaps[name] },
+			Secret: func(name string) (*corev1.Secret, error) {
+				return op.Inputs.Objects.Secrets[name], op.Inputs.Objects.Locked[name]
+			},
+			Token: func(t *corev1.ServiceAccountTokenProjection) (string, error) {
+				signed := op.Inputs.Tokens[TokenRequestOf(t)]
+				return signed.Text, signed.Err
+			},
+			Field: func(ref *corev1.ObjectFieldSelector) (string, error) { return env.Field(rec.Object, ref.FieldPath) },
+			Resource: func(ref *corev1.ResourceFieldSelector) (string, error) {
+				return env.Resource(rec.Object, ref.ContainerName, ref, op.Allocatable())
+			},
+		},
+	}
+}
+
+// memoryLimit is what all containers together may use; 0: one of them has no limit.
+func memoryLimit(spec *corev1.PodSpec) int64 {
+	return sandbox.PodResources(spec, 0).MemoryLimit
+}
+
+// volumeError is what went wrong with one volume of a pod.
+type volumeError struct {
+	name string
+	err  error
+}
+
+// Error is the kubelet's sentence.
+func (e *volumeError) Error() string {
+	return fmt.Sprintf("MountVolume.SetUp failed for volume %q : %v", e.name, e.err)
+}
+
+func (e *volumeError) Unwrap() error { return e.err }
+
+// ensureVolumes makes all volumes of a pod.
+func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
+	made.Folders, made.Images = map[string]string{}, map[string]string{}
+	for i := range op.Record.Object.Spec.Volumes {
+		v := &op.Record.Object.Spec.Volumes[i]
+		request := op.volumeRequest(v)
+		if v.PersistentVolumeClaim != nil {
+			folder, err := op.Inputs.Claims[v.Name].ensure()
+			if err != nil {
+				return VolumesEnsured{}, &volumeError{v.Name, err}
+			}
+			request.Claim, made.Folders[v.Name] = folder, folder
+		}
+		if err := op.ensureVolume(request); err != nil {
+			return VolumesEnsured{}, &volumeError{v.Name, err}
+		}
+		if v.Image != nil {
+			made.Images[v.Name] = op.Inputs.VolumeImages[v.Name].ID
+		}
+	}
+	op.Record.Volumes.Folders = maps.Clone(made.Folders) // of the copy: the containers that start now look there
+	return made, nil
+}
+
+// ensureVolume makes one volume, which the ids of the pod must fit.
+func (op *run) ensureVolume(request *volume.Request) error {
+	p, namespace := op.Record.Object, op.Paths.UserNamespace(op.Record.UID)
+	if sandbox.HasOwnUsers(p) && request.Volume.Image != nil {
+		return op.Sandboxes.WithMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
+			request.Layers = layers
+			_, err := op.Volumes.Ensure(request)
+			return err
+		})
+	}
+	path, err := op.Volumes.Ensure(request)
+	if err == nil && sandbox.IsMapped(p, request.Volume) {
+		err = userns.Check(path, namespace)
+	}
+	return err
+}
+
+// refreshVolumes brings the files that podd writes up to date. One that fails keeps what it has.
+func (op *run) refreshVolumes() error {
+	var first error
+	for i := range op.Record.Object.Spec.Volumes {
+		v := &op.Record.Object.Spec.Volumes[i]
+		if !isWritten(v) {
+			continue
+		}
+		if _, _, err := op.Volumes.Refresh(op.volumeRequest(v)); err != nil && first == nil {
+			first = &volumeError{v.Name, err}
+		}
+	}
+	return first
+}
+
+// removeVolumes takes away what lives as long as the pod: all of it, or what does not outlive the boot.
+func (x *Executor) removeVolumes(uid types.UID, all bool) error {
+	if all {
+		return x.Volumes.Remove(string(uid))
+	}
+	return x.Volumes.RemoveMemory(string(uid))
+}

@@ -1,0 +1,119 @@
+package runtime
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/images"
+	"podd/runtime/executor"
+	"podd/runtime/plan"
+	"podd/runtime/sandbox"
+	"podd/runtime/state"
+	"podd/runtime/stdio"
+)
+
+// newOperation fills in what the actions of a plan depend on, as it is now.
+func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operation {
+	settings := r.settings.Load()
+	op := &executor.Operation{
+		Actions: actions, IO: make(map[string]*stdio.ContainerIO, len(p.io)),
+		Inputs: executor.Inputs{ShutDown: r.stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit}},
+	}
+	for name, l := range p.io {
+		op.IO[name] = l
+	}
+	in := &op.Inputs
+	for _, a := range actions {
+		switch a := a.(type) {
+		case plan.EnsureSandbox:
+			in.Sandbox.NameServers = r.nameServers()
+		case plan.EnsureVolumes, plan.RefreshVolumes:
+			r.fillVolumes(p.rec, in)
+			p.refresh = false
+			for name, image := range in.VolumeImages {
+				p.rec.Volumes.UseImage(name, image.LayerDirs())
+			}
+		case plan.StopContainer:
+			if in.StopSignals == nil {
+				in.StopSignals = map[string]string{}
+			}
+			in.StopSignals[a.Name] = r.stopSignal(p.rec, a.Name)
+		case plan.StartContainer:
+			r.fillStart(p.rec, a.Name, in)
+		}
+	}
+	op.Record = p.rec.Clone()
+	return op
+}
+
+// fillStart adds what the start of a container depends on.
+func (r *Runtime) fillStart(rec *state.Record, name string, in *executor.Inputs) {
+	if in.Images == nil {
+		in.Images = map[string]images.Image{}
+		in.ServiceLinks, in.HostIPs = r.serviceLinks(rec.Object), r.hostIPs.get(r.HostIPs)
+		r.fillObjects(rec, in)
+	}
+	if image, err := r.imageFor(rec, name); err == nil {
+		in.Images[name] = image
+		// From here on the image is in use.
+		c := rec.Container(name)
+		c.ImageID, c.Layers = image.ID, image.LayerDirs()
+	}
+}
+
+// fillVolumes adds what the volumes of a pod are made of.
+func (r *Runtime) fillVolumes(rec *state.Record, in *executor.Inputs) {
+	in.Claims, in.VolumeImages, in.Tokens = map[string]executor.ClaimFolder{}, map[string]images.Image{}, map[executor.TokenRequest]executor.Token{}
+	r.fillObjects(rec, in)
+	for i := range rec.Object.Spec.Volumes {
+		v := &rec.Object.Spec.Volumes[i]
+		switch {
+		case v.PersistentVolumeClaim != nil:
+			in.Claims[v.Name] = r.claim(rec, v.PersistentVolumeClaim.ClaimName)
+		case v.Image != nil:
+			if image, err := r.Images.Get(v.Image.Reference); err == nil {
+				in.VolumeImages[v.Name] = image
+			}
+		case v.Projected != nil:
+			r.fillTokens(rec, v.Projected, in)
+		}
+	}
+}
+
+func (r *Runtime) fillTokens(rec *state.Record, v *corev1.ProjectedVolumeSource, in *executor.Inputs) {
+	for i := range v.Sources {
+		t := v.Sources[i].ServiceAccountToken
+		if t == nil {
+			continue
+		}
+		pod := *rec.Object
+		pod.UID = rec.UID
+		request := executor.TokenRequestOf(t)
+		text, err := r.Token(&pod, request.Audience, time.Duration(request.Seconds)*time.Second)
+		in.Tokens[request] = executor.Token{Text: text, Err: err}
+	}
+}
+
+// fillObjects adds the ConfigMaps and Secrets that a pod refers to.
+func (r *Runtime) fillObjects(rec *state.Record, in *executor.Inputs) {
+	if in.Objects.ConfigMaps != nil {
+		return
+	}
+	in.Objects = executor.Objects{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}, Locked: map[string]error{}}
+	references(rec.Object, func(key objectKey) {
+		o := r.objects.get(key.kind, key.namespace, key.name)
+		if o == nil {
+			return
+		}
+		switch value := o.Value.(type) {
+		case *corev1.ConfigMap:
+			in.Objects.ConfigMaps[key.name] = value
+		case *corev1.Secret:
+			in.Objects.Secrets[key.name] = value
+			if err := r.objects.whyLocked(key); err != nil {
+				in.Objects.Locked[key.name] = err
+			}
+		}
+	})
+}
