@@ -1,7 +1,10 @@
 #!/bin/bash
-# The licences of all that is linked into podd, one after the other, as they ask for.
+# The licences of podd and of all that is linked into it, one after the other, as they ask for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+printf '==== podd\n\n'
+cat LICENSE
+echo
 CGO_ENABLED=1 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/podd | sort -u |
 	while read -r path version dir; do
 		printf '==== %s %s\n\n' "$path" "$version"
