@@ -34,19 +34,3 @@ func MilliCPUToQuota(milliCPU, periodUS int64) int64 {
 	}
 	return max(milliCPU*periodUS/milliPerCPU, minQuotaUS)
 }
-
-// SharesToWeight maps cpu.shares [2, 262144] to cpu.weight [1, 10000] so that the defaults meet
-// (1024 and 100): 10 to the power of (log2²+125·log2)/612 − 7/34, rounded up, the rule of runc 1.3.2
-// and crun 1.23 (kubernetes/kubernetes#131216). The linear one before gave one CPU a weight of 39.
-func SharesToWeight(shares uint64) uint64 {
-	switch {
-	case shares == 0:
-		return 0
-	case shares <= MinShares:
-		return 1
-	case shares >= MaxShares:
-		return 10000
-	}
-	l := math.Log2(float64(shares))
-	return uint64(math.Ceil(math.Pow(10, (l*l+125*l)/612-7.0/34)))
-}

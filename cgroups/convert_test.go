@@ -8,18 +8,6 @@ import (
 	oc "github.com/opencontainers/cgroups"
 )
 
-// The container's own weight comes from libcontainer: both must speak of the same scale.
-func TestSharesToWeightIsLibcontainers(t *testing.T) {
-	for shares := range uint64(MaxShares + 3) {
-		if got, want := SharesToWeight(shares), oc.ConvertCPUSharesToCgroupV2Value(shares); got != want {
-			t.Fatalf("SharesToWeight(%d) = %d, want %d", shares, got, want)
-		}
-	}
-	if got := SharesToWeight(1024); got != 100 {
-		t.Errorf("SharesToWeight(1024) = %d: the defaults do not meet", got)
-	}
-}
-
 func TestMilliCPUToShares(t *testing.T) {
 	for milli, want := range map[int64]uint64{
 		math.MinInt64: 2, -1: 2, 0: 2, 1: 2, 2: 2, 3: 3, 100: 102, 250: 256, 1000: 1024, 2000: 2048,
@@ -56,7 +44,7 @@ func TestConversionsGrow(t *testing.T) {
 		return MilliCPUToShares(a) <= MilliCPUToShares(b) &&
 			MilliCPUToQuota(a, DefaultPeriod) <= MilliCPUToQuota(b, DefaultPeriod) &&
 			MilliCPUToQuota(b, DefaultPeriod) >= 0 &&
-			SharesToWeight(MilliCPUToShares(a)) <= SharesToWeight(MilliCPUToShares(b))
+			oc.ConvertCPUSharesToCgroupV2Value(MilliCPUToShares(a)) <= oc.ConvertCPUSharesToCgroupV2Value(MilliCPUToShares(b))
 	}
 	if err := quick.Check(grow, nil); err != nil {
 		t.Error(err)

@@ -3,6 +3,8 @@ package cgroups
 import (
 	"os"
 	"strconv"
+
+	oc "github.com/opencontainers/cgroups"
 )
 
 func (t *Tree) setCPU(cgroup string, r Resources) error {
@@ -37,7 +39,7 @@ func (t *Tree) setShares(dir string, shares uint64) error {
 	case shares == 0:
 		return nil
 	case t.version == 2:
-		return t.write(dir, "cpu.weight", strconv.FormatUint(SharesToWeight(shares), 10))
+		return t.write(dir, "cpu.weight", strconv.FormatUint(oc.ConvertCPUSharesToCgroupV2Value(shares), 10))
 	}
 	shares = min(max(shares, MinShares), MaxShares)
 	return t.write(dir, "cpu.shares", strconv.FormatUint(shares, 10))

@@ -11,11 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// write never makes a file: one that is missing means a controller that is missing.
+// write never makes a file: one that is missing means a controller that is missing. A signal, which the Go runtime sends to its
+// threads at any time, interrupts the kernel before it sets a limit of memory on version 1.
 func (t *Tree) write(dir, file, value string) error {
 	fd, err := unix.Open(filepath.Join(dir, file), t.openFlag|unix.O_CLOEXEC, 0o644)
 	if err == nil {
 		_, err = unix.Write(fd, []byte(value))
+		for errors.Is(err, unix.EINTR) {
+			_, err = unix.Write(fd, []byte(value))
+		}
 		unix.Close(fd)
 	}
 	if err != nil {

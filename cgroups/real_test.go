@@ -186,7 +186,7 @@ func TestLimitsReachTheKernel(t *testing.T) {
 	}
 	want := map[string]uint64{"cpu.shares": 256, "cpu.cfs_quota_us": 50_000, "cpu.cfs_period_us": 100_000, "memory.limit_in_bytes": 32 << 20, "pids.max": 77}
 	if tree.Version() == 2 {
-		want = map[string]uint64{"cpu.weight": SharesToWeight(256), "memory.max": 32 << 20, "pids.max": 77}
+		want = map[string]uint64{"cpu.weight": oc.ConvertCPUSharesToCgroupV2Value(256), "memory.max": 32 << 20, "pids.max": 77}
 	}
 	for file, value := range want {
 		controller := file[:len(file)-len(filepath.Ext(file))]

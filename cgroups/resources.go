@@ -3,7 +3,7 @@ package cgroups
 // Resources are the limits of a pod. 0 leaves the kernel's default; −1 means no limit, where a
 // limit may have been set before.
 type Resources struct {
-	CPUShares   uint64            // of version 1; becomes cpu.weight by SharesToWeight
+	CPUShares   uint64            // of version 1; becomes cpu.weight by runc's rule (kubernetes/kubernetes#131216)
 	CPUQuotaUS  int64             // CPU time a period, microseconds
 	CPUPeriodUS int64             // default 100 ms
 	MemoryLimit int64             // bytes

@@ -88,7 +88,7 @@ func TestBannedImports(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	only := map[string][]string{
 		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/cmd/podd"},
-		"github.com/opencontainers/cgroups":       {"podd/runtime/container"},
+		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/cgroups"},
 		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container"},
 		"github.com/vishvananda":                  {"podd/netns"},
 		"github.com/google/nftables":              {"podd/netns"},
