@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/quick"
+	"time"
 )
 
 // journald listens as the real one does.
@@ -120,6 +123,46 @@ func TestJournalFallsBack(t *testing.T) {
 	l.Warn("w\nx", "pod", "default/web")
 	if want := "<4>w\\nx pod=default/web\n"; stream.String() != want {
 		t.Errorf("got %q, want %q", &stream, want)
+	}
+}
+
+// A journald that hangs costs one line's patience, not that of each: the loop logs, and the watchdog waits for the loop.
+func TestHungJournal(t *testing.T) {
+	path, entry := journald(t)
+	j := &journal{path: path, fd: -1, stream: io.Discard}
+	const lines = 1000 // the queue of a socket takes some (net.unix.max_dgram_qlen)
+	written := make(chan error, 1)
+	go func() {
+		var errs []error
+		for range lines {
+			errs = append(errs, j.write(6, "line", nil))
+		}
+		written <- errors.Join(errs...)
+	}()
+	select {
+	case err := <-written:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("each line waits for a journald that hangs")
+	}
+	if j.lost == 0 {
+		t.Fatal("nothing is lost: the test shows nothing")
+	}
+	taken, want := lines-j.lost, fmt.Sprintf("log lines lost: journald did not take %d of them", j.lost)
+	for range taken {
+		if got := entry()["MESSAGE"]; got != "line" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	if err := j.write(6, "again", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{want, "again"} {
+		if got := entry()["MESSAGE"]; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
