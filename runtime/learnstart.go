@@ -49,7 +49,8 @@ func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, no
 	}
 	at := now
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, o.Process.PID, o.Process.StartTime, nil
-	c.User = &state.UserRecord{UID: o.Process.UID, GID: o.Process.GID, Groups: o.Process.Groups}
+	u := o.Process.User
+	c.User = &state.UserRecord{UID: u.UID, GID: u.GID, Groups: u.Groups}
 	r.event(p, o.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.rec.Spec(o.Name).Image))
 	r.event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
 	r.event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
@@ -148,7 +149,7 @@ func (r *Runtime) beginStart(c *state.ContainerRecord, attempt int) error {
 		return err
 	}
 	c.Attempt, c.Started, c.Killed, c.KillAt, c.StopBy, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0, 0
-	c.Hooked, c.Changed, c.Reported, c.EndReason = false, false, false, ""
+	c.Hooked, c.Changed, c.Reported, c.EndReason, c.User = false, false, false, "", nil
 	c.ResetProbes()
 	return nil
 }

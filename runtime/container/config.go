@@ -50,6 +50,16 @@ type Config struct {
 	// CgroupNS shows the container its own cgroup as the root, at /sys/fs/cgroup and in /proc/self/cgroup, as container
 	// runtimes have it on cgroup v2 for all but privileged containers.
 	CgroupNS bool
+	// StartedAs is whom the container runs as, known for one that runs; commands in it run as the same.
+	StartedAs *User
+	// Rlimits are limits that differ from podd's own.
+	Rlimits []Rlimit
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
+}
+
+// User is whom a process runs as.
+type User struct {
+	UID, GID int64
+	Groups   []int64
 }

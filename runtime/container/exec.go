@@ -31,7 +31,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := resolveIdentity(c, e.rootPath(c.ID))
+	who, err := startedAs(c, e.rootPath(c.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +45,9 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	}
 	p := newProcess(spec)
 	p.Args = x.Args
+	if len(lc.Config().Rlimits) == 0 { // an earlier podd has started it
+		p.Rlimits = processRlimits(c.Rlimits)
+	}
 	e.awaitProgram(c.ID)
 	if x.TTY {
 		terminal, err := onTerminal(lc.Run, p)
@@ -66,6 +69,19 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 		return nil, execError(c.ID, err)
 	}
 	return &Exec{container: lc, process: p}, nil
+}
+
+// startedAs: the container may have changed its /etc/passwd since, and would make itself another user by it.
+func startedAs(c *Config, root string) (identity, error) {
+	u := c.StartedAs
+	if u == nil {
+		return resolveIdentity(c, root)
+	}
+	id := identity{uid: int(u.UID), gid: int(u.GID)}
+	for _, g := range u.Groups {
+		id.groups = append(id.groups, int(g))
+	}
+	return id, nil
 }
 
 func execError(id string, err error) error {

@@ -2,7 +2,9 @@ package container
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +73,71 @@ func TestKillAll(t *testing.T) {
 			t.Errorf("%d processes are left", n)
 		}
 	})
+}
+
+// What a container has made of its accounts since its start makes nobody root.
+func TestExecAsStarted(t *testing.T) {
+	e, image := testEngine(t)
+	passwd := filepath.Join(image.Layers[0], "etc/passwd")
+	if err := os.WriteFile(passwd, []byte("web:x:33:34::/:/bin/sh\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	image.User = "web"
+	c := testConfig(image, "x0", "/bin/sh", "-c", "echo web:x:0:0::/:/bin/sh >/etc/passwd; exec sleep 1000")
+	if err := os.Chmod(passwd, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	stdio, err := e.OpenStdio(c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdio.Close()
+	p, err := e.Start(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.PIDFD.Close()
+	defer func() {
+		if err := e.Remove(c.ID); err != nil {
+			t.Error(err)
+		}
+	}()
+	changed := func() bool {
+		text, err := os.ReadFile(filepath.Join(e.rootPath(c.ID), "etc/passwd"))
+		return err == nil && strings.HasPrefix(string(text), "web:x:0:")
+	}
+	for deadline := time.Now().Add(20 * time.Second); !changed(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the container cannot change its passwd")
+		}
+	}
+	c.StartedAs = &p.User
+	if got, want := execOutput(t, e, c, "id -u; id -g; id -G"), "33\n34\n34\n"; got != want {
+		t.Errorf("the command runs as %q, want %q", got, want)
+	}
+}
+
+// execOutput is what a script in a container says.
+func execOutput(t testing.TB, e *Engine, c *Config, script string) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/sh", "-c", script}, Stdout: w, Stderr: w})
+	_ = w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, err := x.Wait(); err != nil || status.Code != 0 {
+		t.Errorf("%s: %+v, %v: %s", script, status, err, text)
+	}
+	return string(text)
 }
 
 func TestOffspring(t *testing.T) {

@@ -57,11 +57,11 @@ func bind(source, destination string, readonly bool) specs.Mount {
 	return specs.Mount{Destination: destination, Type: "bind", Source: source, Options: options}
 }
 
-// maskedPaths hide what a container could learn about the host or do to it; the list is that of containerd.
+// maskedPaths hide what a container could learn about the host or do to it; the list is that of containerd, with podman's /sys/dev/block.
 func maskedPaths() []string {
 	return []string{
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-		"/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+		"/proc/sched_debug", "/proc/scsi", "/sys/dev/block", "/sys/devices/virtual/powercap", "/sys/firmware",
 	}
 }
 

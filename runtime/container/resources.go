@@ -1,6 +1,12 @@
 package container
 
 import (
+	"path"
+	"slices"
+	"strings"
+
+	devices "github.com/opencontainers/cgroups/devices/config"
+	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -32,6 +38,29 @@ func linuxResources(c *Config) *specs.LinuxResources {
 		out.Unified = map[string]string{"memory.oom.group": "1"}
 	}
 	return out
+}
+
+// tun makes network interfaces. Of the devices that libcontainer lets every container open, it is the one that is not there:
+// a container would make the node itself, with MKNOD.
+const (
+	tunPath  = "/dev/net/tun"
+	tunMajor = 10
+	tunMinor = 200
+)
+
+// denyTun leaves the device to the containers whose manifest mounts it, or a folder that it is in, from the host.
+func denyTun(config *configs.Config, c *Config) {
+	mounted := slices.ContainsFunc(c.Pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.HostPath != nil && strings.HasPrefix(tunPath+"/", strings.TrimSuffix(path.Clean(v.HostPath.Path), "/")+"/") &&
+			slices.ContainsFunc(c.Container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
+	})
+	if mounted {
+		return
+	}
+	r := config.Cgroups.Resources
+	r.Devices = slices.DeleteFunc(r.Devices, func(d *devices.Rule) bool {
+		return d.Type == devices.CharDevice && d.Major == tunMajor && d.Minor == tunMinor
+	})
 }
 
 func cpuLimits(r corev1.ResourceRequirements) *specs.LinuxCPU {

@@ -18,7 +18,7 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the capabilities of this kernel: %w", err)
 	}
-	privileged := isPrivileged(c)
+	privileged, umask := isPrivileged(c), uint32(0o022) // libcontainer has this one for the first process only
 	spec := &specs.Spec{
 		Version: specs.Version,
 		Root:    &specs.Root{Path: root, Readonly: readonlyRoot(c)},
@@ -28,7 +28,7 @@ func buildSpec(c *Config, who identity, root string) (*specs.Spec, error) {
 			Args:            args,
 			Env:             processEnv(c, declared),
 			Cwd:             workingDir(c, declared),
-			User:            specs.User{UID: uint32(who.uid), GID: uint32(who.gid), AdditionalGids: gids(who.groups)},
+			User:            specs.User{UID: uint32(who.uid), GID: uint32(who.gid), Umask: &umask, AdditionalGids: gids(who.groups)},
 			Capabilities:    specCapabilities(caps),
 			NoNewPrivileges: noNewPrivileges(c.Container.SecurityContext),
 			OOMScoreAdj:     c.OOMScoreAdj,

@@ -18,9 +18,7 @@ type Process struct {
 	PID       int
 	StartTime uint64   // clock ticks since boot: /proc/PID/stat, field 22
 	PIDFD     *os.File // readable once the process is dead
-	UID       int64
-	GID       int64
-	Groups    []int64
+	User      User
 	Terminal  *os.File // the host's side of the terminal, nil without one
 }
 
@@ -49,7 +47,7 @@ func (e *Engine) Start(c *Config, hold func(*Process) error) (*Process, error) {
 	if err := e.useView(c, spec); err != nil {
 		return nil, err
 	}
-	lc, err := e.create(c.ID, spec, c.Sandbox.Users)
+	lc, err := e.create(c, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +106,26 @@ func cannotStart(c *Config, err error) error {
 	return &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
 }
 
-func (e *Engine) create(id string, spec *specs.Spec, u *Users) (*libcontainer.Container, error) {
+func (e *Engine) create(c *Config, spec *specs.Spec) (*libcontainer.Container, error) {
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
-		CgroupName: id,
-		// A session keyring per container would count against the quota of the host's root user.
+		CgroupName: c.ID,
+		// Its init has one already (inherit.go).
 		NoNewKeyring: true,
 		Spec:         spec,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: container %s: %w", ErrConfig, id, err)
+		return nil, fmt.Errorf("%w: container %s: %w", ErrConfig, c.ID, err)
 	}
 	if config.RootPropagation == 0 {
 		// The container must not see mounts that the host makes later, nor the host the container's.
 		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
 	}
-	u.join(config)
-	lc, err := libcontainer.Create(e.StateDir, id, config)
+	c.Sandbox.Users.join(config)
+	denyTun(config, c)
+	config.Rlimits = processRlimits(c.Rlimits) // specconv leaves them to its caller
+	lc, err := libcontainer.Create(e.StateDir, c.ID, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot create container %s: %w", id, err)
+		return nil, fmt.Errorf("cannot create container %s: %w", c.ID, err)
 	}
 	return lc, nil
 }
@@ -221,7 +221,7 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*
 	e.fresh.Store(id, state.InitProcessPid)
 	return &Process{
 		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: os.NewFile(uintptr(fd), "pidfd"),
-		UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups),
+		User: User{UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups)},
 	}, nil
 }
 

@@ -3,17 +3,16 @@ package container
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
 
-// identity is whom the process runs as.
+// identity is whom the process runs as. Its ids have passed checkID.
 type identity struct {
 	uid, gid int
 	groups   []int
@@ -60,24 +59,50 @@ func resolveIdentity(c *Config, root string) (identity, error) {
 	if err := checkNonRoot(c, sc); err != nil {
 		return identity{}, err
 	}
-	found, err := lookupUser(userSpec(c.Image.User, sc), root)
+	id, err := lookupIdentity(c.Image.User, sc, root)
 	if err != nil {
 		return identity{}, fmt.Errorf("%w: container %q: %w", ErrConfig, c.Container.Name, err)
-	}
-	id := identity{uid: found.Uid, gid: found.Gid}
-	if sc.runAsGroup != nil {
-		id.gid = int(*sc.runAsGroup)
 	}
 	if sc.runAsNonRoot != nil && *sc.runAsNonRoot && id.uid == 0 {
 		return identity{}, nonRootError(c, "the image runs as root")
 	}
+	return id, nil
+}
+
+// lookupIdentity: the security context's numbers count before what the image says. The primary group is one of the
+// supplementary ones too, whatever the policy: a process that gave it up could else open what denies that group
+// (CVE-2022-2989, CVE-2023-25173).
+func lookupIdentity(imageUser string, sc securityContext, root string) (identity, error) {
+	account, err := lookupAccount(userSpec(imageUser, sc), root)
+	if err != nil {
+		return identity{}, err
+	}
+	id := identity{uid: account.uid, gid: account.gid}
+	if sc.runAsGroup != nil {
+		if id.gid, err = checkID("runAsGroup", *sc.runAsGroup); err != nil {
+			return identity{}, err
+		}
+	}
+	id.addGroup(id.gid)
 	if !sc.strictGroups {
-		id.groups = append(id.groups, found.Sgids...)
+		for _, g := range account.groups {
+			id.addGroup(g)
+		}
 	}
 	for _, g := range sc.groups {
-		id.groups = append(id.groups, int(g))
+		gid, err := checkID("supplementalGroups or fsGroup", g)
+		if err != nil {
+			return identity{}, err
+		}
+		id.addGroup(gid)
 	}
 	return id, nil
+}
+
+func (id *identity) addGroup(gid int) {
+	if !slices.Contains(id.groups, gid) {
+		id.groups = append(id.groups, gid)
+	}
 }
 
 // userSpec is the USER[:GROUP] to look up. A runAsUser puts aside the image's user and its group both.
@@ -104,7 +129,7 @@ func checkNonRoot(c *Config, sc securityContext) error {
 	if name == "" {
 		return nonRootError(c, "the image runs as root")
 	}
-	if _, err := strconv.Atoi(name); err != nil {
+	if !isNumber(name) {
 		return nonRootError(c, fmt.Sprintf("the image's user %q is a name; set runAsUser to its number", name))
 	}
 	return nil
@@ -112,32 +137,6 @@ func checkNonRoot(c *Config, sc securityContext) error {
 
 func nonRootError(c *Config, why string) error {
 	return fmt.Errorf("%w: container %q has runAsNonRoot, but %s", ErrConfig, c.Container.Name, why)
-}
-
-func lookupUser(spec, root string) (*user.ExecUser, error) {
-	passwd, err := openInRoot(root, "etc/passwd")
-	if err != nil {
-		return nil, err
-	}
-	defer closeFile(passwd)
-	group, err := openInRoot(root, "etc/group")
-	if err != nil {
-		return nil, err
-	}
-	defer closeFile(group)
-	found, err := user.GetExecUser(spec, nil, reader(passwd), reader(group))
-	if err != nil {
-		return nil, fmt.Errorf("cannot find user %q in the image: %w", spec, err)
-	}
-	return found, nil
-}
-
-// reader keeps a nil file from becoming an interface that is not nil.
-func reader(f *os.File) io.Reader {
-	if f == nil {
-		return nil
-	}
-	return io.LimitReader(f, 1<<20)
 }
 
 func closeFile(f *os.File) {

@@ -64,5 +64,8 @@ func (x *Executor) terminationMessage(rec *state.Record, name string, attempt in
 func (x *Executor) ExecConfig(rec *state.Record, c *state.ContainerRecord, image images.Image) *container.Config {
 	config := x.ContainerConfig(rec, c.Name, c.Attempt, image)
 	config.Env = x.savedEnv(rec.UID, c.Name, c.Attempt)
+	if u := c.User; u != nil {
+		config.StartedAs = &container.User{UID: u.UID, GID: u.GID, Groups: u.Groups}
+	}
 	return config
 }
