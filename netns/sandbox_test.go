@@ -192,6 +192,46 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 	}
 }
 
+// Without privileges, a process of a pod has ports below 1024 and ping, as with other container runtimes, unless the pod says
+// otherwise. With ids of its own, a pod's range is counted in them; the test reads the machine's.
+func TestSysctlsOfANewNetwork(t *testing.T) {
+	users := &Users{First: 0x70000000, Count: 1 << 16}
+	for name, tt := range map[string]struct {
+		sysctls       map[string]string
+		users         *Users
+		start, groups string
+	}{
+		"plain":             {start: "0", groups: "0 2147483647"},
+		"its own":           {sysctls: map[string]string{"net.ipv4.ip_unprivileged_port_start": "1024", "net/ipv4/ping_group_range": "1 0"}, start: "1024", groups: "1 0"},
+		"users":             {users: users, start: "0", groups: "1879048192 1879113727"},
+		"users and its own": {users: users, sysctls: map[string]string{"net.ipv4.ping_group_range": "5 10"}, start: "0", groups: "1879048197 1879048202"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(newSandboxRoot(t), "pod")
+			o := allNamespaces
+			o.Sysctls, o.Users = tt.sysctls, tt.users
+			if err := EnsureSandbox(dir, o); err != nil {
+				t.Fatal(err)
+			}
+			within(t, dir, func() error {
+				for path, want := range map[string]string{portStart: tt.start, pingRange: tt.groups} {
+					if got, err := os.ReadFile(path); err != nil || strings.Join(strings.Fields(string(got)), " ") != want {
+						t.Errorf("%s is %q (%v), not %q", path, got, err, want)
+					}
+				}
+				return nil
+			})
+		})
+	}
+	for _, value := range []string{"", "0", "0 65536", "-1 5", "0 5 7", "0 x", "0 4294967296"} {
+		o := allNamespaces
+		o.Sysctls, o.Users = map[string]string{"net.ipv4.ping_group_range": value}, users
+		if err := EnsureSandbox(filepath.Join(newSandboxRoot(t), "pod"), o); err == nil || !strings.Contains(err.Error(), "two groups from 0 to 65535") {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
 func TestSysctlsThatAreRefused(t *testing.T) {
 	dir := filepath.Join(newSandboxRoot(t), "pod")
 	for _, name := range []string{"kernel.hostname", "vm.swappiness", "net/../kernel/panic", "", "net", "kernel.panic", "/net/x", "net//x"} {

@@ -1,11 +1,14 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,18 +20,39 @@ type sysctl struct {
 	kind  int
 	path  string
 	value string
+	// bestEffort: where podd itself has a user namespace, not every group may be named.
+	bestEffort bool
 }
 
 func (s sysctl) write() error {
-	if err := os.WriteFile(s.path, []byte(s.value), 0); err != nil {
+	err := os.WriteFile(s.path, []byte(s.value), 0)
+	if s.bestEffort && errors.Is(err, unix.EINVAL) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("cannot set sysctl: %w", err)
 	}
 	return nil
 }
 
+// Sysctls of IPv4 that a sandbox's network starts out with, unless its options have others: a process needs no privilege for
+// the ports below 1024 and for ping, whose groups the kernel reads as ids of the writer. Docker, containerd and k3s have them so.
+const (
+	portStart = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+	pingRange = "/proc/sys/net/ipv4/ping_group_range"
+)
+
+// maxPingGroup is the highest group that the kernel takes for all groups' sake (net/ipv4/ping.c).
+const maxPingGroup = math.MaxInt32
+
 // planSysctls picks what belongs to the namespaces about to be made, in a stable order.
 func planSysctls(o SandboxOptions, missing []kind) ([]sysctl, error) {
-	var plan []sysctl
+	isNew := func(flag int) bool { return slices.ContainsFunc(missing, func(k kind) bool { return k.flag == flag }) }
+	values := map[string]sysctl{}
+	if isNew(unix.CLONE_NEWNET) {
+		values[portStart] = sysctl{kind: unix.CLONE_NEWNET, path: portStart, value: "0"}
+		values[pingRange] = sysctl{kind: unix.CLONE_NEWNET, path: pingRange, value: allGroups(o.Users), bestEffort: true}
+	}
 	for name, value := range o.Sysctls {
 		s, err := parseSysctl(name, value)
 		if err != nil {
@@ -37,12 +61,41 @@ func planSysctls(o SandboxOptions, missing []kind) ([]sysctl, error) {
 		if !o.wants(kind{flag: s.kind}) {
 			return nil, fmt.Errorf("cannot set %q: %w", name, ErrNotNamespaced)
 		}
-		if slices.ContainsFunc(missing, func(k kind) bool { return k.flag == s.kind }) {
-			plan = append(plan, s)
+		if s.path == pingRange && o.Users != nil {
+			if s.value, err = o.Users.groupRange(value); err != nil {
+				return nil, err
+			}
+		}
+		if isNew(s.kind) {
+			values[s.path] = s
 		}
 	}
-	sort.Slice(plan, func(i, j int) bool { return plan[i].path < plan[j].path })
-	return plan, nil
+	return slices.SortedFunc(maps.Values(values), func(a, b sysctl) int { return strings.Compare(a.path, b.path) }), nil
+}
+
+func allGroups(u *Users) string {
+	if u == nil {
+		return fmt.Sprint(0, maxPingGroup)
+	}
+	return fmt.Sprint(u.First, u.First+u.Count-1)
+}
+
+// groupRange turns a range of groups of the namespace, such as "0 1000", into the machine's. One that ends before it begins
+// has no group.
+func (u *Users) groupRange(value string) (string, error) {
+	var groups []string
+	for word := range strings.FieldsSeq(value) {
+		if g, err := strconv.ParseUint(word, 10, 32); err == nil && g < uint64(u.Count) {
+			groups = append(groups, strconv.Itoa(u.First+int(g)))
+			continue
+		}
+		groups = nil
+		break
+	}
+	if len(groups) != 2 {
+		return "", fmt.Errorf("cannot set ping_group_range to %q: in a user namespace it is two groups from 0 to %d", value, u.Count-1)
+	}
+	return strings.Join(groups, " "), nil
 }
 
 // parseSysctl knows both spellings of sysctl(8): net.ipv4.ip_forward and net/ipv4/ip_forward;

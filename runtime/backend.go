@@ -124,7 +124,9 @@ func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*cont
 	if err != nil {
 		return nil, err
 	}
-	return r.executor.ExecConfig(rec, c, image), nil
+	config := r.executor.ExecConfig(rec, c, image)
+	config.Rlimits = r.settings.Load().Rlimits
+	return config, nil
 }
 
 // Logs writes a container's log.

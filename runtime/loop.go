@@ -221,6 +221,7 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 		return
 	}
 	r.judgeFit(p, now)
+	r.admitPod(p, now)
 	renew := r.renewTokens(p, now)
 	decision := plan.Compute(r.view(p), now.Mono)
 	if by := r.progress(p, now); by != 0 {

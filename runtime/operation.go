@@ -18,7 +18,10 @@ func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operatio
 	settings := r.settings.Load()
 	op := &executor.Operation{
 		Actions: actions, IO: make(map[string]*stdio.ContainerIO, len(p.io)),
-		Inputs: executor.Inputs{ShutDown: r.stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit}},
+		Inputs: executor.Inputs{
+			ShutDown: r.stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
+			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit},
+		},
 	}
 	for name, l := range p.io {
 		op.IO[name] = l

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"podd/runtime/container"
 	"podd/runtime/state"
 )
 
@@ -13,6 +14,10 @@ type Settings struct {
 	LogMaxFiles  int
 	PodPidsLimit int64
 	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+	// Rlimits are those of containers that start later.
+	Rlimits []container.Rlimit
+	// AllowedUnsafeSysctls are names and prefixes (kernel.msg*) of sysctls that pods may set beside the safe ones.
+	AllowedUnsafeSysctls []string
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
 	Labels map[string]string
 }
@@ -53,10 +58,10 @@ func (r *Runtime) Rescan(ctx context.Context) error {
 	return r.call(ctx, r.markWaiting)
 }
 
-// markWaiting looks again at the pods that have not begun: the board may have other labels.
+// markWaiting looks again at the pods that have not begun or were not admitted: the board may have other settings.
 func (r *Runtime) markWaiting() {
 	for uid, p := range r.pods {
-		if p.rec.State == state.PodWaiting {
+		if p.rec.State == state.PodWaiting || p.rec.State == state.PodFinished && !p.rec.Initialized {
 			r.mark(uid)
 		}
 	}

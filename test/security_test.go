@@ -2,10 +2,14 @@ package test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -42,6 +46,109 @@ func TestUsers(t *testing.T) {
 				t.Errorf("group %s is missing in %q", group, got)
 			}
 		}
+	}
+}
+
+// The primary group is among the supplementary ones, in the container, in what is executed in it, and in its status, also
+// where only the groups of the manifest count; and a number in the manifest is no name in the image.
+func TestPrimaryGroup(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	for policy, want := range map[string][]int64{"Merge": {1234, 700, 800}, "Strict": {1234, 700, 800}} {
+		name := strings.ToLower(policy)
+		b.drop(name, podOf(name, "securityContext: {runAsUser: 1000, runAsGroup: 1234, supplementalGroups: [700], fsGroup: 800, supplementalGroupsPolicy: "+policy+"}",
+			containerOf("main", forever, `readinessProbe: {periodSeconds: 1, exec: {command: [sh, -c, "id -G | grep -qx '1234 700 800'"]}}`)))
+		user := containerStatus(b.wait(name, isReady("main")), "main").User
+		if user == nil || user.Linux == nil || user.Linux.UID != 1000 || user.Linux.GID != 1234 || !slices.Equal(user.Linux.SupplementalGroups, want) {
+			t.Errorf("%s: the status says %+v", policy, user)
+		}
+		for _, process := range []string{"1", "self"} {
+			if got := strings.Fields(b.sh(name, "main", "grep ^Groups /proc/"+process+"/status")); !slices.Equal(got[1:], []string{"700", "800", "1234"}) {
+				t.Errorf("%s: process %s has %v", policy, process, got)
+			}
+		}
+	}
+}
+
+// A sysctl that is not safe fails the pod, as a kubelet does, until the configuration allows it; safe ones are set.
+func TestSysctls(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", file))
+	sysctls := func(names string) string {
+		return "securityContext: {sysctls: [" + names + "]}"
+	}
+	const unsafe = "{name: kernel.msgmax, value: '9000'}, {name: net/core/somaxconn, value: '77'}"
+	b.drop("unsafe", podOf("unsafe", sysctls(unsafe), containerOf("main", forever)))
+	b.drop("safe", podOf("safe", sysctls("{name: net.ipv4.tcp_keepalive_time, value: '77'}"), containerOf("main", forever)))
+	pod := b.wait("unsafe", isPhase(corev1.PodFailed))
+	if pod.Status.Reason != "SysctlForbidden" || pod.Status.Message != `Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted` {
+		t.Errorf("it failed with %q, %q", pod.Status.Reason, pod.Status.Message)
+	}
+	events, err := b.Events()
+	b.must(err)
+	if !slices.ContainsFunc(events, func(e corev1.Event) bool {
+		return e.InvolvedObject.Name == "unsafe" && e.Reason == "SysctlForbidden" && e.Message == `forbidden sysctl: "kernel.msgmax" not allowlisted`
+	}) {
+		t.Errorf("no event says so: %+v", events)
+	}
+	b.running("safe")
+	if got := b.sh("safe", "main", "cat /proc/sys/net/ipv4/tcp_keepalive_time"); got != "77" {
+		t.Errorf("tcp_keepalive_time is %q", got)
+	}
+	// It was never anything but rejected, also for the next daemon.
+	b.kill9()
+	b.start()
+	b.wait("unsafe", isPhase(corev1.PodFailed))
+	b.must(os.WriteFile(file, []byte("allowedUnsafeSysctls: [kernel.msg*, net.core.somaxconn]\n"), 0o600))
+	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+	b.running("unsafe")
+	if got := b.sh("unsafe", "main", "cat /proc/sys/kernel/msgmax /proc/sys/net/core/somaxconn"); got != "9000\n77" {
+		t.Errorf("allowed, they are %q", got)
+	}
+	// One that runs stays, whatever the configuration says later.
+	b.kill9()
+	b.must(os.WriteFile(file, nil, 0o600))
+	b.start()
+	b.drop("late", podOf("late", sysctls(unsafe), containerOf("main", forever)))
+	b.wait("late", isPhase(corev1.PodFailed))
+	b.running("unsafe")
+}
+
+// A process without privileges may serve at port 80 and send pings, in a pod's network; what the pod says itself counts more.
+func TestUnprivilegedPortsAndPing(t *testing.T) {
+	t.Parallel()
+	b := newProbedBoard(t)
+	const nobody = "securityContext: {runAsUser: 65534, capabilities: {drop: [ALL]}}"
+	for name, users := range map[string]string{"plain": "true", "users": "false"} {
+		b.drop(name, podOf(name, "hostUsers: "+users, probed("main", "httpd -p 80 -h /tmp\n"+forever, nobody)))
+	}
+	b.drop("own", podOf("own", "hostUsers: false", "securityContext: {sysctls: [{name: net.ipv4.ip_unprivileged_port_start, value: '81'}, {name: net.ipv4.ping_group_range, value: '5 7'}]}",
+		probed("main", forever, nobody)))
+	for _, name := range []string{"plain", "users"} {
+		b.running(name)
+		if got := b.sh(name, "main", "until wget -qO- http://127.0.0.1/ 2>&1 | grep -q 404; do :; done; answerer ping"); got != "ok" {
+			t.Errorf("%s: a ping ends with %s", name, got)
+		}
+	}
+	if got := b.sh("plain", "main", "cat /proc/sys/net/ipv4/ping_group_range"); strings.Join(strings.Fields(got), " ") != "0 2147483647" {
+		t.Errorf("ping_group_range is %q", got)
+	}
+	if got := b.sh("users", "main", "cat /proc/sys/net/ipv4/ping_group_range"); strings.Join(strings.Fields(got), " ") != "0 65535" {
+		t.Errorf("with ids of its own, ping_group_range is %q", got)
+	}
+	b.running("own")
+	if got := b.sh("own", "main", "cat /proc/sys/net/ipv4/ping_group_range; cat /proc/sys/net/ipv4/ip_unprivileged_port_start"); strings.Join(strings.Fields(got), " ") != "5 7 81" {
+		t.Errorf("its own are %q", got)
+	}
+	if got := b.sh("own", "main", "answerer ping"); got != "EACCES" {
+		t.Errorf("a ping against its own sysctl ends with %s", got)
+	}
+	if _, _, code := b.run("exec", "own", "--", "httpd", "-p", "80", "-h", "/tmp"); code == 0 {
+		t.Error("it serves at port 80 against its own sysctl")
 	}
 }
 
@@ -120,6 +227,7 @@ func TestConfinement(t *testing.T) {
 	b.running("app")
 	for _, script := range []string{
 		"echo x >/proc/sys/kernel/panic", "echo x >/proc/sysrq-trigger", "echo x >/sys/kernel/profiling", "mkdir $(ls -d /sys/fs/cgroup/memory 2>/dev/null || echo /sys/fs/cgroup)/mine",
+		"ls /sys/dev/block | grep -q .", "mknod /tun c 10 200 && exec 3<>/tun",
 		"test -s /proc/kcore && head -c1 /proc/kcore | grep -q .", "test -b /dev/vda", "mount -t tmpfs t /mnt",
 	} {
 		if _, _, code := b.run("exec", "app", "-c", "plain", "--", "sh", "-c", script); code == 0 {
@@ -127,6 +235,11 @@ func TestConfinement(t *testing.T) {
 		}
 	}
 	b.sh("app", "plain", "echo x >/root-is-writable; for d in null zero full random urandom tty; do test -c /dev/$d || exit 1; done; echo x >/dev/null")
+	if _, err := os.Stat("/dev/net/tun"); err == nil {
+		b.drop("vpn", podOf("vpn", "volumes: [{name: tun, hostPath: {path: /dev/net/tun}}]", mounting("main", forever, "{name: tun, mountPath: /dev/net/tun}")))
+		b.running("vpn")
+		b.sh("vpn", "main", "exec 3<>/dev/net/tun")
+	}
 	if _, _, code := b.run("exec", "app", "-c", "strict", "--", "sh", "-c", "echo x >/file"); code == 0 {
 		t.Error("the read-only root is writable")
 	}

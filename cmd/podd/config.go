@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"podd/runtime"
+	"podd/runtime/container"
 )
 
 const (
@@ -39,6 +40,10 @@ type Config struct {
 	ContainerLogMaxFiles int           `yaml:"containerLogMaxFiles"`
 	PodPidsLimit         int64         `yaml:"podPidsLimit"`        // -1: none
 	ShutdownGracePeriod  time.Duration `yaml:"shutdownGracePeriod"` // for all pods when the unit or machine stops
+	// DefaultRlimits are resource limits of containers, "soft:hard" by name.
+	DefaultRlimits map[string]string `yaml:"defaultRlimits"`
+	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
+	AllowedUnsafeSysctls []string `yaml:"allowedUnsafeSysctls"`
 
 	Logging LoggingConfig `yaml:"logging"`
 
@@ -67,6 +72,8 @@ func defaultConfig() Config {
 		PodCIDR:              netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 210, 0, 0}), 22),
 		Bridge:               "podd0",
 		NodeLabels:           map[string]string{},
+		DefaultRlimits:       map[string]string{},
+		AllowedUnsafeSysctls: []string{},
 		ContainerLogMaxSize:  10 << 20,
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,
@@ -119,8 +126,10 @@ func (c *Config) complete() (err error) {
 
 // settings are what the runtime takes over at a reload.
 func (c *Config) settings() runtime.Settings {
+	limits, _ := container.ParseRlimits(c.DefaultRlimits) // check has seen them
 	return runtime.Settings{
 		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Labels: c.nodeLabels(),
+		Rlimits: limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls,
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"podd/runtime/container"
+	"podd/runtime/manifest"
 )
 
 const (
@@ -37,6 +40,14 @@ func (c *Config) check() error {
 	}
 	if err := c.checkLabels(); err != nil {
 		return err
+	}
+	if _, err := container.ParseRlimits(c.DefaultRlimits); err != nil {
+		return fmt.Errorf("defaultRlimits: %w", err)
+	}
+	for _, pattern := range c.AllowedUnsafeSysctls {
+		if err := manifest.CheckSysctlPattern(pattern); err != nil {
+			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
+		}
 	}
 	if err := c.NetworkConfig.check(); err != nil {
 		return err

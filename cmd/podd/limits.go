@@ -2,11 +2,15 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/sys/capability"
 	"golang.org/x/sys/unix"
+
+	"podd/runtime"
+	"podd/runtime/container"
 )
 
 // lowestOOMScore is the lowest oom_score_adj that the kernel lets this process give: its own, unless it may
@@ -25,6 +29,19 @@ func lowestOOMScore() int {
 		return 0
 	}
 	return own
+}
+
+// settings are those of the configuration as far as the kernel grants them; what it does not is said once.
+func (d *daemon) settings() runtime.Settings {
+	s := d.config.settings()
+	var lowered []string
+	s.Rlimits, lowered = container.AllowedRlimits(s.Rlimits)
+	lowered = slices.DeleteFunc(lowered, func(name string) bool { return slices.Contains(d.lowered, name) })
+	if first := d.runtime == nil; len(lowered) > 0 || first && len(d.lowered) > 0 {
+		d.lowered = append(d.lowered, lowered...)
+		d.log.Warn("containers get lower resource limits than they were to have: podd may not exceed its own", "limits", strings.Join(d.lowered, " "))
+	}
+	return s
 }
 
 // memoryCapacity is the board's memory in bytes; 0 if the kernel does not tell.

@@ -63,9 +63,10 @@ func (d *daemon) change(next *Config) {
 	c := d.config
 	c.ContainerLogMaxSize, c.ContainerLogMaxFiles = next.ContainerLogMaxSize, next.ContainerLogMaxFiles
 	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
+	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls
 	relabelled := !maps.Equal(c.NodeLabels, next.NodeLabels)
 	c.NodeLabels = next.NodeLabels
-	d.runtime.Change(c.settings())
+	d.runtime.Change(d.settings())
 	if relabelled {
 		d.folder.Reread()
 	}
@@ -83,7 +84,7 @@ func (d *daemon) setLevel() {
 
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
-	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "nodeLabels", "logging.level"}
+	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "defaultRlimits", "allowedUnsafeSysctls", "nodeLabels", "logging.level"}
 }
 
 // laterKeys are the keys of the file that differ and that only a restart takes over.

@@ -23,6 +23,7 @@ import (
 	"podd/netns"
 	"podd/runtime"
 	"podd/runtime/api"
+	"podd/runtime/container"
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
 	"podd/runtime/manifest"
@@ -56,10 +57,11 @@ and the folder again.`,
 // daemon is everything that one podd holds open.
 type daemon struct {
 	source   *configSource
-	config   *Config // as podd was started with, and what a reload has changed
-	ailments refusal // what doctor finds
-	refused  refusal // what is wrong with the configuration file
-	status   string  // as the service manager was told last
+	config   *Config  // as podd was started with, and what a reload has changed
+	ailments refusal  // what doctor finds
+	refused  refusal  // what is wrong with the configuration file
+	status   string   // as the service manager was told last
+	lowered  []string // resource limits that the kernel does not let podd give
 	level    slog.LevelVar
 	log      *slog.Logger
 	manager  *fdstore.Store
@@ -77,7 +79,7 @@ type daemon struct {
 func runDaemon(source *configSource) error {
 	limitHeap()
 	thinInit()
-	d := &daemon{source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
+	d := &daemon{lowered: container.ResetRlimits(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(d.signals)
@@ -175,7 +177,7 @@ func (d *daemon) open() error {
 		ResolvConf: c.resolvConf, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
-		Settings: c.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
+		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 	})

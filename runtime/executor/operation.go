@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
+	"podd/runtime/container"
 	"podd/runtime/env"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
@@ -28,6 +29,7 @@ type Inputs struct {
 	Sandbox     sandbox.Inputs
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
+	Rlimits     []container.Rlimit // of containers that start
 
 	Images      map[string]images.Image // that containers start from, by the container's name
 	StopSignals map[string]string       // by the container's name

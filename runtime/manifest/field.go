@@ -64,19 +64,8 @@ func refusedFields(pod *corev1.Pod) field.ErrorList {
 	var w walker
 	w.visit(reflect.ValueOf(&pod.ObjectMeta).Elem(), []byte("metadata"), []byte("metadata"))
 	w.visit(reflect.ValueOf(&pod.Spec).Elem(), []byte("spec"), []byte("spec"))
+	w.errs = append(w.errs, refusedAnnotations(pod.Annotations)...)
 	return append(w.errs, refusedSysctls(pod.Spec.SecurityContext)...)
-}
-
-// refusedSysctls lists the sysctls that no namespace of the pod has: setting them would change the node.
-func refusedSysctls(sc *corev1.PodSecurityContext) field.ErrorList {
-	var errs field.ErrorList
-	for i, s := range sc.Sysctls {
-		if sysctlNamespace(s.Name) == "" {
-			errs = append(errs, field.Forbidden(field.NewPath("spec", "securityContext", "sysctls").Index(i).Child("name"),
-				s.Name+" belongs to the whole node, not to the pod's network or IPC namespace; set it on the node and remove it here"))
-		}
-	}
-	return errs
 }
 
 // walker goes through the fields that are set. Each has two paths: the one of its row and the concrete one.

@@ -165,16 +165,53 @@ func TestRefusedFields(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			pods, problems := ParseFile("p.json", []byte(specJSON(tt.spec, tt.container)))
-			if tt.want == "" {
-				if len(pods) != 1 || len(problems) != 0 {
-					t.Fatalf("refused: %+v", problems)
-				}
-				return
-			}
-			if len(problems) != 1 || problems[0].Reason != ReasonUnsupported || !strings.Contains(problems[0].Message, tt.want) {
-				t.Fatalf("problems are %+v, want %q", problems, tt.want)
-			}
+			refused(t, specJSON(tt.spec, tt.container), tt.want)
 		})
 	}
+}
+
+// refused wants a manifest not to be run, with this in the sentence; "": it is run.
+func refused(t *testing.T, text, want string) {
+	t.Helper()
+	pods, problems := ParseFile("p.json", []byte(text))
+	if want == "" {
+		if len(pods) != 1 || len(problems) != 0 {
+			t.Fatalf("refused: %+v", problems)
+		}
+		return
+	}
+	if len(problems) != 1 || problems[0].Reason != ReasonUnsupported || !strings.Contains(problems[0].Message, want) {
+		t.Fatalf("problems are %+v, want %q", problems, want)
+	}
+}
+
+// Annotations that confined pods before there were fields are refused as those are, with their paths.
+func TestRefusedAnnotations(t *testing.T) {
+	at := func(key string) string { return "metadata.annotations[" + key + "]: Forbidden: " }
+	for _, tt := range []struct{ key, value, want string }{
+		{"container.apparmor.security.beta.kubernetes.io/c", "runtime/default", "podd does not load AppArmor profiles yet; remove the annotation or set it to unconfined"},
+		{"container.apparmor.security.beta.kubernetes.io/c", "localhost/mine", "podd does not load AppArmor"},
+		{"container.apparmor.security.beta.kubernetes.io/c", "", "podd does not load AppArmor"},
+		{"container.apparmor.security.beta.kubernetes.io/c", "unconfined", ""},
+		{"seccomp.security.alpha.kubernetes.io/pod", "runtime/default", "podd has no seccomp profiles yet; remove the annotation or set it to unconfined"},
+		{"seccomp.security.alpha.kubernetes.io/pod", "docker/default", "podd has no seccomp"},
+		{"seccomp.security.alpha.kubernetes.io/pod", "unconfined", ""},
+		{"container.seccomp.security.alpha.kubernetes.io/c", "localhost/p.json", "podd has no seccomp"},
+		{"container.seccomp.security.alpha.kubernetes.io/c", "unconfined", ""},
+		{"security.alpha.kubernetes.io/sysctls", "net.ipv4.tcp_syncookies=0", "spec.securityContext.sysctls"},
+		{"security.alpha.kubernetes.io/unsafe-sysctls", "kernel.msgmax=9", "spec.securityContext.sysctls"},
+		{"seccomp.example.org/pod", "strict", ""},
+	} {
+		want := tt.want
+		if want != "" && !strings.HasPrefix(want, "spec.") {
+			want = at(tt.key) + want
+		}
+		refused(t, withAnnotation(tt.key, tt.value), want)
+	}
+	check(t, withAnnotation("container.apparmor.security.beta.kubernetes.io/other", "unconfined"),
+		`metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: "other": container not found`)
+}
+
+func withAnnotation(key, value string) string {
+	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","annotations":{%q:%q}},"spec":{"containers":[{"name":"c","image":"i"}]}}`, key, value)
 }

@@ -187,7 +187,7 @@ var table = [...]row{
 	{path: "spec.securityContext.supplementalGroups", support: Honoured},
 	{path: "spec.securityContext.supplementalGroupsPolicy", support: Honoured},
 	{path: "spec.securityContext.fsGroup", support: Honoured},
-	{path: "spec.securityContext.sysctls", support: Honoured, why: "those of the pod's network and IPC namespaces"},
+	{path: "spec.securityContext.sysctls", support: Honoured, why: "safe ones, and those that allowedUnsafeSysctls allows"},
 	{path: "spec.securityContext.sysctls[].name", support: Honoured},
 	{path: "spec.securityContext.sysctls[].value", support: Honoured},
 	{path: "spec.securityContext.fsGroupChangePolicy", support: Honoured},

@@ -13,6 +13,7 @@ import (
 func validatePod(pod *corev1.Pod) field.ErrorList {
 	spec, path := &pod.Spec, field.NewPath("spec")
 	errs := validateMeta(&pod.ObjectMeta, field.NewPath("metadata"))
+	errs = append(errs, validateArmorAnnotations(pod)...)
 	errs = append(errs, validateSpec(spec, path)...)
 	for _, list := range []struct {
 		containers []corev1.Container

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -134,64 +133,6 @@ func validateAppArmorName(name *string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.TooLong(path, "", pathMax)}
 	}
 	return nil
-}
-
-// maxSysctl is how long the name of a sysctl may be, and sysctlPattern what the API server says of its form.
-const (
-	maxSysctl     = 253
-	sysctlPattern = `^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`
-)
-
-func validateSysctls(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	seen := seenSet{}
-	for i, s := range spec.SecurityContext.Sysctls {
-		at := path.Index(i).Child("name")
-		switch {
-		case s.Name == "":
-			errs = append(errs, field.Required(at, ""))
-		case !isSysctl(s.Name):
-			errs = append(errs, field.Invalid(at, s.Name, fmt.Sprintf("must have at most %d characters and match regex %s", maxSysctl, sysctlPattern)))
-		case seen.add(s.Name):
-			errs = append(errs, field.Duplicate(at, s.Name))
-		}
-		switch space := sysctlNamespace(s.Name); {
-		case spec.HostNetwork && space == "net":
-			errs = append(errs, field.Invalid(at, s.Name, "may not be specified when 'hostNetwork' is true"))
-		case spec.HostIPC && space == "ipc":
-			errs = append(errs, field.Invalid(at, s.Name, "may not be specified when 'hostIPC' is true"))
-		}
-	}
-	return errs
-}
-
-// isSysctl matches sysctlPattern.
-func isSysctl(name string) bool {
-	alnum := func(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
-	for segment := range strings.FieldsFuncSeq("."+name, func(r rune) bool { return r == '.' || r == '/' }) {
-		if !alnum(segment[0]) || !alnum(segment[len(segment)-1]) ||
-			strings.Trim(segment, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return false
-		}
-	}
-	// FieldsFunc passes over empty segments.
-	return len(name) <= maxSysctl && !strings.Contains("."+strings.ReplaceAll(name, "/", ".")+".", "..")
-}
-
-// sysctlNamespace returns the namespace that a sysctl belongs to, "net" or "ipc", or "" for one of the whole node.
-func sysctlNamespace(name string) string {
-	// As sysctl(8): if the first separator is a slash, dots are part of the names.
-	if i := strings.IndexAny(name, "./"); i > 0 && name[i] == '/' {
-		name = strings.ReplaceAll(name, "/", ".")
-	}
-	switch {
-	case strings.HasPrefix(name, "net."):
-		return "net"
-	case name == "kernel.sem", strings.HasPrefix(name, "kernel.shm"), strings.HasPrefix(name, "kernel.msg"), strings.HasPrefix(name, "fs.mqueue."):
-		return "ipc"
-	default:
-		return ""
-	}
 }
 
 func validateHostUsers(spec *corev1.PodSpec, path *field.Path) field.ErrorList {

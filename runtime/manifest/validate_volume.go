@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -73,13 +74,17 @@ func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
 	case s.Secret != nil:
 		errs := required(s.Secret.SecretName, path.Child("secretName"))
 		errs = append(errs, validateMode(s.Secret.DefaultMode, path.Child("defaultMode"))...)
+		errs = append(errs, validateUser(s.Secret.DefaultUser, path.Child("defaultUser"))...)
 		return append(errs, validateItems(s.Secret.Items, path.Child("items"))...)
 	case s.ConfigMap != nil:
 		errs := required(s.ConfigMap.Name, path.Child("name"))
 		errs = append(errs, validateMode(s.ConfigMap.DefaultMode, path.Child("defaultMode"))...)
+		errs = append(errs, validateUser(s.ConfigMap.DefaultUser, path.Child("defaultUser"))...)
 		return append(errs, validateItems(s.ConfigMap.Items, path.Child("items"))...)
 	case s.DownwardAPI != nil:
-		return append(validateMode(s.DownwardAPI.DefaultMode, path.Child("defaultMode")), validateFiles(s.DownwardAPI.Items, path)...)
+		errs := validateMode(s.DownwardAPI.DefaultMode, path.Child("defaultMode"))
+		errs = append(errs, validateUser(s.DownwardAPI.DefaultUser, path.Child("defaultUser"))...)
+		return append(errs, validateFiles(s.DownwardAPI.Items, path)...)
 	case s.PersistentVolumeClaim != nil:
 		return required(s.PersistentVolumeClaim.ClaimName, path.Child("claimName"))
 	case s.Projected != nil:
@@ -124,6 +129,10 @@ func validateMode(mode *int32, path *field.Path) field.ErrorList {
 	return nil
 }
 
+func validateUser(user *int64, path *field.Path) field.ErrorList {
+	return validateID(user, path, validation.IsValidUserID)
+}
+
 func validateItems(items []corev1.KeyToPath, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i := range items {
@@ -132,6 +141,7 @@ func validateItems(items []corev1.KeyToPath, path *field.Path) field.ErrorList {
 		errs = append(errs, required(items[i].Path, at.Child("path"))...)
 		errs = append(errs, localPath(items[i].Path, at.Child("path"))...)
 		errs = append(errs, validateMode(items[i].Mode, at.Child("mode"))...)
+		errs = append(errs, validateUser(items[i].User, at.Child("user"))...)
 	}
 	return errs
 }
@@ -163,12 +173,14 @@ func validateFiles(files []corev1.DownwardAPIVolumeFile, path *field.Path) field
 			errs = append(errs, field.Required(path, "one of fieldRef and resourceFieldRef is required"))
 		}
 		errs = append(errs, validateMode(f.Mode, path.Child("mode"))...)
+		errs = append(errs, validateUser(f.User, path.Child("user"))...)
 	}
 	return errs
 }
 
 func validateProjected(p *corev1.ProjectedVolumeSource, path *field.Path) field.ErrorList {
 	errs := validateMode(p.DefaultMode, path.Child("defaultMode"))
+	errs = append(errs, validateUser(p.DefaultUser, path.Child("defaultUser"))...)
 	for i := range p.Sources {
 		s, at := &p.Sources[i], path.Child("sources").Index(i)
 		count := 0
@@ -193,6 +205,7 @@ func validateProjected(p *corev1.ProjectedVolumeSource, path *field.Path) field.
 			}
 			errs = append(errs, required(t.Path, path.Child("path"))...)
 			errs = append(errs, localPath(t.Path, path.Child("path"))...)
+			errs = append(errs, validateUser(t.User, at.Child("serviceAccountToken", "user"))...)
 		}
 		if count > 1 {
 			errs = append(errs, field.Forbidden(at, "may not specify more than 1 volume type per source"))
