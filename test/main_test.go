@@ -23,6 +23,9 @@ var suite struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(starterEnv) != "" {
+		startBadly()
+	}
 	flag.Parse()
 	if os.Geteuid() != 0 {
 		fmt.Println("skipped: the tests of the built binary need root for namespaces, cgroups and mounts")

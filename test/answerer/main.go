@@ -5,6 +5,15 @@
 //
 // /healthz is well until the file of -sick is there. /to?URL redirects, /hang never answers, and /seen lists the requests so
 // far. A gRPC service is named after the answer that it gives.
+//
+//	answerer keyring [add NAME]... [find NAME]... [look SERIAL]...
+//
+// says what the session keyring of the process is, and what comes of adding a key to it, of finding one, and of looking at any
+// other.
+//
+//	answerer ping
+//
+// says whether the process may send pings without privileges (man 7 icmp, ping_group_range).
 package main
 
 import (
@@ -23,6 +32,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 type answerer struct {
@@ -38,6 +49,15 @@ func main() {
 	a := &answerer{}
 	flag.StringVar(&a.sick, "sick", "/sick", "the `file` that makes it ill")
 	flag.Parse()
+	switch flag.Arg(0) {
+	case "keyring":
+		tryKeyring(flag.Args()[1:])
+		return
+	case "ping":
+		_, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)
+		fmt.Println(outcome(err))
+		return
+	}
 	ended := make(chan error)
 	go func() { ended <- a.serve(*port, nil) }()
 	if *secure != 0 {
