@@ -155,6 +155,12 @@ func addressAnswer(q dnsmessage.Question, ttl uint32, ips ...[4]byte) *dnsmessag
 func served(t *testing.T, o Options, servers ...netip.AddrPort) (*Server, netip.AddrPort) {
 	t.Helper()
 	s := New(o)
+	return s, serving(t, s, servers...)
+}
+
+// serving lets a server serve.
+func serving(t *testing.T, s *Server, servers ...netip.AddrPort) netip.AddrPort {
+	t.Helper()
 	s.SetServers(servers)
 	s.SetZone(testZone(t))
 	k, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
@@ -170,7 +176,7 @@ func served(t *testing.T, o Options, servers ...netip.AddrPort) (*Server, netip.
 	}
 	s.Serve(k)
 	t.Cleanup(s.Close)
-	return s, addr
+	return addr
 }
 
 // count is how many places are taken.

@@ -2,7 +2,6 @@ package dns
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -76,8 +75,9 @@ func askOver(t *testing.T, conn net.Conn, request []byte) dnsmessage.Message {
 }
 
 func TestIdleConnectionsOfOneClientShutNobodyOut(t *testing.T) {
-	s, server := served(t, loopback)
+	s := New(loopback)
 	s.idle = time.Hour
+	server := serving(t, s)
 	request := ask(t, "web.default.svc.cluster.local.", dnsmessage.TypeA)
 	first := dialFrom(t, "127.0.0.2", server)
 	askOver(t, first, request)
@@ -100,15 +100,9 @@ func TestIdleConnectionsOfOneClientShutNobodyOut(t *testing.T) {
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	s := New(loopback)
 	s.idle = 20 * time.Millisecond
-	s.SetZone(testZone(t))
-	k, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Serve(k)
-	t.Cleanup(s.Close)
+	server := serving(t, s)
 	for name, begin := range map[string][]byte{"nothing": nil, "half a length": {0}, "half a question": {0, 40, 1, 2, 3}, "a question that is too long": {0xff, 0xff, 1}} {
-		conn := dialFrom(t, "127.0.0.1", netip.MustParseAddrPort(k.tcp.Addr().String()))
+		conn := dialFrom(t, "127.0.0.1", server)
 		if _, err := conn.Write(begin); err != nil {
 			t.Fatal(err)
 		}
@@ -128,51 +122,48 @@ func isTimeout(err error) bool {
 	return ok && e.Timeout()
 }
 
-// A client whose questions wait for a name server that is silent leaves room for others' questions.
+// A client whose questions wait for name servers that are silent leaves room for others' questions.
 func TestQuestionsOfOneClientShutNobodyOut(t *testing.T) {
-	up := newUpstream(t, func(q dnsmessage.Question, _ bool) *dnsmessage.Message {
-		if q.Name.String() == "good.com." {
-			return addressAnswer(q, 300, [4]byte{192, 0, 2, 9})
-		}
-		return nil
-	})
-	s, server := served(t, loopback, up.addr)
+	var silent []netip.AddrPort
+	for range 5 { // so that a slow machine has time: each is waited for
+		silent = append(silent, newUpstream(t, func(q dnsmessage.Question, _ bool) *dnsmessage.Message {
+			if q.Name.String() == "good.com." {
+				return addressAnswer(q, 300, [4]byte{192, 0, 2, 9})
+			}
+			return nil
+		}).addr)
+	}
+	s, server := served(t, loopback, silent...)
 	hog, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, net.UDPAddrFromAddrPort(server))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer hog.Close()
 	_ = hog.SetDeadline(time.Now().Add(20 * time.Second))
-	// One after the other until one is refused: what the client may have waiting is used up.
-	buf := make([]byte, 512)
-	refused := make(chan error, 1)
-	go func() {
-		n, err := hog.Read(buf)
-		if err == nil && rcodeOf(buf[:n]) != rcodeServer {
-			err = io.ErrUnexpectedEOF
-		}
-		refused <- err
-	}()
-	for i := 0; ; i++ {
+	send := func(i int) {
 		if _, err := hog.Write(ask(t, fmt.Sprintf("bad%d.com.", i), dnsmessage.TypeA)); err != nil {
 			t.Fatal(err)
 		}
-		if i < maxWaitingEach {
-			continue
+	}
+	for i := range maxWaitingEach {
+		send(i)
+		for deadline := time.Now().Add(10 * time.Second); s.waiting.count() <= i; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d of %d questions wait", s.waiting.count(), i+1)
+			}
 		}
-		select {
-		case err := <-refused:
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m := exchange(t, server, ask(t, "good.com.", dnsmessage.TypeA)); len(m.Answers) != 1 {
-				t.Errorf("another client got %+v", m)
-			}
-			if n := s.waiting.count(); n > maxWaitingEach {
-				t.Errorf("%d questions wait", n)
-			}
-			return
-		default:
-		}
+	}
+	send(maxWaitingEach)
+	buf := make([]byte, 512)
+	n, err := hog.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("bad%d.com.", maxWaitingEach)
+	if m := unpack(t, buf[:n]); m.RCode != dnsmessage.RCodeServerFailure || m.Questions[0].Name.String() != want {
+		t.Errorf("the first answer is %+v; want %s, one question too many, refused", m, want)
+	}
+	if m := exchange(t, server, ask(t, "good.com.", dnsmessage.TypeA)); len(m.Answers) != 1 {
+		t.Errorf("another client got %+v", m)
 	}
 }
