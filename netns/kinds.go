@@ -22,12 +22,16 @@ var allKinds = [...]kind{
 // self is the namespace of the calling thread, not that of the process (man 5 proc).
 func (k kind) self() string { return "/proc/thread-self/ns/" + k.name }
 
-// holdsNamespace tells whether a namespace is mounted at path.
+// holdsNamespace tells whether a namespace is mounted at path. A link to one is somebody else's.
 func holdsNamespace(path string) (bool, error) {
-	var st unix.Statfs_t
-	err := unix.Statfs(path, &st)
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil
+	}
+	var st unix.Statfs_t
+	if err == nil {
+		err = unix.Fstatfs(fd, &st)
+		unix.Close(fd)
 	}
 	if err != nil {
 		return false, fmt.Errorf("cannot look at %s: %w", path, err)

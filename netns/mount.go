@@ -54,7 +54,13 @@ func isMountRoot(dir string) (bool, error) {
 // bindNamespace mounts the namespace of this kind that is at self into the sandbox.
 func bindNamespace(self, dir string, k kind) error {
 	path := filepath.Join(dir, k.name)
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o400)
+	const flags = unix.O_RDONLY | unix.O_CREAT | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	fd, err := unix.Open(path, flags, 0o400)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EISDIR) { // a link or a folder, which nothing can be bound to
+		if err = os.Remove(path); err == nil {
+			fd, err = unix.Open(path, flags, 0o400)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot make %s: %w", path, err)
 	}

@@ -373,3 +373,32 @@ func TestDo(t *testing.T) {
 		t.Errorf("err = %v, want os.ErrNotExist", err)
 	}
 }
+
+// What stands where a namespace should be is not taken for one, not waited for, and in nobody's way.
+func TestWhatIsNoNamespace(t *testing.T) {
+	root := newSandboxRoot(t)
+	for name, put := range map[string]func(path string) error{
+		"file":   func(p string) error { return os.WriteFile(p, nil, 0o400) },
+		"FIFO":   func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"link":   func(p string) error { return os.Symlink("/proc/self/ns/net", p) },
+		"folder": func(p string) error { return os.Mkdir(p, 0o700) },
+	} {
+		dir := filepath.Join(root, name)
+		path := filepath.Join(dir, "net")
+		if err := errors.Join(os.MkdirAll(dir, 0o700), put(path)); err != nil {
+			t.Fatal(err)
+		}
+		if err := EnsureSandbox(dir, SandboxOptions{Net: true}); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		own, err1 := os.Stat("/proc/thread-self/ns/net")
+		got, err2 := os.Stat(path)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if held, err := holdsNamespace(path); err != nil || !held || os.SameFile(got, own) {
+			t.Errorf("%s: it holds %v, %v", name, held, err)
+		}
+	}
+}
