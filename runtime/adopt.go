@@ -121,7 +121,7 @@ func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Insta
 		return nil
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
-	r.endOldProbes(p, c)
+	r.prober.EndOldCommands(p.rec, c)
 	r.watchCgroup(p.rec)
 	return r.watch(p, c.Name)
 }

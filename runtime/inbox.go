@@ -5,8 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/probe"
 	"podd/runtime/executor"
+	"podd/runtime/prober"
 )
 
 // message is what others tell the loop. All but outcomes are hints: losing one costs nothing but time.
@@ -30,17 +30,9 @@ type (
 		outcome executor.Outcome
 	}
 	// msgHook: a hook has ended.
-	msgHook struct {
-		pod  *pod
-		name string
-		run  *hookRun
-		err  error
-	}
+	msgHook struct{ prober.HookEnded }
 	// msgProbe: a probe has news.
-	msgProbe struct {
-		subject
-		report probe.Report
-	}
+	msgProbe struct{ prober.News }
 	// msgKept: the end of a pod is on disk, or cannot be kept.
 	msgKept struct{ pod *pod }
 	// msgIdle: a pod's operation is over.

@@ -83,7 +83,7 @@ func (r *Runtime) handleResult(p *pod, o executor.Outcome, now state.Instant) {
 		}
 		err = nil
 	case executor.PostStartBegun:
-		r.startHook(p, p.rec.Container(o.Name), now)
+		r.prober.StartHook(&p.probes, p.rec, p.rec.Container(o.Name), now)
 		err = nil
 	case executor.PreStopBegun:
 		err = r.handlePreStopBegun(p, o, now)

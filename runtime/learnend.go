@@ -113,7 +113,7 @@ func (r *Runtime) handlePreStopBegun(p *pod, o executor.PreStopBegun, now state.
 	switch c.State {
 	case state.ContainerPreStop: // an earlier daemon has died in it
 	case state.ContainerPostStart, state.ContainerRunning:
-		p.endHook(c.Name)
+		p.probes.EndHook(c.Name)
 		c.Hooked = false
 		if err := c.Move(state.EventPreStop); err != nil {
 			return err
@@ -121,7 +121,7 @@ func (r *Runtime) handlePreStopBegun(p *pod, o executor.PreStopBegun, now state.
 	case state.ContainerWaiting, state.ContainerStarting, state.ContainerStopping, state.ContainerExited, state.ContainerCollected:
 		return nil // it has ended by itself meanwhile
 	}
-	r.startHook(p, c, now)
+	r.prober.StartHook(&p.probes, p.rec, c, now)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (r *Runtime) handleContainerStopped(p *pod, o executor.ContainerStopped, no
 	if !c.State.Alive() || c.State == state.ContainerStopping {
 		return nil // it has ended by itself meanwhile
 	}
-	p.endHook(c.Name)
+	p.probes.EndHook(c.Name)
 	c.KillAt = c.StopBy
 	if r.graceOf(p, c, r.wanted(p)) > 0 {
 		c.KillAt = max(c.StopBy, now.After(minimumGrace))

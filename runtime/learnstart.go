@@ -55,7 +55,7 @@ func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, no
 	r.event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
 	r.event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
 	if c.State == state.ContainerPostStart {
-		r.startHook(p, c, now)
+		r.prober.StartHook(&p.probes, p.rec, c, now)
 	}
 	return r.watch(p, o.Name)
 }

@@ -155,11 +155,11 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			r.publish(m.pod, now)
 		}
 	case msgHook:
-		if r.pods[m.pod.rec.UID] == m.pod {
-			r.learnHook(m, now)
+		if p := r.pods[m.UID]; p != nil {
+			r.handleHookEnded(p, m.HookEnded, now)
 		}
 	case msgProbe:
-		r.learnProbe(m, now)
+		r.handleProbe(m.News, now)
 	case msgIdle:
 		// A pod that was forgotten and has come back is another one, though of the same UID.
 		if r.pods[m.pod.rec.UID] == m.pod {

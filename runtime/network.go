@@ -56,9 +56,9 @@ func (r *Runtime) replaceHomeless(p *pod, why error, now state.Instant) {
 
 // showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
 func (r *Runtime) showAddresses(now state.Instant) {
-	before := r.hostIPs.get(r.HostIPs)
+	before := r.boardIPs()
 	r.hostIPs.forget()
-	if slices.Equal(before, r.hostIPs.get(r.HostIPs)) {
+	if slices.Equal(before, r.boardIPs()) {
 		return
 	}
 	r.services.changed = true // a LoadBalancer is on them

@@ -57,7 +57,7 @@ func (r *Runtime) viewContainer(p *pod, c *state.ContainerRecord, wanted bool) p
 		Awaited:       r.importing || c.Waiting != nil && state.IsImageReason(c.Waiting.Reason),
 		Ending:        c.EndReason != "" || c.Unhealthy, Changed: c.Changed,
 		PostStart: hasPostStart(spec),
-		Hooking:   p.hooks[c.Name] != nil, Hooked: c.Hooked,
+		Hooking:   p.probes.HookRuns(c.Name), Hooked: c.Hooked,
 		NotBefore: c.NotBefore, StopBy: c.StopBy, KillAt: c.KillAt, Killed: c.Killed,
 	}
 	if c.Ended != nil {
@@ -110,7 +110,7 @@ func (r *Runtime) ended(p *pod, c *state.ContainerRecord, l *stdio.ContainerIO, 
 	}
 	r.end(p, c, t)
 	r.scheduleRestart(p, c, now)
-	p.endHook(c.Name)
+	p.probes.EndHook(c.Name)
 	if c.Kind == state.KindInit && t.Code == 0 {
 		c.Done = true
 	}

@@ -54,7 +54,7 @@ func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operatio
 func (r *Runtime) fillStart(rec *state.Record, name string, in *executor.Inputs) {
 	if in.Images == nil {
 		in.Images = map[string]images.Image{}
-		in.ServiceLinks, in.HostIPs = r.serviceLinks(rec.Object), r.hostIPs.get(r.HostIPs)
+		in.ServiceLinks, in.HostIPs = r.serviceLinks(rec.Object), r.boardIPs()
 		r.fillObjects(rec, in)
 	}
 	if image, err := r.imageFor(rec, name); err == nil {

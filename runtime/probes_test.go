@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
+	"podd/runtime/prober"
 	"podd/runtime/state"
 	"podd/runtime/status"
 	"podd/runtime/stdio"
@@ -49,7 +50,7 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	r.publish(p, now)
 	t.Cleanup(func() {
 		c.State = state.ContainerCollected
-		r.syncProbes(p, state.Now())
+		r.prober.Sync(&p.probes, p.rec, state.Now())
 	})
 	return r, p, events
 }
@@ -57,22 +58,18 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 // scheduled are the probes of the container that are made.
 func (p *pod) scheduled() string {
 	var kinds []string
-	if on := p.probing["c"]; on != nil {
-		for i, h := range on.handles {
-			if h != nil {
-				kinds = append(kinds, string(probeKinds[i]))
-			}
-		}
+	for _, k := range p.probes.Scheduled("c") {
+		kinds = append(kinds, string(k))
 	}
 	return strings.Join(kinds, " ")
 }
 
-func (r *Runtime) say(p *pod, k probeKind, result probe.Result, count int) {
+func (r *Runtime) say(p *pod, k prober.Kind, result probe.Result, count int) {
 	run := probe.Run{Result: result, Count: count}
 	if result == probe.Warning {
 		run.Result = probe.Success
 	}
-	r.receive(msgProbe{subject{p.probing["c"], k}, probe.Report{Result: result, Text: "text", Run: run}}, state.Now())
+	r.receive(msgProbe{p.probes.NewsOf("c", k, probe.Report{Result: result, Text: "text", Run: run})}, state.Now())
 }
 
 func TestStartupGatesTheOthers(t *testing.T) {
@@ -83,20 +80,20 @@ func TestStartupGatesTheOthers(t *testing.T) {
 		return fmt.Sprintf("%s | started %t ready %t", p.scheduled(), *s.Started, s.Ready)
 	}
 	for _, step := range []struct {
-		kind   probeKind
+		kind   prober.Kind
 		result probe.Result
 		count  int
 		want   string
 	}{
-		{startupProbe, probe.Failure, 1, "Startup | started false ready false"},
-		{startupProbe, probe.Success, 1, "Liveness Readiness | started true ready false"},
-		{livenessProbe, probe.Failure, 2, "Liveness Readiness | started true ready false"},
-		{readinessProbe, probe.Success, 1, "Liveness Readiness | started true ready false"},
-		{readinessProbe, probe.Success, 2, "Liveness Readiness | started true ready true"},
-		{readinessProbe, probe.Warning, 2, "Liveness Readiness | started true ready true"},
-		{readinessProbe, probe.Failure, 1, "Liveness Readiness | started true ready false"},
-		{startupProbe, probe.Failure, 2, "Liveness Readiness | started true ready false"}, // it is over
-		{livenessProbe, probe.Failure, 3, " | started true ready false"},
+		{prober.Startup, probe.Failure, 1, "Startup | started false ready false"},
+		{prober.Startup, probe.Success, 1, "Liveness Readiness | started true ready false"},
+		{prober.Liveness, probe.Failure, 2, "Liveness Readiness | started true ready false"},
+		{prober.Readiness, probe.Success, 1, "Liveness Readiness | started true ready false"},
+		{prober.Readiness, probe.Success, 2, "Liveness Readiness | started true ready true"},
+		{prober.Readiness, probe.Warning, 2, "Liveness Readiness | started true ready true"},
+		{prober.Readiness, probe.Failure, 1, "Liveness Readiness | started true ready false"},
+		{prober.Startup, probe.Failure, 2, "Liveness Readiness | started true ready false"}, // it is over
+		{prober.Liveness, probe.Failure, 3, " | started true ready false"},
 	} {
 		r.say(p, step.kind, step.result, step.count)
 		if got := shown(); got != step.want {
@@ -121,7 +118,7 @@ func TestFailedStartup(t *testing.T) {
 	spec := corev1.Container{StartupProbe: after(1, 2)}
 	spec.StartupProbe.TerminationGracePeriodSeconds = &grace
 	r, p, _ := probedPod(t, spec, corev1.RestartPolicyNever)
-	r.say(p, startupProbe, probe.Failure, 2)
+	r.say(p, prober.Startup, probe.Failure, 2)
 	c := p.rec.Containers[0]
 	if !c.Unhealthy || c.EndReason != "Container c failed startup probe" || c.UnhealthyGrace != 7*time.Second {
 		t.Errorf("unhealthy %t, %q, grace %v", c.Unhealthy, c.EndReason, c.UnhealthyGrace)
@@ -132,15 +129,15 @@ func TestFailedStartup(t *testing.T) {
 func TestProbeOfAnotherAttempt(t *testing.T) {
 	r, p, events := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	c := p.rec.Containers[0]
-	r.say(p, readinessProbe, probe.Success, 1)
-	old := p.probing["c"]
+	r.say(p, prober.Readiness, probe.Success, 1)
+	old := p.probes.NewsOf("c", prober.Liveness, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}})
 	for _, e := range []state.ContainerEvent{state.EventExit, state.EventCollect} {
 		if err := c.Move(e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.publish(p, state.Now())
-	if got := p.scheduled(); got != "" || p.probing["c"] != nil {
+	if got := p.scheduled(); got != "" {
 		t.Errorf("an ended container is probed: %s", got)
 	}
 	if err := r.beginStart(c, 1); err != nil {
@@ -149,7 +146,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 	now := state.Now()
 	c.State, c.Started = state.ContainerRunning, &now
 	r.publish(p, now)
-	r.receive(msgProbe{subject{old, livenessProbe}, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}}}, now)
+	r.receive(msgProbe{old}, now)
 	if c.Unhealthy || c.Ready || c.ProbeRuns != nil || len(*events) != 0 {
 		t.Errorf("the new attempt has the old one's results: %+v, %q", c, *events)
 	}
@@ -161,7 +158,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 // Of a pod that is being removed nobody asks whether it lives; it is ready for as long as it says so.
 func TestProbesAtTheEnd(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
-	r.say(p, readinessProbe, probe.Success, 1)
+	r.say(p, prober.Readiness, probe.Success, 1)
 	if err := r.beginStop(p, state.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +167,7 @@ func TestProbesAtTheEnd(t *testing.T) {
 	if p.scheduled() != "Readiness" || !s.Ready {
 		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
 	}
-	r.say(p, readinessProbe, probe.Failure, 1)
+	r.say(p, prober.Readiness, probe.Failure, 1)
 	if s := r.shownStatus(p, p.rec.Containers[0].Name); s.Ready {
 		t.Error("its probe says that it is not ready any more")
 	}
@@ -179,9 +176,9 @@ func TestProbesAtTheEnd(t *testing.T) {
 // The next daemon reads from the record what this one has found, and goes on counting.
 func TestProbesInTheRecord(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{StartupProbe: after(1, 1), LivenessProbe: after(1, 3), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
-	r.say(p, startupProbe, probe.Success, 1)
-	r.say(p, readinessProbe, probe.Success, 1)
-	r.say(p, livenessProbe, probe.Failure, 2)
+	r.say(p, prober.Startup, probe.Success, 1)
+	r.say(p, prober.Readiness, probe.Success, 1)
+	r.say(p, prober.Liveness, probe.Failure, 2)
 	if err := r.ensureFolders(); err != nil {
 		t.Fatal(err)
 	}
@@ -191,54 +188,12 @@ func TestProbesInTheRecord(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	rec := list[0]
-	c, spec := rec.Containers[0], rec.Spec("c")
+	c := rec.Containers[0]
 	if !c.StartedOK || !c.Ready {
 		t.Errorf("started %t, ready %t", c.StartedOK, c.Ready)
 	}
-	if plan := probePlan(rec, c, spec, livenessProbe, state.Now()); plan.Run != (probe.Run{Result: probe.Failure, Count: 2}) {
-		t.Errorf("liveness goes on from %+v", plan.Run)
-	}
-}
-
-func TestProbePlan(t *testing.T) {
-	spec := corev1.Container{Name: "c", LivenessProbe: after(1, 3)}
-	spec.LivenessProbe.InitialDelaySeconds = 15
-	rec := &state.Record{UID: "u1"}
-	c := &state.ContainerRecord{Name: "c", Started: &state.Instant{Mono: state.BootTime(100 * time.Second)}}
-	for at, want := range map[time.Duration]time.Duration{100: 15, 110: 5, 115: 0, 500: 0} {
-		plan := probePlan(rec, c, &spec, livenessProbe, state.Instant{Mono: state.BootTime(at * time.Second)})
-		if plan.First != want*time.Second || plan.Period != 10*time.Second || plan.Timeout != time.Second || plan.Thresholds != (probe.Thresholds{Success: 1, Failure: 3}) {
-			t.Errorf("at %d s: %+v", at, plan)
-		}
-	}
-}
-
-func TestNetTarget(t *testing.T) {
-	r := testRuntime(t)
-	r.HostIPs = func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("192.0.2.7")}, nil }
-	spec := &corev1.Container{Ports: []corev1.ContainerPort{{Name: "web", ContainerPort: 8080}}}
-	inPod := &state.Record{UID: "u1", Object: &corev1.Pod{}, Sandbox: state.SandboxRecord{IP: "10.1.2.3"}}
-	onHost := &state.Record{UID: "u2", Object: &corev1.Pod{Spec: corev1.PodSpec{HostNetwork: true}}}
-	for _, tc := range []struct {
-		rec  *state.Record
-		host string
-		port intstr.IntOrString
-		want string
-	}{
-		{inPod, "", intstr.FromString("web"), r.paths.Namespaces("u1") + "/net 10.1.2.3:8080"},
-		{inPod, "127.0.0.1", intstr.FromInt32(1), r.paths.Namespaces("u1") + "/net 127.0.0.1:1"},
-		{onHost, "", intstr.FromInt32(80), " 192.0.2.7:80"},
-		{inPod, "", intstr.FromString("none"), "port none not found"},
-		{inPod, "", intstr.FromString("99"), r.paths.Namespaces("u1") + "/net 10.1.2.3:99"},
-	} {
-		at, err := r.netTarget(tc.rec, spec).at(tc.host, tc.port)
-		got := at.Netns + " " + at.String()
-		if err != nil {
-			got = err.Error()
-		}
-		if got != tc.want {
-			t.Errorf("%s %v: %s, want %s", tc.host, tc.port, got, tc.want)
-		}
+	if run := prober.RunOf(prober.Liveness.RunIn(c.ProbeRuns)); run != (probe.Run{Result: probe.Failure, Count: 2}) {
+		t.Errorf("liveness goes on from %+v", run)
 	}
 }
 

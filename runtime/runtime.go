@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
-	goruntime "runtime"
 	"sync/atomic"
 	"time"
 
@@ -17,10 +16,10 @@ import (
 	"podd/images"
 	"podd/internal/atomicfile"
 	"podd/netns"
-	"podd/probe"
 	"podd/runtime/container"
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
+	"podd/runtime/prober"
 	"podd/runtime/sandbox"
 	"podd/runtime/service"
 	"podd/runtime/state"
@@ -123,9 +122,7 @@ type Runtime struct {
 	tokens    *tokens
 	inbox     *inbox
 	slots     chan struct{} // bounds the operations that run at once
-	prober    probe.Scheduler
-	// execSlots bounds the commands of probes that are being started at once.
-	execSlots chan struct{}
+	prober    *prober.Prober
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]
 	// hostResolver is what the host's resolv.conf said last.
@@ -171,11 +168,9 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 
 // pod is one pod as the loop holds it.
 type pod struct {
-	rec   *state.Record
-	io    map[string]*stdio.ContainerIO
-	hooks map[string]*hookRun
-	// probing has the containers that are probed.
-	probing map[string]*probing
+	rec    *state.Record
+	io     map[string]*stdio.ContainerIO
+	probes prober.Pod
 
 	busy    bool           // an operation runs
 	refresh bool           // what its volumes are made of has changed
@@ -196,15 +191,14 @@ type pod struct {
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{
-		Config:    c,
-		paths:     state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
-		store:     newStore(),
-		objects:   newObjects(),
-		tokens:    newTokens(c.RootDir, c.Damaged),
-		inbox:     newInbox(),
-		execSlots: make(chan struct{}, goruntime.NumCPU()),
-		records:   state.Store{Dir: filepath.Join(c.RunDir, "pods")},
-		ends:      ends{filepath.Join(c.RootDir, "finished")},
+		Config:  c,
+		paths:   state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
+		store:   newStore(),
+		objects: newObjects(),
+		tokens:  newTokens(c.RootDir, c.Damaged),
+		inbox:   newInbox(),
+		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
+		ends:    ends{filepath.Join(c.RootDir, "finished")},
 
 		claims:    claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},
 		rollbacks: map[podKey]*rollback{},
@@ -234,6 +228,11 @@ func New(c Config) (*Runtime, error) {
 		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users,
 		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
+	r.prober = prober.New(&prober.Prober{
+		Paths: r.paths, Engine: r.engine, ExecConfig: r.execConfig, Log: c.Log,
+		News:      func(n prober.News) { r.inbox.put(msgProbe{n}) },
+		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
+	})
 	var err error
 	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {
 		return nil, err

@@ -106,7 +106,7 @@ func (r *Runtime) serve(now state.Instant) {
 	}
 	r.services.changed, r.services.recheck = false, 0
 	pods, _ := r.store.Pods()
-	in := service.Input{NodeName: r.NodeName, NodeIPs: r.hostIPs.get(r.HostIPs), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods, InUse: r.Forwarder.InUse, Networks: r.Forwarder.Overlaps()}
+	in := service.Input{NodeName: r.NodeName, NodeIPs: r.boardIPs(), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods, InUse: r.Forwarder.InUse, Networks: r.Forwarder.Overlaps()}
 	for _, o := range r.objects.of(kindService) {
 		in.Services = append(in.Services, o.Value.(*corev1.Service))
 	}

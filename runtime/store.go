@@ -49,7 +49,7 @@ func newStore() *Store {
 // publish shows a pod as it is now, if it is not shown so already. One that waits for the end of another of
 // its name is not there yet: names are unique.
 func (r *Runtime) publish(p *pod, now state.Instant) {
-	r.syncProbes(p, now)
+	r.prober.Sync(&p.probes, p.rec, now)
 	if p.rec.State == state.PodWaiting && r.blocked(p) {
 		return
 	}
@@ -61,7 +61,7 @@ func (r *Runtime) publish(p *pod, now state.Instant) {
 
 func (r *Runtime) statusFacts(p *pod, now state.Instant) status.Facts {
 	f := status.Facts{
-		Now: now, NodeName: r.NodeName, HostIPs: r.hostIPs.get(r.HostIPs), QOSClass: manifest.QOSClass(&p.rec.Object.Spec),
+		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: manifest.QOSClass(&p.rec.Object.Spec),
 		Unfit: p.unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
 	}
 	if p.problem != nil {

@@ -141,6 +141,7 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/userns", "podd/internal",
 		},
+		"podd/runtime/prober":        {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
 		"podd/runtime/status":        {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/networkpolicy": {"podd/netns"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":           {},

@@ -297,3 +297,6 @@ func (r *Record) Clone() *Record {
 	}
 	return &out
 }
+
+// Name names the pod, with its namespace.
+func (r *Record) Name() string { return r.Object.Namespace + "/" + r.Object.Name }

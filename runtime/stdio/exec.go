@@ -1,4 +1,4 @@
-package runtime
+package stdio
 
 import (
 	"context"
@@ -10,37 +10,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/api"
 	"podd/runtime/container"
 )
 
-// Exec runs a command in a container and returns its exit code.
-func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
-	a, err := b.find(ctx, namespace, name, o.Container)
-	if err != nil {
-		return 0, err
-	}
-	// The command's process moves into the container's cgroup, which the kernel makes wait.
-	go b.Cgroups.Warm()
-	if !a.running || a.config == nil {
-		return 0, api.AsBadRequest(fmt.Errorf("container %s is not running", o.Container))
-	}
-	run := b.execPipes
-	if o.TTY {
-		run = b.execTerminal
-	}
-	code, err := run(ctx, a.config, o.Command, s)
-	if err != nil {
-		b.inbox.put(msgCgroup{a.config.Sandbox.CgroupPath}) // of a container that has lost it, this is how it shows
-	}
-	return code, err
+// Streams are a client's ends of a command's standard streams; nil: the command has none.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Resize sets the size of the terminal, in characters, whenever it changes, until the command has ended; nil: never.
+	Resize func(set func(width, height uint16), ended <-chan struct{})
 }
 
-// execTerminal runs a command on a terminal of its own.
-func (b *Backend) execTerminal(ctx context.Context, c *container.Config, command []string, s api.Streams) (int, error) {
-	x, err := b.engine.Exec(c, container.ExecConfig{Args: command, TTY: true})
+// ExecTerminal runs a command on a terminal of its own.
+func ExecTerminal(ctx context.Context, engine *container.Engine, c *container.Config, command []string, s Streams) (int, error) {
+	x, err := engine.Exec(c, container.ExecConfig{Args: command, TTY: true})
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +33,9 @@ func (b *Backend) execTerminal(ctx context.Context, c *container.Config, command
 		go func() { _, _ = io.Copy(x.Terminal, s.Stdin) }()
 	}
 	ended := make(chan struct{})
-	go resize(x, s.Resize, ended)
+	if s.Resize != nil {
+		go s.Resize(func(width, height uint16) { _ = x.Resize(width, height) }, ended)
+	}
 	var output sync.WaitGroup
 	output.Go(func() {
 		// The terminal gives EIO once its last process is gone.
@@ -60,17 +46,6 @@ func (b *Backend) execTerminal(ctx context.Context, c *container.Config, command
 	return status.Code, err
 }
 
-func resize(x *container.Exec, sizes <-chan api.Size, ended <-chan struct{}) {
-	for {
-		select {
-		case size := <-sizes:
-			_ = x.Resize(size.Width, size.Height)
-		case <-ended:
-			return
-		}
-	}
-}
-
 // wait waits for the command, and ends it when the client goes away. It closes ended.
 func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (container.ExitStatus, error) {
 	stop := context.AfterFunc(ctx, func() { _ = x.Kill() })
@@ -79,9 +54,9 @@ func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (containe
 	return x.Wait()
 }
 
-// execPipes runs a command with pipes. Output ends when the command's last child has closed it, or with the
+// ExecPipes runs a command with pipes. Output ends when the command's last child has closed it, or with the
 // command itself if the children stay: a daemon that a command leaves behind must not hold the client.
-func (r *Runtime) execPipes(ctx context.Context, c *container.Config, command []string, s api.Streams) (int, error) {
+func ExecPipes(ctx context.Context, engine *container.Engine, c *container.Config, command []string, s Streams) (int, error) {
 	var p pipes
 	defer p.close()
 	x := container.ExecConfig{Args: command}
@@ -98,7 +73,7 @@ func (r *Runtime) execPipes(ctx context.Context, c *container.Config, command []
 	if err != nil {
 		return 0, err
 	}
-	process, err := r.engine.Exec(c, x)
+	process, err := engine.Exec(c, x)
 	p.started()
 	if err != nil {
 		return 0, err

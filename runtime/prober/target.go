@@ -1,4 +1,4 @@
-package runtime
+package prober
 
 import (
 	"context"
@@ -12,24 +12,24 @@ import (
 	"podd/runtime/state"
 )
 
-// netTarget is where probes and hooks reach a container over the network: from inside its pod's namespace.
-type netTarget struct {
+// target is where probes and hooks reach a container over the network: from inside its pod's namespace.
+type target struct {
 	netns string        // "" in the host's network
 	host  func() string // the pod's address
 	ports []corev1.ContainerPort
 }
 
-func (r *Runtime) netTarget(rec *state.Record, spec *corev1.Container) netTarget {
-	t := netTarget{ports: spec.Ports, host: r.hostAddress}
+func (pr *Prober) target(rec *state.Record, spec *corev1.Container) target {
+	t := target{ports: spec.Ports, host: pr.hostAddress}
 	if !rec.Object.Spec.HostNetwork {
 		ip := rec.Sandbox.IP
-		t.netns, t.host = r.paths.NetworkNamespace(rec.UID), func() string { return ip }
+		t.netns, t.host = pr.Paths.NetworkNamespace(rec.UID), func() string { return ip }
 	}
 	return t
 }
 
 // at is an address of the pod, or of the host that is asked for.
-func (t netTarget) at(host string, port intstr.IntOrString) (probe.Target, error) {
+func (t target) at(host string, port intstr.IntOrString) (probe.Target, error) {
 	number, err := t.port(port)
 	if host == "" {
 		host = t.host()
@@ -38,7 +38,7 @@ func (t netTarget) at(host string, port intstr.IntOrString) (probe.Target, error
 }
 
 // port looks a name up among the ports of the container. Source: kubernetes, pkg/probe, ResolveContainerPort.
-func (t netTarget) port(port intstr.IntOrString) (int, error) {
+func (t target) port(port intstr.IntOrString) (int, error) {
 	if port.Type == intstr.Int {
 		return port.IntValue(), nil
 	}
@@ -54,7 +54,7 @@ func (t netTarget) port(port intstr.IntOrString) (int, error) {
 	return n, nil
 }
 
-func (t netTarget) request(a *corev1.HTTPGetAction, userAgent string) (probe.HTTP, error) {
+func (t target) request(a *corev1.HTTPGetAction, userAgent string) (probe.HTTP, error) {
 	at, err := t.at(a.Host, a.Port)
 	if err != nil {
 		return probe.HTTP{}, err
@@ -67,7 +67,7 @@ func (t netTarget) request(a *corev1.HTTPGetAction, userAgent string) (probe.HTT
 }
 
 // connect is the tcpSocket hook: it has succeeded once the connection stands.
-func (t netTarget) connect(ctx context.Context, a *corev1.TCPSocketAction) error {
+func (t target) connect(ctx context.Context, a *corev1.TCPSocketAction) error {
 	at, err := t.at(a.Host, a.Port)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (t netTarget) connect(ctx context.Context, a *corev1.TCPSocketAction) error
 const hookUserAgent = "kube-lifecycle/1.37"
 
 // get is the httpGet hook: it has succeeded once it is answered, whatever the answer is.
-func (t netTarget) get(ctx context.Context, a *corev1.HTTPGetAction) error {
+func (t target) get(ctx context.Context, a *corev1.HTTPGetAction) error {
 	request, err := t.request(a, hookUserAgent)
 	if err != nil {
 		return err
@@ -87,11 +87,13 @@ func (t netTarget) get(ctx context.Context, a *corev1.HTTPGetAction) error {
 	return request.Get(ctx)
 }
 
-// hostAddress is the board's own, at which pods in its network are reached; it may change at any time. A board that
-// has none yet has its loopback.
-func (r *Runtime) hostAddress() string {
-	if ips := r.hostIPs.get(r.HostIPs); len(ips) > 0 {
-		return ips[0].String()
+// SetHostAddress says at which address of the board pods in its network are reached; "": it has none yet, and they are
+// reached at its loopback.
+func (pr *Prober) SetHostAddress(ip string) { pr.host.Store(&ip) }
+
+func (pr *Prober) hostAddress() string {
+	if ip := pr.host.Load(); ip != nil && *ip != "" {
+		return *ip
 	}
 	return "127.0.0.1"
 }

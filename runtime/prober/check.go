@@ -1,4 +1,4 @@
-package runtime
+package prober
 
 import (
 	"context"
@@ -12,50 +12,50 @@ import (
 )
 
 // Check makes one probe.
-func (s subject) Check(ctx context.Context) (probe.Result, string) {
-	spec := s.kind.of(s.spec)
+func (w worker) Check(ctx context.Context) (probe.Result, string) {
+	spec := w.kind.Of(w.spec)
 	switch {
 	case spec.Exec != nil:
-		return s.exec(ctx, spec.Exec.Command)
+		return w.exec(ctx, spec.Exec.Command)
 	case spec.HTTPGet != nil:
-		request, err := s.target.request(spec.HTTPGet, probe.UserAgent)
+		request, err := w.target.request(spec.HTTPGet, probe.UserAgent)
 		if err != nil {
 			return probe.Unknown, err.Error()
 		}
 		return request.Check(ctx)
 	case spec.TCPSocket != nil:
-		at, err := s.target.at(spec.TCPSocket.Host, spec.TCPSocket.Port)
+		at, err := w.target.at(spec.TCPSocket.Host, spec.TCPSocket.Port)
 		if err != nil {
 			return probe.Unknown, err.Error()
 		}
 		return probe.TCP(ctx, at)
 	}
-	return s.grpc(ctx, spec.GRPC)
+	return w.grpc(ctx, spec.GRPC)
 }
 
-func (s subject) grpc(ctx context.Context, a *corev1.GRPCAction) (probe.Result, string) {
+func (w worker) grpc(ctx context.Context, a *corev1.GRPCAction) (probe.Result, string) {
 	service := ""
 	if a.Service != nil {
 		service = *a.Service
 	}
-	at := probe.Target{Netns: s.target.netns, Host: s.target.host(), Port: int(a.Port)}
+	at := probe.Target{Netns: w.target.netns, Host: w.target.host(), Port: int(a.Port)}
 	return probe.GRPC(ctx, at, service, a.Mode != nil && *a.Mode == corev1.GRPCProbeModeTLS)
 }
 
-func (s subject) exec(ctx context.Context, command []string) (probe.Result, string) {
-	if s.config == nil {
+func (w worker) exec(ctx context.Context, command []string) (probe.Result, string) {
+	if w.config == nil {
 		return probe.Unknown, "its image is gone"
 	}
-	args := container.ExpandCommand(command, s.spec.Env)
+	args := container.ExpandCommand(command, w.spec.Env)
 	return probe.Exec(ctx, args, func(output *os.File) (probe.Command, error) {
 		// A start keeps a processor busy for a while; what has been started does not.
-		s.r.execSlots <- struct{}{}
-		defer func() { <-s.r.execSlots }()
+		w.prober.execSlots <- struct{}{}
+		defer func() { <-w.prober.execSlots }()
 		input, err := container.ProbeInput()
 		if err != nil {
 			return nil, err
 		}
-		x, err := s.r.engine.Exec(s.config, container.ExecConfig{Args: args, Stdin: input, Stdout: output, Stderr: output})
+		x, err := w.prober.Engine.Exec(w.config, container.ExecConfig{Args: args, Stdin: input, Stdout: output, Stderr: output})
 		if errors.Is(err, container.ErrNotRunning) {
 			return nil, errors.New("container not running")
 		}
