@@ -112,7 +112,11 @@ func (s *Store) collect() error {
 	used := map[string]bool{}
 	if s.inUse != nil {
 		if used, err = s.inUse(); err != nil {
-			return fmt.Errorf("unused layers stay: %w", err)
+			// What they take is given back when it is known again: nothing of an image is lost, and nothing has to wait.
+			s.change.Lock()
+			defer s.change.Unlock()
+			s.warnOnce(fmt.Errorf("unused layers stay: %w", err))
+			return nil
 		}
 	}
 	if err := s.changing(func() error { return s.setAside(used) }); err != nil {
