@@ -145,7 +145,7 @@ func (n *Network) route(host *rtnl, outer *link, v vethPair, ends []end, p Pod) 
 	if err := n.prepareLink(v.host, p); err != nil {
 		return err
 	}
-	reqs := requests(noLinkLocal(v.host), setUp(outer.index))
+	reqs := requests(distrust(v.host), noLinkLocal(v.host), setUp(outer.index))
 	if v.mtu > 0 && outer.mtu != v.mtu {
 		reqs = append(reqs, setMTU(outer.index, v.mtu))
 	}

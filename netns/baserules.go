@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Priorities of the hooks (linux/netfilter_ipv4.h): the guard sits behind connection tracking and before
-// addresses are translated.
+// Priorities of the hooks (linux/netfilter_ipv4.h). The guard sits in front of all that remembers packets: defragmentation
+// (-400) would make a piece from a pod part of another's packet, connection tracking (-200) part of another's connection.
 const (
-	priorityGuard  = -150
+	priorityGuard  = -450 // NF_IP_PRI_RAW_BEFORE_DEFRAG
 	priorityDNAT   = -100
 	priorityFilter = 0
 	prioritySNAT   = 100
@@ -22,45 +22,43 @@ const (
 	chainServices   = "services"
 	chainLocalPorts = "local-ports"
 	chainNobody     = "nobody"
+	chainFromPods   = "from-pods"
+	chainOutside    = "outside"
+	chainLimits     = "limits"
 )
 
-// fromPods and toPods know pods' interfaces by their group, which the kernel compares as one number.
-func fromPods() []expr.Any { return metaIs(expr.MetaKeyIIFGROUP, expr.CmpOpEq, podGroup) }
-func toPods() []expr.Any   { return metaIs(expr.MetaKeyOIFGROUP, expr.CmpOpEq, podGroup) }
+// Pods' links are known by their group, which the kernel compares as one number. Those that are about to be deleted
+// are pods' to the end.
+func fromPods() []expr.Any     { return podGroupIs(expr.MetaKeyIIFGROUP, expr.CmpOpEq) }
+func fromOutside() []expr.Any  { return podGroupIs(expr.MetaKeyIIFGROUP, expr.CmpOpNeq) }
+func toPods() []expr.Any       { return podGroupIs(expr.MetaKeyOIFGROUP, expr.CmpOpEq) }
+func awayFromPods() []expr.Any { return podGroupIs(expr.MetaKeyOIFGROUP, expr.CmpOpNeq) }
 
-// renderBase is what does not change while the daemon runs.
-func renderBase(c *Config) *ruleset {
+// notLooped leaves out what the node sends to itself.
+func notLooped() []expr.Any { return metaIs(expr.MetaKeyIIF, expr.CmpOpNeq, loopbackIndex) }
+
+// renderBase is what Services, policies and pods have no part in.
+func renderBase(c *Config, forwarded routing) *ruleset {
 	r := newRuleset()
-	renderGuard(r)
-	renderFilters(r)
-	renderTranslation(r)
+	renderSources(r, c)
+	renderGuard(r, c)
+	renderFilters(r, c)
+	renderForwarded(r, c, forwarded)
+	renderTranslation(r, c)
 	renderMasquerade(r, c)
-	renderLocalPorts(r, c)
+	renderLocalPorts(r)
 	return r
-}
-
-// renderGuard drops what a pod has no business to send: another's source address, and the node's loopback,
-// which is routed on links of pods with host ports so that these can be reached there.
-func renderGuard(r *ruleset) {
-	c := r.chain("guard", &hook{kind: "filter", number: unix.NF_INET_PRE_ROUTING, priority: priorityGuard})
-	// What was let through once is, and costs one rule: all the rest is for first packets.
-	c.add("answers", ctHas(expr.CtKeySTATE, ctEstablished|ctRelated, expr.CmpOpNeq), verdict(expr.VerdictAccept))
-	v4 := families()[0]
-	c.add("pods stay off the node's loopback", fromPods(), v4.only(), v4.inNet(v4.dest, expr.CmpOpEq, loopbackNet()), verdict(expr.VerdictDrop))
-	c.add("pods send from their own address", fromPods(),
-		one(&expr.Fib{Register: reg(0), FlagSADDR: true, FlagIIF: true, ResultOIF: true},
-			&expr.Cmp{Op: expr.CmpOpEq, Register: reg(0), Data: make([]byte, 4)}),
-		verdict(expr.VerdictDrop))
 }
 
 func loopbackNet() netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{127}), 8) }
 
 // renderFilters: what the node itself sends to pods passes none of the policies, as Kubernetes has it, and
 // answers pass all of them.
-func renderFilters(r *ruleset) {
+func renderFilters(r *ruleset, c *Config) {
 	established := ctHas(expr.CtKeySTATE, ctEstablished|ctRelated, expr.CmpOpNeq)
 	forward := r.chain("forward", &hook{kind: "filter", number: unix.NF_INET_FORWARD, priority: priorityFilter})
 	forward.add("answers", established, verdict(expr.VerdictAccept))
+	forward.add("from outside", fromOutside(), jump(chainOutside))
 	for _, f := range families() {
 		forward.add("egress policies", f.only(), f.loadAddr(f.source, 0), vmap(setEgress+f.suffix))
 		forward.add("ingress policies", f.only(), f.loadAddr(f.dest, 0), vmap(setIngress+f.suffix))
@@ -75,6 +73,15 @@ func renderFilters(r *ruleset) {
 	input := r.chain("input", &hook{kind: "filter", number: unix.NF_INET_LOCAL_IN, priority: priorityFilter})
 	input.add("", established, verdict(expr.VerdictAccept))
 	input.add("", jump(chainNobody))
+	limits := r.chain(chainLimits, nil)
+	limitOutside(limits, c, nil, expr.VerdictDrop)
+	input.add("health checks are for whom node ports are for", fromOutside(), notLooped(), loadPort(0), in(setHealth, false), jump(chainLimits))
+	for _, f := range families() {
+		if gateway := c.gateway(f); gateway.IsValid() {
+			input.add("the node's addresses for pods", fromOutside(), f.only(), f.inNet(f.dest, expr.CmpOpEq, netip.PrefixFrom(gateway, f.bits)),
+				notLooped(), c.notPodSources(f), verdict(expr.VerdictDrop))
+		}
+	}
 
 	nobody := r.chain(chainNobody, nil)
 	for _, f := range families() {
@@ -85,12 +92,17 @@ func renderFilters(r *ruleset) {
 	}
 }
 
-// renderTranslation looks every new connection up, whoever opens it.
-func renderTranslation(r *ruleset) {
-	for name, number := range map[string]uint32{"prerouting": unix.NF_INET_PRE_ROUTING, "nat-output": unix.NF_INET_LOCAL_OUT} {
-		c := r.chain(name, &hook{kind: "nat", number: number, priority: priorityDNAT})
-		c.add("", jump(chainServices))
-		c.add("", toThisHost(), jump(chainLocalPorts))
+// renderTranslation looks every new connection up, but for those from outside that may go nowhere.
+func renderTranslation(r *ruleset, c *Config) {
+	pre := r.chain("prerouting", &hook{kind: "nat", number: unix.NF_INET_PRE_ROUTING, priority: priorityDNAT})
+	limitOutside(pre, c, fromOutside(), expr.VerdictAccept)
+	for _, f := range families() {
+		pre.add("ClusterIPs are not for outside", fromOutside(), f.only(), f.loadAddr(f.dest, 0), in(setClusters+f.suffix, false),
+			c.notPodSources(f), verdict(expr.VerdictAccept))
+	}
+	for _, chain := range []*chain{pre, r.chain("nat-output", &hook{kind: "nat", number: unix.NF_INET_LOCAL_OUT, priority: priorityDNAT})} {
+		chain.add("", jump(chainServices))
+		chain.add("", toThisHost(), jump(chainLocalPorts))
 	}
 	services := r.chain(chainServices, nil)
 	for _, f := range families() {
@@ -100,9 +112,8 @@ func renderTranslation(r *ruleset) {
 
 // renderLocalPorts: host ports, then node ports. The IPv6 loopback is left alone: the kernel drops what
 // comes from ::1 on any other link, and a client that is refused there tries 127.0.0.1.
-func renderLocalPorts(r *ruleset, c *Config) {
+func renderLocalPorts(r *ruleset) {
 	ports := r.chain(chainLocalPorts, nil)
-	limitPorts(r, ports, c)
 	for _, f := range families() {
 		if f.bits == 128 {
 			ports.add("", f.only(), f.inNet(f.dest, expr.CmpOpEq, netip.PrefixFrom(netip.IPv6Loopback(), 128)), verdict(expr.VerdictReturn))
@@ -116,47 +127,21 @@ func renderLocalPorts(r *ruleset, c *Config) {
 	}
 }
 
-// limitPorts turns away what comes from outside through other interfaces or from other addresses than
-// configured. The node and its pods are not outside.
-func limitPorts(r *ruleset, ports *chain, c *Config) {
-	outside := metaIs(expr.MetaKeyIIFGROUP, expr.CmpOpNeq, podGroup)
-	if len(c.PortInterfaces) > 0 {
-		s := r.addSet(&set{name: "port-interfaces", key: []field{{41, unix.IFNAMSIZ}}})
-		for _, name := range c.PortInterfaces {
-			s.add(string(ifname(name)), "")
-		}
-		ports.add("host ports on some interfaces only", outside,
-			one(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg(0)}), in(s.name, true), verdict(expr.VerdictReturn))
-	}
-	if len(c.PortSources) == 0 {
-		return
-	}
-	for _, f := range families() {
-		s := r.addSet(&set{name: "port-sources" + f.suffix, key: policyKey(f), ranges: true})
-		for _, span := range mergeSpans(spansOf(c.PortSources, f)) {
-			s.add(policyElement(span, anyPort()), "")
-		}
-		ports.add("host ports for some sources only", outside, f.only(), f.loadAddr(f.source, 0), loadPort(f.words),
-			in(s.name, true), verdict(expr.VerdictReturn))
-	}
-}
-
 // renderMasquerade gives connections a source address that answers come back to.
 func renderMasquerade(r *ruleset, c *Config) {
 	post := r.chain("postrouting", &hook{kind: "nat", number: unix.NF_INET_POST_ROUTING, priority: prioritySNAT})
 	// Ports drawn at random: two pods that take the same one at once do not lose a packet to
 	// the race (as kube-proxy's --random-fully).
 	masquerade := one(&expr.Masq{FullyRandom: true})
-	away := metaIs(expr.MetaKeyOIFGROUP, expr.CmpOpNeq, podGroup)
 	translated := ctHas(expr.CtKeySTATUS, ctDestNAT, expr.CmpOpNeq)
 	for _, f := range families() {
-		net, multicast := c.CIDR, netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4)
+		net, multicast := c.podNet(f), netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4)
 		if f.bits == 128 {
-			net, multicast = c.CIDR6, netip.PrefixFrom(netip.AddrFrom16([16]byte{0xff}), 8)
+			multicast = netip.PrefixFrom(netip.AddrFrom16([16]byte{0xff}), 8)
 		}
 		if net.IsValid() {
 			post.add("pods leave with the node's address", f.only(), f.inNet(f.source, expr.CmpOpEq, net),
-				f.inNet(f.dest, expr.CmpOpNeq, net), f.inNet(f.dest, expr.CmpOpNeq, multicast), away, masquerade)
+				f.inNet(f.dest, expr.CmpOpNeq, net), f.inNet(f.dest, expr.CmpOpNeq, multicast), awayFromPods(), masquerade)
 		}
 		if f.bits == 32 {
 			post.add("the node's loopback", toPods(), f.only(), f.inNet(f.source, expr.CmpOpEq, loopbackNet()), masquerade)

@@ -2,6 +2,8 @@ package netns
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -51,4 +53,38 @@ func cpuNow() int64 {
 	var r unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &r)
 	return (r.Utime.Nano() + r.Stime.Nano()) / 1000
+}
+
+// BenchmarkPackets sends small packets of a conversation from a pod to another one and to the node: what each costs on its way
+// through the node's rules.
+func BenchmarkPackets(b *testing.B) {
+	n, root := newServiceNetwork(b)
+	p, q := newTestPod(b, n, root, Pod{ID: "p"}), newTestPod(b, n, root, Pod{ID: "q"})
+	for _, c := range []struct {
+		name, ns string
+		to       netip.Addr
+	}{{"pod4", q.ns, q.IP}, {"pod6", q.ns, q.IP6}, {"node4", "", n.gateway}, {"node6", "", n.gateway6}} {
+		b.Run(c.name, func(b *testing.B) {
+			var u *net.UDPConn
+			err := inside(c.ns, func() (err error) {
+				u, err = net.ListenUDP("udp", &net.UDPAddr{IP: c.to.AsSlice(), Port: 9000})
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer u.Close()
+			fd, err := open(p.ns, UDP, netip.AddrPortFrom(c.to, 9000))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer unix.Close(fd)
+			word := make([]byte, 64)
+			for b.Loop() {
+				if _, err := unix.Write(fd, word); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -27,6 +27,9 @@ var (
 	// ErrNoUserNamespaces says that this kernel has none.
 	ErrNoUserNamespaces = errors.New("the kernel has no user namespaces (CONFIG_USER_NS)")
 
+	// errNoRules says that the kernel has not taken podd's rules, without which it forwards too much.
+	errNoRules = errors.New("podd's rules are not in force")
+
 	// ErrNotABridge says that the configured bridge name is taken by another kind of interface.
 	ErrNotABridge = errors.New("interface is not a bridge")
 )

@@ -3,27 +3,88 @@ package netns
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
+
+// Where the kernel is told to forward packets, by family.
+const (
+	forwarding4 = "net/ipv4/ip_forward"
+	forwarding6 = "net/ipv6/conf/all/forwarding"
+)
+
+// forwardingForPods is what podd turns forwarding on with. To the kernel it is the same as 1. To podd, and to every later
+// podd until the machine or its network namespace ends, it says who did it; whoever needs forwarding for himself writes 1
+// (Docker, libvirt, netavark, sysctl.d), and with that the machine is a router by somebody's will.
+const forwardingForPods = 2
+
+// forwarded says for which families forwarding is on, or about to be, for podd's sake alone.
+func (n *Network) forwarded() (r routing) {
+	for i, name := range []string{forwarding4, forwarding6} {
+		off, err := n.sysctlIs(name, "0")
+		ours, _ := n.sysctlIs(name, strconv.Itoa(forwardingForPods))
+		r.closed[i] = err == nil && (off || ours) && !n.cfg.Router
+	}
+	return r
+}
 
 // ensureForwarding writes only what it must: /proc/sys may be read-only and right.
 func (n *Network) ensureForwarding() error {
-	if err := n.ensureSysctl("net/ipv4/ip_forward", "1"); err != nil {
+	if err := n.forward(forwarding4, func() error { return nil }); err != nil || !n.UsesIPv6() {
 		return err
 	}
-	if !n.UsesIPv6() {
-		return nil
+	return n.forward(forwarding6, n.keepRouterAdvertisements)
+}
+
+// forward turns forwarding on where it is off, after prepare.
+func (n *Network) forward(name string, prepare func() error) error {
+	off, err := n.sysctlIs(name, "0")
+	if err == nil && off {
+		if !n.rules.inForce() {
+			return fmt.Errorf("cannot turn on forwarding: %w", errNoRules)
+		}
+		if err = prepare(); err == nil {
+			err = n.ensureSysctl(name, strconv.Itoa(forwardingForPods))
+		}
 	}
-	if on, err := n.sysctlIs("net/ipv6/conf/all/forwarding", "1"); err != nil || on {
+	if err != nil {
+		return fmt.Errorf("cannot turn on forwarding: %w", err)
+	}
+	return nil
+}
+
+// endForwarding turns off what podd has turned on and nobody else has asked for since.
+func (n *Network) endForwarding() error {
+	for _, name := range []string{forwarding4, forwarding6} {
+		ours, err := n.sysctlIs(name, strconv.Itoa(forwardingForPods))
+		if errors.Is(err, os.ErrNotExist) || err == nil && !ours {
+			continue
+		}
+		if err == nil {
+			err = n.turnOff(name)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot turn off forwarding: %w", err)
+		}
+	}
+	return nil
+}
+
+// turnOff undoes what the kernel does beside: an IPv4 host that forwards no more would listen to redirects
+// (inet_forward_change), whatever it did before.
+func (n *Network) turnOff(name string) error {
+	const redirects = "net/ipv4/conf/all/accept_redirects"
+	before, unknown := os.ReadFile(filepath.Join(n.cfg.ProcSys, redirects))
+	if err := n.ensureSysctl(name, "0"); err != nil || unknown != nil {
 		return err
 	}
-	if err := n.keepRouterAdvertisements(); err != nil {
-		return err
-	}
-	return n.ensureSysctl("net/ipv6/conf/all/forwarding", "1")
+	return n.ensureSysctl(redirects, string(bytes.TrimSpace(before)))
 }
 
 // keepRouterAdvertisements lets the node go on to configure itself from its router. A kernel that forwards
@@ -59,12 +120,19 @@ func (n *Network) ensureSysctl(name, value string) error {
 	return os.WriteFile(filepath.Join(n.cfg.ProcSys, name), []byte(value), 0o644)
 }
 
-// prepareLink lets connections from the node's 127.0.0.1 out to a pod with host ports, and their answers
-// back. The guard chain keeps the pod itself from using that.
+// prepareLink sets what the pod's link is not to inherit from the machine's defaults. Before the link is up, nobody can
+// use them.
 func (n *Network) prepareLink(name string, p Pod) error {
+	// The guard drops router advertisements of pods; without a table in force the node would believe them.
+	err := n.ensureSysctl("net/ipv6/conf/"+name+"/accept_ra", "0")
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EROFS) {
+		return err
+	}
 	for _, port := range p.Ports {
 		ip := port.HostIP
 		if !ip.IsValid() || ip == netip.IPv4Unspecified() || ip.IsLoopback() && ip.Is4() {
+			// Connections from the node's 127.0.0.1 go out to the pod, and their answers come back. The guard chain keeps
+			// the pod itself from using that.
 			return n.ensureSysctl("net/ipv4/conf/"+name+"/route_localnet", "1")
 		}
 	}

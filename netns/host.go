@@ -12,28 +12,36 @@ import (
 // EnsureHost makes what all pods share: the gateway's addresses, routes, forwarding, and the nftables
 // table. It repairs what is missing or was changed, and leaves alone what is right.
 func (n *Network) EnsureHost() error {
-	if err := n.ensureShared(); err != nil {
+	n.hostMu.Lock()
+	defer n.hostMu.Unlock()
+	if err := n.ensureLinks(); err != nil {
 		return err
 	}
 	if err := n.rules.ensure(); err != nil {
 		return fmt.Errorf("cannot prepare nftables table %s: %w", n.cfg.TableName, err)
 	}
-	return nil
+	return n.ensureForwarding()
 }
 
 // ensureShared is EnsureHost but for the rules, which have events of their own.
 func (n *Network) ensureShared() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
+	if err := n.ensureLinks(); err != nil {
+		return err
+	}
+	return n.ensureForwarding()
+}
+
+// ensureLinks is all of it that comes before the rules, which come before forwarding: no packet is to slip through
+// between.
+func (n *Network) ensureLinks() error {
 	host, err := n.host()
 	if err != nil {
 		return err
 	}
 	if err := n.ensureBridge(host); err != nil {
 		return fmt.Errorf("cannot prepare bridge %s: %w", n.cfg.Bridge, err)
-	}
-	if err := n.ensureForwarding(); err != nil {
-		return fmt.Errorf("cannot turn on forwarding: %w", err)
 	}
 	return n.lookAround()
 }
@@ -117,12 +125,15 @@ func (n *Network) makeBridge(host *rtnl) (*link, error) {
 }
 
 // RemoveHost takes the table, the routes and the bridge away. A bridge that podd did not make (its address is
-// another) only loses the gateway's addresses. Forwarding stays on: others may count on it by now.
+// another) only loses the gateway's addresses. Forwarding that is on for podd's sake alone goes first.
 func (n *Network) RemoveHost() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
 	host, err := n.host()
 	if err != nil {
+		return err
+	}
+	if err := n.endForwarding(); err != nil {
 		return err
 	}
 	if err := n.rules.remove(); err != nil {

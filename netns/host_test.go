@@ -90,8 +90,8 @@ func TestEnsureHostRepairs(t *testing.T) {
 	if got := rulesOf(t, n); !slices.Equal(got, whole) {
 		t.Errorf("after a flush: rules = %q, want %q", got, whole)
 	}
-	if got, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward"); string(got) != "1\n" {
-		t.Errorf("ip_forward = %q, want 1", got)
+	if got, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward"); string(got) != "2\n" {
+		t.Errorf("ip_forward = %q, want 2", got)
 	}
 
 	if n.rules.flags != 0 {
@@ -211,7 +211,8 @@ func TestForwardingIsWrittenOnlyWhenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ before, after string }{{"0\n", "1"}, {"1\n", "1\n"}} {
+	n.rules.have = &inKernel{}
+	for _, c := range []struct{ before, after string }{{"0\n", "2"}, {"1\n", "1\n"}, {"2\n", "2\n"}} {
 		if err := os.WriteFile(path, []byte(c.before), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -23,9 +23,14 @@ type Config struct {
 	// ServiceCIDRs are where ClusterIPs come from: the node itself needs a route to them, or a machine
 	// without an uplink could not open a connection for the rules to translate.
 	ServiceCIDRs []netip.Prefix
-	// PortInterfaces and PortSources limit who reaches host ports and node ports from outside; none: anybody.
+	// PortInterfaces and PortSources limit who reaches pods from outside, through host ports, node ports and addresses of
+	// load balancers; none: anybody.
 	PortInterfaces []string
 	PortSources    []netip.Prefix
+	// PodSources reach pods and ClusterIPs from outside at their own addresses; none: nobody but whom a policy admits.
+	PodSources []netip.Prefix
+	// Router forwards what is neither from nor to pods, too, where forwarding is on for podd's sake.
+	Router bool
 	Damaged        atomicfile.Report // of leases; nil: nobody is told
 	// Changed is told, once each time, what the network begins to do otherwise than it is configured, or as it is again: one
 	// of the reasons of this package and a sentence. nil: nobody is told.

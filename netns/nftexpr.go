@@ -56,6 +56,14 @@ func metaIs(key expr.MetaKey, op expr.CmpOp, value uint32) []expr.Any {
 		&expr.Cmp{Op: op, Register: reg(0), Data: binary.NativeEndian.AppendUint32(nil, value)})
 }
 
+// podGroupIs compares the group of a packet's interface with that of pods' links, alive and doomed.
+func podGroupIs(key expr.MetaKey, op expr.CmpOp) []expr.Any {
+	word := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
+	return one(&expr.Meta{Key: key, Register: reg(0)},
+		&expr.Bitwise{SourceRegister: reg(0), DestRegister: reg(0), Len: 4, Mask: word(^uint32(podGroup ^ doomed)), Xor: word(0)},
+		&expr.Cmp{Op: op, Register: reg(0), Data: word(podGroup & doomed)})
+}
+
 func (f family) only() []expr.Any {
 	return one(&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg(0)},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: reg(0), Data: []byte{f.proto}})

@@ -33,6 +33,9 @@ type table struct {
 
 	base, ports, services, policies *ruleset
 
+	cfg     *Config
+	routing routing
+
 	awaitPods, awaitPolicies, awaitServices bool
 
 	serviceTable ServiceTable
@@ -42,7 +45,7 @@ type table struct {
 func newTable(c *Config) *table {
 	none := func(string) []netip.Addr { return nil }
 	return &table{
-		name: c.TableName, flags: tableOwner | tablePersist, base: renderBase(c), ports: renderPorts(nil, none),
+		name: c.TableName, flags: tableOwner | tablePersist, cfg: c, base: renderBase(c, routing{}), ports: renderPorts(nil, none),
 		services: renderServices(nil), policies: renderPolicies(nil, none),
 	}
 }
@@ -183,6 +186,32 @@ func (t *table) port() uint32 {
 		return 0
 	}
 	return t.conn.port
+}
+
+// setRouting has the base follow what the kernel forwards. Where nothing is in force yet, ensure writes it.
+func (t *table) setRouting(r routing) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.routing.equal(r) {
+		return nil
+	}
+	base := renderBase(t.cfg, r)
+	if t.have == nil {
+		t.base, t.routing = base, r
+		return nil
+	}
+	err := t.replace(&t.base, base)
+	if err == nil {
+		t.routing = r
+	}
+	return err
+}
+
+// inForce says whether the kernel has the rules, of this daemon or of an earlier one.
+func (t *table) inForce() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.have != nil || t.inherited
 }
 
 func (t *table) expect() {

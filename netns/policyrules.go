@@ -13,6 +13,8 @@ import (
 const (
 	setIngress = "ingress"
 	setEgress  = "egress"
+	// setIsolated are the addresses of pods whose policies say who may open connections to them.
+	setIsolated = "isolated"
 )
 
 // portSpan is a range of ports of one protocol or, in anyPort, of all.
@@ -36,12 +38,14 @@ func renderPolicies(t PolicyTable, addressesOf func(id string) []netip.Addr) *ru
 	for _, f := range families() {
 		r.addSet(&set{name: setIngress + f.suffix, key: []field{f.addr}, verdicts: true, jumps: true})
 		r.addSet(&set{name: setEgress + f.suffix, key: []field{f.addr}, verdicts: true, jumps: true})
+		r.addSet(&set{name: setIsolated + f.suffix, key: []field{f.addr}})
 	}
 	for _, p := range t {
 		for _, ip := range addressesOf(p.ID) {
 			f := familyOf(ip)
 			if p.Ingress != nil {
 				r.sets[setIngress+f.suffix].add(keyOf(ip.AsSlice()), renderAllowed(r, f, "from", f.source, *p.Ingress, addressesOf))
+				r.sets[setIsolated+f.suffix].add(keyOf(ip.AsSlice()), "")
 			}
 			if p.Egress != nil {
 				r.sets[setEgress+f.suffix].add(keyOf(ip.AsSlice()), renderAllowed(r, f, "to", f.dest, *p.Egress, addressesOf))

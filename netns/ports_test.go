@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 func TestHostPorts(t *testing.T) {
@@ -91,7 +89,6 @@ func TestPodsStayOffTheLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer gate.Close()
-	l := podLink(t, filepath.Dir(a.ns))
 	for _, c := range []struct {
 		from, to string
 		passes   bool
@@ -101,48 +98,14 @@ func TestPodsStayOffTheLoopback(t *testing.T) {
 		{"10.88.0.2", "127.0.0.1", false, u},
 		{"10.88.0.77", "10.88.0.1", false, gate}, // nor does it send as another
 	} {
-		frame := udpFrame(netip.MustParseAddr(c.from), netip.MustParseAddr(c.to), 9090)
-		err := Do(a.ns, func() error {
-			fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-			if err != nil {
-				return err
-			}
-			defer unix.Close(fd)
-			to := &unix.SockaddrLinklayer{Ifindex: l.index, Protocol: 0x0008, Halen: 6}
-			copy(to.Addr[:], hostMAC())
-			return unix.Sendto(fd, frame, 0, to)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		a.sendIP(t, udpPacket(netip.AddrPortFrom(netip.MustParseAddr(c.from), 4000), netip.AddrPortFrom(netip.MustParseAddr(c.to), 9090), "?"))
 		// Delivery takes place within sendto, but for the moment that a processor's queue takes.
 		_ = c.at.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		_, _, err = c.at.ReadFrom(make([]byte, 100))
+		_, _, err := c.at.ReadFrom(make([]byte, 100))
 		if passes := err == nil; passes != c.passes {
 			t.Errorf("from %s to %s: passes %v, want %v", c.from, c.to, passes, c.passes)
 		}
 	}
-}
-
-// udpFrame is an IPv4 packet without link header and without a UDP checksum, which may be left out.
-func udpFrame(from, to netip.Addr, port uint16) []byte {
-	p := make([]byte, 28+4)
-	p[0], p[8], p[9] = 0x45, 64, unix.IPPROTO_UDP
-	binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
-	copy(p[12:], from.AsSlice())
-	copy(p[16:], to.AsSlice())
-	var sum uint32
-	for i := 0; i < 20; i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(p[i:]))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	binary.BigEndian.PutUint16(p[10:], ^uint16(sum))
-	binary.BigEndian.PutUint16(p[20:], 4000)
-	binary.BigEndian.PutUint16(p[22:], port)
-	binary.BigEndian.PutUint16(p[24:], 12)
-	return p
 }
 
 func TestPortsInConflict(t *testing.T) {
@@ -223,7 +186,17 @@ func TestPortLimits(t *testing.T) {
 			a := newTestPod(t, n, root, Pod{ID: "a", Ports: []HostPort{{Protocol: TCP, HostPort: 80, Container: 8080}}})
 			b := newTestPod(t, n, root, Pod{ID: "b"})
 			a.serve(t, 8080)
-			apply(t, n, serviceOf(TCP, a))
+			s := serviceOf(TCP, a)
+			s.HealthPort = 30081
+			apply(t, n, s)
+			serveIn(t, "", "node", 30081)
+			wantAnswer(t, b.ns, TCP, "192.0.2.1:30081", "node")
+			wantAnswer(t, "", TCP, "192.0.2.1:30081", "node")
+			if c.open {
+				wantAnswer(t, filepath.Join(outside, "net"), TCP, "192.0.2.1:30081", "node")
+			} else {
+				wantSilence(t, filepath.Join(outside, "net"), TCP, "192.0.2.1:30081")
+			}
 			for _, port := range []string{"80", "30080"} {
 				wantAnswer(t, b.ns, TCP, "192.0.2.1:"+port, "a")
 				wantAnswer(t, "", TCP, "192.0.2.1:"+port, "a")

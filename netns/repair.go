@@ -12,7 +12,9 @@ import (
 
 const (
 	rtmNewNetconf     = 80 // RTM_NEWNETCONF, linux/rtnetlink.h
-	netconfForwarding = 2  // NETCONFA_FORWARDING, linux/netconf.h
+	netconfIndex      = 1  // NETCONFA_IFINDEX, linux/netconf.h
+	netconfForwarding = 2  // NETCONFA_FORWARDING
+	netconfEverywhere = -1 // NETCONFA_IFINDEX_ALL
 )
 
 // repair puts right what the hints are about.
@@ -166,15 +168,19 @@ func (n *Network) judgeRoute(m message) hint {
 	return 0
 }
 
-// judgeNetconf: forwarding was turned off.
+// judgeNetconf: forwarding was turned off, or on by somebody else.
 func judgeNetconf(m message) hint {
-	h := hint(0)
+	everywhere, h := false, hint(0)
 	const netconfMsg = 1 // bytes: the family
 	if len(m.data) < align4(netconfMsg) {
 		return 0
 	}
 	eachAttr(m.data[align4(netconfMsg):], func(kind uint16, value []byte) {
-		if kind == netconfForwarding && number(value) == 0 {
+		// The index is the first attribute (inet_netconf_fill_devconf).
+		switch {
+		case kind == netconfIndex:
+			everywhere = int32(number(value)) == netconfEverywhere
+		case kind == netconfForwarding && (number(value) == 0 || everywhere && number(value) != forwardingForPods):
 			h = hintHost
 		}
 	})

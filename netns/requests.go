@@ -126,6 +126,26 @@ func noLinkLocal(name string) *nl.NetlinkRequest {
 	return r
 }
 
+// Numbers of an interface's IPv4 settings, IPV4_DEVCONF_* of linux/ip.h, and the attribute that they are nested in.
+const (
+	inetConf         = 1 // IFLA_INET_CONF
+	confSourceRoutes = 9
+	confARPFilter    = 13
+)
+
+// distrust keeps the host's end of a pod's link from believing the pod: ARP in the name of addresses that are not routed
+// to it would fill the table of neighbours, which all links share; a source route would lead packets past the policies,
+// which see their next stop only.
+func distrust(name string) *nl.NetlinkRequest {
+	r := byName(unix.RTM_NEWLINK, name)
+	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
+	settings := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(inetConf, nil)
+	settings.AddRtAttr(confSourceRoutes, nl.Uint32Attr(0))
+	settings.AddRtAttr(confARPFilter, nl.Uint32Attr(1))
+	r.AddData(spec)
+	return r
+}
+
 func familyNumber(ip netip.Addr) int {
 	if ip.Is4() {
 		return unix.AF_INET

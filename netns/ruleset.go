@@ -20,6 +20,7 @@ var (
 	field6     = field{8, 16}
 	fieldProto = field{12, 1}
 	fieldPort  = field{13, 2}
+	fieldLink  = field{21, 4} // an interface, by its index
 )
 
 const (

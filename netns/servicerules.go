@@ -19,6 +19,8 @@ const (
 	setClusters    = "cluster-ips" // addresses that exist in the table only
 	affinityPrefix = "aff"         // of the sets of clients
 
+	setHealth = "health-ports" // protocol, port of the node's own answers to load balancers
+
 	setRemotes = "remotes" // address, protocol, port of endpoints that are elsewhere
 )
 
@@ -26,6 +28,12 @@ const (
 // one endpoint, one of a random number, however many there are.
 func renderServices(t ServiceTable) *ruleset {
 	r := newRuleset()
+	health := r.addSet(&set{name: setHealth, key: []field{fieldProto, fieldPort}})
+	for i := range t {
+		if port := t[i].HealthPort; port != 0 {
+			health.add(keyOf([]byte{byte(TCP)}, portBytes(port)), "")
+		}
+	}
 	for _, f := range families() {
 		r.addSet(&set{name: setServices + f.suffix, key: []field{f.addr, fieldProto, fieldPort}, verdicts: true})
 		r.addSet(&set{name: setNodePorts + f.suffix, key: []field{fieldProto, fieldPort}, verdicts: true})

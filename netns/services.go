@@ -49,6 +49,7 @@ type ServicePort struct {
 	ClusterIPs []netip.Addr // of either family; none for a headless Service, which needs no table
 	Port       uint16
 	NodePort   uint16       // on the node's own addresses but the loopback's; 0: none
+	HealthPort uint16       // healthCheckNodePort, where podd itself answers; 0: none
 	External   []netip.Addr // externalIPs and those of a load balancer, with Port
 	// Affinity keeps a client's connections on one endpoint until it has opened none for that long;
 	// 0: each connection is dealt anew.

@@ -3,6 +3,7 @@ package netns
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -24,6 +25,16 @@ func (n *Network) lookAround() error {
 	pods, services := n.findOverlaps(links, routes)
 	n.overlap.Store(pods)
 	n.shadowed.Store(&services)
+	forwarded := n.forwarded()
+	for _, l := range links {
+		if l.kind == "bridge" && l.name != n.cfg.Bridge {
+			forwarded.bridges = append(forwarded.bridges, l.index)
+		}
+	}
+	slices.Sort(forwarded.bridges)
+	if err := n.rules.setRouting(forwarded); err != nil {
+		return fmt.Errorf("cannot limit what is forwarded to what pods need: %w", err)
+	}
 	return nil
 }
 

@@ -39,7 +39,7 @@ func watch(t *testing.T, n *Network) (moved *atomic.Int64) {
 	eventually(t, "an event", func() bool {
 		_ = os.WriteFile(path, []byte("0"), 0)
 		for end := time.Now().Add(time.Second); time.Now().Before(end); {
-			if b, _ := os.ReadFile(path); string(b) == "1\n" {
+			if b, _ := os.ReadFile(path); string(b) == "2\n" {
 				return true
 			}
 		}
