@@ -64,8 +64,12 @@ type Machine struct {
 	CIDRs   []netip.Prefix // of the pods
 	Bridge  string
 	Table   string // podd's own in nftables
-	Routes  []Route
-	Chains  []Chain
+	// What the configuration says of those outside.
+	PortInterfaces            []string
+	PortSources, PodIPSources []netip.Prefix
+	Router                    bool
+	Routes                    []Route
+	Chains                    []Chain
 	// Errors are those of the sensors above: what could not be looked at.
 	Errors map[string]error
 }
@@ -74,7 +78,7 @@ type Machine struct {
 func (m *Machine) Examine() []Finding {
 	var list []Finding
 	for _, check := range []func(*Machine) []Finding{
-		model, kernel, privileges, controllers, overlay, firewall, bridges, userNamespaces, seccomp, pressure, folders, clock, forwarding, addresses, engines, watches,
+		model, kernel, privileges, controllers, overlay, firewall, bridges, userNamespaces, seccomp, pressure, folders, clock, forwarding, outside, addresses, engines, watches,
 	} {
 		list = append(list, check(m)...)
 	}

@@ -29,7 +29,8 @@ func healthy() map[string]string {
 		"/proc/sys/kernel/seccomp/actions_avail":  "kill_process allow",
 		"/proc/sys/kernel/pid_max":                "4194304",
 		"/proc/sys/fs/inotify/max_user_instances": "512",
-		"/proc/sys/net/ipv4/ip_forward":           "1",
+		"/proc/sys/net/ipv4/ip_forward":           "2",
+		"/proc/sys/net/ipv6/conf/all/forwarding":  "2",
 		"/sys/fs/cgroup/cgroup.controllers":       "cpuset cpu io memory hugetlb pids",
 	}
 }
@@ -119,16 +120,28 @@ func TestBoards(t *testing.T) {
 			}
 		},
 		"first-boot": func(f map[string]string) func(*Machine) {
-			f["/proc/sys/net/ipv4/ip_forward"] = "0"
+			f["/proc/sys/net/ipv4/ip_forward"], f["/proc/sys/net/ipv6/conf/all/forwarding"] = "0", "0"
 			delete(f, "/sys/fs/cgroup/cgroup.controllers")
 			f["/proc/self/status"] = "CapEff:\t0000000000000000\n"
 			f["/proc/sys/fs/inotify/max_user_instances"] = "16"
 			return func(m *Machine) {
-				m.Now, m.Synced = time.Unix(12, 0), false
+				m.Now, m.Synced, m.Chains = time.Unix(12, 0), false, nil
 				m.Folders[0].FS = on("overlay", 900, 1600)
 			}
 		},
-		"beside-others": func(map[string]string) func(*Machine) {
+		"router": func(f map[string]string) func(*Machine) {
+			f["/proc/sys/net/ipv4/ip_forward"] = "1"
+			return func(m *Machine) {
+				m.Router, m.PortInterfaces = true, []string{"eth0", "wg0"}
+				m.PortSources, m.PodIPSources = []netip.Prefix{netip.MustParsePrefix("192.168.1.0/24")}, []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd01::/64")}
+			}
+		},
+		"set-back": func(f map[string]string) func(*Machine) {
+			f["/proc/sys/net/ipv4/ip_forward"] = "0"
+			return nil
+		},
+		"beside-others": func(f map[string]string) func(*Machine) {
+			f["/proc/sys/net/ipv4/ip_forward"] = "1"
 			return func(m *Machine) {
 				m.Routes = append(m.Routes, Route{netip.MustParsePrefix("10.208.0.0/14"), "tun0"}, Route{netip.MustParsePrefix("fe80::/64"), "eth0"})
 				m.Chains = append(m.Chains, Chain{"ip", "filter", "FORWARD", "forward", true}, Chain{"inet", "firewalld", "filter_FORWARD", "forward", false})

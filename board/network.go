@@ -7,11 +7,62 @@ import (
 	"strings"
 )
 
+// forwardingForPods is what podd turns forwarding on with, where it was off (package netns).
+const forwardingForPods = "2"
+
+// forwarding says for each family who has made the machine forward packets, and whose.
 func forwarding(m *Machine) []Finding {
-	if m.read("/proc/sys/net/ipv4/ip_forward") == "1" {
-		return one("ip_forward", OK, "packets are forwarded", "")
+	list := m.forwarding("ip_forward", "net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward")
+	if slices.ContainsFunc(m.CIDRs, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		list = append(list, m.forwarding("IPv6 forwarding", "net.ipv6.conf.all.forwarding", "/proc/sys/net/ipv6/conf/all/forwarding")...)
 	}
-	return one("ip_forward", Warn, "net.ipv4.ip_forward is 0: podd sets it when it starts; if it is 0 while podd runs, something sets it back", "set net.ipv4.ip_forward = 1 in /etc/sysctl.d/podd.conf, and look for another file there that sets 0")
+	return list
+}
+
+func (m *Machine) forwarding(check, name, file string) []Finding {
+	value := m.read(file)
+	switch {
+	case value == "":
+		return nil // a kernel without the family
+	case value == "0" && m.running():
+		return one(check, Warn, name+" is 0, although podd has set it: something sets it back", "remove "+name+" = 0 from /etc/sysctl.conf and /etc/sysctl.d")
+	case value == "0":
+		return one(check, OK, "podd turns forwarding on when it starts, for pods alone", "")
+	case value == forwardingForPods && m.Router:
+		return one(check, OK, "podd has turned forwarding on, and the machine routes between its other networks, as router: true has it", "")
+	case value == forwardingForPods:
+		return one(check, OK, "podd has turned forwarding on, for pods alone: what is neither from nor to pods is dropped, unless router: true is in the configuration", "")
+	}
+	return one(check, OK, fmt.Sprintf("the machine routes between its other networks, too: %s is %s, which is not podd's doing", name, value), "")
+}
+
+// running says whether podd's rules are in force.
+func (m *Machine) running() bool {
+	return slices.ContainsFunc(m.Chains, func(c Chain) bool { return c.Table == m.Table && c.Family == "inet" })
+}
+
+// outside says who reaches pods from there.
+func outside(m *Machine) []Finding {
+	text := "what pods publish (host ports, node ports, load balancers) is open to " + nets(m.PortSources, "everybody")
+	if len(m.PortInterfaces) > 0 {
+		text += " through " + strings.Join(m.PortInterfaces, " and ")
+	}
+	direct := "nobody but"
+	if len(m.PodIPSources) > 0 {
+		direct = nets(m.PodIPSources, "") + " and"
+	}
+	return one("outside", OK, text+"; pods' own addresses to "+direct+" whom their NetworkPolicies admit", "")
+}
+
+func nets(list []netip.Prefix, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	texts := make([]string, 0, len(list))
+	for _, p := range list {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, ", ")
 }
 
 // addresses looks for networks of the machine that have addresses of the pods'.
@@ -31,11 +82,7 @@ func addresses(m *Machine) []Finding {
 	if len(list) > 0 {
 		return list
 	}
-	texts := make([]string, 0, len(m.CIDRs))
-	for _, c := range m.CIDRs {
-		texts = append(texts, c.String())
-	}
-	return one("addresses", OK, "no other network has addresses of the pods' ("+strings.Join(texts, ", ")+")", "")
+	return one("addresses", OK, "no other network has addresses of the pods' ("+nets(m.CIDRs, "none")+")", "")
 }
 
 // special are networks of which every machine has routes: link-local and multicast.

@@ -30,8 +30,8 @@ type Config struct {
 	// PodSources reach pods and ClusterIPs from outside at their own addresses; none: nobody but whom a policy admits.
 	PodSources []netip.Prefix
 	// Router forwards what is neither from nor to pods, too, where forwarding is on for podd's sake.
-	Router bool
-	Damaged        atomicfile.Report // of leases; nil: nobody is told
+	Router  bool
+	Damaged atomicfile.Report // of leases; nil: nobody is told
 	// Changed is told, once each time, what the network begins to do otherwise than it is configured, or as it is again: one
 	// of the reasons of this package and a sentence. nil: nobody is told.
 	Changed func(reason, sentence string)

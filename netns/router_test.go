@@ -104,7 +104,7 @@ func TestPodsMakeNoRouter(t *testing.T) {
 	if routes(east, west) != shut {
 		t.Error("another daemon has made a router before it knows its pods")
 	}
-	if err := next.Restore([]Pod{{ID: "a", NetNS: a.ns, Ports: ports}}); err != nil {
+	if _, err := next.Restore([]Pod{{ID: "a", NetNS: a.ns, Ports: ports, IP: a.IP}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := next.SetPolicies(nil); err != nil {

@@ -109,22 +109,22 @@ func udpAt(t *testing.T, ns string, at netip.AddrPort) *net.UDPConn {
 	return u
 }
 
-// flow is a conversation of two sockets that connection tracking knows.
-type flow struct {
+// talk is a conversation of two sockets that connection tracking knows.
+type talk struct {
 	name         string
 	from, to     netip.AddrPort
 	asks, tells  *net.UDPConn
 	fromNS, toNS string
 }
 
-func (f *flow) begin(t *testing.T) {
+func (f *talk) begin(t *testing.T) {
 	t.Helper()
 	f.asks, f.tells = udpAt(t, f.fromNS, f.from), udpAt(t, f.toNS, f.to)
 	f.goesOn(t)
 }
 
 // goesOn exchanges a word in both directions.
-func (f *flow) goesOn(t *testing.T) {
+func (f *talk) goesOn(t *testing.T) {
 	t.Helper()
 	for _, way := range []struct {
 		at, there *net.UDPConn
@@ -195,7 +195,7 @@ func testSpoofing(t *testing.T, n *Network, family int, world lan, a, b, c testP
 	gateway := []netip.Addr{n.gateway, n.gateway6}[family]
 	at := netip.AddrPortFrom
 	node, there := world.node[family], world.host[family]
-	flows := []*flow{
+	flows := []*talk{
 		{name: "pods", from: at(a.IPs()[family], 4000), to: at(b.IPs()[family], 5000), fromNS: a.ns, toNS: b.ns},
 		{name: "the node's DNS", from: at(a.IPs()[family], 4001), to: at(gateway, 5353), fromNS: a.ns},
 		{name: "the node and the world", from: at(node, 4002), to: at(there, 7000), toNS: world.ns},

@@ -19,8 +19,11 @@ type NetworkConfig struct {
 	IPv6         bool         `yaml:"ipv6"`
 	PodMTU       int          `yaml:"podMTU"` // 0: the uplink's
 
-	HostPortInterfaces []string       `yaml:"hostPortInterfaces"` // host ports and node ports are reached through; none: all
+	HostPortInterfaces []string       `yaml:"hostPortInterfaces"` // host ports, node ports and load balancers are reached through; none: all
 	HostPortSources    []netip.Prefix `yaml:"hostPortSources"`    // likewise from
+	PodIPSources       []netip.Prefix `yaml:"podIPSources"`       // pods are reached from at their own addresses; none: from nowhere outside
+	// Router is true on a machine that forwards between its own networks, too, where forwarding is on for podd's sake.
+	Router bool `yaml:"router"`
 	// DefaultDeny isolates pods that no NetworkPolicy selects: Ingress, Egress.
 	DefaultDeny []string `yaml:"defaultDeny"`
 }
@@ -28,7 +31,7 @@ type NetworkConfig struct {
 func defaultNetwork() NetworkConfig {
 	return NetworkConfig{
 		ServiceCIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 211, 0, 0}), 20), IPv6: true,
-		HostPortInterfaces: []string{}, HostPortSources: []netip.Prefix{}, DefaultDeny: []string{},
+		HostPortInterfaces: []string{}, HostPortSources: []netip.Prefix{}, PodIPSources: []netip.Prefix{}, DefaultDeny: []string{},
 	}
 }
 
@@ -65,7 +68,7 @@ func (c *Config) network() netns.Config {
 	n := netns.Config{
 		Bridge: c.Bridge, CIDR: c.PodCIDR, LeaseDir: filepath.Join(c.RunDir, "leases"), MTU: c.PodMTU,
 		ServiceCIDRs:   []netip.Prefix{c.ServiceCIDR},
-		PortInterfaces: c.HostPortInterfaces, PortSources: c.HostPortSources,
+		PortInterfaces: c.HostPortInterfaces, PortSources: c.HostPortSources, PodSources: c.PodIPSources, Router: c.Router,
 	}
 	if !c.IPv6 {
 		return n

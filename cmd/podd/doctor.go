@@ -70,6 +70,7 @@ func examine(c *Config, synced bool) []board.Finding {
 			board.ReadFolder("root", c.Root), board.ReadFolder("run", c.RunDir), board.ReadFolder("logs", c.LogDir),
 		},
 		Bridge: c.Bridge, Table: "podd", Errors: map[string]error{},
+		PortInterfaces: c.HostPortInterfaces, PortSources: c.HostPortSources, PodIPSources: c.PodIPSources, Router: c.Router,
 	}
 	for _, cidr := range append([]netip.Prefix{network.CIDR, network.CIDR6}, network.ServiceCIDRs...) {
 		if cidr.IsValid() {

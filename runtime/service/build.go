@@ -73,7 +73,7 @@ func namesOf(endpoints []endpoint) []dns.Endpoint {
 func (b *builder) forward(s *corev1.Service, p *corev1.ServicePort, ips []netip.Addr, endpoints []endpoint) netns.ServicePort {
 	out := netns.ServicePort{
 		Name: fmt.Sprintf("%s:%s", keyOf(s), portKey(p)), Protocol: netns.ProtocolOf(string(p.Protocol)),
-		ClusterIPs: ips, Port: uint16(p.Port), NodePort: uint16(p.NodePort),
+		ClusterIPs: ips, Port: uint16(p.Port), NodePort: uint16(p.NodePort), HealthPort: uint16(s.Spec.HealthCheckNodePort),
 		InternalLocal: s.Spec.InternalTrafficPolicy != nil && *s.Spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal,
 		ExternalLocal: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal,
 	}
