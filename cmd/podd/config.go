@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime"
 	"podd/runtime/container"
@@ -22,43 +24,43 @@ const (
 // has the name that KubeletConfiguration (kubelet.config.k8s.io/v1beta1) gives the thing,
 // where it has one.
 type Config struct {
-	Manifests string `yaml:"staticPodPath"`
-	Images    string `yaml:"imagePath"`  // archives that are loaded when they appear
-	Root      string `yaml:"root"`       // on flash: images, volumes, container roots
-	RunDir    string `yaml:"runDir"`     // on tmpfs: what dies with the machine
-	Socket    string `yaml:"socket"`     // of the API
-	LogDir    string `yaml:"podLogsDir"` // CRI logs of the containers
-	NodeName  string `yaml:"nodeName"`   // "": the host's name
+	Manifests string `json:"staticPodPath"`
+	Images    string `json:"imagePath"`  // archives that are loaded when they appear
+	Root      string `json:"root"`       // on flash: images, volumes, container roots
+	RunDir    string `json:"runDir"`     // on tmpfs: what dies with the machine
+	Socket    string `json:"socket"`     // of the API
+	LogDir    string `json:"podLogsDir"` // CRI logs of the containers
+	NodeName  string `json:"nodeName"`   // "": the host's name
 	// NodeLabels are labels of the node, beside those that podd gives it.
-	NodeLabels map[string]string `yaml:"nodeLabels"`
-	PodCIDR    netip.Prefix      `yaml:"podCIDR"`
-	Bridge     string            `yaml:"bridge"`
+	NodeLabels map[string]string `json:"nodeLabels"`
+	PodCIDR    netip.Prefix      `json:"podCIDR"`
+	Bridge     string            `json:"bridge"`
 	// CgroupRoot is the cgroup below which the pods' tree is made; "": podd's own where systemd has delegated it, else /podd.
-	CgroupRoot string `yaml:"cgroupRoot"`
+	CgroupRoot string `json:"cgroupRoot"`
 
-	ContainerLogMaxSize  byteSize      `yaml:"containerLogMaxSize"`
-	ContainerLogMaxFiles int           `yaml:"containerLogMaxFiles"`
-	PodPidsLimit         int64         `yaml:"podPidsLimit"`        // -1: none
-	ShutdownGracePeriod  time.Duration `yaml:"shutdownGracePeriod"` // for all pods when the unit or machine stops
+	ContainerLogMaxSize  resource.Quantity `json:"containerLogMaxSize"`
+	ContainerLogMaxFiles int               `json:"containerLogMaxFiles"`
+	PodPidsLimit         int64             `json:"podPidsLimit"`        // -1: none
+	ShutdownGracePeriod  metav1.Duration   `json:"shutdownGracePeriod"` // for all pods when the unit or machine stops
 	// DefaultRlimits are resource limits of containers, "soft:hard" by name.
-	DefaultRlimits map[string]string `yaml:"defaultRlimits"`
+	DefaultRlimits map[string]string `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
-	AllowedUnsafeSysctls []string `yaml:"allowedUnsafeSysctls"`
+	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
 
-	Logging LoggingConfig `yaml:"logging"`
+	Logging LoggingConfig `json:"logging"`
 
-	UserNamespaces UsersConfig `yaml:"userNamespaces"`
+	UserNamespaces UsersConfig `json:"userNamespaces"`
 
-	NetworkConfig `yaml:",inline"`
-	NamesConfig   `yaml:",inline"`
+	NetworkConfig `json:",inline"`
+	NamesConfig   `json:",inline"`
 
 	file string // --config
 }
 
 // LoggingConfig is how podd itself logs.
 type LoggingConfig struct {
-	Format string `yaml:"format"` // text or json
-	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `json:"format"` // text or json
+	Level  string `json:"level"`  // debug, info, warn or error
 }
 
 func defaultConfig() Config {
@@ -74,10 +76,10 @@ func defaultConfig() Config {
 		NodeLabels:           map[string]string{},
 		DefaultRlimits:       map[string]string{},
 		AllowedUnsafeSysctls: []string{},
-		ContainerLogMaxSize:  10 << 20,
+		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,
-		ShutdownGracePeriod:  time.Minute,
+		ShutdownGracePeriod:  metav1.Duration{Duration: time.Minute},
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
 		UserNamespaces:       defaultUsers(),
 		NetworkConfig:        defaultNetwork(),
@@ -128,8 +130,8 @@ func (c *Config) complete() (err error) {
 func (c *Config) settings() runtime.Settings {
 	limits, _ := container.ParseRlimits(c.DefaultRlimits) // check has seen them
 	return runtime.Settings{
-		LogMaxSize: int64(c.ContainerLogMaxSize), LogMaxFiles: c.ContainerLogMaxFiles,
-		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod, Labels: c.nodeLabels(),
+		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
+		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.nodeLabels(),
 		Rlimits: limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls,
 	}
 }

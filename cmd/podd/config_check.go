@@ -28,11 +28,11 @@ func (c *Config) check() error {
 		return fmt.Errorf("socket %q is longer than the %d bytes that a socket's path may have", c.Socket, maxSocketPath-len(".new"))
 	case c.ContainerLogMaxFiles < 2:
 		return fmt.Errorf("containerLogMaxFiles must be at least 2, not %d", c.ContainerLogMaxFiles)
-	case c.ContainerLogMaxSize < minLogSize:
+	case c.ContainerLogMaxSize.Value() < minLogSize:
 		return fmt.Errorf("containerLogMaxSize must be at least 64Ki")
 	case c.PodPidsLimit != -1 && c.PodPidsLimit <= 0:
 		return fmt.Errorf("podPidsLimit must be positive, or -1 for no limit, not %d", c.PodPidsLimit)
-	case c.ShutdownGracePeriod < 0:
+	case c.ShutdownGracePeriod.Duration < 0:
 		return fmt.Errorf("shutdownGracePeriod must not be negative")
 	}
 	if why := validation.IsDNS1123Subdomain(c.NodeName); len(why) > 0 {

@@ -10,8 +10,8 @@ import (
 // NamesConfig is the part of the configuration that is about names, at the top level of the file. Its keys are
 // those of KubeletConfiguration.
 type NamesConfig struct {
-	ClusterDomain string `yaml:"clusterDomain"` // of the Services' names
-	ResolvConf    string `yaml:"resolvConf"`    // "": the host's, past the stub of systemd-resolved
+	ClusterDomain string `json:"clusterDomain"` // of the Services' names
+	ResolvConf    string `json:"resolvConf"`    // "": the host's, past the stub of systemd-resolved
 }
 
 func defaultNames() NamesConfig { return NamesConfig{ClusterDomain: "cluster.local"} }

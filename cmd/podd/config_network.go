@@ -13,19 +13,19 @@ import (
 
 // NetworkConfig is the part of the configuration that is about the pods' network, at the top level of the file.
 type NetworkConfig struct {
-	PodCIDR6     netip.Prefix `yaml:"podCIDR6"`     // unset: derived from the machine's id
-	ServiceCIDR  netip.Prefix `yaml:"serviceCIDR"`  // ClusterIPs
-	ServiceCIDR6 netip.Prefix `yaml:"serviceCIDR6"` // unset: derived from the machine's id
-	IPv6         bool         `yaml:"ipv6"`
-	PodMTU       int          `yaml:"podMTU"` // 0: the uplink's
+	PodCIDR6     netip.Prefix `json:"podCIDR6"`     // unset: derived from the machine's id
+	ServiceCIDR  netip.Prefix `json:"serviceCIDR"`  // ClusterIPs
+	ServiceCIDR6 netip.Prefix `json:"serviceCIDR6"` // unset: derived from the machine's id
+	IPv6         bool         `json:"ipv6"`
+	PodMTU       int          `json:"podMTU"` // 0: the uplink's
 
-	HostPortInterfaces []string       `yaml:"hostPortInterfaces"` // host ports, node ports and load balancers are reached through; none: all
-	HostPortSources    []netip.Prefix `yaml:"hostPortSources"`    // likewise from
-	PodIPSources       []netip.Prefix `yaml:"podIPSources"`       // pods are reached from at their own addresses; none: from nowhere outside
+	HostPortInterfaces []string       `json:"hostPortInterfaces"` // host ports, node ports and load balancers are reached through; none: all
+	HostPortSources    []netip.Prefix `json:"hostPortSources"`    // likewise from
+	PodIPSources       []netip.Prefix `json:"podIPSources"`       // pods are reached from at their own addresses; none: from nowhere outside
 	// Router is true on a machine that forwards between its own networks, too, where forwarding is on for podd's sake.
-	Router bool `yaml:"router"`
+	Router bool `json:"router"`
 	// DefaultDeny isolates pods that no NetworkPolicy selects: Ingress, Egress.
-	DefaultDeny []string `yaml:"defaultDeny"`
+	DefaultDeny []string `json:"defaultDeny"`
 }
 
 func defaultNetwork() NetworkConfig {

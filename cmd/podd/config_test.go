@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // configure makes a Config of a file's text and flags.
@@ -79,8 +81,8 @@ logging: {format: json, level: debug}
 	want.Manifests = filepath.Join(wd, "rel")
 	want.PodCIDR = netip.MustParsePrefix("10.6.0.0/24")
 	want.Bridge, want.NodeName, want.LogDir = "br1", "from-flag", "/logs"
-	want.ContainerLogMaxSize, want.ContainerLogMaxFiles, want.PodPidsLimit = 2<<20, 3, 100
-	want.ShutdownGracePeriod = 45 * time.Second
+	want.ContainerLogMaxSize, want.ContainerLogMaxFiles, want.PodPidsLimit = resource.MustParse("2Mi"), 3, 100
+	want.ShutdownGracePeriod.Duration = 45 * time.Second
 	want.Logging = LoggingConfig{"json", "warn"}
 	want.file = c.file
 	if !reflect.DeepEqual(c, want) {
@@ -94,20 +96,20 @@ func TestConfigRefused(t *testing.T) {
 		flags      []string
 		want       string
 	}{
-		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown key "brigde"`},
-		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown key "colour"`},
-		{"key twice", "bridge: a\nbridge: b\n", nil, `config.yaml: line 2: key "bridge" is given twice`},
+		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown field "brigde": correct its spelling or remove it`},
+		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown field "logging.colour": correct its spelling or remove it`},
+		{"key twice", "bridge: a\nbridge: b\n", nil, `config.yaml: line 2: duplicate field "bridge": keep one of the two`},
 		{"not a number", "containerLogMaxFiles: many\n", nil, `config.yaml: line 1: containerLogMaxFiles must be a whole number, not "many"`},
 		{"no YAML", "a: [\n", nil, "config.yaml: line"},
 		{"bad size", "containerLogMaxSize: big\n", nil, `config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not "big"`},
-		{"size with another's unit", "# logs\n\ncontainerLogMaxSize: \"10MB\"\nbrigde: a\n", nil, `config.yaml: line 3: containerLogMaxSize must be a size such as 10Mi, not "10MB"; line 4: unknown key "brigde"`},
+		{"size with another's unit", "# logs\n\ncontainerLogMaxSize: \"10MB\"\nbrigde: a\n", nil, `config.yaml: line 3: containerLogMaxSize must be a size such as 10Mi, not "10MB"; line 4: unknown field "brigde": correct its spelling or remove it`},
 		{"no size", "containerLogMaxSize: [1]\n", nil, "config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not a list of 1"},
 		{"bad size in braces", "{bridge: a, containerLogMaxSize: 10MB}\n", nil, `config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not "10MB"`},
 		{"small size", "containerLogMaxSize: 1Ki\n", nil, "containerLogMaxSize must be at least 64Ki"},
 		{"one file", "containerLogMaxFiles: 1\n", nil, "containerLogMaxFiles must be at least 2, not 1"},
 		{"no pids", "podPidsLimit: 0\n", nil, "podPidsLimit must be positive, or -1 for no limit, not 0"},
 		{"sysctl of the node", "allowedUnsafeSysctls: [kernel.msg*, vm.*]\n", nil, `allowedUnsafeSysctls: "vm.*" is not known to belong to the network or IPC namespace of a pod`},
-		{"no resource limit", "defaultRlimits: {files: 5}\n", nil, `defaultRlimits: "files" is no resource limit; there are as, core, cpu,`},
+		{"no resource limit", "defaultRlimits: {files: \"5\"}\n", nil, `defaultRlimits: "files" is no resource limit; there are as, core, cpu,`},
 		{"soft above hard", "defaultRlimits: {nofile: \"5:4\"}\n", nil, `defaultRlimits: nofile cannot be "5:4": write the soft and the hard limit, such as 1024:524288`},
 		{"limit that is none", "defaultRlimits: {core: lots}\n", nil, `defaultRlimits: core cannot be "lots"`},
 		{"host bits", "podCIDR: 10.0.0.1/24\n", nil, "did you mean 10.0.0.0/24?"},

@@ -10,9 +10,9 @@ import (
 
 // UsersConfig is the machine's ids that pods with hostUsers: false get. A kubelet finds base and size in /etc/subuid.
 type UsersConfig struct {
-	Base      uint64 `yaml:"base"`
-	Size      uint64 `yaml:"size"`
-	IDsPerPod uint64 `yaml:"idsPerPod"`
+	Base      uint64 `json:"base"`
+	Size      uint64 `json:"size"`
+	IDsPerPod uint64 `json:"idsPerPod"`
 }
 
 func defaultUsers() UsersConfig {

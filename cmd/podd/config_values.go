@@ -1,58 +1,44 @@
 package main
 
 import (
-	"bytes"
+	"encoding/json"
 	"fmt"
-	"math"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
-	"go.yaml.in/yaml/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+
+	"podd/runtime/manifest"
 )
 
-// fault is what is wrong on a line of the file; 0: the line is not known.
-type fault struct {
-	line int
-	what string
-}
-
-func (f fault) String() string {
-	if f.line == 0 {
-		return f.what
-	}
-	return fmt.Sprintf("line %d: %s", f.line, f.what)
-}
-
 // wrongValues finds the keys of a file whose values are of another type than podd's. Each value is judged alone: the
-// decoder's own words name Go's types, and not always a line.
-func wrongValues(text []byte) []fault {
-	var top any
-	if yaml.Unmarshal(text, &top) != nil || top == nil {
-		return nil
+// decoder's own words name Go's types.
+func wrongValues(m *manifest.Mapping) (faults []manifest.MappingFault, keys []string, err error) {
+	tree, err := m.Tree()
+	if err != nil {
+		return nil, nil, err
 	}
-	if _, ok := top.(map[any]any); !ok {
-		return []fault{{what: "it must consist of keys and values, such as bridge: podd0"}}
-	}
-	var faults []fault
 	defaults := reflect.ValueOf(defaultConfig())
 	eachKey("", defaults, defaults, func(key string, d, _ reflect.Value) {
-		if key, why := judgeValue(key, top, d); why != "" {
-			if f := (fault{lineOf(text, key), key + " " + why}); !slices.Contains(faults, f) {
-				faults = append(faults, f)
-			}
+		at, why := judgeValue(key, tree, d)
+		if why != "" && !slices.Contains(keys, at) {
+			keys = append(keys, at)
+			faults = append(faults, manifest.MappingFault{Line: m.Line(at), Text: at + " " + why})
 		}
 	})
-	return faults
+	return faults, keys, nil
 }
 
 // judgeValue says what is wrong with the value of a key ("a.b" within "a"), or with that of a key that it is within.
 func judgeValue(key string, tree any, d reflect.Value) (at, why string) {
 	value := tree
 	for part := range strings.SplitSeq(key, ".") {
-		m, ok := value.(map[any]any)
+		m, ok := value.(map[string]any)
 		if !ok {
 			return at, "must consist of keys and values, not " + spelled(value)
 		}
@@ -65,35 +51,51 @@ func judgeValue(key string, tree any, d reflect.Value) (at, why string) {
 		if d.IsZero() || (d.Kind() == reflect.Slice || d.Kind() == reflect.Map) && d.Len() == 0 {
 			return at, ""
 		}
-		return at, fmt.Sprintf("has no value: write %s: %v, or remove the key", at[strings.LastIndex(at, ".")+1:], d)
+		return at, fmt.Sprintf("has no value: write %s: %s, or remove the key", at[strings.LastIndex(at, ".")+1:], written(d))
 	}
-	out := reflect.New(d.Type())
-	data, err := yaml.Marshal(value)
+	data, err := json.Marshal(value)
 	if err == nil {
-		err = yaml.UnmarshalStrict(data, out.Interface())
+		err = kjson.UnmarshalCaseSensitivePreserveInts(data, reflect.New(d.Type()).Interface())
 	}
-	if err == nil && !misread(value, d) {
+	if err == nil {
 		return at, ""
 	}
-	return at, fmt.Sprintf("must be %s, not %s", wanted(at, d), spelled(value))
+	return at, fmt.Sprintf("must be %s, not %s", wanted(at, d), unquoted(value, d))
 }
 
-// misread says whether the decoder takes a value for what nobody means: 60 for as many nanoseconds, 1.5 for 1.
-func misread(value any, d reflect.Value) bool {
-	if _, ok := d.Interface().(time.Duration); ok {
-		_, isText := value.(string)
-		return !isText && value != 0
+// written is a default as one writes it.
+func written(d reflect.Value) string {
+	if q, ok := d.Interface().(resource.Quantity); ok {
+		return q.String()
 	}
-	f, ok := value.(float64)
-	return ok && (d.CanInt() || d.CanUint()) && f != math.Trunc(f)
+	return fmt.Sprint(d)
+}
+
+// unquoted spells a value, or the one of a map that is no text, with the remedy where only quotes are missing.
+func unquoted(value any, d reflect.Value) string {
+	if d.Kind() == reflect.Map {
+		m, _ := value.(map[string]any)
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if _, isText := m[k].(string); !isText {
+				return strings.Replace(unquoted(m[k], reflect.ValueOf("")), spelled(m[k]), fmt.Sprintf("{%s: %s}", k, spelled(m[k])), 1)
+			}
+		}
+	}
+	switch value.(type) {
+	case bool, int64, float64:
+		if d.Kind() == reflect.String {
+			return spelled(value) + " without quotes"
+		}
+	}
+	return spelled(value)
 }
 
 // wanted says what a key takes.
 func wanted(key string, d reflect.Value) string {
 	switch d.Interface().(type) {
-	case byteSize:
+	case resource.Quantity:
 		return "a size such as 10Mi"
-	case time.Duration:
+	case metav1.Duration:
 		return "a duration such as 1m or 90s"
 	case netip.Prefix:
 		if strings.HasSuffix(key, "6") {
@@ -122,27 +124,8 @@ func spelled(value any) string {
 		return fmt.Sprintf("%q", v)
 	case []any:
 		return fmt.Sprintf("a list of %d", len(v))
-	case map[any]any:
+	case map[string]any:
 		return "keys and values"
 	}
 	return fmt.Sprint(value)
-}
-
-// lineOf is the line that a key begins, or else the first that mentions it; 0: there is none.
-func lineOf(text []byte, key string) int {
-	parts, mentioned := strings.Split(key, "."), 0
-	lines := bytes.Split(text, []byte("\n"))
-	for i := range lines {
-		line, _, _ := strings.Cut(string(lines[i]), " #")
-		begins := strings.TrimLeft(line, " ")
-		if strings.HasPrefix(begins, parts[0]+":") && (len(parts) < strings.Count(key, ".")+1 || begins == line) {
-			if parts = parts[1:]; len(parts) == 0 {
-				return i + 1
-			}
-		}
-		if mentioned == 0 && len(parts) == 1 && strings.Contains(line, parts[0]+":") && !strings.HasPrefix(begins, "#") {
-			mentioned = i + 1
-		}
-	}
-	return mentioned
 }

@@ -103,7 +103,7 @@ func laterKeys(now, next *Config) []string {
 func eachKey(prefix string, a, b reflect.Value, visit func(key string, a, b reflect.Value)) {
 	t := a.Type()
 	for i := range t.NumField() {
-		tag := t.Field(i).Tag.Get("yaml")
+		tag := t.Field(i).Tag.Get("json")
 		if tag == "" {
 			continue
 		}

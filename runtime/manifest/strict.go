@@ -19,8 +19,13 @@ func decodeStrict(data []byte, into any) []fault {
 		}
 		return []fault{{text: strings.TrimPrefix(err.Error(), "json: ")}}
 	}
+	return strictFaults(strict)
+}
+
+// strictFaults puts the decoder's words about unknown and doubled fields into the user's.
+func strictFaults(errs []error) []fault {
 	var faults []fault
-	for _, err := range strict {
+	for _, err := range errs {
 		f := fault{text: err.Error(), line: true}
 		if fe, ok := errors.AsType[kjson.FieldError](err); ok {
 			f.path = fe.FieldPath()
