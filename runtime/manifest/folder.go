@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"podd/internal/atomicfile"
+	"podd/internal/hostfile"
 )
 
 const (
@@ -57,6 +59,8 @@ type Folder struct {
 	watch   *watcher        // while Watch runs
 
 	immutables immutables
+	guard      *hostfile.Guard
+	reread     atomic.Bool // the next Scan reads every file again
 }
 
 // file is what is known of one file of the folder.
@@ -83,14 +87,22 @@ type age struct {
 // Open makes a Folder. It does no I/O: Dir need not exist yet.
 func Open(o Options) *Folder {
 	o.Dir = filepath.Clean(o.Dir)
-	return &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir, o.Damaged)}
+	f := &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir, o.Damaged)}
+	f.guard = f.newGuard()
+	return f
 }
 
 // Scan looks at the folder and returns what it says now. It reads only files that have changed; when none has, it
-// costs one stat a file. It never fails: what goes wrong is among the Problems.
+// costs one stat a file. It never fails: what goes wrong is among the Problems. A file that does not answer (a link to a
+// server that is away) is one of them after filePatience; where the folder itself does not answer, neither does Scan.
 func (f *Folder) Scan(now time.Time) Set {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.reread.Swap(false) {
+		for _, file := range f.files {
+			file.read = stamp{}
+		}
+	}
 	entries, err := f.entries()
 	if err != nil {
 		f.last = f.gone(err)
@@ -134,13 +146,7 @@ func (f *Folder) unread() bool {
 }
 
 // Reread makes the next Scan read every file again: whether its documents fit this board may have changed.
-func (f *Folder) Reread() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, file := range f.files {
-		file.read = stamp{}
-	}
-}
+func (f *Folder) Reread() { f.reread.Store(true) }
 
 // entries lists what may be manifests in the folder, in order.
 func (f *Folder) entries() ([]fs.DirEntry, error) {

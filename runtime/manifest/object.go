@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"io/fs"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +21,9 @@ type Object struct {
 	Hash      string    // of the defaulted object
 	Since     time.Time // when this name was first seen in this file
 	Stale     bool      // the file is bad now, this is its last good version
-	Value     Value     // *corev1.Pod, *corev1.ConfigMap, ...; shared, never mutated
+	// Mode has the permissions of the file that this version was read from, 0 where it was read by an earlier podd.
+	Mode  fs.FileMode
+	Value Value // *corev1.Pod, *corev1.ConfigMap, ...; shared, never mutated
 }
 
 // Value is an object of the Kubernetes API.

@@ -2,12 +2,14 @@ package manifest
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/hostfile"
 )
 
 // MaxFileBytes is the largest manifest file that is read: the API server's own limit for a request body.
@@ -50,23 +52,14 @@ func readSettled(path string, settled func(*syscall.Stat_t) bool) ([]byte, stamp
 
 // openRegular opens a regular file for reading, and nothing else.
 func openRegular(path string) (*os.File, *syscall.Stat_t, error) {
-	// Look before opening: opening some devices has effects (a watchdog starts).
-	st, err := stat(path)
+	f, err := hostfile.Open(path)
+	if pe, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, hostfile.ErrNotRegular) {
+		return nil, nil, pe.Err // a sentence
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		return nil, nil, errNotRegular(st.Mode)
-	}
-	// O_NONBLOCK: should the file be a FIFO by now, opening it would wait for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err = fstat(f)
-	if err == nil && st.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		err = errNotRegular(st.Mode)
-	}
+	st, err := fstat(f)
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -78,43 +71,14 @@ func openRegular(path string) (*os.File, *syscall.Stat_t, error) {
 func ReadFrom(r io.Reader) ([]byte, error) { return readLimited(r, 0) }
 
 func readLimited(r io.Reader, size int64) ([]byte, error) {
-	if size > MaxFileBytes {
+	data, err := hostfile.ReadAll(r, size, MaxFileBytes)
+	if errors.Is(err, hostfile.ErrTooLarge) {
 		return nil, errTooLarge
 	}
-	data := make([]byte, 0, size+512)
-	for {
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		switch {
-		case len(data) > MaxFileBytes:
-			return nil, errTooLarge
-		case err == io.EOF:
-			return data, nil
-		case err != nil:
-			return nil, err
-		case len(data) == cap(data):
-			data = append(data, 0)[:len(data)]
-		}
-	}
+	return data, err
 }
 
 var errTooLarge = errors.New("it is larger than 3 MiB; split it into several files")
-
-// errNotRegular names what kind of file a manifest is not.
-func errNotRegular(mode uint32) error {
-	kind := "not a regular file"
-	switch mode & syscall.S_IFMT {
-	case syscall.S_IFIFO:
-		kind = "a named pipe"
-	case syscall.S_IFSOCK:
-		kind = "a socket"
-	case syscall.S_IFCHR, syscall.S_IFBLK:
-		kind = "a device"
-	case syscall.S_IFDIR:
-		kind = "a folder"
-	}
-	return fmt.Errorf("it is %s; put a regular file in its place", kind)
-}
 
 // beingWritten asks the kernel whether anybody has f open for writing: a read lease is refused with EAGAIN then
 // (man 2 fcntl, F_SETLEASE). File systems without leases answer otherwise; settled decides there.
@@ -136,11 +100,12 @@ type stamp struct {
 	dev, ino     uint64
 	size         int64
 	mtime, ctime int64 // nanoseconds
+	mode         uint32
 }
 
 func stampOf(st *syscall.Stat_t) stamp {
 	return stamp{
-		dev: st.Dev, ino: st.Ino, size: st.Size,
+		dev: st.Dev, ino: st.Ino, size: st.Size, mode: st.Mode,
 		mtime: syscall.TimespecToNsec(st.Mtim), ctime: syscall.TimespecToNsec(st.Ctim),
 	}
 }

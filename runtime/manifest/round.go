@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"podd/internal/hostfile"
 )
 
 // round is one Scan in progress.
@@ -43,7 +45,8 @@ func (r *round) again(d time.Duration) {
 func (r *round) look(name string, link bool) bool {
 	f := r.folder
 	path := filepath.Join(f.o.Dir, name)
-	st, err := stat(path)
+	g, err := f.glanceAt(path, link)
+	st := g.st
 	if err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
 		return false // a link to a folder, as ..data
 	}
@@ -62,11 +65,8 @@ func (r *round) look(name string, link bool) bool {
 			known.came = r.now
 		}
 	}
-	known.missed, known.links = time.Time{}, nil
+	known.missed, known.links = time.Time{}, g.links
 	delete(f.deleted, name)
-	if link {
-		known.links = linkDirs(path)
-	}
 	if err != nil {
 		r.unreadable(known, err)
 		return true
@@ -101,9 +101,8 @@ func (r *round) adopt(known *file) {
 // read parses a version of a file that was not seen before.
 func (r *round) read(name string, known *file, now stamp) {
 	f := r.folder
-	data, read, err := readSettled(known.path, func(st *syscall.Stat_t) bool {
-		return f.closed[name] || !r.young(st.Mtim)
-	})
+	closed := f.closed[name]
+	data, read, err := f.readFile(known.path, func(st *syscall.Stat_t) bool { return closed || !r.young(st.Mtim) })
 	switch {
 	case errors.Is(err, errBusy) && r.young(syscall.NsecToTimespec(now.mtime)):
 		r.again(settleAge)
@@ -137,6 +136,9 @@ func (r *round) young(mtime syscall.Timespec) bool {
 // unreadable takes in that a file cannot be read. Each Scan tries again: nothing may tell when it can be.
 func (r *round) unreadable(known *file, err error) {
 	text := err.Error()
+	if errors.Is(err, hostfile.ErrHangs) {
+		text = "it cannot be read: " + text + "; bring that back, or remove the file from the folder"
+	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		text = fmt.Sprintf("it cannot be read: %v; repair the file or remove it", pe.Err)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -160,6 +162,7 @@ func (r *round) take(known *file, read stamp, objects []Object, problems []Probl
 	objects, changed := r.folder.immutables.refuse(before, objects)
 	problems = append(append(problems, refused...), changed...)
 	for i := range objects {
+		objects[i].Mode = fs.FileMode(read.mode).Perm()
 		if old := objectOf(before, objects[i].key()); old != nil && old.UID == objects[i].UID && old.Hash == objects[i].Hash {
 			objects[i].Value = old.Value
 		}

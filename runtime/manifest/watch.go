@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/internal/hostfile"
 	"podd/internal/inotify"
 )
 
@@ -117,7 +119,7 @@ func (w *watcher) arm() {
 		wanted, armed := w.wanted(), map[int32]string{}
 		for _, p := range wanted {
 			// One that is not there is no error: the watch above it tells when it comes.
-			if wd, err := w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK); err == nil {
+			if wd, err := w.add(p); err == nil {
 				armed[wd] = p.dir
 			}
 		}
@@ -131,6 +133,22 @@ func (w *watcher) arm() {
 			return
 		}
 	}
+}
+
+// add watches one spot.
+func (w *watcher) add(p spot) (int32, error) {
+	if !slices.Contains(w.extra, p.dir) {
+		return w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
+	}
+	type answer struct {
+		wd  int32
+		err error
+	}
+	a, err := hostfile.Do(w.folder.guard, "watch "+p.dir, func() (a answer) {
+		a.wd, a.err = w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
+		return a
+	})
+	return a.wd, cmp.Or(err, a.err)
 }
 
 // spot is a folder to watch for the sake of dir.
@@ -147,8 +165,10 @@ func (w *watcher) wanted() []spot {
 		spots = append(spots, spot{way, way, wayEvents})
 	}
 	for _, link := range w.extra {
-		// A link may lead to where nothing is yet.
-		spots = append(spots, spot{link, above(link + "/."), dirEvents})
+		// A link may lead to where nothing is yet, and to what does not answer: when it does, there is another Scan.
+		if at, err := hostfile.Do(w.folder.guard, "find "+link, func() string { return above(link + "/.") }); err == nil {
+			spots = append(spots, spot{link, at, dirEvents})
+		}
 	}
 	return append(spots, spot{dir, dir, dirEvents})
 }
