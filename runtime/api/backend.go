@@ -35,7 +35,8 @@ type Backend interface {
 	// ObjectProblems returns the sentences about refused documents of a kind; "": of all those kinds.
 	ObjectProblems(kind string) []string
 	// Logs writes the log that o asks for. The server has filled in o.Container and has
-	// checked that this container has a log.
+	// checked that this container has a log. A log that is followed is written to at once, be it nothing: until then an
+	// error reaches the client in words.
 	Logs(ctx context.Context, namespace, name string, o *corev1.PodLogOptions, w io.Writer) error
 	// Exec runs o.Command and returns its exit code (128+n for signal n). The server has
 	// filled in o.Container and has checked that this container runs. ctx ends when the

@@ -32,9 +32,8 @@ func (s *server) podLog(w http.ResponseWriter, r *http.Request) error {
 	out := &logWriter{w: w}
 	w.Header().Set("Content-Type", "text/plain")
 	if o.Follow {
+		// The backend writes, be it nothing, as soon as there is a log to follow.
 		out.ctl = http.NewResponseController(w)
-		out.begin()
-		_ = out.ctl.Flush() // fails only when the client is gone, and then Write does
 	}
 	err = s.backend.Logs(r.Context(), p.Namespace, p.Name, o, out)
 	if err == nil || r.Context().Err() != nil {

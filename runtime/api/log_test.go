@@ -33,6 +33,9 @@ func TestLogFollow(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
 	more := make(chan string)
 	f.OnLogs = func(_ context.Context, _ string, _ *corev1.PodLogOptions, w io.Writer) error {
+		if _, err := w.Write(nil); err != nil {
+			return err
+		}
 		for s := range more {
 			if _, err := io.WriteString(w, s); err != nil {
 				return err
@@ -62,8 +65,10 @@ func TestLogErrors(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
 	c := dial(t, f)
 	f.OnLogs = func(context.Context, string, *corev1.PodLogOptions, io.Writer) error { return errors.New("disk gone") }
-	if code, b := ask(t, c, "GET", logPath, "*/*", nil); code != http.StatusInternalServerError {
-		t.Errorf("an error before the first byte: got %d %s", code, b)
+	for _, path := range []string{logPath, logPath + "?follow=true"} {
+		if code, b := ask(t, c, "GET", path, "*/*", nil); code != http.StatusInternalServerError || !contains(b, "disk gone") {
+			t.Errorf("%s: an error before the first byte: got %d %s", path, code, b)
+		}
 	}
 	f.OnLogs = func(_ context.Context, _ string, _ *corev1.PodLogOptions, w io.Writer) error {
 		io.WriteString(w, "half")

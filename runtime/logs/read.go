@@ -31,7 +31,7 @@ type ReadOptions struct {
 // rotated files; where the kubelet begins with the current file, this begins with
 // the oldest that is kept. dir is the container's folder. Lines that were split
 // are joined. Without any file of that attempt the error is ErrNoLog. A follower
-// returns nil when its context ends.
+// returns nil when its context ends, and writes at once, be it nothing.
 func Read(ctx context.Context, dir string, o ReadOptions, w io.Writer) error {
 	t := track{ctx: ctx, dir: dir, base: strconv.Itoa(o.Attempt) + ".log"}
 	defer t.close()
@@ -46,6 +46,12 @@ func Read(ctx context.Context, dir string, o ReadOptions, w io.Writer) error {
 	}
 	if err := t.open(); err != nil {
 		return fmt.Errorf("cannot read log of attempt %d: %w", o.Attempt, err)
+	}
+	if o.Follow {
+		// Who follows a log that says nothing yet hears that there is one.
+		if _, err := w.Write(nil); err != nil {
+			return err
+		}
 	}
 	out := bufio.NewWriterSize(w, maxContent)
 	p := newPrinter(out, o)
