@@ -12,20 +12,21 @@ import (
 	"podd/runtime/stdio"
 )
 
-// rescan reads the folder and brings the set of pods into line with it.
-func (r *Runtime) rescan(now state.Instant) {
-	set := r.Folder.Scan(now.Wall)
+// takeSet brings the set of pods into line with what the folder says.
+func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	wasGone := r.folderNow.Gone
 	r.folderNow = set
-	r.policiesDue = true
-	r.recheck = 0
 	if set.RecheckAfter > 0 {
 		r.recheck = now.After(set.RecheckAfter)
 	}
-	if set.Gone && !wasGone {
+	if set.Gone && !wasGone && !r.scan.hangs {
 		r.Log.Warn("the folder of manifests has vanished; its pods stay until it is back")
 	}
-	r.takeObjects(set.Objects, now)
+	// Of a folder that was never seen nobody knows its Services and policies: those of the daemon before stay.
+	if r.scanned || !set.Gone {
+		r.policiesDue = true
+		r.takeObjects(set.Objects, now)
+	}
 	before := r.desired
 	r.desired = make(map[podKey]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
@@ -134,6 +135,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 			r.Events.Record(now.Wall, problemReference(problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
 		}
 	}
+	r.scan.noteFolder(problems)
 	changed := !slices.Equal(problems, r.problems)
 	r.problems = problems
 	if changed {

@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
+	"podd/runtime/manifest"
 	"podd/runtime/prober"
 )
 
@@ -15,6 +16,10 @@ type message any
 type (
 	// msgManifests: the folder may have changed.
 	msgManifests struct{}
+	// msgScanned: the folder was looked at.
+	msgScanned struct{ set manifest.Set }
+	// msgRescan: look at the folder, and say when that is taken in.
+	msgRescan struct{ done chan struct{} }
 	// msgImages: the set of images may have changed.
 	msgImages struct{}
 	// msgImporting: archives of images are being read, or have been.

@@ -28,7 +28,9 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	for {
 		r.step()
 		r.rest()
-		ready()
+		if r.scan.seen {
+			ready()
+		}
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.wait()
 			r.forwarding.wait()
@@ -104,7 +106,12 @@ func (r *Runtime) step() {
 		r.receive(m, now)
 	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
-		r.rescan(now)
+		r.scanFolder(now)
+	}
+	r.checkScan(now)
+	if !r.scan.seen && !r.stopping {
+		r.saveAll()
+		return // to a loop that knows of no manifest all pods are unwanted
 	}
 	for uid, p := range r.pods {
 		if !p.busy && p.wake != 0 && now.Mono >= p.wake {
@@ -126,7 +133,15 @@ func (r *Runtime) step() {
 func (r *Runtime) receive(m message, now state.Instant) {
 	switch m := m.(type) {
 	case msgManifests:
-		r.rescan(now)
+		r.scanFolder(now)
+	case msgScanned:
+		r.takeScan(m.set, now)
+	case msgRescan:
+		r.scan.next = append(r.scan.next, m.done)
+		r.scanFolder(now)
+		if r.scan.hangs {
+			release(&r.scan.next)
+		}
 	case msgResolver:
 		r.readResolver()
 	case msgImages:
@@ -188,6 +203,9 @@ func (r *Runtime) receive(m message, now state.Instant) {
 // arm sets the timer to the earliest moment anybody waits for, or leaves it off.
 func (r *Runtime) arm(timer *time.Timer) {
 	next := r.recheck
+	if at := r.scan.began.Add(scanPatience); r.scan.running && !r.scan.hangs && (next == 0 || at < next) {
+		next = at
+	}
 	if at := r.policyRetry; at != 0 && (next == 0 || at < next) {
 		next = at
 	}

@@ -15,7 +15,8 @@ import (
 // that the same turn of the loop begins: a pod's policies are known before it has an address.
 func (r *Runtime) syncPolicies(now state.Instant) {
 	again := r.policyRetry != 0 && now.Mono >= r.policyRetry
-	if !r.policiesDue && !again {
+	// As long as no folder was seen those of the daemon before stay: none would open the pods.
+	if !r.policiesDue && !again || !r.services.known {
 		return
 	}
 	r.policiesDue, r.policyRetry = false, 0

@@ -29,7 +29,10 @@ import (
 
 // Folder is where the desired pods come from.
 type Folder interface {
+	// Scan may take as long as the folder's file system does.
 	Scan(now time.Time) manifest.Set
+	// Unanswered is the sentence about a Scan that does not return.
+	Unanswered() manifest.Problem
 }
 
 // Images is the store that containers' roots come from.
@@ -141,6 +144,7 @@ type Runtime struct {
 	scanned    bool // the folder was seen at least once
 	swept      bool // what pods left that went while no podd was there is removed
 	folderNow  manifest.Set
+	scan       scanner
 	pods       map[types.UID]*pod
 	desired    map[podKey]*manifest.Pod
 	problems   []manifest.Problem

@@ -51,11 +51,17 @@ func (r *Runtime) Beat(ctx context.Context) error {
 	}
 }
 
-// Rescan looks at the folder again and returns when what it holds is decided on.
+// Rescan looks at the folder again and returns when what it holds is decided on, or the folder does not answer.
 func (r *Runtime) Rescan(ctx context.Context) error {
-	r.ManifestsChanged()
 	r.ImagesChanged()
-	return r.call(ctx, r.markWaiting)
+	done := make(chan struct{})
+	r.inbox.put(msgRescan{done})
+	select {
+	case <-done:
+		return r.call(ctx, r.markWaiting)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // markWaiting looks again at the pods that have not begun or were not admitted: the board may have other settings.

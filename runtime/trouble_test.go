@@ -35,7 +35,7 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Events = recorder
-	r.policiesDue = true
+	r.policiesDue, r.services.known = true, true
 	at := state.Instant{Mono: state.BootTime(time.Hour)}
 	for i, c := range []struct {
 		after time.Duration

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,8 +71,7 @@ func (o *objects) whyLocked(key objectKey) error {
 
 // warnReadable says that everybody on the machine can read a Secret.
 func (r *Runtime) warnReadable(o *manifest.Object, s *corev1.Secret, now state.Instant) {
-	st, err := os.Stat(o.File)
-	if err != nil || manifest.IsSealed(s) || len(s.Data) == 0 || st.Mode().Perm()&0o004 == 0 {
+	if manifest.IsSealed(s) || len(s.Data) == 0 || o.Mode&0o004 == 0 {
 		return
 	}
 	text := fmt.Sprintf("%s: Secret %q can be read by every user of this machine: chmod o-r the file, or seal it with podd seal", o.File, s.Name)

@@ -12,7 +12,7 @@ var ErrHangs = errors.New("its file system does not answer")
 
 // Guard does what a file system may never answer to: each piece of work in a goroutine of its own, for whose end a caller
 // waits only so long. Work that hangs is left behind, and none of the same key is begun until it returns; so what hangs
-// costs one goroutine, with the kernel's thread below it, however often it is tried. The zero value waits for ever.
+// costs one goroutine, with the kernel's thread below it, however often it is tried. The zero value, and nil, wait for ever.
 type Guard struct {
 	Patience time.Duration // how long a caller waits
 	Most     int           // pieces of work that may be left behind; with so many, nothing else is begun
@@ -26,7 +26,7 @@ type Guard struct {
 // Returned is called instead, in the goroutine of the work: it is to be tried again then.
 func Do[T any](g *Guard, key string, work func() T) (T, error) {
 	var none T
-	if g.Patience == 0 {
+	if g == nil || g.Patience == 0 {
 		return work(), nil
 	}
 	g.mu.Lock()

@@ -22,6 +22,9 @@ const BoardFit corev1.NodeConditionType = "podd.dev/BoardFit"
 // NetworkReady is podd's own condition of the node: False while the pods' network is not as it should be.
 const NetworkReady corev1.NodeConditionType = "podd.dev/NetworkReady"
 
+// ManifestsReadable is podd's own condition of the node: False while the folder of manifests is gone or does not answer.
+const ManifestsReadable corev1.NodeConditionType = "podd.dev/ManifestsReadable"
+
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
 

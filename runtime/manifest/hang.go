@@ -29,6 +29,12 @@ func (f *Folder) newGuard() *hostfile.Guard {
 	}}
 }
 
+// Unanswered is the Problem of a folder whose Scan does not return. It waits for nobody.
+func (f *Folder) Unanswered() Problem {
+	return Problem{File: f.o.Dir, Reason: ReasonHangs, Message: "manifest folder " + f.o.Dir + ": " + hostfile.ErrHangs.Error() +
+		"; what it said last stays until it does; bring the file system back, or have podd read another folder"}
+}
+
 // glance is what a file looks like from outside.
 type glance struct {
 	st    *syscall.Stat_t

@@ -31,6 +31,9 @@ const (
 	ReasonFolder      = "ManifestFolderGone" // the folder itself cannot be read, or its file system is not mounted
 )
 
+// ReasonHangs is that of a folder whose file system does not answer.
+const ReasonHangs = "ManifestFolderHangs"
+
 // Problem is one thing wrong with the folder, ready to be shown.
 type Problem struct {
 	File            string

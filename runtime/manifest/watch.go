@@ -43,6 +43,7 @@ func (f *Folder) Watch(ctx context.Context, hint func()) error {
 	}
 	defer mounts.close()
 	w := &watcher{folder: f, in: in, dirs: map[int32]string{}, hint: hint}
+	w.guard = &hostfile.Guard{Patience: f.guard.Patience, Most: 1, Returned: func(string) { w.arm(); hint() }}
 	f.mu.Lock()
 	f.watch = w
 	w.extra = f.linkDirs()
@@ -76,6 +77,7 @@ type watcher struct {
 	folder *Folder
 	in     *inotify.Watcher
 	hint   func()
+	guard  *hostfile.Guard // of the folder itself, whose Scan tells that it does not answer
 
 	mu    sync.Mutex
 	dirs  map[int32]string // watched path of each watch descriptor
@@ -113,10 +115,10 @@ func (w *watcher) follow(dirs []string) {
 func (w *watcher) arm() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	dir := w.folder.o.Dir
 	for {
-		w.own = idOf(dir)
-		wanted, armed := w.wanted(), map[int32]string{}
+		var hangs error
+		w.own, hangs = w.identify()
+		wanted, armed := w.wanted(hangs == nil), map[int32]string{}
 		for _, p := range wanted {
 			// One that is not there is no error: the watch above it tells when it comes.
 			if wd, err := w.add(p); err == nil {
@@ -129,22 +131,24 @@ func (w *watcher) arm() {
 			}
 		}
 		w.dirs = armed
-		if idOf(dir) == w.own && slices.Equal(w.wanted(), wanted) {
-			return
+		own, err := w.identify()
+		if hangs != nil || err != nil || own == w.own && slices.Equal(w.wanted(true), wanted) {
+			return // a folder that does not answer yet calls again when it does
 		}
 	}
 }
 
 // add watches one spot.
 func (w *watcher) add(p spot) (int32, error) {
-	if !slices.Contains(w.extra, p.dir) {
-		return w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
-	}
 	type answer struct {
 		wd  int32
 		err error
 	}
-	a, err := hostfile.Do(w.folder.guard, "watch "+p.dir, func() (a answer) {
+	guard := w.guard
+	if p.dir != w.folder.o.Dir {
+		guard = w.folder.guard
+	}
+	a, err := hostfile.Do(guard, "watch "+p.dir, func() (a answer) {
 		a.wd, a.err = w.in.Add(p.at, p.mask|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
 		return a
 	})
@@ -157,8 +161,13 @@ type spot struct {
 	mask    uint32
 }
 
-// wanted are the spots to watch as the folders are now.
-func (w *watcher) wanted() []spot {
+// identify tells which folder the manifests' is now, or that it does not answer.
+func (w *watcher) identify() (dirID, error) {
+	return hostfile.Do(w.guard, "folder", func() dirID { return idOf(w.folder.o.Dir) })
+}
+
+// wanted are the spots to watch as the folders are now, with the folder itself if own.
+func (w *watcher) wanted(own bool) []spot {
 	var spots []spot
 	dir := w.folder.o.Dir
 	for _, way := range append(linkDirs(dir), above(dir)) {
@@ -170,7 +179,10 @@ func (w *watcher) wanted() []spot {
 			spots = append(spots, spot{link, at, dirEvents})
 		}
 	}
-	return append(spots, spot{dir, dir, dirEvents})
+	if own {
+		spots = append(spots, spot{dir, dir, dirEvents})
+	}
+	return spots
 }
 
 // above returns the nearest existing folder above dir: the one in which dir, or a folder on its way, will appear.
@@ -232,23 +244,32 @@ func (w *watcher) ownEvent(e inotify.Event) bool {
 		w.folder.mu.Unlock()
 	}
 	// A new file will be closed by who writes it. A link is complete when it appears.
-	return e.Mask&unix.IN_CREATE == 0 || complete(filepath.Join(w.folder.o.Dir, e.Name))
+	if e.Mask&unix.IN_CREATE == 0 {
+		return true
+	}
+	path := filepath.Join(w.folder.o.Dir, e.Name)
+	whole, err := hostfile.Do(w.folder.guard, "complete "+path, func() bool { return complete(path) })
+	return whole || err != nil
 }
 
 // wayEvent tells whether an event in a folder on the way may have changed what the manifests are.
 func (w *watcher) wayEvent(dir, name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Contains(w.extra, dir) || idOf(w.folder.o.Dir) != w.own ||
+	own, err := w.identify()
+	return slices.Contains(w.extra, dir) || err != nil || own != w.own ||
 		strings.HasPrefix(w.folder.o.Dir+"/", filepath.Join(dir, name)+"/")
 }
 
 // mounted looks whether a mount has changed what the folder is.
 func (w *watcher) mounted() {
 	w.mu.Lock()
-	changed := idOf(w.folder.o.Dir) != w.own
+	now, err := w.identify()
+	changed := now != w.own
 	w.mu.Unlock()
-	if changed {
+	if err != nil {
+		w.hint() // the Scan will be missed
+	} else if changed {
 		w.arm()
 		w.hint()
 	}

@@ -1,0 +1,104 @@
+package runtime
+
+import (
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api"
+	"podd/runtime/manifest"
+	"podd/runtime/state"
+)
+
+// scanPatience is how long the folder of manifests may take to be looked at before podd says that it hangs. It is longer
+// than the files of a folder that answers can take that do not (manifest.Folder.Scan).
+const scanPatience = 15 * time.Second
+
+// scanner is the loop's side of looking at the folder of manifests: one Scan at a time, in a goroutine of its own. One that
+// never returns, because the folder's file system does not answer, keeps that goroutine and nothing else.
+type scanner struct {
+	running, again bool           // again: asked for meanwhile
+	began          state.BootTime // since boot
+	hangs          bool           // it is past scanPatience, which was told
+	seen           bool           // the pods are those of a folder, or of the records where that hangs
+	waiting, next  []chan struct{}
+
+	trouble atomic.Pointer[string] // what is wrong with the folder as a whole, for everybody to read
+}
+
+// scanFolder begins to look at the folder, or again once that is done.
+func (r *Runtime) scanFolder(now state.Instant) {
+	s := &r.scan
+	if s.running {
+		s.again = true
+		return
+	}
+	s.running, s.began, s.waiting, s.next = true, now.Mono, s.next, nil
+	r.recheck = 0
+	go func() { r.inbox.put(msgScanned{r.Folder.Scan(now.Wall)}) }()
+}
+
+// takeScan takes in what the folder says.
+func (r *Runtime) takeScan(set manifest.Set, now state.Instant) {
+	s := &r.scan
+	if s.hangs {
+		r.Log.Info("the folder of manifests answers again")
+	}
+	s.running, s.hangs, s.seen = false, false, true
+	r.takeSet(set, now)
+	release(&s.waiting)
+	if s.again {
+		s.again = false
+		r.scanFolder(now)
+	}
+}
+
+// checkScan says when the folder does not answer. What it said last goes on; at the start that are the pods of the records.
+func (r *Runtime) checkScan(now state.Instant) {
+	s := &r.scan
+	if !s.running || s.hangs || now.Mono < s.began.Add(scanPatience) {
+		return
+	}
+	s.hangs = true
+	problem := r.Folder.Unanswered()
+	if s.seen {
+		r.takeProblems(append(r.problems, problem), now)
+	} else {
+		s.seen = true
+		r.takeSet(manifest.Set{Pods: LastKnown(r.RunDir), Gone: true, Problems: []manifest.Problem{problem}}, now)
+	}
+	release(&s.waiting)
+	release(&s.next)
+}
+
+func release(waiting *[]chan struct{}) {
+	for _, done := range *waiting {
+		close(done)
+	}
+	*waiting = nil
+}
+
+// noteFolder remembers what is wrong with the folder as a whole.
+func (s *scanner) noteFolder(problems []manifest.Problem) {
+	text := ""
+	for i := range problems {
+		if reason := problems[i].Reason; reason == manifest.ReasonFolder || reason == manifest.ReasonHangs {
+			text = problems[i].Message
+		}
+	}
+	s.trouble.Store(&text)
+}
+
+// manifestsCondition is there while the folder of manifests cannot be read.
+func (b *Backend) manifestsCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
+	text := b.scan.trouble.Load()
+	if text == nil || *text == "" {
+		return nil
+	}
+	return []corev1.NodeCondition{{
+		Type: api.ManifestsReadable, Status: corev1.ConditionFalse, Reason: "ManifestFolder", Message: *text,
+		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
+	}}
+}
