@@ -59,7 +59,7 @@ func TestNodeLabelsAtReload(t *testing.T) {
 
 	configure("nodeLabels: {site: [cellar]}\npodPidsLimit: many\n")
 	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
-	const want = `config.yaml: line 1: nodeLabels must be names and values such as {site: roof}, not keys and values; line 2: podPidsLimit must be a whole number, not "many"`
+	const want = `config.yaml: line 1: nodeLabels must be names and values such as {site: roof}, not {site: a list of 1}; line 2: podPidsLimit must be a whole number, not "many"`
 	b.must(lab.Poll(limit, func() (bool, error) {
 		_, stderr, _ := b.run("get", "nodes")
 		return strings.Contains(stderr, want), errors.New(stderr)
