@@ -53,7 +53,7 @@ func build(dir string) error {
 	suite.podd, suite.standin, suite.images = os.Getenv("PODD_BIN"), filepath.Join(dir, "standin"), dir
 	if suite.podd == "" {
 		suite.podd = filepath.Join(dir, "podd")
-		if err := goBuild(suite.podd, "podd/cmd/podd", "-ldflags", `-s -w -linkmode external -extldflags "-static"`); err != nil {
+		if err := goBuild(suite.podd, "podd/cmd/podd", "-tags", shippedTags, "-ldflags", `-s -w -linkmode external -extldflags "-static"`); err != nil {
 			return err
 		}
 	}
@@ -66,12 +66,15 @@ func build(dir string) error {
 	return makeImages(dir)
 }
 
+// shippedTags are those of make build.
+const shippedTags = "netgo osusergo runc_nocriu nethttpomithttp2"
+
 // goBuild builds a program, or takes it from the folder PODD_TEST_BINS on a machine that has no Go.
 func goBuild(out, pkg string, flags ...string) error {
 	if built := os.Getenv("PODD_TEST_BINS"); built != "" {
 		return os.Symlink(filepath.Join(built, filepath.Base(pkg)), out)
 	}
-	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo runc_nocriu nethttpomithttp2", "-o", out}, flags...)
+	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo", "-o", out}, flags...)
 	command := exec.Command("go", append(args, pkg)...)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build %s: %w\n%s", pkg, err, output)
