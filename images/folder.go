@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
+	"podd/internal/hostfile"
 )
 
 // ImportResult is what became of one archive of a folder.
@@ -40,13 +44,19 @@ type memory struct {
 // folder with an oci-layout counts as an archive. A folder that does not exist holds none. The results are in the order
 // of the names. One goroutine of one process may import at a time.
 func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, error) {
-	found, err := listArchives(dir)
+	found, hanging, err := s.listArchives(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the folder of image archives: %w", err)
+		return nil, fmt.Errorf("cannot read the folder of image archives %s: %w", dir, err)
 	}
 	known := s.readMemory()
 	next := map[string]memory{}
 	var results []ImportResult
+	for _, path := range hanging {
+		results = append(results, ImportResult{File: path, New: true, Err: fmt.Errorf("cannot import %s: %w", path, hostfile.ErrHangs)})
+		if m, ok := known[path]; ok {
+			next[path] = m
+		}
+	}
 	for _, a := range found {
 		m, ok := known[a.path]
 		r := ImportResult{File: a.path}
@@ -129,7 +139,7 @@ func (s *Store) importArchive(ctx context.Context, a foundArchive) ImportResult 
 // beingWritten asks the kernel for a read lease, which it gives for no file that is open for writing (man 2 fcntl,
 // F_SETLEASE). A file system without leases says no more than that nobody knows.
 func beingWritten(path string) bool {
-	f, err := os.Open(path)
+	f, err := hostfile.Open(path)
 	if err != nil {
 		return false // the import will say why
 	}
@@ -145,33 +155,61 @@ type foundArchive struct {
 	file  bool
 }
 
-func listArchives(dir string) ([]foundArchive, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// archivePatience is how long the folder, and each archive, may take to answer.
+const archivePatience = 4 * time.Second
+
+// OnAnswer sets what is called when the folder of archives, or one of them, answers that did not for a while.
+func (s *Store) OnAnswer(hint func()) { s.archives.Returned = func(string) { hint() } }
+
+// listArchives lists the archives of a folder, and those that do not answer.
+func (s *Store) listArchives(dir string) (out []foundArchive, hanging []string, err error) {
+	type answer struct {
+		entries []fs.DirEntry
+		err     error
+	}
+	a, err := hostfile.Do(&s.archives, dir, func() (a answer) {
+		a.entries, a.err = os.ReadDir(dir)
+		return a
+	})
+	if err = cmp.Or(err, a.err); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []foundArchive
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		st, err := os.Stat(path) // follows links
-		if err != nil || isNoArchive(e.Name()) {
-			continue // gone meanwhile, or a dangling link
+	for _, e := range a.entries {
+		if isNoArchive(e.Name()) {
+			continue
 		}
-		if st.IsDir() {
-			// Builders write index.json last.
-			if st, err = os.Stat(filepath.Join(path, "index.json")); err != nil {
-				continue
-			}
-			out = append(out, foundArchive{path, st.Size(), st.ModTime(), false})
-		} else if st.Mode().IsRegular() {
-			out = append(out, foundArchive{path, st.Size(), st.ModTime(), true})
+		path := filepath.Join(dir, e.Name())
+		found, err := hostfile.Do(&s.archives, path, func() *foundArchive { return lookAtArchive(path) })
+		if err != nil {
+			hanging = append(hanging, path)
+		} else if found != nil {
+			out = append(out, *found)
 		}
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].mtime.Before(out[j].mtime) })
-	return out, nil
+	return out, hanging, nil
+}
+
+// lookAtArchive follows links; nil: it is no archive, gone meanwhile, or a dangling link.
+func lookAtArchive(path string) *foundArchive {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	if st.Mode().IsRegular() {
+		return &foundArchive{path, st.Size(), st.ModTime(), true}
+	}
+	if !st.IsDir() {
+		return nil
+	}
+	// Builders write index.json last.
+	if st, err = os.Stat(filepath.Join(path, "index.json")); err != nil {
+		return nil
+	}
+	return &foundArchive{path, st.Size(), st.ModTime(), false}
 }
 
 // isNoArchive tells names that stand beside archives everywhere.
@@ -190,7 +228,7 @@ func isNoArchive(name string) bool {
 // readMemory: without it archives are merely read once more, so that a damaged file is no error.
 func (s *Store) readMemory() map[string]memory {
 	m := map[string]memory{}
-	data, err := os.ReadFile(s.dir("folder.json"))
+	data, err := atomicfile.Read(s.dir("folder.json"), atomicfile.Limit)
 	if err != nil || json.Unmarshal(data, &m) != nil {
 		return map[string]memory{}
 	}

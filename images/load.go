@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/hostfile"
 )
 
 // LoadOptions of one archive.
@@ -37,16 +39,16 @@ func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, 
 // LoadPath is Load for a file, or for a folder that holds an OCI layout.
 func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Image, error) {
 	o.Source = source(o.Source, path)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	st, err := f.Stat()
+	st, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
 	if !st.IsDir() {
+		f, err := hostfile.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
+		}
+		defer func() { _ = f.Close() }() // only read
 		return s.Load(ctx, f, o)
 	}
 	root, err := os.OpenRoot(path)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/hostfile"
 )
 
 // Options of a store. The zero value is right for a board.
@@ -44,6 +46,8 @@ type Store struct {
 	state  atomic.Pointer[snapshot]
 	change sync.Mutex // serialises this process's changes of state
 	warned map[string]bool
+	// archives is of a folder of archives that does not answer.
+	archives hostfile.Guard
 }
 
 func (s *Store) dir(name string) string { return filepath.Join(s.root, name) }
@@ -54,7 +58,7 @@ func Open(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open image store: %w", err)
 	}
-	s := &Store{root: root, want: hostPlatform(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}}
+	s := &Store{root: root, want: hostPlatform(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
 	if o.Platform != "" {
 		if s.want, err = parsePlatform(o.Platform); err != nil {
 			return nil, err

@@ -1,13 +1,16 @@
 package runtime
 
 import (
+	"fmt"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/dns"
 	"podd/internal/beneath"
+	"podd/internal/hostfile"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
@@ -34,9 +37,27 @@ func (r *Runtime) nameServers() sandbox.NameServers {
 	return n
 }
 
+const (
+	// maxResolvConf is more, in bytes, than any list of name servers has.
+	maxResolvConf = 1 << 20
+	// resolvPatience is how long that list may take to answer, once: the loop waits for it.
+	resolvPatience = 2 * time.Second
+)
+
 // readResolver reads the host's resolv.conf and carries it into the pods.
 func (r *Runtime) readResolver() {
-	host := sandbox.ParseResolvConf(beneath.ReadHostFile(r.ResolvConf()))
+	text, err := hostfile.Do(&r.resolvGuard, "", func() string {
+		data, _ := hostfile.Read(r.ResolvConf(), maxResolvConf) // none names no servers
+		return string(data)
+	})
+	if err != nil {
+		err = fmt.Errorf("the list of name servers cannot be read, and pods keep those of before: %w", err)
+	}
+	r.NetworkTrouble("name servers", err)
+	if err != nil {
+		return
+	}
+	host := sandbox.ParseResolvConf(text)
 	r.hostResolver.Store(&host)
 	n := r.nameServers()
 	r.Names.SetServers(n.Upstream())

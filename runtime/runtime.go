@@ -15,6 +15,7 @@ import (
 	"podd/cgroups"
 	"podd/images"
 	"podd/internal/atomicfile"
+	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/runtime/container"
 	"podd/runtime/executor"
@@ -145,13 +146,15 @@ type Runtime struct {
 	swept      bool // what pods left that went while no podd was there is removed
 	folderNow  manifest.Set
 	scan       scanner
-	pods       map[types.UID]*pod
-	desired    map[podKey]*manifest.Pod
-	problems   []manifest.Problem
-	recheck    state.BootTime // since boot; scan the folder again
-	dirty      map[types.UID]bool
-	unsaved    map[types.UID]bool
-	stopping   bool
+	// resolvGuard is of a resolv.conf that never answers.
+	resolvGuard hostfile.Guard
+	pods        map[types.UID]*pod
+	desired     map[podKey]*manifest.Pod
+	problems    []manifest.Problem
+	recheck     state.BootTime // since boot; scan the folder again
+	dirty       map[types.UID]bool
+	unsaved     map[types.UID]bool
+	stopping    bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing bool
 	worked    bool           // since the last rest
@@ -215,6 +218,7 @@ func New(c Config) (*Runtime, error) {
 		unsaved:  map[types.UID]bool{},
 		shares:   cgroups.MilliCPUToShares(0),
 	}
+	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Change(c.Settings)
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{

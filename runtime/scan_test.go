@@ -4,14 +4,17 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/dns"
+	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/runtime/event"
 	"podd/runtime/manifest"
@@ -160,5 +163,44 @@ func TestAFolderThatHangs(t *testing.T) {
 	f.step(r)
 	if len(f.began) > 0 {
 		t.Errorf("%d scans too many", len(f.began))
+	}
+}
+
+// TestAListOfNameServersThatCannotBeRead: the loop does not wait for it more than once, and the servers of before stay.
+func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
+	r, _, events := newSlowFolder(t)
+	path := filepath.Join(t.TempDir(), "resolv.conf")
+	r.ResolvConf = func() string { return path }
+	if err := os.WriteFile(path, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.readResolver()
+	before := r.hostResolver.Load()
+	release := make(chan struct{})
+	r.resolvGuard.Patience = time.Millisecond
+	if _, err := hostfile.Do(&r.resolvGuard, "", func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
+		t.Fatal(err)
+	}
+	r.resolvGuard.Patience = time.Minute
+	for range 3 {
+		r.readResolver()
+	}
+	if r.hostResolver.Load() != before {
+		t.Error("the name servers are forgotten")
+	}
+	if said := messages(events, "NetworkNotReady"); len(said) != 1 || !strings.Contains(said[0], "does not answer") {
+		t.Errorf("said: %q", said)
+	}
+	// When it answers, the loop is told; a pipe in its place names none.
+	if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	<-r.inbox.ring
+	for _, m := range r.inbox.take() {
+		r.receive(m, state.Now())
+	}
+	if r.hostResolver.Load() == before || r.troubles.text() != "" {
+		t.Errorf("still %v, %q", r.hostResolver.Load(), r.troubles.text())
 	}
 }

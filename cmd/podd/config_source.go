@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"podd/internal/atomicfile"
+	"podd/internal/hostfile"
 )
 
 // configSource is where the configuration comes from, as often as it is asked: a file, and the flags that were given,
@@ -19,12 +22,13 @@ type configSource struct {
 	file  string
 	named bool // by --config: it must be there
 	flags map[string]string
+	guard hostfile.Guard // of a file system that never answers
 }
 
 // newConfigSource remembers the flags that were given, paths as they are meant now: podd is to leave the folder that
 // it was started in.
 func newConfigSource(flags *pflag.FlagSet) (*configSource, error) {
-	s := &configSource{file: defaultConfigFile, flags: map[string]string{}}
+	s := &configSource{file: defaultConfigFile, flags: map[string]string{}, guard: hostfile.Guard{Patience: configPatience, Most: 1}}
 	var failed error
 	known := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	(&Config{}).addFlags(known)
@@ -48,10 +52,24 @@ func newConfigSource(flags *pflag.FlagSet) (*configSource, error) {
 	return s, failed
 }
 
+const (
+	// maxConfig is more, in bytes, than any configuration has.
+	maxConfig = 1 << 20
+	// configPatience is how long the file may take to answer: signals wait behind a reload.
+	configPatience = 4 * time.Second
+)
+
 // read makes a configuration of the file as it is now. A file that is not there is one without keys, unless it was asked for.
 func (s *configSource) read() (c Config, text []byte, err error) {
-	text, err = os.ReadFile(s.file)
-	if err != nil && (s.named || !errors.Is(err, fs.ErrNotExist)) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	a, err := hostfile.Do(&s.guard, s.file, func() (a answer) {
+		a.text, a.err = hostfile.Read(s.file, maxConfig)
+		return a
+	})
+	if text, err = a.text, cmp.Or(err, a.err); err != nil && (s.named || !errors.Is(err, fs.ErrNotExist)) {
 		return c, nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
 	c, err = s.parse(text)
@@ -90,7 +108,7 @@ func (s *configSource) start() (c Config, text []byte, problem, err error) {
 	if problem == nil {
 		return c, text, nil, nil
 	}
-	if c, err = s.parse(nil); err != nil || s.missing() {
+	if c, err = s.parse(nil); err != nil || s.named && errors.Is(problem, fs.ErrNotExist) { // the latter is a mistake of the command line
 		return c, nil, nil, problem
 	}
 	good, err := atomicfile.Read(lastGoodConfig(c.Root), atomicfile.Limit)
@@ -102,12 +120,6 @@ func (s *configSource) start() (c Config, text []byte, problem, err error) {
 		return c, nil, fmt.Errorf("%w; nor can the last good one be used, and podd runs with its defaults", problem), nil
 	}
 	return last, good, fmt.Errorf("%w; podd keeps to the last good one", problem), nil
-}
-
-// missing says that the file that --config names is not there: a mistake of the command line.
-func (s *configSource) missing() bool {
-	_, err := os.Stat(s.file)
-	return s.named && errors.Is(err, fs.ErrNotExist)
 }
 
 // lastGoodConfig is the copy of the last configuration that could be used. It is found without one: below --root,

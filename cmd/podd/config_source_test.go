@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -8,8 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/internal/hostfile"
 )
 
 // source is a configuration file in a folder, with --root beside it.
@@ -169,6 +174,37 @@ func TestSummary(t *testing.T) {
 	} {
 		if got := summary(tt.pods, tt.problem); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// TestConfigThatCannotBeRead: what stands in the place of the file, or leads from it to where nothing answers or ends,
+// keeps no podd from starting.
+func TestConfigThatCannotBeRead(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a named pipe":                func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"a device":                    func(p string) error { return os.Symlink("/dev/zero", p) },
+		"a file of the kernel's own":  func(p string) error { return os.Symlink("/proc/kmsg", p) },
+		"a folder":                    func(p string) error { return os.Mkdir(p, 0o700) },
+		"it is too large":             func(p string) error { return errors.Join(os.WriteFile(p, nil, 0o600), os.Truncate(p, 1<<40)) },
+		"file system does not answer": nil,
+	} {
+		s := source(t)
+		if put != nil {
+			if err := put(s.file); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			release := make(chan struct{})
+			defer close(release)
+			s.guard = hostfile.Guard{Patience: time.Millisecond, Most: 1}
+			if _, err := hostfile.Do(&s.guard, s.file, func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
+				t.Fatal(err)
+			}
+		}
+		c, _, problem, err := s.start()
+		if err != nil || problem == nil || !strings.Contains(problem.Error(), name) || c.Bridge != "podd0" {
+			t.Errorf("%s: bridge %q, problem %v, %v", name, c.Bridge, problem, err)
 		}
 	}
 }

@@ -25,13 +25,14 @@ func (d *daemon) watch(ctx context.Context) {
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)
 	importing <- struct{}{}
-	go d.importImages(ctx, importing)
 	lookAtFolder := func() {
 		select {
 		case importing <- struct{}{}:
 		default:
 		}
 	}
+	d.images.OnAnswer(lookAtFolder)
+	go d.importImages(ctx, importing)
 	go follow("images", d.images.Watch, func() {
 		if err := d.images.Recheck(); err != nil {
 			d.log.Error("cannot read the image store", "error", err)
@@ -73,6 +74,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 		results, err := d.images.ImportFolder(ctx, d.config.Images)
 		if err != nil {
 			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
+			d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageImportFailed", err.Error())
 		}
 		for _, r := range results {
 			if !r.New {

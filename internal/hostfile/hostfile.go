@@ -27,7 +27,7 @@ var (
 func Open(path string) (*os.File, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	if err := checkRegular(&st); err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
