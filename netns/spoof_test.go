@@ -191,6 +191,24 @@ func TestNobodySendsAsAnother(t *testing.T) {
 	}
 }
 
+// A link that waits for its deletion is a pod's still.
+func TestDoomedLinksAreGuarded(t *testing.T) {
+	reversePath(t, "0")
+	n, root := newServiceNetwork(t)
+	world := newLAN(t, n, root, "lan", 0)
+	a, b, c := newTestPod(t, n, root, Pod{ID: "a"}), newTestPod(t, n, root, Pod{ID: "b"}), newTestPod(t, n, root, Pod{ID: "c"})
+	host, err := n.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.do(setGroup(c.HostIf, doomed)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		testSpoofing(t, n, i, world, a, b, c)
+	}
+}
+
 func testSpoofing(t *testing.T, n *Network, family int, world lan, a, b, c testPod) {
 	gateway := []netip.Addr{n.gateway, n.gateway6}[family]
 	at := netip.AddrPortFrom

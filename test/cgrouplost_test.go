@@ -31,8 +31,11 @@ func (b *Board) robCgroups(pod *corev1.Pod, filter func(dir string) bool) {
 			for pid := range strings.FieldsSeq(string(procs)) {
 				_ = os.WriteFile(refuge, []byte(pid), 0) // it may have ended
 			}
+			if errors.Is(err, os.ErrNotExist) {
+				return true, nil // podd has seen the loss of another, and was quicker
+			}
 			err = errors.Join(err, os.Remove(dir))
-			return err == nil, err
+			return err == nil || errors.Is(err, os.ErrNotExist), err
 		}))
 	}
 	if robbed == 0 {
