@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -84,7 +85,7 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Inst
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	found, err := r.engine.Find(id)
 	if err != nil || found == nil || !found.Started {
-		return errors.Join(err, r.engine.Discard(id), r.undoStart(c, now))
+		return errors.Join(err, r.engine.Discard(id), c.UndoStart(now.After(time.Second)))
 	}
 	at := state.SinceBootTicks(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
@@ -94,7 +95,7 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Inst
 			c.Layers = image.LayerDirs()
 		}
 	}
-	if err := r.moveStarted(p, c, now); err != nil {
+	if err := c.MarkCreated(p.rec.Spec(c.Name), corev1.Signal(r.stopSignal(p.rec, c.Name))); err != nil {
 		return err
 	}
 	return r.adoptStarted(p, c, now)
@@ -117,7 +118,7 @@ func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Insta
 		if !stored {
 			r.sayLost(p, c, now)
 		}
-		r.ended(p, c, l, now)
+		r.recordExit(p, c, l, now)
 		return nil
 	}
 	r.Log.Info("container adopted", "pod", p.name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
@@ -154,7 +155,7 @@ func (r *Runtime) adoptUnlogged(p *pod, c *state.ContainerRecord, now state.Inst
 		return
 	}
 	if !l.Watched() {
-		r.ended(p, c, l, now)
+		r.recordExit(p, c, l, now)
 	}
 }
 

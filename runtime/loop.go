@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
@@ -151,7 +152,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.markAwaiting()
 	case msgExit:
 		if p := r.pods[m.uid]; p != nil {
-			r.observeExit(p, m.name, now)
+			r.checkExit(p, m.name, now)
 		}
 	case msgCgroup:
 		r.cgroupRemoved(m.path, now)
@@ -241,7 +242,7 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 	r.judgeFit(p, now)
 	r.admitPod(p, now)
 	renew := r.renewTokens(p, now)
-	decision := plan.Compute(r.view(p), now.Mono)
+	decision := plan.Compute(plan.ViewOf(p.rec, r.factsOf(p)), now.Mono)
 	if by := r.progress(p, now); by != 0 {
 		decision.WakeAt(by)
 	}
@@ -254,7 +255,7 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 		return
 	}
 	r.Log.Debug("plan", "pod", p.name(), "uid", p.rec.UID, "actions", fmt.Sprint(decision.Actions))
-	if err := r.announce(p, decision.Actions, now); err != nil {
+	if err := r.recordIntent(p, decision.Actions, now); err != nil {
 		r.Log.Error("cannot follow the plan", "pod", p.name(), "error", err)
 		return
 	}
@@ -307,3 +308,32 @@ func (r *Runtime) write(p *pod) {
 func (r *Runtime) mark(uid types.UID) { r.dirty[uid] = true }
 
 func (p *pod) name() string { return p.rec.Object.Namespace + "/" + p.rec.Object.Name }
+
+// factsOf is what the planner is told of a pod beside its record.
+func (r *Runtime) factsOf(p *pod) plan.Facts {
+	return plan.Facts{
+		Wanted: r.wanted(p), Blocked: p.rec.State == state.PodWaiting && r.blocked(p), Unfit: p.unfit, Importing: r.importing,
+		KeepEnd: r.stopping && !p.deleted, StopGrace: r.stopGrace(p),
+		Refresh: p.refresh, Measure: !p.quotas && hasDiskLimit(p.rec), MeasureAt: p.measure,
+		HookRuns: p.probes.HookRuns,
+		ImageThere: func(name string) bool {
+			_, err := r.imageFor(p.rec, name)
+			return err == nil
+		},
+	}
+}
+
+// event records something that happened to a pod, or to one of its containers.
+func (r *Runtime) event(p *pod, containerName string, now state.Instant, typ, reason, message string) {
+	ref := corev1.ObjectReference{
+		APIVersion: "v1", Kind: "Pod",
+		Namespace: p.rec.Object.Namespace, Name: p.rec.Object.Name, UID: p.rec.UID,
+	}
+	if containerName != "" {
+		ref.FieldPath = "spec.containers{" + containerName + "}"
+		if c := p.rec.Container(containerName); c != nil && c.Kind != state.KindMain {
+			ref.FieldPath = "spec.initContainers{" + containerName + "}"
+		}
+	}
+	r.Events.Record(now.Wall, ref, typ, reason, message)
+}

@@ -140,7 +140,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 	if got := p.scheduled(); got != "" {
 		t.Errorf("an ended container is probed: %s", got)
 	}
-	if err := r.beginStart(c, 1); err != nil {
+	if err := c.BeginStart(1); err != nil {
 		t.Fatal(err)
 	}
 	now := state.Now()
@@ -159,7 +159,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 func TestProbesAtTheEnd(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	r.say(p, prober.Readiness, probe.Success, 1)
-	if err := r.beginStop(p, state.Now()); err != nil {
+	if err := p.rec.BeginStop(state.Now(), r.stopGrace(p)); err != nil {
 		t.Fatal(err)
 	}
 	r.publish(p, state.Now())

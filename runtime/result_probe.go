@@ -49,14 +49,14 @@ func (r *Runtime) applyProbeResult(p *pod, c *state.ContainerRecord, k prober.Ki
 		r.markUnhealthy(p, c, k)
 	case k == prober.Startup:
 		c.StartedOK = true
-		r.running(p, c, now)
+		c.MarkSidecarDone(spec)
 	}
 }
 
 // markUnhealthy lets a container end, and begin again if its policy allows.
 func (r *Runtime) markUnhealthy(p *pod, c *state.ContainerRecord, k prober.Kind) {
 	spec := p.rec.Spec(c.Name)
-	c.Unhealthy, c.UnhealthyGrace = true, specGrace(&p.rec.Object.Spec)
+	c.Unhealthy, c.UnhealthyGrace = true, state.SpecGrace(&p.rec.Object.Spec)
 	if s := k.Of(spec).TerminationGracePeriodSeconds; s != nil {
 		c.UnhealthyGrace = time.Duration(*s) * time.Second
 	}
@@ -100,9 +100,8 @@ func (r *Runtime) handleHookEnded(p *pod, m prober.HookEnded, now state.Instant)
 		return
 	}
 	if c.State == state.ContainerPostStart {
-		if err := c.Move(state.EventStarted); err != nil {
+		if err := c.MarkRunning(p.rec.Spec(c.Name)); err != nil {
 			r.Log.Error("cannot take in a hook", "pod", p.name(), "container", c.Name, "error", err)
 		}
-		r.running(p, c, now)
 	}
 }

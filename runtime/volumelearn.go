@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/executor"
-	"podd/runtime/plan"
 	"podd/runtime/state"
 	"podd/runtime/volume"
 )
@@ -19,14 +18,6 @@ const (
 )
 
 func hasVolumes(rec *state.Record) bool { return len(rec.Object.Spec.Volumes) > 0 }
-
-// viewVolumes says what the volumes of a pod need.
-func (r *Runtime) viewVolumes(p *pod, v *plan.View) {
-	v.NeedVolumes = hasVolumes(p.rec) && !p.rec.Volumes.Ready
-	v.VolumesAfter = p.rec.Volumes.NotBefore
-	v.Refresh = p.refresh && p.rec.Volumes.Ready
-	v.Measure, v.MeasureAt = p.rec.Volumes.Ready && !p.quotas && hasDiskLimit(p.rec), p.measure
-}
 
 func (r *Runtime) handleVolumesEnsured(p *pod, o executor.VolumesEnsured, now state.Instant) {
 	rec := &p.rec.Volumes

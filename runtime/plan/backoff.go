@@ -1,6 +1,10 @@
 package plan
 
-import "time"
+import (
+	"time"
+
+	"podd/runtime/state"
+)
 
 // The kubelet's crash-loop back-off: the first restart is immediate, each further one waits twice as long,
 // and ten good minutes forgive everything.
@@ -26,4 +30,30 @@ func RestartDelay(current, ran time.Duration) (delay, next time.Duration) {
 		current = 0
 	}
 	return current, nextBackoff(current)
+}
+
+// PostponeStart waits for the next try of a start that came to nothing as after a crash, but at least the first delay
+// where there was no container that could have crashed.
+func PostponeStart(c *state.ContainerRecord, crashed bool, now state.Instant) {
+	current := c.Backoff
+	if !crashed {
+		current = max(current, BackoffFirst)
+	}
+	delay, next := RestartDelay(current, 0)
+	c.Backoff, c.NotBefore = next, now.After(delay)
+}
+
+// ScheduleRestart sets the earliest next start of a container that has just ended.
+func ScheduleRestart(rec *state.Record, c *state.ContainerRecord, now state.Instant) {
+	if c.Changed || rec.RestartAll {
+		// It has not crashed.
+		c.Backoff, c.NotBefore = 0, 0
+		return
+	}
+	ran := BackoffReset
+	if c.Started != nil {
+		ran = now.Mono.Sub(c.Started.Mono)
+	}
+	delay, next := RestartDelay(c.Backoff, ran)
+	c.Backoff, c.NotBefore = next, now.After(delay)
 }

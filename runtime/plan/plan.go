@@ -112,7 +112,7 @@ func planResize(p *Plan, v View, now state.BootTime) {
 
 // overdue says that the pod fails now, whatever its containers do.
 func overdue(p *Plan, v View, now state.BootTime) bool {
-	if v.Condemned {
+	if v.Terminal {
 		return true
 	}
 	if v.Deadline == 0 {

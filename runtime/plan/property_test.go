@@ -31,7 +31,7 @@ func randomView(seed uint64) View {
 	policies := []corev1.RestartPolicy{always, onFailure, never}
 	v := View{
 		State: states[d.pick(5)], Wanted: d.flip(), Blocked: d.pick(4) == 0, RestartPolicy: policies[d.pick(3)],
-		Initialized: d.flip(), Condemned: d.pick(8) == 0,
+		Initialized: d.flip(), Terminal: d.pick(8) == 0,
 	}
 	if d.pick(4) == 0 {
 		v.Deadline = d.moment()

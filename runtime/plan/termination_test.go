@@ -88,7 +88,7 @@ func TestPlanOfALife(t *testing.T) {
 		{"a deadline is waited for", run(View{Deadline: 120 * second, Initialized: true, Containers: list{in("c", main, state.ContainerRunning)}}), "[]", 120 * second},
 		{"and ends the pod", run(View{Deadline: now, Initialized: true, Containers: list{in("c", main, state.ContainerRunning)}}), "[begin finish stop c]", 0},
 		{"also one that never started", View{State: state.PodWaiting, Wanted: true, Deadline: now, Containers: list{wait("c", main)}}, "[begin finish remove sandbox finish]", 0},
-		{"an evicted pod ends", run(View{Condemned: true, Initialized: true, Containers: list{in("c", main, state.ContainerRunning)}}), "[begin finish stop c]", 0},
+		{"an evicted pod ends", run(View{Terminal: true, Initialized: true, Containers: list{in("c", main, state.ContainerRunning)}}), "[begin finish stop c]", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) { checkPlan(t, tc.v, now, tc.want, tc.wake) })
 	}

@@ -20,7 +20,7 @@ type View struct {
 	Measure       bool           // an emptyDir has a limit that only podd holds
 	MeasureAt     state.BootTime // the next look
 	Deadline      state.BootTime // the pod fails then; 0: never
-	Condemned     bool           // the pod fails now: it was evicted
+	Terminal      bool           // the pod fails now: it was evicted
 	Initialized   bool           // a main container has been started since the sandbox was made
 	Resize        bool           // its cgroups have limits that the spec has no more
 	ResizeAfter   state.BootTime // no try before

@@ -11,27 +11,31 @@ import (
 	"podd/runtime/state"
 )
 
-// announce puts into the record what an operation is about to do, so that a daemon that finds the record
+// recordIntent puts into the record what an operation is about to do, so that a daemon that finds the record
 // after a crash knows where to look.
-func (r *Runtime) announce(p *pod, actions []plan.Action, now state.Instant) error {
+func (r *Runtime) recordIntent(p *pod, actions []plan.Action, now state.Instant) error {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case plan.BeginStop:
-			if err := r.beginStop(p, now); err != nil {
+			if err := p.rec.BeginStop(now, r.stopGrace(p)); err != nil {
 				return err
 			}
 		case plan.BeginFinish:
-			if err := r.beginFinish(p, now); err != nil {
+			overdue, err := p.rec.BeginFinish(now)
+			if err != nil {
 				return err
 			}
+			if overdue {
+				r.event(p, "", now, corev1.EventTypeNormal, p.rec.Finish.Reason, p.rec.Finish.Message)
+			}
 		case plan.ResetContainers:
-			if err := r.resetContainers(p); err != nil {
+			if err := p.rec.ResetContainers(); err != nil {
 				return err
 			}
 		case plan.RunPreStop:
-			r.beginEnd(p, p.rec.Container(a.Name), now)
+			r.beginTermination(p, p.rec.Container(a.Name), now)
 		case plan.StopContainer:
-			r.beginEnd(p, p.rec.Container(a.Name), now)
+			r.beginTermination(p, p.rec.Container(a.Name), now)
 		case plan.StartContainer:
 			c := p.rec.Container(a.Name)
 			if c.Kind == state.KindMain {
@@ -41,20 +45,12 @@ func (r *Runtime) announce(p *pod, actions []plan.Action, now state.Instant) err
 			if c.State == state.ContainerExited {
 				continue
 			}
-			if err := r.beginStart(c, a.Attempt); err != nil {
+			if err := c.BeginStart(a.Attempt); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func (p *pod) move(e state.PodEvent) error {
-	next, err := p.rec.State.Transition(e)
-	if err == nil {
-		p.rec.State = next
-	}
-	return err
 }
 
 // handleResult takes the outcome of an action into the record.
@@ -133,7 +129,7 @@ func (r *Runtime) handleSandboxEnsured(p *pod, o executor.SandboxEnsured, now st
 	s.Ready = &ready
 	r.sayResolver(p, now)
 	r.shareOut()
-	return p.move(state.EventSandboxReady)
+	return p.rec.Move(state.EventSandboxReady)
 }
 
 func (r *Runtime) handleSandboxRemoved(p *pod, o executor.SandboxRemoved, now state.Instant) {
@@ -180,7 +176,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 		p.retry = state.Now().After(p.failing.delay())
 		return
 	}
-	if err := p.move(state.EventPodRemove); err != nil {
+	if err := p.rec.Move(state.EventPodRemove); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 	}
 	// A pod that ends with the board stays done; one that was removed is forgotten.
@@ -211,7 +207,7 @@ func (r *Runtime) handlePodFinished(p *pod, o executor.PodFinished) error {
 	if o.Err != nil {
 		return nil // reported; it is tried again
 	}
-	err := p.move(state.EventPodFinish)
+	err := p.rec.Move(state.EventPodFinish)
 	if err == nil {
 		r.keepFinished(p)
 	}

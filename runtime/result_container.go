@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
@@ -19,7 +21,7 @@ const reasonConfigError = "CreateContainerConfigError"
 func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, now state.Instant) error {
 	c := p.rec.Container(o.Name)
 	if !errors.Is(o.Err, executor.ErrSkipped) && (c.State == state.ContainerCollected || c.State == state.ContainerWaiting) {
-		if err := r.beginStart(c, o.Attempt); err != nil {
+		if err := c.BeginStart(o.Attempt); err != nil {
 			return err
 		}
 	}
@@ -27,7 +29,7 @@ func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, no
 		if c.State != state.ContainerStarting {
 			return nil // it was to follow a collect that has not come about
 		}
-		return r.undoStart(c, now)
+		return c.UndoStart(now.After(time.Second))
 	}
 	if o.ImageID != "" {
 		c.ImageID = o.ImageID
@@ -39,7 +41,7 @@ func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, no
 		r.startFailed(p, c, o.Err, now)
 		return errors.Join(c.Move(state.EventStartFailed), o.Err)
 	}
-	if err := r.moveStarted(p, c, now); err != nil {
+	if err := c.MarkCreated(p.rec.Spec(c.Name), corev1.Signal(r.stopSignal(p.rec, c.Name))); err != nil {
 		return err
 	}
 	p.rec.Sandbox.CgroupLost = false
@@ -60,46 +62,9 @@ func (r *Runtime) handleContainerStarted(p *pod, o executor.ContainerStarted, no
 	return r.watch(p, o.Name)
 }
 
-// moveStarted takes in that an attempt's process runs: its hook comes next, if it has one.
-func (r *Runtime) moveStarted(p *pod, c *state.ContainerRecord, now state.Instant) error {
-	c.StopSignal = corev1.Signal(r.stopSignal(p.rec, c.Name))
-	if hasPostStart(p.rec.Spec(c.Name)) {
-		return c.Move(state.EventCreated)
-	}
-	if err := c.Move(state.EventStarted); err != nil {
-		return err
-	}
-	r.running(p, c, now)
-	return nil
-}
-
-func hasPostStart(spec *corev1.Container) bool {
-	return spec.Lifecycle != nil && spec.Lifecycle.PostStart != nil
-}
-
-// running is told of a container that runs and whose postStart hook is done.
-func (r *Runtime) running(p *pod, c *state.ContainerRecord, now state.Instant) {
-	if c.Kind == state.KindSidecar && c.StartedUp(p.rec.Spec(c.Name)) {
-		c.Done = true
-	}
-}
-
-// undoStart puts a container back that was never tried because an earlier step failed.
-func (r *Runtime) undoStart(c *state.ContainerRecord, now state.Instant) error {
-	c.NotBefore = max(c.NotBefore, now.After(time.Second))
-	if err := c.Move(state.EventStartFailed); err != nil {
-		return err
-	}
-	if err := c.Move(state.EventCollect); err != nil {
-		return err
-	}
-	c.Uncount()
-	return nil
-}
-
 // startFailed says why an attempt came to nothing and when the next one is due.
 func (r *Runtime) startFailed(p *pod, c *state.ContainerRecord, err error, now state.Instant) {
-	r.postpone(c, err, now)
+	plan.PostponeStart(c, errors.Is(err, container.ErrRun), now)
 	reason := "CreateContainerError"
 	switch {
 	case errors.Is(err, container.ErrConfig):
@@ -107,22 +72,11 @@ func (r *Runtime) startFailed(p *pod, c *state.ContainerRecord, err error, now s
 	case errors.Is(err, container.ErrRun):
 		reason = "RunContainerError"
 		const startErrorCode = 128
-		r.end(p, c, state.Termination{Code: startErrorCode, Reason: "StartError", Message: err.Error(), Started: state.Instant{}, Finished: now})
+		p.rec.RecordTermination(c, state.Termination{Code: startErrorCode, Reason: "StartError", Message: err.Error(), Started: state.Instant{}, Finished: now})
 	}
 	c.Void = !errors.Is(err, container.ErrRun)
 	c.Waiting = &state.Waiting{Reason: reason, Message: err.Error()}
 	r.event(p, c.Name, now, corev1.EventTypeWarning, "Failed", "Error: "+err.Error())
-}
-
-// postpone waits for the next try as after a crash, but at least the first delay where there was no container
-// that could have crashed.
-func (r *Runtime) postpone(c *state.ContainerRecord, err error, now state.Instant) {
-	current := c.Backoff
-	if !errors.Is(err, container.ErrRun) {
-		current = max(current, plan.BackoffFirst)
-	}
-	delay, next := plan.RestartDelay(current, 0)
-	c.Backoff, c.NotBefore = next, now.After(delay)
 }
 
 // watch hints at the loop when the container's process dies.
@@ -144,12 +98,66 @@ func (r *Runtime) handleImageAwaited(p *pod, name string, now state.Instant) {
 	r.event(p, name, now, corev1.EventTypeWarning, "Failed", text)
 }
 
-func (r *Runtime) beginStart(c *state.ContainerRecord, attempt int) error {
-	if err := c.Move(state.EventStart); err != nil {
-		return err
+// minimumGrace is what a container has between its stop signal and SIGKILL, even if its hook or its turn has
+// used up the pod's grace: the kubelet's own extension.
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
+const minimumGrace = 2 * time.Second
+
+func (r *Runtime) handlePreStopBegun(p *pod, o executor.PreStopBegun, now state.Instant) error {
+	c := p.rec.Container(o.Name)
+	switch c.State {
+	case state.ContainerPreStop: // an earlier daemon has died in it
+	case state.ContainerPostStart, state.ContainerRunning:
+		p.probes.EndHook(c.Name)
+		c.Hooked = false
+		if err := c.Move(state.EventPreStop); err != nil {
+			return err
+		}
+	case state.ContainerWaiting, state.ContainerStarting, state.ContainerStopping, state.ContainerExited, state.ContainerCollected:
+		return nil // it has ended by itself meanwhile
 	}
-	c.Attempt, c.Started, c.Killed, c.KillAt, c.StopBy, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0, 0
-	c.Hooked, c.Changed, c.Reported, c.EndReason, c.User = false, false, false, "", nil
-	c.ResetProbes()
+	r.prober.StartHook(&p.probes, p.rec, c, now)
 	return nil
+}
+
+func (r *Runtime) handleContainerStopped(p *pod, o executor.ContainerStopped, now state.Instant) error {
+	c := p.rec.Container(o.Name)
+	if !c.State.Alive() || c.State == state.ContainerStopping {
+		return nil // it has ended by itself meanwhile
+	}
+	p.probes.EndHook(c.Name)
+	c.KillAt = c.StopBy
+	if plan.GraceOf(p.rec, c, r.wanted(p), r.stopGrace(p)) > 0 {
+		c.KillAt = max(c.StopBy, now.After(minimumGrace))
+	}
+	r.Log.Info("stopping container", "pod", p.name(), "container", o.Name, "signal", unix.SignalName(o.Signal), "grace", c.KillAt-now.Mono)
+	// Also when the signal could not be sent: then SIGKILL is what is left.
+	return errors.Join(c.Move(state.EventStop), o.Err)
+}
+
+// stopGrace is how long the pod gets if its end begins now.
+func (r *Runtime) stopGrace(p *pod) time.Duration {
+	grace := state.SpecGrace(&p.rec.Object.Spec)
+	if p.grace != nil {
+		grace = time.Duration(*p.grace) * time.Second
+	}
+	if limit := r.settings.Load().StopGrace; r.stopping && limit > 0 {
+		grace = min(grace, limit)
+	}
+	return grace
+}
+
+// beginTermination begins the end of a container, with its pod or alone.
+func (r *Runtime) beginTermination(p *pod, c *state.ContainerRecord, now state.Instant) {
+	if p.rec.BeginTermination(c, now) {
+		r.event(p, c.Name, now, corev1.EventTypeNormal, "Killing", cmp.Or(c.EndReason, "Stopping container "+c.Name))
+	}
+}
+
+// shortenGrace lets a pod that ends already have no more than grace from now.
+func (r *Runtime) shortenGrace(p *pod, grace time.Duration, now state.Instant) {
+	if p.rec.ShortenGrace(grace, now) {
+		r.save(p)
+		r.mark(p.rec.UID)
+	}
 }
