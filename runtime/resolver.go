@@ -8,9 +8,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/dns"
 	"podd/internal/beneath"
 	"podd/internal/hostfile"
+	"podd/netns/dns"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )

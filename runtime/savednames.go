@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"path/filepath"
 
-	"podd/dns"
 	"podd/internal/atomicfile"
+	"podd/netns/dns"
 )
 
 // savedNames is what the name server knows, for the next daemon: it answers from that until it has looked at the pods,

@@ -13,9 +13,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"podd/dns"
 	"podd/internal/hostfile"
 	"podd/netns"
+	"podd/netns/dns"
 	"podd/runtime/event"
 	"podd/runtime/manifest"
 	"podd/runtime/service"

@@ -11,9 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"podd/dns"
 	"podd/internal/atomicfile"
 	"podd/netns"
+	"podd/netns/dns"
 	"podd/runtime/env"
 	"podd/runtime/service"
 	"podd/runtime/state"

@@ -128,7 +128,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd":          {"podd"},
 		"podd/cmd/podd/describe": {},
 		"podd/runtime": {
-			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/dns", "podd/userns",
+			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/userns",
 			"podd/runtime",
 		},
 		"podd/runtime/state": {},
@@ -153,16 +153,15 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/fdstore":       {},
 		"podd/runtime/logs":          {},
 		"podd/runtime/manifest":      {},
-		"podd/runtime/service":       {"podd/dns", "podd/netns"}, // what Services mean, in the words of those who act on it
+		"podd/runtime/service":       {"podd/netns"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":        {},
 		"podd/netns":                 {},
+		"podd/netns/dns":             {}, // what a message is and who answers it has nothing to do with pods
 		"podd/cgroups":               {},
 		"podd/images":                {},
 		"podd/probe":                 {},
 		"podd/board":                 {},
 		"podd/userns":                {},
-		// What a message is and who answers it has nothing to do with pods.
-		"podd/dns": {},
 	}
 	for _, p := range linked(t) {
 		if !isOurs(p.ImportPath) {

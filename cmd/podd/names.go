@@ -8,8 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/dns"
 	"podd/netns"
+	"podd/netns/dns"
 )
 
 // descriptors keep sockets while no daemon lives.

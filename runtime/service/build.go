@@ -7,8 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/dns"
 	"podd/netns"
+	"podd/netns/dns"
 )
 
 // add takes a completed Service into everything.

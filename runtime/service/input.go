@@ -8,8 +8,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"podd/dns"
 	"podd/netns"
+	"podd/netns/dns"
 )
 
 // Input is all that Services depend on. Nothing of it is changed.
