@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 
 	"podd/internal/atomicfile"
-	"podd/userns"
+	"podd/runtime/sandbox/userns"
 )
 
 // UsersConfig is the machine's ids that pods with hostUsers: false get. A kubelet finds base and size in /etc/subuid.

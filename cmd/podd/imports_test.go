@@ -128,40 +128,40 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd":          {"podd"},
 		"podd/cmd/podd/describe": {},
 		"podd/runtime": {
-			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board", "podd/userns",
+			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
 			"podd/runtime",
 		},
 		"podd/runtime/state": {},
 		"podd/runtime/plan":  {"podd/runtime/state"},
 		"podd/runtime/stdio": {"podd/runtime/container", "podd/runtime/logs"},
 		"podd/runtime/sandbox": {
-			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/userns", "podd/internal",
+			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
 		"podd/runtime/executor": {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
-			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/userns", "podd/internal",
+			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
-		"podd/runtime/prober":        {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
-		"podd/runtime/status":        {"podd/runtime/state", "podd/runtime/plan"},
-		"podd/runtime/networkpolicy": {"podd/netns"}, // what policies mean, in the words of those who act on it
-		"podd/runtime/api":           {},
-		"podd/runtime/container":     {},
-		"podd/runtime/env":           {},
-		"podd/runtime/seal":          {},
-		"podd/runtime/token":         {},
-		"podd/runtime/event":         {},
-		"podd/runtime/fdstore":       {},
-		"podd/runtime/logs":          {},
-		"podd/runtime/manifest":      {},
-		"podd/runtime/service":       {"podd/netns"}, // what Services mean, in the words of those who act on it
-		"podd/runtime/volume":        {},
-		"podd/netns":                 {},
-		"podd/netns/dns":             {}, // what a message is and who answers it has nothing to do with pods
-		"podd/cgroups":               {},
-		"podd/images":                {},
-		"podd/probe":                 {},
-		"podd/board":                 {},
-		"podd/userns":                {},
+		"podd/runtime/prober":         {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
+		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/networkpolicy":  {"podd/netns"}, // what policies mean, in the words of those who act on it
+		"podd/runtime/api":            {},
+		"podd/runtime/container":      {},
+		"podd/runtime/env":            {},
+		"podd/runtime/seal":           {},
+		"podd/runtime/token":          {},
+		"podd/runtime/event":          {},
+		"podd/runtime/fdstore":        {},
+		"podd/runtime/logs":           {},
+		"podd/runtime/manifest":       {},
+		"podd/runtime/service":        {"podd/netns"}, // what Services mean, in the words of those who act on it
+		"podd/runtime/volume":         {},
+		"podd/netns":                  {},
+		"podd/netns/dns":              {}, // what a message is and who answers it has nothing to do with pods
+		"podd/cgroups":                {},
+		"podd/images":                 {},
+		"podd/probe":                  {},
+		"podd/board":                  {},
+		"podd/runtime/sandbox/userns": {},
 	}
 	for _, p := range linked(t) {
 		if !isOurs(p.ImportPath) {

@@ -10,8 +10,8 @@ import (
 
 	"podd/runtime/env"
 	"podd/runtime/sandbox"
+	"podd/runtime/sandbox/userns"
 	"podd/runtime/volume"
-	"podd/userns"
 )
 
 // isWritten says of a volume that podd writes its files.

@@ -11,8 +11,8 @@ import (
 
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/sandbox/userns"
 	"podd/runtime/state"
-	"podd/userns"
 )
 
 // Users gives pods ids of their own.
