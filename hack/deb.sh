@@ -1,5 +1,5 @@
 #!/bin/bash
-# hack/deb.sh ARCH…: Debian packages of amd64, arm64, armhf into dist/ ($OUT), from packaging/ and binaries that are
+# hack/deb.sh ARCH…: Debian packages of amd64, arm64, armhf into dist/ ($OUT), from board/packaging and binaries that are
 # already built: bin/podd ($PODD) for this machine's own architecture, dist/podd-linux-ARCH of hack/build.sh for others.
 #
 # dpkg-deb alone makes them: debhelper would build what `make build` has built. The same commit gives the same bytes: all
@@ -34,28 +34,28 @@ squeeze() { install -d "$(dirname "$root/$1")" && gzip -9n >"$root/$1" && chmod 
 
 # common is what the tarball and all packages have, below $root.
 common() {
-	put 644 packaging/systemd/podd.service usr/lib/systemd/system/podd.service
-	put 644 packaging/systemd/podd-pods.service usr/lib/systemd/system/podd-pods.service
-	put 644 packaging/tmpfiles.conf usr/lib/tmpfiles.d/podd.conf
-	put 644 packaging/sysctl.conf usr/lib/sysctl.d/50-podd.conf
-	put 644 packaging/modules-load.conf usr/lib/modules-load.d/podd.conf
-	put 644 packaging/config.yaml etc/podd/config.yaml
+	put 644 board/packaging/systemd/podd.service usr/lib/systemd/system/podd.service
+	put 644 board/packaging/systemd/podd-pods.service usr/lib/systemd/system/podd-pods.service
+	put 644 board/packaging/tmpfiles.conf usr/lib/tmpfiles.d/podd.conf
+	put 644 board/packaging/sysctl.conf usr/lib/sysctl.d/50-podd.conf
+	put 644 board/packaging/modules-load.conf usr/lib/modules-load.d/podd.conf
+	put 644 board/packaging/config.yaml etc/podd/config.yaml
 	install -d -m 755 "$root/etc/podd/manifests" "$root/etc/podd/images"
 	install -d "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
 	"$podd" completion bash >"$root/usr/share/bash-completion/completions/podd"
 	"$podd" completion zsh >"$root/usr/share/zsh/vendor-completions/_podd"
 	"$podd" completion fish >"$root/usr/share/fish/vendor_completions.d/podd.fish"
-	for f in packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
+	for f in board/packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
 	for f in "$man"/*.1; do squeeze "usr/share/man/man1/${f##*/}.gz" <"$f"; done
 	squeeze usr/share/doc/podd/licenses.gz < <(hack/licenses.sh)
 }
 
 control() { # DEBARCH
 	install -d "$root/DEBIAN"
-	sed "s/@VERSION@/$version/; s/@ARCH@/$1/; s/@SIZE@/$(du -sk --apparent-size "$root" | cut -f1)/" packaging/debian/control >"$root/DEBIAN/control"
+	sed "s/@VERSION@/$version/; s/@ARCH@/$1/; s/@SIZE@/$(du -sk --apparent-size "$root" | cut -f1)/" board/packaging/debian/control >"$root/DEBIAN/control"
 	(cd "$root" && find etc -type f -printf '/%p\n') >"$root/DEBIAN/conffiles"
 	(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
-	for script in postinst prerm postrm; do put 755 "packaging/debian/$script" "DEBIAN/$script"; done
+	for script in postinst prerm postrm; do put 755 "board/packaging/debian/$script" "DEBIAN/$script"; done
 }
 
 changelog() {
@@ -73,8 +73,8 @@ build() { # DEBARCH
 	rm -rf "$root" && mkdir -p "$root" "${OUT:-dist}"
 	common
 	put 755 "$(binary "$1")" usr/bin/podd
-	put 644 packaging/debian/copyright usr/share/doc/podd/copyright
-	put 644 packaging/debian/lintian-overrides usr/share/lintian/overrides/podd
+	put 644 board/packaging/debian/copyright usr/share/doc/podd/copyright
+	put 644 board/packaging/debian/lintian-overrides usr/share/lintian/overrides/podd
 	changelog | squeeze usr/share/doc/podd/changelog.gz
 	control "$1"
 	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

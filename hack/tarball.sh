@@ -24,8 +24,8 @@ build() { # ARCH
 	local root=$work/$name out=${OUT:-dist}/$name.tar.gz
 	mkdir -p "$root/completions" "${OUT:-dist}"
 	install -m 755 "$binary" "$root/podd"
-	cp -r packaging/install.sh packaging/uninstall.sh packaging/config.yaml packaging/*.conf \
-		packaging/systemd packaging/openrc packaging/examples "$work/man" "$root"
+	cp -r board/packaging/install.sh board/packaging/uninstall.sh board/packaging/config.yaml board/packaging/*.conf \
+		board/packaging/systemd board/packaging/openrc board/packaging/examples "$work/man" "$root"
 	"$podd" completion bash >"$root/completions/podd.bash"
 	"$podd" completion zsh >"$root/completions/_podd"
 	"$podd" completion fish >"$root/completions/podd.fish"

@@ -136,7 +136,7 @@ func allKeys() []string {
 
 // The configuration file of the packages has every key with its default, commented out.
 func TestPackagedConfig(t *testing.T) {
-	const path = "../../packaging/config.yaml"
+	const path = "../../board/packaging/config.yaml"
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

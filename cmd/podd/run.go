@@ -194,7 +194,7 @@ func (d *daemon) reportNetwork(reason, sentence string) {
 	d.events.Record(time.Now(), d.nodeReference(), typ, reason, sentence)
 }
 
-// podsUnit is the cgroup of packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own
+// podsUnit is the cgroup of board/packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own
 // unit, processes below it would keep systemd from starting the next podd (docs/decisions/017-pods-unit.md).
 const podsUnit = "/podd.slice/podd-pods.service"
 

@@ -28,7 +28,7 @@ forget "$2/podd"
 [ ! -e "$2/podd" ] || { echo "it is still there"; exit 1; }
 grep -q kept "$2/machine/sub/disk/file" || { echo "the disk of the machine is gone"; exit 1; }
 umount -l "$2/machine"`
-	for _, path := range []string{"../../packaging/debian/postrm", "../../packaging/uninstall.sh"} {
+	for _, path := range []string{"../../board/packaging/debian/postrm", "../../board/packaging/uninstall.sh"} {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			output(t, exec.Command("unshare", "-m", "sh", "-c", script, "sh", path, t.TempDir()))
 		})
