@@ -29,7 +29,7 @@ func (r *Runtime) withAccount(m *manifest.Pod) *manifest.Pod {
 
 // account is the ServiceAccount of a pod if the folder has it, or nil.
 func (r *Runtime) account(pod *corev1.Pod) *corev1.ServiceAccount {
-	o := r.objects.get("ServiceAccount", pod.Namespace, cmp.Or(pod.Spec.ServiceAccountName, "default"))
+	o := r.objects.Get("ServiceAccount", pod.Namespace, cmp.Or(pod.Spec.ServiceAccountName, "default"))
 	if o == nil {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (b *Backend) Pods() ([]*corev1.Pod, uint64) {
 
 // WatchPods delivers changes of pods.
 func (b *Backend) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
-	return b.store.Watch(since)
+	return b.store.WatchPods(since)
 }
 
 // Events lists what happened, oldest first.

@@ -19,7 +19,7 @@ func (b *Backend) DeleteClaim(ctx context.Context, namespace, name string) error
 		key := namespace + "/" + name
 		bound := b.claims.bound[key]
 		switch user := b.userOf(namespace, name); {
-		case bound == nil && b.objects.get(kindClaim, namespace, name) == nil:
+		case bound == nil && b.objects.Get(kindClaim, namespace, name) == nil:
 			out = api.AsNotFound(fmt.Errorf("persistentvolumeclaims %q not found", name))
 		case user != "":
 			out = api.AsConflict(fmt.Errorf("pod %q uses persistentvolumeclaim %q; remove the pod first", user, name))
@@ -50,7 +50,7 @@ func (b *Backend) claimFolder(ctx context.Context, namespace, name string, alone
 			err = api.AsConflict(fmt.Errorf("persistentvolumeclaim %q is bound to a folder of the host, %s; restore it there yourself", name, bound.Folder))
 		default:
 			a = executor.ClaimFolder{Folder: b.claims.folder(key, bound), Dir: b.claims.dir}
-			if o := b.objects.get(kindClaim, namespace, name); o != nil {
+			if o := b.objects.Get(kindClaim, namespace, name); o != nil {
 				a.Size = storageRequest(o)
 			}
 		}

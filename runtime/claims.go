@@ -17,6 +17,7 @@ import (
 	"podd/internal/atomicfile"
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
+	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/volume"
 )
@@ -71,10 +72,10 @@ func (c *claims) folder(key string, b *volume.Binding) string {
 // bindClaims binds the claims that the folder has now, and shows what came of it.
 func (r *Runtime) bindClaims(now state.Instant) {
 	catalogue := volume.Catalogue{Taken: map[string]string{}}
-	for _, o := range r.objects.of(kindVolume) {
+	for _, o := range r.objects.List(kindVolume) {
 		catalogue.Volumes = append(catalogue.Volumes, o.Value.(*corev1.PersistentVolume))
 	}
-	for _, o := range r.objects.of(kindClass) {
+	for _, o := range r.objects.List(kindClass) {
 		catalogue.Classes = append(catalogue.Classes, o.Value.(*storagev1.StorageClass))
 	}
 	for key, b := range r.claims.bound {
@@ -83,7 +84,7 @@ func (r *Runtime) bindClaims(now state.Instant) {
 		}
 	}
 	changed := r.reclaim()
-	for _, o := range r.objects.of(kindClaim) {
+	for _, o := range r.objects.List(kindClaim) {
 		claim := o.Value.(*corev1.PersistentVolumeClaim)
 		key := claim.Namespace + "/" + claim.Name
 		if !r.claims.isBound(key) {
@@ -93,7 +94,7 @@ func (r *Runtime) bindClaims(now state.Instant) {
 				delete(r.claims.pending, key)
 			} else if r.claims.pending[key] != *why {
 				r.claims.pending[key] = *why
-				r.Events.Record(now.Wall, objectReference(kindClaim, claim.Namespace, claim.Name), corev1.EventTypeNormal, why.Reason, why.Message)
+				r.Events.Record(now.Wall, objects.Key{Kind: kindClaim, Namespace: claim.Namespace, Name: claim.Name}.Reference(), corev1.EventTypeNormal, why.Reason, why.Message)
 			}
 		}
 		if r.claims.lost && !r.claims.isBound(key) {
@@ -152,7 +153,7 @@ func (r *Runtime) reclaim() (changed bool) {
 	}
 	for key, b := range r.claims.bound {
 		namespace, name, _ := strings.Cut(key, "/")
-		if b.Delete && r.objects.get(kindClaim, namespace, name) == nil && !r.folderNow.Hides(kindClaim, namespace, name) && r.userOf(namespace, name) == "" {
+		if b.Delete && r.objects.Get(kindClaim, namespace, name) == nil && !r.folderNow.Hides(kindClaim, namespace, name) && r.userOf(namespace, name) == "" {
 			r.dropClaim(key, b)
 			changed = true
 		}
@@ -206,7 +207,7 @@ func (r *Runtime) userOf(namespace, name string, except ...types.UID) string {
 func (r *Runtime) claim(rec *state.Record, name string) executor.ClaimFolder {
 	namespace := rec.Object.Namespace
 	key := namespace + "/" + name
-	o := r.objects.get(kindClaim, namespace, name)
+	o := r.objects.Get(kindClaim, namespace, name)
 	if o == nil {
 		return executor.ClaimFolder{Err: fmt.Errorf("persistentvolumeclaim %q %w", name, volume.ErrNotFound)}
 	}
@@ -233,7 +234,7 @@ func storageRequest(o *manifest.Object) int64 {
 
 // showClaim publishes a claim with its status.
 func (r *Runtime) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Binding) {
-	out := shallow(claim)
+	out := objects.ShallowCopy(claim)
 	out.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
 	if b != nil && !b.Lost {
 		out.Spec.VolumeName = b.Volume
@@ -243,11 +244,11 @@ func (r *Runtime) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Bindi
 		out.Status.Phase, out.Status.AccessModes = corev1.ClaimBound, claim.Spec.AccessModes
 		out.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: r.capacityOf(b, claim)}
 	}
-	r.objects.show(kindClaim, out)
+	r.store.SetObject(kindClaim, out)
 }
 
 func (r *Runtime) capacityOf(b *volume.Binding, claim *corev1.PersistentVolumeClaim) resource.Quantity {
-	if o := r.objects.get(kindVolume, "", b.Volume); o != nil {
+	if o := r.objects.Get(kindVolume, "", b.Volume); o != nil {
 		return o.Value.(*corev1.PersistentVolume).Spec.Capacity[corev1.ResourceStorage]
 	}
 	return claim.Spec.Resources.Requests[corev1.ResourceStorage]
@@ -260,15 +261,15 @@ func (r *Runtime) showVolumes(list []*corev1.PersistentVolume) {
 		owners[b.Volume] = key
 	}
 	for _, v := range list {
-		out := shallow(v)
+		out := objects.ShallowCopy(v)
 		out.Status = corev1.PersistentVolumeStatus{Phase: corev1.VolumeAvailable}
 		if namespace, name, ok := strings.Cut(owners[v.Name], "/"); ok {
 			out.Status.Phase = corev1.VolumeReleased
 			out.Spec.ClaimRef = &corev1.ObjectReference{Kind: kindClaim, APIVersion: "v1", Namespace: namespace, Name: name}
-			if r.objects.get(kindClaim, namespace, name) != nil {
+			if r.objects.Get(kindClaim, namespace, name) != nil {
 				out.Status.Phase = corev1.VolumeBound
 			}
 		}
-		r.objects.show(kindVolume, out)
+		r.store.SetObject(kindVolume, out)
 	}
 }

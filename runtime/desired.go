@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -132,14 +133,14 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	for _, problem := range problems {
 		if !slices.Contains(r.problems, problem) {
 			r.Log.Error("manifest refused", "file", problem.File, "reason", problem.Reason, "error", problem.Message)
-			r.Events.Record(now.Wall, problemReference(problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
+			r.Events.Record(now.Wall, objects.ProblemReference(&problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
 		}
 	}
 	r.scan.noteFolder(problems)
 	changed := !slices.Equal(problems, r.problems)
 	r.problems = problems
 	if changed {
-		r.objects.setProblems(problems)
+		r.store.SetProblems(problems)
 		r.attachProblems(now)
 		r.bindClaims(now) // a claim that a bad file may have had is gone, perhaps
 	}
@@ -149,7 +150,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 func (r *Runtime) attachProblems(now state.Instant) {
 	own := map[podKey]*manifest.Problem{}
 	for i := range r.problems {
-		if p := &r.problems[i]; ofPod(p) {
+		if p := &r.problems[i]; objects.OfPod(p) {
 			own[podKey{p.Namespace, p.Name}] = p
 		}
 	}
@@ -164,20 +165,9 @@ func (r *Runtime) attachProblems(now state.Instant) {
 	}
 	var refused []manifest.Problem
 	for i := range r.problems {
-		if !taken[&r.problems[i]] && ofPod(&r.problems[i]) {
+		if !taken[&r.problems[i]] && objects.OfPod(&r.problems[i]) {
 			refused = append(refused, r.problems[i])
 		}
 	}
-	r.store.setRefused(refused, now.Wall, r.NodeName)
-}
-
-// ofPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
-func ofPod(p *manifest.Problem) bool { return p.Kind == "" || p.Kind == "Pod" }
-
-func problemReference(p manifest.Problem) corev1.ObjectReference {
-	if !ofPod(&p) {
-		return objectReference(p.Kind, p.Namespace, p.Name)
-	}
-	namespace := cmp.Or(p.Namespace, "default")
-	return corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: refusedName(p), UID: refusedUID(p)}
+	r.store.SetRefusedPods(refused, now.Wall, r.NodeName)
 }

@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/volume"
 )
@@ -18,8 +19,8 @@ func (r *Runtime) showEphemeral(p *pod) {
 			continue
 		}
 		claim := ephemeralClaim(p.rec, v)
-		if r.objects.get(kindClaim, claim.Namespace, claim.Name) == nil {
-			r.objects.show(kindClaim, claim)
+		if r.objects.Get(kindClaim, claim.Namespace, claim.Name) == nil {
+			r.store.SetObject(kindClaim, claim)
 		}
 	}
 }
@@ -27,9 +28,9 @@ func (r *Runtime) showEphemeral(p *pod) {
 // hideEphemeral takes the claims of a pod's ephemeral volumes away.
 func (r *Runtime) hideEphemeral(p *pod) {
 	for i := range p.rec.Object.Spec.Volumes {
-		key := objectKey{kindClaim, p.rec.Object.Namespace, p.rec.Object.Name + "-" + p.rec.Object.Spec.Volumes[i].Name}
-		if p.rec.Object.Spec.Volumes[i].Ephemeral != nil && r.objects.get(key.kind, key.namespace, key.name) == nil {
-			r.objects.hide(key)
+		key := objects.Key{Kind: kindClaim, Namespace: p.rec.Object.Namespace, Name: p.rec.Object.Name + "-" + p.rec.Object.Spec.Volumes[i].Name}
+		if p.rec.Object.Spec.Volumes[i].Ephemeral != nil && r.objects.Get(key.Kind, key.Namespace, key.Name) == nil {
+			r.store.RemoveObject(key)
 		}
 	}
 }

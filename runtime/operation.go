@@ -7,6 +7,7 @@ import (
 
 	"podd/images"
 	"podd/runtime/executor"
+	"podd/runtime/objects"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
@@ -104,18 +105,18 @@ func (r *Runtime) fillObjects(rec *state.Record, in *executor.Inputs) {
 		return
 	}
 	in.Objects = executor.Objects{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}, Locked: map[string]error{}}
-	references(rec.Object, func(key objectKey) {
-		o := r.objects.get(key.kind, key.namespace, key.name)
+	objects.References(rec.Object, func(key objects.Key) {
+		o := r.objects.Get(key.Kind, key.Namespace, key.Name)
 		if o == nil {
 			return
 		}
 		switch value := o.Value.(type) {
 		case *corev1.ConfigMap:
-			in.Objects.ConfigMaps[key.name] = value
+			in.Objects.ConfigMaps[key.Name] = value
 		case *corev1.Secret:
-			in.Objects.Secrets[key.name] = value
-			if err := r.objects.whyLocked(key); err != nil {
-				in.Objects.Locked[key.name] = err
+			in.Objects.Secrets[key.Name] = value
+			if err := r.objects.Locked(key); err != nil {
+				in.Objects.Locked[key.Name] = err
 			}
 		}
 	})

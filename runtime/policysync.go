@@ -34,7 +34,7 @@ const policyPatience = 5 * time.Second
 // policies are those of the folder.
 func (r *Runtime) policies() []*networkingv1.NetworkPolicy {
 	var list []*networkingv1.NetworkPolicy
-	for _, o := range r.objects.of("NetworkPolicy") {
+	for _, o := range r.objects.List("NetworkPolicy") {
 		list = append(list, o.Value.(*networkingv1.NetworkPolicy))
 	}
 	return list
@@ -43,7 +43,7 @@ func (r *Runtime) policies() []*networkingv1.NetworkPolicy {
 // namespaceLabels are those of the namespaces that the folder declares.
 func (r *Runtime) namespaceLabels() map[string]map[string]string {
 	labels := map[string]map[string]string{}
-	for _, o := range r.objects.of("Namespace") {
+	for _, o := range r.objects.List("Namespace") {
 		labels[o.Name] = o.Value.GetLabels()
 	}
 	return labels

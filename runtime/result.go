@@ -195,7 +195,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	r.freeClaims(p)
 	r.hideEphemeral(p)
 	r.markSuccessors(key)
-	r.store.remove(p.rec.UID)
+	r.store.RemovePod(p.rec.UID)
 	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
 		r.welcome(m, state.Now())

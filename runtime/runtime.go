@@ -20,8 +20,10 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
+	"podd/runtime/objects"
 	"podd/runtime/prober"
 	"podd/runtime/sandbox"
+	"podd/runtime/seal"
 	"podd/runtime/service"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
@@ -121,8 +123,8 @@ type Runtime struct {
 	io        *stdio.Hub
 	sandboxes *sandbox.Manager
 	executor  *executor.Executor
-	store     *Store
-	objects   *objects
+	store     *objects.Store
+	objects   *objects.Desired
 	tokens    *tokens
 	inbox     *inbox
 	slots     chan struct{} // bounds the operations that run at once
@@ -200,8 +202,7 @@ func New(c Config) (*Runtime, error) {
 	r := &Runtime{
 		Config:  c,
 		paths:   state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
-		store:   newStore(),
-		objects: newObjects(),
+		store:   objects.NewStore(),
 		tokens:  newTokens(c.RootDir, c.Damaged),
 		inbox:   newInbox(),
 		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
@@ -220,6 +221,7 @@ func New(c Config) (*Runtime, error) {
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Change(c.Settings)
+	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
@@ -253,8 +255,13 @@ func New(c Config) (*Runtime, error) {
 	return r, nil
 }
 
-// Store gives the published pods.
-func (r *Runtime) Store() *Store { return r.store }
+// recordEvent records an event of any object.
+func (r *Runtime) recordEvent(now time.Time, ref corev1.ObjectReference, typ, reason, message string) {
+	r.Events.Record(now, ref, typ, reason, message)
+}
+
+// Store gives what is published.
+func (r *Runtime) Store() *objects.Store { return r.store }
 
 // Touch says that something worked outside of the loop, and so the daemon is not idle.
 func (r *Runtime) Touch() { r.inbox.put(msgTouch{}) }

@@ -15,6 +15,7 @@ import (
 	"podd/netns"
 	"podd/netns/dns"
 	"podd/runtime/env"
+	"podd/runtime/objects"
 	"podd/runtime/service"
 	"podd/runtime/state"
 )
@@ -40,11 +41,11 @@ type services struct {
 	changed bool // something that they depend on
 	known   bool // the folder was looked at
 	kept    service.Allocations
-	fronts  map[objectKey]bool // shown beside what the folder has
-	said    map[string]bool    // faults, as were told
-	names   []byte             // as saved
-	recheck state.BootTime     // since boot; 0: nothing to look at again
-	seen    map[*pod]string    // what of a pod Services depend on
+	fronts  map[objects.Key]bool // shown beside what the folder has
+	said    map[string]bool      // faults, as were told
+	names   []byte               // as saved
+	recheck state.BootTime       // since boot; 0: nothing to look at again
+	seen    map[*pod]string      // what of a pod Services depend on
 	// complete are the Services with their addresses, for whoever starts a container.
 	complete atomic.Pointer[[]*corev1.Service]
 	// next is the table that the kernel is to have; nil: it has been given it.
@@ -107,10 +108,10 @@ func (r *Runtime) serve(now state.Instant) {
 	r.services.changed, r.services.recheck = false, 0
 	pods, _ := r.store.Pods()
 	in := service.Input{NodeName: r.NodeName, NodeIPs: r.boardIPs(), Ranges: r.ServiceCIDRs, Kept: r.services.kept, Pods: pods, InUse: r.Forwarder.InUse, Networks: r.Forwarder.Overlaps()}
-	for _, o := range r.objects.of(kindService) {
+	for _, o := range r.objects.List(kindService) {
 		in.Services = append(in.Services, o.Value.(*corev1.Service))
 	}
-	for _, o := range r.objects.of(kindEndpointSlice) {
+	for _, o := range r.objects.List(kindEndpointSlice) {
 		in.Slices = append(in.Slices, o.Value.(*discoveryv1.EndpointSlice))
 	}
 	out := service.Build(in)
@@ -166,23 +167,23 @@ func (r *Runtime) forward(t netns.ServiceTable) {
 // showServices publishes what the folder does not say: addresses, status and endpoints.
 func (r *Runtime) showServices(out *service.Output) {
 	for _, s := range out.Services {
-		r.objects.show(kindService, s)
+		r.store.SetObject(kindService, s)
 	}
-	fronts := map[objectKey]bool{}
+	fronts := map[objects.Key]bool{}
 	for _, s := range out.Slices {
-		key := objectKey{kindEndpointSlice, s.Namespace, s.Name}
-		if r.objects.get(key.kind, key.namespace, key.name) == nil {
+		key := objects.Key{Kind: kindEndpointSlice, Namespace: s.Namespace, Name: s.Name}
+		if r.objects.Get(key.Kind, key.Namespace, key.Name) == nil {
 			fronts[key] = true
-			r.objects.show(kindEndpointSlice, s)
+			r.store.SetObject(kindEndpointSlice, s)
 		}
 	}
 	for _, e := range out.Endpoints {
-		fronts[objectKey{kindEndpoints, e.Namespace, e.Name}] = true
-		r.objects.show(kindEndpoints, e)
+		fronts[objects.Key{Kind: kindEndpoints, Namespace: e.Namespace, Name: e.Name}] = true
+		r.store.SetObject(kindEndpoints, e)
 	}
 	for key := range r.services.fronts {
 		if !fronts[key] {
-			r.objects.hide(key)
+			r.store.RemoveObject(key)
 		}
 	}
 	r.services.fronts = fronts
@@ -197,10 +198,10 @@ func (r *Runtime) sayFaults(faults []service.Fault, now state.Instant) {
 			continue
 		}
 		r.Log.Warn("a Service does not work as it is written", "service", f.Service.Namespace+"/"+f.Service.Name, "problem", f.Message)
-		ref := objectReference(kindService, f.Service.Namespace, f.Service.Name)
+		ref := objects.Key{Kind: kindService, Namespace: f.Service.Namespace, Name: f.Service.Name}.Reference()
 		ref.UID = f.Service.UID
 		if f.Slice != nil {
-			ref = objectReference(kindEndpointSlice, f.Slice.Namespace, f.Slice.Name)
+			ref = objects.Key{Kind: kindEndpointSlice, Namespace: f.Slice.Namespace, Name: f.Slice.Name}.Reference()
 			ref.APIVersion, ref.UID = "discovery.k8s.io/v1", f.Slice.UID
 		}
 		r.Events.Record(now.Wall, ref, corev1.EventTypeWarning, f.Reason, f.Message)

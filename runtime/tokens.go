@@ -112,7 +112,7 @@ func (r *Runtime) tokenAt(pod *corev1.Pod, audience string, life time.Duration, 
 	subject := token.Subject{
 		Namespace: pod.Namespace, Account: account, Pod: pod.Name, PodUID: string(pod.UID), Node: r.NodeName, NodeUID: nodeUID,
 	}
-	if o := r.objects.get("ServiceAccount", pod.Namespace, account); o != nil {
+	if o := r.objects.Get("ServiceAccount", pod.Namespace, account); o != nil {
 		subject.AccountUID = string(o.UID)
 	}
 	text, err := key.Sign(r.issuer(), use.audience, subject, now.Wall, life)

@@ -10,13 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/objects"
 	"podd/runtime/state"
 )
 
 func tokenRuntime(t *testing.T) *Runtime {
 	t.Helper()
 	return &Runtime{
-		Config: Config{NodeName: "here"}, tokens: newTokens(t.TempDir(), nil), objects: newObjects(), pods: map[types.UID]*pod{}, dirty: map[types.UID]bool{},
+		Config: Config{NodeName: "here"}, tokens: newTokens(t.TempDir(), nil), objects: &objects.Desired{}, pods: map[types.UID]*pod{}, dirty: map[types.UID]bool{},
 	}
 }
 

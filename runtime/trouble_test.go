@@ -9,6 +9,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/event"
+	"podd/runtime/objects"
 	"podd/runtime/state"
 )
 
@@ -28,7 +29,7 @@ func (s *stubborn) SetPolicies(netns.PolicyTable) error {
 // Policies that the kernel refuses are tried again, and the node says so for as long.
 func TestPoliciesAreTriedAgain(t *testing.T) {
 	kernel := &stubborn{refusals: 2}
-	r := &Runtime{objects: newObjects()}
+	r := &Runtime{objects: &objects.Desired{}}
 	r.Network, r.Log, r.NodeName = kernel, slog.New(slog.DiscardHandler), "n1"
 	recorder, err := event.Open(event.Options{})
 	if err != nil {

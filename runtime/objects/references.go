@@ -1,14 +1,12 @@
-package runtime
+package objects
 
-import (
-	corev1 "k8s.io/api/core/v1"
-)
+import corev1 "k8s.io/api/core/v1"
 
-// references calls yield for each object of the folder that a pod names.
-func references(p *corev1.Pod, yield func(objectKey)) {
+// References calls yield for each object of the folder that a pod names.
+func References(p *corev1.Pod, yield func(Key)) {
 	refer := func(kind, name string) {
 		if name != "" {
-			yield(objectKey{kind, p.Namespace, name})
+			yield(Key{kind, p.Namespace, name})
 		}
 	}
 	refer("ServiceAccount", p.Spec.ServiceAccountName)
@@ -70,17 +68,9 @@ func volumeReferences(v *corev1.Volume, pod string, refer func(kind, name string
 	}
 }
 
-func refersToAny(p *corev1.Pod, keys map[objectKey]bool) bool {
+// RefersToAny says whether a pod names one of the objects.
+func RefersToAny(p *corev1.Pod, keys map[Key]bool) bool {
 	found := false
-	references(p, func(key objectKey) { found = found || keys[key] })
+	References(p, func(key Key) { found = found || keys[key] })
 	return found
-}
-
-// retryConfig lets containers that waited for something of the folder try again at once.
-func (r *Runtime) retryConfig(p *pod) {
-	for _, c := range p.rec.Containers {
-		if c.Waiting != nil && c.Waiting.Reason == reasonConfigError {
-			c.NotBefore, c.Backoff = 0, 0
-		}
-	}
 }

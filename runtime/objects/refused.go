@@ -1,0 +1,53 @@
+package objects
+
+import (
+	"cmp"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/manifest"
+)
+
+// OfPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
+func OfPod(p *manifest.Problem) bool { return p.Kind == "" || p.Kind == "Pod" }
+
+// ProblemReference refers to the object that a problem is about, or to the pod that stands for the refused manifest.
+func ProblemReference(p *manifest.Problem) corev1.ObjectReference {
+	if !OfPod(p) {
+		return Key{p.Kind, p.Namespace, p.Name}.Reference()
+	}
+	return corev1.ObjectReference{
+		APIVersion: "v1", Kind: "Pod", Namespace: cmp.Or(p.Namespace, "default"), Name: refusedName(p), UID: refusedUID(p),
+	}
+}
+
+// refusedPod shows a refused manifest as a pod that waits.
+func refusedPod(p *manifest.Problem, now time.Time, node string) *corev1.Pod {
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name = cmp.Or(p.Namespace, "default"), refusedName(p)
+	pod.UID = refusedUID(p)
+	pod.CreationTimestamp = metav1.NewTime(now)
+	pod.Spec.NodeName = node
+	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Reason: p.Reason, Message: p.Message}
+	return pod
+}
+
+// refusedName is the name to show a refused manifest under: the pod's own or, where it has none, the file's.
+func refusedName(p *manifest.Problem) string {
+	if p.Name != "" {
+		return p.Name
+	}
+	base := strings.ToLower(filepath.Base(p.File))
+	return strings.TrimSuffix(strings.TrimSuffix(base, filepath.Ext(base)), ".")
+}
+
+// refusedUID names a refused manifest among objects: by its place and by what is wrong with it.
+func refusedUID(p *manifest.Problem) types.UID {
+	return types.UID("refused:" + p.File + ":" + strconv.Itoa(p.Doc) + ":" + p.Reason)
+}
