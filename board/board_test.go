@@ -122,7 +122,7 @@ func TestBoards(t *testing.T) {
 		"first-boot": func(f map[string]string) func(*Machine) {
 			f["/proc/sys/net/ipv4/ip_forward"], f["/proc/sys/net/ipv6/conf/all/forwarding"] = "0", "0"
 			delete(f, "/sys/fs/cgroup/cgroup.controllers")
-			f["/proc/self/status"] = "CapEff:\t0000000000000000\n"
+			f["/proc/self/status"] = "CapEff:\t0000000000000000\nNoNewPrivs:\t1\n"
 			f["/proc/sys/fs/inotify/max_user_instances"] = "16"
 			return func(m *Machine) {
 				m.Now, m.Synced, m.Chains = time.Unix(12, 0), false, nil

@@ -85,12 +85,15 @@ var needed = []struct {
 
 func privileges(m *Machine) []Finding {
 	var set uint64
+	var list []Finding
 	for line := range strings.Lines(m.read("/proc/self/status")) {
 		if text, ok := strings.CutPrefix(line, "CapEff:"); ok {
 			set, _ = strconv.ParseUint(strings.TrimSpace(text), 16, 64)
 		}
+		if text, ok := strings.CutPrefix(line, "NoNewPrivs:"); ok && strings.TrimSpace(text) == "1" {
+			list = append(list, Finding{"privileges", Warn, "no_new_privs is set, and goes on to every container: sudo and what else is setuid does not work in them", "remove NoNewPrivileges= from podd's unit, or what else sets it"})
+		}
 	}
-	var list []Finding
 	for _, c := range needed {
 		if set&(1<<c.bit) == 0 {
 			list = append(list, Finding{"privileges", c.verdict, c.name + " is missing: " + c.without, "run podd as root, and not in a container that takes capabilities away"})

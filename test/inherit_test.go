@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -68,6 +69,7 @@ func startBadly() {
 	one.Set(0)
 	check("affinity", unix.SchedSetaffinity(0, &one))
 	check("oom_score_adj", os.WriteFile("/proc/self/oom_score_adj", []byte("555"), 0))
+	check("coredump filter", os.WriteFile("/proc/self/coredump_filter", []byte("0x7f"), 0))
 	const noRandomAddresses = 0x0040000 // linux/personality.h
 	_, _, errno = unix.Syscall(unix.SYS_PERSONALITY, noRandomAddresses, 0, 0)
 	check("personality", orNil(errno))
@@ -98,6 +100,7 @@ awk '/^Sig(Blk|Ign)/' /proc/self/status
 awk '{print "nice", $19, "policy", $41}' /proc/self/stat
 echo slack $(cat /proc/self/timerslack_ns) personality $(cat /proc/self/personality)
 awk '/^Cpus_allowed:/ || /^THP_enabled/' /proc/self/status
+echo dump $(cat /proc/self/coredump_filter)
 echo oom $(cat /proc/self/oom_score_adj) ioprio $(ionice) cwd $PWD
 echo fds $(ls /proc/self/fd)
 env | grep -c -e STARTER -e GOMAXPROCS
@@ -106,15 +109,16 @@ stat -c '%a %n' / /etc/hosts /etc/hostname /etc/resolv.conf`
 // Whoever has started podd, and however: the containers, and what is executed in them, have the same.
 func TestNothingOfTheStarterInContainers(t *testing.T) {
 	b := newBoard(t, startedBadly)
-	const look = "look() {\n" + lookAround + "\n}\n"
-	b.drop("app", podOf("app", containerOf("main", look+"look >/tmp/main.new 2>&1; mv /tmp/main.new /tmp/main\n"+forever,
-		"lifecycle: {postStart: {exec: {command: [sh, -c, "+strconv.Quote(lookAround+"\n")+" ]}}}",
-		"readinessProbe: {periodSeconds: 1, exec: {command: [sh, -c, "+strconv.Quote("{ "+lookAround+"\n} >/tmp/probe.new 2>&1; mv /tmp/probe.new /tmp/probe")+"]}}")))
+	look := func(name string) string {
+		return fmt.Sprintf("{ %s\n} >/tmp/%s.new 2>&1; mv /tmp/%s.new /tmp/%s\n", lookAround, name, name, name)
+	}
+	b.drop("app", podOf("app", containerOf("main", look("main")+forever,
+		"lifecycle: {postStart: {exec: {command: [sh, -c, "+strconv.Quote(look("hook"))+"]}}}",
+		"readinessProbe: {periodSeconds: 1, exec: {command: [sh, -c, "+strconv.Quote(look("probe"))+"]}}")))
 	b.running("app")
-	seen := map[string]string{
-		"main":  b.sh("app", "main", "until test -s /tmp/main; do :; done; cat /tmp/main"),
-		"exec":  b.sh("app", "main", lookAround),
-		"probe": b.sh("app", "main", "until test -s /tmp/probe; do :; done; cat /tmp/probe"),
+	seen := map[string]string{"exec": b.sh("app", "main", lookAround)}
+	for _, name := range []string{"main", "hook", "probe"} {
+		seen[name] = b.sh("app", "main", fmt.Sprintf("until test -s /tmp/%s; do sleep 0.1; done; cat /tmp/%s", name, name))
 	}
 	for name, text := range seen {
 		for _, want := range []string{
@@ -126,6 +130,9 @@ func TestNothingOfTheStarterInContainers(t *testing.T) {
 			if !strings.Contains("\n"+text+"\n", want) {
 				t.Errorf("%s lacks %q:\n%s", name, want, text)
 			}
+		}
+		if strings.Contains(text, "dump 0000007f") {
+			t.Errorf("%s has podd's coredump_filter:\n%s", name, text)
 		}
 		if strings.Contains(text, "oom 555") {
 			t.Errorf("%s has podd's oom_score_adj:\n%s", name, text)
@@ -159,7 +166,7 @@ func TestKeysOfContainers(t *testing.T) {
 	b.start()
 	b.drop("first", podOf("first", probed("main", "answerer keyring find starter add mine find mine >/tmp/keys; "+forever)))
 	b.running("first")
-	const read = "until grep -q 'find mine' /tmp/keys; do :; done; cat /tmp/keys"
+	const read = "until grep -q 'find mine' /tmp/keys; do sleep 0.1; done; cat /tmp/keys"
 	first := b.sh("first", "main", read)
 	serial, ok := strings.CutSuffix(strings.TrimPrefix(lineOf(first, "session"), "session "), " ok")
 	if !ok || first != "session "+serial+" ok\nfind starter: ENOKEY\nadd mine: ok\nfind mine: ok" {
@@ -171,8 +178,41 @@ func TestKeysOfContainers(t *testing.T) {
 	if len(second) != 3 || second[0] == "session "+serial+" ok" || !strings.HasSuffix(second[0], " ok") || second[1] != "look "+serial+": EACCES" || second[2] != "find mine: ENOKEY" {
 		t.Errorf("in another container: %q", second)
 	}
+	b.drop("users", podOf("users", "hostUsers: false", probed("main", "answerer keyring find mine add own find own >/tmp/keys; "+forever)))
+	b.running("users")
+	if users := b.sh("users", "main", "until grep -q 'find own' /tmp/keys; do sleep 0.1; done; cat /tmp/keys"); !strings.HasSuffix(users, " ok\nfind mine: ENOKEY\nadd own: ok\nfind own: ok") {
+		t.Errorf("in a pod with ids of its own: %s", users)
+	}
 	if got := b.sh("first", "main", "answerer keyring find starter add more find mine look "+serial); got !=
 		"session -1 EKEYREVOKED\nfind starter: EKEYREVOKED\nadd more: EKEYREVOKED\nfind mine: EKEYREVOKED\nlook "+serial+": EACCES" {
 		t.Errorf("in a command: %s", got)
+	}
+}
+
+// A node's own limits count for containers that start from then on, and for what is executed in them.
+func TestDefaultRlimits(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("defaultRlimits: {nofile: '77:88', core: 5}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", file))
+	limits := func(pod, process string) string {
+		return b.sh(pod, "main", "awk '/^Max (open|core)/ {print $(NF-2), $(NF-1)}' /proc/"+process+"/limits")
+	}
+	b.drop("first", onePod("first", forever))
+	b.running("first")
+	b.kill9()
+	b.must(os.WriteFile(file, nil, 0o600))
+	b.start()
+	b.drop("second", onePod("second", forever))
+	b.running("second")
+	for _, process := range []string{"1", "self"} {
+		if got := limits("first", process); got != "5 5\n77 88" {
+			t.Errorf("process %s of the first has %q", process, got)
+		}
+		if got := limits("second", process); !strings.HasPrefix(got, "0 unlimited\n1024 ") {
+			t.Errorf("process %s of the second has %q", process, got)
+		}
 	}
 }

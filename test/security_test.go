@@ -130,7 +130,7 @@ func TestUnprivilegedPortsAndPing(t *testing.T) {
 		probed("main", forever, nobody)))
 	for _, name := range []string{"plain", "users"} {
 		b.running(name)
-		if got := b.sh(name, "main", "until wget -qO- http://127.0.0.1/ 2>&1 | grep -q 404; do :; done; answerer ping"); got != "ok" {
+		if got := b.sh(name, "main", "until wget -qO- http://127.0.0.1/ 2>&1 | grep -q 404; do sleep 0.1; done; answerer ping"); got != "ok" {
 			t.Errorf("%s: a ping ends with %s", name, got)
 		}
 	}

@@ -31,6 +31,14 @@ func lowestOOMScore() int {
 	return own
 }
 
+// resetCoredumpFilter takes the one that the first process of the machine has: what podd was given would go on to containers.
+// man 5 core
+func resetCoredumpFilter() {
+	if filter, err := os.ReadFile("/proc/1/coredump_filter"); err == nil {
+		_ = os.WriteFile("/proc/self/coredump_filter", append([]byte("0x"), filter...), 0)
+	}
+}
+
 // settings are those of the configuration as far as the kernel grants them; what it does not is said once.
 func (d *daemon) settings() runtime.Settings {
 	s := d.config.settings()

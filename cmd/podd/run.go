@@ -79,6 +79,7 @@ type daemon struct {
 func runDaemon(source *configSource) error {
 	limitHeap()
 	thinInit()
+	resetCoredumpFilter()
 	d := &daemon{lowered: container.ResetRlimits(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
