@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"podd/internal/atomicfile"
 )
 
 // commit makes staged images part of the store: first the layers are on stable storage, then they get their place, then
@@ -72,7 +74,7 @@ func (s *Store) place(list []*candidate, st *staging) error {
 	if !moved {
 		return nil
 	}
-	return syncDir(s.dir("l"))
+	return atomicfile.SyncDir(s.dir("l"))
 }
 
 // freeDir derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty

@@ -228,8 +228,10 @@ func isNoArchive(name string) bool {
 // readMemory: without it archives are merely read once more, so that a damaged file is no error.
 func (s *Store) readMemory() map[string]memory {
 	m := map[string]memory{}
-	data, err := atomicfile.Read(s.dir("folder.json"), atomicfile.Limit)
-	if err != nil || json.Unmarshal(data, &m) != nil {
+	if err := atomicfile.LoadJSON(s.dir("folder.json"), &m, nil); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.warnOnce(fmt.Errorf("all archives are read once more: %w", err))
+		}
 		return map[string]memory{}
 	}
 	return m
@@ -238,7 +240,7 @@ func (s *Store) readMemory() map[string]memory {
 func (s *Store) writeMemory(m map[string]memory) error {
 	data, err := json.Marshal(m)
 	if err == nil {
-		err = writeFileSync(s.dir("folder.json"), append(data, '\n'))
+		err = atomicfile.WriteSync(s.dir("folder.json"), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot remember which archives were imported: %w", err)

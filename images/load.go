@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/internal/filelock"
 	"podd/internal/hostfile"
 )
 
@@ -92,12 +93,12 @@ func (s *Store) stageAndCommit(
 	if err := s.Recheck(); err != nil { // a layer that is gone must be brought again
 		return nil, err
 	}
-	done, _, err := flock(s.dir("loads"), unix.LOCK_SH)
+	done, err := filelock.Wait(s.dir("loads"), filelock.Shared, s.reportDamage)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		done()
+		done.Close()
 		debug.FreeOSMemory() // the decoders' windows: the daemon lives in less
 	}()
 	st, err := newStaging(s.dir("tmp"), s.limits, s.knownLayer)

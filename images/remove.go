@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"podd/internal/atomicfile"
+	"podd/internal/filelock"
 )
 
 // Remove takes a name from its image, and removes the image with the layers that no other one has when that was its last
@@ -93,7 +94,7 @@ func (s *Store) drop(id string) error {
 	if err := os.Remove(s.recordFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
-	if err := syncDir(s.dir("i")); err != nil {
+	if err := atomicfile.SyncDir(s.dir("i")); err != nil {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
 	return s.bumpGeneration()
@@ -102,19 +103,17 @@ func (s *Store) drop(id string) error {
 // collect removes layers that no image has, and leftovers of processes that died. It does nothing while a load is under
 // way anywhere: that load may be about to use such a layer, and collects when it ends.
 func (s *Store) collect() error {
-	done, alone, err := flock(s.dir("loads"), unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil || !alone {
+	done, err := filelock.Try(s.dir("loads"), filelock.Exclusive, s.reportDamage)
+	if err != nil || done == nil {
 		return err
 	}
-	defer done()
+	defer done.Close()
 	// After the record of an image has gone: whoever finds the image from now on does not exist, and who found it before
 	// says here that it uses it.
 	used := map[string]bool{}
 	if s.inUse != nil {
 		if used, err = s.inUse(); err != nil {
 			// What they take is given back when it is known again: nothing of an image is lost, and nothing has to wait.
-			s.change.Lock()
-			defer s.change.Unlock()
 			s.warnOnce(fmt.Errorf("unused layers stay: %w", err))
 			return nil
 		}
@@ -143,7 +142,7 @@ func (s *Store) setAside(inUse map[string]bool) error {
 	return s.removeHalfRecords()
 }
 
-// removeHalfRecords takes away what a crash has left of writeFileSync.
+// removeHalfRecords takes away what a crash has left of a write.
 func (s *Store) removeHalfRecords() error {
 	entries, err := os.ReadDir(s.dir("i"))
 	if err != nil {

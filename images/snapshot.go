@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"podd/internal/atomicfile"
 )
 
 // snapshot is the content of a store at one moment. It never changes.
@@ -38,8 +40,8 @@ func (s *Store) readSnapshot() (*snapshot, error) {
 		r, err := readRecord(filepath.Join(s.dir("i"), e.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
-		case errors.Is(err, errDamaged):
-			s.setRecordAside(e.Name(), err)
+		case errors.As(err, new(*atomicfile.Damage)):
+			s.warnOnce(fmt.Errorf("an image is lost, load its archive again, unless it is in the folder of archives: %w", err))
 		case err != nil:
 			return nil, err
 		default:
@@ -55,19 +57,13 @@ func (s *Store) readSnapshot() (*snapshot, error) {
 	return state, nil
 }
 
-// setRecordAside keeps a damaged record for whoever wants to know what has damaged it.
-func (s *Store) setRecordAside(name string, why error) {
-	err := os.MkdirAll(s.dir("damaged"), 0o700)
-	if err == nil {
-		err = os.Rename(filepath.Join(s.dir("i"), name), filepath.Join(s.dir("damaged"), name))
-	}
-	if err != nil {
-		why = fmt.Errorf("%w; it cannot be set aside: %w", why, err)
-	}
-	s.warnOnce(fmt.Errorf("an image is lost, load its archive again, unless it is in the folder of archives: %w", why))
+func (s *Store) reportDamage(damage *atomicfile.Damage, lost string) {
+	s.warnOnce(fmt.Errorf("%w: %s", damage, lost))
 }
 
 func (s *Store) warnOnce(err error) {
+	s.warnMu.Lock()
+	defer s.warnMu.Unlock()
 	if s.warn != nil && !s.warned[err.Error()] {
 		s.warned[err.Error()] = true
 		s.warn(err)

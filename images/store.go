@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/internal/atomicfile"
+	"podd/internal/filelock"
 	"podd/internal/hostfile"
 )
 
@@ -45,6 +48,7 @@ type Store struct {
 	warn   func(error)
 	state  atomic.Pointer[snapshot]
 	change sync.Mutex // serialises this process's changes of state
+	warnMu sync.Mutex
 	warned map[string]bool
 	// archives is of a folder of archives that does not answer.
 	archives hostfile.Guard
@@ -155,7 +159,14 @@ func (s *Store) readGeneration() int64 {
 }
 
 func (s *Store) ensureGeneration() error {
-	f, err := os.OpenFile(s.dir("generation"), os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := atomicfile.Open(s.dir("generation"))
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		s.warnOnce(atomicfile.SetAside(s.dir("generation"), err))
+	}
+	f, err = os.OpenFile(s.dir("generation"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot count a change of the image store: %w", err)
 	}
@@ -172,11 +183,11 @@ func (s *Store) bumpGeneration() error {
 // locked runs fn, which may change the store, alone among all processes and on the newest state, and reads the outcome.
 // It does not trust the generation: a process may have died between a change and its count.
 func (s *Store) locked(fn func() error) error {
-	unlock, err := lockFile(s.dir("lock"))
+	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.reportDamage)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer lock.Close()
 	if err := s.reread(); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -48,6 +49,12 @@ func (r *Runtime) adopt(now state.Instant) error {
 }
 
 func (r *Runtime) adoptContainers(p *pod, now state.Instant) {
+	if sandbox.SharesProcesses(p.rec.Object) {
+		// Nobody else looks at it before a container starts.
+		if pause, err := r.engine.Find(sandbox.PauseID(p.rec.UID)); err == nil && pause != nil && pause.PIDFD != nil {
+			_ = pause.PIDFD.Close()
+		}
+	}
 	for _, c := range p.rec.Containers {
 		if err := r.adoptContainer(p, c, now); err != nil {
 			r.Log.Error("cannot adopt a container whole", "pod", p.name(), "container", c.Name, "error", err)

@@ -65,8 +65,14 @@ func (r *Runtime) keepFinished(p *pod) {
 	})
 }
 
-// keepEnd writes the end of a pod whose daemon died before it had.
+// keepEnd writes the end of a pod whose daemon died before it had, or of which the file is lost.
 func (r *Runtime) keepEnd(p *pod) {
+	if p.rec.State == state.PodFinished && p.rec.Kept {
+		if _, err := state.ReadFile(r.ends.path(p.rec.UID), state.PodFinished); err != nil {
+			r.setAside([]error{err}, "it is written again")
+			p.rec.Kept = false
+		}
+	}
 	if p.rec.State == state.PodFinished && !p.rec.Kept {
 		r.keepFinished(p)
 	}

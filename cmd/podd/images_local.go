@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,11 +35,20 @@ func openLocalImages(root string) (imageStore, error) {
 }
 
 // keepRunDir notes beside the images where the records of the pods are that use them, for commands that find no daemon.
-func keepRunDir(root, runDir string) error {
-	if readRunDir(root) == runDir {
+func keepRunDir(root, runDir string, damaged atomicfile.Report) error {
+	file := filepath.Join(root, "run-dir")
+	same := false
+	err := atomicfile.Load(file, maxPath, func(text []byte) error {
+		same = string(text) == runDir
+		if !filepath.IsAbs(string(text)) {
+			return errors.New("it names no folder")
+		}
+		return nil
+	})
+	if same {
 		return nil
 	}
-	file := filepath.Join(root, "run-dir")
+	damaged.Of(err, "it is written again")
 	if err := atomicfile.WriteSync(file, []byte(runDir), 0o600); err != nil {
 		return fmt.Errorf("cannot note the folder of the pods' records: %w", err)
 	}

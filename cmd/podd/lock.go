@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/internal/atomicfile"
 	"podd/internal/filelock"
 )
 
@@ -48,7 +49,7 @@ func (c *Config) guarded() ([]guarded, error) {
 
 // lockAll keeps other daemons from what this one owns: each removes what it does not know. Locks that cannot be made, on a
 // full or a read-only disk, are named to warn.
-func (c *Config) lockAll(warn func(error)) (release func(), err error) {
+func (c *Config) lockAll(report atomicfile.Report, warn func(error)) (release func(), err error) {
 	things, err := c.guarded()
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func (c *Config) lockAll(warn func(error)) (release func(), err error) {
 	}
 	deadline := time.Now().Add(lockPatience)
 	for _, g := range things {
-		l, err := g.lock(deadline, warn)
+		l, err := g.lock(deadline, report, warn)
 		if err != nil {
 			release()
 			return nil, err
@@ -78,10 +79,10 @@ func (c *Config) lockAll(warn func(error)) (release func(), err error) {
 }
 
 // lock waits for the lock of a daemon that was just killed, and for no other.
-func (g *guarded) lock(deadline time.Time, warn func(error)) (*filelock.Lock, error) {
+func (g *guarded) lock(deadline time.Time, report atomicfile.Report, warn func(error)) (*filelock.Lock, error) {
 	path := filepath.Join(g.folder, g.name)
 	for ; ; time.Sleep(lockPatience / 100) {
-		l, err := filelock.Try(path, filelock.Exclusive)
+		l, err := filelock.Try(path, filelock.Exclusive, report)
 		if err != nil && g.folder != machineLocks {
 			path = g.folder // which only root opens as well
 			l, err = filelock.TryDir(path)

@@ -123,7 +123,7 @@ func (d *daemon) own() (release func(), err error) {
 			return nil, fmt.Errorf("cannot make a folder: %w", err)
 		}
 	}
-	return c.lockAll(func(err error) { d.log.Warn("podd is not locked", "error", err) })
+	return c.lockAll(d.damaged, func(err error) { d.log.Warn("podd is not locked", "error", err) })
 }
 
 func (d *daemon) open() error {
@@ -139,7 +139,7 @@ func (d *daemon) open() error {
 	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost}); err != nil {
 		return err
 	}
-	if err := keepRunDir(c.Root, c.RunDir); err != nil {
+	if err := keepRunDir(c.Root, c.RunDir, d.damaged); err != nil {
 		d.log.Warn("podd images rm could remove images in use while podd does not run", "error", err)
 	}
 	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {

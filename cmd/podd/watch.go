@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	store "podd/images"
+	"podd/internal/atomicfile"
 	"podd/runtime"
 )
 
@@ -59,6 +61,10 @@ func (d *daemon) layersInUse() (map[string]bool, error) {
 // imageLost says what the image store has lost.
 func (d *daemon) imageLost(err error) {
 	d.log.Error("the image store has a fault", "error", err)
+	if errors.As(err, new(*atomicfile.Damage)) {
+		d.recordDamage(err.Error())
+		return
+	}
 	d.events.Record(time.Now(), d.nodeReference(), corev1.EventTypeWarning, "ImageLost", err.Error())
 }
 

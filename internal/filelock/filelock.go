@@ -25,21 +25,24 @@ const (
 // Lock is held until it is closed.
 type Lock struct{ f *os.File }
 
-// Wait locks a file, which is made if need be, as soon as nobody has it otherwise.
-func Wait(path string, how int) (*Lock, error) { return lock(path, how) }
+// Wait locks a file, which is made if need be, as soon as nobody has it otherwise. What stands in its place and is no file
+// is set aside and reported.
+func Wait(path string, how int, report atomicfile.Report) (*Lock, error) {
+	return lock(path, how, report)
+}
 
-// Try locks a file, which is made if need be; nil: another has it.
-func Try(path string, how int) (*Lock, error) {
-	l, err := lock(path, how|unix.LOCK_NB)
+// Try is Wait that does not wait; nil: another has it.
+func Try(path string, how int, report atomicfile.Report) (*Lock, error) {
+	l, err := lock(path, how|unix.LOCK_NB, report)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, nil
 	}
 	return l, err
 }
 
-func lock(path string, how int) (*Lock, error) {
+func lock(path string, how int, report atomicfile.Report) (*Lock, error) {
 	for {
-		f, err := open(path)
+		f, err := open(path, report)
 		if err != nil {
 			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 		}
@@ -59,12 +62,14 @@ func lock(path string, how int) (*Lock, error) {
 
 // open opens a lock file without following or waiting. Whatever else stands there holds no lock, and is set aside. It needs
 // no right to write: on a card that has become read-only there is still the file of an earlier start.
-func open(path string) (*os.File, error) {
+func open(path string, report atomicfile.Report) (*os.File, error) {
 	const flags = os.O_CREATE | os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
 	f, err := openRegular(path, flags)
 	if errors.Is(err, atomicfile.ErrNotRegular) {
 		if damage := (*atomicfile.Damage)(nil); errors.As(atomicfile.SetAside(path, err), &damage) && damage.Aside == "" {
 			return nil, damage
+		} else if damage != nil {
+			report.Of(damage, "it is a lock, and is made again")
 		}
 		f, err = openRegular(path, flags)
 	}

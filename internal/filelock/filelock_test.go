@@ -11,14 +11,14 @@ import (
 
 func TestOneHolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	first, err := Try(path, Exclusive)
+	first, err := Try(path, Exclusive, nil)
 	if err != nil || first == nil {
 		t.Fatal(first, err)
 	}
-	if second, err := Try(path, Exclusive); second != nil || err != nil {
+	if second, err := Try(path, Exclusive, nil); second != nil || err != nil {
 		t.Errorf("a second holder: %v, %v", second, err)
 	}
-	if second, err := Try(path, Shared); second != nil || err != nil {
+	if second, err := Try(path, Shared, nil); second != nil || err != nil {
 		t.Errorf("a sharer beside the holder: %v, %v", second, err)
 	}
 	if pid := Holder(path); pid != os.Getpid() {
@@ -28,8 +28,8 @@ func TestOneHolder(t *testing.T) {
 	if pid := Holder(path); pid != 0 {
 		t.Errorf("holder %d of what nobody holds", pid)
 	}
-	a, errA := Try(path, Shared)
-	b, errB := Try(path, Shared)
+	a, errA := Try(path, Shared, nil)
+	b, errB := Try(path, Shared, nil)
 	if a == nil || b == nil || errA != nil || errB != nil {
 		t.Errorf("two sharers: %v, %v", errA, errB)
 	}
@@ -40,13 +40,13 @@ func TestOneHolder(t *testing.T) {
 // A lock on a file that was removed keeps nobody out: the next one must lock the file that is there.
 func TestTheFileThatIsThere(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	first, err := Try(path, Exclusive)
+	first, err := Try(path, Exclusive, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan error, 1)
 	go func() {
-		second, err := Wait(path, Exclusive)
+		second, err := Wait(path, Exclusive, nil)
 		if err == nil && !isAt(second.f, path) {
 			err = errors.New("it is not the file that is there")
 		}
@@ -72,7 +72,7 @@ func TestWhatIsNoFileHoldsNoLock(t *testing.T) {
 		if err := put(path); err != nil {
 			t.Fatal(err)
 		}
-		l, err := Try(path, Exclusive)
+		l, err := Try(path, Exclusive, nil)
 		if err != nil || l == nil {
 			t.Errorf("%s: %v", name, err)
 		}

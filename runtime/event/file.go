@@ -42,7 +42,7 @@ func (r *Recorder) load() error {
 	for line := range bytes.Lines(data) {
 		var e entry
 		if json.Unmarshal(line, &e) != nil || e.Name == "" || e.RV <= r.rv || e.RV > maxRV {
-			if bytes.HasSuffix(line, []byte("\n")) { // else it was torn by a full disk or a kill
+			if bytes.HasSuffix(line, []byte("\n")) || line[0] != '{' { // else it was torn by a full disk or a kill
 				damaged = errors.New("not all lines of it are events")
 			}
 			continue
