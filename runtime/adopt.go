@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
@@ -16,7 +17,7 @@ import (
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
 func (r *Runtime) adopt(now state.Instant) error {
-	if err := r.ensureFolders(); err != nil {
+	if err := r.kernel.prepare(); err != nil {
 		return err
 	}
 	r.watchCgroups()
@@ -26,9 +27,9 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.setAside(r.peekRollbacks(), "the version before, to which a pod could be put back")
 	recs, bad := r.records.ReadAll()
 	r.setAside(bad, lostRecord)
-	r.io.Receive()
+	r.kernel.receive()
 	for _, rec := range recs {
-		p := &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
+		p := &pod{rec: rec, io: map[string]executor.ContainerIO{}}
 		r.pods[rec.UID] = p
 		r.adoptContainers(p, now)
 		r.checkCgroups(p, now)
@@ -41,7 +42,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.readResolver()
 	r.readServices()
 	r.restoreNetwork(now)
-	r.io.DropUnclaimed(r.ofOrphan)
+	r.kernel.dropUnclaimed(r.ofOrphan)
 	r.removeStrangers()
 	r.awaitExits()
 	r.shareOut()
@@ -73,7 +74,7 @@ func (r *Runtime) awaitExits() {
 			}
 		}
 	}
-	r.io.AwaitExits(pids, r.ExitEvents)
+	r.kernel.awaitExits(pids)
 }
 
 func (r *Runtime) adoptContainer(p *pod, c *state.ContainerRecord, now state.Instant) error {
@@ -90,9 +91,9 @@ func (r *Runtime) adoptContainer(p *pod, c *state.ContainerRecord, now state.Ins
 // adoptStarting settles a start in whose middle the daemon died: it came through, or it never was.
 func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Instant) error {
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
-	found, err := r.engine.Find(id)
+	found, err := r.kernel.find(id)
 	if err != nil || found == nil || !found.Started {
-		return errors.Join(err, r.engine.Discard(id), c.UndoStart(now.After(time.Second)))
+		return errors.Join(err, r.kernel.discard(id), c.UndoStart(now.After(time.Second)))
 	}
 	at := state.SinceBootTicks(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
@@ -110,7 +111,7 @@ func (r *Runtime) adoptStarting(p *pod, c *state.ContainerRecord, now state.Inst
 
 // adoptStarted takes over the descriptors of an attempt and looks whether its process still runs.
 func (r *Runtime) adoptStarted(p *pod, c *state.ContainerRecord, now state.Instant) error {
-	l, stored, err := r.io.Adopt(state.ContainerID(p.rec.UID, c.Name, c.Attempt), r.logOf(p.rec, c.Name, c.Attempt))
+	l, stored, err := r.kernel.adopt(state.ContainerID(p.rec.UID, c.Name, c.Attempt), r.logOf(p.rec, c.Name, c.Attempt))
 	if l != nil {
 		p.io[c.Name] = l
 	}
@@ -151,7 +152,7 @@ func (r *Runtime) adoptUnlogged(p *pod, c *state.ContainerRecord, now state.Inst
 	id := state.ContainerID(p.rec.UID, c.Name, c.Attempt)
 	l := p.io[c.Name]
 	if l == nil {
-		l = r.io.NewUnlogged(id)
+		l = r.kernel.adoptUnlogged(id)
 		p.io[c.Name] = l
 	}
 	running, err := l.AdoptProcess(c.PID, c.PIDStart)

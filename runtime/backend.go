@@ -171,7 +171,7 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 			p.deleted = true
 			if o != nil && o.GracePeriodSeconds != nil {
 				p.grace = o.GracePeriodSeconds
-				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, state.Now())
+				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, b.now())
 			}
 			b.mark(uid)
 		}
@@ -197,7 +197,7 @@ func (b *Backend) SetConditions(ctx context.Context, namespace, name string, con
 				p.rec.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 			}
 			b.save(p)
-			b.publish(p, state.Now())
+			b.publish(p, b.now())
 			b.mark(uid)
 		}
 	}); callErr != nil {

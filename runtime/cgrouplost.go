@@ -40,7 +40,7 @@ func (r *Runtime) checkCgroups(p *pod, now state.Instant) {
 		if c.State != state.ContainerRunning && c.State != state.ContainerPostStart || c.EndReason != "" {
 			continue
 		}
-		lost, err := r.engine.CgroupLost(state.ContainerID(p.rec.UID, c.Name, c.Attempt))
+		lost, err := r.kernel.cgroupLost(state.ContainerID(p.rec.UID, c.Name, c.Attempt))
 		if err != nil {
 			r.Log.Error("cannot look for the cgroup of a container", "pod", p.name(), "container", c.Name, "error", err)
 			continue

@@ -7,10 +7,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // takeSet brings the set of pods into line with what the folder says.
@@ -73,7 +73,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	if p == nil {
 		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.pins(m)
-		p = &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
+		p = &pod{rec: rec, io: map[string]executor.ContainerIO{}}
 		r.pods[uid] = p
 	}
 	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since

@@ -6,9 +6,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // checkExit looks whether a container's process has ended, and how. The hint that led here may be wrong.
@@ -23,7 +23,7 @@ func (r *Runtime) checkExit(p *pod, name string, now state.Instant) {
 }
 
 // recordExit takes the end of a container's process into the record.
-func (r *Runtime) recordExit(p *pod, c *state.ContainerRecord, l *stdio.ContainerIO, now state.Instant) {
+func (r *Runtime) recordExit(p *pod, c *state.ContainerRecord, l executor.ContainerIO, now state.Instant) {
 	t := state.Termination{Finished: now}
 	status, err := l.ExitStatus(c.PID, c.PIDStart)
 	if err == nil {

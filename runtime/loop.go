@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
@@ -19,7 +18,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	reactorEnd := make(chan error, 1)
 	go func() { reactorEnd <- r.io.Reactor.Run() }()
 	defer func() { _ = r.io.Reactor.Close() }()
-	if err := r.adopt(state.Now()); err != nil {
+	if err := r.adopt(r.now()); err != nil {
 		return err
 	}
 	r.inbox.put(msgManifests{})
@@ -55,7 +54,7 @@ const idleAfter = 2 * time.Second
 
 // rest says once after each burst of work that it is over.
 func (r *Runtime) rest() {
-	now := state.Now().Mono
+	now := r.now().Mono
 	switch {
 	case r.worked:
 		if r.idle && r.Active != nil {
@@ -76,7 +75,7 @@ func (r *Runtime) settle() {
 	for r.anyBusy() {
 		<-r.inbox.ring
 		for _, m := range r.inbox.take() {
-			r.receive(m, state.Now())
+			r.receive(m, r.now())
 		}
 	}
 	for _, p := range r.pods {
@@ -99,7 +98,7 @@ func (r *Runtime) anyBusy() bool {
 
 // step takes in what was said and decides anew for every pod that it concerns.
 func (r *Runtime) step() {
-	now := state.Now()
+	now := r.now()
 	for _, m := range r.inbox.take() {
 		if _, beat := m.(msgBeat); !beat {
 			r.worked = true
@@ -226,7 +225,7 @@ func (r *Runtime) arm(timer *time.Timer) {
 		timer.Stop()
 		return
 	}
-	timer.Reset(max(next.Sub(state.Now().Mono), 0))
+	timer.Reset(max(next.Sub(r.now().Mono), 0))
 }
 
 // decide plans for one pod and starts the operation that the plan asks for.
@@ -265,10 +264,7 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 	delete(r.unsaved, p.rec.UID)
 	r.write(p)
 	r.publish(p, now)
-	go func() {
-		r.executor.Run(op, func(o executor.Outcome) { r.inbox.put(msgOutcome{p, o}) })
-		r.inbox.put(msgIdle{p})
-	}()
+	r.kernel.run(p, op)
 }
 
 // call runs fn in the loop and waits for it.

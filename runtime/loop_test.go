@@ -10,7 +10,6 @@ import (
 
 	"podd/runtime/executor"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 func testRuntime(t *testing.T) *Runtime {
@@ -24,7 +23,7 @@ func testRuntime(t *testing.T) *Runtime {
 }
 
 func (r *Runtime) with(uid types.UID) *pod {
-	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), io: map[string]*stdio.ContainerIO{}}
+	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), io: map[string]executor.ContainerIO{}}
 	r.pods[uid] = p
 	return p
 }

@@ -11,14 +11,13 @@ import (
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // newOperation fills in what the actions of a plan depend on, as it is now.
 func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operation {
 	settings := r.settings.Load()
 	op := &executor.Operation{
-		Actions: actions, IO: make(map[string]*stdio.ContainerIO, len(p.io)),
+		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.io)),
 		Inputs: executor.Inputs{
 			ShutDown: r.stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
 			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit},

@@ -12,7 +12,6 @@ import (
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // orphans are pods whose containers run and whose records are lost. They run on: a manifest that speaks of one gives it a
@@ -24,7 +23,7 @@ type orphans struct {
 // findOrphans looks for containers that run and that no record speaks of.
 func (r *Runtime) findOrphans() {
 	r.orphans = orphans{containers: map[types.UID]map[string]int{}}
-	ids, err := r.engine.IDs()
+	ids, err := r.kernel.attempts()
 	if err != nil {
 		r.Log.Error("cannot look for containers without a record", "error", err)
 	}
@@ -33,7 +32,7 @@ func (r *Runtime) findOrphans() {
 		if !ok || r.pods[uid] != nil {
 			continue
 		}
-		found, err := r.engine.Find(id)
+		found, err := r.kernel.find(id)
 		if err != nil || found == nil || found.PIDFD == nil {
 			continue
 		}
@@ -88,10 +87,10 @@ func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *pod {
 	observe(rec, running, now)
 	for _, c := range rec.Containers {
 		if attempt, runs := running[c.Name]; runs {
-			c.Layers = r.engine.Layers(state.ContainerID(rec.UID, c.Name, attempt))
+			c.Layers = r.kernel.layers(state.ContainerID(rec.UID, c.Name, attempt))
 		}
 	}
-	p := &pod{rec: rec, io: map[string]*stdio.ContainerIO{}}
+	p := &pod{rec: rec, io: map[string]executor.ContainerIO{}}
 	r.pods[rec.UID] = p
 	r.event(p, "", now, corev1.EventTypeWarning, "RecordLost",
 		fmt.Sprintf("The record of pod %q was lost; it runs on, and what is known of it begins anew", rec.Object.Name))
@@ -140,9 +139,9 @@ func (r *Runtime) endOrphans() {
 		r.Log.Warn("a pod without a record and without a manifest is taken away", "uid", uid)
 		var errs []error
 		for name, attempt := range running {
-			errs = append(errs, r.engine.Discard(state.ContainerID(uid, name, attempt)))
+			errs = append(errs, r.kernel.discard(state.ContainerID(uid, name, attempt)))
 		}
-		errs = append(errs, r.sandboxes.RemoveOf(uid), r.volumes.RemoveMemory(string(uid)))
+		errs = append(errs, r.kernel.removeSandbox(uid), r.volumes.RemoveMemory(string(uid)))
 		for _, qos := range []corev1.PodQOSClass{corev1.PodQOSGuaranteed, corev1.PodQOSBurstable, corev1.PodQOSBestEffort} {
 			path, err := r.Cgroups.PodPath(string(uid), strings.ToLower(string(qos)))
 			if err == nil {
@@ -155,5 +154,5 @@ func (r *Runtime) endOrphans() {
 		}
 	}
 	clear(r.orphans.containers)
-	r.io.DropUnclaimed(nil)
+	r.kernel.dropUnclaimed(nil)
 }

@@ -13,10 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
+	"podd/runtime/executor"
 	"podd/runtime/prober"
 	"podd/runtime/state"
 	"podd/runtime/status"
-	"podd/runtime/stdio"
 )
 
 // told keeps the events of a test.
@@ -41,7 +41,7 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
 	spec.Name = "c"
 	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}, Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
-	p := &pod{rec: state.NewRecord("u1", object, state.Now()), io: map[string]*stdio.ContainerIO{}}
+	p := &pod{rec: state.NewRecord("u1", object, state.Now()), io: map[string]executor.ContainerIO{}}
 	r.pods["u1"] = p
 	now := state.Now()
 	p.rec.State, p.rec.Sandbox.Ready = state.PodRunning, &now

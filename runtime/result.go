@@ -169,11 +169,11 @@ func (r *Runtime) handleContainerCollected(p *pod, o executor.ContainerCollected
 
 func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	if o.Err != nil {
-		r.reportFailedKill(p, o.Err, state.Now())
+		r.reportFailedKill(p, o.Err, r.now())
 		if p.failing.next(o.String(), o.Err) {
 			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", o.Err)
 		}
-		p.retry = state.Now().After(p.failing.delay())
+		p.retry = r.now().After(p.failing.delay())
 		return
 	}
 	if err := p.rec.Move(state.EventPodRemove); err != nil {
@@ -198,7 +198,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	r.store.RemovePod(p.rec.UID)
 	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
-		r.welcome(m, state.Now())
+		r.welcome(m, r.now())
 	}
 	r.Log.Info("pod removed", "pod", p.name(), "uid", p.rec.UID)
 }

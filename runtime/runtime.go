@@ -121,6 +121,8 @@ type Runtime struct {
 	engine    *container.Engine
 	volumes   *volume.Dirs
 	io        *stdio.Hub
+	kernel    kernel
+	now       func() state.Instant
 	sandboxes *sandbox.Manager
 	executor  *executor.Executor
 	store     *objects.Store
@@ -178,7 +180,7 @@ func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
 // pod is one pod as the loop holds it.
 type pod struct {
 	rec    *state.Record
-	io     map[string]*stdio.ContainerIO
+	io     map[string]executor.ContainerIO
 	probes prober.Pod
 
 	busy    bool           // an operation runs
@@ -201,6 +203,7 @@ type pod struct {
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{
 		Config:  c,
+		now:     state.Now,
 		paths:   state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:   objects.NewStore(),
 		tokens:  newTokens(c.RootDir, c.Damaged),
@@ -220,6 +223,7 @@ func New(c Config) (*Runtime, error) {
 		shares:   cgroups.MilliCPUToShares(0),
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
+	r.kernel = board{r}
 	r.Change(c.Settings)
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
@@ -239,7 +243,9 @@ func New(c Config) (*Runtime, error) {
 		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
 	r.prober = prober.New(&prober.Prober{
-		Paths: r.paths, Engine: r.engine, ExecConfig: r.execConfig, Log: c.Log,
+		Paths: r.paths, Engine: r.engine, ExecConfig: func(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
+			return r.kernel.execConfig(rec, c)
+		}, Log: c.Log,
 		News:      func(n prober.News) { r.inbox.put(msgProbe{n}) },
 		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
 	})

@@ -34,31 +34,42 @@ func (r *Runtime) removeStrangers() {
 			containers[state.ContainerID(uid, name, attempt)] = true
 		}
 	}
-	ids, err := r.engine.IDs()
+	ids, err := r.kernel.attempts()
 	errs := []error{err}
 	for _, id := range ids {
 		if !containers[id] {
-			errs = append(errs, r.engine.Discard(id))
+			errs = append(errs, r.kernel.discard(id))
 		}
 	}
 	for _, parent := range []string{"ns", "sandbox"} {
 		entries, _ := os.ReadDir(filepath.Join(r.RunDir, parent))
 		for _, e := range entries {
 			if !known[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
-				errs = append(errs, r.sandboxes.RemoveOf(types.UID(e.Name())))
+				errs = append(errs, r.kernel.removeSandbox(types.UID(e.Name())))
 			}
 		}
 	}
 	for _, uid := range r.volumes.Strangers(known) {
 		errs = append(errs, r.volumes.RemoveMemory(uid))
 	}
-	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known), r.Users.Collect(known), r.sandboxes.UnmapAll())
+	errs = append(errs, r.Network.Collect(known), r.Cgroups.Collect(known), r.Users.Collect(known), r.kernel.unmapAll())
 	if err := errors.Join(errs...); err != nil {
 		r.Log.Error("cannot remove all remains", "error", err)
 	}
 }
 
+// ensureFolders makes the folders, and what the roots of all containers share.
 func (r *Runtime) ensureFolders() error {
+	if err := r.ensureStateFolders(); err != nil {
+		return err
+	}
+	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
+		return err
+	}
+	return r.engine.EnsureCgroupView()
+}
+
+func (r *Runtime) ensureStateFolders() error {
 	errs := []error{atomicfile.EnsureDir(r.LogDir, 0o711, r.Damaged, "logs begin anew")}
 	// The root of a pod with ids of its own passes this one; each container's in it is closed to others.
 	errs = append(errs, r.ensureFolder(r.engine.MountDir, 0o711))
@@ -68,12 +79,6 @@ func (r *Runtime) ensureFolders() error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot make a folder: %w", err)
-	}
-	if err := container.EnsureBaseLayer(r.engine.BaseLayer); err != nil {
-		return err
-	}
-	if err := r.engine.EnsureCgroupView(); err != nil {
-		return err
 	}
 	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
 }

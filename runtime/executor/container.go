@@ -42,9 +42,11 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 		return out, err
 	}
 	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
-	if out.IO, err = op.Hub.Open(c.ID, log); err != nil {
+	l, err := op.Hub.Open(c.ID, log)
+	if err != nil {
 		return out, err
 	}
+	out.IO = l
 	if err := op.makeTerminationLog(c.TerminationLog); err != nil {
 		return out, err
 	}
@@ -54,7 +56,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 		}
 	}
 	out.ImageID = image.ID
-	if out.Process, err = op.Sandboxes.Start(c, out.IO.Hold); err != nil {
+	if out.Process, err = op.Sandboxes.Start(c, l.Hold); err != nil {
 		return out, err
 	}
 	if err := op.LogFolders.dropOld(op.Record, a.Name, a.Attempt); err != nil {

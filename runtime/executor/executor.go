@@ -75,7 +75,7 @@ func (x *Executor) Run(o *Operation, report func(Outcome)) {
 	failed := false
 	for _, a := range o.Actions {
 		if failed && !plan.Cleans(a) {
-			report(outcomeOf(a, ErrSkipped))
+			report(OutcomeOf(a, ErrSkipped))
 			continue
 		}
 		begun := state.Now().Mono
@@ -131,5 +131,5 @@ func (op *run) perform(a plan.Action) Outcome {
 		}
 		return PodForgotten{a, Result{err}}
 	}
-	return outcomeOf(a, nil)
+	return OutcomeOf(a, nil)
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"net/netip"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
@@ -11,15 +12,32 @@ import (
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // Operation is one plan for one pod, with all that it takes to carry it out. It is the executor's once Run has it.
 type Operation struct {
 	Record  *state.Record // a copy of the loop's
 	Actions []plan.Action
-	IO      map[string]*stdio.ContainerIO // of the containers' current attempts, by name
+	IO      map[string]ContainerIO // of the containers' current attempts, by name
 	Inputs  Inputs
+}
+
+// ContainerIO is an attempt's pipes, log and process, as the loop and the executor know them: a *stdio.ContainerIO.
+type ContainerIO interface {
+	// Signal reaches this process and no other that may have got its number.
+	Signal(s unix.Signal) error
+	// Finish writes what the pipes still hold and lets go of all descriptors.
+	Finish() error
+	// AdoptProcess finds the process of an attempt that an earlier daemon started; running is false if it is gone.
+	AdoptProcess(pid int, startTime uint64) (running bool, err error)
+	// WatchExit calls exited once the process is dead; Watched says that it has been called.
+	WatchExit(exited func()) error
+	Watched() bool
+	// Ended says whether the process has ended, and ExitStatus how.
+	Ended() bool
+	ExitStatus(pid int, startTime uint64) (container.ExitStatus, error)
+	// Done is closed when the log is complete.
+	Done() <-chan struct{}
 }
 
 // Inputs are what the actions of an Operation depend on beside the record. Those that no action needs are empty.

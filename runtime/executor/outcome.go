@@ -7,7 +7,6 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/plan"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // Outcome is how one action came out: one type for each type of action, which it has with it.
@@ -59,7 +58,7 @@ type (
 	ContainerStarted struct {
 		plan.StartContainer
 		Result
-		IO      *stdio.ContainerIO // also after an error, once it was opened
+		IO      ContainerIO        // also after an error, once it was opened
 		Process *container.Process // nil after an error
 		ImageID string
 		Object  *corev1.Pod // with whose limits it was started
@@ -129,8 +128,8 @@ type (
 	}
 )
 
-// outcomeOf is the outcome of an action that brings nothing, or was not carried out.
-func outcomeOf(a plan.Action, err error) Outcome {
+// OutcomeOf is the outcome of an action that brings nothing, or was not carried out.
+func OutcomeOf(a plan.Action, err error) Outcome {
 	r := Result{err}
 	switch a := a.(type) {
 	case plan.EnsureSandbox:

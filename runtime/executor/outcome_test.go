@@ -10,7 +10,7 @@ import (
 // TestEveryActionHasAnOutcome: an action that is left out has an outcome of its own type, with the reason.
 func TestEveryActionHasAnOutcome(t *testing.T) {
 	for _, a := range plan.AllActions() {
-		o := outcomeOf(a, ErrSkipped)
+		o := OutcomeOf(a, ErrSkipped)
 		if o.String() != a.String() || !errors.Is(o.Failure(), ErrSkipped) {
 			t.Errorf("%s: the outcome is %s, %v", a, o, o.Failure())
 		}

@@ -99,15 +99,19 @@ func containerStatuses(rec *state.Record, f Facts) (mains, inits []corev1.Contai
 func containerStatus(rec *state.Record, spec *corev1.Container, c *state.ContainerRecord, f Facts) corev1.ContainerStatus {
 	now := f.Now
 	running, started := c.CountsAsRunning(), c.HasStarted(spec)
+	attempt := c.Attempt
+	if c.State == state.ContainerStarting || c.Void {
+		attempt-- // it counts from when it is there, with all else that is shown of it
+	}
 	s := corev1.ContainerStatus{
 		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
-		RestartCount: int32(max(c.Attempt-c.Base, 0)),
+		RestartCount: int32(max(attempt-c.Base, 0)),
 		Ready:        isReady(rec, c, spec),
 		Started:      &started,
 		State:        containerState(rec, c, now),
 	}
-	if c.Attempt >= c.Base {
-		s.ContainerID = containerIDScheme + state.ContainerID(rec.UID, c.Name, c.Attempt)
+	if attempt >= c.Base {
+		s.ContainerID = containerIDScheme + state.ContainerID(rec.UID, c.Name, attempt)
 	}
 	last := c.Ended
 	if s.State.Terminated != nil || s.State.Running != nil && c.State == state.ContainerExited {
