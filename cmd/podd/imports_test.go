@@ -87,7 +87,7 @@ func TestBannedImports(t *testing.T) {
 // Some dependencies stay behind the one package that tames them.
 func TestQuarantine(t *testing.T) {
 	only := map[string][]string{
-		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/cmd/podd"},
+		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/runtime/container/reexec"},
 		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/cgroups"},
 		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container"},
 		"github.com/vishvananda":                  {"podd/netns"},
@@ -141,28 +141,30 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
-		"podd/runtime/prober":         {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
-		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan"},
-		"podd/runtime/objects":        {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
-		"podd/runtime/networkpolicy":  {"podd/netns"}, // what policies mean, in the words of those who act on it
-		"podd/runtime/api":            {},
-		"podd/runtime/container":      {},
-		"podd/runtime/env":            {},
-		"podd/runtime/seal":           {},
-		"podd/runtime/token":          {},
-		"podd/runtime/event":          {},
-		"podd/runtime/fdstore":        {},
-		"podd/runtime/logs":           {},
-		"podd/runtime/manifest":       {},
-		"podd/runtime/service":        {"podd/netns"}, // what Services mean, in the words of those who act on it
-		"podd/runtime/volume":         {},
-		"podd/netns":                  {},
-		"podd/netns/dns":              {}, // what a message is and who answers it has nothing to do with pods
-		"podd/cgroups":                {},
-		"podd/images":                 {},
-		"podd/probe":                  {},
-		"podd/board":                  {},
-		"podd/runtime/sandbox/userns": {},
+		"podd/runtime/prober":               {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
+		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/objects":              {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
+		"podd/runtime/networkpolicy":        {"podd/netns"}, // what policies mean, in the words of those who act on it
+		"podd/runtime/api":                  {},
+		"podd/runtime/container":            {"podd/runtime/container/cgroupview"},
+		"podd/runtime/container/cgroupview": {},
+		"podd/runtime/container/reexec":     {"podd/runtime/container/cgroupview"}, // and so it is initialised early
+		"podd/runtime/env":                  {},
+		"podd/runtime/seal":                 {},
+		"podd/runtime/token":                {},
+		"podd/runtime/event":                {},
+		"podd/runtime/fdstore":              {},
+		"podd/runtime/logs":                 {},
+		"podd/runtime/manifest":             {},
+		"podd/runtime/service":              {"podd/netns"}, // what Services mean, in the words of those who act on it
+		"podd/runtime/volume":               {},
+		"podd/netns":                        {},
+		"podd/netns/dns":                    {}, // what a message is and who answers it has nothing to do with pods
+		"podd/cgroups":                      {},
+		"podd/images":                       {},
+		"podd/probe":                        {},
+		"podd/board":                        {},
+		"podd/runtime/sandbox/userns":       {},
 	}
 	for _, p := range linked(t) {
 		if !isOurs(p.ImportPath) {

@@ -27,10 +27,6 @@ var loudInitialisers = map[string]int{
 	"go.yaml.in/yaml/v2":                                             30_000, // tables and regular expressions
 	"golang.org/x/net/http2/hpack":                                   8_000,  // a table
 	"gopkg.in/inf%2ev0":                                              10_000,
-	"k8s.io/api/core/v1":                                             75_000, // types are registered
-	"k8s.io/api/networking/v1":                                       14_000,
-	"k8s.io/api/storage/v1":                                          9_000,
-	"k8s.io/apimachinery/pkg/apis/meta/v1":                           27_000,
 	"k8s.io/apimachinery/pkg/api/validate/content":                   40_000, // regular expressions
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/internal/modes": 12_000,
 	"k8s.io/apimachinery/pkg/util/naming":                            10_000,

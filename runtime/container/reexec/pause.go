@@ -1,4 +1,4 @@
-package main
+package reexec
 
 /*
 #define _GNU_SOURCE
