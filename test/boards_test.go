@@ -21,7 +21,7 @@ func TestTwoBoards(t *testing.T) {
 	if err != nil {
 		t.Skip("nft is not here to flush the firewall")
 	}
-	first, second := newBoard(t), newBoard(t)
+	first, second := newBoard(t), newBoard(t, func(o *lab.Options) { o.Name += "-second" }) // no two daemons own one cgroup
 	uplink := first.neighbour()
 	first.shell(uplink, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 	first.shell(second.Netns(), "ip link add lan0 type veth peer name eth1 netns "+uplink+`
