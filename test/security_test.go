@@ -88,6 +88,9 @@ func TestSysctls(t *testing.T) {
 	if pod.Status.Reason != "SysctlForbidden" || pod.Status.Message != `Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted` {
 		t.Errorf("it failed with %q, %q", pod.Status.Reason, pod.Status.Message)
 	}
+	if got := strings.Fields(lineOf(b.podd("get", "pods"), "unsafe")); len(got) < 3 || got[1] != "0/1" || got[2] != "SysctlForbidden" {
+		t.Errorf("podd get pods shows %q", got)
+	}
 	events, err := b.Events()
 	b.must(err)
 	if !slices.ContainsFunc(events, func(e corev1.Event) bool {

@@ -100,9 +100,6 @@ var safeSysctls = [...]string{
 	"net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
 }
 
-// SysctlForbidden is the reason of a pod that failed because of ForbiddenSysctl.
-const SysctlForbidden = "SysctlForbidden"
-
 // ForbiddenSysctl says, in the kubelet's words, which sysctl of a pod is neither safe nor allowed by the node, "" if none is.
 // allowed has names and prefixes (net.core.*) that CheckSysctlPattern has accepted.
 func ForbiddenSysctl(spec *corev1.PodSpec, allowed []string) string {

@@ -172,5 +172,8 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 
 const ReasonEvicted = "Evicted"
 
+// ReasonSysctlForbidden is that of a pod which the node has not admitted.
+const ReasonSysctlForbidden = "SysctlForbidden"
+
 // MessageUnschedulable is the scheduler's sentence about a pod that no node fits.
 const MessageUnschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
