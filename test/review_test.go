@@ -1,6 +1,8 @@
 package test
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,6 +74,80 @@ func TestSecondDaemonWithItsOwnFolders(t *testing.T) {
 	b.sh("app", "main", "ip route | grep -q default")
 	if after := b.pod("app"); containerStatus(after, "main").ContainerID != containerStatus(before, "main").ContainerID {
 		t.Error("the pod was started anew")
+	}
+}
+
+// A second daemon may share none of the folders with the first: it would take pods away that it does not know. It says who
+// has the folder.
+func TestSecondDaemonWithTheSameFolder(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", podOf("app", "volumes: [{name: cache, emptyDir: {}}]\n", mounting("main", "echo kept >/cache/file; "+forever, "{name: cache, mountPath: /cache}")))
+	b.running("app")
+	for flag, folder := range map[string]string{"--root": b.Root, "--run-dir": b.Run, "--log-dir": b.Logs} {
+		dir := t.TempDir()
+		args := []string{suite.podd, "run", "--manifests", filepath.Join(dir, "manifests"), "--images", filepath.Join(dir, "images"), "--socket", filepath.Join(dir, "socket"),
+			"--config", os.DevNull, "--cgroup-root", b.cgroupRoot() + "-other", "--bridge", "podd9", "--pod-cidr", "10.219.0.0/24"}
+		for _, f := range []string{"--root", "--run-dir", "--log-dir"} {
+			if f == flag {
+				args = append(args, f, folder)
+			} else {
+				args = append(args, f, filepath.Join(dir, f))
+			}
+		}
+		output, err := b.In(args...).CombinedOutput()
+		want := fmt.Sprintf("%s %s belongs to another podd, process %d (", flag, folder, b.Pid())
+		if err == nil || !strings.Contains(string(output), want) {
+			t.Errorf("%s: %v: want %q in\n%s", flag, err, want, output)
+		}
+	}
+	if got := b.sh("app", "main", "cat /cache/file"); got != "kept" {
+		t.Errorf("the emptyDir has %q", got)
+	}
+}
+
+// Names that any process may take keep podd from nothing: a user without rights has bound those of an earlier podd's locks.
+func TestNamesThatOthersTake(t *testing.T) {
+	t.Parallel()
+	b := newEmptyBoard(t)
+	b.loadImages("busybox.tar")
+	b.must(lab.InNetns(b.Netns(), func() error {
+		for _, name := range []string{"@podd/bridge podd0", "@podd/cgroups " + b.cgroupRoot()} {
+			l, err := net.Listen("unix", name)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { l.Close() })
+		}
+		return nil
+	}))
+	b.start()
+	b.drop("app", onePod("app", forever))
+	b.running("app")
+}
+
+// A boot-id that is gone, or that names another boot, says nothing against pods that run.
+func TestBootIDIsLost(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", forever))
+	before := b.running("app")
+	file := filepath.Join(b.Run, "boot-id")
+	for what, lose := range map[string]func() error{
+		"removed":           func() error { return os.Remove(file) },
+		"emptied":           func() error { return os.Truncate(file, 0) },
+		"that of elsewhere": func() error { return os.WriteFile(file, []byte("11111111-2222-3333-4444-555555555555\n"), 0o600) },
+	} {
+		b.kill9()
+		b.must(lose())
+		b.start()
+		after := b.running("app")
+		if before.UID != after.UID || containerStatus(after, "main").ContainerID != containerStatus(before, "main").ContainerID {
+			t.Errorf("%s: the pod was started anew", what)
+		}
+		if b.sh("app", "main", "echo alive") != "alive" {
+			t.Errorf("%s: no command runs", what)
+		}
 	}
 }
 
