@@ -56,7 +56,9 @@ type Store struct {
 
 func (s *Store) dir(name string) string { return filepath.Join(s.root, name) }
 
-// Open opens the store at root, making it if needed, and clears away what a crash has left behind.
+// Open opens the store at root, making it if needed, and clears away what a crash has left behind. With an error, on a disk
+// that is full or cannot be read or written, the store is there all the same, with the images that could be read: Recheck
+// tries again.
 func Open(root string, o Options) (*Store, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -68,16 +70,21 @@ func Open(root string, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	for _, dir := range []string{root, s.dir("i"), s.dir("l"), s.dir("tmp")} {
-		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("cannot open image store: %w", err)
-		}
-	}
-	if err := s.Refresh(); err != nil {
-		return nil, err
+	s.state.Store(newSnapshot(root, nil))
+	if err := s.Recheck(); err != nil {
+		return s, err
 	}
 	return s, s.collect()
+}
+
+func (s *Store) ensureFolders() error {
+	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("tmp")} {
+		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("cannot open image store: %w", err)
+		}
+	}
+	return nil
 }
 
 func (o Options) limits() limits {
@@ -124,7 +131,7 @@ func (s *Store) Generation() uint64 { return uint64(s.state.Load().generation) }
 func (s *Store) Refresh() error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if old := s.state.Load(); old != nil && old.generation == s.readGeneration() {
+	if s.state.Load().generation == s.readGeneration() {
 		return nil
 	}
 	return s.locked(func() error { return nil })
@@ -132,7 +139,7 @@ func (s *Store) Refresh() error {
 
 // Recheck reads the store again, whatever its generation says: records and layers may have been lost.
 func (s *Store) Recheck() error {
-	return s.changing(func() error { return nil })
+	return errors.Join(s.ensureFolders(), s.changing(func() error { return nil }))
 }
 
 // Watch calls hint when a process changes the store or when records or layers go, until ctx ends. Recheck then tells what
@@ -185,7 +192,7 @@ func (s *Store) bumpGeneration() error {
 func (s *Store) locked(fn func() error) error {
 	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.reportDamage)
 	if err != nil {
-		return err
+		return errors.Join(err, s.reread()) // what there is can be used, and nothing is changed
 	}
 	defer lock.Close()
 	if err := s.reread(); err != nil {

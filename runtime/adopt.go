@@ -17,9 +17,7 @@ import (
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
 func (r *Runtime) adopt(now state.Instant) error {
-	if err := r.kernel.prepare(); err != nil {
-		return err
-	}
+	r.prepareStorage()
 	r.watchCgroups()
 	r.recallNames()
 	r.restored(r.continued.read(), "which pods were changed in place follows from those that run")

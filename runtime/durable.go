@@ -19,6 +19,7 @@ func (r *Runtime) keep(path string, value any, what string) {
 	r.disk.do(func() {
 		if err := atomicfile.WriteSync(path, data, 0o600); err != nil {
 			r.Log.Error("cannot keep "+what, "error", fmt.Errorf("cannot write %s: %w", path, err))
+			r.SuspectStorage(err)
 		}
 	})
 }

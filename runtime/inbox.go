@@ -55,6 +55,10 @@ type (
 	msgClock struct{}
 	// msgCgroup: a cgroup below a pod's may have been removed.
 	msgCgroup struct{ path string }
+	// msgSuspect: an error may come from a disk that is full or cannot be written.
+	msgSuspect struct{ err error }
+	// msgStorage: the folders that podd writes to were looked at; the faults by what they concern, nil where all is well.
+	msgStorage struct{ faults map[string]error }
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgResolver: the host's resolv.conf may have changed.

@@ -105,6 +105,9 @@ func (r *Runtime) step() {
 		}
 		r.receive(m, now)
 	}
+	if at := r.storage.again; at != 0 && now.Mono >= at {
+		r.checkStorage()
+	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
 		r.scanFolder(now)
 	}
@@ -155,6 +158,10 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		}
 	case msgCgroup:
 		r.cgroupRemoved(m.path, now)
+	case msgSuspect:
+		r.suspectStorage(m.err)
+	case msgStorage:
+		r.storageChecked(m.faults, now)
 	case msgOutcome:
 		if r.pods[m.pod.rec.UID] == m.pod {
 			r.handleResult(m.pod, m.outcome, now)
@@ -207,6 +214,9 @@ func (r *Runtime) arm(timer *time.Timer) {
 		next = at
 	}
 	if at := r.policyRetry; at != 0 && (next == 0 || at < next) {
+		next = at
+	}
+	if at := r.storage.again; at != 0 && (next == 0 || at < next) {
 		next = at
 	}
 	if at := r.services.recheck; at != 0 && (next == 0 || at < next) {
@@ -298,6 +308,7 @@ func (r *Runtime) saveAll() {
 func (r *Runtime) write(p *pod) {
 	if err := r.records.Write(p.rec); err != nil {
 		r.Log.Error("cannot keep a record", "pod", p.name(), "error", err)
+		r.suspectStorage(err)
 	}
 }
 

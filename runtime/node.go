@@ -38,6 +38,7 @@ func (b *Backend) Node() *corev1.Node {
 	n.Status.Conditions = append(n.Status.Conditions, b.boardCondition(now, boot)...)
 	n.Status.Conditions = append(n.Status.Conditions, b.networkCondition(now, boot)...)
 	n.Status.Conditions = append(n.Status.Conditions, b.manifestsCondition(now, boot)...)
+	n.Status.Conditions = append(n.Status.Conditions, b.storageCondition(now, boot)...)
 	if ips, err := b.HostIPs(); err == nil {
 		for _, ip := range ips {
 			n.Status.Addresses = append(n.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: ip.String()})

@@ -102,6 +102,7 @@ func (r *Runtime) handleResult(p *pod, o executor.Outcome, now state.Instant) {
 	case executor.ContainersReset, executor.FinishBegun, executor.StopBegun: // recorded before the operation began
 		err = nil
 	}
+	r.suspectStorage(o.Failure())
 	if p.failing.next(o.String(), err) {
 		r.Log.Error("action failed", "pod", p.name(), "action", o.String(), "error", err)
 	}

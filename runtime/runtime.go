@@ -108,6 +108,10 @@ type Config struct {
 	Damaged atomicfile.Report
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents stdio.ExitEvents
+	// CheckStorage says whether what others keep on the disk is as it should be; nil: nobody keeps anything. Any goroutine
+	// calls it, and StorageMended when all can be written again.
+	CheckStorage  func() error
+	StorageMended func()
 	// Idle is called once after each burst of work; nil: nobody is told.
 	Idle func()
 	// Active is called once when the next burst begins.
@@ -169,6 +173,7 @@ type Runtime struct {
 	policiesDue bool
 	policyRetry state.BootTime // since boot; 0: none is due
 	troubles    troubles
+	storage     storage
 	orphans     orphans
 	shares      uint64 // of the burstable pods together, as last set
 }

@@ -65,10 +65,7 @@ func newSlowFolder(t *testing.T) (*Runtime, *slowFolder, *event.Recorder) {
 	r.Folder, r.Network, r.NodeName = f, &stubborn{}, "n1"
 	r.Forwarder, r.Names, r.HealthPorts = nobody{}, nobody{}, func([]service.HealthPort) {}
 	r.HostIPs = func() ([]netip.Addr, error) { return nil, nil }
-	recorder, err := event.Open(event.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	recorder := event.Open(event.Options{})
 	r.Events = recorder
 	t.Cleanup(func() { r.disk.wait(); r.forwarding.wait() })
 	return r, f, recorder

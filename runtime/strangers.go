@@ -80,12 +80,21 @@ func (r *Runtime) ensureStateFolders() error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cannot make a folder: %w", err)
 	}
-	return r.forgetOtherBoot("/proc/sys/kernel/random/boot_id")
+	return nil
 }
+
+// bootID names the boot. man 4 random
+const bootID = "/proc/sys/kernel/random/boot_id"
 
 // ensureFolder makes a folder, or gives one that an earlier podd has made its mode.
 func (r *Runtime) ensureFolder(dir string, mode os.FileMode) error {
-	return errors.Join(atomicfile.EnsureDir(dir, mode, r.Damaged, "what was in its place is not the runtime's"), os.Chmod(dir, mode))
+	if err := atomicfile.EnsureDir(dir, mode, r.Damaged, "what was in its place is not the runtime's"); err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err == nil && info.Mode().Perm() == mode {
+		return nil // also on a disk that has become read-only
+	}
+	return os.Chmod(dir, mode)
 }
 
 // forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes

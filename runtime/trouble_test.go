@@ -31,10 +31,7 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 	kernel := &stubborn{refusals: 2}
 	r := &Runtime{objects: &objects.Desired{}}
 	r.Network, r.Log, r.NodeName = kernel, slog.New(slog.DiscardHandler), "n1"
-	recorder, err := event.Open(event.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	recorder := event.Open(event.Options{})
 	r.Events = recorder
 	r.policiesDue, r.services.known = true, true
 	at := state.Instant{Mono: state.BootTime(time.Hour)}

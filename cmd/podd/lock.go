@@ -32,9 +32,12 @@ type guarded struct {
 
 // guarded lists what is locked. The folders of podd alone have their locks in them, where daemons in other mount namespaces
 // find them, too. Of the logs pods may have a mount, so that their lock is not in reach of these.
-func (c *Config) guarded() ([]guarded, error) {
+func (c *Config) guarded(warn func(error)) ([]guarded, error) {
 	var logs, net unix.Stat_t
-	if err := errors.Join(unix.Stat(c.LogDir, &logs), unix.Stat("/proc/self/ns/net", &net)); err != nil {
+	if err := unix.Stat(c.LogDir, &logs); err != nil { // it could not be made
+		warn(fmt.Errorf("nothing keeps another podd from --log-dir %s: %w", c.LogDir, err))
+	}
+	if err := unix.Stat("/proc/self/ns/net", &net); err != nil {
 		return nil, fmt.Errorf("cannot name a lock: %w", err)
 	}
 	cgroups := cmp.Or(strings.ReplaceAll(strings.Trim(filepath.Clean("/"+c.CgroupRoot), "/"), "/", "!"), "default")
@@ -50,7 +53,7 @@ func (c *Config) guarded() ([]guarded, error) {
 // lockAll keeps other daemons from what this one owns: each removes what it does not know. Locks that cannot be made, on a
 // full or a read-only disk, are named to warn.
 func (c *Config) lockAll(report atomicfile.Report, warn func(error)) (release func(), err error) {
-	things, err := c.guarded()
+	things, err := c.guarded(warn)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -66,6 +67,7 @@ type daemon struct {
 	log      *slog.Logger
 	manager  *fdstore.Store
 	signals  chan os.Signal
+	mended   chan struct{} // podd can write again where it could not
 	images   *store.Store
 	folder   *manifest.Folder
 	events   *event.Recorder
@@ -80,7 +82,7 @@ func runDaemon(source *configSource) error {
 	limitHeap()
 	thinInit()
 	resetCoredumpFilter()
-	d := &daemon{lowered: container.ResetRlimits(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4)}
+	d := &daemon{lowered: container.ResetRlimits(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4), mended: make(chan struct{}, 1)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(d.signals)
@@ -115,12 +117,13 @@ func runDaemon(source *configSource) error {
 // starts no threads for a moment's work (0.7 ms of CPU). The daemon itself has read it already.
 func thinInit() { _ = os.Setenv("GOMAXPROCS", "1") }
 
-// own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups.
+// own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups. Folders that cannot be made
+// are tried again by the runtime.
 func (d *daemon) own() (release func(), err error) {
 	c := d.config
 	for _, dir := range []string{c.RunDir, c.Root, c.LogDir} {
 		if err := atomicfile.EnsureDir(dir, 0o711, d.damaged, "it was not podd's"); err != nil {
-			return nil, fmt.Errorf("cannot make a folder: %w", err)
+			d.log.Error("cannot make a folder", "error", err)
 		}
 	}
 	return c.lockAll(d.damaged, func(err error) { d.log.Warn("podd is not locked", "error", err) })
@@ -129,15 +132,17 @@ func (d *daemon) own() (release func(), err error) {
 func (d *daemon) open() error {
 	c := d.config
 	var err error
-	if d.events, err = event.Open(event.Options{
+	d.events = event.Open(event.Options{
 		Path: filepath.Join(c.RunDir, "events.jsonl"), Max: maxEvents, Node: c.NodeName, Damaged: d.damaged,
 		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
-	}); err != nil {
-		return err
-	}
+	})
 	d.recordDamages()
-	if d.images, err = store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost}); err != nil {
-		return err
+	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost})
+	if images == nil {
+		return imagesErr
+	}
+	if d.images = images; imagesErr != nil {
+		d.log.Error("images are not as they should be", "error", imagesErr)
 	}
 	if err := keepRunDir(c.Root, c.RunDir, d.damaged); err != nil {
 		d.log.Warn("podd images rm could remove images in use while podd does not run", "error", err)
@@ -181,7 +186,11 @@ func (d *daemon) open() error {
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: c.users(d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
+		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})
+	if err == nil && imagesErr != nil {
+		d.runtime.SuspectStorage(imagesErr)
+	}
 	return err
 }
 
@@ -225,13 +234,17 @@ func (d *daemon) serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	listener, err := api.Listen(d.config.Socket)
-	if err != nil {
+	if errors.Is(err, api.ErrInUse) {
 		return err
+	}
+	if err != nil {
+		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
+		d.runtime.SuspectStorage(err)
 	}
 	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: version, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
-	answer := sync.OnceFunc(func() { go func() { served <- api.Serve(ctx, listener, backend, d.log) }() })
+	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, backend) }() })
 	announce := d.announce()
 
 	d.watch(ctx)
@@ -247,6 +260,33 @@ func (d *daemon) serve() error {
 		err = errors.Join(err, d.clear())
 	}
 	return err
+}
+
+// answer serves the API. On a disk without room for a socket it is tried again, ever less often.
+func (d *daemon) answer(ctx context.Context, listener net.Listener, backend *runtime.Backend) error {
+	for delay := time.Second; listener == nil; delay = min(2*delay, time.Minute) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(delay):
+		}
+		var err error
+		if listener, err = api.Listen(d.config.Socket); err == nil {
+			d.log.Info("podd can be asked again", "socket", d.config.Socket)
+		}
+	}
+	return api.Serve(ctx, listener, backend, d.log)
+}
+
+// storageMended is called when podd can write again where it could not.
+func (d *daemon) storageMended() {
+	if err := keepRunDir(d.config.Root, d.config.RunDir, d.damaged); err != nil {
+		d.log.Warn("podd images rm could remove images in use while podd does not run", "error", err)
+	}
+	select {
+	case d.mended <- struct{}{}:
+	default:
+	}
 }
 
 // clear takes away what podd has made for its pods on this machine, once there are none.

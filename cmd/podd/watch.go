@@ -35,9 +35,10 @@ func (d *daemon) watch(ctx context.Context) {
 	}
 	d.images.OnAnswer(lookAtFolder)
 	go d.importImages(ctx, importing)
-	go follow("images", d.images.Watch, func() {
+	go d.watchImages(ctx, func() {
 		if err := d.images.Recheck(); err != nil {
 			d.log.Error("cannot read the image store", "error", err)
+			d.runtime.SuspectStorage(err)
 		}
 		d.runtime.ImagesChanged()
 		lookAtFolder() // what the store has lost may be there
@@ -45,6 +46,31 @@ func (d *daemon) watch(ctx context.Context) {
 	go follow("image archives", func(ctx context.Context, hint func()) error {
 		return store.WatchFolder(ctx, d.config.Images, hint)
 	}, lookAtFolder)
+}
+
+// watchImages calls hint when the image store changes, and when it is on a disk that has become one to write to again.
+func (d *daemon) watchImages(ctx context.Context, hint func()) {
+	watch := func() chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- d.images.Watch(ctx, hint) }()
+		return ended
+	}
+	for ended := watch(); ctx.Err() == nil; {
+		select {
+		case err := <-ended:
+			ended = nil // until the disk is mended
+			if err != nil && ctx.Err() == nil {
+				d.log.Error("cannot watch the image store", "error", err)
+				d.runtime.SuspectStorage(err)
+			}
+		case <-d.mended:
+			if ended == nil {
+				ended = watch()
+			}
+			hint()
+		case <-ctx.Done():
+		}
+	}
 }
 
 // layersInUse asks the pods; before there are any, the records that an earlier daemon has left of them.

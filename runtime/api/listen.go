@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"podd/internal/atomicfile"
 )
 
@@ -38,6 +40,9 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot remove an old socket: %w", err)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	if errors.Is(err, unix.ENOSPC) && os.Remove(path) == nil { // that of the dead daemon makes room for another file
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
 	}

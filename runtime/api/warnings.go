@@ -25,6 +25,9 @@ const NetworkReady corev1.NodeConditionType = "podd.dev/NetworkReady"
 // ManifestsReadable is podd's own condition of the node: False while the folder of manifests is gone or does not answer.
 const ManifestsReadable corev1.NodeConditionType = "podd.dev/ManifestsReadable"
 
+// StorageReady is podd's own condition of the node: False while podd cannot write where it has to.
+const StorageReady corev1.NodeConditionType = "podd.dev/StorageReady"
+
 // maxWarnings is how many sentences about manifests one answer carries.
 const maxWarnings = 5
 

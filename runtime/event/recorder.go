@@ -37,8 +37,9 @@ type Recorder struct {
 }
 
 // Open makes a recorder with the events that an earlier process left in its file.
-// A file that cannot be read as a whole gives what can be read of it.
-func Open(o Options) (*Recorder, error) {
+// A file that cannot be read as a whole gives what can be read of it. One that cannot be written, on a full disk, is tried
+// again with each event.
+func Open(o Options) *Recorder {
 	if o.Max <= 0 {
 		o.Max = 1000
 	}
@@ -49,12 +50,15 @@ func Open(o Options) (*Recorder, error) {
 		file:    file{path: o.Path},
 	}
 	if o.Path == "" {
-		return r, nil
+		return r
 	}
 	if err := r.load(); err != nil {
-		return nil, err
+		r.file.bad, r.file.told = true, true
+		if o.Warn != nil {
+			o.Warn(err)
+		}
 	}
-	return r, nil
+	return r
 }
 
 // Close closes the file; events recorded after that are not persisted.

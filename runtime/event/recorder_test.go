@@ -26,10 +26,7 @@ func open(t *testing.T, o Options) *Recorder {
 	if o.Warn == nil {
 		o.Warn = func(err error) { t.Error(err) }
 	}
-	r, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := Open(o)
 	t.Cleanup(func() { r.Close() })
 	return r
 }
@@ -242,8 +239,22 @@ func TestASlowWatcherIsDropped(t *testing.T) {
 	}
 }
 
+// Without a place to write, events are kept in memory, and written once there is one.
 func TestMissingFolder(t *testing.T) {
-	if _, err := Open(Options{Path: filepath.Join(t.TempDir(), "none", "events")}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("opened: %v", err)
+	dir := filepath.Join(t.TempDir(), "none")
+	var told []error
+	o := Options{Path: filepath.Join(dir, "events"), Warn: func(err error) { told = append(told, err) }}
+	r := open(t, o)
+	r.Record(start, pod("a"), "Normal", "R", "before")
+	if len(told) != 1 || !errors.Is(told[0], os.ErrNotExist) {
+		t.Errorf("told of %v", told)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.Record(start, pod("a"), "Normal", "R", "after")
+	again := open(t, Options{Path: o.Path})
+	if list, _ := again.List(""); len(list) != 2 {
+		t.Errorf("%d events are left", len(list))
 	}
 }
