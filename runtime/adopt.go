@@ -20,11 +20,11 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.prepareStorage()
 	r.watchCgroups()
 	r.recallNames()
-	r.restored(r.continued.read(), "which pods were changed in place follows from those that run")
-	r.restored(r.claims.read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
-	r.setAside(r.peekRollbacks(), "the version before, to which a pod could be put back")
+	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
+	r.disk.Restored(r.claims.read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
+	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
 	recs, bad := r.records.ReadAll()
-	r.setAside(bad, lostRecord)
+	r.disk.SetAside(bad, lostRecord)
 	r.kernel.receive()
 	for _, rec := range recs {
 		p := &pod{rec: rec, io: map[string]executor.ContainerIO{}}
@@ -36,7 +36,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.mark(rec.UID)
 	}
 	r.findOrphans()
-	r.disk.wait()
+	r.disk.Wait()
 	r.readResolver()
 	r.readServices()
 	r.restoreNetwork(now)

@@ -26,11 +26,11 @@ func (b *Backend) DeleteClaim(ctx context.Context, namespace, name string) error
 		case bound != nil:
 			b.dropClaim(key, bound)
 			b.bindClaims(state.Now())
-			b.keep(b.claims.path, b.claims.bound, "what claims are bound to")
+			b.disk.Persist(b.claims.path, b.claims.bound, "what claims are bound to")
 		}
 	})
 	if err == nil {
-		b.disk.wait() // gone means gone
+		b.disk.Wait() // gone means gone
 		err = out
 	}
 	return err

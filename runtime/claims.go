@@ -106,7 +106,7 @@ func (r *Runtime) bindClaims(now state.Instant) {
 		r.claims.lost = false // all that were bound are bound again, or marked
 	}
 	if changed {
-		r.keep(r.claims.path, r.claims.bound, "what claims are bound to")
+		r.disk.Persist(r.claims.path, r.claims.bound, "what claims are bound to")
 	}
 	r.showVolumes(catalogue.Volumes)
 }
@@ -181,7 +181,7 @@ func (r *Runtime) dropClaim(key string, b *volume.Binding) {
 		return
 	}
 	dir := r.claims.folder(key, b)
-	r.disk.do(func() {
+	r.disk.Do(func() {
 		if err := volume.RemoveFolder(dir); err != nil {
 			r.Log.Error("cannot remove the folder of a claim", "claim", key, "error", err)
 		}

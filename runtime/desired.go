@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
+	"podd/runtime/rollout"
 	"podd/runtime/state"
 )
 
@@ -29,14 +32,14 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 		r.takeObjects(set.Objects, now)
 	}
 	before := r.desired
-	r.desired = make(map[podKey]*manifest.Pod, len(set.Pods))
+	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
 		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(r.withAccount(&set.Pods[i]), now)
 	}
 	if !r.scanned && !set.Gone {
 		r.scanned = true
 		r.catchUpVolumes()
-		r.disk.do(r.volumes.FreeProjects)
+		r.disk.Do(r.volumes.FreeProjects)
 	}
 	if !r.swept && !set.Hides("Pod", "", "") {
 		r.swept = true
@@ -44,7 +47,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 		r.sweepVolumes()
 	}
 	if !set.Gone {
-		r.forgetRollbacks()
+		r.rollout.Prune(func(key types.NamespacedName) bool { return r.desired[key] != nil })
 	}
 	for key, m := range r.desired {
 		old := before[key]
@@ -60,7 +63,51 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	if !set.Hides("Pod", "", "") {
 		r.endOrphans()
 	}
-	r.takeProblems(append(r.rollbackProblems(set.Pods), set.Problems...), now)
+	r.takeProblems(append(r.rollout.Problems(set.Pods), set.Problems...), now)
+}
+
+// resolve gives a manifest the UID of the pod that it continues, which takes the change if it can.
+func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
+	p := r.current(m)
+	if p == nil {
+		m, _, _ = r.rollout.Resolve(m, nil, now)
+		return m
+	}
+	m, change, err := r.rollout.Resolve(m, p.rec, now)
+	switch {
+	case err != nil:
+		r.Log.Error("cannot take a change", "pod", p.name(), "error", err)
+	case change != nil:
+		r.refreshVolumes(p)
+		r.Log.Info("pod changed in place", "pod", p.name(), "fields", strings.Join(change.Fields, ", "))
+		r.save(p)
+		r.mark(p.rec.UID)
+	}
+	return m
+}
+
+// current is the pod of a manifest's name that could take a change.
+func (r *Runtime) current(m *manifest.Pod) *pod {
+	for _, p := range r.pods {
+		if keyOf(p.rec.Object) == keyOf(m.Object) && !p.deleted && (p.rec.State == state.PodWaiting || p.rec.State == state.PodRunning) {
+			return p
+		}
+	}
+	return nil
+}
+
+// checkProgressDeadline puts a pod back to its last version that was Ready if it is time, and says when to look again
+// (since boot), 0: never.
+func (r *Runtime) checkProgressDeadline(p *pod, blocked bool, now state.Instant) state.BootTime {
+	if p.deleted {
+		return 0
+	}
+	wake, rolledBack := r.rollout.CheckProgressDeadline(&p.rollout, p.rec, blocked, now)
+	if rolledBack != "" {
+		r.event(p, "", now, corev1.EventTypeWarning, rollout.ReasonRolledBack, rolledBack)
+		r.inbox.put(msgManifests{})
+	}
+	return wake
 }
 
 // welcome makes a new pod known, unless it is known from an earlier daemon.
@@ -72,7 +119,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	}
 	if p == nil {
 		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
-		rec.Pins = r.pins(m)
+		rec.Pins = r.rollout.Pins(m)
 		p = &pod{rec: rec, io: map[string]executor.ContainerIO{}}
 		r.pods[uid] = p
 	}
@@ -101,7 +148,7 @@ func (r *Runtime) wanted(p *pod) bool {
 }
 
 // markSuccessors looks again at the pods that waited for the end of one of their name.
-func (r *Runtime) markSuccessors(key podKey) {
+func (r *Runtime) markSuccessors(key types.NamespacedName) {
 	for uid, other := range r.pods {
 		if keyOf(other.rec.Object) == key {
 			r.mark(uid)
@@ -148,10 +195,10 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 
 // attachProblems gives each pod the sentence about its own manifest; the others become refused pods.
 func (r *Runtime) attachProblems(now state.Instant) {
-	own := map[podKey]*manifest.Problem{}
+	own := map[types.NamespacedName]*manifest.Problem{}
 	for i := range r.problems {
 		if p := &r.problems[i]; objects.OfPod(p) {
-			own[podKey{p.Namespace, p.Name}] = p
+			own[types.NamespacedName{Namespace: p.Namespace, Name: p.Name}] = p
 		}
 	}
 	taken := map[*manifest.Problem]bool{}

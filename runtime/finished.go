@@ -57,7 +57,7 @@ func (r *Runtime) keepFinished(p *pod) {
 		return
 	}
 	uid := p.rec.UID
-	r.disk.do(func() {
+	r.disk.Do(func() {
 		if err := r.ends.write(uid, data); err != nil {
 			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
 		}
@@ -69,7 +69,7 @@ func (r *Runtime) keepFinished(p *pod) {
 func (r *Runtime) keepEnd(p *pod) {
 	if p.rec.State == state.PodFinished && p.rec.Kept {
 		if _, err := state.ReadFile(r.ends.path(p.rec.UID), state.PodFinished); err != nil {
-			r.setAside([]error{err}, "it is written again")
+			r.disk.SetAside([]error{err}, "it is written again")
 			p.rec.Kept = false
 		}
 	}
@@ -80,7 +80,7 @@ func (r *Runtime) keepEnd(p *pod) {
 
 // dropEnd forgets that a pod has ended, before it can come back and be taken for one that has.
 func (r *Runtime) dropEnd(uid types.UID) {
-	r.disk.wait() // its end may be being written
+	r.disk.Wait() // its end may be being written
 	if err := r.ends.remove(uid); err != nil {
 		r.Log.Error("cannot forget the end of a pod; it would not run if it came back", "error", err)
 	}
@@ -90,7 +90,7 @@ func (r *Runtime) dropEnd(uid types.UID) {
 func (r *Runtime) recall(uid types.UID, fresh *state.Record) *state.Record {
 	rec, err := r.ends.read(uid)
 	if err != nil {
-		r.setAside([]error{err}, "that a pod has ended; it runs again")
+		r.disk.SetAside([]error{err}, "that a pod has ended; it runs again")
 	}
 	if rec != nil {
 		return rec

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 
+	"podd/runtime/rollout"
 	"podd/runtime/state"
 )
 
@@ -44,11 +45,10 @@ func (u *ImageUse) addLayers(layers []string) {
 	}
 }
 
-func (u *ImageUse) addRollbacks(rollbacks map[podKey]*rollback) {
-	for _, kept := range rollbacks {
-		for _, id := range kept.Good.Images {
-			u.IDs[id] = true
-		}
+// addRevisions adds the images of the versions that pods can be put back to.
+func (u *ImageUse) addRevisions(m *rollout.Manager) {
+	for id := range m.Images() {
+		u.IDs[id] = true
 	}
 }
 
@@ -58,7 +58,7 @@ func (r *Runtime) imageUse() ImageUse {
 	for _, p := range r.pods {
 		use.add(p.rec)
 	}
-	use.addRollbacks(r.rollbacks)
+	use.addRevisions(r.rollout)
 	return use
 }
 
@@ -85,8 +85,8 @@ func ReadImageUse(runDir, rootDir string) (ImageUse, error) {
 	for _, rec := range recs {
 		use.add(rec)
 	}
-	r := Runtime{Config: Config{RootDir: rootDir}, rollbacks: map[podKey]*rollback{}}
-	_ = r.peekRollbacks() // a version that cannot be read cannot be put back either
-	use.addRollbacks(r.rollbacks)
+	revisions := rollout.New(rootDir, nil)
+	_ = revisions.PeekRevisions() // a version that cannot be read cannot be put back either
+	use.addRevisions(revisions)
 	return use, nil
 }

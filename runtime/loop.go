@@ -32,8 +32,8 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 			ready()
 		}
 		if r.stopping && len(r.pods) == 0 {
-			r.disk.wait()
-			r.forwarding.wait()
+			r.disk.Wait()
+			r.forwarding.Wait()
 			return r.volumes.Close()
 		}
 		r.arm(timer)
@@ -81,7 +81,7 @@ func (r *Runtime) settle() {
 	for _, p := range r.pods {
 		r.write(p)
 	}
-	r.disk.wait()
+	r.disk.Wait()
 }
 
 // Empty says that no pod is left. It is to be asked after Run has returned.
@@ -251,8 +251,9 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 	r.judgeFit(p, now)
 	r.admitPod(p, now)
 	renew := r.renewTokens(p, now)
-	decision := plan.Compute(plan.ViewOf(p.rec, r.factsOf(p)), now.Mono)
-	if by := r.progress(p, now); by != 0 {
+	view := plan.ViewOf(p.rec, r.factsOf(p))
+	decision := plan.Compute(view, now.Mono)
+	if by := r.checkProgressDeadline(p, view.Blocked, now); by != 0 {
 		decision.WakeAt(by)
 	}
 	if renew != 0 {

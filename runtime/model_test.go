@@ -113,7 +113,7 @@ func (w *world) start() error {
 // die ends the daemon between two messages: nothing of it is left but what is on disk and what runs.
 func (w *world) die() {
 	_ = w.d.r.io.Reactor.Close()
-	w.d.r.disk.wait()
+	w.d.r.disk.Wait()
 	for _, p := range w.d.r.pods {
 		for _, c := range p.rec.Containers {
 			p.probes.EndHook(c.Name)
@@ -127,8 +127,8 @@ func (w *world) settle() error {
 	r := w.d.r
 	for range 1000 {
 		r.step()
-		r.disk.wait()
-		r.forwarding.wait()
+		r.disk.Wait()
+		r.forwarding.Wait()
 		if err := w.check(); err != nil {
 			return err
 		}

@@ -180,15 +180,20 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	if err := p.rec.Move(state.EventPodRemove); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 	}
-	// A pod that ends with the board stays done; one that was removed is forgotten.
+	key := keyOf(p.rec.Object)
+	m := r.desired[key]
+	stays := m != nil && m.Object.UID == p.rec.UID
+	// A pod that ends with the board stays done; one that was removed is forgotten. One that was deleted by hand is still
+	// what its manifest continues.
 	if !r.stopping {
-		r.uncontinue(p)
+		if !stays {
+			r.rollout.DropAlias(p.rec.UID)
+		}
 		r.dropEnd(p.rec.UID)
 	}
 	if err := r.records.Remove(p.rec.UID); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 	}
-	key := keyOf(p.rec.Object)
 	delete(r.pods, p.rec.UID)
 	r.tokens.forget(p.rec.UID)
 	r.policiesDue = true
@@ -197,7 +202,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	r.hideEphemeral(p)
 	r.markSuccessors(key)
 	r.store.RemovePod(p.rec.UID)
-	if m := r.desired[key]; m != nil && m.Object.UID == p.rec.UID && !r.stopping {
+	if stays && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
 		r.welcome(m, r.now())
 	}

@@ -15,6 +15,7 @@ import (
 	"podd/cgroups"
 	"podd/images"
 	"podd/internal/atomicfile"
+	"podd/internal/background"
 	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/runtime/container"
@@ -22,6 +23,7 @@ import (
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/prober"
+	"podd/runtime/rollout"
 	"podd/runtime/sandbox"
 	"podd/runtime/seal"
 	"podd/runtime/service"
@@ -140,16 +142,14 @@ type Runtime struct {
 	// hostResolver is what the host's resolv.conf said last.
 	hostResolver atomic.Pointer[sandbox.Resolver]
 
-	records state.Store
-	ends    ends
-	// continued knows the pods that were changed in place.
-	continued continued
-	claims    claims
-	rollbacks map[podKey]*rollback
-	disk      background
-	services  services
+	records  state.Store
+	ends     ends
+	rollout  *rollout.Manager
+	claims   claims
+	disk     *state.Disk
+	services services
 	// forwarding puts tables of Services into the kernel.
-	forwarding background
+	forwarding background.Queue
 	scanned    bool // the folder was seen at least once
 	swept      bool // what pods left that went while no podd was there is removed
 	folderNow  manifest.Set
@@ -157,7 +157,7 @@ type Runtime struct {
 	// resolvGuard is of a resolv.conf that never answers.
 	resolvGuard hostfile.Guard
 	pods        map[types.UID]*pod
-	desired     map[podKey]*manifest.Pod
+	desired     map[types.NamespacedName]*manifest.Pod
 	problems    []manifest.Problem
 	recheck     state.BootTime // since boot; scan the folder again
 	dirty       map[types.UID]bool
@@ -178,15 +178,16 @@ type Runtime struct {
 	shares      uint64 // of the burstable pods together, as last set
 }
 
-type podKey struct{ namespace, name string }
-
-func keyOf(p *corev1.Pod) podKey { return podKey{p.Namespace, p.Name} }
+func keyOf(p *corev1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
+}
 
 // pod is one pod as the loop holds it.
 type pod struct {
-	rec    *state.Record
-	io     map[string]executor.ContainerIO
-	probes prober.Pod
+	rec     *state.Record
+	io      map[string]executor.ContainerIO
+	probes  prober.Pod
+	rollout rollout.Pod
 
 	busy    bool           // an operation runs
 	refresh bool           // what its volumes are made of has changed
@@ -196,7 +197,6 @@ type pod struct {
 	quotas  bool           // the file system holds their limits
 	wake    state.BootTime // since boot; 0: nothing to wait for
 	retry   state.BootTime // since boot; nothing is tried before
-	held    bool           // by a pod of its name that had not ended
 	unfit   bool           // this board is not one that it asks for
 	deleted bool           // by hand; ends although its manifest stays, and begins anew
 	grace   *int64         // seconds, asked for with the deletion
@@ -216,12 +216,11 @@ func New(c Config) (*Runtime, error) {
 		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		ends:    ends{filepath.Join(c.RootDir, "finished")},
 
-		claims:    claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},
-		rollbacks: map[podKey]*rollback{},
-		continued: continued{path: filepath.Join(c.RootDir, "continued.json")},
+		claims: claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},
 
+		disk:     &state.Disk{Log: c.Log, Damaged: c.Damaged},
 		pods:     map[types.UID]*pod{},
-		desired:  map[podKey]*manifest.Pod{},
+		desired:  map[types.NamespacedName]*manifest.Pod{},
 		dirty:    map[types.UID]bool{},
 		services: services{seen: map[*pod]string{}, changed: true},
 		unsaved:  map[types.UID]bool{},
@@ -229,6 +228,8 @@ func New(c Config) (*Runtime, error) {
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.kernel = board{r}
+	r.disk.Failed = r.SuspectStorage
+	r.rollout = rollout.New(c.RootDir, r.disk)
 	r.Change(c.Settings)
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
@@ -261,7 +262,7 @@ func New(c Config) (*Runtime, error) {
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.allocatable,
-		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.restored, Log: c.Log,
+		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 	})
 	return r, nil
 }

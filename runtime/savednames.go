@@ -43,7 +43,7 @@ func (r *Runtime) recallNames() {
 	})
 	if err != nil {
 		r.services.names = nil
-		r.restored(err, "names do not resolve until the pods are known")
+		r.disk.Restored(err, "names do not resolve until the pods are known")
 		return
 	}
 	r.readResolver()

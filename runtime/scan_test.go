@@ -67,7 +67,7 @@ func newSlowFolder(t *testing.T) (*Runtime, *slowFolder, *event.Recorder) {
 	r.HostIPs = func() ([]netip.Addr, error) { return nil, nil }
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
-	t.Cleanup(func() { r.disk.wait(); r.forwarding.wait() })
+	t.Cleanup(func() { r.disk.Wait(); r.forwarding.Wait() })
 	return r, f, recorder
 }
 

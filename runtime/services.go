@@ -59,7 +59,7 @@ func (r *Runtime) readServices() {
 	r.services.kept = service.Allocations{}
 	if err := atomicfile.LoadJSON(r.servicesFile(), &r.services.kept, nil); err != nil {
 		r.services.kept = service.Allocations{}
-		r.restored(err, "addresses of Services are chosen anew, by their names")
+		r.disk.Restored(err, "addresses of Services are chosen anew, by their names")
 	}
 }
 
@@ -133,7 +133,7 @@ func (r *Runtime) remember(kept service.Allocations) {
 	after, err2 := json.Marshal(kept)
 	r.services.kept = kept
 	if err != nil || err2 != nil || string(before) != string(after) {
-		r.keep(r.servicesFile(), kept, "the addresses of Services")
+		r.disk.Persist(r.servicesFile(), kept, "the addresses of Services")
 	}
 }
 
@@ -151,7 +151,7 @@ func (r *Runtime) setZone(names savedNames) {
 // forward gives the kernel a table away from the loop; of several that wait the newest counts.
 func (r *Runtime) forward(t netns.ServiceTable) {
 	r.services.next.Store(&t)
-	r.forwarding.do(func() {
+	r.forwarding.Do(func() {
 		next := r.services.next.Swap(nil)
 		if next == nil {
 			return

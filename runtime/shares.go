@@ -1,11 +1,16 @@
 package runtime
 
 import (
+	"errors"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
+	"podd/runtime/executor"
 	"podd/runtime/manifest"
+	"podd/runtime/rollout"
 	"podd/runtime/sandbox"
+	"podd/runtime/state"
 )
 
 // shareOut gives the burstable pods together the CPU shares that they have asked for, as the kubelet does:
@@ -34,4 +39,17 @@ func (r *Runtime) burstableMilliCPU() int64 {
 		}
 	}
 	return sum
+}
+
+func (r *Runtime) handlePodResized(p *pod, o executor.PodResized, now state.Instant) {
+	switch {
+	case errors.Is(o.Err, executor.ErrSkipped):
+	case o.Err != nil:
+		if rollout.FailResize(p.rec, o.Err, now) {
+			r.event(p, "", now, corev1.EventTypeWarning, "ResizeError", o.Err.Error())
+		}
+	case rollout.CompleteResize(p.rec, o.Object):
+		r.shareOut()
+		r.event(p, "", now, corev1.EventTypeNormal, "ResizeCompleted", "Pod resize completed")
+	}
 }

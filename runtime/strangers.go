@@ -119,11 +119,11 @@ func (r *Runtime) forgetOtherBoot(bootID string) error {
 	runs := r.anyRuns()
 	switch {
 	case runs && markErr == nil:
-		r.restored(atomicfile.SetAside(mark, errors.New("it names another boot, and pods of this one run")), "it is written again")
+		r.disk.Restored(atomicfile.SetAside(mark, errors.New("it names another boot, and pods of this one run")), "it is written again")
 	case runs:
-		r.restored(markErr, "it is written again, as pods of this boot run")
+		r.disk.Restored(markErr, "it is written again, as pods of this boot run")
 	case markErr != nil:
-		r.restored(markErr, "nothing runs; what may be of an earlier boot is set aside")
+		r.disk.Restored(markErr, "nothing runs; what may be of an earlier boot is set aside")
 	}
 	for _, dir := range []string{r.records.Dir, r.engine.StateDir, r.engine.IODir} {
 		if runs {
@@ -149,7 +149,7 @@ func (r *Runtime) dropFolder(dir string, unsure error) error {
 	if dir != r.records.Dir || unsure == nil || err != nil || len(entries) == 0 {
 		return os.RemoveAll(dir)
 	}
-	r.restored(atomicfile.SetAside(dir, errors.New("nothing says of which boot its records are")), "pods that do not run begin anew")
+	r.disk.Restored(atomicfile.SetAside(dir, errors.New("nothing says of which boot its records are")), "pods that do not run begin anew")
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (r *Runtime) sweepVolumes() {
 		known[string(m.Object.UID)] = true
 	}
 	for _, uid := range r.volumes.Strangers(known) {
-		r.disk.do(func() {
+		r.disk.Do(func() {
 			if err := r.volumes.Remove(uid); err != nil {
 				r.Log.Error("cannot remove the volumes of a pod that is gone", "uid", uid, "error", err)
 			}

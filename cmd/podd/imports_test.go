@@ -134,6 +134,9 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/state": {},
 		"podd/runtime/plan":  {"podd/runtime/state"},
 		"podd/runtime/stdio": {"podd/runtime/container", "podd/runtime/logs"},
+		"podd/runtime/rollout": {
+			"podd/runtime/state", "podd/runtime/manifest",
+		},
 		"podd/runtime/sandbox": {
 			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
