@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -182,4 +184,142 @@ func TestRoff(t *testing.T) {
 			t.Errorf("roff(%q) = %q, want %q", in, got, want)
 		}
 	}
+}
+
+// The manual names every command with its flags, and every setting, and none that does not exist.
+func TestManual(t *testing.T) {
+	text := readDocument(t, "docs/manual.md")
+	commands := tableRows(t, text, "## Commands")
+	settings := tableRows(t, text, "## Settings")
+	root := newRootCommand()
+	rows := map[*cobra.Command][]string{}
+	for _, row := range commands {
+		typed := strings.Fields(strings.Trim(row[0], "`"))
+		c, rest, err := root.Find(typed[1:])
+		if err != nil || c == root || typed[0] != "podd" || c.HasAvailableSubCommands() && len(rest) > 0 {
+			t.Errorf("the manual has a command that there is not: %s", row[0])
+			continue
+		}
+		rows[c] = append(rows[c], row[0]+row[1])
+	}
+	named := regexp.MustCompile("`[^`]*`")
+	flags := regexp.MustCompile(`(^|[ ` + "`" + `\[])(--?)([a-z][a-z-]*)`)
+	for c, texts := range rows {
+		row := strings.Join(texts, " ")
+		for _, code := range named.FindAllString(row, -1) {
+			if strings.HasPrefix(code, "`podd ") {
+				code, _, _ = strings.Cut(code, " -- ")
+			}
+			for _, m := range flags.FindAllStringSubmatch(code, -1) {
+				if m[2] == "--" && c.Flag(m[3]) == nil || m[2] == "-" && c.Flags().ShorthandLookup(m[3]) == nil {
+					t.Errorf("the manual gives %q a flag that it has not: %s%s", c.CommandPath(), m[2], m[3])
+				}
+			}
+		}
+		c.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
+			of := row
+			if defaultFlag(f.Name) {
+				of = text
+			}
+			short := f.Shorthand != "" && regexp.MustCompile("[` \\[]-"+f.Shorthand+"[ `]").MatchString(of)
+			if !short && !strings.Contains(of, "`--"+f.Name+"`") {
+				t.Errorf("the manual lacks --%s of %q", f.Name, c.CommandPath())
+			}
+		})
+	}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.IsAvailableCommand() && !c.HasAvailableSubCommands() && len(rows[c]) == 0 {
+			t.Errorf("the manual lacks the command %q", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	var keys []string
+	for _, row := range settings {
+		for _, key := range named.FindAllString(row[0], -1) {
+			keys = append(keys, strings.Trim(key, "`"))
+		}
+	}
+	there := settingNames(reflect.TypeFor[Config](), "")
+	for _, key := range keys {
+		if !slices.Contains(there, key) {
+			t.Errorf("the manual has a setting that there is not: %s", key)
+		}
+	}
+	for _, key := range there {
+		if !slices.Contains(keys, key) {
+			t.Errorf("the manual lacks the setting %s", key)
+		}
+	}
+}
+
+// defaultFlag: a flag that stands once for all commands, not in each row.
+func defaultFlag(name string) bool {
+	var c Config
+	shared := pflag.NewFlagSet("", pflag.ContinueOnError)
+	c.addFlags(shared)
+	return name == "namespace" || name == "help" || shared.Lookup(name) != nil
+}
+
+// settingNames are the keys of the configuration, with those inside of others behind a dot.
+func settingNames(t reflect.Type, prefix string) (names []string) {
+	for f := range t.Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch ours := f.Type.Kind() == reflect.Struct && strings.HasPrefix(f.Type.PkgPath(), "podd/"); {
+		case !f.IsExported():
+		case ours && key == "":
+			names = append(names, settingNames(f.Type, prefix)...)
+		case ours:
+			names = append(names, settingNames(f.Type, prefix+key+".")...)
+		default:
+			names = append(names, prefix+key)
+		}
+	}
+	return names
+}
+
+// tableRows are the cells of the first table below a heading.
+func tableRows(t *testing.T, text, heading string) (rows [][]string) {
+	t.Helper()
+	_, text, ok := strings.Cut(text, "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("the manual has no section %q", heading)
+	}
+	for line := range strings.Lines(text) {
+		line = strings.ReplaceAll(strings.TrimSpace(line), `\|`, "\x00")
+		if !strings.HasPrefix(line, "|") {
+			if len(rows) > 0 {
+				break
+			}
+			continue
+		}
+		rows = append(rows, strings.Split(strings.Trim(line, "| "), " | "))
+	}
+	if len(rows) < 10 {
+		t.Fatalf("the table of %q has only %d rows", heading, len(rows))
+	}
+	return rows[2:] // without its head
+}
+
+// readDocument reads a file of the repository, wherever in it this package is.
+func readDocument(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := filepath.Abs(".")
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		if filepath.Dir(dir) == dir {
+			t.Fatal("there is no go.mod above")
+		}
+		dir = filepath.Dir(dir)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
