@@ -60,6 +60,10 @@ func (r *Runtime) adoptContainers(p *pod, now state.Instant) {
 			r.adoptUnlogged(p, c, now)
 		}
 	}
+	if err := r.sandboxes.AdoptUsers(p.rec); err != nil {
+		r.Log.Error("two pods may have the same ids", "error", err)
+		r.event(p, "", now, corev1.EventTypeWarning, "UserIDsTaken", err.Error())
+	}
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.

@@ -696,6 +696,7 @@ func (nothing) OnRemoval(func(string)) error                                    
 func (nothing) WatchPod(string) error                                            { return nil }
 func (nothing) Resize(string, cgroups.Resources) error                           { return nil }
 func (nothing) Acquire(string) (userns.Range, error)                             { return userns.Range{}, nil }
+func (nothing) Claim(string, userns.Range) error                                 { return nil }
 func (nothing) Lookup(string) (userns.Range, bool)                               { return userns.Range{}, false }
 func (nothing) Release(string) error                                             { return nil }
 func (nothing) Addrs() []netip.Addr                                              { return nil }

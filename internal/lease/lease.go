@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -299,6 +300,9 @@ func (l *Leases[T]) loadOne(name string) {
 			return
 		}
 		err = errors.New("it names nothing that can be leased")
+	}
+	if err == nil && strings.Contains(target, "/") {
+		err = errors.New("it names no holder")
 	}
 	if before, twice := l.byID[target]; err == nil && twice {
 		err = fmt.Errorf("%s has %s already", target, l.set.Format(before))

@@ -89,3 +89,14 @@ func TestWhatIsNoLease(t *testing.T) {
 		t.Errorf("a FIFO in the place of the folder: %d, %v", got, err)
 	}
 }
+
+// A link to somewhere else is no lease: holders are no paths.
+func TestALinkThatLeadsElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("/etc/passwd", filepath.Join(dir, "2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := New(dir, numbers, nil).Claim("a", 2); err != nil {
+		t.Error(err)
+	}
+}

@@ -18,6 +18,7 @@ import (
 // Users gives pods ids of their own.
 type Users interface {
 	Acquire(id string) (userns.Range, error)
+	Claim(id string, r userns.Range) error
 	Lookup(id string) (userns.Range, bool)
 	Release(id string) error
 	Collect(keep map[string]bool) error
@@ -40,6 +41,27 @@ func (m *Manager) acquireUsers(rec *state.Record) (*netns.Users, error) {
 		return nil, err
 	}
 	return &netns.Users{First: int(ids.First), Count: int(ids.Count)}, nil
+}
+
+// AdoptUsers leases a pod that runs the ids that its processes have, in case that lease was lost.
+func (m *Manager) AdoptUsers(rec *state.Record) error {
+	if !HasOwnUsers(rec.Object) {
+		return nil
+	}
+	for _, c := range rec.Containers {
+		if !c.State.Alive() {
+			continue
+		}
+		ids, ok := userns.RangeOf(c.PID)
+		if !ok {
+			continue
+		}
+		if err := m.Users.Claim(string(rec.UID), ids); err != nil {
+			return fmt.Errorf("cannot lease pod %q the ids %s that it has: %w", rec.Object.Name, ids, err)
+		}
+		return nil
+	}
+	return nil
 }
 
 // checkUsers says of a new sandbox whether containers can have their roots with its ids.

@@ -3,6 +3,7 @@ package userns
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -43,6 +44,17 @@ func last() uint64 { return min(maxID, math.MaxInt) }
 
 // Range are Count ids of the machine from First on: a pod's user and group 0 is First.
 type Range struct{ First, Count uint32 }
+
+// RangeOf reads which ids a process has; false: those of the machine, or it is gone. man 7 user_namespaces, /proc/PID/uid_map
+func RangeOf(pid int) (Range, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", pid))
+	fields := strings.Fields(string(text))
+	if err != nil || len(fields) != 3 || fields[0] != "0" {
+		return Range{}, false
+	}
+	r, ok := parseRange(fields[1] + "+" + fields[2])
+	return r, ok && r.First != 0
+}
 
 func (r Range) overlaps(o Range) bool {
 	return r.First < o.First+o.Count && o.First < r.First+r.Count
