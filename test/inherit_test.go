@@ -193,7 +193,7 @@ func TestKeysOfContainers(t *testing.T) {
 func TestDefaultRlimits(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte("defaultRlimits: {nofile: '77:88', core: 5}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("defaultRlimits: {nofile: 77:88, core: 5}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := newBoard(t, withArgs("--config", file))

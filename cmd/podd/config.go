@@ -43,7 +43,7 @@ type Config struct {
 	PodPidsLimit         int64             `json:"podPidsLimit"`        // -1: none
 	ShutdownGracePeriod  metav1.Duration   `json:"shutdownGracePeriod"` // for all pods when the unit or machine stops
 	// DefaultRlimits are resource limits of containers, "soft:hard" by name.
-	DefaultRlimits map[string]string `json:"defaultRlimits"`
+	DefaultRlimits map[string]rlimitText `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
 
@@ -74,7 +74,7 @@ func defaultConfig() Config {
 		PodCIDR:              netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 210, 0, 0}), 22),
 		Bridge:               "podd0",
 		NodeLabels:           map[string]string{},
-		DefaultRlimits:       map[string]string{},
+		DefaultRlimits:       map[string]rlimitText{},
 		AllowedUnsafeSysctls: []string{},
 		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
@@ -128,7 +128,7 @@ func (c *Config) complete() (err error) {
 
 // settings are what the runtime takes over at a reload.
 func (c *Config) settings() runtime.Settings {
-	limits, _ := container.ParseRlimits(c.DefaultRlimits) // check has seen them
+	limits, _ := container.ParseRlimits(rlimitTexts(c.DefaultRlimits)) // check has seen them
 	return runtime.Settings{
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.nodeLabels(),

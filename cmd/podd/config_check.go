@@ -41,7 +41,7 @@ func (c *Config) check() error {
 	if err := c.checkLabels(); err != nil {
 		return err
 	}
-	if _, err := container.ParseRlimits(c.DefaultRlimits); err != nil {
+	if _, err := container.ParseRlimits(rlimitTexts(c.DefaultRlimits)); err != nil {
 		return fmt.Errorf("defaultRlimits: %w", err)
 	}
 	for _, pattern := range c.AllowedUnsafeSysctls {

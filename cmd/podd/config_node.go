@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,4 +50,28 @@ func (c *Config) checkLabels() error {
 		}
 	}
 	return nil
+}
+
+// rlimitText is a resource limit as the configuration has it: a number, or a text such as 1024:524288.
+type rlimitText string
+
+// UnmarshalJSON takes both.
+func (t *rlimitText) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] != '"' {
+		var number uint64
+		if err := json.Unmarshal(data, &number); err != nil {
+			return err
+		}
+		*t = rlimitText(data)
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(t))
+}
+
+func rlimitTexts(limits map[string]rlimitText) map[string]string {
+	texts := make(map[string]string, len(limits))
+	for name, text := range limits {
+		texts[name] = string(text)
+	}
+	return texts
 }

@@ -108,6 +108,8 @@ func wanted(key string, d reflect.Value) string {
 		return "a list such as [a, b]"
 	case map[string]string:
 		return "names and values such as {site: roof}"
+	case map[string]rlimitText:
+		return "limits such as {nofile: 1024:524288, core: 0}"
 	case bool:
 		return "true or false"
 	case string:
