@@ -34,7 +34,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	before := r.desired
 	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
-		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(r.withAccount(&set.Pods[i]), now)
+		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(r.admitAccount(&set.Pods[i]), now)
 	}
 	if !r.scanned && !set.Gone {
 		r.scanned = true

@@ -93,7 +93,7 @@ func (r *Runtime) fillTokens(rec *state.Record, v *corev1.ProjectedVolumeSource,
 		pod := *rec.Object
 		pod.UID = rec.UID
 		request := executor.TokenRequestOf(t)
-		text, err := r.Token(&pod, request.Audience, time.Duration(request.Seconds)*time.Second)
+		text, err := r.accounts.Token(&pod, request.Audience, time.Duration(request.Seconds)*time.Second, state.Now())
 		in.Tokens[request] = executor.Token{Text: text, Err: err}
 	}
 }

@@ -195,7 +195,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
 	}
 	delete(r.pods, p.rec.UID)
-	r.tokens.forget(p.rec.UID)
+	r.accounts.Forget(p.rec.UID)
 	r.policiesDue = true
 	r.noteService(p, nil)
 	r.freeClaims(p)

@@ -27,6 +27,7 @@ import (
 	"podd/runtime/sandbox"
 	"podd/runtime/seal"
 	"podd/runtime/service"
+	"podd/runtime/serviceaccount"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 	"podd/runtime/volume"
@@ -133,7 +134,7 @@ type Runtime struct {
 	executor  *executor.Executor
 	store     *objects.Store
 	objects   *objects.Desired
-	tokens    *tokens
+	accounts  *serviceaccount.Manager
 	inbox     *inbox
 	slots     chan struct{} // bounds the operations that run at once
 	prober    *prober.Prober
@@ -211,7 +212,6 @@ func New(c Config) (*Runtime, error) {
 		now:     state.Now,
 		paths:   state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:   objects.NewStore(),
-		tokens:  newTokens(c.RootDir, c.Damaged),
 		inbox:   newInbox(),
 		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		ends:    ends{filepath.Join(c.RootDir, "finished")},
@@ -258,6 +258,10 @@ func New(c Config) (*Runtime, error) {
 	var err error
 	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {
 		return nil, err
+	}
+	r.accounts = &serviceaccount.Manager{
+		KeyFile: filepath.Join(c.RootDir, "keys", "token.pem"), NodeName: c.NodeName, NodeUID: nodeUID, Objects: r.objects,
+		Damaged: c.Damaged, ClockSet: func() { r.inbox.put(msgClock{}) }, Reactor: r.io.Reactor, Log: c.Log,
 	}
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,

@@ -61,7 +61,7 @@ type Backend interface {
 	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
 	RemoveImage(ref string) ([]string, error)
 	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
-	OpenID() (discovery, keys []byte, err error)
+	OpenID(ctx context.Context) (discovery, keys []byte, err error)
 	// Node describes this machine.
 	Node() *corev1.Node
 }

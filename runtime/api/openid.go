@@ -3,14 +3,14 @@ package api
 import "net/http"
 
 // openIDDiscovery says who issues the tokens of pods and where the keys are.
-func (s *server) openIDDiscovery(w http.ResponseWriter, _ *http.Request) error {
-	discovery, _, err := s.backend.OpenID()
+func (s *server) openIDDiscovery(w http.ResponseWriter, r *http.Request) error {
+	discovery, _, err := s.backend.OpenID(r.Context())
 	return writeText(w, "application/json", discovery, err)
 }
 
 // openIDKeys are the keys that verify the tokens of pods. RFC 7517
-func (s *server) openIDKeys(w http.ResponseWriter, _ *http.Request) error {
-	_, keys, err := s.backend.OpenID()
+func (s *server) openIDKeys(w http.ResponseWriter, r *http.Request) error {
+	_, keys, err := s.backend.OpenID(r.Context())
 	return writeText(w, "application/jwk-set+json", keys, err)
 }
 

@@ -217,6 +217,6 @@ func (f *Fake) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error
 
 func (f *Fake) ObjectProblems(string) []string { return nil }
 
-func (f *Fake) OpenID() (discovery, keys []byte, err error) {
+func (f *Fake) OpenID(context.Context) (discovery, keys []byte, err error) {
 	return []byte(`{"issuer":"https://here"}`), []byte(`{"keys":[]}`), nil
 }
