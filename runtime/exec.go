@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api"
+	"podd/runtime/api/protocol"
 	"podd/runtime/stdio"
 )
 
@@ -33,7 +34,7 @@ func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.Po
 }
 
 // resizeFrom carries the sizes of a client's terminal over.
-func resizeFrom(sizes <-chan api.Size) func(func(width, height uint16), <-chan struct{}) {
+func resizeFrom(sizes <-chan protocol.Size) func(func(width, height uint16), <-chan struct{}) {
 	return func(set func(width, height uint16), ended <-chan struct{}) {
 		for {
 			select {

@@ -95,17 +95,18 @@ func TestQuarantine(t *testing.T) {
 		"github.com/mdlayher":                     {"podd/netns"},
 		"github.com/google/go-containerregistry":  {"podd/images"},
 		"github.com/klauspost/compress":           {"podd/images"},
-		"github.com/coder/websocket":              {"podd/runtime/api", "podd/cmd/podd"},
-		"github.com/spf13":                        {"podd/cmd/podd"},
+		"github.com/coder/websocket":              {"podd/runtime/api", "podd/cmd/podd/internal/client"},
+		"github.com/spf13":                        {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
 		"filippo.io":                              {"podd/runtime/seal"},
-		"go.yaml.in":                              {"podd/runtime/manifest", "podd/cmd/podd"},
-		"sigs.k8s.io/yaml":                        {"podd/runtime/manifest", "podd/cmd/podd"},
-		"net/http":                                {"podd/runtime/api", "podd/cmd/podd", "podd/probe", "podd/images"},
+		"go.yaml.in":                              {"podd/runtime/manifest"},
+		"sigs.k8s.io/yaml":                        {"podd/runtime/manifest", "podd/cmd/podd/internal/cli/printers"},
+		"net/http":                                {"podd/runtime/api", "podd/cmd/podd/internal/client", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/daemon", "podd/probe", "podd/images"},
 		"github.com/sirupsen":                     {},
 		"k8s.io/klog":                             {},
 		"github.com/json-iterator":                {},
-		"podd/cmd":                                {"podd/cmd/podd"},
-		"k8s.io/apimachinery/pkg/util/validation": {"podd/runtime/manifest", "podd/runtime/api", "podd/cmd/podd", "podd/runtime"},
+		"podd/cmd":                                {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
+		"podd/cmd/podd/internal/daemon":           {"podd/cmd/podd"},
+		"k8s.io/apimachinery/pkg/util/validation": {"podd/runtime/manifest", "podd/runtime/api", "podd/cmd/podd/internal/config", "podd/runtime"},
 	}
 	for _, p := range linked(t) {
 		if !isOurs(p.ImportPath) {
@@ -125,8 +126,16 @@ func TestQuarantine(t *testing.T) {
 // internal, which imports only what is there.
 func TestLayers(t *testing.T) {
 	may := map[string][]string{
-		"podd/cmd/podd":          {"podd"},
-		"podd/cmd/podd/describe": {},
+		"podd/cmd/podd": {"podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/daemon", "podd/runtime/container/reexec"},
+		"podd/cmd/podd/internal/cli": {
+			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/printers",
+			"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/sandbox", "podd/netns/diagnose", "podd/board", "podd/images",
+		},
+		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
+		"podd/cmd/podd/internal/cli/printers/describe": {},
+		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
+		"podd/cmd/podd/internal/config":                {"podd/runtime/container", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
+		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
 			"podd/runtime",
@@ -149,7 +158,8 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/objects":              {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
 		"podd/runtime/networkpolicy":        {"podd/netns"}, // what policies mean, in the words of those who act on it
-		"podd/runtime/api":                  {},
+		"podd/runtime/api":                  {"podd/runtime/api/protocol"},
+		"podd/runtime/api/protocol":         {},
 		"podd/runtime/container":            {"podd/runtime/container/cgroupview"},
 		"podd/runtime/container/cgroupview": {},
 		"podd/runtime/container/reexec":     {"podd/runtime/container/cgroupview"}, // and so it is initialised early
@@ -163,7 +173,8 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/service":              {"podd/netns"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":               {},
 		"podd/netns":                        {},
-		"podd/netns/dns":                    {}, // what a message is and who answers it has nothing to do with pods
+		"podd/netns/dns":                    {},                           // what a message is and who answers it has nothing to do with pods
+		"podd/netns/diagnose":               {"podd/netns", "podd/board"}, // what board judges
 		"podd/cgroups":                      {},
 		"podd/images":                       {},
 		"podd/probe":                        {},

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"podd/cmd/podd/internal/config"
 )
 
 // manDir is where hack/man.sh wants the manual pages. They are made here, of the commands themselves, and so that no
@@ -110,11 +112,11 @@ func manOptions(b *strings.Builder, title string, flags *pflag.FlagSet) {
 }
 
 func manFiles() string {
-	c := defaultConfig()
+	c := config.Default()
 	var b strings.Builder
 	b.WriteString(".SH FILES\n")
 	for _, f := range [][2]string{
-		{defaultConfigFile, "the configuration, every setting with its default"},
+		{config.DefaultFile, "the configuration, every setting with its default"},
 		{c.Manifests, "the pods"},
 		{c.Images, "archives of images, imported when they appear"},
 		{c.Root, "images, volumes, writable layers"},
@@ -243,7 +245,7 @@ func TestManual(t *testing.T) {
 			keys = append(keys, strings.Trim(key, "`"))
 		}
 	}
-	there := settingNames(reflect.TypeFor[Config](), "")
+	there := settingNames(reflect.TypeFor[config.Config](), "")
 	for _, key := range keys {
 		if !slices.Contains(there, key) {
 			t.Errorf("the manual has a setting that there is not: %s", key)
@@ -258,9 +260,9 @@ func TestManual(t *testing.T) {
 
 // defaultFlag: a flag that stands once for all commands, not in each row.
 func defaultFlag(name string) bool {
-	var c Config
+	var c config.Config
 	shared := pflag.NewFlagSet("", pflag.ContinueOnError)
-	c.addFlags(shared)
+	c.AddFlags(shared)
 	return name == "namespace" || name == "help" || shared.Lookup(name) != nil
 }
 

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/runtime/api/protocol"
 )
 
 // Backend is what the server shows and asks: the runtime. Objects that it hands out are
@@ -100,12 +102,7 @@ type EventEvent struct {
 type Streams struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Resize         <-chan Size
-}
-
-// Size of a terminal in characters; the JSON of the resize channel.
-type Size struct {
-	Width, Height uint16
+	Resize         <-chan protocol.Size
 }
 
 // ImageInfo is one image of the store as the API shows it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/coder/websocket"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/api/protocol"
 )
 
 // Subprotocols of an exec over WebSocket; v5 can close stdin alone (KEP-4006).
@@ -15,9 +17,6 @@ const (
 	ProtocolV5 = "v5.channel.k8s.io"
 	ProtocolV4 = "v4.channel.k8s.io"
 )
-
-// HeaderContainers lists a pod's containers where an exec named none and there was a choice: the first was taken.
-const HeaderContainers = "Podd-Containers"
 
 // podExec runs a command in a container over a WebSocket, as kubectl 1.31 and later asks.
 func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
@@ -30,7 +29,7 @@ func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if o.Container == "" && len(p.Spec.InitContainers) > 0 {
-		w.Header().Set(HeaderContainers, DescribeContainers(p))
+		w.Header().Set(protocol.HeaderContainers, DescribeContainers(p))
 	}
 	if o.Container, err = chooseContainer(p, o.Container); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"github.com/coder/websocket"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/remotecommand"
+
+	"podd/runtime/api/protocol"
 )
 
 // execSession is one exec on one WebSocket: the first byte of each message is its channel.
@@ -18,11 +20,11 @@ type execSession struct {
 	cancel context.CancelFunc
 	stdin  *io.PipeWriter
 	input  *io.PipeReader
-	resize chan Size
+	resize chan protocol.Size
 }
 
 func newExecSession(ctx context.Context, conn *websocket.Conn, o *corev1.PodExecOptions) *execSession {
-	x := &execSession{conn: conn, opts: o, resize: make(chan Size, 1)}
+	x := &execSession{conn: conn, opts: o, resize: make(chan protocol.Size, 1)}
 	x.ctx, x.cancel = context.WithCancel(ctx)
 	x.input, x.stdin = io.Pipe()
 	conn.SetReadLimit(-1) // messages are streamed, not held
@@ -75,7 +77,7 @@ func (x *execSession) message(r io.Reader) error {
 			return discard(r) // the command reads no more; or the client is gone, and then this fails
 		}
 	case remotecommand.StreamResize:
-		var size Size
+		var size protocol.Size
 		if err := json.NewDecoder(r).Decode(&size); err == nil {
 			x.setSize(size)
 		}
@@ -88,7 +90,7 @@ func (x *execSession) message(r io.Reader) error {
 }
 
 // setSize replaces a size that nobody has taken yet.
-func (x *execSession) setSize(s Size) {
+func (x *execSession) setSize(s protocol.Size) {
 	select {
 	case <-x.resize:
 	default:

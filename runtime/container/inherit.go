@@ -27,7 +27,7 @@ package container
 // A container's processes share a session keyring of their own: one that was inherited would be the daemon's and so
 // common to all containers. It has no name, and nobody but who has it may use it: a named one, as runc has it, can be
 // joined from other containers. Where the kernel gives none, because root has as many keys as kernel.keys.root_maxkeys
-// or there are no keys, the daemon's, which cannot be used, stays (cmd/podd/inherit.go); what is executed in a
+// or there are no keys, the daemon's, which cannot be used, stays (cmd/podd/internal/daemon/inherit.go); what is executed in a
 // container has that one too.
 __attribute__((constructor(1000))) static void podd_shed_daemon(void) {
 	const char *type = getenv("_LIBCONTAINER_INITTYPE");

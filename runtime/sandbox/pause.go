@@ -58,7 +58,7 @@ func (m *Manager) EnsurePause(rec *state.Record) (string, error) {
 	return pidNamespace(process.PID), nil
 }
 
-// pausePath is also the name by which podd's own program knows what it is to be (cmd/podd/pause.go).
+// pausePath is also the name by which podd's own program knows what it is to be (runtime/container/reexec/pause.go).
 const pausePath = "/pause"
 
 func pauseContainer() *corev1.Container {

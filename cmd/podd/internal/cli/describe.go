@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/cmd/podd/internal/cli/printers/describe"
+	"podd/cmd/podd/internal/client"
+)
+
+func newDescribeCommand(o *options) *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use:   "describe pod [NAME...]",
+		Short: "Show all there is to know of a pod, with its events",
+		Args:  named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return describePods(cmd, o.client(), namespace, args)
+		},
+		ValidArgsFunction: completeGet(o),
+	}
+	addNamespace(cmd, &namespace)
+	return cmd
+}
+
+func describePods(cmd *cobra.Command, c *client.Client, namespace string, args []string) error {
+	r, names, err := parseTarget(args)
+	if err != nil {
+		return err
+	}
+	if r.plural != "pods" {
+		return fmt.Errorf("only pods can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
+	}
+	pods, err := fetchPods(cmd.Context(), c, namespace, names)
+	if len(pods) == 0 && err == nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "No resources found in %s namespace.\n", namespace)
+		return nil
+	}
+	for i := range pods {
+		if i > 0 {
+			fmt.Fprint(cmd.OutOrStdout(), "\n\n")
+		}
+		events, eventErr := podEvents(cmd.Context(), c, &pods[i])
+		if eventErr != nil {
+			return eventErr
+		}
+		if err := describe.Pod(cmd.OutOrStdout(), &pods[i], events, time.Now()); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// fetchPods returns the pods of these names that are there, or all pods of the namespace;
+// the error is about those that are not.
+func fetchPods(ctx context.Context, c *client.Client, namespace string, names []string) ([]corev1.Pod, error) {
+	if len(names) == 0 {
+		var list corev1.PodList
+		r := resources()[0]
+		err := c.Object(ctx, r.path(namespace, ""), nil, client.AcceptObject, &list)
+		return list.Items, err
+	}
+	var pods []corev1.Pod
+	var errs []error
+	for _, n := range names {
+		var p corev1.Pod
+		if err := c.Object(ctx, client.PodPath(namespace, n), nil, client.AcceptObject, &p); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		pods = append(pods, p)
+	}
+	return pods, errors.Join(errs...)
+}
+
+// podEvents returns the events about a pod, and those that have only its name: of a refused manifest, which has
+// no UID.
+func podEvents(ctx context.Context, c *client.Client, p *corev1.Pod) ([]corev1.Event, error) {
+	r := resources()[1]
+	q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.namespace=%s", p.Name, p.Namespace)}}
+	var list corev1.EventList
+	err := c.Object(ctx, r.path(p.Namespace, ""), q, client.AcceptObject, &list)
+	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
+		return e.InvolvedObject.UID != "" && e.InvolvedObject.UID != p.UID
+	}), err
+}

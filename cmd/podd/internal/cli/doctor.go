@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"podd/board"
+	"podd/cmd/podd/internal/config"
+	"podd/internal/escape"
+	"podd/netns/diagnose"
+)
+
+func newDoctorCommand(o *options) *cobra.Command {
+	var output string
+	var defaults config.Config
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say whether this machine can run pods, what is missing, and what to do about it",
+		Long: `Look at the kernel, the cgroups, the folders, the clock, the network and the firewall of this
+machine, with the daemon's configuration and without the daemon. Exit code 1 if some pods,
+or all of them, cannot run.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, findings, err := doctorConfig(cmd, output)
+			if err != nil {
+				return err
+			}
+			m := c.Machine(board.ReadSynced())
+			return printFindings(formatOutput(cmd, output), append(findings, diagnose.Examine(&m)...), output)
+		},
+	}
+	defaults.AddFlags(cmd.Flags())
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
+	cmd.AddCommand(newDoctorNetworkCommand(o))
+	return cmd
+}
+
+// doctorConfig is the configuration that the daemon would use, and what is to be said about it.
+func doctorConfig(cmd *cobra.Command, output string) (c config.Config, findings []board.Finding, err error) {
+	if output != "" && output != "json" {
+		return c, nil, fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
+	}
+	source, err := config.NewSource(cmd.Flags())
+	if err != nil {
+		return c, nil, err
+	}
+	c, _, problem, err := source.Start()
+	return c, configuration(problem), err
+}
+
+// configuration is the finding about the configuration file.
+func configuration(problem error) []board.Finding {
+	if problem == nil {
+		return nil
+	}
+	return []board.Finding{{Check: "configuration", Verdict: board.Warn, Reason: problem.Error(), Remedy: "correct the file; podd run reads it again at SIGHUP"}}
+}
+
+// printFindings prints a line for each finding and its remedy below it.
+func printFindings(out io.Writer, list []board.Finding, format string) error {
+	if format == "json" {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		if err := e.Encode(map[string]any{"verdict": board.Worst(list), "findings": list}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range list {
+			fmt.Fprintf(out, "%-4s  %-16s  %s\n", f.Verdict, f.Check, escape.Line(f.Reason))
+			if f.Remedy != "" {
+				fmt.Fprintf(out, "%24s-> %s\n", "", escape.Line(f.Remedy))
+			}
+		}
+	}
+	if board.Worst(list) == board.Fail {
+		return exitError(exitFailed)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/cmd/podd/internal/cli/printers"
+)
+
+// get is one `podd get`.
+type get struct {
+	*options
+	namespace  string
+	all        bool
+	output     string
+	watch      bool
+	selector   string
+	fields     string
+	showLabels bool
+	noHeaders  bool
+
+	out, errOut io.Writer
+}
+
+func newGetCommand(o *options) *cobra.Command {
+	g := &get{options: o}
+	cmd := &cobra.Command{
+		Use:   "get (pods|events|nodes|configmaps|secrets|...) [NAME...]",
+		Short: "Show pods, events, the node and what else the folder holds, as kubectl does",
+		Args:  named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g.out, g.errOut = formatOutput(cmd, g.output), cmd.ErrOrStderr()
+			return g.run(cmd.Context(), args)
+		},
+		ValidArgsFunction: completeGet(o),
+	}
+	addNamespace(cmd, &g.namespace)
+	f := cmd.Flags()
+	f.BoolVarP(&g.all, "all-namespaces", "A", false, "show all namespaces")
+	f.StringVarP(&g.output, "output", "o", "", "wide, yaml, json or name")
+	f.BoolVarP(&g.watch, "watch", "w", false, "go on showing changes")
+	f.StringVarP(&g.selector, "selector", "l", "", "labels to select by, as app=web,tier!=back")
+	f.StringVar(&g.fields, "field-selector", "", "fields to select by, as status.phase=Running")
+	f.BoolVar(&g.showLabels, "show-labels", false, "show labels as the last column")
+	f.BoolVar(&g.noHeaders, "no-headers", false, "leave the headers out")
+	mustComplete(cmd, "output", completeWords("wide", "yaml", "json", "name"))
+	return cmd
+}
+
+func (g *get) run(ctx context.Context, args []string) error {
+	if formats := []string{"", "wide", "yaml", "json", "name"}; !slices.Contains(formats, g.output) {
+		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,wide,yaml", g.output)
+	}
+	if kinds := strings.Split(args[0], ","); len(kinds) > 1 {
+		return g.several(ctx, kinds, args[1:])
+	}
+	r, names, err := parseTarget(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(names) > 0 && g.all:
+		return errors.New("a resource cannot be retrieved by name across all namespaces")
+	case len(names) > 0 && g.selector != "":
+		return errors.New("name cannot be provided when a selector is specified")
+	case len(names) > 1 && g.watch:
+		return errors.New("watch is only supported on individual resources and resource collections")
+	}
+	if g.all {
+		g.namespace = ""
+	}
+	p := g.printer(&r, len(names) == 1)
+	if g.watch {
+		return g.follow(ctx, &r, names, p)
+	}
+	return g.once(ctx, &r, names, p)
+}
+
+// several shows several types one after another.
+func (g *get) several(ctx context.Context, kinds, names []string) error {
+	if g.watch {
+		return errors.New("you may only specify a single resource type with -w")
+	}
+	var errs []error
+	for i, kind := range kinds {
+		if i > 0 && (g.output == "" || g.output == "wide") {
+			fmt.Fprintln(g.out)
+		}
+		errs = append(errs, g.run(ctx, append([]string{kind}, names...)))
+	}
+	return errors.Join(errs...)
+}
+
+func (g *get) printer(r *objectType, single bool) printers.Printer {
+	switch g.output {
+	case "", "wide":
+		return &printers.Table{
+			Out: g.out, Namespaces: g.all && r.namespaced, Wide: g.output == "wide",
+			Labels: g.showLabels, Headers: !g.noHeaders, Steady: g.watch,
+		}
+	case "name":
+		kind := r.singular
+		if r.group != "" {
+			kind += "." + r.group
+		}
+		return &printers.Name{Out: g.out, Kind: kind}
+	}
+	return &printers.Object{Out: g.out, YAML: g.output == "yaml", Single: single, Stream: g.watch}
+}
+
+// once prints a list, or the objects that were named; those that are missing make errors.
+func (g *get) once(ctx context.Context, r *objectType, names []string, p printers.Printer) error {
+	if len(names) == 0 {
+		b, err := g.fetch(ctx, r.path(g.namespace, ""), g.query(nil), p)
+		if err != nil {
+			return err
+		}
+		n, err := p.Print(b)
+		if err != nil {
+			return err
+		}
+		if n == 0 && (g.output == "" || g.output == "wide") {
+			g.sayNone(r)
+			return nil
+		}
+		return p.Flush()
+	}
+	var errs []error
+	for _, name := range names {
+		b, err := g.fetch(ctx, r.path(g.namespace, name), nil, p)
+		if err == nil {
+			_, err = p.Print(b)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) < len(names) {
+		errs = append([]error{p.Flush()}, errs...)
+	}
+	return errors.Join(errs...)
+}
+
+func (g *get) sayNone(r *objectType) {
+	if g.namespace == "" || !r.namespaced {
+		fmt.Fprintln(g.errOut, "No resources found")
+		return
+	}
+	fmt.Fprintf(g.errOut, "No resources found in %s namespace.\n", g.namespace)
+}
+
+func (g *get) fetch(ctx context.Context, path string, q url.Values, p printers.Printer) ([]byte, error) {
+	resp, err := g.client().Get(ctx, path, q, p.Accept())
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the daemon's answer: %w", err)
+	}
+	return b, nil
+}
+
+func (g *get) query(names []string) url.Values {
+	q := url.Values{}
+	if g.selector != "" {
+		q.Set("labelSelector", g.selector)
+	}
+	fields := g.fields
+	if len(names) == 1 {
+		fields = metav1.ObjectNameField + "=" + names[0]
+	}
+	if fields != "" {
+		q.Set("fieldSelector", fields)
+	}
+	return q
+}

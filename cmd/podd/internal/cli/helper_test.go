@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// result is what a run of podd has left.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// all is what one sees on a terminal of a command that writes to one of both.
+func (r result) all() string { return r.stdout + r.stderr }
+
+// podd runs a command line in this process.
+func podd(t *testing.T, stdin io.Reader, args ...string) result {
+	t.Helper()
+	return poddContext(t, context.Background(), new(buffer), stdin, args...)
+}
+
+func poddContext(t *testing.T, ctx context.Context, out *buffer, stdin io.Reader, args ...string) result {
+	t.Helper()
+	t.Setenv("TZ", "UTC")
+	var errOut buffer
+	root := New("v0.1.0-dev", &cobra.Command{Use: "run"}, nothingInUse)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(out)
+	root.SetErr(&errOut)
+	code := Report(&errOut, root.ExecuteContext(ctx))
+	return result{out.String(), errOut.String(), code}
+}
+
+func nothingInUse(string, string) (ids, layers map[string]bool, err error) { return nil, nil, nil }
+
+func words(s string) []string { return strings.Fields(s) }
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"podd/cmd/podd/internal/cli/printers"
+	"podd/cmd/podd/internal/client"
+	"podd/cmd/podd/internal/config"
+	"podd/internal/escape"
+	"podd/runtime/api"
+)
+
+// imageStore is the store of the daemon, or, when none runs, that on disk.
+type imageStore interface {
+	list(ctx context.Context) ([]api.ImageInfo, error)
+	load(ctx context.Context, r io.Reader, name string) ([]api.ImageInfo, error)
+	loadFolder(ctx context.Context, path, name string) ([]api.ImageInfo, error)
+	remove(ctx context.Context, ref string) ([]string, error)
+}
+
+// images is what the image commands share.
+type images struct {
+	*options
+	root string
+}
+
+func newImagesCommand(o *options) *cobra.Command {
+	i := &images{options: o}
+	ls := i.lsCommand()
+	cmd := &cobra.Command{
+		Use:   "images",
+		Short: "Show, load and remove images",
+		Args:  cobra.NoArgs,
+		RunE:  ls.RunE, // without -o
+	}
+	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
+	cmd.AddCommand(ls, i.loadCommand(), i.rmCommand())
+	return cmd
+}
+
+// store asks the daemon for its images to find out whether one is there.
+func (i *images) store(ctx context.Context) (imageStore, error) {
+	remote := &remoteImages{i.client()}
+	_, err := remote.list(ctx)
+	var none *client.NoDaemonError
+	if errors.As(err, &none) {
+		return openLocalImages(i.root, i.imageUse)
+	}
+	return remote, err
+}
+
+func (i *images) lsCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Aliases: []string{"list"},
+		Short:   "List the images that pods can use",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			list, err := s.list(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return printers.Images(formatOutput(cmd, output), list, output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json or name")
+	mustComplete(cmd, "output", completeWords("json", "name"))
+	return cmd
+}
+
+func (i *images) loadCommand() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "load FILE|FOLDER|-",
+		Short: "Load the images of an archive: OCI layout or docker save",
+		Args:  named("name a FILE, a FOLDER or - for stdin", cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			loaded, err := loadArchive(cmd, s, args[0], name)
+			if err != nil {
+				return err
+			}
+			for _, img := range loaded {
+				fmt.Fprintf(cmd.OutOrStdout(), "loaded %s\n", escape.Line(printers.ImageTitle(&img)))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name for the archive's one image, instead of the name in it")
+	return cmd
+}
+
+func loadArchive(cmd *cobra.Command, s imageStore, path, name string) ([]api.ImageInfo, error) {
+	if path == "-" {
+		return s.load(cmd.Context(), cmd.InOrStdin(), name)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the archive: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the archive: %w", err)
+	}
+	if st.IsDir() {
+		return s.loadFolder(cmd.Context(), path, name)
+	}
+	return s.load(cmd.Context(), f, name)
+}
+
+func (i *images) rmCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rm IMAGE...",
+		Aliases: []string{"remove"},
+		Short:   "Remove images by name or ID",
+		Args:    named("name an image, by its name or ID", cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			var errs []error
+			for _, ref := range args {
+				removed, err := s.remove(cmd.Context(), ref)
+				if err != nil {
+					errs = append(errs, err)
+				}
+				for _, r := range removed {
+					fmt.Fprintf(cmd.OutOrStdout(), "removed %s\n", escape.Line(r))
+				}
+			}
+			return errors.Join(errs...)
+		},
+		ValidArgsFunction: i.completeImage,
+	}
+}
+
+func (i *images) completeImage(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	s, err := i.store(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	list, err := s.list(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, img := range list {
+		names = append(names, completable(img.Names)...)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/internal/escape"
+)
+
+// exitError ends podd with this code; what there is to say has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// ExitCode is what report looks for in errors of other packages, too.
+func (e exitError) ExitCode() int { return int(e) }
+
+const (
+	exitFailed      = 1
+	exitInterrupted = 130 // 128 + SIGINT, as a shell has it
+)
+
+// Report prints an error as kubectl does and returns the exit code.
+func Report(w io.Writer, err error) int {
+	var code interface{ ExitCode() int }
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return code.ExitCode()
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	for _, err := range flatten(err) {
+		// What follows a line feed is indented, so that no name of a file and no answer makes a sentence of its own.
+		fmt.Fprintln(w, strings.ReplaceAll(escape.Text(sentence(err)), "\n", "\n  "))
+	}
+	return exitFailed
+}
+
+// flatten opens an errors.Join.
+func flatten(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
+	}
+	return []error{err}
+}
+
+func sentence(err error) string {
+	var s apierrors.APIStatus
+	if !errors.As(err, &s) {
+		return "error: " + err.Error()
+	}
+	if r := s.Status().Reason; r != metav1.StatusReasonUnknown {
+		return fmt.Sprintf("Error from server (%s): %s", r, s.Status().Message)
+	}
+	return "Error from server: " + s.Status().Message
+}

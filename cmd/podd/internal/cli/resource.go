@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"podd/runtime/api"
+)
+
+// objectType is a kind of object that get and describe know.
+type objectType struct {
+	plural, singular string
+	short            []string
+	namespaced       bool
+	root             string // of its paths
+	group            string // "" for v1
+}
+
+func resources() []objectType {
+	const core = "/api/v1/"
+	list := []objectType{
+		{"pods", "pod", []string{"po"}, true, core, ""},
+		{"events", "event", []string{"ev"}, true, core, ""},
+		{"nodes", "node", []string{"no"}, false, core, ""},
+		{"namespaces", "namespace", []string{"ns"}, false, core, ""},
+	}
+	for _, r := range api.FolderResources() {
+		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group})
+	}
+	return list
+}
+
+// parseResource accepts the names that kubectl accepts.
+func parseResource(s string) (objectType, error) {
+	var known []string
+	for _, r := range resources() {
+		if s == r.plural || s == r.singular || slices.Contains(r.short, s) || r.group != "" && s == r.plural+"."+r.group {
+			return r, nil
+		}
+		known = append(known, r.plural)
+	}
+	last := len(known) - 1
+	return objectType{}, fmt.Errorf("podd has no resource type %q: it has %s and %s", s, strings.Join(known[:last], ", "), known[last])
+}
+
+// parseTarget reads "pods", "pods NAME…" or "pod/NAME…".
+func parseTarget(args []string) (objectType, []string, error) {
+	if !strings.Contains(args[0], "/") {
+		r, err := parseResource(args[0])
+		return r, args[1:], err
+	}
+	var r objectType
+	var names []string
+	for i, a := range args {
+		kind, name, ok := strings.Cut(a, "/")
+		if !ok || name == "" {
+			return r, nil, fmt.Errorf("%q is not of the form TYPE/NAME, as the arguments before it", a)
+		}
+		one, err := parseResource(kind)
+		if err != nil {
+			return r, nil, err
+		}
+		if i > 0 && one.plural != r.plural {
+			return r, nil, fmt.Errorf("cannot show %s and %s at once", r.plural, one.plural)
+		}
+		r, names = one, append(names, name)
+	}
+	return r, names, nil
+}
+
+// podName reads "NAME" or "pod/NAME".
+func podName(arg string) (string, error) {
+	kind, name, ok := strings.Cut(arg, "/")
+	if !ok {
+		return arg, nil
+	}
+	if r, err := parseResource(kind); err != nil || r.plural != "pods" {
+		return "", fmt.Errorf("%q is not a pod", arg)
+	}
+	return name, nil
+}
+
+// path of a list of r, or of the object name. namespace "" means all.
+func (r *objectType) path(namespace, name string) string {
+	p := r.root
+	if r.namespaced && namespace != "" {
+		p += "namespaces/" + url.PathEscape(namespace) + "/"
+	}
+	p += r.plural
+	if name != "" {
+		p += "/" + url.PathEscape(name)
+	}
+	return p
+}
+
+// addNamespace adds -n.
+func addNamespace(cmd *cobra.Command, namespace *string) {
+	cmd.Flags().StringVarP(namespace, "namespace", "n", "default", "namespace of the pods")
+}
+
+// named refuses a command line without arguments by this sentence, and others as n does.
+func named(sentence string, n cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New(sentence)
+		}
+		return n(cmd, args)
+	}
+}

@@ -1,0 +1,68 @@
+// Package cli is podd's command line: what a user asks of the daemon by way of package client, and what works without one. The
+// daemon itself is the one command that it is handed.
+package cli
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"podd/cmd/podd/internal/client"
+	"podd/cmd/podd/internal/config"
+)
+
+// New makes the command line of podd. run is the command that is the daemon.
+func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
+	o := &options{warnings: os.Stderr, imageUse: use}
+	root := &cobra.Command{
+		Use:           "podd",
+		Short:         "Run Kubernetes pods on this machine from a folder of manifests",
+		SilenceErrors: true, // Report prints them
+		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			escapeOutput(cmd)
+			o.warnings = cmd.ErrOrStderr()
+		},
+	}
+	root.PersistentFlags().StringVar(&o.socket, "socket", defaultClientSocket(), "socket of the daemon (also PODD_SOCKET)")
+	root.AddCommand(
+		run,
+		newGetCommand(o),
+		newDescribeCommand(o),
+		newLogsCommand(o),
+		newExecCommand(o),
+		newPortForwardCommand(o),
+		newDeleteCommand(o),
+		newBackupCommand(o),
+		newRestoreCommand(o),
+		newImagesCommand(o),
+		newValidateCommand(),
+		newDiffCommand(o),
+		newDoctorCommand(o),
+		newFieldsCommand(),
+		newSealCommand(),
+		newVersionCommand(version),
+		newCompletionCommand(),
+	)
+	return root
+}
+
+// ImageUse is which images, and which layers of the store, the pods of a daemon use that does not run.
+type ImageUse func(runDir, root string) (ids, layers map[string]bool, err error)
+
+// options are what all client commands share.
+type options struct {
+	socket   string
+	warnings io.Writer
+	imageUse ImageUse
+}
+
+func (o *options) client() *client.Client { return client.New(o.socket, o.warnings) }
+
+func defaultClientSocket() string {
+	if s := os.Getenv("PODD_SOCKET"); s != "" {
+		return s
+	}
+	return config.DefaultSocket
+}

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"podd/runtime/manifest"
+)
+
+const (
+	maxInterfaceName = 15       // IFNAMSIZ less the final zero
+	minPrefixBits    = 29       // network, gateway, broadcast, and five pods
+	minLogSize       = 64 << 10 // four lines of the longest kind
+	maxSocketPath    = 107      // sun_path less the final zero, man 7 unix
+)
+
+// check refuses what cannot work, naming the key.
+func (c *Config) check() error {
+	switch {
+	case !c.PodCIDR.IsValid() || !c.PodCIDR.Addr().Is4():
+		return fmt.Errorf("podCIDR must be an IPv4 network such as 10.210.0.0/22")
+	case c.Bridge == "" || len(c.Bridge) > maxInterfaceName || strings.ContainsAny(c.Bridge, "/: \t"):
+		return fmt.Errorf("bridge %q cannot be the name of a network interface: 1 to %d characters without blank, slash or colon", c.Bridge, maxInterfaceName)
+	case len(c.Socket)+len(".new") > maxSocketPath:
+		return fmt.Errorf("socket %q is longer than the %d bytes that a socket's path may have", c.Socket, maxSocketPath-len(".new"))
+	case c.ContainerLogMaxFiles < 2:
+		return fmt.Errorf("containerLogMaxFiles must be at least 2, not %d", c.ContainerLogMaxFiles)
+	case c.ContainerLogMaxSize.Value() < minLogSize:
+		return fmt.Errorf("containerLogMaxSize must be at least 64Ki")
+	case c.PodPidsLimit != -1 && c.PodPidsLimit <= 0:
+		return fmt.Errorf("podPidsLimit must be positive, or -1 for no limit, not %d", c.PodPidsLimit)
+	case c.ShutdownGracePeriod.Duration < 0:
+		return fmt.Errorf("shutdownGracePeriod must not be negative")
+	}
+	if why := validation.IsDNS1123Subdomain(c.NodeName); len(why) > 0 {
+		return fmt.Errorf("nodeName %q cannot be used (set it with --node-name): %s", c.NodeName, why[0])
+	}
+	if err := c.checkLabels(); err != nil {
+		return err
+	}
+	if _, err := c.Rlimits(); err != nil {
+		return fmt.Errorf("defaultRlimits: %w", err)
+	}
+	for _, pattern := range c.AllowedUnsafeSysctls {
+		if err := manifest.CheckSysctlPattern(pattern); err != nil {
+			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
+		}
+	}
+	if err := c.NetworkConfig.check(); err != nil {
+		return err
+	}
+	if err := c.checkNetworks(); err != nil {
+		return err
+	}
+	if err := c.NamesConfig.check(); err != nil {
+		return err
+	}
+	if err := c.UserNamespaces.check(); err != nil {
+		return err
+	}
+	return c.Logging.check()
+}

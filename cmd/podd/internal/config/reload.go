@@ -1,0 +1,52 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// liveKeys are the settings that a reload changes.
+func liveKeys() []string {
+	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "defaultRlimits", "allowedUnsafeSysctls", "nodeLabels", "logging.level"}
+}
+
+// LaterKeys are the keys of the file that differ and that only a restart takes over.
+func LaterKeys(now, next *Config) []string {
+	var keys []string
+	live := liveKeys()
+	eachKey("", reflect.ValueOf(now).Elem(), reflect.ValueOf(next).Elem(), func(key string, a, b reflect.Value) {
+		if !slices.Contains(live, key) && !reflect.DeepEqual(a.Interface(), b.Interface()) {
+			keys = append(keys, key)
+		}
+	})
+	return keys
+}
+
+// eachKey visits every key of the configuration file, "a.b" within "a".
+func eachKey(prefix string, a, b reflect.Value, visit func(key string, a, b reflect.Value)) {
+	t := a.Type()
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag.Get("json")
+		if tag == "" {
+			continue
+		}
+		key := prefix + strings.Split(tag, ",")[0]
+		if t.Field(i).Type.Kind() == reflect.Struct && t.Field(i).Type.PkgPath() == t.PkgPath() {
+			if key != prefix { // else the field is inlined
+				key += "."
+			}
+			eachKey(key, a.Field(i), b.Field(i), visit)
+			continue
+		}
+		visit(key, a.Field(i), b.Field(i))
+	}
+}
+
+// TakeLive takes over from next what may change while pods run.
+func (c *Config) TakeLive(next *Config) {
+	c.ContainerLogMaxSize, c.ContainerLogMaxFiles = next.ContainerLogMaxSize, next.ContainerLogMaxFiles
+	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
+	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls
+	c.NodeLabels = next.NodeLabels
+}

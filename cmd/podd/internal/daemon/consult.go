@@ -1,0 +1,30 @@
+package daemon
+
+import (
+	"cmp"
+	"strings"
+
+	"podd/board"
+	"podd/netns/diagnose"
+)
+
+// consult looks at the board once and says what is not as it should be, in the log and in the node's conditions. It
+// runs beside the first pods' start.
+func (d *daemon) consult() {
+	var reasons []string
+	// At a boot the network has not told the time yet; a clock that was never set at all shows by its year.
+	const synced = true
+	m := d.config.Machine(synced)
+	for _, f := range diagnose.Examine(&m) {
+		if f.Verdict == board.OK {
+			continue
+		}
+		reasons = append(reasons, f.Check+": "+f.Reason)
+		level := d.log.Warn
+		if f.Verdict == board.Fail {
+			level = d.log.Error
+		}
+		level("doctor: "+f.Reason, "check", f.Check, "remedy", cmp.Or(f.Remedy, "none known"))
+	}
+	d.ailments.set(strings.Join(reasons, "; "))
+}

@@ -1,0 +1,14 @@
+package daemon
+
+import (
+	"path/filepath"
+
+	"podd/cmd/podd/internal/config"
+	"podd/internal/atomicfile"
+	"podd/runtime/sandbox/userns"
+)
+
+// usersOf lends ids of the machine to pods with hostUsers: false.
+func usersOf(c *config.Config, damaged atomicfile.Report) *userns.Leases {
+	return userns.NewLeases(filepath.Join(c.RunDir, "users"), c.UserNamespaces.Span(), damaged)
+}
