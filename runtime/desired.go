@@ -189,7 +189,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	if changed {
 		r.store.SetProblems(problems)
 		r.attachProblems(now)
-		r.bindClaims(now) // a claim that a bad file may have had is gone, perhaps
+		r.claims.Bind(r.claimView(now)) // a claim that a bad file may have had is gone, perhaps
 	}
 }
 

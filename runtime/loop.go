@@ -319,10 +319,11 @@ func (p *pod) name() string { return p.rec.Object.Namespace + "/" + p.rec.Object
 
 // factsOf is what the planner is told of a pod beside its record.
 func (r *Runtime) factsOf(p *pod) plan.Facts {
+	measureAt, measure := p.usage.Next(p.rec)
 	return plan.Facts{
 		Wanted: r.wanted(p), Blocked: p.rec.State == state.PodWaiting && r.blocked(p), Unfit: p.unfit, Importing: r.importing,
 		KeepEnd: r.stopping && !p.deleted, StopGrace: r.stopGrace(p),
-		Refresh: p.refresh, Measure: !p.quotas && hasDiskLimit(p.rec), MeasureAt: p.measure,
+		Refresh: p.refresh, Measure: measure, MeasureAt: measureAt,
 		HookRuns: p.probes.HookRuns,
 		ImageThere: func(name string) bool {
 			_, err := r.imageFor(p.rec, name)

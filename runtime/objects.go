@@ -5,6 +5,7 @@ import (
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/state"
+	"podd/runtime/storage"
 )
 
 // takeObjects makes the objects of a scan the present ones and tells whom a change concerns.
@@ -19,9 +20,9 @@ func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 // objectsChanged shows changed objects and looks again at whatever depends on them. A kind whose shown form is not its
 // manifest (it has a status) has a case here.
 func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant) {
-	r.bindClaims(now)
+	r.claims.Bind(r.claimView(now))
 	for key := range changed {
-		if key.Kind == kindClaim || key.Kind == kindVolume {
+		if key.Kind == storage.KindClaim || key.Kind == storage.KindVolume {
 			if r.objects.Get(key.Kind, key.Namespace, key.Name) == nil {
 				r.store.RemoveObject(key)
 			}
@@ -40,7 +41,7 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 		}
 	}
 	for uid, p := range r.pods {
-		if objects.RefersToAny(p.rec.Object, changed) || waitsForClaim(p) {
+		if objects.RefersToAny(p.rec.Object, changed) || storage.WaitsForClaim(p.rec) {
 			r.retryConfig(p)
 			r.refreshVolumes(p)
 			r.mark(uid)

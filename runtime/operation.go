@@ -73,7 +73,7 @@ func (r *Runtime) fillVolumes(rec *state.Record, in *executor.Inputs) {
 		v := &rec.Object.Spec.Volumes[i]
 		switch {
 		case v.PersistentVolumeClaim != nil:
-			in.Claims[v.Name] = r.claim(rec, v.PersistentVolumeClaim.ClaimName)
+			in.Claims[v.Name] = r.claims.Folder(r.claimView(r.now()), rec, v.PersistentVolumeClaim.ClaimName)
 		case v.Image != nil:
 			if image, err := r.Images.Get(v.Image.Reference); err == nil {
 				in.VolumeImages[v.Name] = image

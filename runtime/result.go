@@ -168,6 +168,13 @@ func (r *Runtime) handleContainerCollected(p *pod, o executor.ContainerCollected
 	return nil
 }
 
+// reportFailedKill reports what keeps a pod from going; it is tried again until it goes.
+func (r *Runtime) reportFailedKill(p *pod, err error, now state.Instant) {
+	if err != nil && !errors.Is(err, executor.ErrSkipped) {
+		r.event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+err.Error())
+	}
+}
+
 func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	if o.Err != nil {
 		r.reportFailedKill(p, o.Err, r.now())
@@ -199,7 +206,6 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	r.policiesDue = true
 	r.noteService(p, nil)
 	r.freeClaims(p)
-	r.hideEphemeral(p)
 	r.markSuccessors(key)
 	r.store.RemovePod(p.rec.UID)
 	if stays && !r.stopping {

@@ -30,6 +30,7 @@ import (
 	"podd/runtime/serviceaccount"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
+	"podd/runtime/storage"
 	"podd/runtime/volume"
 )
 
@@ -146,7 +147,7 @@ type Runtime struct {
 	records  state.Store
 	ends     ends
 	rollout  *rollout.Manager
-	claims   claims
+	claims   *storage.Claims // what claims are bound to
 	disk     *state.Disk
 	services services
 	// forwarding puts tables of Services into the kernel.
@@ -174,7 +175,7 @@ type Runtime struct {
 	policiesDue bool
 	policyRetry state.BootTime // since boot; 0: none is due
 	troubles    troubles
-	storage     storage
+	storage     storageHealth
 	orphans     orphans
 	shares      uint64 // of the burstable pods together, as last set
 }
@@ -190,12 +191,10 @@ type pod struct {
 	probes  prober.Pod
 	rollout rollout.Pod
 
-	busy    bool           // an operation runs
-	refresh bool           // what its volumes are made of has changed
-	measure state.BootTime // since boot; the next look at the size of its volumes
+	busy    bool // an operation runs
+	refresh bool // what its volumes are made of has changed
 	failing failing
-	usage   usage          // when it was last looked at
-	quotas  bool           // the file system holds their limits
+	usage   storage.Usage  // of its emptyDirs
 	wake    state.BootTime // since boot; 0: nothing to wait for
 	retry   state.BootTime // since boot; nothing is tried before
 	unfit   bool           // this board is not one that it asks for
@@ -216,8 +215,6 @@ func New(c Config) (*Runtime, error) {
 		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		ends:    ends{filepath.Join(c.RootDir, "finished")},
 
-		claims: claims{path: filepath.Join(c.RootDir, "claims.json"), dir: filepath.Join(c.RootDir, "volumes")},
-
 		disk:     &state.Disk{Log: c.Log, Damaged: c.Damaged},
 		pods:     map[types.UID]*pod{},
 		desired:  map[types.NamespacedName]*manifest.Pod{},
@@ -232,6 +229,7 @@ func New(c Config) (*Runtime, error) {
 	r.rollout = rollout.New(c.RootDir, r.disk)
 	r.Change(c.Settings)
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
+	r.claims = storage.New(c.RootDir, &storage.Claims{Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log})
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),

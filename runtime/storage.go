@@ -16,9 +16,9 @@ import (
 	"podd/runtime/state"
 )
 
-// storage is what is wrong with the folders that podd writes to. podd runs without room in them and without the right to
+// storageHealth is what is wrong with the folders that podd writes to. podd runs without room in them and without the right to
 // write: what runs goes on, what is new waits. Nothing is looked at while all is well; what goes wrong is reason to look.
-type storage struct {
+type storageHealth struct {
 	troubles
 	bad      bool
 	checking bool
@@ -146,7 +146,7 @@ func (r *Runtime) storageChecked(faults map[string]error, now state.Instant) {
 		r.save(p) // what could not be written
 		p.retry, p.failing = 0, failing{}
 		p.rec.Sandbox.NotBefore, p.rec.Sandbox.Backoff = 0, 0
-		p.rec.Volumes.NotBefore, p.rec.Volumes.Backoff = 0, 0
+		p.rec.Volumes.RetryNow()
 		for _, c := range p.rec.Containers {
 			if c.Waiting != nil {
 				c.NotBefore, c.Backoff = 0, 0

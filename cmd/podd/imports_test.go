@@ -146,6 +146,9 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/rollout": {
 			"podd/runtime/state", "podd/runtime/manifest",
 		},
+		"podd/runtime/storage": {
+			"podd/runtime/state", "podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/api", "podd/runtime/executor", "podd/runtime/volume",
+		},
 		"podd/runtime/sandbox": {
 			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},

@@ -1,4 +1,4 @@
-package runtime
+package storage
 
 import (
 	corev1 "k8s.io/api/core/v1"
@@ -10,27 +10,27 @@ import (
 	"podd/runtime/volume"
 )
 
-// showEphemeral publishes the claims that a pod's ephemeral volumes stand for, as the controller of a cluster makes
+// ShowEphemeral publishes the claims that a pod's ephemeral volumes stand for, as the controller of a cluster makes
 // them. They are there to be looked at: the folders are the pod's own.
-func (r *Runtime) showEphemeral(p *pod) {
-	for i := range p.rec.Object.Spec.Volumes {
-		v := &p.rec.Object.Spec.Volumes[i]
+func (c *Claims) ShowEphemeral(rec *state.Record) {
+	for i := range rec.Object.Spec.Volumes {
+		v := &rec.Object.Spec.Volumes[i]
 		if v.Ephemeral == nil || v.Ephemeral.VolumeClaimTemplate == nil {
 			continue
 		}
-		claim := ephemeralClaim(p.rec, v)
-		if r.objects.Get(kindClaim, claim.Namespace, claim.Name) == nil {
-			r.store.SetObject(kindClaim, claim)
+		claim := ephemeralClaim(rec, v)
+		if c.Objects.Get(KindClaim, claim.Namespace, claim.Name) == nil {
+			c.Store.SetObject(KindClaim, claim)
 		}
 	}
 }
 
-// hideEphemeral takes the claims of a pod's ephemeral volumes away.
-func (r *Runtime) hideEphemeral(p *pod) {
-	for i := range p.rec.Object.Spec.Volumes {
-		key := objects.Key{Kind: kindClaim, Namespace: p.rec.Object.Namespace, Name: p.rec.Object.Name + "-" + p.rec.Object.Spec.Volumes[i].Name}
-		if p.rec.Object.Spec.Volumes[i].Ephemeral != nil && r.objects.Get(key.Kind, key.Namespace, key.Name) == nil {
-			r.store.RemoveObject(key)
+// HideEphemeral takes the claims of a pod's ephemeral volumes away.
+func (c *Claims) HideEphemeral(rec *state.Record) {
+	for i := range rec.Object.Spec.Volumes {
+		key := objects.Key{Kind: KindClaim, Namespace: rec.Object.Namespace, Name: rec.Object.Name + "-" + rec.Object.Spec.Volumes[i].Name}
+		if rec.Object.Spec.Volumes[i].Ephemeral != nil && c.Objects.Get(key.Kind, key.Namespace, key.Name) == nil {
+			c.Store.RemoveObject(key)
 		}
 	}
 }
