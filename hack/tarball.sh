@@ -25,7 +25,7 @@ build() { # ARCH
 	mkdir -p "$root/completions" "${OUT:-dist}"
 	install -m 755 "$binary" "$root/podd"
 	cp -r board/packaging/install.sh board/packaging/uninstall.sh board/packaging/config.yaml board/packaging/*.conf \
-		board/packaging/systemd board/packaging/openrc board/packaging/examples "$work/man" "$root"
+		board/packaging/systemd board/packaging/openrc board/packaging/examples board/packaging/busybox-image "$work/man" "$root"
 	"$podd" completion bash >"$root/completions/podd.bash"
 	"$podd" completion zsh >"$root/completions/_podd"
 	"$podd" completion fish >"$root/completions/podd.fish"

@@ -55,6 +55,7 @@ copy 644 completions/_podd "$prefix/share/zsh/site-functions/_podd"
 copy 644 completions/podd.fish "$prefix/share/fish/vendor_completions.d/podd.fish"
 for page in "$here"/man/*; do copy 644 "man/${page##*/}" "$prefix/share/man/man1/${page##*/}"; done
 for example in "$here"/examples/*; do copy 644 "examples/${example##*/}" "$prefix/share/doc/podd/examples/${example##*/}"; done
+copy 755 busybox-image "$prefix/share/podd/busybox-image"
 copy 644 licenses.gz "$prefix/share/doc/podd/licenses.gz"
 mkdir -p "$destdir/etc/podd/manifests" "$destdir/etc/podd/images"
 # The configuration is the administrator's: what this version knows is beside it.

@@ -49,6 +49,7 @@ func testContents(t *testing.T, path string) {
 		"-rw-r--r-- root/root ./usr/share/doc/podd/changelog.gz",
 		"-rw-r--r-- root/root ./usr/share/doc/podd/licenses.gz",
 		"-rw-r--r-- root/root ./usr/share/doc/podd/examples/hello.yaml",
+		"-rwxr-xr-x root/root ./usr/share/podd/busybox-image",
 	} {
 		if !slices.ContainsFunc(strings.Split(listing, "\n"), func(line string) bool {
 			f := strings.Fields(line) // mode, owner, size, date, time, path
