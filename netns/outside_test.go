@@ -51,11 +51,13 @@ func TestOutsideReachesWhatIsPublished(t *testing.T) {
 		"nobody asked": {nil, nil, [][]string{published}, [][]string{own, nodes}},
 		"to some sources": {
 			func(c *Config) { c.PodSources = []netip.Prefix{prefix("192.0.1.0/24"), prefix("2001:db8:1::/64")} }, nil,
-			[][]string{published, own, nodes}, nil,
+			[][]string{published, own, nodes},
+			nil,
 		},
 		"to other sources": {
 			func(c *Config) { c.PodSources = []netip.Prefix{prefix("192.0.2.0/24")} }, nil,
-			[][]string{published}, [][]string{own, nodes},
+			[][]string{published},
+			[][]string{own, nodes},
 		},
 		"a policy admits a network":      {nil, network, [][]string{published, direct}, [][]string{own[4:], nodes}},
 		"a policy admits all to a port":  {nil, anybody, [][]string{published, direct[:2]}, [][]string{direct[2:], own[4:], nodes}},
@@ -63,17 +65,20 @@ func TestOutsideReachesWhatIsPublished(t *testing.T) {
 		"a policy of another pod admits": {nil, PolicyTable{{ID: "b", Ingress: network[0].Ingress}}, [][]string{published}, [][]string{own, nodes}},
 		"host ports for others, and a policy that admits all": {
 			func(c *Config) { c.PortSources = []netip.Prefix{prefix("192.0.2.0/24")} }, anybody,
-			nil, [][]string{published, own, nodes},
+			nil,
+			[][]string{published, own, nodes},
 		},
 		"host ports through another link, and a policy that admits all": {
 			func(c *Config) { c.PortInterfaces = []string{"eth7"} }, anybody,
-			nil, [][]string{published, own, nodes},
+			nil,
+			[][]string{published, own, nodes},
 		},
 		"host ports for others, pods for all": {
 			func(c *Config) {
 				c.PortSources, c.PodSources = []netip.Prefix{prefix("192.0.2.0/24")}, []netip.Prefix{prefix("0.0.0.0/0"), prefix("::/0")}
 			}, nil,
-			[][]string{direct, nodes}, [][]string{published},
+			[][]string{direct, nodes},
+			[][]string{published},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,5 @@ package runtime
 
 import "errors"
 
-var (
-	// ErrNotFound says that there is no such pod or container.
-	ErrNotFound = errors.New("not found")
-)
+// ErrNotFound says that there is no such pod or container.
+var ErrNotFound = errors.New("not found")

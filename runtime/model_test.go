@@ -55,7 +55,6 @@ type world struct {
 	versions  int
 	images    map[string]bool
 	failNext  bool // the next action of an operation fails
-	log       []string
 
 	d *daemon // nil while none lives
 	// seen over all daemons

@@ -137,7 +137,6 @@ type Runtime struct {
 	objects   *objects.Desired
 	accounts  *serviceaccount.Manager
 	inbox     *inbox
-	slots     chan struct{} // bounds the operations that run at once
 	prober    *prober.Prober
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]

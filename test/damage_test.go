@@ -162,7 +162,8 @@ func TestDamagedState(t *testing.T) {
 					structured := slices.ContainsFunc(stateFiles, func(f struct {
 						kind, pattern string
 						structured    bool
-					}) bool {
+					},
+					) bool {
 						return f.kind == kind && f.structured
 					})
 					shape := damage.name == "folder" || damage.name == "FIFO" || damage.name == "link"

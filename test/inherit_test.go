@@ -43,9 +43,12 @@ func startBadly() {
 		resource int
 		limit    unix.Rlimit
 	}{
-		{unix.RLIMIT_NOFILE, unix.Rlimit{Cur: 300, Max: 70000}}, {unix.RLIMIT_CORE, unix.Rlimit{Cur: 12345, Max: unix.RLIM_INFINITY}},
-		{unix.RLIMIT_STACK, unix.Rlimit{Cur: 4 << 20, Max: unix.RLIM_INFINITY}}, {unix.RLIMIT_FSIZE, unix.Rlimit{Cur: 1 << 40, Max: unix.RLIM_INFINITY}},
-		{unix.RLIMIT_MEMLOCK, unix.Rlimit{Cur: 1 << 20, Max: 64 << 20}}, {unix.RLIMIT_DATA, unix.Rlimit{Cur: 1 << 40, Max: unix.RLIM_INFINITY}},
+		{unix.RLIMIT_NOFILE, unix.Rlimit{Cur: 300, Max: 70000}},
+		{unix.RLIMIT_CORE, unix.Rlimit{Cur: 12345, Max: unix.RLIM_INFINITY}},
+		{unix.RLIMIT_STACK, unix.Rlimit{Cur: 4 << 20, Max: unix.RLIM_INFINITY}},
+		{unix.RLIMIT_FSIZE, unix.Rlimit{Cur: 1 << 40, Max: unix.RLIM_INFINITY}},
+		{unix.RLIMIT_MEMLOCK, unix.Rlimit{Cur: 1 << 20, Max: 64 << 20}},
+		{unix.RLIMIT_DATA, unix.Rlimit{Cur: 1 << 40, Max: unix.RLIM_INFINITY}},
 	} {
 		var own unix.Rlimit
 		check("getrlimit", unix.Getrlimit(l.resource, &own))

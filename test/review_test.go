@@ -86,8 +86,10 @@ func TestSecondDaemonWithTheSameFolder(t *testing.T) {
 	b.running("app")
 	for flag, folder := range map[string]string{"--root": b.Root, "--run-dir": b.Run, "--log-dir": b.Logs} {
 		dir := t.TempDir()
-		args := []string{suite.podd, "run", "--manifests", filepath.Join(dir, "manifests"), "--images", filepath.Join(dir, "images"), "--socket", filepath.Join(dir, "socket"),
-			"--config", os.DevNull, "--cgroup-root", b.cgroupRoot() + "-other", "--bridge", "podd9", "--pod-cidr", "10.219.0.0/24"}
+		args := []string{
+			suite.podd, "run", "--manifests", filepath.Join(dir, "manifests"), "--images", filepath.Join(dir, "images"), "--socket", filepath.Join(dir, "socket"),
+			"--config", os.DevNull, "--cgroup-root", b.cgroupRoot() + "-other", "--bridge", "podd9", "--pod-cidr", "10.219.0.0/24",
+		}
 		for _, f := range []string{"--root", "--run-dir", "--log-dir"} {
 			if f == flag {
 				args = append(args, f, folder)

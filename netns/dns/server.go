@@ -50,8 +50,10 @@ func New(o Options) *Server {
 	if o.CacheSize == 0 {
 		o.CacheSize = 1 << 20
 	}
-	s := &Server{clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{}),
-		waiting: newShares(maxWaiting, maxWaitingEach), conns: newShares(maxTCP, maxTCPEach), idle: idleTCP}
+	s := &Server{
+		clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{}),
+		waiting: newShares(maxWaiting, maxWaitingEach), conns: newShares(maxTCP, maxTCPEach), idle: idleTCP,
+	}
 	s.ctx, s.end = background()
 	return s
 }

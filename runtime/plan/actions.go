@@ -91,7 +91,23 @@ func StandsAlone(a Action) bool {
 // AllActions has one action of each type.
 func AllActions() []Action {
 	return []Action{
-		EnsureSandbox{}, EnsureVolumes{}, RefreshVolumes{}, MeasureVolumes{}, RemoveSandbox{}, StartContainer{}, AwaitImage{}, RunPostStart{},
-		RunPreStop{}, StopContainer{}, KillContainer{}, CollectContainer{}, ResizePod{}, ResetContainers{}, BeginFinish{}, BeginStop{}, Finish{}, Forget{},
+		EnsureSandbox{},
+		EnsureVolumes{},
+		RefreshVolumes{},
+		MeasureVolumes{},
+		RemoveSandbox{},
+		StartContainer{},
+		AwaitImage{},
+		RunPostStart{},
+		RunPreStop{},
+		StopContainer{},
+		KillContainer{},
+		CollectContainer{},
+		ResizePod{},
+		ResetContainers{},
+		BeginFinish{},
+		BeginStop{},
+		Finish{},
+		Forget{},
 	}
 }

@@ -114,18 +114,24 @@ func TestBuild(t *testing.T) {
 			failed(c)
 			c.Attempt = 1
 		}), Facts{}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running last Error(1) ready #1; " + up},
-		{"its postStart hook is not done", main(func(c *state.ContainerRecord) { c.State = state.ContainerPostStart }), Facts{},
-			"Pending; init: Completed(0) ready #0; side: running ready #0; main: PodInitializing #0; " + notReady},
+		{
+			"its postStart hook is not done", main(func(c *state.ContainerRecord) { c.State = state.ContainerPostStart }),
+			Facts{},
+			"Pending; init: Completed(0) ready #0; side: running ready #0; main: PodInitializing #0; " + notReady,
+		},
 		{"its readiness probe has not succeeded", func(r *state.Record) {
 			r.Object.Spec.Containers[0].ReadinessProbe = &corev1.Probe{}
 		}, Facts{}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running #0; " + notReady},
 		{"a gate is shut", func(r *state.Record) {
 			r.Object.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/ok"}}
 		}, Facts{}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; PodReadyToStartContainers Initialized ContainersReady PodScheduled"},
-		{"it ends with the board", func(r *state.Record) {
-			r.State, r.Stop = state.PodStopping, &state.StopRecord{Since: at(30), Grace: time.Second}
+		{
+			"it ends with the board", func(r *state.Record) {
+				r.State, r.Stop = state.PodStopping, &state.StopRecord{Since: at(30), Grace: time.Second}
+			},
+			Facts{Now: at(30), ShutDown: true},
+			"Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; " + up + " DisruptionTarget",
 		},
-			Facts{Now: at(30), ShutDown: true}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; " + up + " DisruptionTarget"},
 		{"it has succeeded, but that is not on disk yet", func(r *state.Record) {
 			r.State, r.Object.Spec.RestartPolicy = state.PodFinished, corev1.RestartPolicyNever
 			r.Finish = &state.FinishRecord{}
@@ -140,8 +146,11 @@ func TestBuild(t *testing.T) {
 				c.State, c.Ended = state.ContainerCollected, &state.Termination{Reason: "Completed", Finished: at(20)}
 			}
 		}, Facts{Now: at(30)}, "Succeeded; init: Completed(0) ready #0; side: Completed(0) #0; main: Completed(0) #0; " + notReady},
-		{"its manifest has a bad edit", nil, Facts{Refused: &corev1.PodCondition{Type: "podd.dev/ManifestAccepted", Status: corev1.ConditionFalse}},
-			"Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; " + up},
+		{
+			"its manifest has a bad edit", nil,
+			Facts{Refused: &corev1.PodCondition{Type: "podd.dev/ManifestAccepted", Status: corev1.ConditionFalse}},
+			"Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; " + up,
+		},
 	} {
 		rec := running(tc.change)
 		if tc.facts.Now.Mono == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -29,7 +30,8 @@ func tryKeyring(args []string) {
 }
 
 func outcome(err error) string {
-	if errno, ok := err.(unix.Errno); ok {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
 		return unix.ErrnoName(errno)
 	}
 	return "ok"
