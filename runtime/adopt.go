@@ -31,7 +31,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.pods[rec.UID] = p
 		r.adoptContainers(p, now)
 		r.checkCgroups(p, now)
-		r.keepEnd(p)
+		r.adoptFinished(p)
 		r.save(p)
 		r.mark(rec.UID)
 	}
@@ -45,6 +45,22 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.awaitExits()
 	r.shareOut()
 	return nil
+}
+
+// adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost.
+func (r *Runtime) adoptFinished(p *pod) {
+	if p.rec.State != state.PodFinished {
+		return
+	}
+	if p.rec.Kept {
+		if err := r.finished.Check(p.rec.UID); err != nil {
+			r.disk.SetAside([]error{err}, "it is written again")
+			p.rec.Kept = false
+		}
+	}
+	if !p.rec.Kept {
+		r.saveFinished(p)
+	}
 }
 
 func (r *Runtime) adoptContainers(p *pod, now state.Instant) {

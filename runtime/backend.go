@@ -232,7 +232,7 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 
 // RemoveImage removes an image that no container runs from and no volume shows.
 func (b *Backend) RemoveImage(ref string) ([]string, error) {
-	var used ImageUse
+	var used state.ImageUse
 	if err := b.call(context.Background(), func() { used = b.imageUse() }); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,15 @@
 package runtime
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
+	"podd/runtime/rollout"
 	"podd/runtime/state"
 )
 
@@ -34,4 +40,43 @@ func (r *Runtime) imageFor(rec *state.Record, name string) (images.Image, error)
 		}
 	}
 	return r.Images.Get(rec.Spec(name).Image)
+}
+
+// imageUse is what the pods use now.
+func (r *Runtime) imageUse() state.ImageUse {
+	use := state.NewImageUse()
+	for _, p := range r.pods {
+		use.Add(p.rec)
+	}
+	use.AddIDs(r.rollout.Images())
+	return use
+}
+
+// LayersInUse are the layers that the pods use now. It waits for the loop.
+func (r *Runtime) LayersInUse(ctx context.Context) (map[string]bool, error) {
+	use, lost := state.NewImageUse(), 0
+	err := r.call(ctx, func() { use, lost = r.imageUse(), len(r.orphans.containers) })
+	if err == nil && lost > 0 {
+		err = fmt.Errorf("the records of %d pods that run are lost", lost)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell which images the pods use: %w", err)
+	}
+	return use.Layers, nil
+}
+
+// ReadImageUse reads what the pods of a daemon use that does not run. After an error it is not all of it.
+func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
+	use := state.NewImageUse()
+	recs, bad := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
+	if len(bad) > 0 {
+		return use, fmt.Errorf("cannot tell which images the pods use: %w", errors.Join(bad...))
+	}
+	for _, rec := range recs {
+		use.Add(rec)
+	}
+	revisions := rollout.New(rootDir, nil)
+	_ = revisions.PeekRevisions() // a version that cannot be read cannot be put back either
+	use.AddIDs(revisions.Images())
+	return use, nil
 }

@@ -43,7 +43,11 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	}
 	if !r.swept && !set.Hides("Pod", "", "") {
 		r.swept = true
-		r.forgetEnds()
+		wanted := map[types.UID]bool{}
+		for _, m := range r.desired {
+			wanted[m.Object.UID] = true
+		}
+		r.finished.Prune(wanted)
 		r.sweepVolumes()
 	}
 	if !set.Gone {
@@ -118,7 +122,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 		p = r.adoptOrphan(m, now)
 	}
 	if p == nil {
-		rec := r.recall(uid, state.NewRecord(uid, m.Object, now))
+		rec := r.restoreRecord(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.rollout.Pins(m)
 		p = &pod{rec: rec, io: map[string]executor.ContainerIO{}}
 		r.pods[uid] = p
@@ -126,6 +130,19 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since
 	r.save(p)
 	r.mark(uid)
+}
+
+// restoreRecord gives the record of a pod that is new to this boot: as it ended in an earlier one, or fresh.
+func (r *Runtime) restoreRecord(uid types.UID, fresh *state.Record) *state.Record {
+	rec, err := r.finished.Read(uid)
+	if err != nil {
+		r.disk.SetAside([]error{err}, "that a pod has ended; it runs again")
+	}
+	if rec != nil {
+		return rec
+	}
+	executor.LogFolders{Paths: r.paths}.CountAttempts(fresh)
+	return fresh
 }
 
 // blocked says whether another pod of this name has yet to end. Of two that wait the newest wins, so an

@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
 	"podd/runtime/plan"
@@ -103,12 +105,12 @@ func (r *Runtime) handleResult(p *pod, o executor.Outcome, now state.Instant) {
 		err = nil
 	}
 	r.suspectStorage(o.Failure())
-	if p.failing.next(o.String(), err) {
+	if p.backoff.Record(o.String(), err) {
 		r.Log.Error("action failed", "pod", p.name(), "action", o.String(), "error", err)
 	}
 	if _, waits := o.(executor.VolumesEnsured); o.Failure() != nil && !executor.StandsAlone(o) && !waits {
 		// A busy mount or cgroup frees itself; without this the next plan would be tried at once, and the next.
-		p.retry = now.After(p.failing.delay())
+		p.retry = now.After(p.backoff.Delay())
 	}
 	r.save(p)
 	r.publish(p, now)
@@ -178,10 +180,10 @@ func (r *Runtime) reportFailedKill(p *pod, err error, now state.Instant) {
 func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	if o.Err != nil {
 		r.reportFailedKill(p, o.Err, r.now())
-		if p.failing.next(o.String(), o.Err) {
+		if p.backoff.Record(o.String(), o.Err) {
 			r.Log.Error("cannot forget a pod", "pod", p.name(), "error", o.Err)
 		}
-		p.retry = r.now().After(p.failing.delay())
+		p.retry = r.now().After(p.backoff.Delay())
 		return
 	}
 	if err := p.rec.Move(state.EventPodRemove); err != nil {
@@ -196,7 +198,7 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 		if !stays {
 			r.rollout.DropAlias(p.rec.UID)
 		}
-		r.dropEnd(p.rec.UID)
+		r.deleteFinished(p.rec.UID)
 	}
 	if err := r.records.Remove(p.rec.UID); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.name(), "error", err)
@@ -221,7 +223,31 @@ func (r *Runtime) handlePodFinished(p *pod, o executor.PodFinished) error {
 	}
 	err := p.rec.Move(state.EventPodFinish)
 	if err == nil {
-		r.keepFinished(p)
+		r.saveFinished(p)
 	}
 	return err
+}
+
+// saveFinished writes the record of a pod that has just ended, away from the loop: the disk may be slow.
+func (r *Runtime) saveFinished(p *pod) {
+	data, err := json.Marshal(p.rec)
+	if err != nil {
+		r.Log.Error("cannot keep the end of a pod", "pod", p.name(), "error", err)
+		return
+	}
+	uid := p.rec.UID
+	r.disk.Do(func() {
+		if err := r.finished.Save(uid, data); err != nil {
+			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
+		}
+		r.inbox.put(msgKept{p})
+	})
+}
+
+// deleteFinished forgets that a pod has ended, before it can come back and be taken for one that has.
+func (r *Runtime) deleteFinished(uid types.UID) {
+	r.disk.Wait() // its end may be being written
+	if err := r.finished.Delete(uid); err != nil {
+		r.Log.Error("cannot forget the end of a pod; it would not run if it came back", "error", err)
+	}
 }

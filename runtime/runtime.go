@@ -144,7 +144,7 @@ type Runtime struct {
 	hostResolver atomic.Pointer[sandbox.Resolver]
 
 	records  state.Store
-	ends     ends
+	finished state.FinishedStore
 	rollout  *rollout.Manager
 	claims   *storage.Claims // what claims are bound to
 	disk     *state.Disk
@@ -192,7 +192,7 @@ type pod struct {
 
 	busy    bool // an operation runs
 	refresh bool // what its volumes are made of has changed
-	failing failing
+	backoff executor.StepBackoff
 	usage   storage.Usage  // of its emptyDirs
 	wake    state.BootTime // since boot; 0: nothing to wait for
 	retry   state.BootTime // since boot; nothing is tried before
@@ -206,13 +206,13 @@ type pod struct {
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{
-		Config:  c,
-		now:     state.Now,
-		paths:   state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
-		store:   objects.NewStore(),
-		inbox:   newInbox(),
-		records: state.Store{Dir: filepath.Join(c.RunDir, "pods")},
-		ends:    ends{filepath.Join(c.RootDir, "finished")},
+		Config:   c,
+		now:      state.Now,
+		paths:    state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
+		store:    objects.NewStore(),
+		inbox:    newInbox(),
+		records:  state.Store{Dir: filepath.Join(c.RunDir, "pods")},
+		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
 		disk:     &state.Disk{Log: c.Log, Damaged: c.Damaged},
 		pods:     map[types.UID]*pod{},

@@ -13,6 +13,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/runtime/api"
+	"podd/runtime/executor"
 	"podd/runtime/state"
 )
 
@@ -144,7 +145,7 @@ func (r *Runtime) storageChecked(faults map[string]error, now state.Instant) {
 	}
 	for uid, p := range r.pods {
 		r.save(p) // what could not be written
-		p.retry, p.failing = 0, failing{}
+		p.retry, p.backoff = 0, executor.StepBackoff{}
 		p.rec.Sandbox.NotBefore, p.rec.Sandbox.Backoff = 0, 0
 		p.rec.Volumes.RetryNow()
 		for _, c := range p.rec.Containers {

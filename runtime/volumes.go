@@ -41,7 +41,7 @@ func (r *Runtime) handleVolumesRefreshed(p *pod, o executor.VolumesRefreshed, no
 	}
 	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
 	if !errors.Is(o.Err, volume.ErrNotFound) {
-		p.refresh, p.retry = true, now.After(retryDelay)
+		p.refresh, p.retry = true, now.After(executor.RetryDelay)
 	}
 }
 

@@ -1,16 +1,14 @@
-package runtime
+package executor
 
 import (
 	"errors"
 	"testing"
 	"time"
-
-	"podd/runtime/executor"
 )
 
 // What fails again is told once and tried ever less often, until something goes well.
-func TestFailing(t *testing.T) {
-	var f failing
+func TestStepBackoff(t *testing.T) {
+	var b StepBackoff
 	full, busy := errors.New("full"), errors.New("busy")
 	for i, c := range []struct {
 		action string
@@ -22,7 +20,7 @@ func TestFailing(t *testing.T) {
 		{"one", full, false, time.Second},
 		{"one", busy, true, time.Second},
 		{"two", nil, false, time.Second},
-		{"two", executor.ErrSkipped, false, time.Second},
+		{"two", ErrSkipped, false, time.Second},
 		{"one", busy, false, time.Second},
 		{"one", busy, false, time.Second},
 		{"one", busy, false, 2 * time.Second},
@@ -32,12 +30,12 @@ func TestFailing(t *testing.T) {
 		{"one", nil, false, time.Second},
 		{"one", busy, true, time.Second},
 	} {
-		if news := f.next(c.action, c.err); news != c.news || f.delay() != c.delay {
-			t.Errorf("%d: news %t, delay %s", i, news, f.delay())
+		if news := b.Record(c.action, c.err); news != c.news || b.Delay() != c.delay {
+			t.Errorf("%d: news %t, delay %s", i, news, b.Delay())
 		}
 	}
-	f.times = 1 << 30
-	if f.delay() != time.Minute {
-		t.Errorf("at last: %s", f.delay())
+	b.times = 1 << 30
+	if b.Delay() != time.Minute {
+		t.Errorf("at last: %s", b.Delay())
 	}
 }
