@@ -50,9 +50,15 @@ type printer struct {
 }
 
 // line writes one, indented by level. It is escaped here, and not by who prints it, so that tabwriter counts what is
-// printed and sees no control characters of its own in it.
+// printed and sees no control characters of its own in it. A value of several lines goes on below where it began: its
+// lines would else look like fields, or like another object.
 func (d *printer) line(level int, format string, args ...any) {
-	fmt.Fprint(d.w, escape.Text(fmt.Sprintf(strings.Repeat("  ", level)+format+"\n", args...)))
+	indent := strings.Repeat("  ", level)
+	text := escape.Text(fmt.Sprintf(format, args...))
+	if first, _, more := strings.Cut(text, "\n"); more {
+		text = strings.ReplaceAll(text, "\n", "\n"+indent+strings.Repeat("\t", max(1, strings.Count(first, "\t"))))
+	}
+	fmt.Fprintln(d.w, indent+text)
 }
 
 // field writes "Name:  value".

@@ -48,6 +48,42 @@ Events:           <none>
 	}
 }
 
+// Nothing that a pod says of itself, in several lines, looks like a line of podd's own.
+func TestValuesCannotForgeFields(t *testing.T) {
+	const forged = "well\nStatus:  Running\nName:  other\n"
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "p", Labels: map[string]string{"l": forged}, Annotations: map[string]string{"a": forged}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: forged, Command: []string{forged}, Env: []corev1.EnvVar{{Name: "E", Value: forged}}}}},
+		Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: forged, Message: forged, ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "c", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: forged, Message: forged, ExitCode: 3}},
+		}}},
+	}
+	var b strings.Builder
+	if err := Pod(&b, p, []corev1.Event{{Type: forged, Reason: forged, Message: forged}}, at); err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range map[string]string{"Status:": "Failed", "Name:": "p"} {
+		n := 0
+		for l := range strings.Lines(b.String()) {
+			if strings.HasPrefix(l, field) {
+				n++
+				if strings.TrimSpace(strings.TrimPrefix(l, field)) != value {
+					t.Errorf("forged: %q", l)
+				}
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d lines of %s", n, field)
+		}
+	}
+	if !strings.Contains(b.String(), "\n      Exit Code:") {
+		t.Error("no exit code where it belongs")
+	}
+	if t.Failed() {
+		t.Log(b.String())
+	}
+}
+
 func TestTerminatingPod(t *testing.T) {
 	p := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning}}
 	p.DeletionTimestamp = new(metav1.NewTime(at.Add(-5 * time.Second)))
