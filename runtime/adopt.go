@@ -19,7 +19,7 @@ import (
 func (r *Runtime) adopt(now state.Instant) error {
 	r.prepareStorage()
 	r.watchCgroups()
-	r.recallNames()
+	r.restoreNames()
 	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
 	r.disk.Restored(r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
 	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
@@ -38,7 +38,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.findOrphans()
 	r.disk.Wait()
 	r.readResolver()
-	r.readServices()
+	r.services.ReadAllocations()
 	r.restoreNetwork(now)
 	r.kernel.dropUnclaimed(r.ofOrphan)
 	r.removeStrangers()

@@ -28,7 +28,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	}
 	// Of a folder that was never seen nobody knows its Services and policies: those of the daemon before stay.
 	if r.scanned || !set.Gone {
-		r.policiesDue = true
+		r.policies.MarkChanged()
 		r.takeObjects(set.Objects, now)
 	}
 	before := r.desired

@@ -122,14 +122,14 @@ func (r *Runtime) step() {
 		}
 	}
 	r.syncPolicies(now)
-	r.serve(now) // whoever starts now finds Services of now
+	r.syncServices(now) // whoever starts now finds Services of now
 	for uid := range r.dirty {
 		delete(r.dirty, uid)
 		if p := r.pods[uid]; p != nil {
 			r.decide(p, now)
 		}
 	}
-	r.serve(now)
+	r.syncServices(now)
 	r.saveAll()
 }
 
@@ -169,7 +169,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgMoved:
 		r.showAddresses(now)
 		r.NetworkTrouble("addresses", r.Network.Overlap())
-		r.services.changed = true // a load balancer has the board's addresses
+		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.rec.Kept = true
 		if r.pods[m.pod.rec.UID] == m.pod {
@@ -213,13 +213,13 @@ func (r *Runtime) arm(timer *time.Timer) {
 	if at := r.scan.began.Add(scanPatience); r.scan.running && !r.scan.hangs && (next == 0 || at < next) {
 		next = at
 	}
-	if at := r.policyRetry; at != 0 && (next == 0 || at < next) {
+	if at := r.policies.RetryAt(); at != 0 && (next == 0 || at < next) {
 		next = at
 	}
 	if at := r.storage.again; at != 0 && (next == 0 || at < next) {
 		next = at
 	}
-	if at := r.services.recheck; at != 0 && (next == 0 || at < next) {
+	if at := r.services.RecheckAt(); at != 0 && (next == 0 || at < next) {
 		next = at
 	}
 	if r.idleAt != 0 && (next == 0 || r.idleAt < next) {

@@ -61,7 +61,7 @@ func (r *Runtime) showAddresses(now state.Instant) {
 	if slices.Equal(before, r.boardIPs()) {
 		return
 	}
-	r.services.changed = true // a LoadBalancer is on them
+	r.services.MarkChanged() // a LoadBalancer is on them
 	for _, p := range r.pods {
 		if !p.busy { // else its outcome publishes it
 			r.publish(p, now)

@@ -4,6 +4,7 @@ import (
 	"podd/runtime/api"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
+	"podd/runtime/service"
 	"podd/runtime/state"
 	"podd/runtime/storage"
 )
@@ -11,7 +12,6 @@ import (
 // takeObjects makes the objects of a scan the present ones and tells whom a change concerns.
 func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 	changed := r.objects.Replace(list, now.Wall)
-	r.services.known = true
 	if len(changed) > 0 {
 		r.objectsChanged(changed, now)
 	}
@@ -29,13 +29,13 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 			continue
 		}
 		o := r.objects.Get(key.Kind, key.Namespace, key.Name)
-		if key.Kind == kindService || key.Kind == kindEndpointSlice {
-			r.services.changed = true
+		if key.Kind == service.Kind || key.Kind == service.KindEndpointSlice {
+			r.services.MarkChanged()
 		}
 		switch {
 		case o == nil:
 			r.store.RemoveObject(key)
-		case key.Kind == kindService: // it is shown with its address
+		case key.Kind == service.Kind: // it is shown with its address
 		default:
 			r.store.SetObject(key.Kind, objects.ShallowCopy(o.Value))
 		}

@@ -19,7 +19,7 @@ func (r *Runtime) publish(p *pod, now state.Instant) {
 	}
 	shown := status.Build(p.rec, r.statusFacts(p, now))
 	p.rec.NoteConditions(shown.Status.Conditions, now)
-	r.noteService(p, shown)
+	r.services.NotePod(shown)
 	r.store.SetPod(shown, status.BackoffEnds(p.rec, now.Mono))
 }
 

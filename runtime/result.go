@@ -205,8 +205,8 @@ func (r *Runtime) handlePodForgotten(p *pod, o executor.PodForgotten) {
 	}
 	delete(r.pods, p.rec.UID)
 	r.accounts.Forget(p.rec.UID)
-	r.policiesDue = true
-	r.noteService(p, nil)
+	r.policies.MarkChanged()
+	r.services.ForgetPod(p.rec.UID)
 	r.freeClaims(p)
 	r.markSuccessors(key)
 	r.store.RemovePod(p.rec.UID)

@@ -18,9 +18,11 @@ import (
 	"podd/internal/background"
 	"podd/internal/hostfile"
 	"podd/netns"
+	"podd/netns/dns"
 	"podd/runtime/container"
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
+	"podd/runtime/networkpolicy"
 	"podd/runtime/objects"
 	"podd/runtime/prober"
 	"podd/runtime/rollout"
@@ -148,13 +150,16 @@ type Runtime struct {
 	rollout  *rollout.Manager
 	claims   *storage.Claims // what claims are bound to
 	disk     *state.Disk
-	services services
+	services *service.Syncer
+	policies *networkpolicy.Syncer
 	// forwarding puts tables of Services into the kernel.
 	forwarding background.Queue
-	scanned    bool // the folder was seen at least once
-	swept      bool // what pods left that went while no podd was there is removed
-	folderNow  manifest.Set
-	scan       scanner
+	// nextTable is the one that the kernel is to have; nil: it has been given it.
+	nextTable atomic.Pointer[netns.ServiceTable]
+	scanned   bool // the folder was seen at least once
+	swept     bool // what pods left that went while no podd was there is removed
+	folderNow manifest.Set
+	scan      scanner
 	// resolvGuard is of a resolv.conf that never answers.
 	resolvGuard hostfile.Guard
 	pods        map[types.UID]*pod
@@ -170,13 +175,10 @@ type Runtime struct {
 	idle      bool           // as was told
 	idleAt    state.BootTime // since boot; 0: idle already
 	hostIPs   hostAddresses
-	// The pods or their policies may be others than the network knows.
-	policiesDue bool
-	policyRetry state.BootTime // since boot; 0: none is due
-	troubles    troubles
-	storage     storageHealth
-	orphans     orphans
-	shares      uint64 // of the burstable pods together, as last set
+	troubles  troubles
+	storage   storageHealth
+	orphans   orphans
+	shares    uint64 // of the burstable pods together, as last set
 }
 
 func keyOf(p *corev1.Pod) types.NamespacedName {
@@ -214,13 +216,12 @@ func New(c Config) (*Runtime, error) {
 		records:  state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
-		disk:     &state.Disk{Log: c.Log, Damaged: c.Damaged},
-		pods:     map[types.UID]*pod{},
-		desired:  map[types.NamespacedName]*manifest.Pod{},
-		dirty:    map[types.UID]bool{},
-		services: services{seen: map[*pod]string{}, changed: true},
-		unsaved:  map[types.UID]bool{},
-		shares:   cgroups.MilliCPUToShares(0),
+		disk:    &state.Disk{Log: c.Log, Damaged: c.Damaged},
+		pods:    map[types.UID]*pod{},
+		desired: map[types.NamespacedName]*manifest.Pod{},
+		dirty:   map[types.UID]bool{},
+		unsaved: map[types.UID]bool{},
+		shares:  cgroups.MilliCPUToShares(0),
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.kernel = board{r}
@@ -260,6 +261,13 @@ func New(c Config) (*Runtime, error) {
 		KeyFile: filepath.Join(c.RootDir, "keys", "token.pem"), NodeName: c.NodeName, NodeUID: nodeUID, Objects: r.objects,
 		Damaged: c.Damaged, ClockSet: func() { r.inbox.put(msgClock{}) }, Reactor: r.io.Reactor, Log: c.Log,
 	}
+	r.services = &service.Syncer{
+		NodeName: c.NodeName, ClusterDomain: c.ClusterDomain, PodCIDRs: c.PodCIDRs, ServiceCIDRs: c.ServiceCIDRs,
+		AllocationsFile: filepath.Join(c.RootDir, "services.json"), ZoneFile: filepath.Join(c.RunDir, "names.json"),
+		Objects: r.objects, Store: r.store, Ports: c.Forwarder, Disk: r.disk, Forward: r.forward,
+		SetZone: func(z *dns.Zone) { r.Names.SetZone(z) }, HealthPorts: c.HealthPorts, RecordEvent: r.recordEvent, Log: c.Log,
+	}
+	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.allocatable,

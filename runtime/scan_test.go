@@ -64,6 +64,7 @@ func newSlowFolder(t *testing.T) (*Runtime, *slowFolder, *event.Recorder) {
 	f := &slowFolder{t, make(chan struct{}, 9), make(chan manifest.Set)}
 	r.Folder, r.Network, r.NodeName = f, &stubborn{}, "n1"
 	r.Forwarder, r.Names, r.HealthPorts = nobody{}, nobody{}, func([]service.HealthPort) {}
+	r.services.Ports, r.services.HealthPorts, r.policies.Network = r.Forwarder, r.HealthPorts, r.Network
 	r.HostIPs = func() ([]netip.Addr, error) { return nil, nil }
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
@@ -87,7 +88,6 @@ func messages(r *event.Recorder, reason string) (found []string) {
 // goroutine waits for the folder, however often somebody asks for it.
 func TestAFolderThatHangs(t *testing.T) {
 	r, f, events := newSlowFolder(t)
-	r.services.known = false
 	pod := manifest.Pod{Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "u1"}}, File: "/m/web.yaml", Hash: "h"}
 	held := r.with("u1")
 	held.rec, held.busy = state.NewRecord("u1", pod.Object, state.Now()), true // nothing is begun in this test
@@ -110,8 +110,8 @@ func TestAFolderThatHangs(t *testing.T) {
 	for range 3 {
 		r.checkScan(late)
 	}
-	if !r.wanted(held) || r.services.known || r.scanned {
-		t.Errorf("wanted %t, Services known %t, folder seen %t", r.wanted(held), r.services.known, r.scanned)
+	if !r.wanted(held) || r.objects.Known() || r.scanned {
+		t.Errorf("wanted %t, Services known %t, folder seen %t", r.wanted(held), r.objects.Known(), r.scanned)
 	}
 	if said := messages(events, manifest.ReasonHangs); len(said) != 1 {
 		t.Errorf("said: %q", said)

@@ -9,6 +9,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/event"
+	"podd/runtime/networkpolicy"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 )
@@ -33,13 +34,15 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 	r.Network, r.Log, r.NodeName = kernel, slog.New(slog.DiscardHandler), "n1"
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
-	r.policiesDue, r.services.known = true, true
+	r.policies = &networkpolicy.Syncer{Network: kernel, Objects: r.objects}
+	r.objects.Replace(nil, time.Now())
+	r.policies.MarkChanged()
 	at := state.Instant{Mono: state.BootTime(time.Hour)}
 	for i, c := range []struct {
 		after time.Duration
 		asked int
 		says  bool
-	}{{0, 1, true}, {time.Second, 1, true}, {policyPatience, 2, true}, {policyPatience, 3, false}, {time.Hour, 3, false}} {
+	}{{0, 1, true}, {time.Second, 1, true}, {5 * time.Second, 2, true}, {5 * time.Second, 3, false}, {time.Hour, 3, false}} {
 		at.Mono = at.After(c.after)
 		r.syncPolicies(at)
 		if said := strings.Contains(r.troubles.text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {

@@ -160,7 +160,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/serviceaccount":       {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
 		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},
 		"podd/runtime/objects":              {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
-		"podd/runtime/networkpolicy":        {"podd/netns"}, // what policies mean, in the words of those who act on it
+		"podd/runtime/networkpolicy":        {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":                  {"podd/runtime/api/protocol"},
 		"podd/runtime/api/protocol":         {},
 		"podd/runtime/container":            {"podd/runtime/container/cgroupview"},
@@ -173,7 +173,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/fdstore":              {},
 		"podd/runtime/logs":                 {},
 		"podd/runtime/manifest":             {},
-		"podd/runtime/service":              {"podd/netns"}, // what Services mean, in the words of those who act on it
+		"podd/runtime/service":              {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":               {},
 		"podd/netns":                        {},
 		"podd/netns/dns":                    {},                           // what a message is and who answers it has nothing to do with pods

@@ -1,4 +1,5 @@
-// Package networkpolicy works out from NetworkPolicy objects what each pod of the board may send and receive.
+// Package networkpolicy works out from NetworkPolicy objects what each pod of the board may send and receive (Build, which
+// is pure), and keeps the network in line with it (Syncer).
 package networkpolicy
 
 import (

@@ -26,6 +26,9 @@ type Desired struct {
 	locked  map[Key]error // why a sealed Secret cannot be opened
 }
 
+// Known says whether the objects of a scan were taken in yet.
+func (d *Desired) Known() bool { return d.objects != nil }
+
 // Get returns what the folder says of an object, or nil.
 func (d *Desired) Get(kind, namespace, name string) *manifest.Object {
 	return d.objects[Key{kind, namespace, name}]

@@ -31,16 +31,16 @@ const (
 func portKey(p *corev1.ServicePort) string { return fmt.Sprintf("%s/%d", p.Protocol, p.Port) }
 
 type allocator struct {
-	ranges []netip.Prefix
-	addrs  map[netip.Addr]string // whose
-	ports  map[string]string
-	out    Allocations
-	faults []Fault
+	ranges   []netip.Prefix
+	addrs    map[netip.Addr]string // whose
+	ports    map[string]string
+	out      Allocations
+	problems []Problem
 }
 
 // allocate gives every Service its addresses and node ports: first what manifests ask for, then what Services had,
 // then new ones, chosen by name, so that most come out the same even without memory.
-func allocate(services []*corev1.Service, ranges []netip.Prefix, kept Allocations) (out, given Allocations, faults []Fault) {
+func allocate(services []*corev1.Service, ranges []netip.Prefix, kept Allocations) (out, given Allocations, problems []Problem) {
 	a := &allocator{ranges: ranges, addrs: map[netip.Addr]string{}, ports: map[string]string{}, out: Allocations{}}
 	for _, s := range services {
 		if s.Spec.Type == corev1.ServiceTypeExternalName {
@@ -61,11 +61,11 @@ func allocate(services []*corev1.Service, ranges []netip.Prefix, kept Allocation
 	}
 	given = maps.Clone(a.out)
 	maps.DeleteFunc(a.out, func(_ string, al Allocation) bool { return len(al.ClusterIPs) == 0 && len(al.NodePorts) == 0 })
-	return a.out, given, a.faults
+	return a.out, given, a.problems
 }
 
-func (a *allocator) fault(s *corev1.Service, reason, format string, args ...any) {
-	a.faults = append(a.faults, Fault{Service: s, Reason: reason, Message: fmt.Sprintf(format, args...)})
+func (a *allocator) problem(s *corev1.Service, reason, format string, args ...any) {
+	a.problems = append(a.problems, Problem{Service: s, Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
 // familiesOf are the families that a Service has here. KEP-563
@@ -98,7 +98,7 @@ func (a *allocator) familiesOf(s *corev1.Service) []corev1.IPFamily {
 	}
 	usable := slices.DeleteFunc(wanted, func(f corev1.IPFamily) bool { return !slices.Contains(have, f) })
 	if policy == corev1.IPFamilyPolicyRequireDualStack && len(usable) < 2 || len(usable) == 0 {
-		a.fault(s, "IPFamilyNotAvailable", "the Service asks for a family of addresses that this node's Services do not have: set ipv6: true in podd's configuration, or change ipFamilyPolicy and ipFamilies")
+		a.problem(s, "IPFamilyNotAvailable", "the Service asks for a family of addresses that this node's Services do not have: set ipv6: true in podd's configuration, or change ipFamilyPolicy and ipFamilies")
 	}
 	return usable
 }
@@ -117,11 +117,11 @@ func (a *allocator) honourAddrs(s *corev1.Service, al *Allocation) {
 		switch r, ok := a.rangeOf(ip); {
 		case err != nil:
 		case !ok:
-			a.fault(s, "ClusterIPOutOfRange", "spec.clusterIPs: %s is not within the networks of Services %v", ip, a.ranges)
+			a.problem(s, "ClusterIPOutOfRange", "spec.clusterIPs: %s is not within the networks of Services %v", ip, a.ranges)
 		case !usable(r, ip):
-			a.fault(s, "ClusterIPOutOfRange", "spec.clusterIPs: %s is the first or last address of %s; take another", ip, r)
+			a.problem(s, "ClusterIPOutOfRange", "spec.clusterIPs: %s is the first or last address of %s; take another", ip, r)
 		case !a.take(ip, s):
-			a.fault(s, "ClusterIPAlreadyAllocated", "spec.clusterIPs: failed to allocate IP %s: provided IP is already allocated to Service %s", ip, a.addrs[ip])
+			a.problem(s, "ClusterIPAlreadyAllocated", "spec.clusterIPs: failed to allocate IP %s: provided IP is already allocated to Service %s", ip, a.addrs[ip])
 		default:
 			al.ClusterIPs = append(al.ClusterIPs, ip)
 		}
@@ -176,7 +176,7 @@ func (a *allocator) honourPorts(s *corev1.Service, al *Allocation) {
 		if a.takePort(p.Protocol, uint16(p.NodePort), s) {
 			al.NodePorts[portKey(p)] = uint16(p.NodePort)
 		} else {
-			a.fault(s, "PortAlreadyAllocated", "spec.ports[%d].nodePort: Invalid value: %d: provided port is already allocated to Service %s", i, p.NodePort, a.owner(p.Protocol, uint16(p.NodePort)))
+			a.problem(s, "PortAlreadyAllocated", "spec.ports[%d].nodePort: Invalid value: %d: provided port is already allocated to Service %s", i, p.NodePort, a.owner(p.Protocol, uint16(p.NodePort)))
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
 		if ip, ok := a.freeAddr(s, f); ok {
 			al.ClusterIPs = append(al.ClusterIPs, ip)
 		} else {
-			a.fault(s, "ClusterIPNotAllocated", "no address is free in the networks of Services %v: make serviceCIDR in podd's configuration larger", a.ranges)
+			a.problem(s, "ClusterIPNotAllocated", "no address is free in the networks of Services %v: make serviceCIDR in podd's configuration larger", a.ranges)
 		}
 	}
 	slices.SortStableFunc(al.ClusterIPs, func(x, y netip.Addr) int {
@@ -255,7 +255,7 @@ func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
 		if port, ok := a.freePort(s, p.Protocol, portKey(p)); ok {
 			al.NodePorts[portKey(p)] = port
 		} else {
-			a.fault(s, "PortNotAllocated", "no node port is free between %d and %d", FirstNodePort, LastNodePort)
+			a.problem(s, "PortNotAllocated", "no node port is free between %d and %d", FirstNodePort, LastNodePort)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (b *builder) add(s *corev1.Service) {
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		name.External = s.Spec.ExternalName
 		if ip, err := netip.ParseAddr(name.External); err == nil {
-			b.fault(s, "ExternalNameIsAddress", fmt.Sprintf("spec.externalName: %s is taken for a name, as Kubernetes does, and no name server knows it; for an address write a Service without selector and an EndpointSlice", ip))
+			b.problem(s, "ExternalNameIsAddress", fmt.Sprintf("spec.externalName: %s is taken for a name, as Kubernetes does, and no name server knows it; for an address write a Service without selector and an EndpointSlice", ip))
 		}
 		b.out.Names = append(b.out.Names, name)
 		return
@@ -28,7 +28,7 @@ func (b *builder) add(s *corev1.Service) {
 	if len(s.Spec.Selector) > 0 {
 		b.out.Slices = append(b.out.Slices, slicesOf(s, b.in.NodeName, endpoints)...)
 	} else if len(endpoints) == 0 && !b.told(s) {
-		b.fault(s, "NoEndpoints", "the Service has no selector, and no EndpointSlice of its namespace has the label kubernetes.io/service-name: "+s.Name+"; write one, or a selector")
+		b.problem(s, "NoEndpoints", "the Service has no selector, and no EndpointSlice of its namespace has the label kubernetes.io/service-name: "+s.Name+"; write one, or a selector")
 	}
 	b.addHealth(s, endpoints)
 	if headless(s) {
@@ -42,7 +42,7 @@ func (b *builder) add(s *corev1.Service) {
 		b.onNetwork(s, ip)
 	}
 	if len(name.Addrs) == 0 {
-		return // its fault has been told
+		return // its problem is reported
 	}
 	for i := range s.Spec.Ports {
 		p := &s.Spec.Ports[i]
@@ -117,7 +117,7 @@ func outside(s *corev1.Service) []string {
 // claim gives an address and port to one Service: the first.
 func (b *builder) claim(s *corev1.Service, front string) bool {
 	if owner, taken := b.fronts[front]; taken && owner != keyOf(s) {
-		b.fault(s, "PortTaken", fmt.Sprintf("%s is already served by Service %s; change the port of one of them", front, owner))
+		b.problem(s, "PortTaken", fmt.Sprintf("%s is already served by Service %s; change the port of one of them", front, owner))
 		return false
 	}
 	b.fronts[front] = keyOf(s)

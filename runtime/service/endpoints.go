@@ -169,7 +169,7 @@ func (b *builder) writtenByHand(s *corev1.Service) []endpoint {
 
 // names tells of a slice that nothing can be forwarded to, as kube-proxy does nothing with it.
 func (b *builder) names(s *corev1.Service, slice *discoveryv1.EndpointSlice) {
-	b.out.Faults = append(b.out.Faults, Fault{
+	b.out.Problems = append(b.out.Problems, Problem{
 		Service: s, Slice: slice, Reason: "FQDNNotForwarded",
 		Message: "addressType FQDN of EndpointSlice " + slice.Name + " is deprecated and means nothing to a Service: write IPv4 or IPv6 addresses, or a Service of type ExternalName",
 	})

@@ -40,7 +40,7 @@ func (a *allocator) honourHealth(s *corev1.Service, al *Allocation) {
 	if a.takePort(corev1.ProtocolTCP, port, s) {
 		al.NodePorts[healthKey] = port
 	} else {
-		a.fault(s, "PortAlreadyAllocated", "spec.healthCheckNodePort: Invalid value: %d: provided port is already allocated to Service %s", port, a.owner(corev1.ProtocolTCP, port))
+		a.problem(s, "PortAlreadyAllocated", "spec.healthCheckNodePort: Invalid value: %d: provided port is already allocated to Service %s", port, a.owner(corev1.ProtocolTCP, port))
 	}
 }
 

@@ -58,7 +58,7 @@ func (b *builder) onBoard(s *corev1.Service, p *corev1.ServicePort, out *netns.S
 	const remedy = ", which keeps it; change the port of one of them"
 	if out.NodePort != 0 {
 		if who := b.held(netip.Addr{}, p.Protocol, p.NodePort); who != "" {
-			b.fault(s, "PortTaken", fmt.Sprintf("node port %d/%s is %s%s", p.NodePort, p.Protocol, who, remedy))
+			b.problem(s, "PortTaken", fmt.Sprintf("node port %d/%s is %s%s", p.NodePort, p.Protocol, who, remedy))
 			out.NodePort = 0
 		}
 	}
@@ -68,7 +68,7 @@ func (b *builder) onBoard(s *corev1.Service, p *corev1.ServicePort, out *netns.S
 			continue
 		}
 		if who := b.held(ip, p.Protocol, p.Port); who != "" {
-			b.fault(s, "PortTaken", fmt.Sprintf("%s port %d/%s is %s%s", ip, p.Port, p.Protocol, who, remedy))
+			b.problem(s, "PortTaken", fmt.Sprintf("%s port %d/%s is %s%s", ip, p.Port, p.Protocol, who, remedy))
 			continue
 		}
 		out.External = append(out.External, ip)
@@ -89,7 +89,7 @@ func leadsTo(out *netns.ServicePort, ip netip.Addr) bool {
 func (b *builder) onNetwork(s *corev1.Service, ip netip.Addr) {
 	for _, n := range b.in.Networks {
 		if n.Contains(ip) {
-			b.fault(s, "ClusterIPOnHostNetwork", fmt.Sprintf("%s is also an address of %s, to which this machine has a route: who has it there cannot be reached; choose another serviceCIDR in podd's configuration", ip, n))
+			b.problem(s, "ClusterIPOnHostNetwork", fmt.Sprintf("%s is also an address of %s, to which this machine has a route: who has it there cannot be reached; choose another serviceCIDR in podd's configuration", ip, n))
 		}
 	}
 }

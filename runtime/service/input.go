@@ -37,14 +37,14 @@ type Output struct {
 	Names     []dns.Service
 	PodNames  []dns.Pod
 	Kept      Allocations
-	Faults    []Fault
+	Problems  []Problem
 	Health    []HealthPort
-	// Recheck says that a fault may go away without anybody's saying so.
+	// Recheck says that a problem may go away without anybody's saying so.
 	Recheck bool
 }
 
-// Fault is what keeps a Service from working as it is written. The others are not affected.
-type Fault struct {
+// Problem is what keeps a Service from working as it is written. The others are not affected.
+type Problem struct {
 	Service         *corev1.Service
 	Slice           *discoveryv1.EndpointSlice // what it is about, if not the Service
 	Reason, Message string
@@ -52,14 +52,14 @@ type Fault struct {
 
 // told says whether a Service's slices are at fault.
 func (b *builder) told(s *corev1.Service) bool {
-	return slices.ContainsFunc(b.out.Faults, func(f Fault) bool { return f.Service == s && f.Slice != nil })
+	return slices.ContainsFunc(b.out.Problems, func(p Problem) bool { return p.Service == s && p.Slice != nil })
 }
 
 // Build works everything out anew.
 func Build(in Input) Output {
 	b := &builder{in: in, fronts: map[string]string{}, hostPorts: map[string][]hostPort{}, local: map[netip.Addr]bool{}}
-	kept, given, faults := allocate(in.Services, in.Ranges, in.Kept)
-	b.out.Kept, b.out.Faults = kept, faults
+	kept, given, problems := allocate(in.Services, in.Ranges, in.Kept)
+	b.out.Kept, b.out.Problems = kept, problems
 	for _, ip := range in.NodeIPs {
 		b.local[ip] = true
 	}
@@ -83,7 +83,7 @@ func Build(in Input) Output {
 		b.add(s)
 	}
 	b.out.Slices = append(b.out.Slices, in.Slices...)
-	b.confess()
+	b.setProblemConditions()
 	return b.out
 }
 
@@ -95,8 +95,8 @@ type builder struct {
 	hostPorts map[string][]hostPort
 }
 
-func (b *builder) fault(s *corev1.Service, reason, message string) {
-	b.out.Faults = append(b.out.Faults, Fault{Service: s, Reason: reason, Message: message})
+func (b *builder) problem(s *corev1.Service, reason, message string) {
+	b.out.Problems = append(b.out.Problems, Problem{Service: s, Reason: reason, Message: message})
 }
 
 func (b *builder) addPod(p *corev1.Pod) {
@@ -159,7 +159,7 @@ func (b *builder) ingress(s *corev1.Service) []corev1.LoadBalancerIngress {
 		}
 	}
 	if len(list) == 0 && s.Spec.LoadBalancerIP != "" {
-		b.fault(s, "LoadBalancerIPNotOurs", "spec.loadBalancerIP "+s.Spec.LoadBalancerIP+" is not an address of this board; remove the field or give the board that address")
+		b.problem(s, "LoadBalancerIPNotOurs", "spec.loadBalancerIP "+s.Spec.LoadBalancerIP+" is not an address of this board; remove the field or give the board that address")
 	}
 	return list
 }
@@ -184,12 +184,12 @@ func headless(s *corev1.Service) bool { return s.Spec.ClusterIP == corev1.Cluste
 
 func keyOf(s *corev1.Service) string { return s.Namespace + "/" + s.Name }
 
-// NotAsWritten is the condition of a Service that a Fault is about.
+// NotAsWritten is the condition of a Service that a Problem is about.
 const NotAsWritten = "podd.dev/NotAsWritten"
 
-// confess puts the faults into the Services' status.
-func (b *builder) confess() {
-	for _, f := range b.out.Faults {
+// setProblemConditions puts the problems into the Services' status.
+func (b *builder) setProblemConditions() {
+	for _, f := range b.out.Problems {
 		for _, s := range b.out.Services {
 			if keyOf(s) == keyOf(f.Service) {
 				s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{

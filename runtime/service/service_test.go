@@ -50,7 +50,7 @@ func build(services []*corev1.Service, pods ...*corev1.Pod) Output {
 }
 
 func reasons(out Output) (list []string) {
-	for _, f := range out.Faults {
+	for _, f := range out.Problems {
 		list = append(list, f.Service.Name+" "+f.Reason)
 	}
 	return list
@@ -62,8 +62,8 @@ func TestReadyPodsAreBehindAService(t *testing.T) {
 		pod("d", "web", "10.210.0.5", done), pod("e", "other", "10.210.0.6"),
 		pod("f", "web", "10.210.0.7", func(p *corev1.Pod) { p.Spec.Containers[0].Ports[0].ContainerPort = 9090 }),
 		pod("g", "web", "10.210.0.8", func(p *corev1.Pod) { p.Spec.Containers[0].Ports = nil }))
-	if len(out.Table) != 1 || len(out.Faults) != 0 {
-		t.Fatalf("table %+v, faults %v", out.Table, reasons(out))
+	if len(out.Table) != 1 || len(out.Problems) != 0 {
+		t.Fatalf("table %+v, problems %v", out.Table, reasons(out))
 	}
 	var got []string
 	for _, e := range out.Table[0].Endpoints {
@@ -143,11 +143,11 @@ func TestRangeIsUsedToItsEnd(t *testing.T) {
 	}
 	// A /28 has 14 addresses beside the first and the last.
 	if len(seen) != 15 || !seen[""] || len(out.Table) != 14 || !slices.Equal(reasons(out), []string{"s14 ClusterIPNotAllocated"}) {
-		t.Errorf("%d addresses, faults %v", len(seen), reasons(out))
+		t.Errorf("%d addresses, problems %v", len(seen), reasons(out))
 	}
 }
 
-func TestFaultsAreAlone(t *testing.T) {
+func TestProblemsAreAlone(t *testing.T) {
 	require, lb := corev1.IPFamilyPolicyRequireDualStack, func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeLoadBalancer }
 	for name, c := range map[string]struct {
 		bad  *corev1.Service
@@ -164,7 +164,7 @@ func TestFaultsAreAlone(t *testing.T) {
 		good := svc("good", lb, func(s *corev1.Service) { s.Spec.ClusterIP, s.Spec.Ports[0].NodePort = "10.211.0.3", 30080 })
 		out := build([]*corev1.Service{good, c.bad}, pod("a", "good", "10.210.0.2"))
 		if got := reasons(out); len(got) == 0 || got[0] != "bad "+c.want {
-			t.Errorf("%s: faults %v", name, got)
+			t.Errorf("%s: problems %v", name, got)
 		}
 		if len(out.Table) == 0 || len(out.Table[0].Endpoints) != 1 || len(out.Table[0].External) != 1 || out.Table[0].NodePort != 30080 {
 			t.Errorf("%s: the good one has %+v", name, out.Table)
@@ -172,7 +172,7 @@ func TestFaultsAreAlone(t *testing.T) {
 	}
 	only4 := Build(Input{Services: []*corev1.Service{svc("bad", func(s *corev1.Service) { s.Spec.IPFamilyPolicy = &require })}, Ranges: ranges[:1]})
 	if got := reasons(only4); !slices.Equal(got, []string{"bad IPFamilyNotAvailable"}) {
-		t.Errorf("faults %v", got)
+		t.Errorf("problems %v", got)
 	}
 }
 
@@ -186,8 +186,8 @@ func TestSlicesWrittenByHand(t *testing.T) {
 	}
 	out := Build(Input{Services: []*corev1.Service{s}, Slices: []*discoveryv1.EndpointSlice{slice}, Ranges: ranges, NodeIPs: []netip.Addr{netip.MustParseAddr("192.0.2.7")}})
 	e := out.Table[0].Endpoints
-	if len(e) != 2 || e[0].Addr.String() != "192.0.2.50:9000" || !e[0].Remote || e[1].Remote || len(out.Slices) != 1 || len(out.Faults) != 0 {
-		t.Errorf("%+v, faults %v", out, reasons(out))
+	if len(e) != 2 || e[0].Addr.String() != "192.0.2.50:9000" || !e[0].Remote || e[1].Remote || len(out.Slices) != 1 || len(out.Problems) != 0 {
+		t.Errorf("%+v, problems %v", out, reasons(out))
 	}
 }
 
@@ -262,8 +262,8 @@ func TestSlicesOfNamesAreSentences(t *testing.T) {
 	named.Namespace, named.Name, named.Labels = "default", "names", map[string]string{discoveryv1.LabelServiceName: "db"}
 	s := svc("db", func(s *corev1.Service) { s.Spec.Selector = nil })
 	out := Build(Input{Services: []*corev1.Service{s}, Slices: []*discoveryv1.EndpointSlice{named}, Ranges: ranges})
-	if got := reasons(out); !slices.Equal(got, []string{"db FQDNNotForwarded"}) || out.Faults[0].Slice != named {
-		t.Errorf("faults %v", got)
+	if got := reasons(out); !slices.Equal(got, []string{"db FQDNNotForwarded"}) || out.Problems[0].Slice != named {
+		t.Errorf("problems %v", got)
 	}
 	if len(out.Table[0].Endpoints) != 0 {
 		t.Errorf("forwarded to %v", out.Table[0].Endpoints)
@@ -305,15 +305,15 @@ func TestPortsOfOthers(t *testing.T) {
 	})
 	want := []string{"process PortTaken", "pod PortTaken", "lb PortTaken"}
 	if got := reasons(out); !slices.Equal(got, want) || !out.Recheck {
-		t.Errorf("faults %v, want %v; recheck %t", got, want, out.Recheck)
+		t.Errorf("problems %v, want %v; recheck %t", got, want, out.Recheck)
 	}
 	for i, want := range []string{
 		"node port 30001/TCP is used by a process of this machine, which keeps it; change the port of one of them",
 		"node port 30002/TCP is a host port of pod default/a, which keeps it; change the port of one of them",
 		"192.0.2.7 port 80/TCP is a host port of pod default/a, which keeps it; change the port of one of them",
 	} {
-		if got := out.Faults[i].Message; got != want {
-			t.Errorf("fault %q, want %q", got, want)
+		if got := out.Problems[i].Message; got != want {
+			t.Errorf("problem %q, want %q", got, want)
 		}
 	}
 	ports := map[string]string{}
@@ -359,7 +359,7 @@ func TestHealthPorts(t *testing.T) {
 	}
 	out := build(services, pod("p", "a", "10.210.0.2"), pod("q", "a", "10.210.0.3", terminating), pod("r", "b", "10.210.0.4", terminating))
 	if got := reasons(out); !slices.Equal(got, []string{"c PortAlreadyAllocated"}) || len(out.Health) != 2 {
-		t.Fatalf("faults %v, ports %+v", got, out.Health)
+		t.Fatalf("problems %v, ports %+v", got, out.Health)
 	}
 	a, b := out.Health[0], out.Health[1]
 	if a.Name != "a" || a.Local != 1 || a.Port < FirstNodePort || b.Port != 31000 || b.Local != 0 || int32(a.Port) != out.Services[0].Spec.HealthCheckNodePort {
