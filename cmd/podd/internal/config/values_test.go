@@ -31,6 +31,8 @@ func TestWrongValues(t *testing.T) {
 			want, wrong = "a list such as [a, b]", []string{"{a: b}", "[[a]]", "[{a: b}]"}
 		case map[string]string:
 			want, wrong = "names and values such as {site: roof}", []string{"many", "[a]", "{a: [b]}"}
+		case map[string]rlimitText:
+			want, wrong = "limits such as {nofile: 1024:524288, core: 0}", []string{"many", "[a]", "{a: [b]}"}
 		case bool:
 			want, wrong = "true or false", []string{"perhaps", "7", "[true]", "{a: b}"}
 		case string:
