@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Pod is what the network has to know of a pod.
@@ -103,7 +105,7 @@ func (n *Network) connect(p Pod, ip netip.Addr, ns int) (six bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	v := vethPair{host: hostIf(p.ID), peer: podIf, peerNS: ns, mac: podMAC(ip), mtu: int(n.mtu.Load())}
+	v := rtnetlink.VethPair{Host: hostIf(p.ID), Peer: podIf, PeerNS: ns, MAC: podMAC(ip), MTU: int(n.mtu.Load())}
 	outer, err := ensureVeth(host, v)
 	if err != nil {
 		return false, fmt.Errorf("cannot attach veth for pod %q: %w", p.ID, err)
@@ -112,7 +114,7 @@ func (n *Network) connect(p Pod, ip netip.Addr, ns int) (six bool, err error) {
 	if six = len(ends) > 1 && !p.IPv4Only && n.sixOn(v); !six {
 		ends = ends[:1]
 	}
-	err = inNetns(ns, func(pod *rtnl) error {
+	err = inNetns(ns, func(pod *rtnetlink.Conn) error {
 		without6, err := configure(pod, v, ends, p.Egress)
 		if without6 {
 			six, ends = false, ends[:1]
@@ -141,109 +143,109 @@ func (n *Network) endsOf(ip netip.Addr) []end {
 
 // route points the node at the pod. There is no neighbour to ask for on a link with one other end: both
 // ends know each other's address from the start, and nobody can claim another's.
-func (n *Network) route(host *rtnl, outer *link, v vethPair, ends []end, p Pod) error {
-	if err := n.prepareLink(v.host, p); err != nil {
+func (n *Network) route(host *rtnetlink.Conn, outer *rtnetlink.Link, v rtnetlink.VethPair, ends []end, p Pod) error {
+	if err := n.prepareLink(v.Host, p); err != nil {
 		return err
 	}
-	reqs := requests(distrust(v.host), noLinkLocal(v.host), setUp(outer.index))
-	if v.mtu > 0 && outer.mtu != v.mtu {
-		reqs = append(reqs, setMTU(outer.index, v.mtu))
+	reqs := rtnetlink.Requests(rtnetlink.Distrust(v.Host), rtnetlink.NoLinkLocal(v.Host), rtnetlink.SetUp(outer.Index))
+	if v.MTU > 0 && outer.MTU != v.MTU {
+		reqs = append(reqs, rtnetlink.SetMTU(outer.Index, v.MTU))
 	}
-	if outer.master != 0 {
-		reqs = append(reqs, setMaster(outer.index, 0))
+	if outer.Master != 0 {
+		reqs = append(reqs, rtnetlink.SetMaster(outer.Index, 0))
 	}
 	for _, e := range ends {
-		reqs = append(reqs, setNeighbour(outer.index, e.addr, v.mac), setHostRoute(outer.index, e.addr))
+		reqs = append(reqs, rtnetlink.SetNeighbour(outer.Index, e.addr, v.MAC), rtnetlink.SetHostRoute(outer.Index, e.addr))
 	}
 	if p.Ingress > 0 {
-		reqs = append(reqs, setRate(outer.index, p.Ingress))
+		reqs = append(reqs, setRate(outer.Index, p.Ingress))
 	}
-	_, err := host.do(reqs...)
+	_, err := host.Do(reqs...)
 	return ignoreNoIPv6(err)
 }
 
 // ensureVeth makes the pair, or deals with the leftovers of an earlier attempt. It returns the host's end.
-func ensureVeth(host *rtnl, v vethPair) (*link, error) {
-	answers, err := host.do(v.create(), byName(unix.RTM_GETLINK, v.host))
+func ensureVeth(host *rtnetlink.Conn, v rtnetlink.VethPair) (*rtnetlink.Link, error) {
+	answers, err := host.Do(v.Create(), rtnetlink.ByName(unix.RTM_GETLINK, v.Host))
 	switch {
 	case errors.Is(err, unix.EEXIST):
 		return adoptVeth(host, v)
 	case err != nil:
 		return nil, err
 	}
-	return parseLink(answers[1])
+	return rtnetlink.ParseLink(answers[1])
 }
 
 // adoptVeth keeps a pair whose ends belong together, and replaces anything else: also what was made for another address,
 // which the pod would go on to have beside the one of now.
-func adoptVeth(host *rtnl, v vethPair) (*link, error) {
-	outer, err := host.getLink(v.host)
+func adoptVeth(host *rtnetlink.Conn, v rtnetlink.VethPair) (*rtnetlink.Link, error) {
+	outer, err := host.GetLink(v.Host)
 	if err != nil {
 		return nil, err
 	}
-	err = inNetns(v.peerNS, func(pod *rtnl) error {
-		inner, err := pod.getLink(v.peer)
+	err = inNetns(v.PeerNS, func(pod *rtnetlink.Conn) error {
+		inner, err := pod.GetLink(v.Peer)
 		if err != nil {
 			return err
 		}
-		if outer != nil && inner != nil && outer.peer == inner.index && inner.peer == outer.index && inner.mac == string(v.mac) {
+		if outer != nil && inner != nil && outer.Peer == inner.Index && inner.Peer == outer.Index && inner.MAC == string(v.MAC) {
 			return nil
 		}
 		outer = nil
-		return pod.deleteLink(v.peer)
+		return pod.DeleteLink(v.Peer)
 	})
 	if err != nil {
 		return nil, err
 	}
 	if outer != nil {
 		// It is doomed no longer, in case a crash came between the mark and the deletion.
-		_, err = host.do(setGroup(v.host, podGroup))
+		_, err = host.Do(setGroup(v.Host, rtnetlink.PodGroup))
 		return outer, err
 	}
-	if err := host.deleteLink(v.host); err != nil {
+	if err := host.DeleteLink(v.Host); err != nil {
 		return nil, err
 	}
-	answers, err := host.do(v.create(), byName(unix.RTM_GETLINK, v.host))
+	answers, err := host.Do(v.Create(), rtnetlink.ByName(unix.RTM_GETLINK, v.Host))
 	if err != nil {
 		return nil, err
 	}
-	return parseLink(answers[1])
+	return rtnetlink.ParseLink(answers[1])
 }
 
 // configure gives the pod's end its addresses, IPv4 first, and the way out. without6: IPv6 is disabled in the pod, which is
 // its own affair.
-func configure(pod *rtnl, v vethPair, ends []end, egress uint64) (without6 bool, err error) {
-	answers, err := pod.do(noLinkLocal(v.peer), byName(unix.RTM_GETLINK, v.peer))
+func configure(pod *rtnetlink.Conn, v rtnetlink.VethPair, ends []end, egress uint64) (without6 bool, err error) {
+	answers, err := pod.Do(rtnetlink.NoLinkLocal(v.Peer), rtnetlink.ByName(unix.RTM_GETLINK, v.Peer))
 	if err := ignoreNoIPv6(err); err != nil { // a kernel without IPv6 is quiet anyway
 		return false, err
 	}
-	l, err := parseLink(answers[1])
+	l, err := rtnetlink.ParseLink(answers[1])
 	if err != nil {
 		return false, err
 	}
-	reqs := requests(setUp(l.index))
-	if v.mtu > 0 && l.mtu != v.mtu {
-		reqs = append(reqs, setMTU(l.index, v.mtu))
+	reqs := rtnetlink.Requests(rtnetlink.SetUp(l.Index))
+	if v.MTU > 0 && l.MTU != v.MTU {
+		reqs = append(reqs, rtnetlink.SetMTU(l.Index, v.MTU))
 	}
 	if egress > 0 {
-		reqs = append(reqs, setRate(l.index, egress))
+		reqs = append(reqs, setRate(l.Index, egress))
 	}
 	six := 0 // where IPv6 begins
 	for _, e := range ends {
 		if e.addr.Is6() {
 			six = len(reqs)
 		}
-		reqs = append(reqs, setAddr(l.index, netip.PrefixFrom(e.addr, e.addr.BitLen())),
-			setNeighbour(l.index, e.gateway, hostMAC()), setDefaultRoute(l.index, e.gateway))
+		reqs = append(reqs, rtnetlink.SetAddr(l.Index, netip.PrefixFrom(e.addr, e.addr.BitLen())),
+			rtnetlink.SetNeighbour(l.Index, e.gateway, rtnetlink.HostMAC()), rtnetlink.SetDefaultRoute(l.Index, e.gateway))
 	}
-	_, errs, err := pod.try(reqs...)
+	_, errs, err := pod.Try(reqs...)
 	if err != nil {
 		return false, err
 	}
 	if six > 0 && isWithoutIPv6(errs[six]) {
-		return true, first(errs[:six])
+		return true, rtnetlink.First(errs[:six])
 	}
-	return false, first(errs)
+	return false, rtnetlink.First(errs)
 }
 
 func ignoreNoIPv6(err error) error {
@@ -255,19 +257,19 @@ func ignoreNoIPv6(err error) error {
 
 // inNetns opens a socket inside the namespace and lets fn use it. The socket keeps its
 // namespace, so that the thread is back before fn starts.
-func inNetns(ns int, fn func(*rtnl) error) error {
-	var c *rtnl
+func inNetns(ns int, fn func(*rtnetlink.Conn) error) error {
+	var c *rtnetlink.Conn
 	err := onThreadSoon(func() (err error) {
 		if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("cannot enter network namespace: %w", err)
 		}
-		c, err = dial()
+		c, err = rtnetlink.Dial()
 		return err
 	}, unix.CLONE_NEWNET)
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.Close()
 	return fn(c)
 }
 

@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // hostLinks counts the interfaces of the host side.
 func hostLinks(t testing.TB) int {
 	t.Helper()
-	links, err := retryDump(listLinks)
+	links, err := rtnetlink.RetryDump(listLinks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,16 +27,16 @@ func hostLinks(t testing.TB) int {
 }
 
 // podLink is eth0 inside a sandbox.
-func podLink(t *testing.T, dir string) *link {
+func podLink(t *testing.T, dir string) *rtnetlink.Link {
 	t.Helper()
-	var l *link
+	var l *rtnetlink.Link
 	err := Do(filepath.Join(dir, "net"), func() error {
-		c, err := dial()
+		c, err := rtnetlink.Dial()
 		if err != nil {
 			return err
 		}
-		defer c.close()
-		l, err = c.getLink(podIf)
+		defer c.Close()
+		l, err = c.GetLink(podIf)
 		return err
 	})
 	if err != nil {
@@ -65,15 +67,15 @@ func TestAttach(t *testing.T) {
 		t.Errorf("Lease = %v, %v", ip, ok)
 	}
 	before := podLink(t, dir)
-	if before == nil || !before.up || net.HardwareAddr(before.mac).String() != a.MAC {
+	if before == nil || !before.Up || net.HardwareAddr(before.MAC).String() != a.MAC {
 		t.Fatalf("eth0 = %+v", before)
 	}
 	again, err := n.Attach(Pod{ID: "uid-1", NetNS: filepath.Join(dir, "net")})
 	if err != nil || again != a {
 		t.Errorf("a second Attach = %+v, %v", again, err)
 	}
-	if after := podLink(t, dir); after.index != before.index {
-		t.Errorf("a second Attach replaced eth0: index %d, then %d", before.index, after.index)
+	if after := podLink(t, dir); after.Index != before.Index {
+		t.Errorf("a second Attach replaced eth0: index %d, then %d", before.Index, after.Index)
 	}
 	for range 2 {
 		if err := n.Detach("uid-1"); err != nil {
@@ -93,7 +95,7 @@ func TestAttach(t *testing.T) {
 
 // Leftovers that a crash, or another namespace of the same pod, can leave behind.
 func TestAttachOverLeftovers(t *testing.T) {
-	host := func(n *Network) *rtnl {
+	host := func(n *Network) *rtnetlink.Conn {
 		c, err := n.host()
 		if err != nil {
 			t.Fatal(err)
@@ -103,18 +105,18 @@ func TestAttachOverLeftovers(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, n *Network, root, dir string){
 		"address not set": func(t *testing.T, n *Network, _, dir string) {
 			err := Do(filepath.Join(dir, "net"), func() error {
-				c, err := dial()
+				c, err := rtnetlink.Dial()
 				if err != nil {
 					return err
 				}
-				defer c.close()
-				l, err := c.getLink(podIf)
+				defer c.Close()
+				l, err := c.GetLink(podIf)
 				if err != nil {
 					return err
 				}
-				r := setAddr(l.index, netip.MustParsePrefix("10.88.0.2/32"))
+				r := rtnetlink.SetAddr(l.Index, netip.MustParsePrefix("10.88.0.2/32"))
 				r.Type = unix.RTM_DELADDR
-				_, err = c.do(r)
+				_, err = c.Do(r)
 				return err
 			})
 			if err != nil {
@@ -122,16 +124,16 @@ func TestAttachOverLeftovers(t *testing.T) {
 			}
 		},
 		"a port of a bridge": func(t *testing.T, n *Network, _, _ string) {
-			l, err := host(n).getLink(hostIf("uid"))
+			l, err := host(n).GetLink(hostIf("uid"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := host(n).do(setMaster(l.index, int(n.bridge.Load()))); err != nil {
+			if _, err := host(n).Do(rtnetlink.SetMaster(l.Index, int(n.bridge.Load()))); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"marked for deletion": func(t *testing.T, n *Network, _, _ string) {
-			if _, err := host(n).do(setGroup(hostIf("uid"), doomed)); err != nil {
+			if _, err := host(n).Do(setGroup(hostIf("uid"), doomed)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -148,7 +150,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			if err := EnsureSandbox(other, allNamespaces); err != nil {
 				t.Fatal(err)
 			}
-			if err := host(n).deleteLink(hostIf("uid")); err != nil {
+			if err := host(n).DeleteLink(hostIf("uid")); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range []struct{ name, dir string }{{hostIf("uid"), other}, {"stranger", dir}} {
@@ -156,11 +158,11 @@ func TestAttachOverLeftovers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := vethPair{
-					host: p.name, peer: podIf, peerNS: int(f.Fd()),
-					mac: podMAC(n.gateway.Next()),
+				v := rtnetlink.VethPair{
+					Host: p.name, Peer: podIf, PeerNS: int(f.Fd()),
+					MAC: podMAC(n.gateway.Next()),
 				}
-				_, err = host(n).do(v.create())
+				_, err = host(n).Do(v.Create())
 				f.Close()
 				if err != nil {
 					t.Fatal(err)
@@ -294,17 +296,17 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger := hostIf("a pod of another bridge")
-	if _, err := host.do(createBridge(stranger, podMAC(n.gateway))); err != nil {
+	if _, err := host.Do(rtnetlink.CreateBridge(stranger, podMAC(n.gateway))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = host.deleteLink(stranger) })
+	t.Cleanup(func() { _ = host.DeleteLink(stranger) })
 	for range 2 {
 		if err := n.Collect(map[string]bool{"a": true, "b": false}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, want := range map[string]bool{a.HostIf: true, b.HostIf: false, stranger: true} {
-		if l, err := host.getLink(name); err != nil || (l != nil) != want {
+		if l, err := host.GetLink(name); err != nil || (l != nil) != want {
 			t.Errorf("%s is there: %v, %v, want %v", name, l != nil, err, want)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Priorities of the hooks (linux/netfilter_ipv4.h). The guard sits in front of all that remembers packets: defragmentation
@@ -35,7 +37,7 @@ func toPods() []expr.Any       { return podGroupIs(expr.MetaKeyOIFGROUP, expr.Cm
 func awayFromPods() []expr.Any { return podGroupIs(expr.MetaKeyOIFGROUP, expr.CmpOpNeq) }
 
 // notLooped leaves out what the node sends to itself.
-func notLooped() []expr.Any { return metaIs(expr.MetaKeyIIF, expr.CmpOpNeq, loopbackIndex) }
+func notLooped() []expr.Any { return metaIs(expr.MetaKeyIIF, expr.CmpOpNeq, rtnetlink.LoopbackIndex) }
 
 // renderBase is what Services, policies and pods have no part in.
 func renderBase(c *Config, forwarded routing) *ruleset {

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // client is where somebody is led by affinity, as packets have filled it in.
@@ -28,7 +30,7 @@ func (c *nftConn) clients(table string, want *ruleset) (map[string][]client, err
 		b.text(unix.NFTA_SET_ELEM_LIST_TABLE, table)
 		b.text(unix.NFTA_SET_ELEM_LIST_SET, name)
 		b.close()
-		list, err := retryDump(func() (list []client, err error) {
+		list, err := rtnetlink.RetryDump(func() (list []client, err error) {
 			err = c.dump(b, func(data []byte) { list = append(list, parseClients(data)...) })
 			return list, err
 		})
@@ -58,20 +60,20 @@ func (c *nftConn) dump(b *batch, each func(data []byte)) error {
 			return os.NewSyscallError("recvfrom nftables", err)
 		}
 		for rest := c.buf[:n]; len(rest) > 0; {
-			var m message
-			if m, rest, err = nextMessage(rest); err != nil {
+			var m rtnetlink.Message
+			if m, rest, err = rtnetlink.NextMessage(rest); err != nil {
 				return err
 			}
-			interrupted = interrupted || m.flags&unix.NLM_F_DUMP_INTR != 0
+			interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
 			switch {
-			case m.kind == unix.NLMSG_ERROR:
-				return m.err()
-			case m.kind == unix.NLMSG_DONE && interrupted:
+			case m.Kind == unix.NLMSG_ERROR:
+				return m.Err()
+			case m.Kind == unix.NLMSG_DONE && interrupted:
 				return unix.EINTR
-			case m.kind == unix.NLMSG_DONE:
+			case m.Kind == unix.NLMSG_DONE:
 				return nil
-			case len(m.data) > nfgenmsgSize:
-				each(m.data[nfgenmsgSize:])
+			case len(m.Data) > nfgenmsgSize:
+				each(m.Data[nfgenmsgSize:])
 			}
 		}
 	}
@@ -80,11 +82,11 @@ func (c *nftConn) dump(b *batch, each func(data []byte)) error {
 // parseClients takes the elements out of one message of a dump.
 func parseClients(data []byte) []client {
 	var list []client
-	eachAttr(data, func(kind uint16, elements []byte) {
+	rtnetlink.EachAttr(data, func(kind uint16, elements []byte) {
 		if kind != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 			return
 		}
-		eachAttr(elements, func(_ uint16, e []byte) {
+		rtnetlink.EachAttr(elements, func(_ uint16, e []byte) {
 			if c := parseClient(e); c.key != "" && c.value != "" && c.left > 0 {
 				list = append(list, c)
 			}
@@ -95,7 +97,7 @@ func parseClients(data []byte) []client {
 
 func parseClient(e []byte) client {
 	var c client
-	eachAttr(e, func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(e, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_SET_ELEM_KEY:
 			c.key = dataValue(value)
@@ -112,7 +114,7 @@ func parseClient(e []byte) client {
 
 func dataValue(nested []byte) string {
 	out := ""
-	eachAttr(nested, func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(nested, func(kind uint16, value []byte) {
 		if kind == unix.NFTA_DATA_VALUE {
 			out = string(value)
 		}

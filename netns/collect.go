@@ -8,6 +8,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Collect drops the links and the leases of all ids that are not in keep.
@@ -35,7 +37,7 @@ func (n *Network) Collect(keep map[string]bool) error {
 // collectLinks looks at veths that have our kind of name and are in our group or about to be deleted; those
 // that are routed to addresses of another network have another owner.
 func (n *Network) collectLinks(kept map[string]bool) error {
-	links, err := retryDump(listLinks)
+	links, err := rtnetlink.RetryDump(listLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
@@ -45,9 +47,9 @@ func (n *Network) collectLinks(kept map[string]bool) error {
 	}
 	var stale []string
 	for _, l := range links {
-		ours := isHostIf(l.name) && l.kind == "veth" && (l.group == podGroup || l.group == doomed) && !others[l.index]
-		if ours && !kept[l.name] {
-			stale = append(stale, l.name)
+		ours := isHostIf(l.Name) && l.Kind == "veth" && (l.Group == rtnetlink.PodGroup || l.Group == doomed) && !others[l.Index]
+		if ours && !kept[l.Name] {
+			stale = append(stale, l.Name)
 		}
 	}
 	if len(stale) == 0 {
@@ -58,7 +60,7 @@ func (n *Network) collectLinks(kept map[string]bool) error {
 
 // linksOfOthers are those that another pod network's addresses are routed to.
 func (n *Network) linksOfOthers() (map[int]bool, error) {
-	routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	routes, err := rtnetlink.RetryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot list routes: %w", err)
 	}
@@ -75,17 +77,17 @@ func (n *Network) linksOfOthers() (map[int]bool, error) {
 }
 
 // listLinks leaves the statistics out: they are the larger part of the answer.
-func listLinks() ([]*link, error) {
+func listLinks() ([]*rtnetlink.Link, error) {
 	r := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtnetlink.SkipStats)))
 	msgs, err := r.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil, err
 	}
-	links := make([]*link, 0, len(msgs))
+	links := make([]*rtnetlink.Link, 0, len(msgs))
 	for _, m := range msgs {
-		l, perr := parseLink(m)
+		l, perr := rtnetlink.ParseLink(m)
 		if perr != nil {
 			return nil, perr
 		}

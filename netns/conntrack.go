@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Messages, attributes and states of connection tracking (linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h).
@@ -54,7 +56,7 @@ func forgetFlows(stale func(*flow) bool) error {
 	list := &batch{}
 	list.header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, unix.AF_UNSPEC)
 	list.close()
-	deletions, err := retryDump(func() (*batch, error) {
+	deletions, err := rtnetlink.RetryDump(func() (*batch, error) {
 		b := &batch{}
 		return b, c.dump(list, func(data []byte) {
 			if f, ok := parseFlow(data); ok && stale(&f) {
@@ -104,7 +106,7 @@ func (c *nftConn) send(b *batch) error {
 func cutMessages(b []byte, limit int) int {
 	end := 0
 	for end < len(b) {
-		size := align4(int(binary.NativeEndian.Uint32(b[end:])))
+		size := rtnetlink.Align4(int(binary.NativeEndian.Uint32(b[end:])))
 		if end > 0 && end+size > limit {
 			break
 		}
@@ -116,7 +118,7 @@ func cutMessages(b []byte, limit int) int {
 // parseFlow reads one entry of a dump. The flow borrows nothing of it.
 func parseFlow(data []byte) (f flow, ok bool) {
 	var reply bool
-	eachAttr(data, func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(data, func(kind uint16, value []byte) {
 		switch kind {
 		case ctTupleOrig:
 			f.protocol, f.client, f.server = parseTuple(value)
@@ -140,8 +142,8 @@ func parseFlow(data []byte) (f flow, ok bool) {
 func parseTuple(tuple []byte) (p Protocol, src, dst netip.AddrPort) {
 	var srcIP, dstIP netip.Addr
 	var srcPort, dstPort uint16
-	eachAttr(tuple, func(part uint16, value []byte) {
-		eachAttr(value, func(kind uint16, v []byte) {
+	rtnetlink.EachAttr(tuple, func(part uint16, value []byte) {
+		rtnetlink.EachAttr(value, func(kind uint16, v []byte) {
 			switch {
 			case part == ctTupleIP && kind&1 == 1: // CTA_IP_V4_SRC 1, CTA_IP_V6_SRC 3
 				srcIP, _ = netip.AddrFromSlice(v)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // doomed is the interface group of links about to be deleted ("podd").
@@ -91,21 +93,21 @@ func (d *deleter) drain() {
 // deleteLinks deletes all of them at once. It returns an error for each.
 func deleteLinks(names []string) []error {
 	errs := make([]error, len(names))
-	c, err := dial()
+	c, err := rtnetlink.Dial()
 	if err != nil {
 		for i := range errs {
 			errs[i] = err
 		}
 		return errs
 	}
-	defer c.close()
+	defer c.Close()
 	if len(names) == 1 {
-		errs[0] = c.deleteLink(names[0])
+		errs[0] = c.DeleteLink(names[0])
 		return errs
 	}
 	var marked []int
 	for i, name := range names {
-		_, err := c.do(setGroup(name, doomed))
+		_, err := c.Do(setGroup(name, doomed))
 		switch {
 		case errors.Is(err, unix.ENODEV):
 		case err != nil:
@@ -122,16 +124,16 @@ func deleteLinks(names []string) []error {
 }
 
 func setGroup(name string, group uint32) *nl.NetlinkRequest {
-	r := byName(unix.RTM_NEWLINK, name)
+	r := rtnetlink.ByName(unix.RTM_NEWLINK, name)
 	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
 	return r
 }
 
-func deleteGroup(c *rtnl, group uint32) error {
+func deleteGroup(c *rtnetlink.Conn, group uint32) error {
 	r := nl.NewNetlinkRequest(unix.RTM_DELLINK, 0)
 	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	if _, err := c.do(r); err != nil && !errors.Is(err, unix.ENODEV) {
+	if _, err := c.Do(r); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("cannot delete interface group: %w", err)
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
+
+	"podd/netns/rtnetlink"
 )
 
 // front is where clients send to. With an unspecified address it is a port of all addresses that the node has in that
@@ -93,7 +95,7 @@ func (f fronts) forgetMisled() error {
 
 // localAddresses are all that the node has.
 func localAddresses() (map[netip.Addr]bool, error) {
-	addrs, err := retryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	addrs, err := rtnetlink.RetryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot list addresses: %w", err)
 	}

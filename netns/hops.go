@@ -10,6 +10,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Hop is the next station of packets, as the network namespace of the caller's thread has it.
@@ -47,7 +49,7 @@ func Uplink(six bool) (Hop, error) {
 	if six {
 		family, any = netlink.FAMILY_V6, netip.IPv6Unspecified()
 	}
-	routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+	routes, err := rtnetlink.RetryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
 	if err != nil {
 		return Hop{}, fmt.Errorf("cannot list routes: %w", err)
 	}
@@ -81,7 +83,7 @@ func hopOf(r netlink.Route, six bool) (Hop, error) {
 	if six {
 		family = netlink.FAMILY_V6
 	}
-	addrs, err := retryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, family) })
+	addrs, err := rtnetlink.RetryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, family) })
 	if err != nil {
 		return Hop{}, fmt.Errorf("cannot list the addresses of %s: %w", h.Link, err)
 	}
@@ -95,7 +97,7 @@ func silent(link, family int, gateway netip.Addr) (bool, error) {
 	if !gateway.IsValid() {
 		return false, nil
 	}
-	list, err := retryDump(func() ([]netlink.Neigh, error) { return netlink.NeighList(link, family) })
+	list, err := rtnetlink.RetryDump(func() ([]netlink.Neigh, error) { return netlink.NeighList(link, family) })
 	if err != nil {
 		return false, fmt.Errorf("cannot list neighbours: %w", err)
 	}
@@ -114,7 +116,7 @@ func Rules(table, chain string) (int, error) {
 	request.AddData(&nl.Nfgenmsg{NfgenFamily: unix.NFPROTO_INET})
 	request.AddData(nl.NewRtAttr(ruleTable, nl.ZeroTerminated(table)))
 	request.AddData(nl.NewRtAttr(ruleChain, nl.ZeroTerminated(chain)))
-	messages, err := retryDump(func() ([][]byte, error) { return request.Execute(unix.NETLINK_NETFILTER, 0) })
+	messages, err := rtnetlink.RetryDump(func() ([][]byte, error) { return request.Execute(unix.NETLINK_NETFILTER, 0) })
 	if errors.Is(err, unix.ENOENT) {
 		return 0, nil
 	}

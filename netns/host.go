@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // EnsureHost makes what all pods share: the gateway's addresses, routes, forwarding, and the nftables
@@ -46,8 +48,8 @@ func (n *Network) ensureLinks() error {
 	return n.lookAround()
 }
 
-func (n *Network) ensureBridge(host *rtnl) error {
-	l, err := host.getLink(n.cfg.Bridge)
+func (n *Network) ensureBridge(host *rtnetlink.Conn) error {
+	l, err := host.GetLink(n.cfg.Bridge)
 	if err != nil {
 		return err
 	}
@@ -56,22 +58,22 @@ func (n *Network) ensureBridge(host *rtnl) error {
 			return err
 		}
 	}
-	if l.kind != "bridge" {
-		return fmt.Errorf("%w: %s", ErrNotABridge, l.kind)
+	if l.Kind != "bridge" {
+		return fmt.Errorf("%w: %s", ErrNotABridge, l.Kind)
 	}
-	n.bridge.Store(int64(l.index))
+	n.bridge.Store(int64(l.Index))
 	n.lookForIPv6()
 	// In one call, but the addresses first: routes need the link to be up with one.
-	reqs := requests(setUp(l.index))
+	reqs := rtnetlink.Requests(rtnetlink.SetUp(l.Index))
 	for _, p := range n.gateways() {
 		if p.Addr().Is4() || n.UsesIPv6() {
-			reqs = append(reqs, setAddr(l.index, p))
+			reqs = append(reqs, rtnetlink.SetAddr(l.Index, p))
 		}
 	}
-	if _, err := host.do(reqs...); ignoreNoIPv6(err) != nil {
+	if _, err := host.Do(reqs...); ignoreNoIPv6(err) != nil {
 		return err
 	}
-	_, err = host.do(n.sharedRoutes(l.index)...)
+	_, err = host.Do(n.sharedRoutes(l.Index)...)
 	return err
 }
 
@@ -98,26 +100,26 @@ func (n *Network) sharedRoutes(bridge int) []*nl.NetlinkRequest {
 	var reqs []*nl.NetlinkRequest
 	for _, p := range n.networks() {
 		if p.Addr().Is4() || n.UsesIPv6() {
-			reqs = append(reqs, setUnreachable(p))
+			reqs = append(reqs, rtnetlink.SetUnreachable(p))
 		}
 	}
 	for _, p := range n.cfg.ServiceCIDRs {
 		if p.Addr().Is4() || n.UsesIPv6() {
-			reqs = append(reqs, setLinkRoute(bridge, p.Masked()))
+			reqs = append(reqs, rtnetlink.SetLinkRoute(bridge, p.Masked()))
 		}
 	}
 	return reqs
 }
 
-func (n *Network) makeBridge(host *rtnl) (*link, error) {
-	_, err := host.do(createBridge(n.cfg.Bridge, podMAC(n.gateway)))
+func (n *Network) makeBridge(host *rtnetlink.Conn) (*rtnetlink.Link, error) {
+	_, err := host.Do(rtnetlink.CreateBridge(n.cfg.Bridge, podMAC(n.gateway)))
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, err
 	}
-	if _, err := host.do(noLinkLocal(n.cfg.Bridge)); ignoreNoIPv6(err) != nil {
+	if _, err := host.Do(rtnetlink.NoLinkLocal(n.cfg.Bridge)); ignoreNoIPv6(err) != nil {
 		return nil, err
 	}
-	l, err := host.getLink(n.cfg.Bridge)
+	l, err := host.GetLink(n.cfg.Bridge)
 	if err == nil && l == nil {
 		err = fmt.Errorf("interface is gone again: %w", unix.ENODEV)
 	}
@@ -140,24 +142,24 @@ func (n *Network) RemoveHost() error {
 		return fmt.Errorf("cannot remove nftables table %s: %w", n.cfg.TableName, err)
 	}
 	for _, p := range n.networks() {
-		r := setUnreachable(p)
+		r := rtnetlink.SetUnreachable(p)
 		r.Type, r.Flags = unix.RTM_DELROUTE, unix.NLM_F_REQUEST
-		if _, err := host.do(r); err != nil && !errors.Is(err, unix.ESRCH) {
+		if _, err := host.Do(r); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("cannot remove route to %s: %w", p, err)
 		}
 	}
 	n.bridge.Store(0)
-	l, err := host.getLink(n.cfg.Bridge)
+	l, err := host.GetLink(n.cfg.Bridge)
 	if err != nil || l == nil {
 		return err
 	}
-	if l.kind == "bridge" && l.mac == string(podMAC(n.gateway)) {
-		return host.deleteLink(n.cfg.Bridge)
+	if l.Kind == "bridge" && l.MAC == string(podMAC(n.gateway)) {
+		return host.DeleteLink(n.cfg.Bridge)
 	}
 	for _, p := range n.gateways() {
-		r := setAddr(l.index, p)
+		r := rtnetlink.SetAddr(l.Index, p)
 		r.Type, r.Flags = unix.RTM_DELADDR, unix.NLM_F_REQUEST
-		if _, err := host.do(r); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+		if _, err := host.Do(r); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fmt.Errorf("cannot take the gateway address off %s: %w", n.cfg.Bridge, err)
 		}
 	}

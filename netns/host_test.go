@@ -12,6 +12,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // generation is what the kernel counts up with each change of the ruleset.
@@ -24,7 +26,7 @@ func generation(t *testing.T) uint32 {
 		t.Fatal(msgs, err)
 	}
 	var id uint32
-	eachAttr(msgs[0][4:], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(msgs[0][4:], func(kind uint16, value []byte) {
 		if kind == unix.NFTA_GEN_ID {
 			id = binary.BigEndian.Uint32(value)
 		}
@@ -157,12 +159,12 @@ func TestBridgeKeepsItsAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := host.getLink("podd0")
+	l, err := host.GetLink("podd0")
 	if err != nil || l == nil {
 		t.Fatal(l, err)
 	}
-	if l.mac != string(podMAC(n.gateway)) || !l.up {
-		t.Errorf("bridge = %x up %v, want %x up", l.mac, l.up, podMAC(n.gateway))
+	if l.MAC != string(podMAC(n.gateway)) || !l.Up {
+		t.Errorf("bridge = %x up %v, want %x up", l.MAC, l.Up, podMAC(n.gateway))
 	}
 }
 
@@ -180,7 +182,7 @@ func TestPodsOutliveTheBridge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := host.deleteLink("podd0"); err != nil {
+	if err := host.DeleteLink("podd0"); err != nil {
 		t.Fatal(err)
 	}
 	if err := n.EnsureHost(); err != nil {
@@ -232,10 +234,10 @@ func TestRemoveHostSparesAnothersBridge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(createBridge("podd0", podMAC(netip.MustParseAddr("1.2.3.4")))); err != nil {
+	if _, err := host.Do(rtnetlink.CreateBridge("podd0", podMAC(netip.MustParseAddr("1.2.3.4")))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = host.deleteLink("podd0") })
+	t.Cleanup(func() { _ = host.DeleteLink("podd0") })
 	if err := n.EnsureHost(); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +246,7 @@ func TestRemoveHostSparesAnothersBridge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if l, err := host.getLink("podd0"); err != nil || l == nil {
+	if l, err := host.GetLink("podd0"); err != nil || l == nil {
 		t.Fatalf("bridge = %v, %v; want it kept", l, err)
 	}
 	if ips, err := HostIPs(); err != nil || len(ips) != 0 {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // HostIPs are the node's addresses: those of the interface with the default route first, IPv4
@@ -17,16 +19,16 @@ import (
 // returns none.
 func HostIPs(except ...string) ([]netip.Addr, error) {
 	skip := map[int]bool{}
-	links, err := retryDump(listLinks)
+	links, err := rtnetlink.RetryDump(listLinks)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list interfaces: %w", err)
 	}
 	for _, l := range links {
-		if l.index == loopbackIndex || slices.Contains(except, l.name) {
-			skip[l.index] = true
+		if l.Index == rtnetlink.LoopbackIndex || slices.Contains(except, l.Name) {
+			skip[l.Index] = true
 		}
 	}
-	addrs, err := retryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	addrs, err := rtnetlink.RetryDump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot list addresses: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // IPv6 can be switched off and on again at any time: for the machine, for an interface, for interfaces to come
@@ -40,11 +42,11 @@ func (n *Network) lookForIPv6() {
 }
 
 // sixOn says whether a pod can have IPv6 at the machine's end of its link, and tells once that it cannot.
-func (n *Network) sixOn(v vethPair) bool {
+func (n *Network) sixOn(v rtnetlink.VethPair) bool {
 	if !n.UsesIPv6() {
 		return false
 	}
-	on := n.linkHasIPv6(v.host) && (v.mtu == 0 || v.mtu >= smallestMTU6)
+	on := n.linkHasIPv6(v.Host) && (v.MTU == 0 || v.MTU >= smallestMTU6)
 	if n.links4.Swap(!on) != on || n.cfg.Changed == nil {
 		return on
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // lan is a network that the node is on, with one other host, whose default route is the node.
@@ -51,35 +53,35 @@ func newLAN(t *testing.T, n *Network, root, name string, number byte) lan {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	v := vethPair{host: name, peer: podIf, peerNS: int(f.Fd()), mac: podMAC(l.host[0])}
-	if _, err := host.do(v.create()); err != nil {
+	v := rtnetlink.VethPair{Host: name, Peer: podIf, PeerNS: int(f.Fd()), MAC: podMAC(l.host[0])}
+	if _, err := host.Do(v.Create()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		c, err := dial() // the network may have been closed
+		c, err := rtnetlink.Dial() // the network may have been closed
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.close()
-		if err := c.deleteLink(name); err != nil {
+		defer c.Close()
+		if err := c.DeleteLink(name); err != nil {
 			t.Error(err)
 		}
 	})
-	join := func(c *rtnl, name string, addrs []netip.Addr) int {
+	join := func(c *rtnetlink.Conn, name string, addrs []netip.Addr) int {
 		link := mustLink(t, c, name)
-		reqs := requests(setUp(link.index), setGroup(name, 0))
+		reqs := rtnetlink.Requests(rtnetlink.SetUp(link.Index), setGroup(name, 0))
 		for _, a := range addrs {
-			reqs = append(reqs, setAddr(link.index, lanPrefix(a)))
+			reqs = append(reqs, rtnetlink.SetAddr(link.Index, lanPrefix(a)))
 		}
-		if _, err := c.do(reqs...); err != nil {
+		if _, err := c.Do(reqs...); err != nil {
 			t.Fatal(err)
 		}
-		return link.index
+		return link.Index
 	}
 	join(host, name, l.node)
-	err = inNetns(int(f.Fd()), func(c *rtnl) error {
+	err = inNetns(int(f.Fd()), func(c *rtnetlink.Conn) error {
 		index := join(c, podIf, l.host)
-		_, err := c.do(setDefaultRoute(index, l.node[0]), setDefaultRoute(index, l.node[1]))
+		_, err := c.Do(rtnetlink.SetDefaultRoute(index, l.node[0]), rtnetlink.SetDefaultRoute(index, l.node[1]))
 		return err
 	})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Route is one route of the machine.
@@ -19,7 +21,7 @@ type Route struct {
 
 // Routes reads the main routing tables of both families.
 func Routes() ([]Route, error) {
-	links, err := retryDump(netlink.LinkList)
+	links, err := rtnetlink.RetryDump(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list interfaces: %w", err)
 	}
@@ -69,7 +71,7 @@ const (
 func BaseChains() ([]Chain, error) {
 	request := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP)
 	request.AddData(&nl.Nfgenmsg{NfgenFamily: unix.NFPROTO_UNSPEC})
-	messages, err := retryDump(func() ([][]byte, error) { return request.Execute(unix.NETLINK_NETFILTER, 0) })
+	messages, err := rtnetlink.RetryDump(func() ([][]byte, error) { return request.Execute(unix.NETLINK_NETFILTER, 0) })
 	if err != nil {
 		return nil, fmt.Errorf("cannot list nftables chains: %w", err)
 	}

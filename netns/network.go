@@ -9,6 +9,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/internal/lease"
+	"podd/netns/rtnetlink"
 )
 
 // Config is the pod network of one node.
@@ -59,7 +60,7 @@ type Network struct {
 
 	hostMu sync.Mutex // one EnsureHost or RemoveHost at a time
 	connMu sync.Mutex
-	conn   *rtnl // opened at first use, in the namespace of the process
+	conn   *rtnetlink.Conn // opened at first use, in the namespace of the process
 }
 
 // New checks the configuration; it touches nothing.
@@ -135,11 +136,11 @@ func (n *Network) Gateway() netip.Addr { return n.gateway }
 func (n *Network) Gateway6() netip.Addr { return n.gateway6 }
 
 // host is the socket of the process's own network namespace.
-func (n *Network) host() (*rtnl, error) {
+func (n *Network) host() (*rtnetlink.Conn, error) {
 	n.connMu.Lock()
 	defer n.connMu.Unlock()
 	if n.conn == nil {
-		c, err := dial()
+		c, err := rtnetlink.Dial()
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +154,7 @@ func (n *Network) Close() {
 	n.connMu.Lock()
 	defer n.connMu.Unlock()
 	if n.conn != nil {
-		n.conn.close()
+		n.conn.Close()
 		n.conn = nil
 	}
 	n.rules.close()

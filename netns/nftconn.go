@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // nftSendBuffer holds a transaction of some 50,000 elements; the kernel takes a message as a whole.
@@ -23,7 +25,7 @@ func dialNft() (*nftConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open nftables socket: %w", err)
 	}
-	c := &nftConn{fd: fd, buf: make([]byte, answerSize)}
+	c := &nftConn{fd: fd, buf: make([]byte, rtnetlink.AnswerSize)}
 	if err := c.prepare(); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("cannot prepare nftables socket: %w", err)
@@ -74,12 +76,12 @@ func (c *nftConn) failures(counts func(error) bool) error {
 			return errors.Join(failed, os.NewSyscallError("recvfrom nftables", err))
 		}
 		for rest := c.buf[:n]; len(rest) > 0; {
-			var m message
-			if m, rest, err = nextMessage(rest); err != nil {
+			var m rtnetlink.Message
+			if m, rest, err = rtnetlink.NextMessage(rest); err != nil {
 				return errors.Join(failed, err)
 			}
-			if m.kind == unix.NLMSG_ERROR && failed == nil && counts(m.err()) {
-				failed = m.err()
+			if m.Kind == unix.NLMSG_ERROR && failed == nil && counts(m.Err()) {
+				failed = m.Err()
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // family is what rules say once for each of the two.
@@ -60,8 +62,8 @@ func metaIs(key expr.MetaKey, op expr.CmpOp, value uint32) []expr.Any {
 func podGroupIs(key expr.MetaKey, op expr.CmpOp) []expr.Any {
 	word := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 	return one(&expr.Meta{Key: key, Register: reg(0)},
-		&expr.Bitwise{SourceRegister: reg(0), DestRegister: reg(0), Len: 4, Mask: word(^uint32(podGroup ^ doomed)), Xor: word(0)},
-		&expr.Cmp{Op: op, Register: reg(0), Data: word(podGroup & doomed)})
+		&expr.Bitwise{SourceRegister: reg(0), DestRegister: reg(0), Len: 4, Mask: word(^uint32(rtnetlink.PodGroup ^ doomed)), Xor: word(0)},
+		&expr.Cmp{Op: op, Register: reg(0), Data: word(rtnetlink.PodGroup & doomed)})
 }
 
 func (f family) only() []expr.Any {

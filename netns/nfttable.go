@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Flags of a table (linux/netfilter/nf_tables.h). A table with an owner is left alone by "nft flush ruleset",
@@ -325,17 +327,17 @@ func (c *nftConn) ask(b *batch) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot hear nftables: %w", err)
 	}
-	m, _, err := nextMessage(c.buf[:n])
+	m, _, err := rtnetlink.NextMessage(c.buf[:n])
 	if err != nil {
 		return nil, err
 	}
-	if m.kind == unix.NLMSG_ERROR {
-		return nil, m.err()
+	if m.Kind == unix.NLMSG_ERROR {
+		return nil, m.Err()
 	}
-	if len(m.data) < nfgenmsgSize {
-		return nil, fmt.Errorf("cannot parse nftables answer of %d bytes", len(m.data))
+	if len(m.Data) < nfgenmsgSize {
+		return nil, fmt.Errorf("cannot parse nftables answer of %d bytes", len(m.Data))
 	}
-	return m.data[nfgenmsgSize:], nil
+	return m.Data[nfgenmsgSize:], nil
 }
 
 // generation is what the kernel counts up with each change of anybody's ruleset.
@@ -348,7 +350,7 @@ func (c *nftConn) generation() (uint32, error) {
 		return 0, err
 	}
 	var id uint32
-	eachAttr(answer, func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(answer, func(kind uint16, value []byte) {
 		if kind == unix.NFTA_GEN_ID && len(value) == 4 {
 			id = binary.BigEndian.Uint32(value)
 		}

@@ -219,10 +219,10 @@ func TestBandwidth(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := mustLink(t, host, a.HostIf)
-	if got := qdiscOf(t, "", l.index); got != "tbf" {
+	if got := qdiscOf(t, "", l.Index); got != "tbf" {
 		t.Errorf("queue towards the pod = %s, want tbf", got)
 	}
-	if got := qdiscOf(t, a.ns, podLink(t, filepath.Dir(a.ns)).index); got != "tbf" {
+	if got := qdiscOf(t, a.ns, podLink(t, filepath.Dir(a.ns)).Index); got != "tbf" {
 		t.Errorf("queue of the pod = %s, want tbf", got)
 	}
 	a.serve(t, 8080)

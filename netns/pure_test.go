@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -55,30 +54,6 @@ func TestLastAddr(t *testing.T) {
 	}
 }
 
-func TestRetryDump(t *testing.T) {
-	for _, c := range []struct {
-		name        string
-		fails, want int
-		with, err   error
-	}{
-		{"at once", 0, 1, nil, nil},
-		{"interrupted twice", 2, 3, netlink.ErrDumpInterrupted, nil},
-		{"always interrupted", 99, dumpTries, netlink.ErrDumpInterrupted, netlink.ErrDumpInterrupted},
-		{"refused", 99, 1, unix.EPERM, unix.EPERM},
-	} {
-		calls := 0
-		_, err := retryDump(func() (int, error) {
-			if calls++; calls <= c.fails {
-				return 0, c.with
-			}
-			return 1, nil
-		})
-		if calls != c.want || !errors.Is(err, c.err) {
-			t.Errorf("%s: %d calls, err %v, want %d, %v", c.name, calls, err, c.want, c.err)
-		}
-	}
-}
-
 func TestSortHostIPs(t *testing.T) {
 	addr := func(index, flags int, s string) netlink.Addr {
 		ip := netip.MustParseAddr(s)
@@ -97,39 +72,6 @@ func TestSortHostIPs(t *testing.T) {
 	}
 	if s := strings.Join(words, " "); s != want {
 		t.Errorf("got %s, want %s", s, want)
-	}
-}
-
-func FuzzMessages(f *testing.F) {
-	f.Add(setUp(3).Serialize())
-	f.Add(createBridge("podd0", podMAC(netip.MustParseAddr("10.0.0.1"))).Serialize())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for len(b) > 0 {
-			m, rest, err := nextMessage(b)
-			if err != nil {
-				return
-			}
-			if len(rest) >= len(b) {
-				t.Fatal("no progress")
-			}
-			_ = m.err()
-			_, _ = parseLink(m.data)
-			b = rest
-		}
-	})
-}
-
-// What we send is what we would understand.
-func TestRequestsParseBack(t *testing.T) {
-	gateway := netip.MustParseAddr("10.0.0.1")
-	m, rest, err := nextMessage(createBridge("podd0", podMAC(gateway)).Serialize())
-	if err != nil || len(rest) != 0 {
-		t.Fatal(err, len(rest))
-	}
-	l, err := parseLink(m.data)
-	want := link{name: "podd0", kind: "bridge", mac: string(podMAC(gateway)), up: true}
-	if err != nil || *l != want {
-		t.Errorf("bridge request = %+v, %v, want %+v", l, err, want)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // reach opens a connection from the namespace at nsPath to an address of this one and back.
@@ -98,24 +100,24 @@ func uplink(t *testing.T, n *Network, outside string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	v := vethPair{host: "uplink", peer: podIf, peerNS: int(f.Fd()), mac: podMAC(netip.MustParseAddr("192.0.2.2"))}
-	if _, err := host.do(v.create()); err != nil {
+	v := rtnetlink.VethPair{Host: "uplink", Peer: podIf, PeerNS: int(f.Fd()), MAC: podMAC(netip.MustParseAddr("192.0.2.2"))}
+	if _, err := host.Do(v.Create()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = host.deleteLink("uplink") })
-	l, err := host.getLink("uplink")
+	t.Cleanup(func() { _ = host.DeleteLink("uplink") })
+	l, err := host.GetLink("uplink")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(setUp(l.index), setGroup("uplink", 0), setAddr(l.index, netip.MustParsePrefix("192.0.2.1/24"))); err != nil {
+	if _, err := host.Do(rtnetlink.SetUp(l.Index), setGroup("uplink", 0), rtnetlink.SetAddr(l.Index, netip.MustParsePrefix("192.0.2.1/24"))); err != nil {
 		t.Fatal(err)
 	}
-	err = inNetns(int(f.Fd()), func(c *rtnl) error {
-		l, err := c.getLink(podIf)
+	err = inNetns(int(f.Fd()), func(c *rtnetlink.Conn) error {
+		l, err := c.GetLink(podIf)
 		if err != nil {
 			return err
 		}
-		_, err = c.do(setUp(l.index), setAddr(l.index, netip.MustParsePrefix("192.0.2.2/24")), setDefaultRoute(l.index, netip.MustParseAddr("192.0.2.1")))
+		_, err = c.Do(rtnetlink.SetUp(l.Index), rtnetlink.SetAddr(l.Index, netip.MustParsePrefix("192.0.2.2/24")), rtnetlink.SetDefaultRoute(l.Index, netip.MustParseAddr("192.0.2.1")))
 		return err
 	})
 	if err != nil {

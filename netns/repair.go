@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 const (
@@ -44,15 +46,15 @@ func (n *Network) repair(h hint) error {
 }
 
 // judgeRules: only podd's own table matters, and only what somebody else has done to it.
-func (n *Network) judgeRules(m message) hint {
-	if m.kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.data) < nfgenmsgSize || m.port == n.rules.port() {
+func (n *Network) judgeRules(m rtnetlink.Message) hint {
+	if m.Kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < nfgenmsgSize || m.Port == n.rules.port() {
 		return 0
 	}
 	h := hint(0)
-	if kind := m.kind & 0xff; kind == unix.NFT_MSG_NEWGEN || m.data[0] != unix.NFPROTO_INET {
+	if kind := m.Kind & 0xff; kind == unix.NFT_MSG_NEWGEN || m.Data[0] != unix.NFPROTO_INET {
 		return 0
 	}
-	eachAttr(m.data[nfgenmsgSize:], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[nfgenmsgSize:], func(kind uint16, value []byte) {
 		// NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE: all 1.
 		if kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == n.cfg.TableName {
 			h = hintRules
@@ -65,13 +67,13 @@ func (n *Network) judgeRules(m message) hint {
 }
 
 // byPackets says that packets have filled or left a set with a timeout: nobody has changed anything.
-func byPackets(m message) bool {
-	kind := m.kind & 0xff
+func byPackets(m rtnetlink.Message) bool {
+	kind := m.Kind & 0xff
 	if kind != unix.NFT_MSG_NEWSETELEM && kind != unix.NFT_MSG_DELSETELEM {
 		return false
 	}
 	name := ""
-	eachAttr(m.data[nfgenmsgSize:], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[nfgenmsgSize:], func(kind uint16, value []byte) {
 		if kind == unix.NFTA_SET_ELEM_LIST_SET {
 			name = unix.ByteSliceToString(value)
 		}
@@ -79,8 +81,8 @@ func byPackets(m message) bool {
 	return len(name) > 3 && name[:3] == affinityPrefix
 }
 
-func (n *Network) judgeRoutes(m message) hint {
-	switch m.kind {
+func (n *Network) judgeRoutes(m rtnetlink.Message) hint {
+	switch m.Kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		return n.judgeLink(m)
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
@@ -95,20 +97,20 @@ func (n *Network) judgeRoutes(m message) hint {
 
 // judgeLink: the bridge must be there and up; a pod's link must not go while its pod is attached, and comes into the
 // world down.
-func (n *Network) judgeLink(m message) hint {
-	l, err := parseLink(m.data)
+func (n *Network) judgeLink(m rtnetlink.Message) hint {
+	l, err := rtnetlink.ParseLink(m.Data)
 	if err != nil {
 		return 0
 	}
-	gone := m.kind == unix.RTM_DELLINK
+	gone := m.Kind == unix.RTM_DELLINK
 	switch {
-	case l.name == n.cfg.Bridge:
-		if gone || !l.up {
+	case l.Name == n.cfg.Bridge:
+		if gone || !l.Up {
 			return hintHost
 		}
-	case isHostIf(l.name):
-		if gone || !l.up && !l.fresh || l.master != 0 {
-			return n.suspect(func(id string) bool { return hostIf(id) == l.name })
+	case isHostIf(l.Name):
+		if gone || !l.Up && !l.Fresh || l.Master != 0 {
+			return n.suspect(func(id string) bool { return hostIf(id) == l.Name })
 		}
 	default:
 		return hintMoved
@@ -116,14 +118,14 @@ func (n *Network) judgeLink(m message) hint {
 	return 0
 }
 
-func (n *Network) judgeAddr(m message) hint {
-	if len(m.data) < unix.SizeofIfAddrmsg {
+func (n *Network) judgeAddr(m rtnetlink.Message) hint {
+	if len(m.Data) < unix.SizeofIfAddrmsg {
 		return 0
 	}
-	if index := int64(binary.NativeEndian.Uint32(m.data[4:])); index != n.bridge.Load() {
+	if index := int64(binary.NativeEndian.Uint32(m.Data[4:])); index != n.bridge.Load() {
 		return hintMoved
 	}
-	if m.kind == unix.RTM_DELADDR {
+	if m.Kind == unix.RTM_DELADDR {
 		return hintHost
 	}
 	return 0
@@ -131,25 +133,25 @@ func (n *Network) judgeAddr(m message) hint {
 
 // judgeRoute: a route that has come or gone elsewhere may be a way out, or a network that has pods'
 // addresses. Those to pods and Services are podd's own, and may only go with their pods.
-func (n *Network) judgeRoute(m message) hint {
-	if len(m.data) < unix.SizeofRtMsg {
+func (n *Network) judgeRoute(m rtnetlink.Message) hint {
+	if len(m.Data) < unix.SizeofRtMsg {
 		return 0
 	}
-	if m.data[4] != unix.RT_TABLE_MAIN {
-		if m.kind == unix.RTM_NEWROUTE && m.data[7] == unix.RTN_MULTICAST && n.without6.Load() {
+	if m.Data[4] != unix.RT_TABLE_MAIN {
+		if m.Kind == unix.RTM_NEWROUTE && m.Data[7] == unix.RTN_MULTICAST && n.without6.Load() {
 			return hintHost // a link has IPv6 now: ff00::/8 comes with it
 		}
 		return 0
 	}
-	gone, bits, kind := m.kind == unix.RTM_DELROUTE, int(m.data[1]), m.data[7]
+	gone, bits, kind := m.Kind == unix.RTM_DELROUTE, int(m.Data[1]), m.Data[7]
 	var dst netip.Addr
 	oif := 0
-	eachAttr(m.data[unix.SizeofRtMsg:], func(attr uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[unix.SizeofRtMsg:], func(attr uint16, value []byte) {
 		switch attr {
 		case unix.RTA_DST:
 			dst, _ = netip.AddrFromSlice(value)
 		case unix.RTA_OIF:
-			oif = number(value)
+			oif = rtnetlink.Number(value)
 		}
 	})
 	ours := slices.ContainsFunc(n.networks(), func(p netip.Prefix) bool { return dst.IsValid() && p.Contains(dst) })
@@ -169,18 +171,18 @@ func (n *Network) judgeRoute(m message) hint {
 }
 
 // judgeNetconf: forwarding was turned off, or on by somebody else.
-func judgeNetconf(m message) hint {
+func judgeNetconf(m rtnetlink.Message) hint {
 	everywhere, h := false, hint(0)
 	const netconfMsg = 1 // bytes: the family
-	if len(m.data) < align4(netconfMsg) {
+	if len(m.Data) < rtnetlink.Align4(netconfMsg) {
 		return 0
 	}
-	eachAttr(m.data[align4(netconfMsg):], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[rtnetlink.Align4(netconfMsg):], func(kind uint16, value []byte) {
 		// The index is the first attribute (inet_netconf_fill_devconf).
 		switch {
 		case kind == netconfIndex:
-			everywhere = int32(number(value)) == netconfEverywhere
-		case kind == netconfForwarding && (number(value) == 0 || everywhere && number(value) != forwardingForPods):
+			everywhere = int32(rtnetlink.Number(value)) == netconfEverywhere
+		case kind == netconfForwarding && (rtnetlink.Number(value) == 0 || everywhere && rtnetlink.Number(value) != forwardingForPods):
 			h = hintHost
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // setForwarding says for both families what the machine is told by others.
@@ -222,20 +224,20 @@ func TestBridgesOfOthersGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(createBridge("br-others", podMAC(netip.MustParseAddr("192.0.9.1")))); err != nil {
+	if _, err := host.Do(rtnetlink.CreateBridge("br-others", podMAC(netip.MustParseAddr("192.0.9.1")))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = host.deleteLink("br-others") })
-	br := mustLink(t, host, "br-others").index
+	t.Cleanup(func() { _ = host.DeleteLink("br-others") })
+	br := mustLink(t, host, "br-others").Index
 	for _, l := range []lan{east, west} {
-		port := mustLink(t, host, l.id).index
-		reqs := requests(setMaster(port, br))
+		port := mustLink(t, host, l.id).Index
+		reqs := rtnetlink.Requests(rtnetlink.SetMaster(port, br))
 		for _, ip := range l.node {
-			r := setAddr(port, lanPrefix(ip))
+			r := rtnetlink.SetAddr(port, lanPrefix(ip))
 			r.Type, r.Flags = unix.RTM_DELADDR, unix.NLM_F_REQUEST
 			reqs = append(reqs, r)
 		}
-		if _, err := host.do(reqs...); err != nil {
+		if _, err := host.Do(reqs...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -244,9 +246,9 @@ func TestBridgesOfOthersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	err = inNetns(int(f.Fd()), func(c *rtnl) error {
-		index := mustLink(t, c, podIf).index
-		_, err := c.do(setAddr(index, netip.MustParsePrefix("192.0.1.3/24")), setAddr(index, netip.MustParsePrefix("2001:db8:1::3/64")))
+	err = inNetns(int(f.Fd()), func(c *rtnetlink.Conn) error {
+		index := mustLink(t, c, podIf).Index
+		_, err := c.Do(rtnetlink.SetAddr(index, netip.MustParsePrefix("192.0.1.3/24")), rtnetlink.SetAddr(index, netip.MustParsePrefix("2001:db8:1::3/64")))
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // SandboxOptions says which namespaces a sandbox holds and how they start out.
@@ -140,12 +142,12 @@ func setNames(o SandboxOptions) error {
 
 // upLoopback works in the network namespace of the calling thread.
 func upLoopback() error {
-	c, err := dial()
+	c, err := rtnetlink.Dial()
 	if err != nil {
 		return err
 	}
-	defer c.close()
-	if _, err := c.do(setUp(loopbackIndex)); err != nil {
+	defer c.Close()
+	if _, err := c.Do(rtnetlink.SetUp(rtnetlink.LoopbackIndex)); err != nil {
 		return fmt.Errorf("cannot bring up loopback: %w", err)
 	}
 	return nil

@@ -12,6 +12,8 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 var allNamespaces = SandboxOptions{Hostname: "web-0", Net: true, IPC: true, UTS: true}
@@ -102,12 +104,12 @@ func TestSandbox(t *testing.T) {
 				t.Errorf("%s = %q, %v, want %s", file, got, err, want)
 			}
 		}
-		c, err := dial()
+		c, err := rtnetlink.Dial()
 		if err != nil {
 			return err
 		}
-		defer c.close()
-		if lo, err := c.getLink("lo"); err != nil || !lo.up || lo.index != loopbackIndex {
+		defer c.Close()
+		if lo, err := c.GetLink("lo"); err != nil || !lo.Up || lo.Index != rtnetlink.LoopbackIndex {
 			t.Errorf("lo = %+v, %v", lo, err)
 		}
 		return nil

@@ -15,6 +15,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // onesSum is the Internet checksum, RFC 1071.
@@ -76,8 +78,8 @@ func (p testPod) sendRaw(t *testing.T, protocol uint16, packet []byte) {
 			return err
 		}
 		defer unix.Close(fd)
-		to := &unix.SockaddrLinklayer{Ifindex: l.index, Protocol: protocol>>8 | protocol<<8, Halen: 6}
-		copy(to.Addr[:], hostMAC())
+		to := &unix.SockaddrLinklayer{Ifindex: l.Index, Protocol: protocol>>8 | protocol<<8, Halen: 6}
+		copy(to.Addr[:], rtnetlink.HostMAC())
 		return unix.Sendto(fd, packet, 0, to)
 	})
 	if err != nil {
@@ -201,7 +203,7 @@ func TestDoomedLinksAreGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(setGroup(c.HostIf, doomed)); err != nil {
+	if _, err := host.Do(setGroup(c.HostIf, doomed)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {
@@ -298,7 +300,7 @@ func TestPodsTeachTheNodeNothing(t *testing.T) {
 			}
 			l := mustLink(t, n.conn, c.HostIf)
 			stranger := netip.MustParseAddr("10.88.0.77")
-			before := knownOn(t, l.index)
+			before := knownOn(t, l.Index)
 			c.sendRaw(t, unix.ETH_P_ARP, arpPacket(1, stranger, n.gateway))
 			c.sendRaw(t, unix.ETH_P_ARP, arpPacket(2, stranger, n.gateway))
 			c.sendRaw(t, unix.ETH_P_ARP, arpPacket(1, stranger, stranger))
@@ -324,7 +326,7 @@ func TestPodsTeachTheNodeNothing(t *testing.T) {
 			if got := wordsAt(dhcp, 20*time.Millisecond); inForce && len(got) > 0 {
 				t.Errorf("a DHCP server hears %q from nobody's address", got)
 			}
-			after := knownOn(t, l.index)
+			after := knownOn(t, l.Index)
 			if !inForce { // who has sent the advertisement, which is not what it says
 				after = slices.DeleteFunc(after, func(s string) bool { return strings.HasPrefix(s, "neighbour "+local.String()) })
 			}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // lookAround learns what the machine's other networks mean for the pods: the MTU, and addresses that
@@ -17,7 +19,7 @@ func (n *Network) lookAround() error {
 	if err != nil {
 		return err
 	}
-	links, err := retryDump(listLinks)
+	links, err := rtnetlink.RetryDump(listLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
@@ -27,8 +29,8 @@ func (n *Network) lookAround() error {
 	n.shadowed.Store(&services)
 	forwarded := n.forwarded()
 	for _, l := range links {
-		if l.kind == "bridge" && l.name != n.cfg.Bridge {
-			forwarded.bridges = append(forwarded.bridges, l.index)
+		if l.Kind == "bridge" && l.Name != n.cfg.Bridge {
+			forwarded.bridges = append(forwarded.bridges, l.Index)
 		}
 	}
 	slices.Sort(forwarded.bridges)
@@ -48,14 +50,14 @@ func (s *Services) Overlaps() []netip.Prefix {
 
 // chooseMTU is the smallest of the interfaces with a default route, so that no pod sends what the way out
 // would have to cut; 0 is the kernel's choice.
-func (n *Network) chooseMTU(links []*link, uplinks map[int]int) int {
+func (n *Network) chooseMTU(links []*rtnetlink.Link, uplinks map[int]int) int {
 	if n.cfg.MTU > 0 {
 		return n.cfg.MTU
 	}
 	mtu := 0
 	for _, l := range links {
-		if _, up := uplinks[l.index]; up && l.mtu > 0 && (mtu == 0 || l.mtu < mtu) {
-			mtu = l.mtu
+		if _, up := uplinks[l.Index]; up && l.MTU > 0 && (mtu == 0 || l.MTU < mtu) {
+			mtu = l.MTU
 		}
 	}
 	return min(mtu, maxVethMTU)
@@ -70,7 +72,7 @@ type overlap struct{ own, other netip.Prefix }
 func mainRoutes() ([]netlink.Route, error) {
 	var all []netlink.Route
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := retryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+		routes, err := rtnetlink.RetryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
 		if err != nil {
 			return nil, fmt.Errorf("cannot list routes: %w", err)
 		}
@@ -80,10 +82,10 @@ func mainRoutes() ([]netlink.Route, error) {
 }
 
 // findOverlaps finds whose addresses the pods' and the Services' networks have too.
-func (n *Network) findOverlaps(links []*link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {
+func (n *Network) findOverlaps(links []*rtnetlink.Link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {
 	foreign := map[int]bool{0: true} // a route of several hops has no interface of its own
 	for _, l := range links {
-		foreign[l.index] = l.name != n.cfg.Bridge && l.group != podGroup && !isHostIf(l.name)
+		foreign[l.Index] = l.Name != n.cfg.Bridge && l.Group != rtnetlink.PodGroup && !isHostIf(l.Name)
 	}
 	for _, r := range routes {
 		if !foreign[r.LinkIndex] {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"testing"
+
+	"podd/netns/rtnetlink"
 )
 
 func TestOverlapRefusesNewPodsOnly(t *testing.T) {
@@ -15,10 +17,10 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(createBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+	if _, err := host.Do(rtnetlink.CreateBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = host.deleteLink("lan0") })
+	t.Cleanup(func() { _ = host.DeleteLink("lan0") })
 	lan := mustLink(t, host, "lan0")
 	dir := filepath.Join(root, "b")
 	if err := EnsureSandbox(dir, allNamespaces); err != nil {
@@ -31,7 +33,7 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 		{"10.88.0.200/29", true}, {"10.88.0.1/24", true}, {"10.1.2.3/8", true}, {"10.89.0.1/24", false}, {"fd00:88::77/120", true},
 	} {
 		p := netip.MustParsePrefix(c.addr)
-		if _, err := host.do(setUp(lan.index), setAddr(lan.index, p), setLinkRoute(lan.index, p.Masked())); err != nil {
+		if _, err := host.Do(rtnetlink.SetUp(lan.Index), rtnetlink.SetAddr(lan.Index, p), rtnetlink.SetLinkRoute(lan.Index, p.Masked())); err != nil {
 			t.Fatal(err)
 		}
 		if err := n.EnsureHost(); err != nil {
@@ -48,10 +50,10 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 		if err := n.Detach("b"); err != nil {
 			t.Fatal(err)
 		}
-		if err := host.deleteLink("lan0"); err != nil {
+		if err := host.DeleteLink("lan0"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := host.do(createBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+		if _, err := host.Do(rtnetlink.CreateBridge("lan0", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
 			t.Fatal(err)
 		}
 		lan = mustLink(t, host, "lan0")

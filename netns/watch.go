@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // Multicast groups of netlink (linux/rtnetlink.h, linux/netfilter/nfnetlink.h).
@@ -87,12 +89,12 @@ func listen(protocol int, groups ...int) (*os.File, error) {
 }
 
 // hearEvents turns messages into hints. Events that the kernel had no room for are worth every look.
-func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, judge func(message) hint, lost hint) error {
+func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, judge func(rtnetlink.Message) hint, lost hint) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("cannot read network events: %w", err)
 	}
-	buf := make([]byte, answerSize)
+	buf := make([]byte, rtnetlink.AnswerSize)
 	for {
 		h, err := readHint(conn, buf, judge)
 		switch {
@@ -115,7 +117,7 @@ func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, judge func(m
 }
 
 // readHint waits for one datagram of the kernel's and judges what is in it.
-func readHint(conn syscall.RawConn, buf []byte, judge func(message) hint) (h hint, err error) {
+func readHint(conn syscall.RawConn, buf []byte, judge func(rtnetlink.Message) hint) (h hint, err error) {
 	n := 0
 	cerr := conn.Read(func(fd uintptr) bool {
 		var from unix.Sockaddr
@@ -129,8 +131,8 @@ func readHint(conn syscall.RawConn, buf []byte, judge func(message) hint) (h hin
 		return 0, errors.Join(cerr, err)
 	}
 	for rest := buf[:n]; len(rest) >= unix.SizeofNlMsghdr; {
-		var m message
-		if m, rest, err = nextMessage(rest); err != nil {
+		var m rtnetlink.Message
+		if m, rest, err = rtnetlink.NextMessage(rest); err != nil {
 			return h, nil // cut off: the rest of it is worth no more
 		}
 		h |= judge(m)

@@ -13,6 +13,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/rtnetlink"
 )
 
 // watch runs the network's watch for the test; moved counts.
@@ -58,7 +60,7 @@ func TestAttachIsNoEvent(t *testing.T) {
 	defer events.Close()
 	newTestPod(t, n, root, Pod{ID: "a"})
 	heard := false
-	for buf := make([]byte, answerSize); ; {
+	for buf := make([]byte, rtnetlink.AnswerSize); ; {
 		size, _, err := unix.Recvfrom(int(events.Fd()), buf, unix.MSG_DONTWAIT)
 		if errors.Is(err, unix.EAGAIN) {
 			break
@@ -67,14 +69,14 @@ func TestAttachIsNoEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for rest := buf[:size]; len(rest) > 0; {
-			var m message
-			if m, rest, err = nextMessage(rest); err != nil {
+			var m rtnetlink.Message
+			if m, rest, err = rtnetlink.NextMessage(rest); err != nil {
 				t.Fatal(err)
 			}
 			heard = true
 			if h := n.judgeRoutes(m); h&(hintPods|hintAllPods) != 0 {
-				l, _ := parseLink(m.data)
-				t.Errorf("message %d of %+v is taken for damage", m.kind, l)
+				l, _ := rtnetlink.ParseLink(m.Data)
+				t.Errorf("message %d of %+v is taken for damage", m.Kind, l)
 			}
 		}
 	}
@@ -148,9 +150,9 @@ func testRepairs(t *testing.T, flags uint32) {
 		"the ruleset is flushed":   func() error { c.FlushRuleset(); return c.Flush() },
 		"podd's table is deleted":  func() error { c.DelTable(table); return c.Flush() },
 		"a chain is flushed":       func() error { c.FlushChain(&nftables.Chain{Name: "postrouting", Table: table}); return c.Flush() },
-		"the bridge is deleted":    func() error { return host.deleteLink("podd0") },
-		"a link is deleted":        func() error { return host.deleteLink(a.HostIf) },
-		"a link is taken down":     func() error { _, err := host.do(setDown(t, host, a.HostIf)); return err },
+		"the bridge is deleted":    func() error { return host.DeleteLink("podd0") },
+		"a link is deleted":        func() error { return host.DeleteLink(a.HostIf) },
+		"a link is taken down":     func() error { _, err := host.Do(setDown(t, host, a.HostIf)); return err },
 		"a route is deleted":       func() error { return deleteRoute(host, a.IP) },
 		"an IPv6 route is deleted": func() error { return deleteRoute(host, a.IP6) },
 		"forwarding is turned off": func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0) },
@@ -176,22 +178,22 @@ func testRepairs(t *testing.T, flags uint32) {
 	}
 }
 
-func setDown(t *testing.T, host *rtnl, name string) *nl.NetlinkRequest {
+func setDown(t *testing.T, host *rtnetlink.Conn, name string) *nl.NetlinkRequest {
 	t.Helper()
-	l, err := host.getLink(name)
+	l, err := host.GetLink(name)
 	if err != nil || l == nil {
 		t.Fatal(l, err)
 	}
 	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	m.Index = int32(l.index)
+	m.Index = int32(l.Index)
 	m.Change = unix.IFF_UP
-	return newLink(0, m)
+	return rtnetlink.NewLink(0, m)
 }
 
-func deleteRoute(host *rtnl, ip netip.Addr) error {
-	r := setHostRoute(0, ip)
+func deleteRoute(host *rtnetlink.Conn, ip netip.Addr) error {
+	r := rtnetlink.SetHostRoute(0, ip)
 	r.Type, r.Flags = unix.RTM_DELROUTE, unix.NLM_F_REQUEST
-	_, err := host.do(r)
+	_, err := host.Do(r)
 	return err
 }
 
@@ -219,15 +221,15 @@ func TestOwnChangesAreNoEvents(t *testing.T) {
 func settle(t *testing.T, moved *atomic.Int64) {
 	t.Helper()
 	before := moved.Load()
-	c, err := dial()
+	c, err := rtnetlink.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
-	if _, err := c.do(createBridge("settle", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
+	defer c.Close()
+	if _, err := c.Do(rtnetlink.CreateBridge("settle", podMAC(netip.MustParseAddr("1.1.1.1")))); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.deleteLink("settle"); err != nil {
+	if err := c.DeleteLink("settle"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a hint", func() bool { return moved.Load() > before })
@@ -248,22 +250,22 @@ func TestMovesAreSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := host.getLink("uplink")
+	l, err := host.GetLink("uplink")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.do(setMTU(l.index, 1400), setDefaultRoute(l.index, netip.MustParseAddr("192.0.2.2"))); err != nil {
+	if _, err := host.Do(rtnetlink.SetMTU(l.Index, 1400), rtnetlink.SetDefaultRoute(l.Index, netip.MustParseAddr("192.0.2.2"))); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the uplink's MTU in the pod", func() bool {
 		inner, outer := podLink(t, filepath.Dir(a.ns)), mustLink(t, host, a.HostIf)
-		return inner.mtu == 1400 && outer.mtu == 1400
+		return inner.MTU == 1400 && outer.MTU == 1400
 	})
 }
 
-func mustLink(t *testing.T, c *rtnl, name string) *link {
+func mustLink(t *testing.T, c *rtnetlink.Conn, name string) *rtnetlink.Link {
 	t.Helper()
-	l, err := c.getLink(name)
+	l, err := c.GetLink(name)
 	if err != nil || l == nil {
 		t.Fatal(name, l, err)
 	}

@@ -90,7 +90,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/runtime/container/reexec"},
 		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/cgroups"},
 		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container"},
-		"github.com/vishvananda":                  {"podd/netns"},
+		"github.com/vishvananda":                  {"podd/netns", "podd/netns/rtnetlink"},
 		"github.com/google/nftables":              {"podd/netns"},
 		"github.com/mdlayher":                     {"podd/netns"},
 		"github.com/google/go-containerregistry":  {"podd/images"},
@@ -175,7 +175,8 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/manifest":             {},
 		"podd/runtime/service":              {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":               {},
-		"podd/netns":                        {},
+		"podd/netns":                        {"podd/netns/rtnetlink"},
+		"podd/netns/rtnetlink":              {},
 		"podd/netns/dns":                    {},                           // what a message is and who answers it has nothing to do with pods
 		"podd/netns/diagnose":               {"podd/netns", "podd/board"}, // what board judges
 		"podd/cgroups":                      {},

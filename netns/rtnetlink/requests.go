@@ -1,4 +1,4 @@
-package netns
+package rtnetlink
 
 import (
 	"net"
@@ -9,18 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loopbackIndex is that of lo in every network namespace (LOOPBACK_IFINDEX).
-const loopbackIndex = 1
+// LoopbackIndex is that of lo in every network namespace (LOOPBACK_IFINDEX).
+const LoopbackIndex = 1
 
 const (
 	vethInfoPeer = 1      // VETH_INFO_PEER, linux/veth.h
-	skipStats    = 1 << 3 // RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h
+	SkipStats    = 1 << 3 // RTEXT_FILTER_SKIP_STATS, linux/rtnetlink.h
 
 	inet6AddrGenMode = 8 // IFLA_INET6_ADDR_GEN_MODE, linux/if_link.h
 	addrGenModeNone  = 1 // IN6_ADDR_GEN_MODE_NONE
 )
 
-func newLink(flags int, info *nl.IfInfomsg) *nl.NetlinkRequest {
+// NewLink makes or changes the link of a header.
+func NewLink(flags int, info *nl.IfInfomsg) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWLINK, flags)
 	r.AddData(info)
 	return r
@@ -34,66 +35,70 @@ func up(index int) *nl.IfInfomsg {
 	return m
 }
 
-func setUp(index int) *nl.NetlinkRequest { return newLink(0, up(index)) }
+// SetUp switches a link on.
+func SetUp(index int) *nl.NetlinkRequest { return NewLink(0, up(index)) }
 
-func requests(r ...*nl.NetlinkRequest) []*nl.NetlinkRequest { return r }
+// Requests is a list to append to.
+func Requests(r ...*nl.NetlinkRequest) []*nl.NetlinkRequest { return r }
 
-func setMaster(index, master int) *nl.NetlinkRequest {
-	r := setUp(index)
+// SetMaster makes a link a port of a bridge, or of none (0), and switches it on.
+func SetMaster(index, master int) *nl.NetlinkRequest {
+	r := SetUp(index)
 	r.AddData(nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
 	return r
 }
 
-func setMTU(index, mtu int) *nl.NetlinkRequest {
+// SetMTU sets the largest packet of a link, in bytes.
+func SetMTU(index, mtu int) *nl.NetlinkRequest {
 	m := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	m.Index = int32(index)
-	r := newLink(0, m)
+	r := NewLink(0, m)
 	r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(mtu))))
 	return r
 }
 
-// podGroup is the interface group of the host's ends ("podl"), by which rules know them.
-const podGroup = 0x706f646c
+// PodGroup is the interface group of the host's ends ("podl"), by which rules know them.
+const PodGroup = 0x706f646c
 
-// hostMAC is that of the host's end of each pair: on a link with two ends it need not be unique.
-func hostMAC() net.HardwareAddr { return net.HardwareAddr{0x0a, 0x58, 0, 0, 0, 1} }
+// HostMAC is that of the host's end of each pair: on a link with two ends it need not be unique.
+func HostMAC() net.HardwareAddr { return net.HardwareAddr{0x0a, 0x58, 0, 0, 0, 1} }
 
-// vethPair is a pair whose one end stays with the host and whose other end is born inside the pod's
+// VethPair is a pair whose one end stays with the host and whose other end is born inside the pod's
 // network namespace.
-type vethPair struct {
-	host   string
-	peer   string
-	peerNS int // descriptor
-	mac    net.HardwareAddr
-	mtu    int // 0: the kernel's default
+type VethPair struct {
+	Host   string
+	Peer   string
+	PeerNS int // descriptor
+	MAC    net.HardwareAddr
+	MTU    int // 0: the kernel's default
 }
 
-// create is one request for all of it: an interface born in place needs no rename and no move,
+// Create is one request for all of it: an interface born in place needs no rename and no move,
 // and a move costs a grace period (dev_change_net_namespace). Neither end is up.
-func (v vethPair) create() *nl.NetlinkRequest {
-	r := newLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, nl.NewIfInfomsg(unix.AF_UNSPEC))
-	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.host)))
-	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, hostMAC()))
-	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(podGroup)))
+func (v VethPair) Create() *nl.NetlinkRequest {
+	r := NewLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, nl.NewIfInfomsg(unix.AF_UNSPEC))
+	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.Host)))
+	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, HostMAC()))
+	r.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(PodGroup)))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
 	info.AddRtAttr(nl.IFLA_INFO_KIND, []byte("veth"))
 	peer := info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(vethInfoPeer, nil)
 	peer.AddChild(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.peer))
-	peer.AddRtAttr(unix.IFLA_ADDRESS, v.mac)
-	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(v.peerNS)))
-	if v.mtu > 0 {
-		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(v.mtu))))
-		peer.AddRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(v.mtu)))
+	peer.AddRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.Peer))
+	peer.AddRtAttr(unix.IFLA_ADDRESS, v.MAC)
+	peer.AddRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(v.PeerNS)))
+	if v.MTU > 0 {
+		r.AddData(nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(v.MTU))))
+		peer.AddRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(v.MTU)))
 	}
 	r.AddData(info)
 	return r
 }
 
-// createBridge makes a bridge without ports: a place for the node's addresses on the pod network that every
+// CreateBridge makes a bridge without ports: a place for the node's addresses on the pod network that every
 // kernel with containers has. Its own address says that podd made it.
-func createBridge(name string, mac net.HardwareAddr) *nl.NetlinkRequest {
-	r := newLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, up(0))
+func CreateBridge(name string, mac net.HardwareAddr) *nl.NetlinkRequest {
+	r := NewLink(unix.NLM_F_CREATE|unix.NLM_F_EXCL, up(0))
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
 	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
@@ -104,21 +109,21 @@ func createBridge(name string, mac net.HardwareAddr) *nl.NetlinkRequest {
 	return r
 }
 
-// byName asks for a link, or deletes it.
-func byName(request int, name string) *nl.NetlinkRequest {
+// ByName asks for a link, or deletes it.
+func ByName(request int, name string) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(request, 0)
 	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
 	if request == unix.RTM_GETLINK {
-		r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStats)))
+		r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(SkipStats)))
 	}
 	return r
 }
 
-// noLinkLocal keeps the kernel from giving the link an fe80:: address when it comes up: nobody needs it, and
+// NoLinkLocal keeps the kernel from giving the link an fe80:: address when it comes up: nobody needs it, and
 // it costs eight multicasts (its detection, group reports, router solicitations) at each end.
-func noLinkLocal(name string) *nl.NetlinkRequest {
-	r := byName(unix.RTM_NEWLINK, name)
+func NoLinkLocal(name string) *nl.NetlinkRequest {
+	r := ByName(unix.RTM_NEWLINK, name)
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	inet6 := spec.AddRtAttr(unix.AF_INET6, nil)
 	inet6.AddRtAttr(inet6AddrGenMode, nl.Uint8Attr(addrGenModeNone))
@@ -133,11 +138,11 @@ const (
 	confARPFilter    = 13
 )
 
-// distrust keeps the host's end of a pod's link from believing the pod: ARP in the name of addresses that are not routed
+// Distrust keeps the host's end of a pod's link from believing the pod: ARP in the name of addresses that are not routed
 // to it would fill the table of neighbours, which all links share; a source route would lead packets past the policies,
 // which see their next stop only.
-func distrust(name string) *nl.NetlinkRequest {
-	r := byName(unix.RTM_NEWLINK, name)
+func Distrust(name string) *nl.NetlinkRequest {
+	r := ByName(unix.RTM_NEWLINK, name)
 	spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 	settings := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(inetConf, nil)
 	settings.AddRtAttr(confSourceRoutes, nl.Uint32Attr(0))
@@ -153,8 +158,8 @@ func familyNumber(ip netip.Addr) int {
 	return unix.AF_INET6
 }
 
-// setAddr gives the link an address, without the wait for somebody else who might have it: podd hands them out.
-func setAddr(index int, p netip.Prefix) *nl.NetlinkRequest {
+// SetAddr gives the link an address, without the wait for somebody else who might have it: podd hands them out.
+func SetAddr(index int, p netip.Prefix) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
 	m := nl.NewIfAddrmsg(familyNumber(p.Addr()))
 	m.Index = uint32(index)
@@ -169,8 +174,8 @@ func setAddr(index int, p netip.Prefix) *nl.NetlinkRequest {
 	return r
 }
 
-// setNeighbour says for good where an address is on the link.
-func setNeighbour(index int, ip netip.Addr, mac net.HardwareAddr) *nl.NetlinkRequest {
+// SetNeighbour says for good where an address is on the link.
+func SetNeighbour(index int, ip netip.Addr, mac net.HardwareAddr) *nl.NetlinkRequest {
 	r := nl.NewNetlinkRequest(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE)
 	r.AddData(&netlink.Ndmsg{Family: uint8(familyNumber(ip)), Index: uint32(index), State: unix.NUD_PERMANENT})
 	r.AddData(nl.NewRtAttr(unix.NDA_DST, ip.AsSlice()))
@@ -186,8 +191,8 @@ func newRoute(family int) (*nl.NetlinkRequest, *nl.RtMsg) {
 	return r, m
 }
 
-// setDefaultRoute sends everything to the gateway, which no address of the link's makes a neighbour.
-func setDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
+// SetDefaultRoute sends everything to the gateway, which no address of the link's makes a neighbour.
+func SetDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
 	r, m := newRoute(familyNumber(gateway))
 	m.Flags = unix.RTNH_F_ONLINK
 	r.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, gateway.AsSlice()))
@@ -195,12 +200,13 @@ func setDefaultRoute(index int, gateway netip.Addr) *nl.NetlinkRequest {
 	return r
 }
 
-// setHostRoute sends what is for one address into the link.
-func setHostRoute(index int, ip netip.Addr) *nl.NetlinkRequest {
-	return setLinkRoute(index, netip.PrefixFrom(ip, ip.BitLen()))
+// SetHostRoute sends what is for one address into the link.
+func SetHostRoute(index int, ip netip.Addr) *nl.NetlinkRequest {
+	return SetLinkRoute(index, netip.PrefixFrom(ip, ip.BitLen()))
 }
 
-func setLinkRoute(index int, p netip.Prefix) *nl.NetlinkRequest {
+// SetLinkRoute sends what is for a network into the link.
+func SetLinkRoute(index int, p netip.Prefix) *nl.NetlinkRequest {
 	r, m := newRoute(familyNumber(p.Addr()))
 	m.Scope = unix.RT_SCOPE_LINK
 	m.Dst_len = uint8(p.Bits())
@@ -209,8 +215,8 @@ func setLinkRoute(index int, p netip.Prefix) *nl.NetlinkRequest {
 	return r
 }
 
-// setUnreachable answers for the addresses of a network that no other route takes.
-func setUnreachable(p netip.Prefix) *nl.NetlinkRequest {
+// SetUnreachable answers for the addresses of a network that no other route takes.
+func SetUnreachable(p netip.Prefix) *nl.NetlinkRequest {
 	r, m := newRoute(familyNumber(p.Addr()))
 	m.Type = unix.RTN_UNREACHABLE
 	m.Dst_len = uint8(p.Bits())

@@ -1,4 +1,6 @@
-package netns
+// Package rtnetlink asks the kernel for links, addresses, routes and neighbours, several requests in one system call, and reads what
+// netlink answers (man 7 netlink, man 7 rtnetlink).
+package rtnetlink
 
 import (
 	"errors"
@@ -9,22 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rtnl is one NETLINK_ROUTE socket. It stays in the network namespace in which it was opened.
+// Conn is one NETLINK_ROUTE socket. It stays in the network namespace in which it was opened.
 //
 // The kernel works on a request while sendto runs, so that several requests can share one system
 // call and their answers are there when it returns: nothing here ever waits.
-type rtnl struct {
+type Conn struct {
 	mu  sync.Mutex
 	fd  int
 	seq uint32
 	buf []byte
 }
 
-// answerSize holds a link with all its attributes; SKIP_STATS is asked for where a link is.
-const answerSize = 16 << 10
+// AnswerSize holds a link with all its attributes; SKIP_STATS is asked for where a link is.
+const AnswerSize = 16 << 10
 
-// dial opens the socket in the network namespace of the calling thread.
-func dial() (*rtnl, error) {
+// Dial opens the socket in the network namespace of the calling thread.
+func Dial() (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open netlink socket: %w", err)
@@ -32,24 +34,25 @@ func dial() (*rtnl, error) {
 	// Both only make errors speak: a kernel without them (before 4.12) answers in numbers.
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
-	return &rtnl{fd: fd, buf: make([]byte, answerSize)}, nil
+	return &Conn{fd: fd, buf: make([]byte, AnswerSize)}, nil
 }
 
-func (c *rtnl) close() { unix.Close(c.fd) }
+// Close closes the socket.
+func (c *Conn) Close() { unix.Close(c.fd) }
 
-// do sends all requests in one system call and returns the payload of what each one answered, nil
+// Do sends all requests in one system call and returns the payload of what each one answered, nil
 // for a mere acknowledgement. Each request is carried out even where an earlier one failed; the
 // first failure is returned.
-func (c *rtnl) do(reqs ...*nl.NetlinkRequest) ([][]byte, error) {
-	answers, errs, err := c.try(reqs...)
+func (c *Conn) Do(reqs ...*nl.NetlinkRequest) ([][]byte, error) {
+	answers, errs, err := c.Try(reqs...)
 	if err != nil {
 		return nil, err
 	}
-	return answers, first(errs)
+	return answers, First(errs)
 }
 
-// first is the first failure.
-func first(errs []error) error {
+// First is the first failure.
+func First(errs []error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -58,8 +61,8 @@ func first(errs []error) error {
 	return nil
 }
 
-// try is do with what became of each request.
-func (c *rtnl) try(reqs ...*nl.NetlinkRequest) (answers [][]byte, errs []error, err error) {
+// Try is Do with what became of each request.
+func (c *Conn) Try(reqs ...*nl.NetlinkRequest) (answers [][]byte, errs []error, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	first := c.seq + 1
@@ -80,7 +83,7 @@ func (c *rtnl) try(reqs ...*nl.NetlinkRequest) (answers [][]byte, errs []error, 
 }
 
 // collect reads until each of n requests is acknowledged.
-func (c *rtnl) collect(first uint32, n int) (answers [][]byte, errs []error, err error) {
+func (c *Conn) collect(first uint32, n int) (answers [][]byte, errs []error, err error) {
 	answers, errs = make([][]byte, n), make([]error, n)
 	for acked := 0; acked < n; {
 		size, err := c.receive()
@@ -88,26 +91,26 @@ func (c *rtnl) collect(first uint32, n int) (answers [][]byte, errs []error, err
 			return nil, nil, err
 		}
 		for b := c.buf[:size]; len(b) >= unix.SizeofNlMsghdr; {
-			var m message
-			if m, b, err = nextMessage(b); err != nil {
+			var m Message
+			if m, b, err = NextMessage(b); err != nil {
 				return nil, nil, err
 			}
 			i := m.seq - first
 			if i >= uint32(n) {
 				continue // left over from a call that failed halfway
 			}
-			if m.kind != unix.NLMSG_ERROR {
-				answers[i] = append([]byte(nil), m.data...)
+			if m.Kind != unix.NLMSG_ERROR {
+				answers[i] = append([]byte(nil), m.Data...)
 				continue
 			}
 			acked++
-			errs[i] = m.err()
+			errs[i] = m.Err()
 		}
 	}
 	return answers, errs, nil
 }
 
-func (c *rtnl) receive() (int, error) {
+func (c *Conn) receive() (int, error) {
 	for {
 		n, _, flags, _, err := unix.Recvmsg(c.fd, c.buf, nil, unix.MSG_DONTWAIT)
 		if errors.Is(err, unix.EINTR) {
