@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,43 @@ func TestReadme(t *testing.T) {
 	if len(commands) < 10 {
 		t.Fatalf("the README has only these commands: %q", commands)
 	}
+	b.typeAll(commands)
+	targets := targetsOf(string(text))
+	if len(targets) < 3 {
+		t.Errorf("the README names only these make targets: %q", targets)
+	}
+	for _, target := range targets {
+		if output, err := exec.Command("make", "-C", repo, "-n", target).CombinedOutput(); err != nil {
+			t.Errorf("make %s: %v: %s", target, err, output)
+		}
+	}
+}
+
+// The commands of the tutorial work as written, after those of the README up to its image.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	b := newEmptyBoard(t)
+	readme, err := os.ReadFile("../README.md")
+	b.must(err)
+	tutorial, err := os.ReadFile("../docs/tutorial.md")
+	b.must(err)
+	before, after := commandsOf(string(readme)), commandsOf(string(tutorial))
+	install := slices.IndexFunc(before, func(c string) bool { return strings.HasPrefix(c, "install ") })
+	image := slices.IndexFunc(before, func(c string) bool { return strings.Contains(c, "podd images load") })
+	stop := slices.IndexFunc(before, func(c string) bool { return strings.HasPrefix(c, "kill ") })
+	if install < 0 || image < install || stop < image || len(after) < 20 {
+		t.Fatalf("the README does not install podd, load an image and stop podd, or the tutorial has only these commands: %q", after)
+	}
+	before[install] = strings.Replace(before[install], "bin/podd", suite.podd, 1) // two builds at once would be in each other's way
+	b.typeAll(slices.Concat(before[install:image+1], after, before[stop:stop+1]))
+}
+
+// typeAll runs commands in a shell of a fresh machine. A reader is slower than a test: a command about a pod that is not
+// there yet is typed again.
+func (b *Board) typeAll(commands []string) {
+	b.t.Helper()
+	repo, err := filepath.Abs("..")
+	b.must(err)
 	holder := b.freshMachine()
 	typed := func(command string) (string, error) {
 		run := b.In("nsenter", "-t", fmt.Sprint(holder), "-m", "--", "bash", "-c", "cd "+repo+"; "+command)
@@ -33,21 +71,11 @@ func TestReadme(t *testing.T) {
 	for _, command := range commands {
 		err := lab.Poll(limit, func() (bool, error) {
 			output, err := typed(command)
-			// A reader is slower than a test: a command about a pod that is not there yet is typed again.
 			return err == nil, fmt.Errorf("%s: %w: %s", command, err, output)
 		})
 		if err != nil {
 			described, _ := typed("podd describe pods")
-			t.Fatalf("%v\n%s", err, described)
-		}
-	}
-	targets := targetsOf(string(text))
-	if len(targets) < 3 {
-		t.Errorf("the README names only these make targets: %q", targets)
-	}
-	for _, target := range targets {
-		if output, err := exec.Command("make", "-C", repo, "-n", target).CombinedOutput(); err != nil {
-			t.Errorf("make %s: %v: %s", target, err, output)
+			b.t.Fatalf("%v\n%s", err, described)
 		}
 	}
 }
