@@ -23,6 +23,7 @@ import (
 	"podd/runtime/executor"
 	"podd/runtime/manifest"
 	"podd/runtime/networkpolicy"
+	"podd/runtime/node"
 	"podd/runtime/objects"
 	"podd/runtime/prober"
 	"podd/runtime/rollout"
@@ -258,7 +259,7 @@ func New(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r.accounts = &serviceaccount.Manager{
-		KeyFile: filepath.Join(c.RootDir, "keys", "token.pem"), NodeName: c.NodeName, NodeUID: nodeUID, Objects: r.objects,
+		KeyFile: filepath.Join(c.RootDir, "keys", "token.pem"), NodeName: c.NodeName, NodeUID: node.UID, Objects: r.objects,
 		Damaged: c.Damaged, ClockSet: func() { r.inbox.put(msgClock{}) }, Reactor: r.io.Reactor, Log: c.Log,
 	}
 	r.services = &service.Syncer{

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api"
+	"podd/runtime/node"
 	"podd/runtime/state"
 )
 
@@ -66,7 +67,7 @@ func (r *Runtime) NetworkTrouble(what string, err error) {
 }
 
 func (r *Runtime) nodeReference() corev1.ObjectReference {
-	return corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Namespace: corev1.NamespaceDefault, Name: r.NodeName, UID: nodeUID}
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Namespace: corev1.NamespaceDefault, Name: r.NodeName, UID: node.UID}
 }
 
 // networkCondition is there while something is wrong with the network.

@@ -159,6 +159,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/prober":               {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
 		"podd/runtime/serviceaccount":       {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
 		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/node":                 {"podd/runtime/container"},
 		"podd/runtime/objects":              {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
 		"podd/runtime/networkpolicy":        {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/api":                  {"podd/runtime/api/protocol"},

@@ -1,4 +1,4 @@
-package runtime
+package node
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func TestFitsNode(t *testing.T) {
+func TestFits(t *testing.T) {
 	labels := map[string]string{"kubernetes.io/arch": "arm64", "cores": "4"}
 	term := func(key string, op corev1.NodeSelectorOperator, values ...string) corev1.NodeSelectorTerm {
 		return corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: op, Values: values}}}
@@ -43,7 +43,7 @@ func TestFitsNode(t *testing.T) {
 		if tt.terms != nil {
 			spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: tt.terms}}}
 		}
-		if got := fitsNode(spec, "here", labels); got != tt.want {
+		if got := Fits(spec, "here", labels); got != tt.want {
 			t.Errorf("%s: %t", tt.name, got)
 		}
 	}

@@ -1,0 +1,81 @@
+// Package node describes the board as a Node of Kubernetes: what it has and what it can, and which pods ask for a board like
+// it.
+package node
+
+import (
+	"maps"
+	"os"
+	goruntime "runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"podd/internal/beneath"
+	"podd/runtime/container"
+)
+
+// UID is the UID of the one node.
+const UID = "podd"
+
+// Labels are the labels of the board: those that every node has, and its own, which win.
+func Labels(name string, own map[string]string) map[string]string {
+	labels := map[string]string{
+		corev1.LabelHostname:   name,
+		corev1.LabelOSStable:   goruntime.GOOS,
+		corev1.LabelArchStable: goruntime.GOARCH,
+	}
+	maps.Copy(labels, own)
+	return labels
+}
+
+// Capacity is what the board has. root is the folder where writable layers and emptyDirs are.
+func Capacity(root string) corev1.ResourceList {
+	list := corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI)}
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err == nil {
+		list[corev1.ResourceMemory] = *resource.NewQuantity(int64(info.Totalram)*int64(info.Unit), resource.BinarySI)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(root, &fs); err == nil {
+		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(int64(fs.Blocks)*int64(fs.Bsize), resource.BinarySI) // Bsize has 32 bits on some processors
+	}
+	return list
+}
+
+// RuntimeHandlers say what the one runtime can do. KEP-3857, KEP-127
+func RuntimeHandlers() []corev1.NodeRuntimeHandler {
+	recursive := container.CanReadOnlyRecursively()
+	most := strings.TrimSpace(beneath.ReadHostFile("/proc/sys/user/max_user_namespaces"))
+	users := most != "" && most != "0"
+	return []corev1.NodeRuntimeHandler{{Features: &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}}}
+}
+
+// Info says what machine and system this is, and which podd.
+func Info(version string) corev1.NodeSystemInfo {
+	info := corev1.NodeSystemInfo{
+		MachineID:               strings.TrimSpace(beneath.ReadHostFile("/etc/machine-id")),
+		BootID:                  strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/random/boot_id")),
+		KernelVersion:           strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/osrelease")),
+		OSImage:                 osImage(beneath.ReadHostFile("/etc/os-release")),
+		ContainerRuntimeVersion: "podd://" + version,
+		KubeletVersion:          version,
+		OperatingSystem:         goruntime.GOOS,
+		Architecture:            goruntime.GOARCH,
+	}
+	if name, err := os.Hostname(); err == nil && info.MachineID == "" {
+		info.MachineID = name
+	}
+	return info
+}
+
+// osImage is the PRETTY_NAME of man 5 os-release.
+func osImage(text string) string {
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			return strings.Trim(value, `"'`)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package node
+
+import (
+	"runtime"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+func TestOSImage(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                      "",
+		"NAME=Debian\n":                         "",
+		"PRETTY_NAME=Alpine\n":                  "Alpine",
+		"ID=x\n  PRETTY_NAME=\"Debian 13\"\r\n": "Debian 13",
+		"PRETTY_NAME='A board'":                 "A board",
+	} {
+		if got := osImage(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	labels := Labels("n1", map[string]string{"site": "roof", corev1.LabelHostname: "mine"})
+	if labels["site"] != "roof" || labels[corev1.LabelHostname] != "mine" || labels[corev1.LabelArchStable] != runtime.GOARCH || labels[corev1.LabelOSStable] != "linux" {
+		t.Errorf("labels %v", labels)
+	}
+	if labels := Labels("n1", nil); labels[corev1.LabelHostname] != "n1" {
+		t.Errorf("labels %v", labels)
+	}
+}
+
+// What cannot be found out is left out; the rest is there.
+func TestCapacity(t *testing.T) {
+	has := func(list corev1.ResourceList, name corev1.ResourceName) bool {
+		q, ok := list[name]
+		return ok && q.Sign() > 0
+	}
+	list := Capacity(t.TempDir())
+	if !has(list, corev1.ResourceCPU) || !has(list, corev1.ResourceMemory) || !has(list, corev1.ResourceEphemeralStorage) {
+		t.Errorf("capacity %v", list)
+	}
+	if list := Capacity("/proc/none"); !has(list, corev1.ResourceMemory) || has(list, corev1.ResourceEphemeralStorage) {
+		t.Errorf("without a disk: %v", list)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	info := Info("v1")
+	if info.ContainerRuntimeVersion != "podd://v1" || info.KubeletVersion != "v1" || info.KernelVersion == "" || info.BootID == "" || info.MachineID == "" || info.Architecture != runtime.GOARCH {
+		t.Errorf("info %+v", info)
+	}
+	if h := RuntimeHandlers(); len(h) != 1 || h[0].Name != "" || h[0].Features.UserNamespaces == nil || h[0].Features.RecursiveReadOnlyMounts == nil {
+		t.Errorf("handlers %v", h)
+	}
+}
