@@ -19,15 +19,15 @@ import (
 const tags = "netgo,osusergo,runc_nocriu,nethttpomithttp2"
 
 type goPackage struct {
-	ImportPath, Dir  string
-	Standard         bool
-	Imports, GoFiles []string
+	ImportPath, Dir            string
+	Standard                   bool
+	Imports, GoFiles, CgoFiles []string
 }
 
 // linked lists all packages of the binary.
 func linked(t *testing.T) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,Standard,Imports,GoFiles", "-tags", tags, ".")
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,Standard,Imports,GoFiles,CgoFiles", "-tags", tags, ".")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -201,6 +201,24 @@ func TestLayers(t *testing.T) {
 			if isOurs(i) && !within(i, "podd/internal") && !slices.ContainsFunc(allowed, func(a string) bool { return within(i, a) }) {
 				t.Errorf("%s must not import %s", p.ImportPath, i)
 			}
+		}
+	}
+}
+
+// A package is small enough to be read as a whole.
+func TestPackagesAreSmall(t *testing.T) {
+	const most = 25     // files, without tests
+	larger := []string{ // not yet
+		"podd/images", "podd/netns", "podd/runtime", "podd/runtime/api", "podd/runtime/container", "podd/runtime/manifest",
+	}
+	for _, p := range linked(t) {
+		files := len(p.GoFiles) + len(p.CgoFiles)
+		switch known := slices.Contains(larger, p.ImportPath); {
+		case !isOurs(p.ImportPath):
+		case files > most && !known:
+			t.Errorf("%s has %d files, more than %d: what in it is a subject of its own?", p.ImportPath, files, most)
+		case files <= most && known:
+			t.Errorf("%s has %d files: take it from the list of larger ones", p.ImportPath, files)
 		}
 	}
 }
