@@ -47,7 +47,11 @@ func TestSealKeyInCredential(t *testing.T) {
 	if _, err := os.Stat(file); err == nil {
 		t.Error("there is a key in the clear again")
 	}
-	b.must(os.WriteFile(file, []byte(strings.TrimSpace(b.podd("seal", "--print-recipient", "--root", t.TempDir()))), 0o600))
+	other := t.TempDir()
+	b.podd("seal", "--print-recipient", "--root", other)
+	key, err = os.ReadFile(filepath.Join(other, "keys", "seal.age"))
+	b.must(err)
+	b.must(os.WriteFile(file, key, 0o600))
 	b.kill9()
 	b.start()
 	says("hold different keys: that of the credential counts, " + strings.TrimSpace(recipient) + "; remove the file, or the credential")
