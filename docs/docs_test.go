@@ -116,6 +116,8 @@ func TestArchitectureNamesWhatThereIs(t *testing.T) {
 	if checked < 40 {
 		t.Errorf("only %d names were checked", checked)
 	}
+	_, owners, _ := strings.Cut(text, "\n## Which package owns what\n")
+	owners, _, _ = strings.Cut(owners, "\n## ")
 	var packages []string
 	for _, below := range []string{"runtime", "netns", "cmd/podd/internal"} {
 		found, err := filepath.Glob("../" + below + "/*/*.go")
@@ -126,9 +128,9 @@ func TestArchitectureNamesWhatThereIs(t *testing.T) {
 	}
 	for _, file := range packages {
 		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
-		if !strings.Contains(text, "`"+name+"`") {
+		if !strings.Contains(owners, "`"+name+"`") {
 			t.Errorf("the page does not say what %s owns", name)
-			text += "`" + name + "`" // once
+			owners += "`" + name + "`" // once
 		}
 	}
 }

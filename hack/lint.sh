@@ -31,7 +31,7 @@ vulnerabilities() {
 }
 
 shell_scripts() {
-	git ls-files -co --exclude-standard 'hack/*.sh' .ci/run 'board/packaging/*.sh' board/packaging/debian/p* | xargs -r shellcheck
+	git ls-files -co --exclude-standard 'hack/*.sh' .ci/run 'board/packaging/*.sh' board/packaging/busybox-image board/packaging/debian/p* | xargs -r shellcheck
 }
 
 formatted || complain gofumpt
