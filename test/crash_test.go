@@ -21,7 +21,7 @@ import (
 func TestKillLoopWithFDStore(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t, withFDStore)
-	killLoop(t, b, kills, func() {
+	killLoop(t, b, kills, "", func() {
 		b.kill9() // the stand-in starts the next one
 	})
 	b.must(b.Ready(limit))
@@ -39,15 +39,17 @@ func TestKillLoopWithFDStore(t *testing.T) {
 }
 
 // Without a store the containers go on and what living ones wrote is complete. What only a store could have kept is
-// told honestly: an exit status that nobody saw is unknown, not invented.
+// told honestly: an exit status that nobody saw is unknown, not invented. So the writers end when the last daemon is
+// there, however slow the machine is.
 func TestKillLoopWithoutFDStore(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	killLoop(t, b, 15, func() {
+	killLoop(t, b, 15, "while [ ! -e /dev/shm/end ]; do usleep 20000; done; ", func() {
 		b.kill9()
 		b.must(b.Start())
 	})
 	b.must(b.Ready(limit))
+	b.sh("slow", "out", "touch /dev/shm/end") // shared by the pod's containers
 	checkAfterKillLoop(t, b)
 	b.dropEnder("ender")
 	b.endWhileDead("ender", b.start)
@@ -87,15 +89,16 @@ func keepsExits(t *testing.T) bool {
 	return major > 6 || major == 6 && minor >= 15
 }
 
-// killLoop drops the writers and kills the daemon so often, at random moments of its start and its work.
-func killLoop(t *testing.T, b *Board, times int, again func()) {
+// killLoop drops the writers and kills the daemon so often, at random moments of its start and its work. The slow writers
+// run the commands of last before they end.
+func killLoop(t *testing.T, b *Board, times int, last string, again func()) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	count := fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo $i; usleep 500; done", counted)
+	count := fmt.Sprintf("i=0; while [ $i -lt %d ]; do i=$((i+1)); echo $i; usleep 500; done; %s", counted, last)
 	b.drop("slow", podOf("slow", "restartPolicy: Never",
-		containerOf("out", count+"; exit 5"), containerOf("err", "("+count+") >&2; exit 6")))
+		containerOf("out", count+"exit 5"), containerOf("err", "exec >&2; "+count+"exit 6")))
 	b.drop("burst", onePod("burst", "for r in 1 2 3; do seq 1 20000; usleep 300000; done; echo end of burst; "+forever))
 	b.drop("idle", onePod("idle", "echo started; "+forever))
 	for _, name := range []string{"slow", "burst", "idle"} {
