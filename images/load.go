@@ -105,7 +105,12 @@ func (s *Store) stageAndCommit(
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, st.discard()) }()
+	defer func() {
+		if _, gone := os.Lstat(st.dir); err != nil && gone != nil {
+			err = fmt.Errorf("somebody has removed the image store meanwhile: %v", err) // which is no verdict on the archive
+		}
+		err = errors.Join(err, st.discard())
+	}()
 	a, err := open(ctx, st)
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func Open(root string, o Options) (*Store, error) {
 func (s *Store) ensureFolders() error {
 	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("tmp")} {
 		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := atomicfile.EnsureDir(dir, 0o700, s.reportDamage, "images are imported again"); err != nil {
 			return fmt.Errorf("cannot open image store: %w", err)
 		}
 	}
@@ -142,9 +142,12 @@ func (s *Store) Recheck() error {
 	return errors.Join(s.ensureFolders(), s.changing(func() error { return nil }))
 }
 
-// Watch calls hint when a process changes the store or when records or layers go, until ctx ends. Recheck then tells what
-// changed.
+// Watch calls hint when a process changes the store or when records or layers go, until ctx ends or a folder of the store
+// goes. Recheck then tells what changed. The folders are made if need be.
 func (s *Store) Watch(ctx context.Context, hint func()) error {
+	if err := s.ensureFolders(); err != nil {
+		return err
+	}
 	if err := s.changing(s.ensureGeneration); err != nil {
 		return err
 	}

@@ -81,7 +81,6 @@ var stateFiles = []struct {
 	{"events", `^run/events\.jsonl$`, true},
 	{"names", `^run/names\.json$`, true},
 	{"boot", `^run/boot-id$`, true},
-	{"lock", `^(run|lib)/lock$`, false},
 	{"claims", `^lib/claims\.json$`, true},
 	{"changes in place", `^lib/continued\.json$`, true},
 	{"services", `^lib/services\.json$`, true},
@@ -149,7 +148,7 @@ func TestDamagedState(t *testing.T) {
 		{"record", "names", "services", "token key", "seal key", "archives"},
 		{"container state", "boot", "claims", "rollback", "end of a pod", "last good configuration", "generation", "last good manifest"},
 		{"copy of a container's state", "events", "changes in place", "environment", "spool state", "spool", "immutable objects", "run folder"},
-		{"device of the manifests", "lock", "locks of images", "log", "image", "address", "user IDs"},
+		{"device of the manifests", "locks of images", "log", "image", "address", "user IDs"},
 	}
 	seen := map[string]bool{}
 	for _, damage := range damages {

@@ -108,6 +108,30 @@ func TestLostImageLayer(t *testing.T) {
 	b.sh("new", "main", "ls /bin/busybox")
 }
 
+// The whole store is removed while podd runs: it is made and filled again, so that new pods start.
+func TestRemovedImageStore(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", forever))
+	before := b.running("app")
+	for range 2 { // what is made again is watched again
+		b.must(lab.Poll(limit, func() (bool, error) { // podd may be making folders meanwhile
+			err := os.RemoveAll(filepath.Join(b.Root, "images"))
+			return err == nil, err
+		}))
+		b.must(lab.Poll(limit, func() (bool, error) {
+			layers, err := filepath.Glob(filepath.Join(b.Root, "images/l/*/bin/busybox"))
+			return err == nil && len(layers) > 0, errors.New("the image is not imported again")
+		}))
+		b.drop("new", onePod("new", forever))
+		b.running("new")
+		b.sh("new", "main", "ls /bin/busybox")
+		b.remove("new")
+		b.gone("new")
+	}
+	b.sameContainer("app", before)
+}
+
 // No command takes the image of a pod away: not of one that crashes over and over, nor of one that has ended, nor while no
 // daemon runs. An image that nobody uses goes, and does not come back by itself.
 func TestImagesInUseStay(t *testing.T) {

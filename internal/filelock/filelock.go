@@ -104,9 +104,10 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(have, at)
 }
 
-// TryDir locks a folder itself, for when no file can be made in it; nil: another has it.
+// TryDir locks a folder itself, which needs no file in it that somebody could remove; nil: another has it. A link to a folder
+// is that folder.
 func TryDir(dir string) (*Lock, error) {
-	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	for err == nil {
 		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
 			return &Lock{f}, nil

@@ -26,13 +26,14 @@ const lockPatience = 3 * time.Second
 
 // guarded is one thing that only one daemon may have.
 type guarded struct {
-	folder, name string // of the lock
+	folder, name string // of the lock; without a name the folder itself is locked
 	what         string // as the user knows it
 	flag         string // that gives another podd one of its own
 }
 
-// guardedBy lists what is locked. The folders of podd alone have their locks in them, where daemons in other mount namespaces
-// find them, too. Of the logs pods may have a mount, so that their lock is not in reach of these.
+// guardedBy lists what is locked. The folders of podd alone are locked themselves: daemons in other mount namespaces find
+// that, too, a read-only or full disk has room for it, and nobody who tidies up can remove it. Of the logs pods may have a
+// mount, so that their lock is not in reach of these.
 func guardedBy(c *config.Config, warn func(error)) ([]guarded, error) {
 	var logs, net unix.Stat_t
 	if err := unix.Stat(c.LogDir, &logs); err != nil { // it could not be made
@@ -43,8 +44,8 @@ func guardedBy(c *config.Config, warn func(error)) ([]guarded, error) {
 	}
 	cgroups := cmp.Or(strings.ReplaceAll(strings.Trim(filepath.Clean("/"+c.CgroupRoot), "/"), "/", "!"), "default")
 	return []guarded{
-		{c.RunDir, "lock", "--run-dir " + c.RunDir, "--run-dir"},
-		{c.Root, "lock", "--root " + c.Root, "--root"},
+		{c.RunDir, "", "--run-dir " + c.RunDir, "--run-dir"},
+		{c.Root, "", "--root " + c.Root, "--root"},
 		{machineLocks, fmt.Sprintf("logs-%d-%d", logs.Dev, logs.Ino), "--log-dir " + c.LogDir, "--log-dir"},
 		{machineLocks, fmt.Sprintf("bridge-%d-%s", net.Ino, c.Bridge), "the bridge " + c.Bridge, "--bridge and --pod-cidr"},
 		{machineLocks, "cgroups-" + cgroups, "the cgroups below " + cmp.Or(c.CgroupRoot, "podd's own"), "--cgroup-root"},
@@ -86,10 +87,12 @@ func lockAll(c *config.Config, report atomicfile.Report, warn func(error)) (rele
 func (g *guarded) lock(deadline time.Time, report atomicfile.Report, warn func(error)) (*filelock.Lock, error) {
 	path := filepath.Join(g.folder, g.name)
 	for ; ; time.Sleep(lockPatience / 100) {
-		l, err := filelock.Try(path, filelock.Exclusive, report)
-		if err != nil && g.folder != machineLocks {
-			path = g.folder // which only root opens as well
+		var l *filelock.Lock
+		var err error
+		if g.name == "" {
 			l, err = filelock.TryDir(path)
+		} else {
+			l, err = filelock.Try(path, filelock.Exclusive, report)
 		}
 		switch {
 		case err != nil:

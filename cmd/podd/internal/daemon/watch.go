@@ -48,7 +48,7 @@ func (d *daemon) watch(ctx context.Context) {
 	}, lookAtFolder)
 }
 
-// watchImages calls hint when the image store changes, and when it is on a disk that has become one to write to again.
+// watchImages calls hint when the image store changes or goes, and when it is on a disk that has become one to write to again.
 func (d *daemon) watchImages(ctx context.Context, hint func()) {
 	watch := func() chan error {
 		ended := make(chan error, 1)
@@ -58,8 +58,12 @@ func (d *daemon) watchImages(ctx context.Context, hint func()) {
 	for ended := watch(); ctx.Err() == nil; {
 		select {
 		case err := <-ended:
-			ended = nil // until the disk is mended
-			if err != nil && ctx.Err() == nil {
+			switch {
+			case ctx.Err() != nil:
+			case err == nil: // somebody has removed a folder of the store, which is made again
+				ended = watch()
+			default:
+				ended = nil // until the disk is mended
 				d.log.Error("cannot watch the image store", "error", err)
 				d.runtime.SuspectStorage(err)
 			}
