@@ -11,6 +11,7 @@ import (
 
 	"podd/internal/beneath"
 	"podd/runtime/state"
+	"podd/runtime/volume"
 )
 
 // What is kept of pods that are gone, for whoever wants to know why they went.
@@ -36,6 +37,7 @@ func (l LogFolders) removePod(rec *state.Record, stopping bool) error {
 	}
 	slices.SortFunc(entries, func(a, b os.DirEntry) int { return modTime(b).Compare(modTime(a)) })
 	same, removed := 0, 0
+	var errs []error
 	for _, e := range entries {
 		drop := false
 		if strings.HasPrefix(e.Name(), fmt.Sprintf("%s_%s_", rec.Object.Namespace, rec.Object.Name)) {
@@ -49,11 +51,12 @@ func (l LogFolders) removePod(rec *state.Record, stopping bool) error {
 		if !drop {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(l.Paths.Logs, e.Name())); err != nil {
-			return fmt.Errorf("cannot remove old logs: %w", err)
+		// A pod may have the logs mounted: what is in them may be anything.
+		if err := volume.Remove(filepath.Join(l.Paths.Logs, e.Name())); err != nil {
+			errs = append(errs, fmt.Errorf("cannot remove old logs: %w", err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func isRemoved(e os.DirEntry) bool {

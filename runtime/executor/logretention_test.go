@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -92,5 +94,61 @@ func TestAttemptsAndMarksOfLogs(t *testing.T) {
 	}
 	if !l.takeMark(rec) || l.takeMark(rec) {
 		t.Error("the mark is taken once")
+	}
+}
+
+// TestOldLogsOfAnyDepth: a pod that has the logs mounted may make a tree there that is deeper than podd may have files open.
+// It is removed as other logs are, and no pod's removal waits for it.
+func TestOldLogsOfAnyDepth(t *testing.T) {
+	l := LogFolders{state.Paths{Logs: t.TempDir()}}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1024, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) })
+
+	rec := &state.Record{UID: "u", Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"}}}
+	if err := os.Mkdir(l.Paths.PodLogs(rec), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * keptRemovedFor)
+	for _, name := range []string{"default_deep_1", "default_other_2"} {
+		path := filepath.Join(l.Paths.Logs, name)
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		makeDeep(t, path, 2000)
+		if err := errors.Join(os.Chmod(path, 0o755|removedMark), os.Chtimes(path, old, old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.removePod(rec, false); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(l.Paths.Logs)
+	if err != nil || len(entries) != 1 || entries[0].Name() != filepath.Base(l.Paths.PodLogs(rec)) {
+		t.Errorf("what is left: %v, %v", entries, err)
+	}
+}
+
+// makeDeep makes folders in one another, from the innermost outwards, with few open files.
+func makeDeep(t *testing.T, dir string, depth int) {
+	t.Helper()
+	for range depth {
+		outer := filepath.Join(dir, "outer")
+		if err := os.Mkdir(outer, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "d")); err == nil {
+			if err := os.Rename(filepath.Join(dir, "d"), filepath.Join(outer, "d")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Rename(outer, filepath.Join(dir, "d")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
