@@ -42,8 +42,14 @@ func TestSyncTriesAgain(t *testing.T) {
 		changed bool
 		due     bool
 	}{
-		{0, true, true}, {4 * time.Second, false, false}, {time.Second, false, true}, {time.Second, true, true},
-		{4 * time.Second, false, false}, {time.Second, false, true}, {time.Hour, false, false}, {0, true, true},
+		{0, true, true},
+		{4 * time.Second, false, false},
+		{time.Second, false, true},
+		{time.Second, true, true},
+		{4 * time.Second, false, false},
+		{time.Second, false, true},
+		{time.Hour, false, false},
+		{0, true, true},
 	} {
 		at.Mono = at.After(step.after)
 		if step.changed {

@@ -44,6 +44,7 @@ func (w *world) Persist(path string, value any, _ string) {
 	data, _ := json.Marshal(value)
 	_ = os.WriteFile(path, data, 0o600)
 }
+
 func (w *world) Restored(err error, lost string) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		w.lost = append(w.lost, lost)
