@@ -4,6 +4,7 @@
 package escape
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -32,6 +33,30 @@ func JSON(data []byte) []byte {
 		}
 	}
 	return out
+}
+
+// YAML turns JSON into YAML by way of convert, with control characters spelled. An encoder does that itself for those that
+// YAML may not hold, and where there is one it writes the text in double quotes; to it, overrides of the writing direction are
+// letters. So they get one before them, and a mark that is nowhere else, which become the spelling afterwards.
+func YAML(data []byte, convert func([]byte) ([]byte, error)) ([]byte, error) {
+	const quoting = '\u0092'
+	mark := "override"
+	for bytes.Contains(data, []byte(mark)) {
+		mark += "-"
+	}
+	var b strings.Builder
+	for _, r := range string(data) {
+		if override(r) {
+			fmt.Fprintf(&b, "%c%s%04x", quoting, mark, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	out, err := convert(JSON([]byte(b.String())))
+	if err != nil {
+		return nil, err
+	}
+	return bytes.ReplaceAll(out, []byte(fmt.Sprintf(`\x%02X%s`, quoting, mark)), []byte(`\u`)), nil
 }
 
 // Writer passes text on to w through Text. A character must not be split between two writes.
@@ -118,8 +143,9 @@ func harmless(r rune, line bool) bool {
 		return false
 	case r == 0x2028, r == 0x2029: // separators of lines and paragraphs
 		return false
-	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // directional embeddings, overrides, isolates
-		return false
 	}
-	return true
+	return !override(r)
 }
+
+// override: directional embeddings, overrides, isolates.
+func override(r rune) bool { return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 }

@@ -76,14 +76,14 @@ func (o *Object) Flush() error {
 	return nil
 }
 
-// MarshalYAML goes by way of JSON without the control characters that its encoder lets through: YAML may not hold them
-// as they are.
+// MarshalYAML spells control characters: those that the encoder of JSON lets through, too, which YAML may not hold as they
+// are, and overrides of the writing direction, which it may.
 func MarshalYAML(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	return yaml.JSONToYAML(escape.JSON(b))
+	return escape.YAML(b, yaml.JSONToYAML)
 }
 
 func (o *Object) write(v any) error {
