@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/test/lab"
@@ -83,6 +86,43 @@ func TestRemovedCgroup(t *testing.T) {
 				b.cleared()
 			})
 		}
+	}
+}
+
+// What runs in the cgroup of a container that is to start, and that no record speaks of, is ended: it does not keep the
+// container from starting for good.
+func TestStraysInACgroup(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", onePod("app", forever))
+	id := strings.TrimPrefix(containerStatus(b.running("app"), "main").ContainerID, "podd://")
+	stray := b.In("sleep", "3600")
+	b.must(stray.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- stray.Wait() }()
+	put := 0
+	for _, dir := range b.Cgroup().Below() {
+		if filepath.Base(dir) != id {
+			continue
+		}
+		next := strings.TrimSuffix(dir, "0") + "1"
+		b.must(os.Mkdir(next, 0o755))
+		// A cpuset of version 1 takes nobody before it has processors.
+		if os.WriteFile(filepath.Join(next, "cgroup.procs"), []byte(strconv.Itoa(stray.Process.Pid)), 0) == nil {
+			put++
+		}
+	}
+	if put == 0 {
+		t.Fatalf("no cgroup beside that of container %s", id)
+	}
+	b.must(unix.Kill(b.pidOf("app"), unix.SIGKILL))
+	b.wait("app", hasRestarted("main", 1))
+	b.running("app")
+	b.sh("app", "main", "true")
+	select {
+	case <-ended:
+	case <-time.After(limit):
+		t.Error("the stray lives")
 	}
 }
 

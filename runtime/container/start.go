@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/specconv"
@@ -125,9 +127,28 @@ func (e *Engine) create(c *Config, spec *specs.Spec) (*libcontainer.Container, e
 	config.Rlimits = processRlimits(c.Rlimits) // specconv leaves them to its caller
 	lc, err := libcontainer.Create(e.StateDir, c.ID, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot create container %s: %w", c.ID, err)
+		return nil, errors.Join(fmt.Errorf("cannot create container %s: %w", c.ID, err), killStrays(config.Cgroups))
 	}
 	return lc, nil
+}
+
+// killStrays ends what runs in the cgroup of a container that could not be created: an attempt of which all records are
+// lost. The next try finds the cgroup empty.
+func killStrays(config *cgroups.Cgroup) error {
+	m, err := manager.New(config)
+	if err != nil {
+		return fmt.Errorf("cannot look into cgroup %s: %w", config.Path, err)
+	}
+	pids, err := m.GetAllPids()
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("cannot look into cgroup %s: %w", config.Path, err)
+	}
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("cannot end process %d in cgroup %s: %w", pid, config.Path, err)
+		}
+	}
+	return nil
 }
 
 func (e *Engine) initOnPipes(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) error {
