@@ -122,6 +122,23 @@ func EnsureDir(dir string, mode fs.FileMode, report Report, lost string) error {
 	return os.MkdirAll(dir, mode)
 }
 
+// DropLink sets aside a link in the place of a folder that nobody moves elsewhere: nothing is read or written where it
+// leads.
+func DropLink(dir string, report Report, lost string) error {
+	if info, err := os.Lstat(dir); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	err := SetAside(dir, errLink)
+	var damage *Damage
+	if !errors.As(err, &damage) || damage.Aside == "" {
+		return err
+	}
+	report.Of(damage, lost)
+	return nil
+}
+
+var errLink = errors.New("it is a link")
+
 var errNoFolder = errors.New("it is not a folder")
 
 // SyncDir commits the names in a folder.

@@ -258,8 +258,10 @@ func (l *Leases[T]) Collect(keep map[string]bool) error {
 	return errors.Join(errs...)
 }
 
+const lostLeases = "the leases in it are made again from what runs"
+
 func (l *Leases[T]) ensureDir() error {
-	if err := atomicfile.EnsureDir(l.dir, 0o700, l.report, "the leases in it are made again from what runs"); err != nil {
+	if err := atomicfile.EnsureDir(l.dir, 0o700, l.report, lostLeases); err != nil {
 		return fmt.Errorf("cannot make the folder of leases: %w", err)
 	}
 	return nil
@@ -272,6 +274,9 @@ func (l *Leases[T]) path(name string) string { return filepath.Join(l.dir, name)
 func (l *Leases[T]) load() error {
 	if l.loaded {
 		return nil
+	}
+	if err := atomicfile.DropLink(l.dir, l.report, lostLeases); err != nil {
+		return fmt.Errorf("cannot take the leases from where a link leads: %w", err)
 	}
 	entries, err := os.ReadDir(l.dir)
 	if errors.Is(err, unix.ENOTDIR) {

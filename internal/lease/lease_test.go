@@ -100,3 +100,22 @@ func TestALinkThatLeadsElsewhere(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A link in the place of the folder is set aside: nothing is written where it leads.
+func TestALinkInThePlaceOfTheFolder(t *testing.T) {
+	elsewhere, dir := t.TempDir(), filepath.Join(t.TempDir(), "leases")
+	if err := os.Symlink(elsewhere, dir); err != nil {
+		t.Fatal(err)
+	}
+	reports := 0
+	l := New(dir, numbers, func(*atomicfile.Damage, string) { reports++ })
+	if _, err := l.Acquire("a"); err != nil || reports != 1 {
+		t.Errorf("%v, reported %d times", err, reports)
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 0 {
+		t.Errorf("written where the link leads: %v, %v", left, err)
+	}
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		t.Errorf("the folder is %v, %v", info, err)
+	}
+}
