@@ -43,6 +43,8 @@ func examples() map[string]example {
 		"secret/dotfile-secret.yaml":                  {end: "dotfile-test-container: CrashLoopBackOff", why: "its command ends, and is restarted for ever"},
 		"pods/security/hello-apparmor.yaml":           {end: "podd does not load AppArmor profiles yet", why: "it needs a profile of its node"},
 		"pods/security/seccomp/fields.yaml":           {end: "spec.ephemeralContainers: Forbidden: cannot be set on create", why: "the API server refuses it as well"},
+		"pods/security/seccomp/alpha/audit-pod.yaml":  {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
+		"pods/security/seccomp/alpha/fine-pod.yaml":   {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
 		"pods/security/seccomp/ga/default-pod.yaml":   {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
 		"pods/security/seccomp/ga/fine-pod.yaml":      {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
 		"pods/security/seccomp/ga/violation-pod.yaml": {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},

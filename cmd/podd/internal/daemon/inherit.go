@@ -50,10 +50,12 @@ __attribute__((constructor)) static void podd_forget_starter(void) {
 		return;
 	}
 	umask(022);
-	for (sig = 1; sig < _NSIG; sig++) {
-		struct sigaction action;
-		if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
-			signal(sig, SIG_DFL);
+	for (sig = 1; sig <= 64; sig++) {
+		// The kernel's own call and layout: a C library keeps some signals to itself.
+		struct { void *handler; unsigned long flags; void *restorer; unsigned char mask[8]; } action, dflt;
+		memset(&dflt, 0, sizeof(dflt));
+		if (syscall(SYS_rt_sigaction, sig, NULL, &action, sizeof(action.mask)) == 0 && action.handler == (void *)SIG_IGN) {
+			syscall(SYS_rt_sigaction, sig, &dflt, NULL, sizeof(dflt.mask));
 		}
 	}
 	sigemptyset(&none);
