@@ -1,12 +1,12 @@
 package runtime
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
 	"podd/runtime/container"
 	"podd/runtime/executor"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // kernel is what the loop itself asks of what runs: New makes one of the engine, the sandboxes and the descriptor store;
