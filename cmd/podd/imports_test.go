@@ -176,6 +176,14 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/manifest":             {},
 		"podd/runtime/service":              {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
 		"podd/runtime/volume":               {},
+		"podd/runtime/workload":             {},
+		"podd/runtime/workload/deployment":  {"podd/runtime/workload"},
+		"podd/runtime/workload/replicaset":  {"podd/runtime/workload"},
+		"podd/runtime/workload/statefulset": {"podd/runtime/workload"},
+		"podd/runtime/workload/daemonset":   {"podd/runtime/workload"},
+		"podd/runtime/workload/job":         {"podd/runtime/workload"},
+		"podd/runtime/workload/cronjob":     {"podd/runtime/workload"},
+		"podd/runtime/workload/disruption":  {"podd/runtime/workload"},
 		"podd/netns":                        {"podd/netns/rtnetlink"},
 		"podd/netns/rtnetlink":              {},
 		"podd/netns/dns":                    {},                           // what a message is and who answers it has nothing to do with pods
