@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -125,6 +126,39 @@ func TestFollowerLagsBehind(t *testing.T) {
 			t.Errorf("grows without a rotation: %v", err)
 		}
 		tr.close()
+	}
+}
+
+// TestFilesOfOneTick: the files of a log may all have the same time of change.
+func TestFilesOfOneTick(t *testing.T) {
+	l := newLab(t)
+	l.c.MaxSize = 1
+	l.open()
+	for i := range 3 {
+		l.say(Stdout, numbers(i, i+1))
+		l.drain(Stdout)
+		l.c.shop.squeezers.Wait()
+	}
+	tr := track{ctx: t.Context(), dir: l.dir(), base: "0.log"}
+	if err := tr.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { tr.close() }()
+	l.say(Stdout, numbers(3, 4))
+	l.drain(Stdout)
+	l.c.shop.squeezers.Wait()
+	entries, err := os.ReadDir(l.dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.Now()
+	for _, e := range entries {
+		if err := os.Chtimes(filepath.Join(l.dir(), e.Name()), tick, tick); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown, err := tr.grow(); !grown || err != nil || len(tr.files) != 4 {
+		t.Errorf("three files have become %d: %v, %v", len(tr.files), grown, err)
 	}
 }
 

@@ -45,13 +45,14 @@ func (u untilDone) ReadAt(p []byte, off int64) (int, error) {
 
 // piece is one file of a log.
 type piece struct {
-	f     *os.File
-	in    untilDone // f
-	info  fs.FileInfo
-	stamp string // of a rotated file; of the current one that of the file before
-	lines lineReader
-	skip  int64 // bytes of content before the first line to read
-	ready bool
+	f       *os.File
+	in      untilDone // f
+	info    fs.FileInfo
+	current bool   // when it was opened
+	stamp   string // of a rotated file; of the current one that of the file before
+	lines   lineReader
+	skip    int64 // bytes of content before the first line to read
+	ready   bool
 }
 
 // open opens the files as they are at one moment.
@@ -114,6 +115,7 @@ func (t *track) openPieces(dir *os.Root, rotated []rotatedFile) ([]*piece, error
 	if err != nil {
 		return files, err
 	}
+	current.current = true
 	return append(files, current), nil
 }
 
@@ -198,8 +200,7 @@ func (t *track) after(last *piece) int {
 		info = last.info
 	}
 	for i, p := range t.files {
-		squeezed := p.isGzip() && p.info.ModTime().Equal(info.ModTime())
-		if os.SameFile(p.info, info) || squeezed {
+		if os.SameFile(p.info, info) || p.isSqueezed(last, info) {
 			return i + 1
 		}
 	}
@@ -209,6 +210,15 @@ func (t *track) after(last *piece) int {
 		}
 	}
 	return max(0, len(t.files)-1)
+}
+
+// isSqueezed tells whether p is what compression made of last. The time alone does not tell: the kernel gives files that
+// are written within one tick the same one.
+func (p *piece) isSqueezed(last *piece, info fs.FileInfo) bool {
+	if last.current && p.stamp <= last.stamp || !last.current && p.stamp != last.stamp {
+		return false
+	}
+	return p.isGzip() && p.info.ModTime().Equal(info.ModTime())
 }
 
 func (p *piece) isGzip() bool { return filepath.Ext(p.f.Name()) == gzSuffix }
