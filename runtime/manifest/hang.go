@@ -17,13 +17,15 @@ const (
 	mostHanging = 3
 )
 
-// newGuard makes what stands between a scan and files that never answer. When one does at last, a Scan is asked for.
+// newGuard makes what stands between a scan and files that never answer. When one does at last, a Scan is asked for. The
+// watches are put on again first: while a folder did not answer, those around it may have been taken away.
 func (f *Folder) newGuard() *hostfile.Guard {
 	return &hostfile.Guard{Patience: filePatience, Most: mostHanging, Returned: func(string) {
 		f.mu.Lock()
 		w := f.watch
 		f.mu.Unlock()
 		if w != nil {
+			w.arm()
 			w.hint()
 		}
 	}}

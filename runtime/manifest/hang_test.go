@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"podd/internal/hostfile"
 	"podd/internal/hostfile/hangtest"
 )
 
@@ -55,6 +57,34 @@ func TestALinkThatHangs(t *testing.T) {
 
 	back()
 	awaitFolder(t, b.f, hints, "a.yaml/a@two; b.yaml/b@one")
+}
+
+// TestWatchAfterAHang: a folder that could not be watched because it did not answer is watched once it does.
+func TestWatchAfterAHang(t *testing.T) {
+	b := newBoard(t)
+	b.f.guard.Patience = 2 * time.Second
+	server := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(filepath.Join(server, "b.yaml"), []byte(podYAML("b", "one")), 0o644))
+	answer := make(chan struct{})
+	if _, err := hostfile.Do(b.f.guard, "find "+server, func() string { <-answer; return server }); !errors.Is(err, hostfile.ErrHangs) {
+		t.Fatal(err)
+	}
+	hints := watchHints(t, b.f)
+	must(os.Symlink(filepath.Join(server, "b.yaml"), b.path("b.yaml")))
+	awaitFolder(t, b.f, hints, "b.yaml/b@one")
+	for range len(hints) {
+		<-hints
+	}
+	close(answer)
+	<-hints // it answers
+	must(os.WriteFile(filepath.Join(server, "b.yaml"), []byte(podYAML("b", "two")), 0o644))
+	awaitFolder(t, b.f, hints, "b.yaml/b@two")
 }
 
 // TestAFileOfTheKernel: a link to a file of the kernel's is refused before it takes or waits for anything.

@@ -30,7 +30,8 @@ const (
 
 // Watch calls hint whenever a Scan may find something new, and once at the start: the folder has a file that is
 // complete, or lost one, or has itself come or gone, also by mounting. It returns when ctx ends (nil), or with the
-// error that keeps it from watching. It waits in the kernel only. Hints may come from two goroutines at a time.
+// error that keeps it from watching. It waits in the kernel only. Hints may come from several goroutines at a time, also from
+// within a Scan: they must not wait.
 func (f *Folder) Watch(ctx context.Context, hint func()) error {
 	in, err := inotify.New()
 	if err != nil {
@@ -106,6 +107,7 @@ func (w *watcher) follow(dirs []string) {
 	w.mu.Unlock()
 	if !same {
 		w.arm()
+		w.hint() // what has changed since the Scan read it was not seen by any watch
 	}
 }
 

@@ -2,9 +2,11 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +60,30 @@ func awaitFolder(t *testing.T, f *Folder, hints <-chan struct{}, want string) {
 			}
 		}
 	}
+}
+
+// TestChangeBeforeTheWatch: a file behind a link changes after a Scan has read it, and before its folder is watched.
+func TestChangeBeforeTheWatch(t *testing.T) {
+	b := newBoard(t)
+	target := filepath.Join(t.TempDir(), "b.yaml")
+	version := func(tag string) []byte {
+		return []byte(strings.Replace(podYAML("b", tag), "  name: b\n", "  name: b\n  annotations: {podd.dev/node: here}\n", 1))
+	}
+	changed := false
+	b.f.o.Fits = func(string) bool {
+		if !changed {
+			changed = true
+			if err := os.WriteFile(target, version("two"), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+		return true
+	}
+	hints := watchHints(t, b.f)
+	if err := errors.Join(os.WriteFile(target, version("one"), 0o644), os.Symlink(target, b.path("b.yaml"))); err != nil {
+		t.Fatal(err)
+	}
+	awaitFolder(t, b.f, hints, "b.yaml/b@two")
 }
 
 func TestWatchTellsOfEveryChange(t *testing.T) {
