@@ -3,6 +3,7 @@ package runtime
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -11,19 +12,19 @@ import (
 // admitPod fails a pod that this node does not take, as a kubelet does, before anything is made for it. One that runs stays,
 // whatever the settings say now. A pod that was not taken and would be now begins anew.
 // https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#enabling-unsafe-sysctls
-func (r *Runtime) admitPod(p *pod, now state.Instant) {
-	f := p.rec.Finish
-	rejected := p.rec.State == state.PodFinished && f != nil && f.Reason == status.ReasonSysctlForbidden
-	if !rejected && (p.rec.State != state.PodWaiting || p.rec.Ending() != nil || p.unfit || !r.wanted(p) || r.blocked(p)) {
+func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
+	f := p.Record.Finish
+	rejected := p.Record.State == state.PodFinished && f != nil && f.Reason == status.ReasonSysctlForbidden
+	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit || !r.wanted(p) || r.blocked(p)) {
 		return
 	}
-	why := manifest.ForbiddenSysctl(&p.rec.Object.Spec, r.settings.Load().AllowedUnsafeSysctls)
+	why := manifest.ForbiddenSysctl(&p.Record.Object.Spec, r.settings.Load().AllowedUnsafeSysctls)
 	switch {
 	case rejected:
-		p.deleted = p.deleted || why == "" && p.rec.Kept
+		p.Deleted = p.Deleted || why == "" && p.Record.Kept
 	case why != "":
-		p.rec.Finish = &state.FinishRecord{Failed: true, Reason: status.ReasonSysctlForbidden, Message: "Pod was rejected: " + why}
-		r.event(p, "", now, corev1.EventTypeWarning, status.ReasonSysctlForbidden, why)
+		p.Record.Finish = &state.FinishRecord{Failed: true, Reason: status.ReasonSysctlForbidden, Message: "Pod was rejected: " + why}
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, status.ReasonSysctlForbidden, why)
 		r.save(p)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"podd/runtime/api"
 	"podd/runtime/container"
 	"podd/runtime/event"
+	"podd/runtime/lifecycle"
 	"podd/runtime/logs"
 	"podd/runtime/state"
 )
@@ -91,7 +92,7 @@ func (b *Backend) find(ctx context.Context, namespace, name, containerName strin
 	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for _, p := range b.pods {
-			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == state.PodWaiting && b.blocked(p) {
+			if p.Record.Object.Namespace != namespace || p.Record.Object.Name != name || p.Record.State == state.PodWaiting && b.blocked(p) {
 				continue
 			}
 			a, err = b.attempt(p, containerName)
@@ -102,14 +103,14 @@ func (b *Backend) find(ctx context.Context, namespace, name, containerName strin
 	return a, err
 }
 
-func (b *Backend) attempt(p *pod, containerName string) (attemptOf, error) {
-	c := p.rec.Container(containerName)
+func (b *Backend) attempt(p *lifecycle.Pod, containerName string) (attemptOf, error) {
+	c := p.Record.Container(containerName)
 	if c == nil {
-		return attemptOf{}, api.AsNotFound(fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.name()))
+		return attemptOf{}, api.AsNotFound(fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.Name()))
 	}
-	rec := *p.rec
+	rec := *p.Record
 	a := attemptOf{rec: &rec, current: c.Attempt, running: c.State.Alive()}
-	if l := p.io[containerName]; l != nil {
+	if l := p.IO[containerName]; l != nil {
 		a.done = l.Done()
 	}
 	if config, err := b.execConfig(&rec, c); err == nil {
@@ -164,14 +165,14 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for uid, p := range b.pods {
-			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name {
+			if p.Record.Object.Namespace != namespace || p.Record.Object.Name != name {
 				continue
 			}
 			err = nil
-			p.deleted = true
+			p.Deleted = true
 			if o != nil && o.GracePeriodSeconds != nil {
-				p.grace = o.GracePeriodSeconds
-				b.shortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, b.now())
+				p.Grace = o.GracePeriodSeconds
+				b.lifecycle.ShortenGrace(p, time.Duration(*o.GracePeriodSeconds)*time.Second, b.now())
 			}
 			b.mark(uid)
 		}
@@ -186,15 +187,15 @@ func (b *Backend) SetConditions(ctx context.Context, namespace, name string, con
 	err := api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
 	if callErr := b.call(ctx, func() {
 		for uid, p := range b.pods {
-			if p.rec.Object.Namespace != namespace || p.rec.Object.Name != name || p.rec.State == state.PodWaiting && b.blocked(p) {
+			if p.Record.Object.Namespace != namespace || p.Record.Object.Name != name || p.Record.State == state.PodWaiting && b.blocked(p) {
 				continue
 			}
 			err = nil
-			if p.rec.Set == nil {
-				p.rec.Set = map[string]state.SetCondition{}
+			if p.Record.Set == nil {
+				p.Record.Set = map[string]state.SetCondition{}
 			}
 			for _, c := range conditions {
-				p.rec.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
+				p.Record.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 			}
 			b.save(p)
 			b.publish(p, b.now())

@@ -46,7 +46,7 @@ func (r *Runtime) imageFor(rec *state.Record, name string) (images.Image, error)
 func (r *Runtime) imageUse() state.ImageUse {
 	use := state.NewImageUse()
 	for _, p := range r.pods {
-		use.Add(p.rec)
+		use.Add(p.Record)
 	}
 	use.AddIDs(r.rollout.Images())
 	return use

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/rollout"
@@ -77,23 +78,23 @@ func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
 		m, _, _ = r.rollout.Resolve(m, nil, now)
 		return m
 	}
-	m, change, err := r.rollout.Resolve(m, p.rec, now)
+	m, change, err := r.rollout.Resolve(m, p.Record, now)
 	switch {
 	case err != nil:
-		r.Log.Error("cannot take a change", "pod", p.name(), "error", err)
+		r.Log.Error("cannot take a change", "pod", p.Name(), "error", err)
 	case change != nil:
 		r.refreshVolumes(p)
-		r.Log.Info("pod changed in place", "pod", p.name(), "fields", strings.Join(change.Fields, ", "))
+		r.Log.Info("pod changed in place", "pod", p.Name(), "fields", strings.Join(change.Fields, ", "))
 		r.save(p)
-		r.mark(p.rec.UID)
+		r.mark(p.Record.UID)
 	}
 	return m
 }
 
 // current is the pod of a manifest's name that could take a change.
-func (r *Runtime) current(m *manifest.Pod) *pod {
+func (r *Runtime) current(m *manifest.Pod) *lifecycle.Pod {
 	for _, p := range r.pods {
-		if keyOf(p.rec.Object) == keyOf(m.Object) && !p.deleted && (p.rec.State == state.PodWaiting || p.rec.State == state.PodRunning) {
+		if keyOf(p.Record.Object) == keyOf(m.Object) && !p.Deleted && (p.Record.State == state.PodWaiting || p.Record.State == state.PodRunning) {
 			return p
 		}
 	}
@@ -102,13 +103,13 @@ func (r *Runtime) current(m *manifest.Pod) *pod {
 
 // checkProgressDeadline puts a pod back to its last version that was Ready if it is time, and says when to look again
 // (since boot), 0: never.
-func (r *Runtime) checkProgressDeadline(p *pod, blocked bool, now state.Instant) state.BootTime {
-	if p.deleted {
+func (r *Runtime) checkProgressDeadline(p *lifecycle.Pod, blocked bool, now state.Instant) state.BootTime {
+	if p.Deleted {
 		return 0
 	}
-	wake, rolledBack := r.rollout.CheckProgressDeadline(&p.rollout, p.rec, blocked, now)
+	wake, rolledBack := r.rollout.CheckProgressDeadline(&p.Rollout, p.Record, blocked, now)
 	if rolledBack != "" {
-		r.event(p, "", now, corev1.EventTypeWarning, rollout.ReasonRolledBack, rolledBack)
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, rollout.ReasonRolledBack, rolledBack)
 		r.inbox.put(msgManifests{})
 	}
 	return wake
@@ -124,10 +125,10 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 	if p == nil {
 		rec := r.restoreRecord(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.rollout.Pins(m)
-		p = &pod{rec: rec, io: map[string]executor.ContainerIO{}}
+		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
 	}
-	p.rec.File, p.rec.Doc, p.rec.Hash, p.rec.Since = m.File, m.Doc, m.Hash, m.Since
+	p.Record.File, p.Record.Doc, p.Record.Hash, p.Record.Since = m.File, m.Doc, m.Hash, m.Since
 	r.save(p)
 	r.mark(uid)
 }
@@ -147,27 +148,27 @@ func (r *Runtime) restoreRecord(uid types.UID, fresh *state.Record) *state.Recor
 
 // blocked says whether another pod of this name has yet to end. Of two that wait the newest wins, so an
 // older one that never ran blocks nobody for long.
-func (r *Runtime) blocked(p *pod) bool {
+func (r *Runtime) blocked(p *lifecycle.Pod) bool {
 	for uid, other := range r.pods {
-		if uid != p.rec.UID && keyOf(other.rec.Object) == keyOf(p.rec.Object) && other.rec.State != state.PodGone {
+		if uid != p.Record.UID && keyOf(other.Record.Object) == keyOf(p.Record.Object) && other.Record.State != state.PodGone {
 			return true
 		}
 	}
 	return false
 }
 
-func (r *Runtime) wanted(p *pod) bool {
-	if r.stopping || p.deleted {
+func (r *Runtime) wanted(p *lifecycle.Pod) bool {
+	if r.stopping || p.Deleted {
 		return false
 	}
-	m := r.desired[keyOf(p.rec.Object)]
-	return m != nil && m.Object.UID == p.rec.UID
+	m := r.desired[keyOf(p.Record.Object)]
+	return m != nil && m.Object.UID == p.Record.UID
 }
 
 // markSuccessors looks again at the pods that waited for the end of one of their name.
 func (r *Runtime) markSuccessors(key types.NamespacedName) {
 	for uid, other := range r.pods {
-		if keyOf(other.rec.Object) == key {
+		if keyOf(other.Record.Object) == key {
 			r.mark(uid)
 		}
 	}
@@ -176,10 +177,10 @@ func (r *Runtime) markSuccessors(key types.NamespacedName) {
 // markAwaiting looks again at every pod that may wait for an image.
 func (r *Runtime) markAwaiting() {
 	for uid, p := range r.pods {
-		if hasVolumes(p.rec) && !p.rec.Volumes.Ready {
+		if p.HasVolumes() && !p.Record.Volumes.Ready {
 			r.refreshVolumes(p)
 		}
-		for _, c := range p.rec.Containers {
+		for _, c := range p.Record.Containers {
 			if !c.State.Alive() {
 				r.mark(uid)
 			}
@@ -220,10 +221,10 @@ func (r *Runtime) attachProblems(now state.Instant) {
 	}
 	taken := map[*manifest.Problem]bool{}
 	for _, p := range r.pods {
-		m := r.desired[keyOf(p.rec.Object)]
-		p.problem = nil
-		if problem := own[keyOf(p.rec.Object)]; problem != nil && m != nil && m.Object.UID == p.rec.UID {
-			p.problem, taken[problem] = problem, true
+		m := r.desired[keyOf(p.Record.Object)]
+		p.Problem = nil
+		if problem := own[keyOf(p.Record.Object)]; problem != nil && m != nil && m.Object.UID == p.Record.UID {
+			p.Problem, taken[problem] = problem, true
 		}
 		r.publish(p, now)
 	}

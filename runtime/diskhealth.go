@@ -145,10 +145,10 @@ func (r *Runtime) storageChecked(faults map[string]error, now state.Instant) {
 	}
 	for uid, p := range r.pods {
 		r.save(p) // what could not be written
-		p.retry, p.backoff = 0, executor.StepBackoff{}
-		p.rec.Sandbox.NotBefore, p.rec.Sandbox.Backoff = 0, 0
-		p.rec.Volumes.RetryNow()
-		for _, c := range p.rec.Containers {
+		p.Retry, p.Backoff = 0, executor.StepBackoff{}
+		p.Record.Sandbox.NotBefore, p.Record.Sandbox.Backoff = 0, 0
+		p.Record.Volumes.RetryNow()
+		for _, c := range p.Record.Containers {
 			if c.Waiting != nil {
 				c.NotBefore, c.Backoff = 0, 0
 			}

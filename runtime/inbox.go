@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/prober"
 )
@@ -31,7 +32,7 @@ type (
 	}
 	// msgOutcome: an action of a pod's operation is done.
 	msgOutcome struct {
-		pod     *pod
+		pod     *lifecycle.Pod
 		outcome executor.Outcome
 	}
 	// msgHook: a hook has ended.
@@ -39,9 +40,9 @@ type (
 	// msgProbe: a probe has news.
 	msgProbe struct{ prober.News }
 	// msgKept: the end of a pod is on disk, or cannot be kept.
-	msgKept struct{ pod *pod }
+	msgKept struct{ pod *lifecycle.Pod }
 	// msgIdle: a pod's operation is over.
-	msgIdle struct{ pod *pod }
+	msgIdle struct{ pod *lifecycle.Pod }
 	// msgCall: run something between two decisions.
 	msgCall struct {
 		fn   func()

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/lifecycle"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
@@ -89,7 +89,7 @@ func (r *Runtime) Empty() bool { return len(r.pods) == 0 }
 
 func (r *Runtime) anyBusy() bool {
 	for _, p := range r.pods {
-		if p.busy {
+		if p.Busy {
 			return true
 		}
 	}
@@ -117,7 +117,7 @@ func (r *Runtime) step() {
 		return // to a loop that knows of no manifest all pods are unwanted
 	}
 	for uid, p := range r.pods {
-		if !p.busy && p.wake != 0 && now.Mono >= p.wake {
+		if !p.Busy && p.Wake != 0 && now.Mono >= p.Wake {
 			r.dirty[uid] = true
 		}
 	}
@@ -154,7 +154,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.markAwaiting()
 	case msgExit:
 		if p := r.pods[m.uid]; p != nil {
-			r.checkExit(p, m.name, now)
+			r.lifecycle.CheckExit(p, m.name, now)
 		}
 	case msgCgroup:
 		r.cgroupRemoved(m.path, now)
@@ -163,30 +163,32 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgStorage:
 		r.storageChecked(m.faults, now)
 	case msgOutcome:
-		if r.pods[m.pod.rec.UID] == m.pod {
-			r.handleResult(m.pod, m.outcome, now)
+		if r.pods[m.pod.Record.UID] == m.pod {
+			r.lifecycle.HandleOutcome(m.pod, m.outcome, now)
 		}
 	case msgMoved:
 		r.showAddresses(now)
 		r.NetworkTrouble("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
-		m.pod.rec.Kept = true
-		if r.pods[m.pod.rec.UID] == m.pod {
+		m.pod.Record.Kept = true
+		if r.pods[m.pod.Record.UID] == m.pod {
 			r.save(m.pod)
 			r.publish(m.pod, now)
 		}
 	case msgHook:
 		if p := r.pods[m.UID]; p != nil {
-			r.handleHookEnded(p, m.HookEnded, now)
+			r.lifecycle.HandleHookEnded(p, m.HookEnded, now)
 		}
 	case msgProbe:
-		r.handleProbe(m.News, now)
+		if p := r.pods[m.UID]; p != nil {
+			r.lifecycle.HandleProbe(p, m.News, now)
+		}
 	case msgIdle:
 		// A pod that was forgotten and has come back is another one, though of the same UID.
-		if r.pods[m.pod.rec.UID] == m.pod {
-			m.pod.busy = false
-			r.dirty[m.pod.rec.UID] = true
+		if r.pods[m.pod.Record.UID] == m.pod {
+			m.pod.Busy = false
+			r.dirty[m.pod.Record.UID] = true
 		}
 	case msgClock:
 		r.clockSet()
@@ -201,7 +203,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		for uid, p := range r.pods {
 			r.dirty[uid] = true
 			if limit := r.settings.Load().StopGrace; limit > 0 {
-				r.shortenGrace(p, limit, now)
+				r.lifecycle.ShortenGrace(p, limit, now)
 			}
 		}
 	}
@@ -227,8 +229,8 @@ func (r *Runtime) arm(timer *time.Timer) {
 	}
 	for _, p := range r.pods {
 		// One that is busy is looked at when its operation is over.
-		if !p.busy && p.wake != 0 && (next == 0 || p.wake < next) {
-			next = p.wake
+		if !p.Busy && p.Wake != 0 && (next == 0 || p.Wake < next) {
+			next = p.Wake
 		}
 	}
 	if next == 0 {
@@ -239,19 +241,19 @@ func (r *Runtime) arm(timer *time.Timer) {
 }
 
 // decide plans for one pod and starts the operation that the plan asks for.
-func (r *Runtime) decide(p *pod, now state.Instant) {
-	if p.busy {
+func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
+	if p.Busy {
 		return
 	}
-	if now.Mono < p.retry {
-		p.wake = p.retry
+	if now.Mono < p.Retry {
+		p.Wake = p.Retry
 		r.publish(p, now)
 		return
 	}
 	r.judgeFit(p, now)
 	r.admitPod(p, now)
 	renew := r.renewTokens(p, now)
-	view := plan.ViewOf(p.rec, r.factsOf(p))
+	view := plan.ViewOf(p.Record, r.factsOf(p))
 	decision := plan.Compute(view, now.Mono)
 	if by := r.checkProgressDeadline(p, view.Blocked, now); by != 0 {
 		decision.WakeAt(by)
@@ -259,20 +261,20 @@ func (r *Runtime) decide(p *pod, now state.Instant) {
 	if renew != 0 {
 		decision.WakeAt(renew)
 	}
-	p.wake = decision.Wake
+	p.Wake = decision.Wake
 	if len(decision.Actions) == 0 {
 		r.publish(p, now)
 		return
 	}
-	r.Log.Debug("plan", "pod", p.name(), "uid", p.rec.UID, "actions", fmt.Sprint(decision.Actions))
-	if err := r.recordIntent(p, decision.Actions, now); err != nil {
-		r.Log.Error("cannot follow the plan", "pod", p.name(), "error", err)
+	r.Log.Debug("plan", "pod", p.Name(), "uid", p.Record.UID, "actions", fmt.Sprint(decision.Actions))
+	if err := r.lifecycle.RecordIntent(p, decision.Actions, now); err != nil {
+		r.Log.Error("cannot follow the plan", "pod", p.Name(), "error", err)
 		return
 	}
-	p.busy = true
+	p.Busy = true
 	op := r.newOperation(p, decision.Actions)
 	// Before the operation: a daemon that finds this record after a crash must know what was begun.
-	delete(r.unsaved, p.rec.UID)
+	delete(r.unsaved, p.Record.UID)
 	r.write(p)
 	r.publish(p, now)
 	r.kernel.run(p, op)
@@ -294,7 +296,7 @@ func (r *Runtime) call(ctx context.Context, fn func()) error {
 func (r *Runtime) StopAll() { r.inbox.put(msgStopAll{}) }
 
 // save keeps the record at the end of the step, however often it changes within.
-func (r *Runtime) save(p *pod) { r.unsaved[p.rec.UID] = true }
+func (r *Runtime) save(p *lifecycle.Pod) { r.unsaved[p.Record.UID] = true }
 
 // saveAll writes the records that have changed.
 func (r *Runtime) saveAll() {
@@ -306,43 +308,26 @@ func (r *Runtime) saveAll() {
 	}
 }
 
-func (r *Runtime) write(p *pod) {
-	if err := r.records.Write(p.rec); err != nil {
-		r.Log.Error("cannot keep a record", "pod", p.name(), "error", err)
+func (r *Runtime) write(p *lifecycle.Pod) {
+	if err := r.records.Write(p.Record); err != nil {
+		r.Log.Error("cannot keep a record", "pod", p.Name(), "error", err)
 		r.suspectStorage(err)
 	}
 }
 
 func (r *Runtime) mark(uid types.UID) { r.dirty[uid] = true }
 
-func (p *pod) name() string { return p.rec.Object.Namespace + "/" + p.rec.Object.Name }
-
 // factsOf is what the planner is told of a pod beside its record.
-func (r *Runtime) factsOf(p *pod) plan.Facts {
-	measureAt, measure := p.usage.Next(p.rec)
+func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
+	measureAt, measure := p.Usage.Next(p.Record)
 	return plan.Facts{
-		Wanted: r.wanted(p), Blocked: p.rec.State == state.PodWaiting && r.blocked(p), Unfit: p.unfit, Importing: r.importing,
-		KeepEnd: r.stopping && !p.deleted, StopGrace: r.stopGrace(p),
-		Refresh: p.refresh, Measure: measure, MeasureAt: measureAt,
-		HookRuns: p.probes.HookRuns,
+		Wanted: r.wanted(p), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit, Importing: r.importing,
+		KeepEnd: r.stopping && !p.Deleted, StopGrace: r.stopGrace(p),
+		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
+		HookRuns: p.Probes.HookRuns,
 		ImageThere: func(name string) bool {
-			_, err := r.imageFor(p.rec, name)
+			_, err := r.imageFor(p.Record, name)
 			return err == nil
 		},
 	}
-}
-
-// event records something that happened to a pod, or to one of its containers.
-func (r *Runtime) event(p *pod, containerName string, now state.Instant, typ, reason, message string) {
-	ref := corev1.ObjectReference{
-		APIVersion: "v1", Kind: "Pod",
-		Namespace: p.rec.Object.Namespace, Name: p.rec.Object.Name, UID: p.rec.UID,
-	}
-	if containerName != "" {
-		ref.FieldPath = "spec.containers{" + containerName + "}"
-		if c := p.rec.Container(containerName); c != nil && c.Kind != state.KindMain {
-			ref.FieldPath = "spec.initContainers{" + containerName + "}"
-		}
-	}
-	r.Events.Record(now.Wall, ref, typ, reason, message)
 }

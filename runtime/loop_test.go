@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/state"
 )
 
@@ -22,8 +23,8 @@ func testRuntime(t *testing.T) *Runtime {
 	return r
 }
 
-func (r *Runtime) with(uid types.UID) *pod {
-	p := &pod{rec: state.NewRecord(uid, &corev1.Pod{}, state.Now()), io: map[string]executor.ContainerIO{}}
+func (r *Runtime) with(uid types.UID) *lifecycle.Pod {
+	p := lifecycle.NewPod(state.NewRecord(uid, &corev1.Pod{}, state.Now()))
 	r.pods[uid] = p
 	return p
 }
@@ -32,13 +33,13 @@ func (r *Runtime) with(uid types.UID) *pod {
 func TestABusyPodDoesNotSpinTheLoop(t *testing.T) {
 	r := testRuntime(t)
 	p := r.with("u1")
-	p.busy, p.wake = true, 1
+	p.Busy, p.Wake = true, 1
 	timer := time.NewTimer(time.Hour)
 	r.arm(timer)
 	if timer.Stop() {
 		t.Error("the timer is set for a pod that is busy")
 	}
-	p.busy = false
+	p.Busy = false
 	r.arm(timer)
 	select {
 	case <-timer.C:
@@ -52,17 +53,17 @@ func TestWordOfAnotherLife(t *testing.T) {
 	r := testRuntime(t)
 	old := r.with("u1")
 	now := r.with("u1")
-	now.busy = true
+	now.Busy = true
 	r.receive(msgIdle{old}, state.Now())
-	if !now.busy {
+	if !now.Busy {
 		t.Error("the old pod's operation has ended the new one's")
 	}
 	r.receive(msgOutcome{old, executor.SandboxEnsured{Sandbox: state.SandboxRecord{IP: "x"}}}, state.Now())
-	if now.rec.State != state.PodWaiting || old.rec.State != state.PodWaiting {
-		t.Errorf("states %s and %s", now.rec.State, old.rec.State)
+	if now.Record.State != state.PodWaiting || old.Record.State != state.PodWaiting {
+		t.Errorf("states %s and %s", now.Record.State, old.Record.State)
 	}
 	r.receive(msgIdle{now}, state.Now())
-	if now.busy {
+	if now.Busy {
 		t.Error("its own word was not heard")
 	}
 }
@@ -72,13 +73,13 @@ func TestShortenGrace(t *testing.T) {
 	r := testRuntime(t)
 	p := r.with("u1")
 	begun := state.Instant{Mono: state.BootTime(100 * time.Second)}
-	p.rec.Stop = &state.StopRecord{Since: begun, Grace: 60 * time.Second}
-	p.rec.Containers = []*state.ContainerRecord{{Name: "c", State: state.ContainerStopping, KillAt: state.BootTime(160 * time.Second)}}
+	p.Record.Stop = &state.StopRecord{Since: begun, Grace: 60 * time.Second}
+	p.Record.Containers = []*state.ContainerRecord{{Name: "c", State: state.ContainerStopping, KillAt: state.BootTime(160 * time.Second)}}
 	for _, tc := range []struct{ at, grace, want time.Duration }{
 		{110, 100, 160}, {110, 30, 140}, {120, 25, 140}, {130, 0, 130},
 	} {
-		r.shortenGrace(p, tc.grace*time.Second, state.Instant{Mono: state.BootTime(tc.at * time.Second)})
-		if got := p.rec.Containers[0].KillAt; got != state.BootTime(tc.want*time.Second) {
+		r.lifecycle.ShortenGrace(p, tc.grace*time.Second, state.Instant{Mono: state.BootTime(tc.at * time.Second)})
+		if got := p.Record.Containers[0].KillAt; got != state.BootTime(tc.want*time.Second) {
 			t.Errorf("%d s grace at %d s: killed at %v, want %d s", tc.grace, tc.at, got, tc.want)
 		}
 	}

@@ -25,6 +25,7 @@ import (
 	"podd/netns/dns"
 	"podd/runtime/container"
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox/userns"
@@ -70,11 +71,11 @@ type daemon struct {
 	r       *Runtime
 	pending []*pendingOp
 	watched map[string]func() // by ID
-	seen    map[types.UID]*pod
+	seen    map[types.UID]*lifecycle.Pod
 }
 
 type pendingOp struct {
-	p      *pod
+	p      *lifecycle.Pod
 	op     *executor.Operation
 	next   int
 	failed bool
@@ -89,7 +90,7 @@ func newWorld(t testing.TB, dir string) *world {
 }
 
 func (w *world) start() error {
-	d := &daemon{w: w, watched: map[string]func(){}, seen: map[types.UID]*pod{}}
+	d := &daemon{w: w, watched: map[string]func(){}, seen: map[types.UID]*lifecycle.Pod{}}
 	r, err := New(Config{
 		RunDir: filepath.Join(w.dir, "run"), RootDir: filepath.Join(w.dir, "root"), LogDir: filepath.Join(w.dir, "logs"),
 		Log: slog.New(slog.DiscardHandler), NodeName: "board", ClusterDomain: "cluster.local",
@@ -101,7 +102,7 @@ func (w *world) start() error {
 		return err
 	}
 	d.r, w.d = r, d
-	r.kernel, r.now = d, func() state.Instant { return w.now }
+	r.kernel, r.lifecycle.Kernel, r.now = d, d, func() state.Instant { return w.now }
 	if err := r.adopt(w.now); err != nil {
 		return err
 	}
@@ -114,8 +115,8 @@ func (w *world) die() {
 	_ = w.d.r.io.Reactor.Close()
 	w.d.r.disk.Wait()
 	for _, p := range w.d.r.pods {
-		for _, c := range p.rec.Containers {
-			p.probes.EndHook(c.Name)
+		for _, c := range p.Record.Containers {
+			p.Probes.EndHook(c.Name)
 		}
 	}
 	w.d = nil
@@ -150,22 +151,23 @@ func (w *world) settle() error {
 
 func (d *daemon) prepare() error { return d.r.ensureStateFolders() }
 
-func (d *daemon) run(p *pod, op *executor.Operation) {
+func (d *daemon) run(p *lifecycle.Pod, op *executor.Operation) {
 	d.pending = append(d.pending, &pendingOp{p: p, op: op})
 }
 
 func (d *daemon) execConfig(*state.Record, *state.ContainerRecord) (*container.Config, error) {
 	return &container.Config{}, nil
 }
-func (d *daemon) receive() {}
-func (d *daemon) adopt(id string, _ stdio.Log) (executor.ContainerIO, bool, error) {
+func (d *daemon) AdoptUsers(rec *state.Record) error { return d.r.sandboxes.AdoptUsers(rec) }
+func (d *daemon) receive()                           {}
+func (d *daemon) Adopt(id string, _ stdio.Log) (executor.ContainerIO, bool, error) {
 	return &modelIO{d, id}, true, nil
 }
-func (d *daemon) adoptUnlogged(id string) executor.ContainerIO { return &modelIO{d, id} }
+func (d *daemon) AdoptUnlogged(id string) executor.ContainerIO { return &modelIO{d, id} }
 func (d *daemon) dropUnclaimed(func(string) bool)              {}
 func (d *daemon) awaitExits([]int)                             {}
 func (d *daemon) layers(string) []string                       { return nil }
-func (d *daemon) cgroupLost(string) (string, error)            { return "", nil }
+func (d *daemon) CgroupLost(string) (string, error)            { return "", nil }
 func (d *daemon) removeSandbox(types.UID) error                { return nil }
 func (d *daemon) unmapAll() error                              { return nil }
 func (d *daemon) attempts() (ids []string, err error) {
@@ -176,7 +178,7 @@ func (d *daemon) attempts() (ids []string, err error) {
 	return ids, nil
 }
 
-func (d *daemon) find(id string) (*container.Found, error) {
+func (d *daemon) Find(id string) (*container.Found, error) {
 	p := d.w.processes[id]
 	if p == nil || !p.knownByFind {
 		return nil, nil
@@ -191,7 +193,7 @@ func (d *daemon) find(id string) (*container.Found, error) {
 	return f, nil
 }
 
-func (d *daemon) discard(id string) error {
+func (d *daemon) Discard(id string) error {
 	delete(d.w.processes, id)
 	return nil
 }
@@ -338,13 +340,13 @@ func (w *world) check() error {
 	for i, o := range d.pending {
 		for _, other := range d.pending[:i] {
 			if other.p == o.p {
-				return fmt.Errorf("two operations for pod %s at once", o.p.rec.UID)
+				return fmt.Errorf("two operations for pod %s at once", o.p.Record.UID)
 			}
 		}
 	}
 	explained := map[string]bool{}
 	for uid, p := range d.r.pods {
-		for _, c := range p.rec.Containers {
+		for _, c := range p.Record.Containers {
 			id := state.ContainerID(uid, c.Name, c.Attempt)
 			if c.State != state.ContainerWaiting {
 				explained[id] = true
@@ -382,7 +384,7 @@ func (w *world) checkStatuses() error {
 		if before := w.d.seen[uid]; before != nil && before != p {
 			// It was deleted by hand and has begun anew: another pod of the same UID.
 			delete(w.phases, uid)
-			for _, c := range p.rec.Containers {
+			for _, c := range p.Record.Containers {
 				delete(w.restarts, string(uid)+"/"+c.Name)
 			}
 		}
@@ -492,16 +494,16 @@ func (w *world) resting() bool {
 		if p == nil {
 			return false
 		}
-		if p.rec.State == state.PodFinished {
+		if p.Record.State == state.PodFinished {
 			continue
 		}
-		for _, c := range p.rec.Containers {
-			if c.Kind != state.KindInit && c.State != state.ContainerRunning && (c.State != state.ContainerCollected || plan.WillRestart(p.rec, c)) {
+		for _, c := range p.Record.Containers {
+			if c.Kind != state.KindInit && c.State != state.ContainerRunning && (c.State != state.ContainerCollected || plan.WillRestart(p.Record, c)) {
 				return false
 			}
 			if c.Kind == state.KindInit && !c.Done {
-				if process := w.processes[state.ContainerID(p.rec.UID, c.Name, c.Attempt)]; process != nil && process.alive {
-					w.exit(state.ContainerID(p.rec.UID, c.Name, c.Attempt), 0)
+				if process := w.processes[state.ContainerID(p.Record.UID, c.Name, c.Attempt)]; process != nil && process.alive {
+					w.exit(state.ContainerID(p.Record.UID, c.Name, c.Attempt), 0)
 				}
 				return false
 			}
@@ -569,8 +571,8 @@ func (w *world) do(m move) error {
 		w.failNext = true
 	case "delete":
 		for uid, p := range r.pods {
-			if p.rec.Object.Name == fmt.Sprint("pod", m.n%3) {
-				p.deleted = true
+			if p.Record.Object.Name == fmt.Sprint("pod", m.n%3) {
+				p.Deleted = true
 				r.mark(uid)
 			}
 		}

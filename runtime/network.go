@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/netns"
+	"podd/runtime/lifecycle"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
@@ -21,8 +22,8 @@ const ()
 func (r *Runtime) restoreNetwork(now state.Instant) {
 	var recs []*state.Record
 	for _, p := range r.pods {
-		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished && !p.rec.Object.Spec.HostNetwork {
-			recs = append(recs, p.rec)
+		if p.Record.Sandbox.Ready != nil && p.Record.State != state.PodFinished && !p.Record.Object.Spec.HostNetwork {
+			recs = append(recs, p.Record)
 		}
 	}
 	// Of two pods with one address the older one keeps it.
@@ -45,13 +46,13 @@ func (r *Runtime) restoreNetwork(now state.Instant) {
 
 // replaceHomeless ends a pod that has no address, and lets it begin anew with one: its containers know it by the address
 // that it had.
-func (r *Runtime) replaceHomeless(p *pod, why error, now state.Instant) {
-	p.rec.Sandbox.IP, p.rec.Sandbox.IP6, p.deleted = "", "", true
+func (r *Runtime) replaceHomeless(p *lifecycle.Pod, why error, now state.Instant) {
+	p.Record.Sandbox.IP, p.Record.Sandbox.IP6, p.Deleted = "", "", true
 	text := fmt.Sprintf("Pod sandbox changed, it will be killed and re-created: %v", why)
-	r.Log.Error("a pod has no address and is replaced", "pod", p.name(), "error", why)
-	r.event(p, "", now, corev1.EventTypeWarning, "AddressConflict", text)
+	r.Log.Error("a pod has no address and is replaced", "pod", p.Name(), "error", why)
+	r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "AddressConflict", text)
 	r.save(p)
-	r.mark(p.rec.UID)
+	r.mark(p.Record.UID)
 }
 
 // showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
@@ -63,7 +64,7 @@ func (r *Runtime) showAddresses(now state.Instant) {
 	}
 	r.services.MarkChanged() // a LoadBalancer is on them
 	for _, p := range r.pods {
-		if !p.busy { // else its outcome publishes it
+		if !p.Busy { // else its outcome publishes it
 			r.publish(p, now)
 		}
 	}

@@ -3,6 +3,7 @@ package runtime
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/lifecycle"
 	"podd/runtime/node"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -14,10 +15,10 @@ func (r *Runtime) NodeLabels() map[string]string {
 }
 
 // judgeFit says, once, that a pod is not for this board. One that runs is left alone, as in Kubernetes.
-func (r *Runtime) judgeFit(p *pod, now state.Instant) {
-	unfit := p.rec.State == state.PodWaiting && !node.Fits(&p.rec.Object.Spec, r.NodeName, r.NodeLabels())
-	if unfit && !p.unfit {
-		r.event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", status.MessageUnschedulable)
+func (r *Runtime) judgeFit(p *lifecycle.Pod, now state.Instant) {
+	unfit := p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, r.NodeName, r.NodeLabels())
+	if unfit && !p.Unfit {
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", status.MessageUnschedulable)
 	}
-	p.unfit = unfit
+	p.Unfit = unfit
 }

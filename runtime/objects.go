@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"podd/runtime/api"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/service"
@@ -41,7 +42,7 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 		}
 	}
 	for uid, p := range r.pods {
-		if objects.RefersToAny(p.rec.Object, changed) || storage.WaitsForClaim(p.rec) {
+		if objects.RefersToAny(p.Record.Object, changed) || storage.WaitsForClaim(p.Record) {
 			r.retryConfig(p)
 			r.refreshVolumes(p)
 			r.mark(uid)
@@ -50,9 +51,9 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 }
 
 // retryConfig lets containers that waited for something of the folder try again at once.
-func (r *Runtime) retryConfig(p *pod) {
-	for _, c := range p.rec.Containers {
-		if c.Waiting != nil && c.Waiting.Reason == reasonConfigError {
+func (r *Runtime) retryConfig(p *lifecycle.Pod) {
+	for _, c := range p.Record.Containers {
+		if c.Waiting != nil && c.Waiting.Reason == lifecycle.ReasonConfigError {
 			c.NotBefore, c.Backoff = 0, 0
 		}
 	}

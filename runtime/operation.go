@@ -7,6 +7,7 @@ import (
 
 	"podd/images"
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/objects"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
@@ -14,16 +15,16 @@ import (
 )
 
 // newOperation fills in what the actions of a plan depend on, as it is now.
-func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operation {
+func (r *Runtime) newOperation(p *lifecycle.Pod, actions []plan.Action) *executor.Operation {
 	settings := r.settings.Load()
 	op := &executor.Operation{
-		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.io)),
+		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.IO)),
 		Inputs: executor.Inputs{
 			ShutDown: r.stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
 			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit},
 		},
 	}
-	for name, l := range p.io {
+	for name, l := range p.IO {
 		op.IO[name] = l
 	}
 	in := &op.Inputs
@@ -32,21 +33,21 @@ func (r *Runtime) newOperation(p *pod, actions []plan.Action) *executor.Operatio
 		case plan.EnsureSandbox:
 			in.Sandbox.NameServers = r.nameServers()
 		case plan.EnsureVolumes, plan.RefreshVolumes:
-			r.fillVolumes(p.rec, in)
-			p.refresh = false
+			r.fillVolumes(p.Record, in)
+			p.Refresh = false
 			for name, image := range in.VolumeImages {
-				p.rec.Volumes.UseImage(name, image.LayerDirs())
+				p.Record.Volumes.UseImage(name, image.LayerDirs())
 			}
 		case plan.StopContainer:
 			if in.StopSignals == nil {
 				in.StopSignals = map[string]string{}
 			}
-			in.StopSignals[a.Name] = r.stopSignal(p.rec, a.Name)
+			in.StopSignals[a.Name] = r.stopSignal(p.Record, a.Name)
 		case plan.StartContainer:
-			r.fillStart(p.rec, a.Name, in)
+			r.fillStart(p.Record, a.Name, in)
 		}
 	}
-	op.Record = p.rec.Clone()
+	op.Record = p.Record.Clone()
 	return op
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -32,7 +33,7 @@ func (r *Runtime) findOrphans() {
 		if !ok || r.pods[uid] != nil {
 			continue
 		}
-		found, err := r.kernel.find(id)
+		found, err := r.kernel.Find(id)
 		if err != nil || found == nil || found.PIDFD == nil {
 			continue
 		}
@@ -75,7 +76,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // adoptOrphan gives a pod whose record is lost a new one, if it is an orphan. Its sandbox and its volumes are made once more,
 // which changes nothing in those that are there. Restart counts come from the logs.
-func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *pod {
+func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *lifecycle.Pod {
 	running := r.orphans.containers[m.Object.UID]
 	if running == nil {
 		return nil
@@ -90,11 +91,11 @@ func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *pod {
 			c.Layers = r.kernel.layers(state.ContainerID(rec.UID, c.Name, attempt))
 		}
 	}
-	p := &pod{rec: rec, io: map[string]executor.ContainerIO{}}
+	p := lifecycle.NewPod(rec)
 	r.pods[rec.UID] = p
-	r.event(p, "", now, corev1.EventTypeWarning, "RecordLost",
+	r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "RecordLost",
 		fmt.Sprintf("The record of pod %q was lost; it runs on, and what is known of it begins anew", rec.Object.Name))
-	r.adoptContainers(p, now)
+	r.lifecycle.Adopt(p, now)
 	for _, c := range rec.Containers {
 		if c.Started != nil && c.Started.Mono < rec.Created.Mono {
 			rec.Created = *c.Started
@@ -139,7 +140,7 @@ func (r *Runtime) endOrphans() {
 		r.Log.Warn("a pod without a record and without a manifest is taken away", "uid", uid)
 		var errs []error
 		for name, attempt := range running {
-			errs = append(errs, r.kernel.discard(state.ContainerID(uid, name, attempt)))
+			errs = append(errs, r.kernel.Discard(state.ContainerID(uid, name, attempt)))
 		}
 		errs = append(errs, r.kernel.removeSandbox(uid), r.volumes.RemoveMemory(string(uid)))
 		for _, qos := range []corev1.PodQOSClass{corev1.PodQOSGuaranteed, corev1.PodQOSBurstable, corev1.PodQOSBestEffort} {

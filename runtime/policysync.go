@@ -19,8 +19,8 @@ func (r *Runtime) syncPolicies(now state.Instant) {
 func (r *Runtime) podsByNow() []*corev1.Pod {
 	pods := make([]*corev1.Pod, 0, len(r.pods))
 	for uid, p := range r.pods {
-		object := p.rec.Object
-		if m := r.desired[keyOf(object)]; m != nil && p.rec.Stop == nil {
+		object := p.Record.Object
+		if m := r.desired[keyOf(object)]; m != nil && p.Record.Stop == nil {
 			object = m.Object
 		}
 		now := *object

@@ -43,10 +43,10 @@ func (b *Backend) networkOf(ctx context.Context, namespace, name string) (path s
 	callErr := b.call(ctx, func() {
 		for uid, p := range b.pods {
 			switch {
-			case p.rec.Object.Namespace != namespace || p.rec.Object.Name != name:
-			case p.rec.Sandbox.Ready == nil:
+			case p.Record.Object.Namespace != namespace || p.Record.Object.Name != name:
+			case p.Record.Sandbox.Ready == nil:
 				err = api.AsBadRequest(fmt.Errorf("pod %s/%s is not running", namespace, name))
-			case p.rec.Object.Spec.HostNetwork:
+			case p.Record.Object.Spec.HostNetwork:
 				path, err = "", nil
 				return
 			default:

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/probe"
-	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/prober"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -34,50 +34,50 @@ func after(success, failure int32) *corev1.Probe {
 }
 
 // probedPod is a running pod with a probed container; nothing is asked, because an hour must pass first.
-func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy) (*Runtime, *pod, *told) {
+func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy) (*Runtime, *lifecycle.Pod, *told) {
 	t.Helper()
 	r := testRuntime(t)
 	events := &told{}
 	r.Events, r.HostIPs = events, func() ([]netip.Addr, error) { return nil, nil }
 	spec.Name = "c"
 	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}, Spec: corev1.PodSpec{Containers: []corev1.Container{spec}, RestartPolicy: policy}}
-	p := &pod{rec: state.NewRecord("u1", object, state.Now()), io: map[string]executor.ContainerIO{}}
+	p := lifecycle.NewPod(state.NewRecord("u1", object, state.Now()))
 	r.pods["u1"] = p
 	now := state.Now()
-	p.rec.State, p.rec.Sandbox.Ready = state.PodRunning, &now
-	c := p.rec.Containers[0]
+	p.Record.State, p.Record.Sandbox.Ready = state.PodRunning, &now
+	c := p.Record.Containers[0]
 	c.State, c.Attempt, c.Started, c.PID = state.ContainerRunning, 0, &now, 4711
 	r.publish(p, now)
 	t.Cleanup(func() {
 		c.State = state.ContainerCollected
-		r.prober.Sync(&p.probes, p.rec, state.Now())
+		r.prober.Sync(&p.Probes, p.Record, state.Now())
 	})
 	return r, p, events
 }
 
 // scheduled are the probes of the container that are made.
-func (p *pod) scheduled() string {
+func scheduled(p *lifecycle.Pod) string {
 	var kinds []string
-	for _, k := range p.probes.Scheduled("c") {
+	for _, k := range p.Probes.Scheduled("c") {
 		kinds = append(kinds, string(k))
 	}
 	return strings.Join(kinds, " ")
 }
 
-func (r *Runtime) say(p *pod, k prober.Kind, result probe.Result, count int) {
+func (r *Runtime) say(p *lifecycle.Pod, k prober.Kind, result probe.Result, count int) {
 	run := probe.Run{Result: result, Count: count}
 	if result == probe.Warning {
 		run.Result = probe.Success
 	}
-	r.receive(msgProbe{p.probes.NewsOf("c", k, probe.Report{Result: result, Text: "text", Run: run})}, state.Now())
+	r.receive(msgProbe{p.Probes.NewsOf("c", k, probe.Report{Result: result, Text: "text", Run: run})}, state.Now())
 }
 
 func TestStartupGatesTheOthers(t *testing.T) {
 	r, p, events := probedPod(t, corev1.Container{StartupProbe: after(1, 2), LivenessProbe: after(1, 3), ReadinessProbe: after(2, 1)}, corev1.RestartPolicyAlways)
-	c := p.rec.Containers[0]
+	c := p.Record.Containers[0]
 	shown := func() string {
 		s := r.shownStatus(p, c.Name)
-		return fmt.Sprintf("%s | started %t ready %t", p.scheduled(), *s.Started, s.Ready)
+		return fmt.Sprintf("%s | started %t ready %t", scheduled(p), *s.Started, s.Ready)
 	}
 	for _, step := range []struct {
 		kind   prober.Kind
@@ -119,7 +119,7 @@ func TestFailedStartup(t *testing.T) {
 	spec.StartupProbe.TerminationGracePeriodSeconds = &grace
 	r, p, _ := probedPod(t, spec, corev1.RestartPolicyNever)
 	r.say(p, prober.Startup, probe.Failure, 2)
-	c := p.rec.Containers[0]
+	c := p.Record.Containers[0]
 	if !c.Unhealthy || c.EndReason != "Container c failed startup probe" || c.UnhealthyGrace != 7*time.Second {
 		t.Errorf("unhealthy %t, %q, grace %v", c.Unhealthy, c.EndReason, c.UnhealthyGrace)
 	}
@@ -128,16 +128,16 @@ func TestFailedStartup(t *testing.T) {
 // What is said of an attempt that is over is not taken for the next one's; neither are its results.
 func TestProbeOfAnotherAttempt(t *testing.T) {
 	r, p, events := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
-	c := p.rec.Containers[0]
+	c := p.Record.Containers[0]
 	r.say(p, prober.Readiness, probe.Success, 1)
-	old := p.probes.NewsOf("c", prober.Liveness, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}})
+	old := p.Probes.NewsOf("c", prober.Liveness, probe.Report{Result: probe.Failure, Run: probe.Run{Result: probe.Failure, Count: 1}})
 	for _, e := range []state.ContainerEvent{state.EventExit, state.EventCollect} {
 		if err := c.Move(e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.publish(p, state.Now())
-	if got := p.scheduled(); got != "" {
+	if got := scheduled(p); got != "" {
 		t.Errorf("an ended container is probed: %s", got)
 	}
 	if err := c.BeginStart(1); err != nil {
@@ -150,7 +150,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 	if c.Unhealthy || c.Ready || c.ProbeRuns != nil || len(*events) != 0 {
 		t.Errorf("the new attempt has the old one's results: %+v, %q", c, *events)
 	}
-	if got := p.scheduled(); got != "Liveness Readiness" {
+	if got := scheduled(p); got != "Liveness Readiness" {
 		t.Errorf("scheduled: %s", got)
 	}
 }
@@ -159,16 +159,16 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 func TestProbesAtTheEnd(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	r.say(p, prober.Readiness, probe.Success, 1)
-	if err := p.rec.BeginStop(state.Now(), r.stopGrace(p)); err != nil {
+	if err := p.Record.BeginStop(state.Now(), r.stopGrace(p)); err != nil {
 		t.Fatal(err)
 	}
 	r.publish(p, state.Now())
-	s := r.shownStatus(p, p.rec.Containers[0].Name)
-	if p.scheduled() != "Readiness" || !s.Ready {
-		t.Errorf("scheduled: %q, ready %t", p.scheduled(), s.Ready)
+	s := r.shownStatus(p, p.Record.Containers[0].Name)
+	if scheduled(p) != "Readiness" || !s.Ready {
+		t.Errorf("scheduled: %q, ready %t", scheduled(p), s.Ready)
 	}
 	r.say(p, prober.Readiness, probe.Failure, 1)
-	if s := r.shownStatus(p, p.rec.Containers[0].Name); s.Ready {
+	if s := r.shownStatus(p, p.Record.Containers[0].Name); s.Ready {
 		t.Error("its probe says that it is not ready any more")
 	}
 }
@@ -198,8 +198,8 @@ func TestProbesInTheRecord(t *testing.T) {
 }
 
 // shownStatus is the status of a container as it would be published now.
-func (r *Runtime) shownStatus(p *pod, name string) corev1.ContainerStatus {
-	shown := status.Build(p.rec, status.Facts{Now: state.Now()})
+func (r *Runtime) shownStatus(p *lifecycle.Pod, name string) corev1.ContainerStatus {
+	shown := status.Build(p.Record, status.Facts{Now: state.Now()})
 	for _, s := range shown.Status.ContainerStatuses {
 		if s.Name == name {
 			return s

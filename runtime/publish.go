@@ -5,6 +5,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/container"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -12,24 +13,24 @@ import (
 
 // publish shows a pod as it is now, if it is not shown so already. One that waits for the end of another of
 // its name is not there yet: names are unique.
-func (r *Runtime) publish(p *pod, now state.Instant) {
-	r.prober.Sync(&p.probes, p.rec, now)
-	if p.rec.State == state.PodWaiting && r.blocked(p) {
+func (r *Runtime) publish(p *lifecycle.Pod, now state.Instant) {
+	r.prober.Sync(&p.Probes, p.Record, now)
+	if p.Record.State == state.PodWaiting && r.blocked(p) {
 		return
 	}
-	shown := status.Build(p.rec, r.statusFacts(p, now))
-	p.rec.NoteConditions(shown.Status.Conditions, now)
+	shown := status.Build(p.Record, r.statusFacts(p, now))
+	p.Record.NoteConditions(shown.Status.Conditions, now)
 	r.services.NotePod(shown)
-	r.store.SetPod(shown, status.BackoffEnds(p.rec, now.Mono))
+	r.store.SetPod(shown, status.BackoffEnds(p.Record, now.Mono))
 }
 
-func (r *Runtime) statusFacts(p *pod, now state.Instant) status.Facts {
+func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {
 	f := status.Facts{
-		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: manifest.QOSClass(&p.rec.Object.Spec),
-		Unfit: p.unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
+		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: manifest.QOSClass(&p.Record.Object.Spec),
+		Unfit: p.Unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
 	}
-	if p.problem != nil {
-		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.problem.Reason, Message: p.problem.Message}
+	if p.Problem != nil {
+		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.Problem.Reason, Message: p.Problem.Message}
 	}
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"podd/internal/beneath"
 	"podd/internal/hostfile"
 	"podd/netns/dns"
+	"podd/runtime/lifecycle"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
@@ -62,7 +63,7 @@ func (r *Runtime) readResolver() {
 	n := r.nameServers()
 	r.Names.SetServers(n.Upstream())
 	for _, p := range r.pods {
-		if p.rec.Sandbox.Ready != nil && p.rec.State != state.PodFinished {
+		if p.Record.Sandbox.Ready != nil && p.Record.State != state.PodFinished {
 			r.followResolver(p, n)
 		}
 	}
@@ -70,26 +71,26 @@ func (r *Runtime) readResolver() {
 
 // followResolver writes a pod's resolv.conf anew, in the file that its containers have mounted. One that the
 // pod has changed itself is left alone.
-func (r *Runtime) followResolver(p *pod, n sandbox.NameServers) {
-	path := filepath.Join(r.paths.Sandbox(p.rec.UID), "resolv.conf")
-	resolv, _ := n.ReachableBy(p.rec.Object, p.rec.Sandbox.IP6).ForPod(p.rec.Object)
+func (r *Runtime) followResolver(p *lifecycle.Pod, n sandbox.NameServers) {
+	path := filepath.Join(r.paths.Sandbox(p.Record.UID), "resolv.conf")
+	resolv, _ := n.ReachableBy(p.Record.Object, p.Record.Sandbox.IP6).ForPod(p.Record.Object)
 	text, have := resolv.String(), beneath.ReadShared(path)
-	if text == have || p.rec.Sandbox.Resolv != sandbox.Digest(have) {
+	if text == have || p.Record.Sandbox.Resolv != sandbox.Digest(have) {
 		return
 	}
 	if err := beneath.Overwrite(path, text); err != nil {
-		r.Log.Error("a pod goes on with the name servers of before", "pod", p.name(), "error", err)
+		r.Log.Error("a pod goes on with the name servers of before", "pod", p.Name(), "error", err)
 		return
 	}
-	r.Log.Info("name servers changed", "pod", p.name(), "servers", resolv.NameServers)
-	p.rec.Sandbox.Resolv = sandbox.Digest(text)
+	r.Log.Info("name servers changed", "pod", p.Name(), "servers", resolv.NameServers)
+	p.Record.Sandbox.Resolv = sandbox.Digest(text)
 	r.save(p)
 }
 
 // sayResolver tells of a new sandbox what its resolv.conf lacks.
-func (r *Runtime) sayResolver(p *pod, now state.Instant) {
-	_, notes := r.nameServers().ForPod(p.rec.Object)
+func (r *Runtime) sayResolver(p *lifecycle.Pod, now state.Instant) {
+	_, notes := r.nameServers().ForPod(p.Record.Object)
 	for _, n := range notes {
-		r.event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)
 	}
 }

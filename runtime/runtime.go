@@ -21,6 +21,7 @@ import (
 	"podd/netns/dns"
 	"podd/runtime/container"
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/networkpolicy"
 	"podd/runtime/node"
@@ -141,6 +142,7 @@ type Runtime struct {
 	accounts  *serviceaccount.Manager
 	inbox     *inbox
 	prober    *prober.Prober
+	lifecycle *lifecycle.Handler
 	// settings are Config.Settings, or what has come in their place.
 	settings atomic.Pointer[Settings]
 	// hostResolver is what the host's resolv.conf said last.
@@ -163,7 +165,7 @@ type Runtime struct {
 	scan      scanner
 	// resolvGuard is of a resolv.conf that never answers.
 	resolvGuard hostfile.Guard
-	pods        map[types.UID]*pod
+	pods        map[types.UID]*lifecycle.Pod
 	desired     map[types.NamespacedName]*manifest.Pod
 	problems    []manifest.Problem
 	recheck     state.BootTime // since boot; scan the folder again
@@ -186,26 +188,6 @@ func keyOf(p *corev1.Pod) types.NamespacedName {
 	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
 }
 
-// pod is one pod as the loop holds it.
-type pod struct {
-	rec     *state.Record
-	io      map[string]executor.ContainerIO
-	probes  prober.Pod
-	rollout rollout.Pod
-
-	busy    bool // an operation runs
-	refresh bool // what its volumes are made of has changed
-	backoff executor.StepBackoff
-	usage   storage.Usage  // of its emptyDirs
-	wake    state.BootTime // since boot; 0: nothing to wait for
-	retry   state.BootTime // since boot; nothing is tried before
-	unfit   bool           // this board is not one that it asks for
-	deleted bool           // by hand; ends although its manifest stays, and begins anew
-	grace   *int64         // seconds, asked for with the deletion
-	// Sentences about the manifest of a running pod: a bad edit.
-	problem *manifest.Problem
-}
-
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{
@@ -218,7 +200,7 @@ func New(c Config) (*Runtime, error) {
 		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
 		disk:    &state.Disk{Log: c.Log, Damaged: c.Damaged},
-		pods:    map[types.UID]*pod{},
+		pods:    map[types.UID]*lifecycle.Pod{},
 		desired: map[types.NamespacedName]*manifest.Pod{},
 		dirty:   map[types.UID]bool{},
 		unsaved: map[types.UID]bool{},
@@ -254,6 +236,10 @@ func New(c Config) (*Runtime, error) {
 		News:      func(n prober.News) { r.inbox.put(msgProbe{n}) },
 		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
 	})
+	loop := podLoop{r}
+	r.lifecycle = &lifecycle.Handler{
+		Loop: loop, Inputs: loop, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
+	}
 	var err error
 	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {
 		return nil, err

@@ -90,8 +90,8 @@ func TestAFolderThatHangs(t *testing.T) {
 	r, f, events := newSlowFolder(t)
 	pod := manifest.Pod{Object: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", UID: "u1"}}, File: "/m/web.yaml", Hash: "h"}
 	held := r.with("u1")
-	held.rec, held.busy = state.NewRecord("u1", pod.Object, state.Now()), true // nothing is begun in this test
-	if err := errors.Join(os.MkdirAll(r.records.Dir, 0o700), r.records.Write(held.rec)); err != nil {
+	held.Record, held.Busy = state.NewRecord("u1", pod.Object, state.Now()), true // nothing is begun in this test
+	if err := errors.Join(os.MkdirAll(r.records.Dir, 0o700), r.records.Write(held.Record)); err != nil {
 		t.Fatal(err)
 	}
 	now := state.Now()

@@ -67,7 +67,7 @@ func (r *Runtime) Rescan(ctx context.Context) error {
 // markWaiting looks again at the pods that have not begun or were not admitted: the board may have other settings.
 func (r *Runtime) markWaiting() {
 	for uid, p := range r.pods {
-		if p.rec.State == state.PodWaiting || p.rec.State == state.PodFinished && !p.rec.Initialized {
+		if p.Record.State == state.PodWaiting || p.Record.State == state.PodFinished && !p.Record.Initialized {
 			r.mark(uid)
 		}
 	}

@@ -1,16 +1,11 @@
 package runtime
 
 import (
-	"errors"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
-	"podd/runtime/executor"
 	"podd/runtime/manifest"
-	"podd/runtime/rollout"
 	"podd/runtime/sandbox"
-	"podd/runtime/state"
 )
 
 // shareOut gives the burstable pods together the CPU shares that they have asked for, as the kubelet does:
@@ -30,8 +25,8 @@ func (r *Runtime) shareOut() {
 func (r *Runtime) burstableMilliCPU() int64 {
 	var sum int64
 	for _, p := range r.pods {
-		spec := &p.rec.Object.Spec
-		if p.rec.Sandbox.Ready == nil || manifest.QOSClass(spec) != corev1.PodQOSBurstable {
+		spec := &p.Record.Object.Spec
+		if p.Record.Sandbox.Ready == nil || manifest.QOSClass(spec) != corev1.PodQOSBurstable {
 			continue
 		}
 		if request := sandbox.TotalResource(spec, corev1.ResourceCPU, false); request != nil {
@@ -41,15 +36,5 @@ func (r *Runtime) burstableMilliCPU() int64 {
 	return sum
 }
 
-func (r *Runtime) handlePodResized(p *pod, o executor.PodResized, now state.Instant) {
-	switch {
-	case errors.Is(o.Err, executor.ErrSkipped):
-	case o.Err != nil:
-		if rollout.FailResize(p.rec, o.Err, now) {
-			r.event(p, "", now, corev1.EventTypeWarning, "ResizeError", o.Err.Error())
-		}
-	case rollout.CompleteResize(p.rec, o.Object):
-		r.shareOut()
-		r.event(p, "", now, corev1.EventTypeNormal, "ResizeCompleted", "Pod resize completed")
-	}
-}
+// unknownShares are no CPU shares that pods can have.
+const unknownShares = 0

@@ -21,9 +21,9 @@ func (r *Runtime) removeStrangers() {
 	known, containers := map[string]bool{}, map[string]bool{}
 	for uid, p := range r.pods {
 		known[string(uid)] = true
-		containers[sandbox.PauseID(uid)] = sandbox.SharesProcesses(p.rec.Object)
-		for _, c := range p.rec.Containers {
-			if p.io[c.Name] != nil {
+		containers[sandbox.PauseID(uid)] = sandbox.SharesProcesses(p.Record.Object)
+		for _, c := range p.Record.Containers {
+			if p.IO[c.Name] != nil {
 				containers[state.ContainerID(uid, c.Name, c.Attempt)] = true
 			}
 		}
@@ -38,7 +38,7 @@ func (r *Runtime) removeStrangers() {
 	errs := []error{err}
 	for _, id := range ids {
 		if !containers[id] {
-			errs = append(errs, r.kernel.discard(id))
+			errs = append(errs, r.kernel.Discard(id))
 		}
 	}
 	for _, parent := range []string{"ns", "sandbox"} {

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -13,21 +14,21 @@ import (
 func (r *Runtime) admitAccount(m *manifest.Pod) *manifest.Pod {
 	var running *corev1.Pod
 	if p := r.current(m); p != nil {
-		running = p.rec.Object
+		running = p.Record.Object
 	}
 	return r.accounts.Admit(m, running)
 }
 
 // renewTokens writes the tokens of a pod anew when they are due, and says when to look again (since boot; 0: never).
-func (r *Runtime) renewTokens(p *pod, now state.Instant) state.BootTime {
-	if p.refresh || !p.rec.Volumes.Ready {
+func (r *Runtime) renewTokens(p *lifecycle.Pod, now state.Instant) state.BootTime {
+	if p.Refresh || !p.Record.Volumes.Ready {
 		return 0
 	}
-	by := r.accounts.RenewAt(p.rec.UID)
+	by := r.accounts.RenewAt(p.Record.UID)
 	if by == 0 || now.Mono < by {
 		return by
 	}
-	p.refresh = true
+	p.Refresh = true
 	return 0
 }
 

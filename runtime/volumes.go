@@ -2,78 +2,30 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"io"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"podd/runtime/executor"
+	"podd/runtime/lifecycle"
 	"podd/runtime/state"
-	"podd/runtime/status"
 	"podd/runtime/storage"
 	"podd/runtime/volume"
 )
 
-func hasVolumes(rec *state.Record) bool { return len(rec.Object.Spec.Volumes) > 0 }
-
-func (r *Runtime) handleVolumesEnsured(p *pod, o executor.VolumesEnsured, now state.Instant) {
-	if o.Err == nil {
-		p.rec.Volumes.MarkReady(o.Folders, o.Images)
-		p.refresh = false
-		r.claims.ShowEphemeral(p.rec)
-		return
-	}
-	if errors.Is(o.Err, executor.ErrSkipped) {
-		return
-	}
-	p.rec.Volumes.Postpone(o.Err, now)
-	if p.refresh { // something has come since
-		p.refresh, p.rec.Volumes.NotBefore = false, 0
-	}
-	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
-}
-
-// handleVolumesRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before
-// it comes; anything else is.
-func (r *Runtime) handleVolumesRefreshed(p *pod, o executor.VolumesRefreshed, now state.Instant) {
-	if o.Err == nil || errors.Is(o.Err, executor.ErrSkipped) {
-		return
-	}
-	r.event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
-	if !errors.Is(o.Err, volume.ErrNotFound) {
-		p.refresh, p.retry = true, now.After(executor.RetryDelay)
-	}
-}
-
-// handleVolumesMeasured fails a pod that takes more of the board than it may. It gets no grace: what it takes may be the last
-// there is. It stays to be looked at until its manifest changes.
-// https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
-func (r *Runtime) handleVolumesMeasured(p *pod, o executor.VolumesMeasured, now state.Instant) {
-	p.usage.Take(o.Used, o.Err == nil && o.Held, now)
-	if o.Err != nil || o.Excess == "" || p.rec.Ending() != nil || p.rec.State == state.PodFinished {
-		return
-	}
-	p.rec.Finish = &state.FinishRecord{Failed: true, Reason: status.ReasonEvicted, Message: o.Excess}
-	r.event(p, "", now, corev1.EventTypeWarning, status.ReasonEvicted, o.Excess)
-	r.save(p)
-	r.mark(p.rec.UID)
-}
-
 // refreshVolumes looks again at the volumes of a pod: something that they are made of has changed.
-func (r *Runtime) refreshVolumes(p *pod) {
-	if !hasVolumes(p.rec) {
+func (r *Runtime) refreshVolumes(p *lifecycle.Pod) {
+	if !p.HasVolumes() {
 		return
 	}
-	p.refresh = true
-	p.rec.Volumes.RetryNow()
-	r.mark(p.rec.UID)
+	p.Refresh = true
+	p.Record.Volumes.RetryNow()
+	r.mark(p.Record.UID)
 }
 
 // catchUpVolumes brings the volumes of adopted pods up to date.
 func (r *Runtime) catchUpVolumes() {
 	for _, p := range r.pods {
-		if p.rec.Volumes.Ready {
-			r.claims.ShowEphemeral(p.rec)
+		if p.Record.Volumes.Ready {
+			r.claims.ShowEphemeral(p.Record)
 		}
 		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
@@ -101,7 +53,7 @@ func (r *Runtime) sweepVolumes() {
 func (r *Runtime) claimView(now state.Instant) storage.View {
 	v := storage.View{Now: now, Pods: func(yield func(*state.Record) bool) {
 		for _, p := range r.pods {
-			if !yield(p.rec) {
+			if !yield(p.Record) {
 				return
 			}
 		}
@@ -113,14 +65,14 @@ func (r *Runtime) claimView(now state.Instant) storage.View {
 }
 
 // freeClaims looks again at what waited for the end of a pod: a claim to go with it, a pod to have its claim alone.
-func (r *Runtime) freeClaims(p *pod) {
-	r.claims.HideEphemeral(p.rec)
-	if len(p.rec.Volumes.Folders) == 0 {
+func (r *Runtime) freeClaims(p *lifecycle.Pod) {
+	r.claims.HideEphemeral(p.Record)
+	if len(p.Record.Volumes.Folders) == 0 {
 		return
 	}
 	r.claims.Bind(r.claimView(r.now()))
 	for _, other := range r.pods {
-		if storage.WaitsForClaim(other.rec) {
+		if storage.WaitsForClaim(other.Record) {
 			r.refreshVolumes(other)
 		}
 	}

@@ -156,6 +156,11 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
+		"podd/runtime/lifecycle": {
+			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/executor", "podd/runtime/prober", "podd/runtime/rollout",
+			"podd/runtime/storage", "podd/runtime/stdio", "podd/runtime/sandbox", "podd/runtime/container", "podd/runtime/volume", "podd/runtime/manifest",
+			"podd/images", "podd/probe",
+		},
 		"podd/runtime/prober":               {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
 		"podd/runtime/serviceaccount":       {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
 		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},

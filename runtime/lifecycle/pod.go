@@ -1,0 +1,42 @@
+package lifecycle
+
+import (
+	"podd/runtime/executor"
+	"podd/runtime/manifest"
+	"podd/runtime/prober"
+	"podd/runtime/rollout"
+	"podd/runtime/state"
+	"podd/runtime/storage"
+)
+
+// Pod is one pod as the loop has it: its record, which outlives the daemon, and what only this daemon knows. It belongs to the
+// loop.
+type Pod struct {
+	Record  *state.Record
+	IO      map[string]executor.ContainerIO // of the containers' current attempts, by name
+	Probes  prober.Pod
+	Rollout rollout.Pod
+
+	Busy    bool // an operation runs
+	Refresh bool // what its volumes are made of has changed
+	Backoff executor.StepBackoff
+	Usage   storage.Usage  // of its emptyDirs
+	Wake    state.BootTime // since boot; 0: nothing to wait for
+	Retry   state.BootTime // since boot; nothing is tried before
+	Unfit   bool           // this board is not one that it asks for
+	Deleted bool           // by hand; ends although its manifest stays, and begins anew
+	Grace   *int64         // seconds, asked for with the deletion
+	// Problem is the sentence about the manifest of a running pod: a bad edit.
+	Problem *manifest.Problem
+}
+
+// NewPod makes a Pod of a record.
+func NewPod(rec *state.Record) *Pod {
+	return &Pod{Record: rec, IO: map[string]executor.ContainerIO{}}
+}
+
+// Name is the pod's namespace and name, for log lines.
+func (p *Pod) Name() string { return p.Record.Object.Namespace + "/" + p.Record.Object.Name }
+
+// HasVolumes says whether there are any.
+func (p *Pod) HasVolumes() bool { return len(p.Record.Object.Spec.Volumes) > 0 }

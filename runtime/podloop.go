@@ -1,0 +1,92 @@
+package runtime
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/images"
+	"podd/runtime/lifecycle"
+	"podd/runtime/state"
+	"podd/runtime/stdio"
+)
+
+// stopGrace is how long the pod gets if its end begins now.
+func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
+	grace := state.SpecGrace(&p.Record.Object.Spec)
+	if p.Grace != nil {
+		grace = time.Duration(*p.Grace) * time.Second
+	}
+	if limit := r.settings.Load().StopGrace; r.stopping && limit > 0 {
+		grace = min(grace, limit)
+	}
+	return grace
+}
+
+// podLoop is the loop as a pod knows it.
+type podLoop struct{ r *Runtime }
+
+func (l podLoop) Save(p *lifecycle.Pod) { l.r.save(p) }
+
+func (l podLoop) Mark(p *lifecycle.Pod) { l.r.mark(p.Record.UID) }
+
+func (l podLoop) Publish(p *lifecycle.Pod, now state.Instant) { l.r.publish(p, now) }
+
+func (l podLoop) Wanted(p *lifecycle.Pod) bool { return l.r.wanted(p) }
+
+func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrace(p) }
+
+func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.sayResolver(p, now) }
+
+func (l podLoop) ResourcesChanged() { l.r.shareOut() }
+
+func (l podLoop) CgroupLost() { l.r.shares = unknownShares }
+
+func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
+
+func (l podLoop) Finished(p *lifecycle.Pod) { l.r.saveFinished(p) }
+
+func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
+
+func (l podLoop) SuspectStorage(err error) { l.r.suspectStorage(err) }
+
+func (l podLoop) ProcessEnded(uid types.UID, name string) { l.r.inbox.put(msgExit{uid, name}) }
+
+func (l podLoop) Image(rec *state.Record, name string) (images.Image, error) {
+	return l.r.imageFor(rec, name)
+}
+
+func (l podLoop) StopSignal(rec *state.Record, name string) string { return l.r.stopSignal(rec, name) }
+
+func (l podLoop) Log(rec *state.Record, name string, attempt int) stdio.Log {
+	return l.r.logOf(rec, name, attempt)
+}
+
+// forget drops a pod of which nothing is left.
+func (r *Runtime) forget(p *lifecycle.Pod) {
+	key := keyOf(p.Record.Object)
+	m := r.desired[key]
+	stays := m != nil && m.Object.UID == p.Record.UID
+	// A pod that ends with the board stays done; one that was removed is forgotten. One that was deleted by hand is still
+	// what its manifest continues.
+	if !r.stopping {
+		if !stays {
+			r.rollout.DropAlias(p.Record.UID)
+		}
+		r.deleteFinished(p.Record.UID)
+	}
+	if err := r.records.Remove(p.Record.UID); err != nil {
+		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
+	}
+	delete(r.pods, p.Record.UID)
+	r.accounts.Forget(p.Record.UID)
+	r.policies.MarkChanged()
+	r.services.ForgetPod(p.Record.UID)
+	r.freeClaims(p)
+	r.markSuccessors(key)
+	r.store.RemovePod(p.Record.UID)
+	if stays && !r.stopping {
+		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
+		r.welcome(m, r.now())
+	}
+}
