@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"podd/images/layer"
 	"podd/internal/atomicfile"
 )
 
 // commit makes staged images part of the store: first the layers are on stable storage, then they get their place, then
 // the records name them. A power cut in between leaves layers without a record, which the next Open removes.
-func (s *Store) commit(list []*candidate, st *staging) ([]Image, error) {
-	if len(st.layers) > 0 {
+func (s *Store) commit(list []*record, st *layer.Staging) ([]Image, error) {
+	if len(st.Layers) > 0 {
 		if err := syncFilesystem(s.root); err != nil {
 			return nil, err
 		}
@@ -26,8 +27,8 @@ func (s *Store) commit(list []*candidate, st *staging) ([]Image, error) {
 		if err := s.place(list, st); err != nil {
 			return err
 		}
-		for _, c := range list {
-			if err := s.enroll(&c.record); err != nil {
+		for _, r := range list {
+			if err := s.enroll(r); err != nil {
 				return err
 			}
 		}
@@ -46,7 +47,7 @@ func (s *Store) commit(list []*candidate, st *staging) ([]Image, error) {
 }
 
 // place moves the staged layers that images want into l/ and fills in where each layer is.
-func (s *Store) place(list []*candidate, st *staging) error {
+func (s *Store) place(list []*record, st *layer.Staging) error {
 	dirs := map[string]string{} // diffID → dir
 	moved := false
 	for _, c := range list {
@@ -59,12 +60,12 @@ func (s *Store) place(list []*candidate, st *staging) error {
 			if l.Dir = dirs[l.DiffID]; l.Dir != "" {
 				continue
 			}
-			from := st.layers[l.DiffID]
+			from := st.Layers[l.DiffID]
 			if from == nil {
 				return fmt.Errorf("another process has removed layer %s meanwhile: load the archive again", l.DiffID)
 			}
 			l.Dir = s.freeDir(l.DiffID)
-			if err := os.Rename(from.path, filepath.Join(s.dir("l"), l.Dir)); err != nil {
+			if err := os.Rename(from.Path, filepath.Join(s.dir("l"), l.Dir)); err != nil {
 				return fmt.Errorf("cannot put a layer in its place: %w", err)
 			}
 			dirs[l.DiffID] = l.Dir

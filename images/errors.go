@@ -2,7 +2,8 @@ package images
 
 import (
 	"errors"
-	"fmt"
+
+	"podd/images/fault"
 )
 
 // Sentinels of this package; each is wrapped by a sentence that names the archive or image and what to do.
@@ -11,37 +12,16 @@ var (
 	ErrNotFound = errors.New("image not found")
 	// ErrInUse: a container runs from the image.
 	ErrInUse = errors.New("image is in use")
-	// ErrRefused: the archive is broken or hostile. Nothing of it was kept.
-	ErrRefused = errors.New("archive refused")
-	// ErrTruncated: the archive ends before its end, as a half-copied one does.
-	ErrTruncated = errors.New("archive is cut short")
-	// ErrPlatform: the archive holds no image that this machine can run.
-	ErrPlatform = errors.New("no image for this platform")
-	// ErrBadName: the text is no image reference.
-	ErrBadName = errors.New("invalid image name")
 )
 
-// sentence is an error whose text stands alone while errors.Is still finds its kind.
-type sentence struct {
-	kind error
-	text string
-}
-
-func (e *sentence) Error() string { return e.text }
-func (e *sentence) Unwrap() error { return e.kind }
-
-func refusef(format string, args ...any) error {
-	return &sentence{ErrRefused, fmt.Sprintf(format, args...)}
-}
-
-func truncatedf(format string, args ...any) error {
-	return &sentence{ErrTruncated, fmt.Sprintf(format, args...)}
-}
-
-func platformf(format string, args ...any) error {
-	return &sentence{ErrPlatform, fmt.Sprintf(format, args...)}
-}
-
-func badNamef(format string, args ...any) error {
-	return &sentence{ErrBadName, fmt.Sprintf(format, args...)}
-}
+// What can be wrong with an archive or a name.
+var (
+	// ErrRefused: the archive is broken or hostile. Nothing of it was kept.
+	ErrRefused = fault.ErrRefused
+	// ErrTruncated: the archive ends before its end, as a half-copied one does.
+	ErrTruncated = fault.ErrTruncated
+	// ErrPlatform: the archive holds no image that this machine can run.
+	ErrPlatform = fault.ErrPlatform
+	// ErrBadName: the text is no image reference.
+	ErrBadName = fault.ErrBadName
+)

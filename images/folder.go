@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/images/fault"
 	"podd/internal/atomicfile"
 	"podd/internal/hostfile"
 )
@@ -70,7 +71,7 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 				m.Err = r.Err.Error()
 			}
 		} else if m.Err != "" {
-			r.Err = &sentence{ErrRefused, m.Err}
+			r.Err = &fault.Sentence{Kind: ErrRefused, Text: m.Err}
 		}
 		if !r.Pending && (r.Err == nil || isFinal(r.Err)) {
 			next[a.path] = m

@@ -79,3 +79,5 @@ func leftovers(t testing.TB, s *Store, dirs ...string) []string {
 	}
 	return out
 }
+
+const someHex = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"

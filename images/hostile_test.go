@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,72 +16,6 @@ import (
 
 func withLayer(files ...imagetest.File) imagetest.Image {
 	return imagetest.Image{Names: []string{"evil"}, Layers: []imagetest.Layer{{Files: files}}}
-}
-
-func named(h tar.Header) imagetest.File { return imagetest.File{Header: h} }
-
-// hostileLayers is what a layer must not hold.
-func hostileLayers() map[string][]imagetest.File {
-	reg, link := imagetest.Regular, imagetest.Symlink
-	return map[string][]imagetest.File{
-		"dot dot":                   {reg("../canary", "x")},
-		"dot dot inside":            {reg("a/../../canary", "x")},
-		"dot dot that stays":        {reg("a/../b", "x")},
-		"absolute name":             {reg("/etc/canary", "x")},
-		"write through absolute":    {link("l", "/tmp"), reg("l/canary", "x")},
-		"write through relative":    {link("l", "../.."), reg("l/canary", "x")},
-		"write through two":         {link("a", "b"), link("b", ".."), reg("a/canary", "x")},
-		"write through deep":        {imagetest.Dir("d/"), link("d/l", "../.."), reg("d/l/canary", "x")},
-		"folder through link":       {link("l", ".."), imagetest.Dir("l/canary/")},
-		"whiteout through link":     {link("l", "../.."), reg("l/.wh.canary", "")},
-		"opaque through link":       {link("l", ".."), reg("l/.wh..wh..opq", "")},
-		"through proc":              {link("l", "/proc/self/root/tmp"), reg("l/canary", "x")},
-		"loop of links":             {link("a", "b"), link("b", "a"), reg("a/x", "x")},
-		"hard link up":              {hardlink("h", "../../canary")},
-		"hard link absolute":        {hardlink("h", "/etc/passwd")},
-		"hard link through link":    {link("l", "/etc"), hardlink("h", "l/passwd")},
-		"hard link through up":      {link("l", "../.."), hardlink("h", "l/canary")},
-		"hard link to nothing":      {hardlink("h", "nothing")},
-		"hard link to itself":       {reg("h", "x"), hardlink("h", "h")},
-		"hard link to folder":       {imagetest.Dir("d/"), hardlink("h", "d")},
-		"hard link to whiteout":     {whiteoutOf("w"), hardlink("h", "w")},
-		"hard link to removed":      {reg("d/x", "x"), hardlink("d", "d/x")},
-		"device":                    {named(tar.Header{Name: "sda", Typeflag: tar.TypeBlock, Devmajor: 8})},
-		"char device":               {named(tar.Header{Name: "etc/mem", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 1})},
-		"device below dev":          {named(tar.Header{Name: "dev/x/mem", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 1})},
-		"fake whiteout":             {named(tar.Header{Name: "etc", Typeflag: tar.TypeChar})},
-		"fake whiteout in dev":      {named(tar.Header{Name: "dev/x", Typeflag: tar.TypeChar})},
-		"unknown type":              {named(tar.Header{Name: "x", Typeflag: 'Z'})},
-		"fake opaque":               {file("x", func(h *tar.Header) { xattr(h, "trusted.overlay.opaque", "y") })},
-		"fake redirect":             {file("x", func(h *tar.Header) { xattr(h, "trusted.overlay.redirect", "/etc") })},
-		"fake user overlay":         {file("x", func(h *tar.Header) { xattr(h, "user.overlay.opaque", "y") })},
-		"overlong name":             {reg(strings.Repeat("n", 256), "x")},
-		"overlong path":             {reg(strings.Repeat("n/", 2100)+"x", "x")},
-		"overlong link":             {link("l", strings.Repeat("n", 5000))},
-		"empty link":                {link("l", "")},
-		"below a file":              {reg("f", "x"), reg("f/x", "x")},
-		"below a dangling link":     {link("l", "nowhere"), reg("l/x", "x")},
-		"whiteout of nothing":       {reg("d/.wh.", "")},
-		"whiteout of dot":           {reg("d/.wh..", "")},
-		"whiteout of dot dot":       {reg("d/.wh...", "")},
-		"below a whiteout":          {reg(".wh.d/x", "x")},
-		"root is a file":            {named(tar.Header{Name: ".", Typeflag: tar.TypeReg})},
-		"root is a link":            {link("./", "/etc")},
-		"too many files":            manyFiles(2000),
-		"too many implied":          {reg(strings.Repeat("d/", 1500)+"x", "x")},
-		"too large":                 {reg("x", strings.Repeat("x", 40<<20))},
-		"owner below zero":          {named(tar.Header{Name: "x", Uid: -5, Format: tar.FormatGNU})},
-		"capability beyond limits":  {file("x", func(h *tar.Header) { xattr(h, "user."+strings.Repeat("n", 300), "y") })},
-		"replaced folder then link": {imagetest.Dir("d/"), reg("d/x", "x"), link("d", "../.."), reg("d/canary", "x")},
-	}
-}
-
-func manyFiles(n int) []imagetest.File {
-	var out []imagetest.File
-	for i := range n {
-		out = append(out, imagetest.Regular(fmt.Sprint("f", i), ""))
-	}
-	return out
 }
 
 // refused loads data by both ways and wants nothing to be left.
@@ -119,7 +52,7 @@ func refused(t *testing.T, data []byte, o Options, kind error) {
 
 func TestHostileLayers(t *testing.T) {
 	o := Options{MaxFiles: 1000, MaxLayerBytes: 32 << 20}
-	for name, files := range hostileLayers() {
+	for name, files := range imagetest.HostileLayers() {
 		t.Run(name, func(t *testing.T) {
 			refused(t, dockerArchive(t, withLayer(files...)), o, ErrRefused)
 		})
@@ -154,13 +87,13 @@ func TestHostileRawLayers(t *testing.T) {
 		"gzip and rubbish":    {append(bytes.Clone(gz), "rubbish rubbish"...), ErrRefused},
 		"zstd cut":            {zst[:len(zst)-10], ErrTruncated},
 		"zstd checksum":       {badZstd, ErrRefused},
-		"zstd of 2 GiB":       {hugeWindow(), ErrRefused},
+		"zstd of 2 GiB":       {imagetest.HugeWindow(), ErrRefused},
 		"xz":                  {append([]byte("\xfd7zXZ\x00"), make([]byte, 600)...), ErrRefused},
 		"bomb of one letter":  {must(t, func() ([]byte, error) { return imagetest.Compress(bomb(t, "x"), "gzip") }), ErrRefused},
 		"bomb after its end":  {must(t, func() ([]byte, error) { return imagetest.Compress(afterEnd(good), "gzip") }), ErrRefused},
-		"NUL in a pax name":   {paxName("a\x00b"), ErrRefused},
-		"huge pax header":     {hugePax(), ErrRefused},
-		"sparse beyond bytes": {sparseHeader(), ErrRefused},
+		"NUL in a pax name":   {imagetest.PaxName("a\x00b"), ErrRefused},
+		"huge pax header":     {imagetest.HugePax(), ErrRefused},
+		"sparse beyond bytes": {imagetest.SparseHeader(), ErrRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, rawLayer(t, c.raw, ""), Options{MaxLayerBytes: 80 << 20}, c.kind)
@@ -174,64 +107,6 @@ func bomb(t *testing.T, letter string) []byte {
 }
 
 func afterEnd(layer []byte) []byte { return append(bytes.Clone(layer), make([]byte, 200<<20)...) }
-
-// hugeWindow is a zstd frame that asks for 2 GiB of memory (RFC 8878, 3.1.1.1.2).
-func hugeWindow() []byte {
-	return append([]byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 0x01, 0, 0}, make([]byte, 600)...)
-}
-
-func rawEntry(typeflag byte, name string, size int64, data []byte) []byte {
-	var buf bytes.Buffer
-	h := make([]byte, 512)
-	copy(h, name)
-	copy(h[100:], "0000644\x00")
-	copy(h[108:], "0000000\x000000000\x00")
-	copy(h[124:], fmt.Sprintf("%011o\x00", size))
-	copy(h[136:], "00000000000\x00        ")
-	h[156] = typeflag
-	copy(h[257:], "ustar\x0000")
-	sum := 0
-	for _, c := range h {
-		sum += int(c)
-	}
-	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
-	buf.Write(h)
-	buf.Write(data)
-	buf.Write(make([]byte, (512-len(data)%512)%512))
-	return buf.Bytes()
-}
-
-func paxRecord(key, value string) []byte {
-	n := len(key) + len(value) + 3
-	n += len(fmt.Sprint(n + len(fmt.Sprint(n))))
-	return fmt.Appendf(nil, "%d %s=%s\n", n, key, value)
-}
-
-func paxName(name string) []byte {
-	rec := paxRecord("path", name)
-	out := rawEntry('x', "PaxHeaders/x", int64(len(rec)), rec)
-	return append(append(out, rawEntry('0', "x", 0, nil)...), make([]byte, 1024)...)
-}
-
-func hugePax() []byte {
-	rec := paxRecord("comment", strings.Repeat("c", 2<<20))
-	out := rawEntry('x', "PaxHeaders/x", int64(len(rec)), rec)
-	return append(append(out, rawEntry('0', "x", 0, nil)...), make([]byte, 1024)...)
-}
-
-// sparseHeader claims a file of a TiB with nothing in it.
-func sparseHeader() []byte {
-	var rec []byte
-	for _, kv := range [][2]string{
-		{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.name", "big"}, {"GNU.sparse.realsize", "1099511627776"},
-	} {
-		rec = append(rec, paxRecord(kv[0], kv[1])...)
-	}
-	out := rawEntry('x', "PaxHeaders/x", int64(len(rec)), rec)
-	sparseMap := make([]byte, 512)
-	copy(sparseMap, "1\n1099511627776\n0\n")
-	return append(append(out, rawEntry('0', "x", 512, sparseMap)...), make([]byte, 1024)...)
-}
 
 // TestHostileDocuments changes one file of a good OCI layout.
 func TestHostileDocuments(t *testing.T) {
@@ -259,7 +134,7 @@ func TestHostileDocuments(t *testing.T) {
 		}, ErrRefused},
 		"layer changed": {func(f map[string][]byte) {
 			for n, data := range f {
-				if isTar(data) {
+				if !json.Valid(data) {
 					other, err := imagetest.Tar(imagetest.Regular("x", "y"))
 					if err != nil {
 						t.Fatal(err)
@@ -270,7 +145,7 @@ func TestHostileDocuments(t *testing.T) {
 		}, ErrRefused},
 		"layer missing": {func(f map[string][]byte) {
 			for n, data := range f {
-				if isTar(data) {
+				if !json.Valid(data) {
 					delete(f, n)
 				}
 			}
@@ -288,7 +163,7 @@ func TestHostileDocuments(t *testing.T) {
 		"nested too deep": {func(f map[string][]byte) {
 			for range 20 {
 				d := imagetest.Digest(f["index.json"])
-				f[blobName(d)] = f["index.json"]
+				f["blobs/sha256/"+strings.TrimPrefix(d, "sha256:")] = f["index.json"]
 				f["index.json"] = index(map[string]any{"digest": d})
 			}
 		}, ErrRefused},
@@ -329,13 +204,13 @@ func TestHostileDockerArchives(t *testing.T) {
 		"paths climb":          {reg("../c.json", config(diff)), manifest("../c.json", "../../../../etc/passwd")},
 		"link out":             {reg("c.json", config(diff)), imagetest.Symlink("l.tar", "/etc/passwd"), manifest("c.json", "l.tar")},
 		"links in a circle":    {reg("c.json", config(diff)), imagetest.Symlink("l.tar", "l.tar"), manifest("c.json", "l.tar")},
-		"a device":             {named(tar.Header{Name: "l.tar", Typeflag: tar.TypeBlock}), manifest("c.json", "l.tar")},
+		"a device":             {imagetest.Named(tar.Header{Name: "l.tar", Typeflag: tar.TypeBlock}), manifest("c.json", "l.tar")},
 		"configuration large":  {reg("c.json", config(diff)+strings.Repeat(" ", 5<<20)), reg("l.tar", layer), manifest("c.json", "l.tar")},
 		"configuration no JSON": {
 			reg("c.json", "{\"rootfs\": 3}"), reg("l.tar", layer), manifest("c.json", "l.tar"),
 		},
 		"too many layers":  {reg("c.json", config(repeat(diff, 200)...)), reg("l.tar", layer), manifest("c.json", repeat("l.tar", 200)...)},
-		"too many entries": append(manyFiles(10001), manifest("c.json")),
+		"too many entries": append(imagetest.ManyFiles(10001), manifest("c.json")),
 		"empty manifest":   {reg("manifest.json", "[]")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,22 @@
 package images
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"podd/images/archive"
+	"podd/images/fault"
+	"podd/images/layer"
+	"podd/images/reference"
+	"podd/internal/atomicfile"
 )
 
 // Image is one image of the store, ready to be mounted. Its slices and maps are shared: do not change them.
@@ -14,7 +27,7 @@ type Image struct {
 	Size     int64     // bytes of all files of all layers, unpacked
 	Created  time.Time // as the builder wrote it; zero when unknown
 	Platform string    // "linux/arm64"
-	Config   Config
+	Config   archive.Config
 	Layers   []string // absolute directories, lowest first; their last two elements are short, for overlayfs option strings
 	lost     string   // a layer whose directory is gone: the image cannot be used
 }
@@ -35,34 +48,16 @@ func (i *Image) title() string {
 	return i.ID
 }
 
-// Config is what the image says about running it (OCI image specification, "config").
-type Config struct {
-	User, WorkingDir, StopSignal string
-	Entrypoint, Cmd, Env         []string
-	Volumes, ExposedPorts        []string // sorted
-	Labels                       map[string]string
-}
-
 // record is the file of one image, <root>/i/<id>.json.
 type record struct {
-	ID       string        `json:"id"`
-	Names    []string      `json:"names,omitempty"`
-	Seq      int64         `json:"seq"` // of two records that claim one name the later wins
-	Digests  []string      `json:"digests,omitempty"`
-	Created  time.Time     `json:"created,omitzero"`
-	Platform string        `json:"platform"`
-	Config   Config        `json:"config"`
-	Layers   []layerRecord `json:"layers"` // lowest first
-}
-
-// layerRecord is one unpacked layer, <root>/l/<dir>.
-type layerRecord struct {
-	DiffID   string   `json:"diffID"`
-	Blob     string   `json:"blob,omitempty"` // digest of the compressed file that it came from
-	Dir      string   `json:"dir"`
-	Size     int64    `json:"size"`
-	Implicit []string `json:"implicit,omitempty"` // directories that the layer's tar uses without describing them
-	Opaque   bool     `json:"opaque,omitempty"`   // hides all layers below
+	ID       string         `json:"id"`
+	Names    []string       `json:"names,omitempty"`
+	Seq      int64          `json:"seq"` // of two records that claim one name the later wins
+	Digests  []string       `json:"digests,omitempty"`
+	Created  time.Time      `json:"created,omitzero"`
+	Platform string         `json:"platform"`
+	Config   archive.Config `json:"config"`
+	Layers   []layer.Record `json:"layers"` // lowest first
 }
 
 func (r *record) image(layerDir string) *Image {
@@ -82,4 +77,56 @@ func (r *record) image(layerDir string) *Image {
 		img.Size += l.Size
 	}
 	return img
+}
+
+// readRecord reads one image. A record that cannot be believed is set aside, and the error is an *atomicfile.Damage.
+func readRecord(file string) (*record, error) {
+	r := new(record)
+	err := atomicfile.LoadJSON(file, r, func() error { return r.check(strings.TrimSuffix(filepath.Base(file), ".json")) })
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the image store: %w", err)
+	}
+	return r, nil
+}
+
+// check demands what others rely on: the ID is that of the file's name, and layers are folders of the store.
+func (r *record) check(name string) error {
+	if r.ID != "sha256:"+name || len(name) != 64 || !reference.IsHex(name) {
+		return fmt.Errorf("it has the ID %q", fault.Clip(r.ID))
+	}
+	for _, l := range r.Layers {
+		if l.Dir == "" || l.DiffID == "" || l.Dir != filepath.Base(l.Dir) || l.Dir[0] == '.' {
+			return fmt.Errorf("it has the layer %q", fault.Clip(l.Dir))
+		}
+	}
+	return nil
+}
+
+func (s *Store) recordFile(id string) string {
+	return filepath.Join(s.dir("i"), strings.TrimPrefix(id, "sha256:")+".json")
+}
+
+func (s *Store) writeRecord(r *record) error {
+	slices.Sort(r.Names)
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = atomicfile.WriteSync(s.recordFile(r.ID), append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot record image %s: %w", r.ID, err)
+	}
+	return nil
+}
+
+// syncFilesystem is one call for all files of all layers; fsync of each would take flash a flush a file.
+func syncFilesystem(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = unix.Syncfs(int(f.Fd()))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("cannot put the layers on stable storage: %w", err)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package images
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/images/archive"
+	"podd/images/fault"
+	"podd/images/layer"
+	"podd/images/platform"
 	"podd/internal/filelock"
 	"podd/internal/hostfile"
 )
@@ -28,12 +31,14 @@ type LoadOptions struct {
 // (ErrRefused, ErrTruncated, ErrPlatform or a failure of the machine).
 func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, error) {
 	o.Source = source(o.Source, "the archive")
-	if f, ok := r.(*os.File); ok && isRegularStart(f) {
+	if f, ok := r.(*os.File); ok && archive.InPlace(f) {
 		o.Source = source(o.Source, f.Name())
-		return s.load(ctx, o, func(ctx context.Context, st *staging) (archive, error) { return openFile(ctx, f, st) })
+		return s.load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
+			return archive.OpenFile(ctx, f, st)
+		})
 	}
-	return s.load(ctx, o, func(ctx context.Context, st *staging) (archive, error) {
-		return openStream(ctx, bufio.NewReaderSize(r, pumpChunk), st)
+	return s.load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
+		return archive.OpenStream(ctx, r, st)
 	})
 }
 
@@ -57,8 +62,8 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
 	defer func() { _ = root.Close() }()
-	return s.load(ctx, o, func(context.Context, *staging) (archive, error) {
-		return randomAccess{&folderArchive{root}}, nil
+	return s.load(ctx, o, func(context.Context, *layer.Staging) (archive.Archive, error) {
+		return archive.OpenFolder(root), nil
 	})
 }
 
@@ -70,7 +75,7 @@ func source(given, fallback string) string {
 }
 
 // load is the way of every archive: stage, verify, sync, commit.
-func (s *Store) load(ctx context.Context, o LoadOptions, open func(context.Context, *staging) (archive, error)) ([]Image, error) {
+func (s *Store) load(ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error)) ([]Image, error) {
 	imgs, err := s.stageAndCommit(ctx, o, open)
 	if err != nil {
 		return nil, loadError(o.Source, err)
@@ -82,11 +87,11 @@ func (s *Store) load(ctx context.Context, o LoadOptions, open func(context.Conte
 }
 
 func (s *Store) stageAndCommit(
-	ctx context.Context, o LoadOptions, open func(context.Context, *staging) (archive, error),
+	ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error),
 ) (imgs []Image, err error) {
 	want := s.want
 	if o.Platform != "" {
-		if want, err = parsePlatform(o.Platform); err != nil {
+		if want, err = platform.Parse(o.Platform); err != nil {
 			return nil, err
 		}
 	}
@@ -101,36 +106,36 @@ func (s *Store) stageAndCommit(
 		done.Close()
 		debug.FreeOSMemory() // the decoders' windows: the daemon lives in less
 	}()
-	st, err := newStaging(s.dir("tmp"), s.limits, s.knownLayer)
+	st, err := layer.NewStaging(s.dir("tmp"), s.limits, s.knownLayer)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if _, gone := os.Lstat(st.dir); err != nil && gone != nil {
+		if _, gone := os.Lstat(st.Dir); err != nil && gone != nil {
 			err = fmt.Errorf("somebody has removed the image store meanwhile: %v", err) // which is no verdict on the archive
 		}
-		err = errors.Join(err, st.discard())
+		err = errors.Join(err, st.Discard())
 	}()
 	a, err := open(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	list, err := candidates(a, want, o.Name)
+	list, err := archive.Images(a, want, o.Name)
 	if err != nil {
 		return nil, err
 	}
+	var records []*record
 	for _, c := range list {
-		if err := c.stage(ctx, a, st); err != nil {
+		r, err := s.stageImage(ctx, a, c, st)
+		if err != nil {
 			return nil, err
 		}
-		if err := st.addFixup(c, s.dir("l")); err != nil {
-			return nil, err
-		}
+		records = append(records, r)
 	}
-	return s.commit(list, st)
+	return s.commit(records, st)
 }
 
-func (s *Store) knownLayer(digest string) (layerRecord, bool) {
+func (s *Store) knownLayer(digest string) (layer.Record, bool) {
 	l, ok := s.state.Load().layers[digest]
 	return l, ok
 }
@@ -146,7 +151,64 @@ func loadError(source string, err error) error {
 	case errors.Is(err, ErrRefused):
 		remedy = "save the image again from a source that you trust"
 	default: // the sentence of ErrPlatform has its own
-		return &sentence{err, fmt.Sprintf("cannot import %s: %v", source, err)}
+		return &fault.Sentence{Kind: err, Text: fmt.Sprintf("cannot import %s: %v", source, err)}
 	}
-	return &sentence{err, fmt.Sprintf("cannot import %s: %v; nothing of it was kept: %s", source, err, remedy)}
+	return &fault.Sentence{Kind: err, Text: fmt.Sprintf("cannot import %s: %v; nothing of it was kept: %s", source, err, remedy)}
+}
+
+// stageImage unpacks the layers of an image that the store does not have, verifies them, and makes the image's record.
+func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Image, st *layer.Staging) (*record, error) {
+	var layers []layer.Record
+	for i, ref := range c.Layers {
+		l, err := stageLayer(ctx, a, st, ref)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d of %s: %w", i+1, c.Called(), err)
+		}
+		layers = append(layers, l)
+	}
+	layers, err := st.AddFixup(layers, s.dir("l"))
+	if err != nil {
+		return nil, err
+	}
+	return &record{
+		ID: c.ID, Names: c.Names, Digests: c.Digests, Created: c.Created, Platform: c.Platform, Config: c.Config, Layers: layers,
+	}, nil
+}
+
+func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref archive.Layer) (layer.Record, error) {
+	if l, ok := st.Known(ref.DiffID); ok {
+		return l, nil
+	}
+	l := st.Layers[ref.DiffID]
+	if l == nil {
+		var err error
+		l, err = a.Layer(ctx, ref.Name, st)
+		if archive.IsMissing(err) {
+			return layer.Record{}, archive.MissingError(a, "its file", ref.Name)
+		}
+		if err != nil {
+			return layer.Record{}, err
+		}
+		if err := verify(l, ref); err != nil {
+			return layer.Record{}, err
+		}
+	}
+	r := layer.Record{DiffID: l.DiffID, Size: l.Size, Implicit: l.Implicit, Opaque: l.Opaque}
+	if l.BlobID != l.DiffID {
+		r.Blob = l.BlobID
+	}
+	return r, nil
+}
+
+// verify compares a layer with what the image says of it.
+func verify(l *layer.Staged, ref archive.Layer) error {
+	switch {
+	case l.DiffID != ref.DiffID:
+		return fault.Refusef("its content has the digest %s where the configuration says %s", l.DiffID, ref.DiffID)
+	case ref.Blob != "" && l.BlobID != ref.Blob:
+		return fault.Refusef("its file has the digest %s where the manifest says %s", l.BlobID, ref.Blob)
+	case ref.Size > 0 && l.BlobSize != ref.Size:
+		return fault.Refusef("its file is %d bytes long where the manifest says %d", l.BlobSize, ref.Size)
+	}
+	return nil
 }

@@ -57,7 +57,7 @@ func mountOverlay(t *testing.T, img Image) string {
 func names(t *testing.T, root string) []string {
 	t.Helper()
 	var out []string
-	for line := range strings.Lines(describe(t, root)) {
+	for line := range strings.Lines(imagetest.DescribeTree(t, root)) {
 		fields := strings.Fields(line)
 		name := fields[3]
 		if strings.HasPrefix(fields[0], "10") {
@@ -79,7 +79,7 @@ func TestOverlayShowsWhatLayersSay(t *testing.T) {
 	}
 	img := imagetest.Image{
 		Names:  []string{"x"},
-		Layers: []imagetest.Layer{{Files: base}, {Files: goldenLayers()["whiteouts"]}},
+		Layers: []imagetest.Layer{{Files: base}, {Files: imagetest.GoldenLayers()["whiteouts"]}},
 	}
 	inMountNamespace(t, func() error {
 		s := openStore(t, Options{})
@@ -98,7 +98,7 @@ func TestOverlayShowsWhatLayersSay(t *testing.T) {
 func TestOpaqueRootHidesAllBelow(t *testing.T) {
 	img := imagetest.Image{Names: []string{"x"}, Layers: []imagetest.Layer{
 		{Files: []imagetest.File{imagetest.Regular("old", "x")}},
-		{Files: []imagetest.File{imagetest.Regular(opaqueName, ""), imagetest.Regular("young", "x")}},
+		{Files: []imagetest.File{imagetest.Regular(".wh..wh..opq", ""), imagetest.Regular("young", "x")}},
 	}}
 	inMountNamespace(t, func() error {
 		loaded := loadBytes(t, openStore(t, Options{}), dockerArchive(t, img))[0]
@@ -139,7 +139,7 @@ func TestMissingParentsKeepTheirAttributes(t *testing.T) {
 		}},
 		{Files: []imagetest.File{
 			imagetest.Regular("tmp/x", "x"), imagetest.Regular("home/me/deep/x", "x"), imagetest.Regular("plain/x", "x"),
-			whiteoutOf("hidden"), imagetest.Regular("hidden/x", "x"), whiteoutOf("replaced"), imagetest.Regular("replaced/x", "x"),
+			imagetest.WhiteoutOf("hidden"), imagetest.Regular("hidden/x", "x"), imagetest.WhiteoutOf("replaced"), imagetest.Regular("replaced/x", "x"),
 		}},
 		{Files: []imagetest.File{imagetest.Regular("tmp/y", "y")}},
 	}}
@@ -152,7 +152,7 @@ func TestMissingParentsKeepTheirAttributes(t *testing.T) {
 		for range 2 { // the second time all layers are there already
 			merged := mountOverlay(t, loadBytes(t, s, dockerArchive(t, img))[0])
 			seen := 0
-			for line := range strings.Lines(describe(t, merged)) {
+			for line := range strings.Lines(imagetest.DescribeTree(t, merged)) {
 				f := strings.Fields(line)
 				if w := want[f[3]]; w != "" {
 					seen++

@@ -83,7 +83,7 @@ func checkWhole(t *testing.T, root string, want map[string]string) *Store {
 	for _, img := range s.List() {
 		var got strings.Builder
 		for _, l := range img.Layers {
-			got.WriteString(describe(t, l))
+			got.WriteString(imagetest.DescribeTree(t, l))
 			used["l/"+filepath.Base(l)] = true
 		}
 		if got.String() != want[img.ID] {
@@ -121,7 +121,7 @@ func expected(t *testing.T, archives ...[]byte) map[string]string {
 		for _, img := range loadBytes(t, openStore(t, Options{}), a) {
 			var text strings.Builder
 			for _, l := range img.Layers {
-				text.WriteString(describe(t, l))
+				text.WriteString(imagetest.DescribeTree(t, l))
 			}
 			want[img.ID] = text.String()
 		}

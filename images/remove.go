@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"podd/images/fault"
+	"podd/images/reference"
 	"podd/internal/atomicfile"
 	"podd/internal/filelock"
 )
@@ -24,7 +26,7 @@ func (s *Store) Remove(ref string, inUse func(id string) bool) ([]string, error)
 			return err
 		}
 		name := ""
-		if r, err := parseReference(ref); err == nil && slices.Contains(img.Names, r.String()) {
+		if r, err := reference.Parse(ref); err == nil && slices.Contains(img.Names, r.String()) {
 			name = r.String()
 		}
 		if name != "" && len(img.Names) > 1 {
@@ -32,7 +34,7 @@ func (s *Store) Remove(ref string, inUse func(id string) bool) ([]string, error)
 			return s.untag(img.ID, name)
 		}
 		if inUse != nil && inUse(img.ID) {
-			return &sentence{ErrInUse, fmt.Sprintf("cannot remove image %s: a pod uses it, remove its pod first", ref)}
+			return &fault.Sentence{Kind: ErrInUse, Text: fmt.Sprintf("cannot remove image %s: a pod uses it, remove its pod first", ref)}
 		}
 		gone = append(slices.Clone(img.Names), img.ID)
 		return s.drop(img.ID)

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"podd/images/fault"
+	"podd/images/layer"
+	"podd/images/reference"
 	"podd/internal/atomicfile"
 )
 
@@ -17,12 +20,12 @@ import (
 type snapshot struct {
 	generation int64
 	records    []*record
-	images     []*Image               // sorted for List
-	byName     map[string]*Image      // normalised names
-	byID       map[string]*Image      // whole IDs
-	byDigest   map[string]*Image      // repository@manifest digest
-	layers     map[string]layerRecord // by diffID and by blob digest
-	dirs       map[string]string      // layer directory → diffID
+	images     []*Image                // sorted for List
+	byName     map[string]*Image       // normalised names
+	byID       map[string]*Image       // whole IDs
+	byDigest   map[string]*Image       // repository@manifest digest
+	layers     map[string]layer.Record // by diffID and by blob digest
+	dirs       map[string]string       // layer directory → diffID
 }
 
 // readSnapshot reads all records. One that is damaged is set aside: the other images are not to be lost for it, and the
@@ -73,7 +76,7 @@ func (s *Store) warnOnce(err error) {
 func newSnapshot(root string, records []*record) *snapshot {
 	s := &snapshot{
 		records: records, byName: map[string]*Image{}, byID: map[string]*Image{}, byDigest: map[string]*Image{},
-		layers: map[string]layerRecord{}, dirs: map[string]string{},
+		layers: map[string]layer.Record{}, dirs: map[string]string{},
 	}
 	// Later records first: they own the names that a crash has left to two.
 	slices.SortFunc(records, func(a, b *record) int { return cmp.Compare(b.Seq, a.Seq) })
@@ -97,9 +100,9 @@ func (s *snapshot) add(r *record, layerDir string) {
 	s.byID[r.ID] = img
 	for _, name := range r.Names {
 		s.byName[name] = img
-		if ref, err := parseReference(name); err == nil {
+		if ref, err := reference.Parse(name); err == nil {
 			for _, d := range r.Digests {
-				s.byDigest[ref.repository()+"@"+d] = img
+				s.byDigest[ref.Repository()+"@"+d] = img
 			}
 		}
 	}
@@ -127,7 +130,7 @@ func (s *snapshot) find(ref string) (*Image, error) {
 	if img := s.byID[ref]; img != nil {
 		return img, nil
 	}
-	r, err := parseReference(ref)
+	r, err := reference.Parse(ref)
 	if err == nil {
 		if img := s.findReference(r); img != nil {
 			return img, nil
@@ -138,27 +141,27 @@ func (s *snapshot) find(ref string) (*Image, error) {
 	}
 	switch {
 	case err == nil:
-		return nil, &sentence{ErrNotFound, fmt.Sprintf("image %q is not in the store: load an archive that holds it", r.String())}
-	case strings.HasPrefix(ref, "sha256:") || isHex(ref):
-		return nil, &sentence{ErrNotFound, fmt.Sprintf("no image, or more than one, has an ID that begins with %q", clip(ref))}
+		return nil, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("image %q is not in the store: load an archive that holds it", r.String())}
+	case strings.HasPrefix(ref, "sha256:") || reference.IsHex(ref):
+		return nil, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("no image, or more than one, has an ID that begins with %q", fault.Clip(ref))}
 	}
 	return nil, err
 }
 
 // findReference: a digest says all, and a tag beside it nothing (as Docker and the kubelet have it).
-func (s *snapshot) findReference(r reference) *Image {
-	if r.digest == "" {
+func (s *snapshot) findReference(r reference.Reference) *Image {
+	if r.Digest == "" {
 		return s.byName[r.String()]
 	}
 	if img := s.byName[r.String()]; img != nil {
 		return img
 	}
-	return s.byDigest[r.repository()+"@"+r.digest]
+	return s.byDigest[r.Repository()+"@"+r.Digest]
 }
 
 // findPrefix needs four digits, so that a short name is never taken for an ID.
 func (s *snapshot) findPrefix(prefix string) *Image {
-	if len(prefix) < 4 || !isHex(prefix) {
+	if len(prefix) < 4 || !reference.IsHex(prefix) {
 		return nil
 	}
 	var found *Image

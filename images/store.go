@@ -1,7 +1,6 @@
 package images
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
+	"podd/images/fault"
+	"podd/images/layer"
+	"podd/images/platform"
 	"podd/internal/atomicfile"
 	"podd/internal/filelock"
 	"podd/internal/hostfile"
@@ -42,8 +42,8 @@ type Options struct {
 // Its methods may be called from several goroutines, and several processes may have the same store open.
 type Store struct {
 	root   string
-	want   platform
-	limits limits
+	want   platform.Platform
+	limits layer.Limits
 	inUse  func() (map[string]bool, error)
 	warn   func(error)
 	state  atomic.Pointer[snapshot]
@@ -64,9 +64,9 @@ func Open(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open image store: %w", err)
 	}
-	s := &Store{root: root, want: hostPlatform(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
+	s := &Store{root: root, want: platform.Host(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
 	if o.Platform != "" {
-		if s.want, err = parsePlatform(o.Platform); err != nil {
+		if s.want, err = platform.Parse(o.Platform); err != nil {
 			return nil, err
 		}
 	}
@@ -87,16 +87,16 @@ func (s *Store) ensureFolders() error {
 	return nil
 }
 
-func (o Options) limits() limits {
-	l := limits{bytes: 8 << 30, files: 1e6, ratio: 200}
+func (o Options) limits() layer.Limits {
+	l := layer.Limits{Bytes: 8 << 30, Files: 1e6, Ratio: 200}
 	if o.MaxLayerBytes > 0 {
-		l.bytes = o.MaxLayerBytes
+		l.Bytes = o.MaxLayerBytes
 	}
 	if o.MaxFiles > 0 {
-		l.files = o.MaxFiles
+		l.Files = o.MaxFiles
 	}
 	if o.MaxRatio > 0 {
-		l.ratio = o.MaxRatio
+		l.Ratio = o.MaxRatio
 	}
 	return l
 }
@@ -109,7 +109,7 @@ func (s *Store) Get(ref string) (Image, error) {
 		return Image{}, err
 	}
 	if img.lost != "" {
-		return Image{}, &sentence{ErrNotFound, fmt.Sprintf("image %q has lost its layer %s: load its archive again", ref, img.lost)}
+		return Image{}, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("image %q has lost its layer %s: load its archive again", ref, img.lost)}
 	}
 	return *img, nil
 }
@@ -140,23 +140,6 @@ func (s *Store) Refresh() error {
 // Recheck reads the store again, whatever its generation says: records and layers may have been lost.
 func (s *Store) Recheck() error {
 	return errors.Join(s.ensureFolders(), s.changing(func() error { return nil }))
-}
-
-// Watch calls hint when a process changes the store or when records or layers go, until ctx ends or a folder of the store
-// goes. Recheck then tells what changed. The folders are made if need be.
-func (s *Store) Watch(ctx context.Context, hint func()) error {
-	if err := s.ensureFolders(); err != nil {
-		return err
-	}
-	if err := s.changing(s.ensureGeneration); err != nil {
-		return err
-	}
-	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
-	return watchAll(ctx, map[string]uint32{
-		s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,
-		s.dir("i"):          lost | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ONLYDIR,
-		s.dir("l"):          lost | unix.IN_ONLYDIR,
-	}, hint, hint)
 }
 
 // readGeneration: a file's size needs no block on flash, and one stat gives it whole.

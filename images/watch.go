@@ -14,6 +14,23 @@ import (
 	"podd/internal/inotify"
 )
 
+// Watch calls hint when a process changes the store or when records or layers go, until ctx ends or a folder of the store
+// goes. Recheck then tells what changed. The folders are made if need be.
+func (s *Store) Watch(ctx context.Context, hint func()) error {
+	if err := s.ensureFolders(); err != nil {
+		return err
+	}
+	if err := s.changing(s.ensureGeneration); err != nil {
+		return err
+	}
+	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
+	return watchAll(ctx, map[string]uint32{
+		s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,
+		s.dir("i"):          lost | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ONLYDIR,
+		s.dir("l"):          lost | unix.IN_ONLYDIR,
+	}, hint, hint)
+}
+
 // WatchFolder calls hint whenever an archive may have come, changed or gone in dir, and once when dir itself appears,
 // until ctx ends; then it returns nil. dir need not exist. Between events it costs nothing: no thread, no timer.
 func WatchFolder(ctx context.Context, dir string, hint func()) error {

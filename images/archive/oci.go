@@ -1,0 +1,250 @@
+package archive
+
+import (
+	"encoding/json"
+	"slices"
+	"sort"
+	"strings"
+
+	"podd/images/fault"
+	"podd/images/platform"
+	"podd/images/reference"
+)
+
+// image reads one manifest; nil when it is no image, or one for another machine.
+func (w *ociWalk) image(l leaf) (*Image, error) {
+	doc, err := w.read(l.descriptor)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Config == nil || !isImageConfig(doc.Config.MediaType) {
+		return nil, nil
+	}
+	data, err := readBlob(w.a, *doc.Config)
+	if IsMissing(err) {
+		return nil, MissingError(w.a, "the image's configuration", doc.Config.Digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	layers := make([]Layer, len(doc.Layers))
+	for i, d := range doc.Layers {
+		if !reference.ValidDigest(d.Digest) {
+			return nil, fault.Refusef("layer %d has the digest %q, which is no sha256 digest", i+1, fault.Clip(d.Digest))
+		}
+		layers[i] = Layer{Name: blobName(d.Digest), Blob: d.Digest, Size: d.Size}
+	}
+	c, err := newImage(data, layers)
+	if err != nil {
+		return nil, err
+	}
+	c.Digests = l.digests
+	if c.fits(w.want) < 0 {
+		w.other(c.Platform)
+		return nil, nil
+	}
+	return c, nil
+}
+
+// isImageConfig tells images from the other things that are kept as manifests today (charts, signatures, attestations).
+func isImageConfig(mediaType string) bool {
+	return mediaType == "" || strings.HasPrefix(mediaType, "application/vnd.oci.image.config.v1+json") ||
+		strings.HasPrefix(mediaType, "application/vnd.docker.container.image.v1+json")
+}
+
+func (w *ociWalk) read(d descriptor) (*ociDocument, error) {
+	data, err := readBlob(w.a, d)
+	if err != nil {
+		return nil, err
+	}
+	doc := new(ociDocument)
+	if err := json.Unmarshal(data, doc); err != nil {
+		return nil, fault.Refusef("manifest %s is no valid JSON (%v)", d.Digest, err)
+	}
+	return doc, nil
+}
+
+func blobName(digest string) string { return "blobs/sha256/" + strings.TrimPrefix(digest, "sha256:") }
+
+// readBlob reads a document and verifies it.
+func readBlob(a Archive, d descriptor) ([]byte, error) {
+	if !reference.ValidDigest(d.Digest) {
+		return nil, fault.Refusef("it names a blob by %q, which is no sha256 digest", fault.Clip(d.Digest))
+	}
+	data, err := a.Document(blobName(d.Digest))
+	if err != nil {
+		return nil, err
+	}
+	if got := digestBytes(data); got != d.Digest {
+		return nil, fault.Refusef("blob %s has the digest %s", d.Digest, got)
+	}
+	if d.Size > 0 && d.Size != int64(len(data)) {
+		return nil, fault.Refusef("blob %s is %d bytes long instead of %d", d.Digest, len(data), d.Size)
+	}
+	return data, nil
+}
+
+// maxDepth of indexes inside indexes; builders write one or two.
+const maxDepth = 4
+
+// descriptor points to a blob (OCI image specification, "descriptor.md").
+type descriptor struct {
+	MediaType   string             `json:"mediaType"`
+	Digest      string             `json:"digest"`
+	Size        int64              `json:"size"`
+	Platform    *platform.Platform `json:"platform"`
+	Annotations map[string]string  `json:"annotations"`
+}
+
+// ociDocument is an index or a manifest: the lists tell which.
+type ociDocument struct {
+	Manifests []descriptor `json:"manifests"`
+	Config    *descriptor  `json:"config"`
+	Layers    []descriptor `json:"layers"`
+}
+
+// leaf is an image manifest and the indexes that lead to it.
+type leaf struct {
+	descriptor
+
+	digests []string // manifest first
+	rank    int
+}
+
+// ociImages lists the images of an OCI layout: one for each name, the one that fits the machine best.
+func ociImages(a Archive, data []byte, want platform.Platform) ([]*Image, error) {
+	var top ociDocument
+	if err := json.Unmarshal(data, &top); err != nil {
+		return nil, fault.Refusef("its index.json is no valid JSON (%v)", err)
+	}
+	w := &ociWalk{a: a, want: want}
+	var out []*Image
+	for _, group := range byName(top.Manifests) {
+		c, err := w.best(group)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			continue
+		}
+		if name := ociName(group[0]); name != "" {
+			if err := c.addName(name); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, c)
+	}
+	if len(out) == 0 && len(w.others) > 0 {
+		slices.Sort(w.others)
+		return nil, fault.Platformf("it is for %s and this machine is %s: save the image with --platform %s",
+			strings.Join(slices.Compact(w.others), ", "), want, want)
+	}
+	return out, nil
+}
+
+// byName groups descriptors that are one image for several platforms: those of one name, and all nameless ones that
+// tell a platform.
+func byName(list []descriptor) [][]descriptor {
+	var groups [][]descriptor
+	at := map[string]int{}
+	for _, d := range list {
+		key := ociName(d)
+		if key == "" && d.Platform == nil {
+			key = "@" + d.Digest
+		}
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], d)
+	}
+	return groups
+}
+
+// ociName is the image's name: containerd and BuildKit write it whole, others only where the specification has a mere
+// reference, which may be a tag alone and then names nothing.
+func ociName(d descriptor) string {
+	if name := d.Annotations["io.containerd.image.name"]; name != "" {
+		return name
+	}
+	name := d.Annotations["org.opencontainers.image.ref.name"]
+	if strings.ContainsAny(name, ":/@") || (name != "" && !looksLikeTag(name)) {
+		return name
+	}
+	return ""
+}
+
+func looksLikeTag(s string) bool {
+	digit := func(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+	return s == "latest" || digit(s) || (s[0] == 'v' && digit(s[1:]))
+}
+
+type ociWalk struct {
+	a      Archive
+	want   platform.Platform
+	others []string // platforms that did not fit
+}
+
+// best finds the image of a group that fits best and whose manifest is there: "docker save" keeps the whole index of an
+// image of which it has one platform only.
+func (w *ociWalk) best(group []descriptor) (*Image, error) {
+	var leaves []leaf
+	for _, d := range group {
+		var err error
+		if leaves, err = w.walk(leaves, d, nil); err != nil {
+			return nil, err
+		}
+	}
+	sort.SliceStable(leaves, func(i, j int) bool { return leaves[i].rank < leaves[j].rank })
+	for _, l := range leaves {
+		c, err := w.image(l)
+		if IsMissing(err) && w.a.Whole() {
+			w.others = append(w.others, "another platform")
+			continue
+		}
+		if c != nil || err != nil {
+			return c, err
+		}
+	}
+	return nil, nil
+}
+
+// walk collects the manifests below d that this machine may run. above has the digests of the indexes on the way, which
+// an index that contains itself would repeat.
+func (w *ociWalk) walk(leaves []leaf, d descriptor, above []string) ([]leaf, error) {
+	if len(above) >= maxDepth || slices.Contains(above, d.Digest) {
+		return nil, fault.Refusef("its indexes contain each other without end")
+	}
+	rank := 0
+	if d.Platform != nil && d.Platform.Architecture != "" {
+		if rank = w.want.Rank(*d.Platform); rank < 0 {
+			w.other(d.Platform.String())
+			return leaves, nil
+		}
+	}
+	doc, err := w.read(d)
+	if IsMissing(err) {
+		return append(leaves, leaf{d, append([]string{d.Digest}, above...), rank}), nil // image() decides
+	}
+	if err != nil {
+		return nil, err
+	}
+	if doc.Config != nil {
+		return append(leaves, leaf{d, append([]string{d.Digest}, above...), rank}), nil
+	}
+	above = append([]string{d.Digest}, above...)
+	for _, sub := range doc.Manifests {
+		if leaves, err = w.walk(leaves, sub, above); err != nil {
+			return nil, err
+		}
+	}
+	return leaves, nil
+}
+
+func (w *ociWalk) other(p string) {
+	if p != "unknown/unknown" { // BuildKit's attestations
+		w.others = append(w.others, p)
+	}
+}

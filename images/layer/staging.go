@@ -1,0 +1,92 @@
+package layer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"podd/images/fault"
+)
+
+// Record is one unpacked layer, <root>/l/<dir>.
+type Record struct {
+	DiffID   string   `json:"diffID"`
+	Blob     string   `json:"blob,omitempty"` // digest of the compressed file that it came from
+	Dir      string   `json:"dir"`
+	Size     int64    `json:"size"`
+	Implicit []string `json:"implicit,omitempty"` // directories that the layer's tar uses without describing them
+	Opaque   bool     `json:"opaque,omitempty"`   // hides all layers below
+}
+
+// Staging is the directory of one load, <root>/tmp/<random>: what is in it does not exist for anybody else.
+type Staging struct {
+	Dir    string
+	limits Limits
+	Known  func(digest string) (Record, bool) // layers of the store, by diffID or blob digest
+	Layers map[string]*Staged                 // by diffID
+	count  int
+	left   Limits // of all layers together
+}
+
+// A load may bring several images, or a hostile one thousands of layers.
+const (
+	loadFactor = 4
+	maxStaged  = 10000
+)
+
+// Staged is an unpacked layer that is not part of the store yet.
+type Staged struct {
+	unpacked
+	Path string
+}
+
+// NewStaging makes a staging area below tmp. known gives the layers that the store has.
+func NewStaging(tmp string, l Limits, known func(string) (Record, bool)) (*Staging, error) {
+	dir, err := os.MkdirTemp(tmp, "load-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a folder for the layers: %w", err)
+	}
+	left := Limits{Bytes: loadFactor * l.Bytes, Files: loadFactor * l.Files}
+	return &Staging{Dir: dir, limits: l, left: left, Known: known, Layers: map[string]*Staged{}}, nil
+}
+
+// Discard removes what the store has not taken.
+func (st *Staging) Discard() error { return os.RemoveAll(st.Dir) }
+
+// Knows tells a layer by the digest in its file name ("<digest>.tar", "blobs/sha256/<digest>").
+func (st *Staging) Knows(name string) bool {
+	_, ok := st.Known("sha256:" + strings.TrimSuffix(path.Base(name), ".tar"))
+	return ok
+}
+
+// Unpack makes a layer of the blob r. Nothing is left of a layer that fails.
+func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
+	if st.count++; st.count > maxStaged {
+		return nil, fault.Refusef("it has too many layers")
+	}
+	dir := filepath.Join(st.Dir, strconv.Itoa(st.count))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make a folder for a layer: %w", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask
+		return nil, err
+	}
+	l := Limits{min(st.limits.Bytes, st.left.Bytes), min(st.limits.Files, st.left.Files), st.limits.Ratio}
+	u, err := unpackBlob(ctx, r, dir, l)
+	st.left.Bytes -= u.Size
+	st.left.Files -= u.files
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if old := st.Layers[u.DiffID]; old != nil {
+		return old, os.RemoveAll(dir)
+	}
+	st.Layers[u.DiffID] = &Staged{u, dir}
+	return st.Layers[u.DiffID], nil
+}

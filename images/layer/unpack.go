@@ -1,0 +1,167 @@
+// Package layer unpacks the layers of images into directories that overlayfs can mount.
+//
+// A layer is a tar, plain or compressed with gzip or zstd, from a stranger. Each is unpacked on its own, below a directory
+// that no name and no link can leave, within limits of bytes, files and compression. A deletion mark becomes overlayfs'
+// own. The layers of a load are staged in a folder that nobody else sees until the store takes them.
+package layer
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"sync/atomic"
+
+	"podd/images/fault"
+)
+
+// Limits bound what one layer may do to the machine.
+type Limits struct {
+	Bytes int64 // of all files together, holes included
+	Files int   // entries, and directories made for them
+	Ratio int64 // bytes written for each compressed byte, beyond ratioFrom
+}
+
+// ratioFrom: small layers may compress as well as they like.
+const ratioFrom = 32 << 20
+
+// unpacked is what one layer has become.
+type unpacked struct {
+	DiffID   string // sha256:... of the plain tar
+	BlobID   string // sha256:... of the bytes as they stood in the archive
+	BlobSize int64
+	Size     int64 // of all regular files
+	files    int
+	Implicit []string
+	Opaque   bool
+}
+
+// meter counts and hashes the bytes of a blob as they are read.
+type meter struct {
+	r    io.Reader
+	hash hash.Hash
+	n    atomic.Int64 // read by the unpacker while the pump's goroutine adds
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	_, _ = m.hash.Write(b[:n]) // never fails (hash.Hash)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
+
+// unpackBlob reads one layer blob to its end and unpacks it into the empty directory dir.
+func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u unpacked, err error) {
+	m := &meter{r: blob, hash: sha256.New()}
+	raw := bufio.NewReaderSize(m, PumpChunk)
+	z, err := Decompress(raw)
+	if err != nil {
+		return unpacked{}, TarError(err)
+	}
+	p := newPump(z, sha256.New())
+	defer func() {
+		p.close()
+		if cerr := z.Close(); err == nil {
+			err = cerr // a decoder repeats here what Read has said
+		}
+	}()
+	t, err := newTree(dir, l.Files)
+	if err != nil {
+		return unpacked{}, err
+	}
+	size, err := t.unpack(ctx, p, m, l)
+	if cerr := t.close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return unpacked{}, TarError(err)
+	}
+	p.close()
+	if _, err := io.Copy(io.Discard, raw); err != nil {
+		return unpacked{}, TarError(err)
+	}
+	u = unpacked{DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), Size: size, Opaque: t.opaque}
+	u.files = l.Files - t.budget
+	for d := range t.implicit {
+		u.Implicit = append(u.Implicit, d)
+	}
+	return u, nil
+}
+
+// unpack goes through the tar and then through what follows it: all of it counts for the diffID.
+func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size int64, err error) {
+	buf := make([]byte, PumpChunk)
+	r := tar.NewReader(p)
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if h.Typeflag != tar.TypeLink && h.Typeflag != tar.TypeSymlink {
+			size += h.Size
+		}
+		if h.Size < 0 || size < 0 || size > l.Bytes {
+			return 0, fault.Refusef("its files are larger than the limit of %d bytes together", l.Bytes)
+		}
+		if err := t.add(h, r, buf); err != nil {
+			return 0, err
+		}
+		if err := l.check(p.size, t.written, m.n.Load()); err != nil {
+			return 0, err
+		}
+	}
+	return size, drain(ctx, p, l, buf)
+}
+
+// drain reads what follows the tar's trailer.
+func drain(ctx context.Context, p *pump, l Limits, buf []byte) error {
+	for {
+		_, err := p.Read(buf)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = l.check(p.size, 0, 0)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// check compares the bytes of the tar so far, those of them that were written, and those of the blob read for them.
+func (l Limits) check(tarred, written, read int64) error {
+	if tarred > 2*l.Bytes {
+		return fault.Refusef("it is larger than the limit of %d bytes", l.Bytes)
+	}
+	if written > ratioFrom && written/l.Ratio > read {
+		return fault.Refusef("it inflates more than %d times, as a decompression bomb does", l.Ratio)
+	}
+	return nil
+}
+
+// TarError tells a damaged tar from a machine that failed.
+func TarError(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.Truncatedf("its data end too early")
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
+		return fault.Refusef("it is no valid tar")
+	}
+	return err
+}
