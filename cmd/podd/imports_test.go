@@ -199,6 +199,7 @@ func TestLayers(t *testing.T) {
 		"podd/images/layer":                 {"podd/images/fault"},
 		"podd/images/reference":             {"podd/images/fault"},
 		"podd/images/platform":              {"podd/images/fault"},
+		"podd/images/trust":                 {"podd/images/reference", "podd/images/fault"},
 		"podd/images/fault":                 {},
 		"podd/probe":                        {},
 		"podd/board":                        {},

@@ -15,19 +15,19 @@ const (
 
 // Reference is a parsed, normalised image name: repository with its registry, and a tag, a digest or both.
 type Reference struct {
-	domain string // "docker.io", "localhost:5000"
-	path   string // "library/busybox"
-	tag    string // "" with a digest alone
+	Domain string // "docker.io", "localhost:5000"
+	Path   string // "library/busybox"
+	Tag    string // "" with a digest alone
 	Digest string // "sha256:..." or ""
 }
 
 // Repository is the name without tag and digest.
-func (r Reference) Repository() string { return r.domain + "/" + r.path }
+func (r Reference) Repository() string { return r.Domain + "/" + r.Path }
 
 func (r Reference) String() string {
 	s := r.Repository()
-	if r.tag != "" {
-		s += ":" + r.tag
+	if r.Tag != "" {
+		s += ":" + r.Tag
 	}
 	if r.Digest != "" {
 		s += "@" + r.Digest
@@ -62,8 +62,8 @@ func Parse(s string) (Reference, error) {
 	if strings.HasSuffix(rest, ":") || strings.HasSuffix(rest, "@") || strings.Contains(rest, ":@") {
 		return Reference{}, fault.BadNamef("image name %q has an empty tag or digest: leave the separator out", s)
 	}
-	if r.tag == "" && r.Digest == "" {
-		r.tag = "latest"
+	if r.Tag == "" && r.Digest == "" {
+		r.Tag = "latest"
 	}
 	return r, nil
 }
@@ -92,19 +92,19 @@ func splitRemainder(s string) (path, tag, digest string) {
 }
 
 func (r Reference) check(s string) error {
-	if !validDomain(r.domain) {
-		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, r.domain)
+	if !validDomain(r.Domain) {
+		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, r.Domain)
 	}
-	if strings.ToLower(r.path) != r.path {
-		return fault.BadNamef("image name %q: repository name (%s) must be lowercase", s, strings.TrimPrefix(r.path, "library/"))
+	if strings.ToLower(r.Path) != r.Path {
+		return fault.BadNamef("image name %q: repository name (%s) must be lowercase", s, strings.TrimPrefix(r.Path, "library/"))
 	}
-	if !validPath(r.path) {
+	if !validPath(r.Path) {
 		return fault.BadNamef("image name %q has an invalid repository: only a-z, 0-9 and single separators . _ - / between them", s)
 	}
-	if len(r.path) > maxRepository {
+	if len(r.Path) > maxRepository {
 		return fault.BadNamef("image name %q... is too long: a repository has at most %d characters", s[:40], maxRepository)
 	}
-	if r.tag != "" && !validTag(r.tag) {
+	if r.Tag != "" && !validTag(r.Tag) {
 		return fault.BadNamef("image name %q has an invalid tag: letters, digits, _ . - and at most %d characters", s, maxTag)
 	}
 	if r.Digest != "" && !ValidDigest(r.Digest) {

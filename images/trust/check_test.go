@@ -1,0 +1,115 @@
+package trust
+
+import (
+	"crypto"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestKeysOfEachKind(t *testing.T) {
+	digest := digestOf("image")
+	for kind, hashes := range map[string][]crypto.Hash{
+		"P-256": {crypto.SHA256}, "P-384": {crypto.SHA256, crypto.SHA384}, "P-521": {crypto.SHA256, crypto.SHA512}, "Ed25519": {0}, "RSA": {crypto.SHA256},
+	} {
+		owner, other := newSigner(t, "owner.pub", kind), newSigner(t, "other.pub", kind)
+		p := oneScope(t, "example.com", owner.file, `{"type": "matchRepository"}`)
+		for _, hash := range hashes {
+			s := owner.classic(t, "example.com/a", digest)
+			s.Signature = owner.sign(t, s.Payload, hash)
+			image := Image{Name: ref(t, "example.com/a:1"), Digests: []string{digest}, Signatures: []Signature{other.classic(t, "example.com/a", digest), s}}
+			if by, err := p.Check(image); err != nil || !slices.Equal(by, []string{"owner.pub"}) {
+				t.Errorf("%s, %v: %v, %v", kind, hash, by, err)
+			}
+			for i := 0; i < len(s.Payload); i += 11 { // nothing of it may change
+				bad := Signature{s.Type, slices.Clone(s.Payload), s.Signature}
+				bad.Payload[i] ^= 1
+				image.Signatures = []Signature{bad}
+				if _, err := p.Check(image); !errors.Is(err, ErrRejected) {
+					t.Fatalf("%s: with a changed payload: %v", kind, err)
+				}
+			}
+		}
+	}
+}
+
+func TestCheckSaysWhy(t *testing.T) {
+	owner, other := newSigner(t, "owner.pub", "P-256"), newSigner(t, "other.pub", "P-256")
+	digest, index := digestOf("image"), digestOf("index")
+	name := "example.com/team/app:1"
+	bundle := func(s signer, digest, predicate string) Signature {
+		list, err := ofBundle(s.bundle(t, digest, predicate))
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		return list[0]
+	}
+	for what, tt := range map[string]struct {
+		identity string
+		digests  []string
+		sigs     []Signature
+		want     string // "": it runs
+	}{
+		"none":                   {"", []string{digest}, nil, "a signature is required, and there is none"},
+		"a docker-archive":       {"", nil, []Signature{owner.classic(t, name, digest)}, "bring it as an OCI layout"},
+		"exact":                  {"", []string{digest}, []Signature{owner.classic(t, name, digest)}, ""},
+		"of the index":           {"", []string{digest, index}, []Signature{owner.classic(t, name, index)}, ""},
+		"another tag":            {"", []string{digest}, []Signature{owner.classic(t, "example.com/team/app:2", digest)}, "it is for example.com/team/app:2 and not for example.com/team/app:1"},
+		"cosign's":               {"", []string{digest}, []Signature{owner.classic(t, "example.com/team/app", digest)}, `set signedIdentity to {"type": "matchRepository"}`},
+		"cosign's, allowed":      {`{"type": "matchRepository"}`, []string{digest}, []Signature{owner.classic(t, "example.com/team/app", digest)}, ""},
+		"another repository":     {`{"type": "matchRepository"}`, []string{digest}, []Signature{owner.classic(t, "example.com/team/other", digest)}, "it is for the repository example.com/team/other and not"},
+		"another image":          {`{"type": "matchRepository"}`, []string{digest}, []Signature{owner.classic(t, name, digestOf("y"))}, "which is another image"},
+		"by another":             {"", []string{digest}, []Signature{other.classic(t, name, digest)}, "a signature is by none of the keys that count"},
+		"a bundle":               {"", []string{digest}, []Signature{bundle(owner, digest, cosignPredicate)}, `set signedIdentity to {"type": "matchDigest"}`},
+		"a bundle, allowed":      {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(owner, digest, cosignPredicate)}, ""},
+		"a bundle of another":    {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(owner, digestOf("y"), cosignPredicate)}, "which is another image"},
+		"a bundle by another":    {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(other, digest, cosignPredicate)}, "none of the keys"},
+		"an attestation":         {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(owner, digest, "https://cyclonedx.org/bom")}, "it is an attestation (https://cyclonedx.org/bom) and no signature"},
+		"a type that is no type": {`{"type": "matchDigest"}`, []string{digest}, []Signature{{"text/plain", []byte("x"), owner.sign(t, []byte("DSSEv1 10 text/plain 1 x"), crypto.SHA256)}}, "says nothing about an image"},
+		"one good among bad":     {"", []string{digest}, []Signature{other.classic(t, name, digest), owner.classic(t, name, digestOf("z")), owner.classic(t, name, digest)}, ""},
+	} {
+		by, err := oneScope(t, "example.com/team", owner.file, tt.identity).Check(Image{ref(t, name), tt.digests, tt.sigs})
+		switch {
+		case tt.want == "" && (err != nil || len(by) != 1):
+			t.Errorf("%s: %v, %v", what, by, err)
+		case tt.want != "" && (!errors.Is(err, ErrRejected) || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "image "+name+" is not allowed by the policy (scope example.com/team): ")):
+			t.Errorf("%s: %v, want %q", what, err, tt.want)
+		}
+	}
+}
+
+// The table of containers-policy.json(5).
+func TestIdentities(t *testing.T) {
+	d := "@" + digestOf("x")
+	for identity, cases := range map[string][][2]string{ // the image; the name in the signature, after + or -
+		`{"type": "matchExact"}`:                                                          {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x:1", "-a.b/x"}, {"a.b/x" + d, "-a.b/x:1"}, {"a.b/x" + d, "+a.b/x" + d}},
+		`{"type": "matchRepoDigestOrExact"}`:                                              {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x" + d, "+a.b/x:1"}, {"a.b/x" + d, "+a.b/x"}, {"a.b/x" + d, "-a.b/y"}, {"a.b/x:latest", "-a.b/x"}},
+		`{"type": "matchRepository"}`:                                                     {{"a.b/x:1", "+a.b/x"}, {"a.b/x:1", "+a.b/x:7"}, {"a.b/x:1", "-a.b/x/y"}, {"busybox", "+index.docker.io/library/busybox"}, {"a.b/x", "-"}, {"a.b/x", "-A/%"}},
+		`{"type": "exactReference", "dockerReference": "v.c/x:1"}`:                        {{"a.b/x:1", "+v.c/x:1"}, {"a.b/x:1", "-a.b/x:1"}, {"a.b/x:1", "-v.c/x"}},
+		`{"type": "exactRepository", "dockerRepository": "v.c/x"}`:                        {{"a.b/x:1", "+v.c/x:3"}, {"a.b/x:1", "+v.c/x"}, {"a.b/x:1", "-a.b/x"}},
+		`{"type": "remapIdentity", "prefix": "a.b/mirror", "signedPrefix": "vendor.com"}`: {{"a.b/mirror/p/x:1", "+vendor.com/p/x:1"}, {"a.b/mirror/p/x:1", "-a.b/mirror/p/x:1"}, {"a.b/mirrors/x:1", "+a.b/mirrors/x:1"}, {"a.b/mirror/x" + d, "+vendor.com/x:9"}},
+		`{"type": "matchDigest"}`:                                                         {{"a.b/x:1", "+"}, {"a.b/x:1", "+c.d/y"}},
+	} {
+		i, err := parseIdentity([]byte(identity))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			err := i.accepts(ref(t, c[0]), c[1][1:])
+			if (err == nil) != (c[1][0] == '+') {
+				t.Errorf("%s: image %s, signature of %s: %v", identity, c[0], c[1], err)
+			}
+		}
+	}
+}
+
+func TestMergeIsBounded(t *testing.T) {
+	var list []Signature
+	for i := range 100 {
+		list = Merge(list, []Signature{{Type: "a", Payload: []byte{byte(i)}}, {Type: "a", Payload: []byte{byte(i)}}, {Payload: make([]byte, MaxPayload+1)}})
+	}
+	if len(list) != MaxSignatures {
+		t.Errorf("%d", len(list))
+	}
+}
