@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
+	"podd/runtime/container"
 	"podd/runtime/rollout"
 	"podd/runtime/state"
 )
@@ -52,19 +52,6 @@ func (r *Runtime) imageUse() state.ImageUse {
 	return use
 }
 
-// LayersInUse are the layers that the pods use now. It waits for the loop.
-func (r *Runtime) LayersInUse(ctx context.Context) (map[string]bool, error) {
-	use, lost := state.NewImageUse(), 0
-	err := r.call(ctx, func() { use, lost = r.imageUse(), len(r.orphans.containers) })
-	if err == nil && lost > 0 {
-		err = fmt.Errorf("the records of %d pods that run are lost", lost)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot tell which images the pods use: %w", err)
-	}
-	return use.Layers, nil
-}
-
 // ReadImageUse reads what the pods of a daemon use that does not run. After an error it is not all of it.
 func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
 	use := state.NewImageUse()
@@ -79,4 +66,15 @@ func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
 	_ = revisions.PeekRevisions() // a version that cannot be read cannot be put back either
 	use.AddIDs(revisions.Images())
 	return use, nil
+}
+
+// execConfig is the configuration that the current attempt of a container was started with.
+func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
+	image, err := r.imageOf(rec, c.Name)
+	if err != nil {
+		return nil, err
+	}
+	config := r.executor.ExecConfig(rec, c, image)
+	config.Rlimits = r.settings.Load().Rlimits
+	return config, nil
 }

@@ -201,7 +201,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 			r.Events.Record(now.Wall, objects.ProblemReference(&problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
 		}
 	}
-	r.scan.noteFolder(problems)
+	r.conditions.manifests.Set("manifests", folderProblem(problems))
 	changed := !slices.Equal(problems, r.problems)
 	r.problems = problems
 	if changed {

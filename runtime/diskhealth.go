@@ -8,11 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/internal/atomicfile"
-	"podd/runtime/api"
 	"podd/runtime/executor"
 	"podd/runtime/state"
 )
@@ -20,7 +17,6 @@ import (
 // storageHealth is what is wrong with the folders that podd writes to. podd runs without room in them and without the right to
 // write: what runs goes on, what is new waits. Nothing is looked at while all is well; what goes wrong is reason to look.
 type storageHealth struct {
-	troubles
 	bad      bool
 	checking bool
 	again    state.BootTime // the next look, since boot; 0: none is due
@@ -67,9 +63,6 @@ func lookIntoStorage(dir string) error {
 
 // writeTest is how much room podd wants to find, in bytes: more than a record has.
 const writeTest = 64 << 10
-
-// SuspectStorage says that an error may come from a disk that is full or cannot be written. Any goroutine may call it.
-func (r *Runtime) SuspectStorage(err error) { r.inbox.put(msgSuspect{err}) }
 
 // isStorageError tells what a full, a read-only or a dying disk answers.
 func isStorageError(err error) bool {
@@ -132,7 +125,7 @@ func (r *Runtime) storageChecked(faults map[string]error, now state.Instant) {
 	s.checking, s.bad = false, false
 	for what, err := range faults {
 		s.bad = s.bad || err != nil
-		r.storageTrouble(what, err)
+		r.conditions.storage.Report(what, err)
 	}
 	if s.bad {
 		s.delay = min(max(2*s.delay, storageRetryFirst), storageRetryLast)
@@ -158,34 +151,6 @@ func (r *Runtime) storageChecked(faults map[string]error, now state.Instant) {
 	if r.StorageMended != nil {
 		r.StorageMended()
 	}
-}
-
-func (r *Runtime) storageTrouble(what string, err error) {
-	sentence := ""
-	if err != nil {
-		sentence = what + ": " + err.Error()
-	}
-	switch {
-	case !r.storage.set(what, sentence):
-	case err != nil:
-		r.Log.Error("podd cannot keep what it has to: what runs goes on, new pods may have to wait", "what", what, "error", err)
-		r.Events.Record(time.Now(), r.nodeReference(), corev1.EventTypeWarning, "StorageNotReady", sentence)
-	default:
-		r.Log.Info("storage is as it should be again", "what", what)
-		r.Events.Record(time.Now(), r.nodeReference(), corev1.EventTypeNormal, "StorageReady", what+" can be written to again")
-	}
-}
-
-// storageCondition is there while something is wrong with the storage.
-func (b *Backend) storageCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
-	text := b.storage.text()
-	if text == "" {
-		return nil
-	}
-	return []corev1.NodeCondition{{
-		Type: api.StorageReady, Status: corev1.ConditionFalse, Reason: "StorageNotReady", Message: text,
-		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
-	}}
 }
 
 // noteBoot writes the mark of this boot again if it could not be written when podd started.

@@ -168,7 +168,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		}
 	case msgMoved:
 		r.showAddresses(now)
-		r.NetworkTrouble("addresses", r.Network.Overlap())
+		r.ReportNetwork("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.Record.Kept = true
@@ -279,21 +279,6 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	r.publish(p, now)
 	r.kernel.run(p, op)
 }
-
-// call runs fn in the loop and waits for it.
-func (r *Runtime) call(ctx context.Context, fn func()) error {
-	done := make(chan struct{})
-	r.inbox.put(msgCall{fn, done})
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// StopAll ends every pod gracefully; Run returns after the last.
-func (r *Runtime) StopAll() { r.inbox.put(msgStopAll{}) }
 
 // save keeps the record at the end of the step, however often it changes within.
 func (r *Runtime) save(p *lifecycle.Pod) { r.unsaved[p.Record.UID] = true }

@@ -37,11 +37,11 @@ func (r *Runtime) restoreNetwork(now state.Instant) {
 		pods[i].IPv4Only = rec.Sandbox.IP6 == ""
 	}
 	homeless, err := r.Network.Restore(pods)
-	r.NetworkTrouble("pods of before", err)
+	r.ReportNetwork("pods of before", err)
 	for id, why := range homeless {
 		r.replaceHomeless(r.pods[types.UID(id)], why, now)
 	}
-	r.NetworkTrouble("addresses", r.Network.Overlap())
+	r.ReportNetwork("addresses", r.Network.Overlap())
 }
 
 // replaceHomeless ends a pod that has no address, and lets it begin anew with one: its containers know it by the address

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"podd/runtime/api"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
@@ -58,14 +57,3 @@ func (r *Runtime) retryConfig(p *lifecycle.Pod) {
 		}
 	}
 }
-
-// Objects lists the objects of a kind as the API shows them.
-func (b *Backend) Objects(kind string) ([]api.Object, uint64) { return b.store.Objects(kind) }
-
-// WatchObjects delivers changes of objects of all kinds.
-func (b *Backend) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error) {
-	return b.store.WatchObjects(since)
-}
-
-// ObjectProblems are the sentences about documents of a kind that were refused; "": of all kinds but Pod.
-func (b *Backend) ObjectProblems(kind string) []string { return b.store.ObjectProblems(kind) }

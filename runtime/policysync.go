@@ -11,7 +11,7 @@ import (
 func (r *Runtime) syncPolicies(now state.Instant) {
 	// As long as no folder was seen those of the daemon before stay: none would open the pods.
 	if r.objects.Known() && r.policies.Due(now.Mono) {
-		r.NetworkTrouble("network policies", r.policies.Sync(r.podsByNow(), now))
+		r.ReportNetwork("network policies", r.policies.Sync(r.podsByNow(), now))
 	}
 }
 

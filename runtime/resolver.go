@@ -26,9 +26,6 @@ type Names interface {
 	SetZone(z *dns.Zone)
 }
 
-// ResolverChanged hints that the host's resolv.conf may be another one.
-func (r *Runtime) ResolverChanged() { r.inbox.put(msgResolver{}) }
-
 // nameServers are those that count now.
 func (r *Runtime) nameServers() sandbox.NameServers {
 	n := sandbox.NameServers{ClusterDomain: r.ClusterDomain, Own: r.Names.Addrs()}
@@ -54,7 +51,7 @@ func (r *Runtime) readResolver() {
 	if err != nil {
 		err = fmt.Errorf("the list of name servers cannot be read, and pods keep those of before: %w", err)
 	}
-	r.NetworkTrouble("name servers", err)
+	r.ReportNetwork("name servers", err)
 	if err != nil {
 		return
 	}

@@ -126,9 +126,11 @@ type Config struct {
 	Active func()
 }
 
-// Runtime is the loop and its state. Only the loop's goroutine touches the fields below inbox.
+// Runtime is the loop and its state. Only the loop's goroutine touches the fields below store.
 type Runtime struct {
 	Config
+	Hints
+	Requests
 	paths     state.Paths
 	engine    *container.Engine
 	volumes   *volume.Dirs
@@ -140,7 +142,6 @@ type Runtime struct {
 	store     *objects.Store
 	objects   *objects.Desired
 	accounts  *serviceaccount.Manager
-	inbox     *inbox
 	prober    *prober.Prober
 	lifecycle *lifecycle.Handler
 	// settings are Config.Settings, or what has come in their place.
@@ -173,15 +174,15 @@ type Runtime struct {
 	unsaved     map[types.UID]bool
 	stopping    bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
-	importing bool
-	worked    bool           // since the last rest
-	idle      bool           // as was told
-	idleAt    state.BootTime // since boot; 0: idle already
-	hostIPs   hostAddresses
-	troubles  troubles
-	storage   storageHealth
-	orphans   orphans
-	shares    uint64 // of the burstable pods together, as last set
+	importing  bool
+	worked     bool           // since the last rest
+	idle       bool           // as was told
+	idleAt     state.BootTime // since boot; 0: idle already
+	hostIPs    hostAddresses
+	storage    storageHealth
+	conditions conditions
+	orphans    orphans
+	shares     uint64 // of the burstable pods together, as last set
 }
 
 func keyOf(p *corev1.Pod) types.NamespacedName {
@@ -195,7 +196,7 @@ func New(c Config) (*Runtime, error) {
 		now:      state.Now,
 		paths:    state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:    objects.NewStore(),
-		inbox:    newInbox(),
+		Hints:    Hints{newInbox()},
 		records:  state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
@@ -207,7 +208,9 @@ func New(c Config) (*Runtime, error) {
 		shares:  cgroups.MilliCPUToShares(0),
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
+	r.Requests.loop = r
 	r.kernel = board{r}
+	r.conditions = r.newConditions()
 	r.disk.Failed = r.SuspectStorage
 	r.rollout = rollout.New(c.RootDir, r.disk)
 	r.Change(c.Settings)
@@ -257,7 +260,7 @@ func New(c Config) (*Runtime, error) {
 	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
-		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.allocatable,
+		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Capacity(c.RootDir) },
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 	})
 	return r, nil
@@ -270,18 +273,3 @@ func (r *Runtime) recordEvent(now time.Time, ref corev1.ObjectReference, typ, re
 
 // Store gives what is published.
 func (r *Runtime) Store() *objects.Store { return r.store }
-
-// Touch says that something worked outside of the loop, and so the daemon is not idle.
-func (r *Runtime) Touch() { r.inbox.put(msgTouch{}) }
-
-// ManifestsChanged hints that the folder may have changed.
-func (r *Runtime) ManifestsChanged() { r.inbox.put(msgManifests{}) }
-
-// Importing says that archives of images are being read, or that all of them have been.
-func (r *Runtime) Importing(now bool) { r.inbox.put(msgImporting{now}) }
-
-// NetworkMoved hints that the machine's addresses may have changed.
-func (r *Runtime) NetworkMoved() { r.inbox.put(msgMoved{}) }
-
-// ImagesChanged hints that the set of images may have changed.
-func (r *Runtime) ImagesChanged() { r.inbox.put(msgImages{}) }

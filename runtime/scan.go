@@ -1,13 +1,8 @@
 package runtime
 
 import (
-	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"podd/runtime/api"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -24,8 +19,6 @@ type scanner struct {
 	hangs          bool           // it is past scanPatience, which was told
 	seen           bool           // the pods are those of a folder, or of the records where that hangs
 	waiting, next  []chan struct{}
-
-	trouble atomic.Pointer[string] // what is wrong with the folder as a whole, for everybody to read
 }
 
 // scanFolder begins to look at the folder, or again once that is done.
@@ -80,25 +73,13 @@ func release(waiting *[]chan struct{}) {
 	*waiting = nil
 }
 
-// noteFolder remembers what is wrong with the folder as a whole.
-func (s *scanner) noteFolder(problems []manifest.Problem) {
+// folderProblem is the sentence about the folder as a whole; "": it can be read.
+func folderProblem(problems []manifest.Problem) string {
 	text := ""
 	for i := range problems {
 		if reason := problems[i].Reason; reason == manifest.ReasonFolder || reason == manifest.ReasonHangs {
 			text = problems[i].Message
 		}
 	}
-	s.trouble.Store(&text)
-}
-
-// manifestsCondition is there while the folder of manifests cannot be read.
-func (b *Backend) manifestsCondition(now state.Instant, since metav1.Time) []corev1.NodeCondition {
-	text := b.scan.trouble.Load()
-	if text == nil || *text == "" {
-		return nil
-	}
-	return []corev1.NodeCondition{{
-		Type: api.ManifestsReadable, Status: corev1.ConditionFalse, Reason: "ManifestFolder", Message: *text,
-		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: since,
-	}}
+	return text
 }

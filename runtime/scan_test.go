@@ -116,9 +116,8 @@ func TestAFolderThatHangs(t *testing.T) {
 	if said := messages(events, manifest.ReasonHangs); len(said) != 1 {
 		t.Errorf("said: %q", said)
 	}
-	b := &Backend{Runtime: r}
-	if c := b.manifestsCondition(now, metav1.Time{}); len(c) != 1 || !strings.Contains(c[0].Message, "does not answer") {
-		t.Errorf("the node says %+v", c)
+	if text := r.conditions.manifests.Text(); !strings.Contains(text, "does not answer") {
+		t.Errorf("the node says %q", text)
 	}
 	if _, known := r.Store().Pods(); known == 0 {
 		t.Error("no pods are published")
@@ -128,7 +127,7 @@ func TestAFolderThatHangs(t *testing.T) {
 	f.answers <- manifest.Set{Pods: []manifest.Pod{pod}}
 	f.step(r)
 	<-f.began
-	if len(r.problems) != 0 || !r.scanned || !r.wanted(held) || len(b.manifestsCondition(now, metav1.Time{})) != 0 {
+	if len(r.problems) != 0 || !r.scanned || !r.wanted(held) || r.conditions.manifests.Text() != "" {
 		t.Errorf("problems %v, seen %t, wanted %t", r.problems, r.scanned, r.wanted(held))
 	}
 
@@ -197,7 +196,7 @@ func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
 	for _, m := range r.inbox.take() {
 		r.receive(m, state.Now())
 	}
-	if r.hostResolver.Load() == before || r.troubles.text() != "" {
-		t.Errorf("still %v, %q", r.hostResolver.Load(), r.troubles.text())
+	if r.hostResolver.Load() == before || r.conditions.network.Condition.Text() != "" {
+		t.Errorf("still %v, %q", r.hostResolver.Load(), r.conditions.network.Condition.Text())
 	}
 }

@@ -44,7 +44,7 @@ func (r *Runtime) forward(t netns.ServiceTable) {
 		if err != nil {
 			err = fmt.Errorf("they go on as they were: %w", err)
 		}
-		r.NetworkTrouble("Services", err)
+		r.ReportNetwork("Services", err)
 	})
 }
 

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"context"
 	"time"
 
 	"podd/runtime/container"
@@ -24,45 +23,6 @@ type Settings struct {
 
 // Change takes other settings from now on: for containers and pods that start later, and for the next stop.
 func (r *Runtime) Change(s Settings) { r.settings.Store(&s) }
-
-// LongestGrace is how long the pods that there are may take to end, if all of them are told to now.
-func (r *Runtime) LongestGrace(ctx context.Context) (time.Duration, error) {
-	var longest time.Duration
-	err := r.call(ctx, func() {
-		for _, p := range r.pods {
-			longest = max(longest, r.stopGrace(p))
-		}
-	})
-	if limit := r.settings.Load().StopGrace; limit > 0 {
-		longest = min(longest, limit)
-	}
-	return longest, err
-}
-
-// Beat returns once the loop has come round: the sign of life that a watchdog asks for. It does not count as work.
-func (r *Runtime) Beat(ctx context.Context) error {
-	done := make(chan struct{})
-	r.inbox.put(msgBeat{done})
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Rescan looks at the folder again and returns when what it holds is decided on, or the folder does not answer.
-func (r *Runtime) Rescan(ctx context.Context) error {
-	r.ImagesChanged()
-	done := make(chan struct{})
-	r.inbox.put(msgRescan{done})
-	select {
-	case <-done:
-		return r.call(ctx, r.markWaiting)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // markWaiting looks again at the pods that have not begun or were not admitted: the board may have other settings.
 func (r *Runtime) markWaiting() {

@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"context"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/lifecycle"
@@ -39,12 +37,4 @@ func (r *Runtime) clockSet() {
 			r.refreshVolumes(p)
 		}
 	}
-}
-
-// OpenID is what a verifier of tokens needs: the document of discovery and the keys.
-func (b *Backend) OpenID(ctx context.Context) (discovery, keys []byte, err error) {
-	if callErr := b.call(ctx, func() { discovery, keys, err = b.accounts.OpenID() }); callErr != nil {
-		return nil, nil, callErr
-	}
-	return discovery, keys, err
 }

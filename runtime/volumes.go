@@ -1,14 +1,9 @@
 package runtime
 
 import (
-	"context"
-	"io"
-
-	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
 	"podd/runtime/storage"
-	"podd/runtime/volume"
 )
 
 // refreshVolumes looks again at the volumes of a pod: something that they are made of has changed.
@@ -76,45 +71,4 @@ func (r *Runtime) freeClaims(p *lifecycle.Pod) {
 			r.refreshVolumes(other)
 		}
 	}
-}
-
-// DeleteClaim removes what a claim holds. One whose manifest stays is bound anew, to an empty folder.
-func (b *Backend) DeleteClaim(ctx context.Context, namespace, name string) error {
-	var out error
-	err := b.call(ctx, func() { out = b.claims.Delete(b.claimView(b.now()), namespace, name) })
-	if err != nil {
-		return err
-	}
-	b.disk.Wait() // gone means gone
-	return out
-}
-
-// BackupClaim writes what a claim holds as a tar archive.
-func (b *Backend) BackupClaim(ctx context.Context, namespace, name string, w io.Writer) error {
-	a, err := b.claimFolder(ctx, namespace, name, false)
-	if err != nil {
-		return err
-	}
-	return volume.Backup(a.Folder, w)
-}
-
-// RestoreClaim puts what an archive holds in the place of what a claim holds, whole or not at all.
-func (b *Backend) RestoreClaim(ctx context.Context, namespace, name string, in io.Reader) error {
-	a, err := b.claimFolder(ctx, namespace, name, true)
-	if err != nil {
-		return err
-	}
-	return storage.Restore(a, in, func() error {
-		_, err := b.claimFolder(ctx, namespace, name, true)
-		return err
-	})
-}
-
-// claimFolder is where a claim's data is; alone: no pod may use it.
-func (b *Backend) claimFolder(ctx context.Context, namespace, name string, alone bool) (a executor.ClaimFolder, err error) {
-	callErr := b.call(ctx, func() { a, err = b.claims.DataFolder(b.claimView(b.now()), namespace, name, alone) })
-	if callErr != nil {
-		return executor.ClaimFolder{}, callErr
-	}
-	return a, err
 }

@@ -26,6 +26,7 @@ import (
 	"podd/netns"
 	"podd/runtime"
 	"podd/runtime/api"
+	"podd/runtime/backend"
 	"podd/runtime/container"
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
@@ -220,10 +221,10 @@ func (d *daemon) serve() error {
 		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
 		d.runtime.SuspectStorage(err)
 	}
-	backend := &runtime.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: d.version, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
+	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: d.version, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
-	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, backend) }() })
+	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, b) }() })
 	announce := d.announce()
 
 	d.watch(ctx)
@@ -242,7 +243,7 @@ func (d *daemon) serve() error {
 }
 
 // answer serves the API. On a disk without room for a socket it is tried again, ever less often.
-func (d *daemon) answer(ctx context.Context, listener net.Listener, backend *runtime.Backend) error {
+func (d *daemon) answer(ctx context.Context, listener net.Listener, b *backend.Backend) error {
 	for delay := time.Second; listener == nil; delay = min(2*delay, time.Minute) {
 		select {
 		case <-ctx.Done():
@@ -254,7 +255,7 @@ func (d *daemon) answer(ctx context.Context, listener net.Listener, backend *run
 			d.log.Info("podd can be asked again", "socket", d.config.Socket)
 		}
 	}
-	return api.Serve(ctx, listener, backend, d.log)
+	return api.Serve(ctx, listener, b, d.log)
 }
 
 // storageMended is called when podd can write again where it could not.

@@ -22,7 +22,7 @@ func (d *daemon) watch(ctx context.Context) {
 	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
 	go follow("name servers of the host", func(ctx context.Context, hint func()) error { return watchFile(ctx, d.config.ResolvConfFile, hint) }, d.runtime.ResolverChanged)
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
-		return d.network.Watch(ctx, hint, d.runtime.NetworkTrouble)
+		return d.network.Watch(ctx, hint, d.runtime.ReportNetwork)
 	}, d.runtime.NetworkMoved)
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)

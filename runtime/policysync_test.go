@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"podd/netns"
 	"podd/runtime/event"
 	"podd/runtime/networkpolicy"
-	"podd/runtime/objects"
 	"podd/runtime/state"
 )
 
@@ -30,8 +28,8 @@ func (s *stubborn) SetPolicies(netns.PolicyTable) error {
 // Policies that the kernel refuses are tried again, and the node says so for as long.
 func TestPoliciesAreTriedAgain(t *testing.T) {
 	kernel := &stubborn{refusals: 2}
-	r := &Runtime{objects: &objects.Desired{}}
-	r.Network, r.Log, r.NodeName = kernel, slog.New(slog.DiscardHandler), "n1"
+	r := testRuntime(t)
+	r.Network, r.NodeName = kernel, "n1"
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
 	r.policies = &networkpolicy.Syncer{Network: kernel, Objects: r.objects}
@@ -45,8 +43,8 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 	}{{0, 1, true}, {time.Second, 1, true}, {5 * time.Second, 2, true}, {5 * time.Second, 3, false}, {time.Hour, 3, false}} {
 		at.Mono = at.After(c.after)
 		r.syncPolicies(at)
-		if said := strings.Contains(r.troubles.text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
-			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.troubles.text())
+		if said := strings.Contains(r.conditions.network.Condition.Text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
+			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.conditions.network.Condition.Text())
 		}
 	}
 	if events, _ := recorder.List(""); len(events) != 1 {

@@ -1,4 +1,4 @@
-package runtime
+package backend
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,7 +18,7 @@ const dialTimeout = 5 * time.Second
 
 // Dial connects to a TCP port on a pod's localhost, of whichever family somebody listens there.
 func (b *Backend) Dial(ctx context.Context, namespace, name string, port uint16) (net.Conn, error) {
-	path, err := b.networkOf(ctx, namespace, name)
+	path, err := b.Runtime.NetworkNamespace(ctx, namespace, name)
 	if err != nil {
 		return nil, err
 	}
@@ -35,27 +34,6 @@ func (b *Backend) Dial(ctx context.Context, namespace, name string, port uint16)
 		return nil, api.AsBadRequest(fmt.Errorf("nobody listens on port %d in pod %s/%s", port, namespace, name))
 	}
 	return conn, err
-}
-
-// networkOf is the file of a pod's network namespace; "" is the host's.
-func (b *Backend) networkOf(ctx context.Context, namespace, name string) (path string, err error) {
-	err = api.AsNotFound(fmt.Errorf("%w: pod %s/%s", ErrNotFound, namespace, name))
-	callErr := b.call(ctx, func() {
-		for uid, p := range b.pods {
-			switch {
-			case p.Record.Object.Namespace != namespace || p.Record.Object.Name != name:
-			case p.Record.Sandbox.Ready == nil:
-				err = api.AsBadRequest(fmt.Errorf("pod %s/%s is not running", namespace, name))
-			case p.Record.Object.Spec.HostNetwork:
-				path, err = "", nil
-				return
-			default:
-				path, err = filepath.Join(b.paths.Namespaces(uid), "net"), nil
-				return
-			}
-		}
-	})
-	return path, errors.Join(callErr, err)
 }
 
 // dialIn dials from a network namespace: a socket stays in the one that it was made in.
