@@ -26,8 +26,8 @@ type Input struct {
 	// Pods are those that may concern the object: all of its namespace, or those of its own and those of nobody. Pods
 	// that end or have ended are among them as long as they are there.
 	Pods []*corev1.Pod
-	// The objects that may be its children: all of its namespace, or those of its own and those of nobody. Nil where
-	// the kind has no such children.
+	// The objects that may be its children, or have the name of one: all of its namespace. Nil where the kind has no such
+	// children.
 	ReplicaSets []*appsv1.ReplicaSet            // of a Deployment
 	Jobs        []*batchv1.Job                  // of a CronJob
 	Revisions   []*appsv1.ControllerRevision    // of a StatefulSet, of a DaemonSet
@@ -38,8 +38,10 @@ type Input struct {
 	Scales map[types.UID]int32
 	// Sequence counts the pods and children that this object has made so far. It is kept with the object.
 	Sequence int64
-	// CreateError and DeleteError say why pods of the last result could not be made or ended; empty: they could.
-	CreateError, DeleteError string
+	// CreateError says why pods of the last result could not be made; empty: they could. A controller asks for no more
+	// of them as long as it is there, and says it in its status. Who carries out takes it away when it is time to try
+	// again, and says "FailedCreate" in an event of type Warning: "Error creating: …".
+	CreateError string
 }
 
 // Result is one step of a controller.
@@ -52,7 +54,7 @@ type Result struct {
 	// Write are children to be made or replaced: ReplicaSets, Jobs, ControllerRevisions, claims. Their UIDs are set.
 	// A child that is there keeps its status: it is for its own controller to say.
 	Write []Object
-	// Remove are children to be removed, with what they own.
+	// Remove are children to be removed, with what they own; or the object itself, whose time has come.
 	Remove []Object
 	// Create are pods to be made. Name, UID, owner and creation time are set.
 	Create []*corev1.Pod
