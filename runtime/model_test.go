@@ -59,10 +59,14 @@ type world struct {
 
 	d *daemon // nil while none lives
 	// seen over all daemons
-	phases   map[types.UID]corev1.PodPhase
-	restarts map[string]int32 // by UID and container
-	exits    map[string]int   // exit codes by ID, of processes that the world has ended
-	filed    map[string]int   // exit codes by ID, as records have them
+	phases       map[types.UID]corev1.PodPhase
+	restarts     map[string]int32                 // by UID and container
+	exits        map[string]int                   // exit codes by ID, of processes that the world has ended
+	filed        map[string]int                   // exit codes by ID, as records have them
+	made         map[string]string                // names of images by ID, of attempts that became containers
+	shown        map[string]corev1.ContainerState // by UID and container, as published last
+	ips          map[types.UID]string
+	terminations map[string]bool // IDs that were shown as terminated
 }
 
 // daemon is one life of podd, and the in-memory kernel as it knows it.
@@ -84,8 +88,9 @@ type pendingOp struct {
 func newWorld(t testing.TB, dir string) *world {
 	return &world{
 		t: t, dir: dir, now: state.Instant{Wall: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Mono: state.BootTime(time.Minute)},
-		processes: map[string]*process{}, nextPID: 100, desired: map[string]*corev1.Pod{}, images: map[string]bool{"app": true},
+		processes: map[string]*process{}, nextPID: 100, desired: map[string]*corev1.Pod{}, images: map[string]bool{"app": true, "app2": true},
 		phases: map[types.UID]corev1.PodPhase{}, restarts: map[string]int32{}, exits: map[string]int{}, filed: map[string]int{},
+		made: map[string]string{}, shown: map[string]corev1.ContainerState{}, ips: map[types.UID]string{}, terminations: map[string]bool{},
 	}
 }
 
@@ -290,9 +295,10 @@ func (d *daemon) perform(o *pendingOp, a plan.Action) executor.Outcome {
 		}
 		d.w.nextPID++
 		d.w.processes[id] = &process{pid: d.w.nextPID, alive: true, knownByFind: true}
+		d.w.made[id] = o.op.Record.Spec(a.Name).Image
 		delete(d.watched, id)
 		return executor.ContainerStarted{
-			StartContainer: a, IO: &modelIO{d, id}, ImageID: "sha256:app", Object: o.op.Record.Object,
+			StartContainer: a, IO: &modelIO{d, id}, ImageID: "sha256:app", ImageRef: o.op.Record.Spec(a.Name).Image, Object: o.op.Record.Object,
 			Process: &container.Process{PID: d.w.nextPID, StartTime: uint64(d.w.nextPID)},
 		}
 	case plan.StopContainer:
@@ -329,7 +335,7 @@ func (w *world) Unanswered() manifest.Problem { return manifest.Problem{} }
 // Get is the store of images.
 func (w *world) Get(ref string) (images.Image, error) {
 	if ref == "sha256:app" || w.images[ref] {
-		return images.Image{ID: "sha256:" + strings.TrimPrefix(ref, "sha256:")}, nil
+		return images.Image{ID: "sha256:app"}, nil
 	}
 	return images.Image{}, images.ErrNotFound
 }
@@ -384,8 +390,10 @@ func (w *world) checkStatuses() error {
 		if before := w.d.seen[uid]; before != nil && before != p {
 			// It was deleted by hand and has begun anew: another pod of the same UID.
 			delete(w.phases, uid)
+			delete(w.ips, uid)
 			for _, c := range p.Record.Containers {
 				delete(w.restarts, string(uid)+"/"+c.Name)
+				delete(w.shown, string(uid)+"/"+c.Name)
 			}
 		}
 		w.d.seen[uid] = p
@@ -411,8 +419,49 @@ func (w *world) checkStatuses() error {
 				return fmt.Errorf("container %s of pod %s has %d restarts after %d", s.Name, pod.UID, s.RestartCount, w.restarts[key])
 			}
 			w.restarts[key] = s.RestartCount
+			if err := w.checkMoment(pod, &s, w.shown[key]); err != nil {
+				return fmt.Errorf("container %s of pod %s: %w: %+v", s.Name, pod.UID, err, s)
+			}
+			w.shown[key] = s.State
 		}
+		if was := w.ips[pod.UID]; was != "" && pod.Status.PodIP != was {
+			return fmt.Errorf("pod %s had the address %s and has %q", pod.UID, was, pod.Status.PodIP)
+		}
+		w.ips[pod.UID] = pod.Status.PodIP
 	}
+	return nil
+}
+
+// checkMoment says whether a container's status tells of one attempt and of nothing but that and the one before it.
+func (w *world) checkMoment(pod *corev1.Pod, s *corev1.ContainerStatus, was corev1.ContainerState) error {
+	id := strings.TrimPrefix(s.ContainerID, "podd://")
+	is, last := s.State, s.LastTerminationState.Terminated
+	if id == "" {
+		if s.RestartCount != 0 || s.ImageID != "" || last != nil || is.Waiting == nil {
+			return errors.New("it tells of a container that never was")
+		}
+		return nil
+	}
+	if _, _, attempt, _ := parseContainerID(id); s.RestartCount > int32(attempt) {
+		return fmt.Errorf("it was restarted more often than %s says", id)
+	}
+	if ref, ok := w.made[id]; ok && (s.Image != ref || s.ImageID != "sha256:app") {
+		return fmt.Errorf("%s runs %s", id, ref)
+	}
+	switch {
+	case is.Terminated != nil && is.Terminated.ContainerID != s.ContainerID:
+		return errors.New("the end is of another attempt")
+	case is.Waiting != nil && (last == nil || last.ContainerID != s.ContainerID):
+		return errors.New("it waits, and the last end is of another attempt")
+	case is.Waiting == nil && last != nil && last.ContainerID == s.ContainerID:
+		return errors.New("the last end is of the attempt itself")
+	case s.Ready && is.Running == nil && is.Terminated == nil, s.Started != nil && *s.Started && is.Running == nil:
+		return errors.New("it is ready or started without running")
+	case is.Terminated != nil && was.Waiting != nil && pod.DeletionTimestamp == nil &&
+		w.terminations[id] && pod.Spec.RestartPolicy == corev1.RestartPolicyAlways:
+		return errors.New("it waited already after that end")
+	}
+	w.terminations[id] = w.terminations[id] || is.Terminated != nil
 	return nil
 }
 
@@ -603,6 +652,15 @@ func modelPod(name string, version, shape int) *corev1.Pod {
 	if shape%2 == 1 {
 		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "second", Image: "app"})
 	}
+	if version%5 == 0 {
+		pod.Spec.Containers[0].Image = "app2"
+	}
+	if shape%4 == 3 {
+		pod.Spec.Containers[0].RestartPolicyRules = []corev1.ContainerRestartRule{{
+			Action:    corev1.ContainerRestartRuleActionRestartAllContainers,
+			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{1}},
+		}}
+	}
 	always := corev1.ContainerRestartPolicyAlways
 	switch shape % 5 {
 	case 1:
@@ -668,6 +726,22 @@ func TestLoopAgainstTheModel(t *testing.T) {
 		moves := []move{{"edit", 0, rng.IntN(30)}, {"edit", 1, rng.IntN(30)}}
 		for range length {
 			moves = append(moves, move{moveKinds[rng.IntN(len(moveKinds))], rng.IntN(100), rng.IntN(30)})
+		}
+		if err := play(t, moves); err != nil {
+			moves = shrink(t, moves)
+			t.Fatalf("seed %d: %v\nthe shortest sequence: %v\nfails with: %v", seed, err, moves, play(t, moves))
+		}
+	}
+}
+
+// TestRestartAllAgainstTheModel is the same for a pod whose rule lets all of its containers begin anew.
+func TestRestartAllAgainstTheModel(t *testing.T) {
+	kinds := []string{"advance", "advance", "advance", "advance", "exit", "time"}
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		moves := []move{{"edit", 0, 3}}
+		for range 120 {
+			moves = append(moves, move{kinds[rng.IntN(len(kinds))], rng.IntN(100), rng.IntN(30)})
 		}
 		if err := play(t, moves); err != nil {
 			moves = shrink(t, moves)

@@ -93,7 +93,8 @@ func TestStartupGatesTheOthers(t *testing.T) {
 		{prober.Readiness, probe.Warning, 2, "Liveness Readiness | started true ready true"},
 		{prober.Readiness, probe.Failure, 1, "Liveness Readiness | started true ready false"},
 		{prober.Startup, probe.Failure, 2, "Liveness Readiness | started true ready false"}, // it is over
-		{prober.Liveness, probe.Failure, 3, " | started true ready false"},
+		{prober.Liveness, probe.Failure, 3, "Readiness | started true ready false"},
+		{prober.Readiness, probe.Success, 2, "Readiness | started true ready true"}, // until it is gone
 	} {
 		r.say(p, step.kind, step.result, step.count)
 		if got := shown(); got != step.want {

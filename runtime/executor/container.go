@@ -55,7 +55,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 			return out, err
 		}
 	}
-	out.ImageID = image.ID
+	out.ImageID, out.ImageRef = image.ID, op.Record.Spec(a.Name).Image
 	if out.Process, err = op.Sandboxes.Start(c, l.Hold); err != nil {
 		return out, err
 	}

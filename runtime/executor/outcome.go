@@ -61,7 +61,9 @@ type (
 		IO      ContainerIO        // also after an error, once it was opened
 		Process *container.Process // nil after an error
 		ImageID string
-		Object  *corev1.Pod // with whose limits it was started
+		// ImageRef is how the manifest named the image when the start began.
+		ImageRef string
+		Object   *corev1.Pod // with whose limits it was started
 	}
 	// ImageAwaited is the outcome of AwaitImage.
 	ImageAwaited struct {

@@ -53,6 +53,7 @@ func (h *Handler) adoptStarting(p *Pod, c *state.ContainerRecord, now state.Inst
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
 	if image, err := h.Inputs.Image(p.Record, c.Name); err == nil {
 		c.ImageID = image.ID
+		c.UseImage(state.ImageRecord{Ref: p.Record.Spec(c.Name).Image, ID: image.ID})
 		if len(c.Layers) == 0 {
 			c.Layers = image.LayerDirs()
 		}

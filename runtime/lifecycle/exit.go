@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,7 +38,9 @@ func (h *Handler) recordExit(p *Pod, c *state.ContainerRecord, l executor.Contai
 	}
 	p.Record.RecordTermination(c, t)
 	plan.ScheduleRestart(p.Record, c, now)
-	p.Probes.EndHook(c.Name)
+	if p.Probes.EndHook(c.Name) {
+		h.reportFailedHook(p, c, "PreStopHook", errHookOutlived, now)
+	}
 	if c.Kind == state.KindInit && t.Code == 0 {
 		c.Done = true
 	}
@@ -52,6 +55,8 @@ func (h *Handler) recordExit(p *Pod, c *state.ContainerRecord, l executor.Contai
 	h.Loop.Save(p)
 	h.Loop.Mark(p)
 }
+
+var errHookOutlived = errors.New("it had not ended when its container did")
 
 // unknownCode is the exit code that the kubelet gives a container whose end nobody saw.
 const unknownCode = 137

@@ -38,7 +38,7 @@ func (h *Handler) HandleOutcome(p *Pod, o executor.Outcome, now state.Instant) {
 		}
 		err = nil
 	case executor.PostStartBegun:
-		h.Prober.StartHook(&p.Probes, p.Record, p.Record.Container(o.Name), now)
+		h.Prober.StartHook(&p.Probes, p.Record, p.Record.Container(o.Name))
 		err = nil
 	case executor.PreStopBegun:
 		err = h.handlePreStopBegun(p, o, now)
@@ -94,7 +94,7 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 
 func (h *Handler) handleSandboxRemoved(p *Pod, o executor.SandboxRemoved, now state.Instant) {
 	if o.Err == nil {
-		p.Record.Sandbox.Ready = nil
+		p.Record.Sandbox.MarkRemoved()
 		h.Loop.ResourcesChanged()
 		return
 	}

@@ -34,6 +34,9 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 	if o.ImageID != "" {
 		c.ImageID = o.ImageID
 	}
+	if o.Err == nil || errors.Is(o.Err, container.ErrRun) {
+		c.UseImage(state.ImageRecord{Ref: o.ImageRef, ID: c.ImageID})
+	}
 	if o.IO != nil {
 		p.IO[o.Name] = o.IO
 	}
@@ -57,7 +60,7 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
 	if c.State == state.ContainerPostStart {
-		h.Prober.StartHook(&p.Probes, p.Record, c, now)
+		h.Prober.StartHook(&p.Probes, p.Record, c)
 	}
 	return h.watch(p, o.Name)
 }
@@ -116,7 +119,7 @@ func (h *Handler) handlePreStopBegun(p *Pod, o executor.PreStopBegun, now state.
 	case state.ContainerWaiting, state.ContainerStarting, state.ContainerStopping, state.ContainerExited, state.ContainerCollected:
 		return nil // it has ended by itself meanwhile
 	}
-	h.Prober.StartHook(&p.Probes, p.Record, c, now)
+	h.Prober.StartHook(&p.Probes, p.Record, c)
 	return nil
 }
 
@@ -125,7 +128,9 @@ func (h *Handler) handleContainerStopped(p *Pod, o executor.ContainerStopped, no
 	if !c.State.Alive() || c.State == state.ContainerStopping {
 		return nil // it has ended by itself meanwhile
 	}
-	p.Probes.EndHook(c.Name)
+	if c.State == state.ContainerPostStart {
+		p.Probes.EndHook(c.Name)
+	}
 	c.KillAt = c.StopBy
 	if plan.GraceOf(p.Record, c, h.Loop.Wanted(p), h.Loop.StopGrace(p)) > 0 {
 		c.KillAt = max(c.StopBy, now.After(minimumGrace))

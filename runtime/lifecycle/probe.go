@@ -91,10 +91,9 @@ func (h *Handler) HandleHookEnded(p *Pod, m prober.HookEnded, now state.Instant)
 	h.Loop.Mark(p)
 	if m.Err != nil {
 		name := prober.HookName(c.State)
-		h.Log.Warn("hook failed", "pod", p.Name(), "container", c.Name, "hook", name, "error", m.Err)
-		h.Event(p, c.Name, now, corev1.EventTypeWarning, "Failed"+name, name+" failed: "+m.Err.Error())
+		h.reportFailedHook(p, c, name, m.Err, now)
 		if c.State == state.ContainerPostStart {
-			c.EndReason = "FailedPostStartHook"
+			c.EndReason = state.EndReasonPostStart
 		}
 		return
 	}
@@ -103,4 +102,9 @@ func (h *Handler) HandleHookEnded(p *Pod, m prober.HookEnded, now state.Instant)
 			h.Log.Error("cannot take in a hook", "pod", p.Name(), "container", c.Name, "error", err)
 		}
 	}
+}
+
+func (h *Handler) reportFailedHook(p *Pod, c *state.ContainerRecord, name string, err error, now state.Instant) {
+	h.Log.Warn("hook failed", "pod", p.Name(), "container", c.Name, "hook", name, "error", err)
+	h.Event(p, c.Name, now, corev1.EventTypeWarning, "Failed"+name, name+" failed: "+err.Error())
 }

@@ -3,7 +3,6 @@ package prober
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,13 +38,12 @@ type HookEnded struct {
 // StartHook runs the hook of the state that a container is in. A hook that the death of the daemon has interrupted is run
 // again: it is delivered at least once.
 // https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-delivery-guarantees
-func (pr *Prober) StartHook(p *Pod, rec *state.Record, c *state.ContainerRecord, now state.Instant) {
+func (pr *Prober) StartHook(p *Pod, rec *state.Record, c *state.ContainerRecord) {
 	spec := rec.Spec(c.Name)
 	h := hook{handler: spec.Lifecycle.PostStart, target: pr.target(rec, spec)}
 	ctx, cancel := context.WithCancel(context.Background())
 	if c.State == state.ContainerPreStop {
 		h.handler = spec.Lifecycle.PreStop
-		ctx, cancel = context.WithTimeout(context.Background(), c.StopBy.Sub(now.Mono))
 	}
 	if p.hooks == nil {
 		p.hooks = map[string]*hookRun{}
@@ -70,19 +68,25 @@ func (pr *Prober) StartHook(p *Pod, rec *state.Record, c *state.ContainerRecord,
 // HookRuns says whether a hook of a container runs.
 func (p *Pod) HookRuns(name string) bool { return p.hooks[name] != nil }
 
-// EndHook stops a hook whose container has ended, or its grace.
-func (p *Pod) EndHook(name string) {
-	if h := p.hooks[name]; h != nil {
-		h.cancel()
-		delete(p.hooks, name)
+// EndHook stops a hook whose container has ended, or is to. It says whether a preStop hook ran.
+func (p *Pod) EndHook(name string) (preStop bool) {
+	h := p.hooks[name]
+	if h == nil {
+		return false
 	}
+	h.cancel()
+	delete(p.hooks, name)
+	return h.state == state.ContainerPreStop
 }
 
-// TakeHook takes in that a hook has ended. It says whether that is of interest still: its container may have ended, or its
-// grace, or another hook may run.
+// TakeHook takes in that a hook has ended. It says whether that is of interest still: its container may have ended, or
+// another hook may run. A preStop hook may still run when the grace is over: it ends with its container.
 func (p *Pod) TakeHook(rec *state.Record, e HookEnded) bool {
 	c := rec.Container(e.Name)
-	if e.run == nil || p.hooks[e.Name] != e.run || c == nil || c.State != e.run.state {
+	if e.run == nil || p.hooks[e.Name] != e.run || c == nil {
+		return false
+	}
+	if c.State != e.run.state && (e.run.state != state.ContainerPreStop || c.State != state.ContainerStopping) {
 		return false
 	}
 	delete(p.hooks, e.Name)
@@ -123,8 +127,6 @@ func (pr *Prober) execHook(ctx context.Context, c *container.Config, command []s
 	var out limited
 	code, err := stdio.ExecPipes(ctx, pr.Engine, c, command, stdio.Streams{Stdout: &out, Stderr: &out})
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return errors.New("it did not end within the grace period")
 	case err != nil:
 		return err
 	case code != 0:

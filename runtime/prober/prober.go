@@ -77,11 +77,12 @@ func (w worker) Report(report probe.Report) {
 }
 
 // Wants says whether a container is to be probed now: while it runs and nobody is ending it, the startup probe
-// first and the others after it. Readiness is of interest until the end.
+// first and the others after it. Readiness is of interest until the container is gone, its preStop hook included, whatever
+// it ends for.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 func Wants(rec *state.Record, c *state.ContainerRecord, k Kind) bool {
 	spec := rec.Spec(c.Name)
-	if k == Readiness && rec.Stop != nil {
+	if k == Readiness {
 		return k.Of(spec) != nil && rec.Serves(c) && c.StartedUp(spec)
 	}
 	if k.Of(spec) == nil || c.State != state.ContainerRunning || rec.Ending() != nil || c.Unhealthy || c.EndReason != "" {

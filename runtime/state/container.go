@@ -28,32 +28,36 @@ func KindOf(c *corev1.Container) ContainerKind {
 
 // ContainerRecord is one container of a pod, over all its attempts.
 type ContainerRecord struct {
-	Name       string         `json:"name"`
-	Kind       ContainerKind  `json:"kind,omitempty"`
-	State      ContainerState `json:"state"`
-	Attempt    int            `json:"attempt"`        // of the current or the last try, from 0; -1 before the first
-	Base       int            `json:"base,omitempty"` // the first attempt of this pod; those before it were another's
-	ImageID    string         `json:"imageID,omitempty"`
-	Layers     []string       `json:"layers,omitempty"` // of that image, as folders of the store: they stay while the record does
-	PID        int            `json:"pid,omitempty"`
-	PIDStart   uint64         `json:"pidStart,omitempty"`
-	StopSignal corev1.Signal  `json:"stopSignal,omitempty"` // that the attempt will be asked to end with
-	Started    *Instant       `json:"started,omitempty"`
-	Done       bool           `json:"done,omitempty"`      // an init container has succeeded, a sidecar has been started
-	Hooked     bool           `json:"hooked,omitempty"`    // the hook of the state PostStart or PreStop is over
-	Changed    bool           `json:"changed,omitempty"`   // its definition is another since it was started
-	EndReason  string         `json:"endReason,omitempty"` // why it alone is to end; empty: it is not
-	StopBy     BootTime       `json:"stopBy,omitempty"`    // the end of its grace, once it is to end
-	KillAt     BootTime       `json:"killAt,omitempty"`    // set while Stopping
-	Void       bool           `json:"void,omitempty"`      // this attempt never became a container and does not count
-	Killed     bool           `json:"killed,omitempty"`    // SIGKILL was sent
-	Reported   bool           `json:"reported,omitempty"`  // it has ended, and all is known of that
-	Backoff    time.Duration  `json:"backoff,omitempty"`   // the delay before the next restart
-	NotBefore  BootTime       `json:"notBefore,omitempty"` // the earliest next start
-	Waiting    *Waiting       `json:"waiting,omitempty"`
-	Ended      *Termination   `json:"ended,omitempty"` // of the last attempt that ended
-	Before     *Termination   `json:"before,omitempty"`
-	User       *UserRecord    `json:"user,omitempty"`
+	Name    string         `json:"name"`
+	Kind    ContainerKind  `json:"kind,omitempty"`
+	State   ContainerState `json:"state"`
+	Attempt int            `json:"attempt"`           // of the current or the last try, from 0; -1 before the first
+	Base    int            `json:"base,omitempty"`    // the first attempt of this pod; those before it were another's
+	ImageID string         `json:"imageID,omitempty"` // of the current or the last try
+	// Image is of the last try that became a container, ImageBefore of the one before; nil: there was none.
+	Image       *ImageRecord  `json:"image,omitempty"`
+	ImageBefore *ImageRecord  `json:"imageBefore,omitempty"`
+	Layers      []string      `json:"layers,omitempty"` // of that image, as folders of the store: they stay while the record does
+	PID         int           `json:"pid,omitempty"`
+	PIDStart    uint64        `json:"pidStart,omitempty"`
+	StopSignal  corev1.Signal `json:"stopSignal,omitempty"` // that the attempt will be asked to end with
+	Started     *Instant      `json:"started,omitempty"`
+	Done        bool          `json:"done,omitempty"`      // an init container has succeeded, a sidecar has been started
+	Hooked      bool          `json:"hooked,omitempty"`    // the hook of the state PostStart or PreStop is over
+	Changed     bool          `json:"changed,omitempty"`   // its definition is another since it was started
+	EndReason   string        `json:"endReason,omitempty"` // why it alone is to end; empty: it is not
+	StopBy      BootTime      `json:"stopBy,omitempty"`    // the end of its grace, once it is to end
+	KillAt      BootTime      `json:"killAt,omitempty"`    // set while Stopping
+	Void        bool          `json:"void,omitempty"`      // this attempt never became a container and does not count
+	Anew        bool          `json:"anew,omitempty"`      // all containers of the pod begin anew, and this one has not yet
+	Killed      bool          `json:"killed,omitempty"`    // SIGKILL was sent
+	Reported    bool          `json:"reported,omitempty"`  // it has ended, and all is known of that
+	Backoff     time.Duration `json:"backoff,omitempty"`   // the delay before the next restart
+	NotBefore   BootTime      `json:"notBefore,omitempty"` // the earliest next start
+	Waiting     *Waiting      `json:"waiting,omitempty"`
+	Ended       *Termination  `json:"ended,omitempty"` // of the last attempt that ended
+	Before      *Termination  `json:"before,omitempty"`
+	User        *UserRecord   `json:"user,omitempty"`
 	// What the probes have found of this attempt; beginStart forgets it. See startedUp and ready.
 	StartedOK      bool          `json:"startedOK,omitempty"`      // the startup probe has succeeded
 	Ready          bool          `json:"ready,omitempty"`          // the readiness probe succeeds
@@ -77,6 +81,12 @@ type Termination struct {
 	Message  string  `json:"message,omitempty"`
 	Started  Instant `json:"started"`
 	Finished Instant `json:"finished"`
+}
+
+// ImageRecord is what an attempt was made of.
+type ImageRecord struct {
+	Ref string `json:"ref"` // as the manifest named it then
+	ID  string `json:"id"`
 }
 
 // UserRecord is whom the container's process was started as.
@@ -157,7 +167,39 @@ func (c *ContainerRecord) IsReady(spec *corev1.Container) bool {
 
 // HasStarted says that a container runs, its postStart hook and its startup probe having succeeded.
 func (c *ContainerRecord) HasStarted(spec *corev1.Container) bool {
-	return c.CountsAsRunning() && c.Kind != KindInit && c.StartedUp(spec)
+	return c.CountsAsRunning() && c.StartedUp(spec)
+}
+
+// ShownAttempt is the attempt that a status tells of, -1 before the first: one that is being made, and one whose postStart
+// hook is not done, are not there yet, and all that is told is of the one before.
+func (c *ContainerRecord) ShownAttempt() int {
+	if c.State == ContainerStarting || c.State == ContainerPostStart || c.Void {
+		return c.Attempt - 1
+	}
+	return c.Attempt
+}
+
+// ShownImage is the image of the attempt that a status tells of. ref is how the manifest names it now.
+func (c *ContainerRecord) ShownImage(ref string) ImageRecord {
+	shown := c.Image
+	if c.State == ContainerPostStart {
+		shown = c.ImageBefore
+	}
+	switch {
+	case shown != nil:
+		return *shown
+	case c.Image == nil && c.ShownAttempt() >= c.Base: // the record is of a podd that did not keep it
+		return ImageRecord{Ref: ref, ID: c.ImageID}
+	}
+	return ImageRecord{Ref: ref}
+}
+
+// UseImage takes in what the attempt was made of that is a container now.
+func (c *ContainerRecord) UseImage(i ImageRecord) { c.ImageBefore, c.Image = c.Image, &i }
+
+// WasDelayed says of a container that has ended that its next start had, or has, to wait.
+func (c *ContainerRecord) WasDelayed() bool {
+	return c.Ended != nil && c.NotBefore > c.Ended.Finished.Mono
 }
 
 // CountsAsRunning says whether a container counts as running: not before its postStart hook is done. One that has

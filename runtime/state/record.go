@@ -49,6 +49,7 @@ type SandboxRecord struct {
 	CgroupPath string   `json:"cgroup,omitempty"`
 	CgroupLost bool     `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
 	Ready      *Instant `json:"ready,omitempty"`
+	Removed    bool     `json:"removed,omitempty"` // it was ready, and is taken away; its addresses are told of on
 	// A sandbox that could not be made waits as a crashing container does.
 	Backoff   time.Duration `json:"backoff,omitempty"`
 	NotBefore BootTime      `json:"notBefore,omitempty"` // since boot
@@ -224,6 +225,11 @@ func (r *Record) MarkResized(name string) {
 	}
 }
 
+// MarkRemoved takes in that the sandbox has been taken away. Its addresses are told of as long as the pod is.
+func (s *SandboxRecord) MarkRemoved() {
+	s.Removed, s.Ready = s.Removed || s.Ready != nil, nil
+}
+
 // ToEarlierBoot marks every instant of a record so.
 func (r *Record) ToEarlierBoot() {
 	instants := []*Instant{&r.Created}
@@ -261,13 +267,12 @@ func (s *SandboxRecord) PodIPs() []corev1.PodIP {
 	return ips
 }
 
-// Serves says whether a container's readiness counts: not while it ends for any other reason than its pod's removal.
+// Serves says whether a container's readiness counts: as long as it runs, also while it ends, but not in a pod that has
+// succeeded or failed, nor if its postStart hook has failed.
 func (r *Record) Serves(c *ContainerRecord) bool {
 	switch c.State {
-	case ContainerRunning:
-		return r.Stop != nil || r.Finish == nil
-	case ContainerPreStop, ContainerStopping:
-		return r.Stop != nil && !c.Unhealthy
+	case ContainerRunning, ContainerPreStop, ContainerStopping:
+		return (r.Stop != nil || r.Finish == nil) && c.EndReason != EndReasonPostStart
 	case ContainerWaiting, ContainerStarting, ContainerPostStart, ContainerExited, ContainerCollected:
 	}
 	return false

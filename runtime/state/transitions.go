@@ -79,7 +79,7 @@ func (r *Record) ResetContainers() error {
 		if err := c.Move(EventReset); err != nil {
 			return fmt.Errorf("cannot restart all containers of pod %q: %w", r.Name(), err)
 		}
-		c.Done, c.Waiting = false, nil
+		c.Done, c.Waiting, c.Anew = false, nil, c.Ended != nil
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (r *Record) RecordTermination(c *ContainerRecord, t Termination) {
 	if c.Started != nil {
 		t.Started = *c.Started
 	}
-	c.Before, c.Ended = c.Ended, &t
+	c.Before, c.Ended, c.Anew = c.Ended, &t, false
 }
 
 // BeginStart begins an attempt: nothing of the one before counts for it.
@@ -140,7 +140,7 @@ func (c *ContainerRecord) UndoStart(notBefore BootTime) error {
 
 // MarkCreated takes in that an attempt's process runs: its postStart hook comes next, if it has one.
 func (c *ContainerRecord) MarkCreated(spec *corev1.Container, stopSignal corev1.Signal) error {
-	c.StopSignal = stopSignal
+	c.StopSignal, c.Anew = stopSignal, false
 	if HasPostStart(spec) {
 		return c.Move(EventCreated)
 	}
@@ -162,6 +162,9 @@ func (c *ContainerRecord) MarkSidecarDone(spec *corev1.Container) {
 		c.Done = true
 	}
 }
+
+// EndReasonPostStart is why a container ends whose postStart hook has failed.
+const EndReasonPostStart = "FailedPostStartHook"
 
 // HasPostStart says whether a hook follows the container's start.
 func HasPostStart(spec *corev1.Container) bool {

@@ -36,7 +36,7 @@ func conditions(rec *state.Record, status *corev1.PodStatus, f Facts) []corev1.P
 	containers := containersReady(rec, status)
 	ready := podReady(rec, containers)
 	list := append(foreignConditions(rec), []corev1.PodCondition{
-		condition(corev1.PodReadyToStartContainers, rec.Sandbox.Ready != nil),
+		condition(corev1.PodReadyToStartContainers, readyToStart(rec)),
 		initialized(rec, status),
 		ready,
 		containers,
@@ -67,6 +67,12 @@ func condition(t corev1.PodConditionType, is bool) corev1.PodCondition {
 		c.Status = corev1.ConditionTrue
 	}
 	return c
+}
+
+// readyToStart says whether the pod has its network and its volumes: a kubelet makes the volumes first. Volumes that are
+// looked at again once containers have started change nothing.
+func readyToStart(rec *state.Record) bool {
+	return rec.Sandbox.Ready != nil && (rec.Volumes.Ready || len(rec.Object.Spec.Volumes) == 0)
 }
 
 // initialized says whether every init container has succeeded and every sidecar has been started.

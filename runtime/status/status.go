@@ -73,11 +73,12 @@ func setAddresses(out *corev1.Pod, rec *state.Record, ips []netip.Addr) {
 		out.Status.HostIP = ips[0].String()
 	}
 	switch {
-	case rec.Object.Spec.HostNetwork && rec.Sandbox.Ready != nil:
+	case rec.Sandbox.Ready == nil && !rec.Sandbox.Removed && rec.State != state.PodFinished:
+	case rec.Object.Spec.HostNetwork:
 		for _, ip := range out.Status.HostIPs {
 			out.Status.PodIPs = append(out.Status.PodIPs, corev1.PodIP(ip))
 		}
-	case rec.Sandbox.Ready != nil || rec.State == state.PodFinished:
+	default:
 		out.Status.PodIPs = rec.Sandbox.PodIPs()
 	}
 	if len(out.Status.PodIPs) > 0 {
@@ -102,12 +103,9 @@ func containerStatuses(rec *state.Record, f Facts) (mains, inits []corev1.Contai
 func containerStatus(rec *state.Record, spec *corev1.Container, c *state.ContainerRecord, f Facts) corev1.ContainerStatus {
 	now := f.Now
 	running, started := c.CountsAsRunning(), c.HasStarted(spec)
-	attempt := c.Attempt
-	if c.State == state.ContainerStarting || c.Void {
-		attempt-- // it counts from when it is there, with all else that is shown of it
-	}
+	attempt, image := c.ShownAttempt(), c.ShownImage(spec.Image)
 	s := corev1.ContainerStatus{
-		Name: c.Name, Image: spec.Image, ImageID: c.ImageID,
+		Name: c.Name, Image: image.Ref, ImageID: image.ID,
 		RestartCount: int32(max(attempt-c.Base, 0)),
 		Ready:        isReady(rec, c, spec),
 		Started:      &started,
@@ -147,17 +145,18 @@ func containerState(rec *state.Record, c *state.ContainerRecord, now state.Insta
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
 	restarts := func() bool { return plan.WillRestart(rec, c) }
+	starts := func() bool { return c.State == state.ContainerStarting || c.State == state.ContainerPostStart }
 	switch {
 	case c.CountsAsRunning():
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.WallAt(now))}}
 	case c.Waiting != nil && (!ending(rec) || c.Ended == nil) && !c.CrashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
-	case c.Ended == nil, c.State == state.ContainerWaiting && !ending(rec):
+	case c.Ended == nil, (c.State == state.ContainerWaiting || c.Anew) && !ending(rec):
 		return waiting(waitingReason(rec), cmp.Or(rec.Sandbox.Error, rec.Volumes.Error))
-	case c.Done && c.Kind == state.KindInit, c.State == state.ContainerStarting, ending(rec), c.NotBefore <= now.Mono, !restarts():
+	case c.Done && c.Kind == state.KindInit, ending(rec), !c.WasDelayed(), !starts() && !restarts():
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}
-	return waiting("CrashLoopBackOff", backoffMessage(rec, c))
+	return waiting("CrashLoopBackOff", backoffMessage(rec, c)) // until the next attempt is there
 }
 
 // waitingReason is that of a container whose turn has not come.
@@ -217,7 +216,7 @@ func backoffMessage(rec *state.Record, c *state.ContainerRecord) string {
 
 func terminated(t *state.Termination, now state.Instant) *corev1.ContainerStateTerminated {
 	s := &corev1.ContainerStateTerminated{
-		ExitCode: int32(t.Code), Signal: int32(t.Signal), Reason: t.Reason, Message: t.Message,
+		ExitCode: int32(t.Code), Reason: t.Reason, Message: t.Message, // the exit code carries the signal, as a kubelet's does
 		FinishedAt:  metav1.NewTime(t.Finished.WallAt(now)),
 		ContainerID: containerIDScheme + t.ID,
 	}

@@ -110,6 +110,29 @@ func TestBuild(t *testing.T) {
 			failed(c)
 			c.State, c.Attempt, c.Started = state.ContainerStarting, 1, nil
 		}), Facts{Now: at(30)}, "Running; init: Completed(0) ready #0; side: running ready #0; main: Error(1) #0; " + notReady},
+		{"in the back-off before that", main(func(c *state.ContainerRecord) {
+			failed(c)
+			c.State, c.Attempt, c.Started, c.NotBefore = state.ContainerStarting, 1, nil, at(29).Mono
+		}), Facts{Now: at(30)}, "Running; init: Completed(0) ready #0; side: running ready #0; main: CrashLoopBackOff last Error(1) #0; " + notReady},
+		{"its next attempt has a postStart hook that is not done", main(func(c *state.ContainerRecord) {
+			failed(c)
+			c.State, c.Attempt = state.ContainerPostStart, 1
+		}), Facts{Now: at(30)}, "Running; init: Completed(0) ready #0; side: running ready #0; main: Error(1) #0; " + notReady},
+		{"all its containers begin anew", main(func(c *state.ContainerRecord) {
+			failed(c)
+			c.State, c.Attempt, c.Started, c.Anew = state.ContainerStarting, 1, nil, true
+		}), Facts{Now: at(30)}, "Running; init: Completed(0) ready #0; side: running ready #0; main: PodInitializing last Error(1) #0; " + notReady},
+		{"it ends after a failed liveness probe", main(func(c *state.ContainerRecord) {
+			c.State, c.Unhealthy, c.EndReason = state.ContainerStopping, true, "Container main failed liveness probe"
+		}), Facts{}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running ready #0; " + up},
+		{"it ends after a failed postStart hook", main(func(c *state.ContainerRecord) {
+			c.State, c.EndReason = state.ContainerStopping, state.EndReasonPostStart
+		}), Facts{}, "Running; init: Completed(0) ready #0; side: running ready #0; main: running #0; " + notReady},
+		{"its volumes do not mount", func(r *state.Record) {
+			*r = *state.NewRecord("u", r.Object, at(10))
+			ready := at(11)
+			r.State, r.Sandbox.Ready, r.Object.Spec.Volumes = state.PodRunning, &ready, []corev1.Volume{{Name: "v"}}
+		}, Facts{}, "Pending; init: PodInitializing #0; side: PodInitializing #0; main: PodInitializing #0; PodScheduled"},
 		{"its second attempt runs", main(func(c *state.ContainerRecord) {
 			failed(c)
 			c.Attempt = 1
@@ -187,6 +210,56 @@ func TestAddresses(t *testing.T) {
 	pod = Build(running(func(r *state.Record) { r.Object.Spec.HostNetwork = true }), Facts{Now: at(30), HostIPs: ips})
 	if pod.Status.PodIP != "192.0.2.1" || len(pod.Status.PodIPs) != 2 {
 		t.Error(pod.Status.PodIP, pod.Status.PodIPs)
+	}
+}
+
+// TestAddressesStay: a pod's addresses are told of until it is forgotten.
+func TestAddressesStay(t *testing.T) {
+	ips := []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	for want, host := range map[string]bool{"10.0.0.2": false, "192.0.2.1": true} {
+		rec := running(func(r *state.Record) { r.Object.Spec.HostNetwork = host })
+		rec.Sandbox.MarkRemoved()
+		for _, s := range []state.PodState{state.PodFinishing, state.PodFinished, state.PodStopping} {
+			rec.State = s
+			if pod := Build(rec, Facts{Now: at(30), HostIPs: ips}); pod.Status.PodIP != want {
+				t.Errorf("%s without a sandbox: %q, want %s", s, pod.Status.PodIP, want)
+			}
+		}
+	}
+	rec := state.NewRecord("u", running(nil).Object, at(10))
+	rec.Sandbox.MarkRemoved() // it never was there
+	if pod := Build(rec, Facts{Now: at(30), HostIPs: ips}); pod.Status.PodIP != "" {
+		t.Errorf("a pod without a sandbox has address %s", pod.Status.PodIP)
+	}
+}
+
+// TestWhatRunsIsShown: an init container that runs has started; the image is that which the attempt was made of, whatever
+// the manifest says now; a signal is told of by the exit code alone.
+func TestWhatRunsIsShown(t *testing.T) {
+	rec := running(func(r *state.Record) {
+		init, main, started := r.Container("init"), r.Container("main"), at(12)
+		init.State, init.Done, init.Ended, init.Started = state.ContainerRunning, false, nil, &started
+		main.Attempt, main.Base, main.ImageID = 1, 1, "new"
+		main.Ended = &state.Termination{Code: 137, Signal: 9, Finished: at(20)}
+		main.UseImage(state.ImageRecord{Ref: "app:1", ID: "old"})
+		r.Object.Spec.Containers[0].Image = "app:2"
+	})
+	status := Build(rec, Facts{Now: at(30)}).Status
+	if s := status.InitContainerStatuses[0]; s.Started == nil || !*s.Started || s.Ready {
+		t.Errorf("the init container: started %v, ready %t", s.Started, s.Ready)
+	}
+	s := status.ContainerStatuses[0]
+	if s.Image != "app:1" || s.ImageID != "old" {
+		t.Errorf("image %s, %s", s.Image, s.ImageID)
+	}
+	if last := s.LastTerminationState.Terminated; last == nil || last.ExitCode != 137 || last.Signal != 0 {
+		t.Errorf("last end %+v", last)
+	}
+	main := rec.Container("main")
+	main.Attempt, main.State = 2, state.ContainerPostStart
+	main.UseImage(state.ImageRecord{Ref: "app:2", ID: "new"})
+	if s := Build(rec, Facts{Now: at(30)}).Status.ContainerStatuses[0]; s.Image != "app:1" || s.ImageID != "old" {
+		t.Errorf("before the next attempt is there: image %s, %s", s.Image, s.ImageID)
 	}
 }
 
