@@ -28,12 +28,12 @@ const (
 )
 
 // refusedAnnotations lists annotations that would be ignored silently, though they confine or change the pod.
-func refusedAnnotations(annotations map[string]string) field.ErrorList {
+func refusedAnnotations(annotations map[string]string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		for _, a := range legacyAnnotations {
 			if hit := key == a.key || strings.HasSuffix(a.key, "/") && strings.HasPrefix(key, a.key); hit && annotations[key] != a.only {
-				errs = append(errs, field.Forbidden(field.NewPath("metadata", "annotations").Key(key), a.why))
+				errs = append(errs, field.Forbidden(path.Key(key), a.why))
 			}
 		}
 	}
@@ -41,16 +41,16 @@ func refusedAnnotations(annotations map[string]string) field.ErrorList {
 }
 
 // validateArmorAnnotations demands that annotations name containers of the pod.
-func validateArmorAnnotations(pod *corev1.Pod) field.ErrorList {
+func validateArmorAnnotations(annotations map[string]string, spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	for _, key := range slices.Sorted(maps.Keys(pod.Annotations)) {
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		name, ok := strings.CutPrefix(key, armorAnnotation)
 		if !ok {
 			continue
 		}
 		named := func(c corev1.Container) bool { return c.Name == name }
-		if !slices.ContainsFunc(pod.Spec.Containers, named) && !slices.ContainsFunc(pod.Spec.InitContainers, named) {
-			errs = append(errs, field.Invalid(field.NewPath("metadata", "annotations").Key(key), name, "container not found"))
+		if !slices.ContainsFunc(spec.Containers, named) && !slices.ContainsFunc(spec.InitContainers, named) {
+			errs = append(errs, field.Invalid(path.Key(key), name, "container not found"))
 		}
 	}
 	return errs

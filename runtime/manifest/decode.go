@@ -12,10 +12,10 @@ import (
 
 // Parse decodes, defaults and validates every document of a manifest file, for whatever board it is. It is pure: path
 // only goes into the results and the UIDs. Since is left zero.
-func Parse(path string, data []byte) ([]Object, []Problem) { return parse(path, data, nil) }
+func Parse(path string, data []byte) ([]Object, []Problem) { return parse(path, data, &Options{}) }
 
-func parse(path string, data []byte, fits func(expression string) bool) ([]Object, []Problem) {
-	p := parser{file: path, fits: fits}
+func parse(path string, data []byte, o *Options) ([]Object, []Problem) {
+	p := parser{file: path, fits: o.Fits, refuseUnknown: o.RefuseUnknown != nil && o.RefuseUnknown()}
 	for _, c := range split(data) {
 		p.chunk(c)
 	}
@@ -30,8 +30,11 @@ func parse(path string, data []byte, fits func(expression string) bool) ([]Objec
 
 // parser collects the results of one file.
 type parser struct {
-	file     string
-	fits     func(expression string) bool // see Options
+	file string
+	fits func(expression string) bool // see Options
+	// refuseUnknown: kinds that podd does not act on are refused.
+	refuseUnknown bool
+
 	docs     int
 	objects  []Object
 	problems []Problem
@@ -84,11 +87,17 @@ func (p *parser) object(doc *document) {
 		p.refuse(doc, ReasonKind, []fault{{text: text, path: cmp.Or(doc.header.near, "kind")}})
 		return
 	}
-	if rules := rulesOf(doc.header.Kind); rules != nil {
+	rules := rulesOf(doc.header.Kind)
+	switch {
+	case rules != nil && rules.apiVersion == doc.header.APIVersion:
 		p.other(doc, rules)
-		return
+	case !isStored(&doc.header):
+		p.pod(doc)
+	case p.refuseUnknown:
+		p.refuse(doc, ReasonKind, []fault{{text: notRun(&doc.header), path: "kind"}})
+	default:
+		p.store(doc)
 	}
-	p.pod(doc)
 }
 
 // pod takes a Pod.

@@ -103,10 +103,17 @@ func TestParseFaults(t *testing.T) {
 		{"nothing said", "metadata: {name: x}\n", 1, ReasonKind, "f: apiVersion and kind are missing; write apiVersion: v1 and kind: Pod"},
 		{"wrong version", "apiVersion: v2\nkind: Pod\n", 2, ReasonKind, "f: kind Pod of apiVersion v2 is not known; write apiVersion: v1 and kind: Pod"},
 		{
-			"deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n", 2, ReasonKind,
-			"f: kind Deployment of apps/v1 is not run by podd; write what is in its pod template as kind: Pod",
+			"deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n", 1, ReasonInvalid,
+			"f: Deployment \"x\" is invalid: [spec.selector: Required value, spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`, " +
+				"spec.template.spec.containers: Required value: write at least one container]",
 		},
-		{"limit range", "apiVersion: v1\nkind: LimitRange\n", 2, ReasonKind, "f: kind LimitRange of v1 is not run by podd; remove the document"},
+		{
+			"an old deployment", "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: x}\n", 2, ReasonKind,
+			"f: kind Deployment of apiVersion extensions/v1beta1 is not served by Kubernetes any more; write apiVersion: apps/v1 and spec.selector",
+		},
+		{"a misspelled group", "apiVersion: app/v1\nkind: Deployment\n", 2, ReasonKind, "f: kind Deployment of apiVersion app/v1 is not known; write apiVersion: apps/v1"},
+		{"a misspelled kind", "apiVersion: apps/v1\nkind: Deploymnt\n", 2, ReasonKind, "f: kind Deploymnt of apps/v1 is not run by podd; remove the document"},
+		{"limit range", "apiVersion: v1\nkind: LimitRange\n", 1, ReasonInvalid, "f: metadata.name: Required value: name or generateName is required"},
 		{"config map without a name", "apiVersion: v1\nkind: ConfigMap\n", 1, ReasonInvalid, "f: metadata.name: Required value: name or generateName is required"},
 		{"config map of another version", "apiVersion: v2\nkind: ConfigMap\n", 2, ReasonKind, "f: kind ConfigMap of apiVersion v2 is not known; write apiVersion: v1"},
 		{"not yaml", "---\n\nfoo: [bar\nbaz: x\n", 3, ReasonInvalid, "f: line 3: not valid YAML: did not find expected ',' or ']'; check indentation, colons and brackets"},

@@ -10,23 +10,45 @@ import (
 // setDefaults fills in what the API server would (kubernetes pkg/apis/core/v1/defaults.go), so that a manifest
 // means here what it means there.
 func setDefaults(pod *corev1.Pod) {
-	spec := &pod.Spec
 	pod.Namespace = defaulted(pod.Namespace, metav1.NamespaceDefault)
+	setTemplateDefaults(&pod.Spec)
+	setPodDefaults(pod)
+}
+
+// setTemplateDefaults fills in what the API server does for pods and for templates of pods alike.
+func setTemplateDefaults(spec *corev1.PodSpec) {
 	setSpecDefaults(spec)
-	setTokenDefaults(pod)
 	for i := range spec.Volumes {
 		setVolumeDefaults(&spec.Volumes[i])
 	}
-	for i := range spec.InitContainers {
-		setContainerDefaults(&spec.InitContainers[i], spec.HostNetwork)
-	}
-	for i := range spec.Containers {
-		setContainerDefaults(&spec.Containers[i], spec.HostNetwork)
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			setContainerDefaults(&list[i])
+		}
 	}
 	roundUp(spec.Overhead)
 	if spec.Resources != nil {
 		roundUp(spec.Resources.Limits)
 		roundUp(spec.Resources.Requests)
+	}
+}
+
+// setPodDefaults fills in what templates are left without, so that their hashes stay what they are.
+func setPodDefaults(pod *corev1.Pod) {
+	spec := &pod.Spec
+	defaultTo(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
+	setTokenDefaults(pod)
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			setRequests(&list[i].Resources)
+			for j := range list[i].Ports {
+				if port := &list[i].Ports[j]; spec.HostNetwork {
+					port.HostPort = defaulted(port.HostPort, port.ContainerPort)
+				}
+			}
+		}
+	}
+	if spec.Resources != nil {
 		setPodResourceDefaults(spec)
 	}
 }
@@ -36,23 +58,19 @@ func setSpecDefaults(spec *corev1.PodSpec) {
 	spec.RestartPolicy = defaulted(spec.RestartPolicy, corev1.RestartPolicyAlways)
 	spec.SchedulerName = defaulted(spec.SchedulerName, corev1.DefaultSchedulerName)
 	defaultTo(&spec.TerminationGracePeriodSeconds, int64(corev1.DefaultTerminationGracePeriodSeconds))
-	defaultTo(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	defaultTo(&spec.SecurityContext, corev1.PodSecurityContext{})
 	// serviceAccount is the old name of serviceAccountName; the API server keeps the two equal.
 	spec.ServiceAccountName = defaulted(spec.ServiceAccountName, spec.DeprecatedServiceAccount)
 	spec.DeprecatedServiceAccount = spec.ServiceAccountName
 }
 
-func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
+func setContainerDefaults(c *corev1.Container) {
 	c.ImagePullPolicy = defaulted(c.ImagePullPolicy, pullPolicyOf(c.Image))
 	c.TerminationMessagePath = defaulted(c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
 	c.TerminationMessagePolicy = defaulted(c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
 	for i := range c.Ports {
 		port := &c.Ports[i]
 		port.Protocol = defaulted(port.Protocol, corev1.ProtocolTCP)
-		if hostNetwork {
-			port.HostPort = defaulted(port.HostPort, port.ContainerPort)
-		}
 	}
 	for i := range c.Env {
 		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
@@ -61,7 +79,6 @@ func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
 	}
 	roundUp(c.Resources.Limits)
 	roundUp(c.Resources.Requests)
-	setRequests(&c.Resources)
 	setProbeDefaults(c.LivenessProbe)
 	setProbeDefaults(c.ReadinessProbe)
 	setProbeDefaults(c.StartupProbe)

@@ -64,8 +64,8 @@ func refusedFields(pod *corev1.Pod) field.ErrorList {
 	var w walker
 	w.visit(reflect.ValueOf(&pod.ObjectMeta).Elem(), []byte("metadata"), []byte("metadata"))
 	w.visit(reflect.ValueOf(&pod.Spec).Elem(), []byte("spec"), []byte("spec"))
-	w.errs = append(w.errs, refusedAnnotations(pod.Annotations)...)
-	return append(w.errs, refusedSysctls(pod.Spec.SecurityContext)...)
+	w.errs = append(w.errs, refusedAnnotations(pod.Annotations, field.NewPath("metadata", "annotations"))...)
+	return append(w.errs, refusedSysctls(pod.Spec.SecurityContext, field.NewPath("spec", "securityContext"))...)
 }
 
 // walker goes through the fields that are set. Each has two paths: the one of its row and the concrete one.

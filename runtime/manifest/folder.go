@@ -37,6 +37,8 @@ type Options struct {
 	CacheDir string
 	// Fits says whether a document whose annotation podd.dev/node has this value is for this board; nil: all are.
 	Fits func(expression string) bool
+	// RefuseUnknown says whether kinds that podd does not act on are refused, rather than stored; nil: they are stored.
+	RefuseUnknown func() bool
 	// Seed holds the pods that ran when podd was last alive, from the runtime's records: they stand in for files
 	// that are bad, half written or away at the first Scan, and they win over newcomers of the same name.
 	Seed []Pod

@@ -275,9 +275,9 @@ func TestDeploymentOfTheSameNameKeepsNoPod(t *testing.T) {
 	b := newBoard(t)
 	service := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n"
 	b.write("a.yaml", podYAML("web", "one")+"---\n"+service)
-	b.want("a.yaml/web@one; a.yaml: UnsupportedKind web")
+	b.want("a.yaml/web@one; a.yaml: InvalidManifest web")
 	b.write("a.yaml", service)
-	b.want("a.yaml: UnsupportedKind web")
+	b.want("a.yaml: InvalidManifest web")
 	// A misspelled kind is a bad edit.
 	b.write("a.yaml", podYAML("web", "one"))
 	b.want("a.yaml/web@one")

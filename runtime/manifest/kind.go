@@ -25,25 +25,91 @@ func kindFault(h *header) string {
 		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
 	case h.Kind == kindPod && h.APIVersion == "v1":
 		return ""
-	case rulesOf(h.Kind) != nil:
-		return versionFault(h, rulesOf(h.Kind).apiVersion)
+	}
+	if text := legacyFault(h); text != "" {
+		return text
+	}
+	rules, group := rulesOf(h.Kind), ""
+	if rules != nil {
+		group, _ = groupOf(rules.apiVersion)
+	}
+	switch own, _ := groupOf(h.APIVersion); {
+	case rules != nil && rules.apiVersion == h.APIVersion:
+		return ""
+	case isStored(h) && (rules == nil || own != group):
+		return ""
+	case rules != nil:
+		return versionFault(h, rules.apiVersion)
 	case h.Kind == kindPod:
 		return fmt.Sprintf("kind Pod of apiVersion %s is not known; %s", h.APIVersion, write)
-	}
-	remedy := "remove the document"
-	switch {
-	case isWorkload(h.Kind):
-		remedy = "write what is in its pod template as kind: Pod"
 	case h.Kind == "PodList":
-		remedy = "write kind: List"
+		return fmt.Sprintf("kind PodList of %s is not run by podd; write kind: List", h.APIVersion)
 	}
-	return fmt.Sprintf("kind %s of %s is not run by podd; %s", h.Kind, h.APIVersion, remedy)
+	return notRun(h)
+}
+
+// notRun is the sentence about a document that podd does not take.
+func notRun(h *header) string {
+	return fmt.Sprintf("kind %s of %s is not run by podd; remove the document", h.Kind, h.APIVersion)
+}
+
+// legacyFault is the sentence about a version that clusters do not serve any more: what to write in its place.
+// https://kubernetes.io/docs/reference/using-api/deprecation-guide/
+func legacyFault(h *header) string {
+	want, also := "", ""
+	switch kind := h.Kind; h.APIVersion {
+	case "extensions/v1beta1":
+		switch kind {
+		case "Deployment", "DaemonSet", "ReplicaSet":
+			want, also = "apps/v1", " and spec.selector"
+		case "NetworkPolicy", "Ingress":
+			want = "networking.k8s.io/v1"
+		}
+	case "apps/v1beta1", "apps/v1beta2":
+		if isWorkload(kind) || kind == "ControllerRevision" {
+			want = "apps/v1"
+			if kind != "ControllerRevision" {
+				also = " and spec.selector"
+			}
+		}
+	case "batch/v1beta1", "batch/v2alpha1":
+		if kind == "CronJob" || kind == "Job" {
+			want = "batch/v1"
+		}
+	case "policy/v1beta1":
+		switch kind {
+		case "PodDisruptionBudget":
+			want = "policy/v1"
+		case "PodSecurityPolicy":
+			return "kind PodSecurityPolicy is gone from Kubernetes since 1.25; write pod-security.kubernetes.io/enforce labels on the Namespace, and remove the document"
+		}
+	case "networking.k8s.io/v1beta1":
+		if kind == "Ingress" || kind == "IngressClass" {
+			want = "networking.k8s.io/v1"
+		}
+	case "autoscaling/v2beta1", "autoscaling/v2beta2":
+		want = "autoscaling/v2"
+	case "discovery.k8s.io/v1beta1":
+		want = "discovery.k8s.io/v1"
+	case "rbac.authorization.k8s.io/v1beta1", "rbac.authorization.k8s.io/v1alpha1":
+		want = "rbac.authorization.k8s.io/v1"
+	case "apiextensions.k8s.io/v1beta1":
+		want = "apiextensions.k8s.io/v1"
+	case "admissionregistration.k8s.io/v1beta1":
+		if strings.HasSuffix(kind, "WebhookConfiguration") {
+			want = "admissionregistration.k8s.io/v1"
+		}
+	}
+	if want == "" {
+		return ""
+	}
+	if h.Kind == "Ingress" {
+		also = ", pathType for each path, and backend.service in place of serviceName"
+	}
+	return fmt.Sprintf("kind %s of apiVersion %s is not served by Kubernetes any more; write apiVersion: %s%s", h.Kind, h.APIVersion, want, also)
 }
 
 func versionFault(h *header, want string) string {
-	if h.APIVersion == want {
-		return ""
-	}
 	return fmt.Sprintf("kind %s of apiVersion %s is not known; write apiVersion: %s", h.Kind, h.APIVersion, want)
 }
 
@@ -59,11 +125,10 @@ func isWorkload(kind string) bool {
 // isOther tells whether a kind is a well-known one that podd does not know, rather than a misspelled Pod.
 func isOther(kind string) bool {
 	switch kind {
-	case "Endpoints", "Ingress", "PodDisruptionBudget", "HorizontalPodAutoscaler",
-		"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "PodTemplate", "Node":
+	case "Endpoints", "PodDisruptionBudget", "PodTemplate", "ControllerRevision":
 		return true
 	}
-	return isWorkload(kind)
+	return isWorkload(kind) || slices.ContainsFunc(storedKinds[:], func(k storedKind) bool { return k.kind == kind })
 }
 
 // nearKey returns the key that was meant as kind or apiVersion, but has other capitals.

@@ -18,7 +18,9 @@ func claimRules() *rules {
 		validate: func(v Value) field.ErrorList {
 			return validateClaimSpec(&v.(*corev1.PersistentVolumeClaim).Spec, field.NewPath("spec"))
 		},
-		refused: func(v Value) field.ErrorList { return refusedClaim(&v.(*corev1.PersistentVolumeClaim).Spec) },
+		refused: func(v Value) field.ErrorList {
+			return refusedClaimSpec(&v.(*corev1.PersistentVolumeClaim).Spec, field.NewPath("spec"))
+		},
 		update: func(before, after Value) field.ErrorList {
 			a, b := before.(*corev1.PersistentVolumeClaim).Spec.DeepCopy(), after.(*corev1.PersistentVolumeClaim).Spec.DeepCopy()
 			a.Resources, b.Resources = corev1.VolumeResourceRequirements{}, corev1.VolumeResourceRequirements{}
@@ -66,8 +68,7 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 	return errs
 }
 
-func refusedClaim(s *corev1.PersistentVolumeClaimSpec) field.ErrorList {
-	path := field.NewPath("spec")
+func refusedClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if s.VolumeMode != nil && *s.VolumeMode != corev1.PersistentVolumeFilesystem {
 		errs = append(errs, field.Forbidden(path.Child("volumeMode"), "podd gives containers folders; remove the field or set it to Filesystem"))

@@ -51,6 +51,31 @@ func rulesOf(kind string) *rules {
 	case "EndpointSlice":
 		return endpointSliceRules()
 	}
+	return workloadRules(kind)
+}
+
+// workloadRules are those of the kinds that make pods, or that are about pods that others make.
+func workloadRules(kind string) *rules {
+	switch kind {
+	case "Deployment":
+		return deploymentRules()
+	case "ReplicaSet":
+		return replicaSetRules()
+	case "StatefulSet":
+		return statefulSetRules()
+	case "DaemonSet":
+		return daemonSetRules()
+	case "ControllerRevision":
+		return controllerRevisionRules()
+	case "Job":
+		return jobRules()
+	case "ReplicationController":
+		return replicationControllerRules()
+	case "PodTemplate":
+		return podTemplateRules()
+	case "PodDisruptionBudget":
+		return budgetRules()
+	}
 	return nil
 }
 
@@ -78,7 +103,7 @@ func (p *parser) other(doc *document, k *rules) {
 		errs = append(errs, k.refused(value)...)
 	}
 	if len(errs) > 0 {
-		p.refuse(doc, reason, errorFaults(errs))
+		p.refuse(doc, reason, errorFaults(blameWritten(errs, doc.data)))
 		return
 	}
 	hash := hashOf(value)

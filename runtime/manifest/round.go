@@ -117,7 +117,7 @@ func (r *round) read(name string, known *file, now stamp) {
 		}
 	default:
 		delete(f.closed, name)
-		objects, problems := parse(known.path, data, f.o.Fits)
+		objects, problems := parse(known.path, data, &f.o)
 		if len(problems) > 0 && r.young(syscall.NsecToTimespec(read.mtime)) {
 			r.again(settleAge)
 			return

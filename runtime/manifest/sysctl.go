@@ -45,11 +45,11 @@ func validateSysctls(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 }
 
 // refusedSysctls lists the sysctls that no namespace of the pod has: setting them would change the node.
-func refusedSysctls(sc *corev1.PodSecurityContext) field.ErrorList {
+func refusedSysctls(sc *corev1.PodSecurityContext, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, s := range sc.Sysctls {
 		if sysctlNamespace(s.Name) == "" {
-			errs = append(errs, field.Forbidden(field.NewPath("spec", "securityContext", "sysctls").Index(i).Child("name"),
+			errs = append(errs, field.Forbidden(path.Child("sysctls").Index(i).Child("name"),
 				s.Name+" belongs to the whole node, not to the pod's network or IPC namespace; set it on the node and remove it here"))
 		}
 	}

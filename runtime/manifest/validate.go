@@ -13,8 +13,21 @@ import (
 func validatePod(pod *corev1.Pod) field.ErrorList {
 	spec, path := &pod.Spec, field.NewPath("spec")
 	errs := validateMeta(&pod.ObjectMeta, field.NewPath("metadata"))
-	errs = append(errs, validateArmorAnnotations(pod)...)
+	errs = append(errs, validateArmorAnnotations(pod.Annotations, spec, field.NewPath("metadata", "annotations"))...)
 	errs = append(errs, validateSpec(spec, path)...)
+	errs = append(errs, validateImages(spec, path)...)
+	if len(spec.EphemeralContainers) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("ephemeralContainers"), "cannot be set on create"))
+	}
+	if spec.NodeName != "" && len(spec.SchedulingGates) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
+	}
+	return errs
+}
+
+// validateImages checks the names of the containers' images, which the API server leaves to the kubelet.
+func validateImages(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
 	for _, list := range []struct {
 		containers []corev1.Container
 		name       string
@@ -22,12 +35,6 @@ func validatePod(pod *corev1.Pod) field.ErrorList {
 		for i := range list.containers {
 			errs = append(errs, validateImage(list.containers[i].Image, path.Child(list.name).Index(i).Child("image"))...)
 		}
-	}
-	if len(spec.EphemeralContainers) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("ephemeralContainers"), "cannot be set on create"))
-	}
-	if spec.NodeName != "" && len(spec.SchedulingGates) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("nodeName"), "cannot be set until all schedulingGates have been cleared"))
 	}
 	return errs
 }
