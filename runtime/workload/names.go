@@ -48,10 +48,10 @@ func RevisionHash(data []byte, collisions *int32) string {
 	return SafeEncode(strconv.FormatUint(uint64(sum.Sum32()), 10))
 }
 
-// The API server makes names of at most maxGeneratedName bytes before it adds the suffix.
+// The API server makes names of at most MaxGeneratedName bytes before it adds the suffix.
 const (
 	suffixLength     = 5
-	maxGeneratedName = 63 - suffixLength
+	MaxGeneratedName = 63 - suffixLength
 )
 
 // suffix stands where the API server has random characters: the same owner and number always have the same.
@@ -97,8 +97,8 @@ func NewNamer(owner types.UID, in *Input) *Namer {
 
 // Generate completes a prefix (metadata.generateName) to the name of a pod, as the API server does.
 func (n *Namer) Generate(prefix string) (string, types.UID) {
-	if len(prefix) > maxGeneratedName {
-		prefix = prefix[:maxGeneratedName]
+	if len(prefix) > MaxGeneratedName {
+		prefix = prefix[:MaxGeneratedName]
 	}
 	for {
 		name := prefix + suffix(n.owner, n.next)
