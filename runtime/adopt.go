@@ -1,8 +1,14 @@
 package runtime
 
 import (
+	"fmt"
 	"path/filepath"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/adoption"
+	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
@@ -11,7 +17,9 @@ import (
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
 func (r *Runtime) adopt(now state.Instant) error {
-	r.prepareStorage()
+	if err := r.storage.Start(); err != nil {
+		r.Log.Error("podd starts without all that it needs", "error", err)
+	}
 	r.watchCgroups()
 	r.restoreNames()
 	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
@@ -29,13 +37,16 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.save(p)
 		r.mark(rec.UID)
 	}
-	r.findOrphans()
+	var err error
+	if r.orphans, err = adoption.FindOrphans(r.kernel, func(uid types.UID) bool { return r.pods[uid] != nil }); err != nil {
+		r.Log.Error("cannot look for containers without a record", "error", err)
+	}
 	r.disk.Wait()
 	r.readResolver()
 	r.services.ReadAllocations()
 	r.restoreNetwork(now)
-	r.kernel.dropUnclaimed(r.ofOrphan)
-	r.removeStrangers()
+	r.kernel.dropUnclaimed(r.orphans.Own)
+	r.removeRemains()
 	r.awaitExits()
 	r.shareOut()
 	return nil
@@ -89,4 +100,46 @@ func LastKnown(runDir string) []manifest.Pod {
 func (r *Runtime) logOf(rec *state.Record, name string, attempt int) stdio.Log {
 	settings := r.settings.Load()
 	return stdio.Log{Path: r.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles}
+}
+
+// removeRemains takes away what no record and no orphan has.
+func (r *Runtime) removeRemains() {
+	var keep adoption.Keep
+	for _, p := range r.pods {
+		keep.Record(p.Record, func(name string) bool { return p.IO[name] != nil })
+	}
+	keep.Orphans(&r.orphans)
+	if err := r.remains.Remove(keep); err != nil {
+		r.Log.Error("cannot remove all remains", "error", err)
+	}
+}
+
+// adoptOrphan gives a pod whose record is lost a new one, if it is an orphan.
+func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *lifecycle.Pod {
+	rec := r.orphans.TakeRecord(r.kernel, executor.LogFolders{Paths: r.paths}, m, now)
+	if rec == nil {
+		return nil
+	}
+	p := lifecycle.NewPod(rec)
+	r.pods[rec.UID] = p
+	r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "RecordLost",
+		fmt.Sprintf("The record of pod %q was lost; it runs on, and what is known of it begins anew", rec.Object.Name))
+	r.lifecycle.Adopt(p, now)
+	for _, c := range rec.Containers {
+		if c.Started != nil && c.Started.Mono < rec.Created.Mono {
+			rec.Created = *c.Started
+		}
+	}
+	return p
+}
+
+// endOrphans takes away the orphans that no manifest speaks of.
+func (r *Runtime) endOrphans() {
+	for uid, err := range r.remains.RemoveOrphans(&r.orphans) {
+		r.Log.Warn("a pod without a record and without a manifest is taken away", "uid", uid)
+		if err != nil {
+			r.Log.Error("cannot take away a pod without a record", "uid", uid, "error", err)
+		}
+	}
+	r.kernel.dropUnclaimed(nil)
 }

@@ -58,8 +58,8 @@ type (
 	msgCgroup struct{ path string }
 	// msgSuspect: an error may come from a disk that is full or cannot be written.
 	msgSuspect struct{ err error }
-	// msgStorage: the folders that podd writes to were looked at; the faults by what they concern, nil where all is well.
-	msgStorage struct{ faults map[string]error }
+	// msgStorage: the folders that podd writes to were tried; the problems by what they concern, nil where all is well.
+	msgStorage struct{ problems map[string]error }
 	// msgTouch: somebody worked.
 	msgTouch struct{}
 	// msgResolver: the host's resolv.conf may have changed.

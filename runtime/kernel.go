@@ -3,6 +3,7 @@ package runtime
 import (
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/adoption"
 	"podd/runtime/container"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
@@ -14,7 +15,8 @@ import (
 // tests have one in memory.
 type kernel interface {
 	lifecycle.Kernel
-	// prepare makes the folders that podd keeps things in.
+	adoption.Kernel
+	// prepare makes what podd keeps things in.
 	prepare() error
 	// run carries an operation out, reports each outcome, and then that it is over.
 	run(p *lifecycle.Pod, op *executor.Operation)
@@ -24,19 +26,20 @@ type kernel interface {
 	receive()
 	dropUnclaimed(except func(name string) bool)
 	awaitExits(pids []int)
-
-	// attempts are the IDs of the containers that there are remains of.
-	attempts() ([]string, error)
-	layers(id string) []string
-	removeSandbox(uid types.UID) error
-	// unmapAll takes away the mounts that a daemon has left that died while it started a container.
-	unmapAll() error
 }
 
 // board is the kernel of the machine.
 type board struct{ r *Runtime }
 
-func (b board) prepare() error { return b.r.ensureFolders() }
+func (b board) prepare() error {
+	if err := b.r.folders.Ensure(); err != nil {
+		return err
+	}
+	if err := container.EnsureBaseLayer(b.r.engine.BaseLayer); err != nil {
+		return err
+	}
+	return b.r.engine.EnsureCgroupView()
+}
 
 func (b board) run(p *lifecycle.Pod, op *executor.Operation) {
 	go func() {
@@ -65,18 +68,18 @@ func (b board) dropUnclaimed(except func(string) bool) { b.r.io.DropUnclaimed(ex
 
 func (b board) awaitExits(pids []int) { b.r.io.AwaitExits(pids, b.r.ExitEvents) }
 
-func (b board) attempts() ([]string, error) { return b.r.engine.IDs() }
+func (b board) Attempts() ([]string, error) { return b.r.engine.IDs() }
 
 func (b board) Find(id string) (*container.Found, error) { return b.r.engine.Find(id) }
 
 func (b board) Discard(id string) error { return b.r.engine.Discard(id) }
 
-func (b board) layers(id string) []string { return b.r.engine.Layers(id) }
+func (b board) Layers(id string) []string { return b.r.engine.Layers(id) }
 
 func (b board) CgroupLost(id string) (string, error) { return b.r.engine.CgroupLost(id) }
 
-func (b board) removeSandbox(uid types.UID) error { return b.r.sandboxes.RemoveOf(uid) }
+func (b board) RemoveSandbox(uid types.UID) error { return b.r.sandboxes.RemoveOf(uid) }
 
-func (b board) unmapAll() error { return b.r.sandboxes.UnmapAll() }
+func (b board) UnmapAll() error { return b.r.sandboxes.UnmapAll() }
 
 func (b board) AdoptUsers(rec *state.Record) error { return b.r.sandboxes.AdoptUsers(rec) }

@@ -105,8 +105,8 @@ func (r *Runtime) step() {
 		}
 		r.receive(m, now)
 	}
-	if at := r.storage.again; at != 0 && now.Mono >= at {
-		r.checkStorage()
+	if at := r.storage.RetryAt(); at != 0 && now.Mono >= at {
+		r.storage.Try()
 	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
 		r.scanFolder(now)
@@ -159,9 +159,11 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgCgroup:
 		r.cgroupRemoved(m.path, now)
 	case msgSuspect:
-		r.suspectStorage(m.err)
+		r.storage.Suspect(m.err)
 	case msgStorage:
-		r.storageChecked(m.faults, now)
+		if r.storage.Take(m.problems, now) {
+			r.retryAll()
+		}
 	case msgOutcome:
 		if r.pods[m.pod.Record.UID] == m.pod {
 			r.lifecycle.HandleOutcome(m.pod, m.outcome, now)
@@ -218,7 +220,7 @@ func (r *Runtime) arm(timer *time.Timer) {
 	if at := r.policies.RetryAt(); at != 0 && (next == 0 || at < next) {
 		next = at
 	}
-	if at := r.storage.again; at != 0 && (next == 0 || at < next) {
+	if at := r.storage.RetryAt(); at != 0 && (next == 0 || at < next) {
 		next = at
 	}
 	if at := r.services.RecheckAt(); at != 0 && (next == 0 || at < next) {
@@ -296,7 +298,7 @@ func (r *Runtime) saveAll() {
 func (r *Runtime) write(p *lifecycle.Pod) {
 	if err := r.records.Write(p.Record); err != nil {
 		r.Log.Error("cannot keep a record", "pod", p.Name(), "error", err)
-		r.suspectStorage(err)
+		r.storage.Suspect(err)
 	}
 }
 
@@ -314,5 +316,17 @@ func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 			_, err := r.imageFor(p.Record, name)
 			return err == nil
 		},
+	}
+}
+
+// retryAll goes on with all that waits: podd can write again where it could not.
+func (r *Runtime) retryAll() {
+	for uid, p := range r.pods {
+		r.save(p) // what could not be written
+		p.RetryNow()
+		r.mark(uid)
+	}
+	if r.StorageMended != nil {
+		r.StorageMended()
 	}
 }

@@ -107,7 +107,7 @@ func (w *world) start() error {
 		return err
 	}
 	d.r, w.d = r, d
-	r.kernel, r.lifecycle.Kernel, r.now = d, d, func() state.Instant { return w.now }
+	r.kernel, r.lifecycle.Kernel, r.remains.Kernel, r.now = d, d, d, func() state.Instant { return w.now }
 	if err := r.adopt(w.now); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (w *world) settle() error {
 
 // The daemon's kernel.
 
-func (d *daemon) prepare() error { return d.r.ensureStateFolders() }
+func (d *daemon) prepare() error { return d.r.folders.Ensure() }
 
 func (d *daemon) run(p *lifecycle.Pod, op *executor.Operation) {
 	d.pending = append(d.pending, &pendingOp{p: p, op: op})
@@ -171,11 +171,11 @@ func (d *daemon) Adopt(id string, _ stdio.Log) (executor.ContainerIO, bool, erro
 func (d *daemon) AdoptUnlogged(id string) executor.ContainerIO { return &modelIO{d, id} }
 func (d *daemon) dropUnclaimed(func(string) bool)              {}
 func (d *daemon) awaitExits([]int)                             {}
-func (d *daemon) layers(string) []string                       { return nil }
+func (d *daemon) Layers(string) []string                       { return nil }
 func (d *daemon) CgroupLost(string) (string, error)            { return "", nil }
-func (d *daemon) removeSandbox(types.UID) error                { return nil }
-func (d *daemon) unmapAll() error                              { return nil }
-func (d *daemon) attempts() (ids []string, err error) {
+func (d *daemon) RemoveSandbox(types.UID) error                { return nil }
+func (d *daemon) UnmapAll() error                              { return nil }
+func (d *daemon) Attempts() (ids []string, err error) {
 	for id := range d.w.processes {
 		ids = append(ids, id)
 	}
@@ -376,8 +376,8 @@ func (w *world) check() error {
 		}
 	}
 	for id, p := range w.processes {
-		uid, _, _, _ := parseContainerID(id)
-		if p.alive && !explained[id] && d.r.orphans.containers[uid] == nil {
+		uid, _, _, _ := state.ParseContainerID(id)
+		if p.alive && !explained[id] && !d.r.orphans.Has(uid) {
 			return fmt.Errorf("no record explains %s, which runs", id)
 		}
 	}
@@ -442,7 +442,7 @@ func (w *world) checkMoment(pod *corev1.Pod, s *corev1.ContainerStatus, was core
 		}
 		return nil
 	}
-	if _, _, attempt, _ := parseContainerID(id); s.RestartCount > int32(attempt) {
+	if _, _, attempt, _ := state.ParseContainerID(id); s.RestartCount > int32(attempt) {
 		return fmt.Errorf("it was restarted more often than %s says", id)
 	}
 	if ref, ok := w.made[id]; ok && (s.Image != ref || s.ImageID != "sha256:app") {
@@ -495,13 +495,13 @@ func (w *world) rest() error {
 		w.now.Mono, w.now.Wall = w.now.Mono.Add(time.Minute), w.now.Wall.Add(time.Minute)
 	}
 	for id, p := range w.processes {
-		uid, _, _, _ := parseContainerID(id)
+		uid, _, _, _ := state.ParseContainerID(id)
 		if p.alive && !w.wants(uid) {
 			return fmt.Errorf("%s runs and no manifest speaks of its pod", id)
 		}
 	}
 	for id, code := range w.exits {
-		uid, _, _, _ := parseContainerID(id)
+		uid, _, _, _ := state.ParseContainerID(id)
 		if filed, ok := w.filed[id]; w.d.r.pods[uid] != nil && (!ok || filed != code) {
 			return fmt.Errorf("the exit code %d of %s is lost: %d, %t", code, id, filed, ok)
 		}

@@ -48,7 +48,7 @@ func (l podLoop) Finished(p *lifecycle.Pod) { l.r.saveFinished(p) }
 
 func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
 
-func (l podLoop) SuspectStorage(err error) { l.r.suspectStorage(err) }
+func (l podLoop) SuspectStorage(err error) { l.r.storage.Suspect(err) }
 
 func (l podLoop) ProcessEnded(uid types.UID, name string) { l.r.inbox.put(msgExit{uid, name}) }
 

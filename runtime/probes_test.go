@@ -180,7 +180,7 @@ func TestProbesInTheRecord(t *testing.T) {
 	r.say(p, prober.Startup, probe.Success, 1)
 	r.say(p, prober.Readiness, probe.Success, 1)
 	r.say(p, prober.Liveness, probe.Failure, 2)
-	if err := r.ensureFolders(); err != nil {
+	if err := r.kernel.prepare(); err != nil {
 		t.Fatal(err)
 	}
 	r.write(p)

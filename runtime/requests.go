@@ -79,7 +79,7 @@ func (q Requests) ImageUse(ctx context.Context) (use state.ImageUse, err error) 
 // LayersInUse are the layers that the pods use now. After an error it is not all of them.
 func (q Requests) LayersInUse(ctx context.Context) (map[string]bool, error) {
 	use, lost := state.NewImageUse(), 0
-	err := q.call(ctx, func() { use, lost = q.loop.imageUse(), len(q.loop.orphans.containers) })
+	err := q.call(ctx, func() { use, lost = q.loop.imageUse(), q.loop.orphans.Len() })
 	if err == nil && lost > 0 {
 		err = fmt.Errorf("the records of %d pods that run are lost", lost)
 	}

@@ -19,8 +19,10 @@ import (
 	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/netns/dns"
+	"podd/runtime/adoption"
 	"podd/runtime/container"
 	"podd/runtime/executor"
+	"podd/runtime/folders"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/networkpolicy"
@@ -179,9 +181,11 @@ type Runtime struct {
 	idle       bool           // as was told
 	idleAt     state.BootTime // since boot; 0: idle already
 	hostIPs    hostAddresses
-	storage    storageHealth
+	folders    *folders.Folders
+	storage    *folders.Monitor
+	remains    *adoption.Remains
 	conditions conditions
-	orphans    orphans
+	orphans    adoption.Orphans
 	shares     uint64 // of the burstable pods together, as last set
 }
 
@@ -227,6 +231,19 @@ func New(c Config) (*Runtime, error) {
 		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
 		RemoveTree: volume.Remove,
 		Damaged:    c.Damaged,
+	}
+	r.folders = &folders.Folders{
+		Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir, Roots: r.engine.MountDir,
+		Records: r.records.Dir, Containers: r.engine.StateDir, IO: r.engine.IODir,
+		Private: []string{r.engine.RootDir, r.volumes.Disk, filepath.Join(c.RunDir, "sandbox")}, BootID: folders.BootID,
+		Damaged: c.Damaged, SetAside: r.disk.Restored, Runs: r.engine.AnyRuns,
+	}
+	r.storage = &folders.Monitor{
+		Folders: r.folders, Prepare: func() error { return r.kernel.prepare() }, Others: c.CheckStorage,
+		Tried: func(problems map[string]error) { r.inbox.put(msgStorage{problems}) }, Report: r.conditions.storage.Report,
+	}
+	r.remains = &adoption.Remains{
+		Kernel: r.kernel, Paths: r.paths, Volumes: r.volumes, Cgroups: c.Cgroups, Network: c.Network, Users: c.Users,
 	}
 	r.sandboxes = &sandbox.Manager{
 		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users,

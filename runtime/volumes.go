@@ -35,7 +35,7 @@ func (r *Runtime) sweepVolumes() {
 	for _, m := range r.desired {
 		known[string(m.Object.UID)] = true
 	}
-	for _, uid := range r.volumes.Strangers(known) {
+	for _, uid := range r.volumes.Orphans(known) {
 		r.disk.Do(func() {
 			if err := r.volumes.Remove(uid); err != nil {
 				r.Log.Error("cannot remove the volumes of a pod that is gone", "uid", uid, "error", err)

@@ -156,6 +156,10 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
 		},
+		"podd/runtime/adoption": {
+			"podd/runtime/state", "podd/runtime/executor", "podd/runtime/sandbox", "podd/runtime/container", "podd/runtime/manifest",
+		},
+		"podd/runtime/folders": {"podd/runtime/state"},
 		"podd/runtime/backend": {
 			"podd/runtime", "podd/runtime/api", "podd/runtime/event", "podd/runtime/logs", "podd/runtime/node", "podd/runtime/state",
 			"podd/runtime/stdio", "podd/runtime/storage", "podd/runtime/volume", "podd/images", "podd/netns",

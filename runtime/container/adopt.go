@@ -81,3 +81,16 @@ func OpenProcess(pid int, startTime uint64) *os.File {
 	}
 	return f
 }
+
+// AnyRuns says whether a process of an earlier daemon's containers is alive: as the time of its start is compared, too, it is of
+// this boot.
+func (e *Engine) AnyRuns() bool {
+	ids, _ := e.IDs()
+	for _, id := range ids {
+		if found, err := e.Find(id); err == nil && found != nil && found.PIDFD != nil {
+			_ = found.PIDFD.Close()
+			return true
+		}
+	}
+	return false
+}

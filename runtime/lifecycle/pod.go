@@ -38,5 +38,17 @@ func NewPod(rec *state.Record) *Pod {
 // Name is the pod's namespace and name, for log lines.
 func (p *Pod) Name() string { return p.Record.Object.Namespace + "/" + p.Record.Object.Name }
 
+// RetryNow lets what waits for its next try go on at once.
+func (p *Pod) RetryNow() {
+	p.Retry, p.Backoff = 0, executor.StepBackoff{}
+	p.Record.Sandbox.NotBefore, p.Record.Sandbox.Backoff = 0, 0
+	p.Record.Volumes.RetryNow()
+	for _, c := range p.Record.Containers {
+		if c.Waiting != nil {
+			c.NotBefore, c.Backoff = 0, 0
+		}
+	}
+}
+
 // HasVolumes says whether there are any.
 func (p *Pod) HasVolumes() bool { return len(p.Record.Object.Spec.Volumes) > 0 }

@@ -2,6 +2,8 @@ package state
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -114,6 +116,25 @@ type ProbeRuns struct {
 // name has no dot, so the parts can be told apart again.
 func ContainerID(uid types.UID, name string, attempt int) string {
 	return fmt.Sprintf("%s.%s.%d", uid, name, attempt)
+}
+
+// ParseContainerID takes a ContainerID apart; ok is false for what is none, such as the ID of a pause container.
+func ParseContainerID(id string) (uid types.UID, name string, attempt int, ok bool) {
+	rest, number, ok := cutLast(id)
+	if !ok {
+		return "", "", 0, false
+	}
+	owner, name, ok := cutLast(rest)
+	attempt, err := strconv.Atoi(number)
+	return types.UID(owner), name, attempt, ok && err == nil && attempt >= 0 && owner != ""
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, '.')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
 }
 
 // Move takes an event into the state of the container. It is the only way for the state to change.

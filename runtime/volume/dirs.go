@@ -58,8 +58,8 @@ func (d *Dirs) Remove(uid string) error {
 // RemoveMemory takes away what does not outlive the boot.
 func (d *Dirs) RemoveMemory(uid string) error { return Remove(filepath.Join(d.Memory, uid)) }
 
-// Strangers lists the pods that have volumes and are not known.
-func (d *Dirs) Strangers(known map[string]bool) []string {
+// Orphans lists the pods that have volumes and are not known.
+func (d *Dirs) Orphans(known map[string]bool) []string {
 	var list []string
 	for _, dir := range []string{d.Disk, d.Memory} {
 		entries, _ := os.ReadDir(dir)
