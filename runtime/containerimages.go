@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/rollout"
 	"podd/runtime/state"
 )
@@ -69,7 +69,7 @@ func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
 }
 
 // execConfig is the configuration that the current attempt of a container was started with.
-func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
+func (r *Runtime) execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error) {
 	image, err := r.imageOf(rec, c.Name)
 	if err != nil {
 		return nil, err

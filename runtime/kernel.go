@@ -5,6 +5,7 @@ import (
 
 	"podd/runtime/adoption"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
@@ -20,7 +21,7 @@ type kernel interface {
 	prepare() error
 	// run carries an operation out, reports each outcome, and then that it is over.
 	run(p *lifecycle.Pod, op *executor.Operation)
-	execConfig(rec *state.Record, c *state.ContainerRecord) (*container.Config, error)
+	execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error)
 
 	// receive takes what an earlier daemon left in the descriptor store; dropUnclaimed gives up what was not adopted.
 	receive()
@@ -48,7 +49,7 @@ func (b board) run(p *lifecycle.Pod, op *executor.Operation) {
 	}()
 }
 
-func (b board) execConfig(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
+func (b board) execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error) {
 	return b.r.execConfig(rec, c)
 }
 

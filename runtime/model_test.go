@@ -24,6 +24,8 @@ import (
 	"podd/netns"
 	"podd/netns/dns"
 	"podd/runtime/container"
+	"podd/runtime/container/process"
+	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
@@ -37,8 +39,8 @@ import (
 // The model: a board in memory on which a real loop runs. What outlives a daemon (processes, remains, the folder of
 // manifests, images, the clock, files of state) is the world's; a daemon may die between any two messages.
 
-// process is one attempt of a container, and its remains once it has ended.
-type process struct {
+// fakeProcess is one attempt of a container, and its remains once it has ended.
+type fakeProcess struct {
 	pid         int
 	alive       bool
 	code        int
@@ -50,7 +52,7 @@ type world struct {
 	t         testing.TB
 	dir       string
 	now       state.Instant
-	processes map[string]*process // by ID
+	processes map[string]*fakeProcess // by ID
 	nextPID   int
 	desired   map[string]*corev1.Pod // by name
 	versions  int
@@ -88,7 +90,7 @@ type pendingOp struct {
 func newWorld(t testing.TB, dir string) *world {
 	return &world{
 		t: t, dir: dir, now: state.Instant{Wall: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Mono: state.BootTime(time.Minute)},
-		processes: map[string]*process{}, nextPID: 100, desired: map[string]*corev1.Pod{}, images: map[string]bool{"app": true, "app2": true},
+		processes: map[string]*fakeProcess{}, nextPID: 100, desired: map[string]*corev1.Pod{}, images: map[string]bool{"app": true, "app2": true},
 		phases: map[types.UID]corev1.PodPhase{}, restarts: map[string]int32{}, exits: map[string]int{}, filed: map[string]int{},
 		made: map[string]string{}, shown: map[string]corev1.ContainerState{}, ips: map[types.UID]string{}, terminations: map[string]bool{},
 	}
@@ -160,8 +162,8 @@ func (d *daemon) run(p *lifecycle.Pod, op *executor.Operation) {
 	d.pending = append(d.pending, &pendingOp{p: p, op: op})
 }
 
-func (d *daemon) execConfig(*state.Record, *state.ContainerRecord) (*container.Config, error) {
-	return &container.Config{}, nil
+func (d *daemon) execConfig(*state.Record, *state.ContainerRecord) (*spec.Config, error) {
+	return &spec.Config{}, nil
 }
 func (d *daemon) AdoptUsers(rec *state.Record) error { return d.r.sandboxes.AdoptUsers(rec) }
 func (d *daemon) receive()                           {}
@@ -209,7 +211,7 @@ type modelIO struct {
 	id string
 }
 
-func (m *modelIO) process() *process { return m.d.w.processes[m.id] }
+func (m *modelIO) process() *fakeProcess { return m.d.w.processes[m.id] }
 func (m *modelIO) Signal(s unix.Signal) error {
 	if p := m.process(); p != nil && p.alive {
 		p.term = true
@@ -228,11 +230,11 @@ func (m *modelIO) WatchExit(exited func()) error { m.d.watched[m.id] = exited; r
 func (m *modelIO) Watched() bool                 { return m.d.watched[m.id] != nil }
 func (m *modelIO) Ended() bool                   { p := m.process(); return p == nil || !p.alive }
 func (m *modelIO) Done() <-chan struct{}         { return nil }
-func (m *modelIO) ExitStatus(int, uint64) (container.ExitStatus, error) {
+func (m *modelIO) ExitStatus(int, uint64) (process.ExitStatus, error) {
 	if p := m.process(); p != nil && !p.alive {
-		return container.ExitStatus{Code: p.code}, nil
+		return process.ExitStatus{Code: p.code}, nil
 	}
-	return container.ExitStatus{}, container.ErrStatusUnknown
+	return process.ExitStatus{}, process.ErrStatusUnknown
 }
 
 // The world's moves.
@@ -284,7 +286,7 @@ func (d *daemon) perform(o *pendingOp, a plan.Action) executor.Outcome {
 		return executor.SandboxEnsured{EnsureSandbox: a, Result: result}
 	case plan.StartContainer:
 		if _, ok := o.op.Inputs.Images[a.Name]; !ok {
-			result.Err = container.ErrConfig
+			result.Err = spec.ErrConfig
 		}
 		if result.Err != nil {
 			return executor.ContainerStarted{StartContainer: a, Result: result}
@@ -294,7 +296,7 @@ func (d *daemon) perform(o *pendingOp, a plan.Action) executor.Outcome {
 			d.w.t.Errorf("attempt %s is started twice", id)
 		}
 		d.w.nextPID++
-		d.w.processes[id] = &process{pid: d.w.nextPID, alive: true, knownByFind: true}
+		d.w.processes[id] = &fakeProcess{pid: d.w.nextPID, alive: true, knownByFind: true}
 		d.w.made[id] = o.op.Record.Spec(a.Name).Image
 		delete(d.watched, id)
 		return executor.ContainerStarted{
@@ -511,7 +513,7 @@ func (w *world) rest() error {
 
 // endAsked lets a process end that was asked to.
 func (w *world) endAsked() bool {
-	for _, id := range w.ids(func(p *process) bool { return p.alive && p.term }) {
+	for _, id := range w.ids(func(p *fakeProcess) bool { return p.alive && p.term }) {
 		w.exit(id, 143)
 		return true
 	}
@@ -561,7 +563,7 @@ func (w *world) resting() bool {
 	return true
 }
 
-func (w *world) ids(which func(*process) bool) (ids []string) {
+func (w *world) ids(which func(*fakeProcess) bool) (ids []string) {
 	for id, p := range w.processes {
 		if which(p) {
 			ids = append(ids, id)
@@ -603,11 +605,11 @@ func (w *world) do(m move) error {
 		delete(w.desired, fmt.Sprint("pod", m.n%3))
 		r.inbox.put(msgManifests{})
 	case "exit":
-		if ids := w.ids(func(p *process) bool { return p.alive }); len(ids) > 0 {
+		if ids := w.ids(func(p *fakeProcess) bool { return p.alive }); len(ids) > 0 {
 			w.exit(ids[m.n%len(ids)], m.m%2)
 		}
 	case "end":
-		if ids := w.ids(func(p *process) bool { return p.alive && p.term }); len(ids) > 0 {
+		if ids := w.ids(func(p *fakeProcess) bool { return p.alive && p.term }); len(ids) > 0 {
 			w.exit(ids[m.n%len(ids)], 143)
 		}
 	case "time":

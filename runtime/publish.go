@@ -4,7 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
@@ -27,7 +27,7 @@ func (r *Runtime) publish(p *lifecycle.Pod, now state.Instant) {
 func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {
 	f := status.Facts{
 		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: manifest.QOSClass(&p.Record.Object.Spec),
-		Unfit: p.Unfit, ShutDown: r.stopping, RecursiveReadOnly: container.CanReadOnlyRecursively(),
+		Unfit: p.Unfit, ShutDown: r.stopping, RecursiveReadOnly: spec.CanReadOnlyRecursively(),
 	}
 	if p.Problem != nil {
 		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.Problem.Reason, Message: p.Problem.Message}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
@@ -117,9 +117,9 @@ func is(p *lifecycle.Pod, namespace, name string) bool {
 type Attempt struct {
 	Number  int
 	Running bool
-	Config  *container.Config // for commands in it; nil: it is not known
-	Logs    string            // the folder of the container's logs
-	LogDone <-chan struct{}   // closed when its log is complete; nil: it is
+	Config  *spec.Config    // for commands in it; nil: it is not known
+	Logs    string          // the folder of the container's logs
+	LogDone <-chan struct{} // closed when its log is complete; nil: it is
 }
 
 // Attempt looks for the current attempt of a container.

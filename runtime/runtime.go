@@ -21,6 +21,7 @@ import (
 	"podd/netns/dns"
 	"podd/runtime/adoption"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/folders"
 	"podd/runtime/lifecycle"
@@ -250,7 +251,7 @@ func New(c Config) (*Runtime, error) {
 		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
 	r.prober = prober.New(&prober.Prober{
-		Paths: r.paths, Engine: r.engine, ExecConfig: func(rec *state.Record, c *state.ContainerRecord) (*container.Config, error) {
+		Paths: r.paths, Engine: r.engine, ExecConfig: func(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error) {
 			return r.kernel.execConfig(rec, c)
 		}, Log: c.Log,
 		News:      func(n prober.News) { r.inbox.put(msgProbe{n}) },

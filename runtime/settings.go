@@ -3,7 +3,7 @@ package runtime
 import (
 	"time"
 
-	"podd/runtime/container"
+	"podd/runtime/container/rlimit"
 	"podd/runtime/state"
 )
 
@@ -14,7 +14,7 @@ type Settings struct {
 	PodPidsLimit int64
 	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
 	// Rlimits are those of containers that start later.
-	Rlimits []container.Rlimit
+	Rlimits []rlimit.Limit
 	// AllowedUnsafeSysctls are names and prefixes (kernel.msg*) of sysctls that pods may set beside the safe ones.
 	AllowedUnsafeSysctls []string
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.

@@ -88,8 +88,8 @@ func TestBannedImports(t *testing.T) {
 func TestQuarantine(t *testing.T) {
 	only := map[string][]string{
 		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/runtime/container/reexec"},
-		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/cgroups"},
-		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container"},
+		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/runtime/container/devicerules", "podd/cgroups"},
+		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container", "podd/runtime/container/spec"},
 		"github.com/vishvananda":                  {"podd/netns", "podd/netns/rtnetlink"},
 		"github.com/google/nftables":              {"podd/netns"},
 		"github.com/mdlayher":                     {"podd/netns"},
@@ -134,7 +134,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/runtime/container", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
+		"podd/cmd/podd/internal/config":                {"podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
@@ -169,26 +169,41 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/storage", "podd/runtime/stdio", "podd/runtime/sandbox", "podd/runtime/container", "podd/runtime/volume", "podd/runtime/manifest",
 			"podd/images", "podd/probe",
 		},
-		"podd/runtime/prober":               {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
-		"podd/runtime/serviceaccount":       {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
-		"podd/runtime/status":               {"podd/runtime/state", "podd/runtime/plan"},
-		"podd/runtime/node":                 {"podd/runtime/container"},
-		"podd/runtime/objects":              {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
-		"podd/runtime/networkpolicy":        {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
-		"podd/runtime/api":                  {"podd/runtime/api/protocol"},
-		"podd/runtime/api/protocol":         {},
-		"podd/runtime/container":            {"podd/runtime/container/cgroupview"},
-		"podd/runtime/container/cgroupview": {},
-		"podd/runtime/container/reexec":     {"podd/runtime/container/cgroupview"}, // and so it is initialised early
-		"podd/runtime/env":                  {},
-		"podd/runtime/seal":                 {},
-		"podd/runtime/token":                {},
-		"podd/runtime/event":                {},
-		"podd/runtime/fdstore":              {},
-		"podd/runtime/logs":                 {},
-		"podd/runtime/manifest":             {},
-		"podd/runtime/service":              {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
-		"podd/runtime/volume":               {},
+		"podd/runtime/prober":         {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
+		"podd/runtime/serviceaccount": {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
+		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/node":           {"podd/runtime/container/spec"},
+		"podd/runtime/objects":        {"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
+		"podd/runtime/networkpolicy":  {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
+		"podd/runtime/env":            {},
+		"podd/runtime/seal":           {},
+		"podd/runtime/token":          {},
+		"podd/runtime/event":          {},
+		"podd/runtime/fdstore":        {},
+		"podd/runtime/logs":           {},
+		"podd/runtime/service":        {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
+		"podd/runtime/volume":         {},
+		"podd/cgroups":                {},
+		"podd/probe":                  {},
+		"podd/board":                  {},
+		"podd/runtime/sandbox/userns": {},
+
+		"podd/runtime/manifest": {},
+
+		"podd/runtime/api":          {"podd/runtime/api/protocol"},
+		"podd/runtime/api/protocol": {},
+
+		"podd/runtime/container": {
+			"podd/runtime/container/spec", "podd/runtime/container/process", "podd/runtime/container/rlimit",
+			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview",
+		},
+		"podd/runtime/container/spec":        {"podd/runtime/container/rlimit"},
+		"podd/runtime/container/process":     {},
+		"podd/runtime/container/rlimit":      {},
+		"podd/runtime/container/devicerules": {},
+		"podd/runtime/container/cgroupview":  {},
+		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview"}, // and so it is initialised early
+
 		"podd/runtime/workload":             {},
 		"podd/runtime/workload/deployment":  {"podd/runtime/workload"},
 		"podd/runtime/workload/replicaset":  {"podd/runtime/workload"},
@@ -197,21 +212,19 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/workload/job":         {"podd/runtime/workload"},
 		"podd/runtime/workload/cronjob":     {"podd/runtime/workload"},
 		"podd/runtime/workload/disruption":  {"podd/runtime/workload"},
-		"podd/netns":                        {"podd/netns/rtnetlink"},
-		"podd/netns/rtnetlink":              {},
-		"podd/netns/dns":                    {},                           // what a message is and who answers it has nothing to do with pods
-		"podd/netns/diagnose":               {"podd/netns", "podd/board"}, // what board judges
-		"podd/cgroups":                      {},
-		"podd/images":                       {"podd/images/archive", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
-		"podd/images/archive":               {"podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
-		"podd/images/layer":                 {"podd/images/fault"},
-		"podd/images/reference":             {"podd/images/fault"},
-		"podd/images/platform":              {"podd/images/fault"},
-		"podd/images/trust":                 {"podd/images/reference", "podd/images/fault"},
-		"podd/images/fault":                 {},
-		"podd/probe":                        {},
-		"podd/board":                        {},
-		"podd/runtime/sandbox/userns":       {},
+
+		"podd/netns":           {"podd/netns/rtnetlink"},
+		"podd/netns/rtnetlink": {},
+		"podd/netns/dns":       {},                           // what a message is and who answers it has nothing to do with pods
+		"podd/netns/diagnose":  {"podd/netns", "podd/board"}, // what board judges
+
+		"podd/images":           {"podd/images/archive", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
+		"podd/images/archive":   {"podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
+		"podd/images/layer":     {"podd/images/fault"},
+		"podd/images/reference": {"podd/images/fault"},
+		"podd/images/platform":  {"podd/images/fault"},
+		"podd/images/trust":     {"podd/images/reference", "podd/images/fault"},
+		"podd/images/fault":     {},
 	}
 	for _, p := range linked(t) {
 		if !isOurs(p.ImportPath) {
@@ -236,7 +249,7 @@ func TestLayers(t *testing.T) {
 func TestPackagesAreSmall(t *testing.T) {
 	const most = 25     // files, without tests
 	larger := []string{ // not yet
-		"podd/netns", "podd/runtime", "podd/runtime/api", "podd/runtime/container", "podd/runtime/manifest",
+		"podd/netns", "podd/runtime", "podd/runtime/api", "podd/runtime/manifest",
 	}
 	for _, p := range linked(t) {
 		files := len(p.GoFiles) + len(p.CgoFiles)

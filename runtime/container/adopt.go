@@ -9,7 +9,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/runc/libcontainer"
-	"golang.org/x/sys/unix"
+
+	"podd/runtime/container/process"
 )
 
 // Found is what an earlier daemon left of a container.
@@ -39,7 +40,7 @@ func (e *Engine) Find(id string) (*Found, error) {
 	if _, err := os.Lstat(filepath.Join(e.StateDir, id, "exec.fifo")); err == nil && isInit(f.PID) {
 		f.Started = false
 	}
-	f.PIDFD = OpenProcess(f.PID, f.StartTime)
+	f.PIDFD = process.Open(f.PID, f.StartTime)
 	return f, nil
 }
 
@@ -60,26 +61,6 @@ func (e *Engine) CgroupLost(id string) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// OpenProcess opens a living process by its number, if it is still the one that started at startTime, in clock ticks since
-// boot; nil: it is gone. The check
-// comes after the opening: a number that was handed on in between does not pass.
-func OpenProcess(pid int, startTime uint64) *os.File {
-	if pid <= 0 {
-		return nil
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil
-	}
-	f := os.NewFile(uintptr(fd), "pidfd")
-	stat, err := readStat("/proc", pid)
-	if err != nil || stat.startTime != startTime || stat.state == 'Z' {
-		closeFile(f)
-		return nil
-	}
-	return f
 }
 
 // AnyRuns says whether a process of an earlier daemon's containers is alive: as the time of its start is compared, too, it is of

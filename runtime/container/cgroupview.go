@@ -12,6 +12,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/runtime/container/cgroupview"
+	"podd/runtime/container/spec"
 )
 
 // joined are the hierarchies in which libcontainer makes a cgroup for each container.
@@ -47,15 +48,15 @@ func (e *Engine) EnsureCgroupView() error {
 
 // useView has the container's /sys/fs/cgroup made from the shared folder. Not that of a privileged container, which may
 // write there, and not with ids of the pod's own, whose namespaces may not change the host's mounts.
-func (e *Engine) useView(c *Config, spec *specs.Spec) error {
-	i := slices.IndexFunc(spec.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
-	if len(e.hierarchies) == 0 || i < 0 || isPrivileged(c) || c.Sandbox.Users != nil {
+func (e *Engine) useView(c *spec.Config, ociSpec *specs.Spec) error {
+	i := slices.IndexFunc(ociSpec.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
+	if len(e.hierarchies) == 0 || i < 0 || spec.IsPrivileged(c) || c.Sandbox.Users != nil {
 		return nil
 	}
-	list := cgroupview.List(e.ViewDir, e.hierarchies, spec.Linux.CgroupsPath)
+	list := cgroupview.List(e.ViewDir, e.hierarchies, ociSpec.Linux.CgroupsPath)
 	if err := atomicfile.Write(filepath.Join(e.MountDir, c.ID, cgroupview.File), list, 0o600); err != nil {
 		return fmt.Errorf("cannot say where the cgroups of container %s are: %w", c.ID, err)
 	}
-	spec.Mounts[i] = specs.Mount{Destination: spec.Mounts[i].Destination, Type: "bind", Source: e.ViewDir, Options: []string{"rbind", "rprivate"}}
+	ociSpec.Mounts[i] = specs.Mount{Destination: ociSpec.Mounts[i].Destination, Type: "bind", Source: e.ViewDir, Options: []string{"rbind", "rprivate"}}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/cgroups"
+
+	"podd/runtime/container/spec"
 )
 
 // A container sees the same of its cgroups whether podd's init has gathered them or libcontainer's, and the host nothing of it.
@@ -33,11 +35,11 @@ func TestCgroupView(t *testing.T) {
 
 // cgroupMounts runs a container and lists what it has at /sys/fs/cgroup: place, options, type, and the cgroup without the
 // container's name.
-func cgroupMounts(t *testing.T, e *Engine, image Image, id string) []string {
+func cgroupMounts(t *testing.T, e *Engine, image spec.Image, id string) []string {
 	t.Helper()
 	out := t.TempDir()
 	c := testConfig(image, id, "sh", "-c", "cat /proc/self/mountinfo > /out/mounts && cat /sys/fs/cgroup/memory/memory.limit_in_bytes")
-	c.Mounts = []Mount{{Source: out, Destination: "/out"}}
+	c.Mounts = []spec.Mount{{Source: out, Destination: "/out"}}
 	if status := runToEnd(t, e, c); status.Code != 0 {
 		t.Fatalf("%+v", status)
 	}

@@ -1,3 +1,5 @@
+// Package container runs containers through libcontainer: start, exec, signal, wait, and adopt after the daemon has died.
+// What a container is to be, package spec says.
 package container
 
 import (

@@ -8,14 +8,9 @@ import (
 var (
 	// ErrNotRunning says that the container's first process is gone.
 	ErrNotRunning = errors.New("container is not running")
-	// ErrConfig marks what a new try cannot cure: the manifest and the image do not fit together.
-	// Kubernetes calls the waiting reason CreateContainerConfigError.
-	ErrConfig = errors.New("container cannot be configured")
 	// ErrRun marks a first process that could not be started, such as a command that is not in the image.
 	// Kubernetes calls the waiting reason RunContainerError or StartError.
 	ErrRun = errors.New("container process cannot be started")
-	// ErrStatusUnknown says that nobody kept the exit status.
-	ErrStatusUnknown = errors.New("exit status is unknown")
 )
 
 // runError is an ErrRun whose text leaves out the layers that libcontainer puts around a cause.

@@ -8,6 +8,9 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
+
+	"podd/runtime/container/process"
+	"podd/runtime/container/spec"
 )
 
 // ExecConfig is one more command in a running container, with the container's own environment and user.
@@ -26,7 +29,7 @@ type Exec struct {
 }
 
 // Exec runs one more command. c is the configuration that the container was started with.
-func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
+func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	lc, err := e.load(c.ID)
 	if err != nil {
 		return nil, err
@@ -39,11 +42,11 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 	withArgs.Container = c.Container.DeepCopy()
 	withArgs.Container.Command, withArgs.Container.Args = []string{"exec"}, nil
 	withArgs.Container.TTY = x.TTY
-	spec, err := buildSpec(&withArgs, who, e.rootPath(c.ID))
+	ociSpec, err := spec.Build(&withArgs, who, e.rootPath(c.ID))
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(spec)
+	p := newProcess(ociSpec)
 	p.Args = x.Args
 	if len(lc.Config().Rlimits) == 0 { // an earlier podd has started it
 		p.Rlimits = processRlimits(c.Rlimits)
@@ -61,7 +64,7 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 		return nil, fmt.Errorf("cannot open %s: %w", os.DevNull, err)
 	}
 	defer closeFile(null)
-	if err := c.Sandbox.Users.giveAll(who, x.Stdin, x.Stdout, x.Stderr); err != nil {
+	if err := chownToPod(c.Sandbox.Users, who, x.Stdin, x.Stdout, x.Stderr); err != nil {
 		return nil, err
 	}
 	p.Stdin, p.Stdout, p.Stderr = orNull(x.Stdin, null), orNull(x.Stdout, null), orNull(x.Stderr, null)
@@ -72,14 +75,14 @@ func (e *Engine) Exec(c *Config, x ExecConfig) (*Exec, error) {
 }
 
 // startedAs: the container may have changed its /etc/passwd since, and would make itself another user by it.
-func startedAs(c *Config, root string) (identity, error) {
+func startedAs(c *spec.Config, root string) (spec.Identity, error) {
 	u := c.StartedAs
 	if u == nil {
-		return resolveIdentity(c, root)
+		return spec.ResolveIdentity(c, root)
 	}
-	id := identity{uid: int(u.UID), gid: int(u.GID)}
+	id := spec.Identity{UID: int(u.UID), GID: int(u.GID)}
 	for _, g := range u.Groups {
-		id.groups = append(id.groups, int(g))
+		id.Groups = append(id.Groups, int(g))
 	}
 	return id, nil
 }
@@ -100,16 +103,16 @@ func orNull(f, null *os.File) *os.File {
 }
 
 // Wait waits for the command's end. No thread waits with it: a command may hang for long, and there may be many.
-func (x *Exec) Wait() (ExitStatus, error) {
+func (x *Exec) Wait() (process.ExitStatus, error) {
 	x.await()
 	state, err := x.process.Wait()
 	if state == nil {
-		return ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
+		return process.ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
 	}
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok {
-		return ParseWaitStatus(uint32(ws)), nil
+		return process.ParseWaitStatus(uint32(ws)), nil
 	}
-	return ExitStatus{Code: state.ExitCode()}, nil
+	return process.ExitStatus{Code: state.ExitCode()}, nil
 }
 
 // await returns when the process is dead, or when it cannot be told other than by waiting for it.
@@ -130,7 +133,7 @@ func (x *Exec) await() {
 		return
 	}
 	_ = conn.Read(func(fd uintptr) bool {
-		alive, err := Alive(int(fd))
+		alive, err := process.Alive(int(fd))
 		return !alive || err != nil
 	})
 }
@@ -155,4 +158,33 @@ func (x *Exec) Resize(width, height uint16) error {
 		return err
 	}
 	return set
+}
+
+// killRounds bounds how often new processes are looked for while they are being killed: a command that forks as fast as
+// it is killed ends with its container.
+const killRounds = 20
+
+// KillAll ends the command with all that it has started: the processes of its session, and their children that began
+// one of their own. What has left both is the container's.
+func (x *Exec) KillAll() error {
+	pid, err := x.process.Pid()
+	if err != nil {
+		return fmt.Errorf("cannot kill a command: %w", err)
+	}
+	for range killRounds {
+		pids, err := x.container.Processes()
+		if err != nil {
+			return errors.Join(fmt.Errorf("cannot list the processes of a command: %w", err), x.Kill())
+		}
+		victims := process.Descendants("/proc", pids, pid)
+		for _, v := range victims {
+			if err := v.Kill(); err != nil {
+				return err
+			}
+		}
+		if len(victims) == 0 {
+			return nil
+		}
+	}
+	return nil
 }

@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"github.com/opencontainers/runc/libcontainer"
+
+	"podd/runtime/container/process"
+	"podd/runtime/container/spec"
 )
 
 // withContainer runs fn while a container runs that does nothing.
-func withContainer(t testing.TB, fn func(e *Engine, c *Config)) {
+func withContainer(t testing.TB, fn func(e *Engine, c *spec.Config)) {
 	t.Helper()
 	e, image := testEngine(t)
 	c := testConfig(image, "x0", "/bin/sleep", "1000")
@@ -36,7 +39,7 @@ func withContainer(t testing.TB, fn func(e *Engine, c *Config)) {
 
 // All that a command has started dies with it, and the container lives on.
 func TestKillAll(t *testing.T) {
-	withContainer(t, func(e *Engine, c *Config) {
+	withContainer(t, func(e *Engine, c *spec.Config) {
 		x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/sh", "-c", "sleep 2001 & (sleep 2002 | sleep 2003) & /bin/busybox setsid sleep 2004 & sleep 2005"}})
 		if err != nil {
 			t.Fatal(err)
@@ -51,8 +54,8 @@ func TestKillAll(t *testing.T) {
 				t.Fatal(err)
 			}
 			return len(slices.DeleteFunc(pids, func(pid int) bool {
-				stat, err := readStat("/proc", pid)
-				return err != nil || stat.state == 'Z'
+				stat, err := process.ReadStat("/proc", pid)
+				return err != nil || stat.State == 'Z'
 			}))
 		}
 		const all = 8 // the container's own, the shell, its subshell or not, and five that sleep
@@ -118,7 +121,7 @@ func TestExecAsStarted(t *testing.T) {
 }
 
 // execOutput is what a script in a container says.
-func execOutput(t testing.TB, e *Engine, c *Config, script string) string {
+func execOutput(t testing.TB, e *Engine, c *spec.Config, script string) string {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -140,33 +143,9 @@ func execOutput(t testing.TB, e *Engine, c *Config, script string) string {
 	return string(text)
 }
 
-func TestOffspring(t *testing.T) {
-	dir := t.TempDir()
-	for _, line := range []string{
-		"1 (init) S 0 1 1", "10 (sh) S 1 10 10", "11 (a) S 10 10 10", "12 (own session) S 11 12 12", "13 (its child) R 12 12 12",
-		"14 (orphan) S 1 10 10", "15 (zombie) Z 10 10 10", "20 (other) S 1 20 20", "21 (daemon) S 1 21 21",
-	} {
-		pid, _, _ := strings.Cut(line, " ")
-		if err := os.Mkdir(dir+"/"+pid, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		line += strings.Repeat(" 0", 52-len(strings.Fields(strings.NewReplacer("own session", "x", "its child", "x").Replace(line))))
-		if err := os.WriteFile(dir+"/"+pid+"/stat", []byte(line), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var got []int
-	for _, v := range offspring(dir, []int{1, 10, 11, 12, 13, 14, 15, 16, 20, 21}, 10) {
-		got = append(got, v.pid)
-	}
-	if want := []int{10, 11, 12, 13, 14}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
 // BenchmarkExec is a command through the engine, as a probe runs it.
 func BenchmarkExec(b *testing.B) {
-	withContainer(b, func(e *Engine, c *Config) {
+	withContainer(b, func(e *Engine, c *spec.Config) {
 		b.ReportAllocs()
 		for b.Loop() {
 			x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
@@ -182,7 +161,7 @@ func BenchmarkExec(b *testing.B) {
 
 // BenchmarkBareExec is what libcontainer alone needs for it.
 func BenchmarkBareExec(b *testing.B) {
-	withContainer(b, func(e *Engine, c *Config) {
+	withContainer(b, func(e *Engine, c *spec.Config) {
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 		if err != nil {
 			b.Fatal(err)
@@ -194,7 +173,7 @@ func BenchmarkBareExec(b *testing.B) {
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			p := &libcontainer.Process{Args: []string{"/bin/true"}, Env: []string{defaultPath}, Cwd: "/", Stdin: null, Stdout: null, Stderr: null}
+			p := &libcontainer.Process{Args: []string{"/bin/true"}, Env: []string{"PATH=/bin"}, Cwd: "/", Stdin: null, Stdout: null, Stderr: null}
 			if err := lc.Run(p); err != nil {
 				b.Fatal(err)
 			}
@@ -209,7 +188,7 @@ func BenchmarkBareExec(b *testing.B) {
 // it may not open.
 func TestExecRightAfterTheStart(t *testing.T) {
 	for range 20 {
-		withContainer(t, func(e *Engine, c *Config) {
+		withContainer(t, func(e *Engine, c *spec.Config) {
 			stdio, err := e.OpenStdio(c.ID)
 			if err != nil {
 				t.Fatal(err)
@@ -231,7 +210,7 @@ func TestExecRightAfterTheStart(t *testing.T) {
 
 func TestAwaitProgram(t *testing.T) {
 	for range 20 {
-		withContainer(t, func(e *Engine, c *Config) {
+		withContainer(t, func(e *Engine, c *spec.Config) {
 			pid, _ := e.fresh.Load(c.ID)
 			e.awaitProgram(c.ID)
 			if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); program != "/bin/busybox" {

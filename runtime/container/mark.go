@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"podd/runtime/container/process"
 )
 
 // probeMark names the standard input of probes' commands, by which a later daemon knows them.
@@ -38,13 +40,13 @@ func (e *Engine) KillProbes(id string) error {
 		return fmt.Errorf("cannot list the processes of container %s: %w", id, err)
 	}
 	for _, pid := range pids {
-		stat, err := readStat("/proc", pid)
+		stat, err := process.ReadStat("/proc", pid)
 		// What a probe has started has its mark too; the command itself is no child of anybody in the container.
-		if err != nil || slices.Contains(pids, stat.parent) || !marked(pid) {
+		if err != nil || slices.Contains(pids, stat.Parent) || !marked(pid) {
 			continue
 		}
-		for _, v := range offspring("/proc", pids, pid) {
-			if err := v.kill(); err != nil {
+		for _, v := range process.Descendants("/proc", pids, pid) {
+			if err := v.Kill(); err != nil {
 				return err
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"podd/runtime/container/process"
 )
 
 // forkNoExec is set on a process that has not executed a program since it was forked (PF_FORKNOEXEC,
@@ -13,8 +15,8 @@ const forkNoExec = 0x40
 
 // isInit says whether a process is still podd's own init.
 func isInit(pid int) bool {
-	stat, err := readStat("/proc", pid)
-	return err == nil && stat.flags&forkNoExec != 0 && stat.state != 'Z'
+	stat, err := process.ReadStat("/proc", pid)
+	return err == nil && stat.Flags&forkNoExec != 0 && stat.State != 'Z'
 }
 
 // programLimit ends the wait for a program that the disk does not give: what follows must not wait for ever.

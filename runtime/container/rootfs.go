@@ -9,14 +9,51 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/atomicfile"
+	"podd/runtime/container/spec"
 )
+
+// ensureFile makes an empty file. What stands in its place and is no file is set aside: nothing is kept in it.
+func ensureFile(path string, mode os.FileMode) error {
+	f, err := atomicfile.Open(path)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		if damage := (*atomicfile.Damage)(nil); !errors.As(atomicfile.SetAside(path, err), &damage) || damage.Aside == "" {
+			return err
+		}
+	}
+	return atomicfile.Write(path, nil, mode)
+}
+
+// EnsureFileLayer makes a layer of one empty program, to mount another on it.
+func EnsureFileLayer(dir, program string) error {
+	return errors.Join(atomicfile.EnsureDir(dir, 0o755, nil, ""), ensureFile(filepath.Join(dir, program), 0o755))
+}
+
+// EnsureBaseLayer makes the layer of mount points. An image's own files of these names hide it.
+func EnsureBaseLayer(dir string) error {
+	var errs []error
+	for _, sub := range []string{"proc", "sys", "dev", "etc"} {
+		errs = append(errs, atomicfile.EnsureDir(filepath.Join(dir, sub), 0o755, nil, ""))
+	}
+	for _, name := range []string{"etc/hosts", "etc/hostname", "etc/resolv.conf"} {
+		errs = append(errs, ensureFile(filepath.Join(dir, name), 0o644))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("cannot make the layer of mount points: %w", err)
+	}
+	return nil
+}
 
 // rootPath is where a container's overlay is mounted, in a folder that is closed to strangers.
 func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id, "rootfs") }
 
 // ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own. The layers of a pod with
 // ids of its own come mapped, the lowest being the mount points.
-func (e *Engine) ensureRoot(id string, layers []string, u *Users) (string, error) {
+func (e *Engine) ensureRoot(id string, layers []string, u *spec.Users) (string, error) {
 	dir := filepath.Join(e.RootDir, id)
 	merged := e.rootPath(id)
 	for _, sub := range []string{filepath.Join(dir, "upper"), filepath.Join(dir, "work"), merged} {
@@ -83,7 +120,7 @@ func (e *Engine) Layers(id string) []string {
 
 // closeToOthers keeps the board's users from the programs in a container that run as their owner, and lets the root of a pod
 // with ids of its own pass: libcontainer looks its root up by path.
-func closeToOthers(dir string, u *Users) error {
+func closeToOthers(dir string, u *spec.Users) error {
 	if u == nil {
 		return os.Chmod(dir, 0o700)
 	}

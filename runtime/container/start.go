@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/opencontainers/cgroups"
+	devices "github.com/opencontainers/cgroups/devices/config"
 	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -13,6 +17,11 @@ import (
 	"github.com/opencontainers/runc/libcontainer/utils"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+
+	_ "podd/runtime/container/devicerules" // libcontainer's cgroup managers call it
+	"podd/runtime/container/rlimit"
+	"podd/runtime/container/spec"
 )
 
 // Process is the first process of a container.
@@ -20,40 +29,40 @@ type Process struct {
 	PID       int
 	StartTime uint64   // clock ticks since boot: /proc/PID/stat, field 22
 	PIDFD     *os.File // readable once the process is dead
-	User      User
+	User      spec.User
 	Terminal  *os.File // the host's side of the terminal, nil without one
 }
 
 // Start makes the container and runs its command. The FIFOs must be there (OpenStdio). hold, unless it is nil, gets the
 // process and its descriptors before the command begins: whoever keeps them knows how it ends, however soon. After an
 // error nothing runs, and Remove takes away what is left.
-func (e *Engine) Start(c *Config, hold func(*Process) error) (*Process, error) {
+func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, error) {
 	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users)
 	if err != nil {
 		return nil, err
 	}
-	who, err := resolveIdentity(c, root)
+	who, err := spec.ResolveIdentity(c, root)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPropagation(c.Mounts); err != nil {
+	if err := spec.CheckPropagation(c.Mounts); err != nil {
 		return nil, err
 	}
-	if err := c.Sandbox.Users.check(c, who); err != nil {
+	if err := c.Sandbox.Users.Check(c, who); err != nil {
 		return nil, err
 	}
-	spec, err := buildSpec(c, who, root)
+	ociSpec, err := spec.Build(c, who, root)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.useView(c, spec); err != nil {
+	if err := e.useView(c, ociSpec); err != nil {
 		return nil, err
 	}
-	lc, err := e.create(c, spec)
+	lc, err := e.create(c, ociSpec)
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(spec)
+	p := newProcess(ociSpec)
 	p.Init = true
 	started, err := e.startInit(c, who, lc, p)
 	if err == nil {
@@ -67,7 +76,7 @@ func (e *Engine) Start(c *Config, hold func(*Process) error) (*Process, error) {
 }
 
 // startInit brings a container to where nothing but the word to begin is missing.
-func (e *Engine) startInit(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) (*Process, error) {
+func (e *Engine) startInit(c *spec.Config, who spec.Identity, lc *libcontainer.Container, p *libcontainer.Process) (*Process, error) {
 	var terminal *os.File
 	var err error
 	if c.Container.TTY {
@@ -88,7 +97,7 @@ func (e *Engine) startInit(c *Config, who identity, lc *libcontainer.Container, 
 }
 
 // letGo gives the word. Descriptors that nobody holds are closed if there is nothing to begin any more.
-func (e *Engine) letGo(c *Config, lc *libcontainer.Container, started *Process, hold func(*Process) error) error {
+func (e *Engine) letGo(c *spec.Config, lc *libcontainer.Container, started *Process, hold func(*Process) error) error {
 	if hold != nil {
 		if err := hold(started); err != nil {
 			return err
@@ -104,25 +113,25 @@ func (e *Engine) letGo(c *Config, lc *libcontainer.Container, started *Process, 
 	return nil
 }
 
-func cannotStart(c *Config, err error) error {
+func cannotStart(c *spec.Config, err error) error {
 	return &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
 }
 
-func (e *Engine) create(c *Config, spec *specs.Spec) (*libcontainer.Container, error) {
+func (e *Engine) create(c *spec.Config, ociSpec *specs.Spec) (*libcontainer.Container, error) {
 	config, err := specconv.CreateLibcontainerConfig(&specconv.CreateOpts{
 		CgroupName: c.ID,
 		// Its init has one already (inherit.go).
 		NoNewKeyring: true,
-		Spec:         spec,
+		Spec:         ociSpec,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: container %s: %w", ErrConfig, c.ID, err)
+		return nil, fmt.Errorf("%w: container %s: %w", spec.ErrConfig, c.ID, err)
 	}
 	if config.RootPropagation == 0 {
 		// The container must not see mounts that the host makes later, nor the host the container's.
 		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
 	}
-	c.Sandbox.Users.join(config)
+	joinUsers(c.Sandbox.Users, config)
 	denyTun(config, c)
 	config.Rlimits = processRlimits(c.Rlimits) // specconv leaves them to its caller
 	lc, err := libcontainer.Create(e.StateDir, c.ID, config)
@@ -151,7 +160,7 @@ func killStrays(config *cgroups.Cgroup) error {
 	return nil
 }
 
-func (e *Engine) initOnPipes(c *Config, who identity, lc *libcontainer.Container, p *libcontainer.Process) error {
+func (e *Engine) initOnPipes(c *spec.Config, who spec.Identity, lc *libcontainer.Container, p *libcontainer.Process) error {
 	stdin, err := e.openStdin(c)
 	if err != nil {
 		return err
@@ -167,7 +176,7 @@ func (e *Engine) initOnPipes(c *Config, who identity, lc *libcontainer.Container
 		return err
 	}
 	defer closeFile(stderr)
-	if err := c.Sandbox.Users.giveAll(who, stdin, stdout, stderr); err != nil {
+	if err := chownToPod(c.Sandbox.Users, who, stdin, stdout, stderr); err != nil {
 		return err
 	}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
@@ -176,7 +185,7 @@ func (e *Engine) initOnPipes(c *Config, who identity, lc *libcontainer.Container
 
 // openStdin is at its end at once, or, for a container that asks for stdin, a FIFO into which nobody writes: it
 // waits, as a Kubernetes container does while nobody is attached.
-func (e *Engine) openStdin(c *Config) (*os.File, error) {
+func (e *Engine) openStdin(c *spec.Config) (*os.File, error) {
 	if c.Container.Stdin {
 		return e.openContainerEnd(c.ID, stdinFIFO)
 	}
@@ -227,7 +236,7 @@ func receiveFile(socket *os.File) (*os.File, error) {
 }
 
 // started reads who runs now. The process is our child and not yet waited for, so its PID is still its own.
-func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*Process, error) {
+func (e *Engine) started(id string, lc *libcontainer.Container, who spec.Identity) (*Process, error) {
 	state, err := lc.State()
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the state of container %s: %w", id, err)
@@ -242,7 +251,7 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who identity) (*
 	e.fresh.Store(id, state.InitProcessPid)
 	return &Process{
 		PID: state.InitProcessPid, StartTime: state.InitProcessStartTime, PIDFD: os.NewFile(uintptr(fd), "pidfd"),
-		User: User{UID: int64(who.uid), GID: int64(who.gid), Groups: int64s(who.groups)},
+		User: spec.User{UID: int64(who.UID), GID: int64(who.GID), Groups: int64s(who.Groups)},
 	}, nil
 }
 
@@ -258,8 +267,8 @@ func int64s(in []int) []int64 {
 // is formatted, sent and parsed to be thrown away.
 const warnings = "3"
 
-func newProcess(spec *specs.Spec) *libcontainer.Process {
-	sp := spec.Process
+func newProcess(ociSpec *specs.Spec) *libcontainer.Process {
+	sp := ociSpec.Process
 	p := &libcontainer.Process{
 		Args: sp.Args, Env: sp.Env, Cwd: sp.Cwd,
 		UID: int(sp.User.UID), GID: int(sp.User.GID),
@@ -273,4 +282,35 @@ func newProcess(spec *specs.Spec) *libcontainer.Process {
 		p.AdditionalGroups = append(p.AdditionalGroups, int(g))
 	}
 	return p
+}
+
+// tun makes network interfaces. Of the devices that libcontainer lets every container open, it is the one that is not there:
+// a container would make the node itself, with MKNOD.
+const (
+	tunPath  = "/dev/net/tun"
+	tunMajor = 10
+	tunMinor = 200
+)
+
+// denyTun leaves the device to the containers whose manifest mounts it, or a folder that it is in, from the host.
+func denyTun(config *configs.Config, c *spec.Config) {
+	mounted := slices.ContainsFunc(c.Pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.HostPath != nil && strings.HasPrefix(tunPath+"/", strings.TrimSuffix(path.Clean(v.HostPath.Path), "/")+"/") &&
+			slices.ContainsFunc(c.Container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name })
+	})
+	if mounted {
+		return
+	}
+	r := config.Cgroups.Resources
+	r.Devices = slices.DeleteFunc(r.Devices, func(d *devices.Rule) bool {
+		return d.Type == devices.CharDevice && d.Major == tunMajor && d.Minor == tunMinor
+	})
+}
+
+func processRlimits(list []rlimit.Limit) []configs.Rlimit {
+	var out []configs.Rlimit
+	for _, l := range list {
+		out = append(out, configs.Rlimit{Type: l.Resource(), Soft: l.Soft, Hard: l.Hard})
+	}
+	return out
 }

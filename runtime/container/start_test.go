@@ -11,10 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/container/process"
+	"podd/runtime/container/spec"
 )
 
 // testEngine is an engine in folders of its own with a busybox layer.
-func testEngine(t testing.TB) (*Engine, Image) {
+func testEngine(t testing.TB) (*Engine, spec.Image) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("containers need root")
@@ -43,20 +46,20 @@ func testEngine(t testing.TB) (*Engine, Image) {
 		StateDir: filepath.Join(dir, "state"), IODir: filepath.Join(dir, "io"), RootDir: filepath.Join(dir, "roots"), MountDir: filepath.Join(dir, "mounts"),
 		RemoveTree: os.RemoveAll,
 	}
-	return e, Image{ID: "sha256:test", Layers: []string{layer}}
+	return e, spec.Image{ID: "sha256:test", Layers: []string{layer}}
 }
 
-func testConfig(image Image, id string, command ...string) *Config {
-	return &Config{
+func testConfig(image spec.Image, id string, command ...string) *spec.Config {
+	return &spec.Config{
 		ID:        id,
 		Pod:       &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "default"}},
 		Container: &corev1.Container{Name: "c", Image: "test", Command: command, TerminationMessagePath: "/dev/termination-log"},
 		Image:     image,
-		Sandbox:   Sandbox{CgroupPath: testCgroup(), Hostname: "p"},
+		Sandbox:   spec.Sandbox{CgroupPath: testCgroup(), Hostname: "p"},
 	}
 }
 
-func runToEnd(t testing.TB, e *Engine, c *Config) ExitStatus {
+func runToEnd(t testing.TB, e *Engine, c *spec.Config) process.ExitStatus {
 	t.Helper()
 	stdio, err := e.OpenStdio(c.ID)
 	if err != nil {
@@ -69,7 +72,7 @@ func runToEnd(t testing.TB, e *Engine, c *Config) ExitStatus {
 	}
 	defer p.PIDFD.Close()
 	waitDead(t, p)
-	status, err := Reap(p.PID, p.StartTime, int(p.PIDFD.Fd()))
+	status, err := process.Reap(p.PID, p.StartTime, int(p.PIDFD.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,11 +97,11 @@ func TestExitStatusOfAContainer(t *testing.T) {
 	e, image := testEngine(t)
 	for _, tc := range []struct {
 		script string
-		want   ExitStatus
+		want   process.ExitStatus
 	}{
-		{"exit 0", ExitStatus{}},
-		{"exit 42", ExitStatus{Code: 42}},
-		{"exit 255", ExitStatus{Code: 255}},
+		{"exit 0", process.ExitStatus{}},
+		{"exit 42", process.ExitStatus{Code: 42}},
+		{"exit 255", process.ExitStatus{Code: 255}},
 	} {
 		got := runToEnd(t, e, testConfig(image, "c0", "/bin/sh", "-c", tc.script))
 		if got != tc.want {
@@ -140,7 +143,7 @@ func TestHeldBeforeItBegins(t *testing.T) {
 	var held *Process
 	p, err := e.Start(c, func(p *Process) error {
 		held = p
-		if alive, err := Alive(int(p.PIDFD.Fd())); err != nil || !alive || !isInit(p.PID) {
+		if alive, err := process.Alive(int(p.PIDFD.Fd())); err != nil || !alive || !isInit(p.PID) {
 			t.Errorf("the command has begun: alive %v, %v", alive, err)
 		}
 		return nil
@@ -153,7 +156,7 @@ func TestHeldBeforeItBegins(t *testing.T) {
 	}
 	defer p.PIDFD.Close()
 	waitDead(t, p)
-	if status, err := Reap(p.PID, p.StartTime, int(p.PIDFD.Fd())); err != nil || status.Code != 0 {
+	if status, err := process.Reap(p.PID, p.StartTime, int(p.PIDFD.Fd())); err != nil || status.Code != 0 {
 		t.Errorf("it ended with %+v, %v", status, err)
 	}
 	if err := e.Remove(c.ID); err != nil {

@@ -103,3 +103,9 @@ func (e *Engine) RemoveIO(id string) error {
 	}
 	return nil
 }
+
+func closeFile(f *os.File) {
+	if f != nil {
+		_ = f.Close()
+	}
+}

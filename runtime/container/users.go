@@ -3,20 +3,15 @@ package container
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
+
+	"podd/runtime/container/spec"
 )
 
-// Users are the ids of a pod with a user namespace of its own: its user and group 0 are First on the machine.
-type Users struct {
-	NS           string // path of the user namespace
-	First, Count int
-}
-
-// join puts a container into the user namespace. Not the spec says so: specconv would give the ids to devices that it shares
+// joinUsers puts a container into the user namespace. Not the spec says so: specconv would give the ids to devices that it shares
 // between all containers of the process, and start a program to read the map that is known here.
-func (u *Users) join(config *configs.Config) {
+func joinUsers(u *spec.Users, config *configs.Config) {
 	if u == nil {
 		return
 	}
@@ -30,41 +25,25 @@ func (u *Users) join(config *configs.Config) {
 	}
 }
 
-// check refuses users and groups that the pod does not have; libcontainer would only say that an argument is invalid.
-func (u *Users) check(c *Config, who identity) error {
-	if u == nil {
-		return nil
-	}
-	if u.First == 0 { // never the machine's own
-		return fmt.Errorf("%w: whose the pod's range of ids is has been lost; end the pod with podd delete pod, and it starts with another", ErrConfig)
-	}
-	for _, id := range slices.Concat([]int{who.uid, who.gid}, who.groups) {
-		if id >= u.Count {
-			return fmt.Errorf("%w: container %q is to run as user or group %d, and with hostUsers: false a pod has those from 0 to %d", ErrConfig, c.Container.Name, id, u.Count-1)
-		}
-	}
-	return nil
-}
-
-// giveAll lets a container of a pod with ids of its own open its input and output again, as /dev/stdout: its init cannot, as
+// chownToPod lets a container of a pod with ids of its own open its input and output again, as /dev/stdout: its init cannot, as
 // it does elsewhere, because the pipes are not its user namespace's.
-func (u *Users) giveAll(who identity, files ...*os.File) error {
+func chownToPod(u *spec.Users, who spec.Identity, files ...*os.File) error {
 	for _, f := range files {
-		if err := u.give(f, who); err != nil {
+		if err := chownPipe(u, f, who); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// give makes a pipe the container's; other files are not touched.
-func (u *Users) give(f *os.File, who identity) error {
+// chownPipe makes a pipe the container's; other files are not touched.
+func chownPipe(u *spec.Users, f *os.File, who spec.Identity) error {
 	if u == nil || f == nil {
 		return nil
 	}
 	info, err := f.Stat()
 	if err == nil && info.Mode()&os.ModeNamedPipe != 0 {
-		err = f.Chown(u.First+who.uid, u.First+who.gid)
+		err = f.Chown(u.First+who.UID, u.First+who.GID)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot give a container its input and output: %w", err)

@@ -1,19 +1,21 @@
 package container
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/specconv"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/container/spec"
 )
 
-func configOf(t *testing.T, c *Config) *configs.Config {
+func ptr[T any](v T) *T { return &v }
+
+func configOf(t *testing.T, c *spec.Config) *configs.Config {
 	t.Helper()
-	spec, err := buildSpec(c, identity{}, "/root")
+	spec, err := spec.Build(c, spec.Identity{}, "/root")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,17 +23,17 @@ func configOf(t *testing.T, c *Config) *configs.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Sandbox.Users.join(config)
+	joinUsers(c.Sandbox.Users, config)
 	return config
 }
 
 // A user namespace is joined with its ids and for its volumes, and leaves no trace in containers without.
 func TestJoinUsers(t *testing.T) {
-	users := &Users{NS: "/run/podd/ns/x/user", First: 1 << 20, Count: 1 << 16}
-	newConfig := func(u *Users) *Config {
-		return &Config{
-			ID: "x", Pod: &corev1.Pod{}, Container: &corev1.Container{Name: "c", Command: []string{"true"}}, Sandbox: Sandbox{CgroupPath: "/pods/x", Users: u},
-			Mounts: []Mount{{Source: "/a", Destination: "/a", Mapped: u != nil}, {Source: "/b", Destination: "/b"}},
+	users := &spec.Users{NS: "/run/podd/ns/x/user", First: 1 << 20, Count: 1 << 16}
+	newConfig := func(u *spec.Users) *spec.Config {
+		return &spec.Config{
+			ID: "x", Pod: &corev1.Pod{}, Container: &corev1.Container{Name: "c", Command: []string{"true"}}, Sandbox: spec.Sandbox{CgroupPath: "/pods/x", Users: u},
+			Mounts: []spec.Mount{{Source: "/a", Destination: "/a", Mapped: u != nil}, {Source: "/b", Destination: "/b"}},
 		}
 	}
 	with := configOf(t, newConfig(users))
@@ -64,27 +66,5 @@ func TestJoinUsers(t *testing.T) {
 	}
 	if got := mapped(without); got != nil {
 		t.Errorf("mapped mounts of a container without are %q", got)
-	}
-}
-
-func TestUsersOutOfRange(t *testing.T) {
-	c := &Config{Container: &corev1.Container{Name: "c"}}
-	users := &Users{First: 1 << 20, Count: 1 << 16}
-	for _, tt := range []struct {
-		users *Users
-		who   identity
-		want  string
-	}{
-		{nil, identity{uid: 1 << 30}, ""},
-		{users, identity{uid: 65535, gid: 65535, groups: []int{65535}}, ""},
-		{users, identity{uid: 65536}, "user or group 65536"},
-		{users, identity{gid: 100000}, "user or group 100000"},
-		{users, identity{groups: []int{1, 70000}}, "user or group 70000"},
-		{&Users{Count: 1 << 16}, identity{}, "has been lost"},
-	} {
-		err := tt.users.check(c, tt.who)
-		if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%+v: %v, want %q", tt.who, err, tt.want)
-		}
 	}
 }

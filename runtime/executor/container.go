@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/internal/beneath"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
@@ -21,7 +21,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	}
 	image, ok := op.Inputs.Images[a.Name]
 	if !ok {
-		return out, fmt.Errorf("%w: its image is gone", container.ErrConfig)
+		return out, fmt.Errorf("%w: its image is gone", spec.ErrConfig)
 	}
 	if err := op.remakeCgroup(); err != nil {
 		return out, err

@@ -6,19 +6,19 @@ import (
 
 	"podd/images"
 	"podd/internal/beneath"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/logs"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
 )
 
 // ContainerConfig is everything about one attempt of one container.
-func (x *Executor) ContainerConfig(rec *state.Record, name string, attempt int, image images.Image) *container.Config {
-	c := &container.Config{
+func (x *Executor) ContainerConfig(rec *state.Record, name string, attempt int, image images.Image) *spec.Config {
+	c := &spec.Config{
 		ID:        state.ContainerID(rec.UID, name, attempt),
 		Pod:       rec.Object,
 		Container: rec.Spec(name),
-		Image: container.Image{
+		Image: spec.Image{
 			ID: image.ID, User: image.Config.User, WorkingDir: image.Config.WorkingDir, StopSignal: image.Config.StopSignal,
 			Entrypoint: image.Config.Entrypoint, Cmd: image.Config.Cmd, Env: image.Config.Env, Layers: image.Layers,
 		},
@@ -61,11 +61,11 @@ func (x *Executor) terminationMessage(rec *state.Record, name string, attempt in
 }
 
 // ExecConfig is the configuration that an attempt of a container was started with, for commands that run in it later.
-func (x *Executor) ExecConfig(rec *state.Record, c *state.ContainerRecord, image images.Image) *container.Config {
+func (x *Executor) ExecConfig(rec *state.Record, c *state.ContainerRecord, image images.Image) *spec.Config {
 	config := x.ContainerConfig(rec, c.Name, c.Attempt, image)
 	config.Env = x.savedEnv(rec.UID, c.Name, c.Attempt)
 	if u := c.User; u != nil {
-		config.StartedAs = &container.User{UID: u.UID, GID: u.GID, Groups: u.Groups}
+		config.StartedAs = &spec.User{UID: u.UID, GID: u.GID, Groups: u.Groups}
 	}
 	return config
 }

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/internal/atomicfile"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/env"
 	"podd/runtime/status"
 	"podd/runtime/volume"
@@ -20,14 +20,15 @@ import (
 // configError is what keeps a container from being configured; the text is the kubelet's and is shown as it is.
 type configError struct{ error }
 
-func (configError) Is(target error) bool { return target == container.ErrConfig }
-func (c configError) Unwrap() error      { return c.error }
+func (configError) Is(target error) bool { return target == spec.ErrConfig }
+
+func (c configError) Unwrap() error { return c.error }
 
 // resolveEnv works out the environment of an attempt that is about to start, and keeps it for as long as that lives. It
 // is nil for a container whose manifest says all.
 func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
 	rec := op.Record
-	spec := rec.Spec(name)
+	c := rec.Spec(name)
 	pod := op.podWithAddresses()
 	source := &env.Source{
 		Pod: pod, Allocatable: op.Allocatable(), Services: op.Inputs.ServiceLinks,
@@ -35,10 +36,10 @@ func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
 		Secret:    op.Inputs.Objects.Secret,
 		File:      op.volumeFile,
 	}
-	if !env.Refers(spec) && len(source.Services) == 0 {
+	if !env.Refers(c) && len(source.Services) == 0 {
 		return nil, nil
 	}
-	vars, err := env.Resolve(spec, source, container.Expand)
+	vars, err := env.Resolve(c, source, spec.Expand)
 	if err != nil {
 		return nil, configError{err}
 	}

@@ -7,12 +7,12 @@ import (
 	goruntime "runtime"
 
 	"golang.org/x/sys/unix"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
 	"podd/internal/atomicfile"
 	"podd/runtime/container"
+	"podd/runtime/container/process"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
@@ -113,7 +113,7 @@ func (op *run) perform(a plan.Action) Outcome {
 		out.StartContainer, out.Err = a, err
 		return out
 	case plan.StopContainer:
-		signal := container.ParseSignal(op.Inputs.StopSignals[a.Name])
+		signal := process.ParseSignal(op.Inputs.StopSignals[a.Name])
 		return ContainerStopped{a, Result{op.signal(a.Name, signal)}, signal}
 	case plan.KillContainer:
 		return ContainerKilled{a, Result{op.signal(a.Name, unix.SIGKILL)}}

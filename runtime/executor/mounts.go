@@ -9,7 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/sandbox"
 	"podd/runtime/status"
 	"podd/runtime/volume"
@@ -17,7 +17,7 @@ import (
 
 // containerMounts finds the volumes of one attempt's container. What it mounts for subPaths on the host is needed until
 // the container has started: release takes it off.
-func (op *run) containerMounts(c *container.Config, name string, attempt int) (release func(), err error) {
+func (op *run) containerMounts(c *spec.Config, name string, attempt int) (release func(), err error) {
 	var bound []string
 	release = func() {
 		for _, target := range bound {
@@ -34,7 +34,7 @@ func (op *run) containerMounts(c *container.Config, name string, attempt int) (r
 		}
 		sub, err := subPathOf(c, m)
 		if err != nil {
-			return release, fmt.Errorf("%w: %w", container.ErrConfig, err)
+			return release, fmt.Errorf("%w: %w", spec.ErrConfig, err)
 		}
 		mount := mountOf(m, v, source)
 		access := op.access(&mount)
@@ -44,7 +44,7 @@ func (op *run) containerMounts(c *container.Config, name string, attempt int) (r
 				return release, err
 			}
 			if err := bindPart(source, sub, target, v, access); err != nil {
-				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", container.ErrConfig, m.Name, name, err)
+				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", spec.ErrConfig, m.Name, name, err)
 			}
 			mount.Source, bound = target, append(bound, target)
 		}
@@ -66,11 +66,11 @@ func (op *run) volumePath(name string) (string, *corev1.Volume, error) {
 		path, err := op.Volumes.Path(string(op.Record.UID), v)
 		return path, v, err
 	}
-	return "", nil, fmt.Errorf("%w: the pod has no volume %q", container.ErrConfig, name)
+	return "", nil, fmt.Errorf("%w: the pod has no volume %q", spec.ErrConfig, name)
 }
 
 // subPathOf is the path in the volume that a mount shows; "" for all of it.
-func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
+func subPathOf(c *spec.Config, m *corev1.VolumeMount) (string, error) {
 	sub := m.SubPath
 	if m.SubPathExpr != "" {
 		var err error
@@ -90,7 +90,7 @@ func subPathOf(c *container.Config, m *corev1.VolumeMount) (string, error) {
 // access is what the host's mount for a container has to withhold by itself. A container that may mount in a user namespace of
 // its own takes "read-only" off a mount again that was made there; off one that it was given it may not: man 7
 // mount_namespaces, "locked".
-func (op *run) access(m *container.Mount) volume.Access {
+func (op *run) access(m *spec.Mount) volume.Access {
 	switch {
 	case !m.ReadOnly || !sandbox.HasOwnUsers(op.Record.Object) || !mayMount(&op.Record.Object.Spec):
 		return volume.AsItIs
@@ -101,10 +101,10 @@ func (op *run) access(m *container.Mount) volume.Access {
 }
 
 // mayMount says whether any of a pod's containers may: one can hand another what it has mounted.
-func mayMount(spec *corev1.PodSpec) bool {
-	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+func mayMount(pod *corev1.PodSpec) bool {
+	for _, list := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
-			if container.MayMount(list[i].SecurityContext) {
+			if spec.MayMount(list[i].SecurityContext) {
 				return true
 			}
 		}
@@ -128,10 +128,10 @@ func openPart(source, sub string, v *corev1.Volume) (*os.File, error) {
 	return volume.OpenSubPath(source, sub, !volume.ReadOnly(v))
 }
 
-func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) container.Mount {
-	out := container.Mount{
+func mountOf(m *corev1.VolumeMount, v *corev1.Volume, source string) spec.Mount {
+	out := spec.Mount{
 		Source: source, Destination: m.MountPath, ReadOnly: m.ReadOnly || volume.ReadOnly(v), Options: m.BindMountOptions,
-		Recursive: status.RecursiveReadOnly(m, container.CanReadOnlyRecursively()) == corev1.RecursiveReadOnlyEnabled,
+		Recursive: status.RecursiveReadOnly(m, spec.CanReadOnlyRecursively()) == corev1.RecursiveReadOnlyEnabled,
 	}
 	if v.Image != nil {
 		out.Options = []string{"noexec", "nodev", "nosuid"}

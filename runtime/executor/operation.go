@@ -7,7 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images"
-	"podd/runtime/container"
+	"podd/runtime/container/process"
+	"podd/runtime/container/rlimit"
 	"podd/runtime/env"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
@@ -35,7 +36,7 @@ type ContainerIO interface {
 	Watched() bool
 	// Ended says whether the process has ended, and ExitStatus how.
 	Ended() bool
-	ExitStatus(pid int, startTime uint64) (container.ExitStatus, error)
+	ExitStatus(pid int, startTime uint64) (process.ExitStatus, error)
 	// Done is closed when the log is complete.
 	Done() <-chan struct{}
 }
@@ -47,7 +48,7 @@ type Inputs struct {
 	Sandbox     sandbox.Inputs
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
-	Rlimits     []container.Rlimit // of containers that start
+	Rlimits     []rlimit.Limit // of containers that start
 
 	Images      map[string]images.Image // that containers start from, by the container's name
 	StopSignals map[string]string       // by the container's name

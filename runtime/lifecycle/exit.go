@@ -6,7 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/container"
+	"podd/runtime/container/process"
 	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
@@ -61,7 +61,7 @@ var errHookOutlived = errors.New("it had not ended when its container did")
 // unknownCode is the exit code that the kubelet gives a container whose end nobody saw.
 const unknownCode = 137
 
-func exitReason(s container.ExitStatus) string {
+func exitReason(s process.ExitStatus) string {
 	if s.Code == 0 {
 		return "Completed"
 	}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/plan"
 	"podd/runtime/state"
@@ -70,7 +71,7 @@ func (h *Handler) startFailed(p *Pod, c *state.ContainerRecord, err error, now s
 	plan.PostponeStart(c, errors.Is(err, container.ErrRun), now)
 	reason := "CreateContainerError"
 	switch {
-	case errors.Is(err, container.ErrConfig):
+	case errors.Is(err, spec.ErrConfig):
 		reason = ReasonConfigError
 	case errors.Is(err, container.ErrRun):
 		reason = "RunContainerError"

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/internal/beneath"
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 )
 
 // UID is the UID of the one node.
@@ -46,7 +46,7 @@ func Capacity(root string) corev1.ResourceList {
 
 // RuntimeHandlers say what the one runtime can do. KEP-3857, KEP-127
 func RuntimeHandlers() []corev1.NodeRuntimeHandler {
-	recursive := container.CanReadOnlyRecursively()
+	recursive := spec.CanReadOnlyRecursively()
 	most := strings.TrimSpace(beneath.ReadHostFile("/proc/sys/user/max_user_namespaces"))
 	users := most != "" && most != "0"
 	return []corev1.NodeRuntimeHandler{{Features: &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}}}

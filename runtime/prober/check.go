@@ -9,6 +9,7 @@ import (
 
 	"podd/probe"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 )
 
 // Check makes one probe.
@@ -46,7 +47,7 @@ func (w worker) exec(ctx context.Context, command []string) (probe.Result, strin
 	if w.config == nil {
 		return probe.Unknown, "its image is gone"
 	}
-	args := container.ExpandCommand(command, w.spec.Env)
+	args := spec.ExpandCommand(command, w.spec.Env)
 	return probe.Exec(ctx, args, func(output *os.File) (probe.Command, error) {
 		// A start keeps a processor busy for a while; what has been started does not.
 		w.prober.execSlots <- struct{}{}

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -23,7 +23,7 @@ type hookRun struct {
 // hook is what a goroutine needs to run one; nothing in it is the loop's.
 type hook struct {
 	handler *corev1.LifecycleHandler
-	config  *container.Config
+	config  *spec.Config
 	target  target
 }
 
@@ -123,7 +123,7 @@ func (pr *Prober) runHook(ctx context.Context, h hook) error {
 // hookOutput is how much of a failed hook's output its event shows.
 const hookOutput = 1 << 10
 
-func (pr *Prober) execHook(ctx context.Context, c *container.Config, command []string) error {
+func (pr *Prober) execHook(ctx context.Context, c *spec.Config, command []string) error {
 	var out limited
 	code, err := stdio.ExecPipes(ctx, pr.Engine, c, command, stdio.Streams{Stdout: &out, Stderr: &out})
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"podd/probe"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/state"
 )
 
@@ -21,7 +22,7 @@ type Prober struct {
 	Paths  state.Paths
 	Engine *container.Engine
 	// ExecConfig is the configuration that the current attempt of a container was started with, for commands.
-	ExecConfig func(*state.Record, *state.ContainerRecord) (*container.Config, error)
+	ExecConfig func(*state.Record, *state.ContainerRecord) (*spec.Config, error)
 	// News and HookEnded are called from any goroutine, and must not wait.
 	News      func(News)
 	HookEnded func(HookEnded)
@@ -52,7 +53,7 @@ type containerProbes struct {
 	spec    *corev1.Container
 	attempt int
 	target  target
-	config  *container.Config // for commands
+	config  *spec.Config // for commands
 	handles [len(Kinds)]*probe.Handle
 }
 

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/state"
 )
 
@@ -45,8 +46,8 @@ func (m *Manager) EnsurePause(rec *state.Record) (string, error) {
 		return "", err
 	}
 	defer stdio.Close()
-	process, err := m.Start(&container.Config{
-		ID: id, Pod: rec.Object, Image: container.Image{Layers: []string{layer}},
+	process, err := m.Start(&spec.Config{
+		ID: id, Pod: rec.Object, Image: spec.Image{Layers: []string{layer}},
 		Container: pauseContainer(),
 		Sandbox:   m.pauseSandbox(rec),
 		Files:     map[string]string{pausePath: m.Executable},
@@ -73,7 +74,7 @@ func pauseContainer() *corev1.Container {
 }
 
 // pauseSandbox has a PID namespace of its own, which the others join.
-func (m *Manager) pauseSandbox(rec *state.Record) container.Sandbox {
+func (m *Manager) pauseSandbox(rec *state.Record) spec.Sandbox {
 	s := m.For(rec)
 	s.HostsFile, s.HostnameFile, s.ResolvFile, s.PIDNS = "", "", "", ""
 	return s

@@ -18,6 +18,7 @@ import (
 	"podd/internal/beneath"
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -233,9 +234,9 @@ func together(steps ...func() error) error {
 }
 
 // For is what a container of the pod joins.
-func (m *Manager) For(rec *state.Record) container.Sandbox {
+func (m *Manager) For(rec *state.Record) spec.Sandbox {
 	ns, dir := m.Paths.Namespaces(rec.UID), m.Paths.Sandbox(rec.UID)
-	s := container.Sandbox{
+	s := spec.Sandbox{
 		CgroupPath: rec.Sandbox.CgroupPath,
 		Hostname:   m.hostnameOf(rec.Object),
 		HostsFile:  filepath.Join(dir, "hosts"), HostnameFile: filepath.Join(dir, "hostname"),

@@ -11,6 +11,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/container"
+	"podd/runtime/container/spec"
 	"podd/runtime/sandbox/userns"
 	"podd/runtime/state"
 )
@@ -73,12 +74,12 @@ func (m *Manager) checkUsers(rec *state.Record) error {
 }
 
 // usersOf are the ids that a pod has; nil: the machine's.
-func (m *Manager) usersOf(rec *state.Record) *container.Users {
+func (m *Manager) usersOf(rec *state.Record) *spec.Users {
 	if !HasOwnUsers(rec.Object) {
 		return nil
 	}
 	ids, _ := m.Users.Lookup(string(rec.UID)) // the sandbox has them
-	return &container.Users{NS: m.Paths.UserNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
+	return &spec.Users{NS: m.Paths.UserNamespace(rec.UID), First: int(ids.First), Count: int(ids.Count)}
 }
 
 // Chown makes a file that podd has made for a pod its root's; those of pods with the machine's ids are already.
@@ -100,7 +101,7 @@ func (m *Manager) releaseUsers(uid types.UID) error { return m.Users.Release(str
 func (m *Manager) mappedDir() string { return filepath.Join(m.Paths.Run, "mapped") }
 
 // Start starts a container; the layers of one with ids of its own are shown to its root file system with them.
-func (m *Manager) Start(c *container.Config, hold func(*container.Process) error) (*container.Process, error) {
+func (m *Manager) Start(c *spec.Config, hold func(*container.Process) error) (*container.Process, error) {
 	u := c.Sandbox.Users
 	if u == nil {
 		return m.Engine.Start(c, hold)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/runtime/container"
+	"podd/runtime/container/process"
 	"podd/runtime/logs"
 )
 
@@ -193,7 +194,7 @@ func (l *ContainerIO) AdoptProcess(pid int, startTime uint64) (running bool, err
 	if err == nil && found != nil {
 		pidfd = found.PIDFD
 	} else {
-		pidfd = container.OpenProcess(pid, startTime)
+		pidfd = process.Open(pid, startTime)
 	}
 	if pidfd == nil {
 		return false, err
@@ -208,18 +209,18 @@ func (l *ContainerIO) Ended() bool {
 	if l.pidfd == nil {
 		return false
 	}
-	alive, err := container.Alive(int(l.pidfd.Fd()))
+	alive, err := process.Alive(int(l.pidfd.Fd()))
 	return err == nil && !alive
 }
 
-// ExitStatus is how a process that has ended did so; container.ErrStatusUnknown if nobody knows.
-func (l *ContainerIO) ExitStatus(pid int, startTime uint64) (container.ExitStatus, error) {
+// ExitStatus is how a process that has ended did so; process.ErrStatusUnknown if nobody knows.
+func (l *ContainerIO) ExitStatus(pid int, startTime uint64) (process.ExitStatus, error) {
 	fd := -1
 	if l.pidfd != nil {
 		fd = int(l.pidfd.Fd())
 	}
-	status, err := container.Reap(pid, startTime, fd)
-	if errors.Is(err, container.ErrStatusUnknown) {
+	status, err := process.Reap(pid, startTime, fd)
+	if errors.Is(err, process.ErrStatusUnknown) {
 		status, err = l.hub.exits.take(pid)
 	}
 	l.hub.exits.forget(pid)

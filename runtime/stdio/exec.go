@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/runtime/container"
+	"podd/runtime/container/process"
+	"podd/runtime/container/spec"
 )
 
 // Streams are a client's ends of a command's standard streams; nil: the command has none.
@@ -23,7 +25,7 @@ type Streams struct {
 }
 
 // ExecTerminal runs a command on a terminal of its own.
-func ExecTerminal(ctx context.Context, engine *container.Engine, c *container.Config, command []string, s Streams) (int, error) {
+func ExecTerminal(ctx context.Context, engine *container.Engine, c *spec.Config, command []string, s Streams) (int, error) {
 	x, err := engine.Exec(c, container.ExecConfig{Args: command, TTY: true})
 	if err != nil {
 		return 0, err
@@ -47,7 +49,7 @@ func ExecTerminal(ctx context.Context, engine *container.Engine, c *container.Co
 }
 
 // wait waits for the command, and ends it when the client goes away. It closes ended.
-func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (container.ExitStatus, error) {
+func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (process.ExitStatus, error) {
 	stop := context.AfterFunc(ctx, func() { _ = x.Kill() })
 	defer stop()
 	defer close(ended)
@@ -56,7 +58,7 @@ func wait(ctx context.Context, x *container.Exec, ended chan struct{}) (containe
 
 // ExecPipes runs a command with pipes. Output ends when the command's last child has closed it, or with the
 // command itself if the children stay: a daemon that a command leaves behind must not hold the client.
-func ExecPipes(ctx context.Context, engine *container.Engine, c *container.Config, command []string, s Streams) (int, error) {
+func ExecPipes(ctx context.Context, engine *container.Engine, c *spec.Config, command []string, s Streams) (int, error) {
 	var p pipes
 	defer p.close()
 	x := container.ExecConfig{Args: command}

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"podd/runtime/container"
+	"podd/runtime/container/process"
 )
 
 // ExitEvents tells of the end of processes, as the process connector does.
@@ -61,7 +61,7 @@ func (e *exitStatuses) note(pid int, status uint32) {
 }
 
 // take gives the status of a process and forgets it; the listening ends with the last one waited for.
-func (e *exitStatuses) take(pid int) (container.ExitStatus, error) {
+func (e *exitStatuses) take(pid int) (process.ExitStatus, error) {
 	deadline := time.NewTimer(exitPatience)
 	defer deadline.Stop()
 	for {
@@ -70,17 +70,17 @@ func (e *exitStatuses) take(pid int) (container.ExitStatus, error) {
 		wanted, told := e.wanted[pid], e.told
 		e.mu.Unlock()
 		if !wanted {
-			return container.ExitStatus{}, container.ErrStatusUnknown
+			return process.ExitStatus{}, process.ErrStatusUnknown
 		}
 		if known {
 			e.forget(pid)
-			return container.ParseWaitStatus(status), nil
+			return process.ParseWaitStatus(status), nil
 		}
 		select {
 		case <-told:
 		case <-deadline.C:
 			e.forget(pid)
-			return container.ExitStatus{}, container.ErrStatusUnknown
+			return process.ExitStatus{}, process.ErrStatusUnknown
 		}
 	}
 }

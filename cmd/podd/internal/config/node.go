@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"podd/board"
-	"podd/runtime/container"
+	"podd/runtime/container/rlimit"
 )
 
 // modelLabel is the label of the node that names the model of the board.
@@ -72,12 +72,12 @@ func (t *rlimitText) UnmarshalJSON(data []byte) error {
 }
 
 // Rlimits are the resource limits of containers that say nothing of theirs.
-func (c *Config) Rlimits() ([]container.Rlimit, error) {
+func (c *Config) Rlimits() ([]rlimit.Limit, error) {
 	texts := make(map[string]string, len(c.DefaultRlimits))
 	for name, text := range c.DefaultRlimits {
 		texts[name] = string(text)
 	}
-	return container.ParseRlimits(texts)
+	return rlimit.Parse(texts)
 }
 
 // Machine is this one as the daemon would use it; synced says whether its clock is kept right.

@@ -27,7 +27,7 @@ import (
 	"podd/runtime"
 	"podd/runtime/api"
 	"podd/runtime/backend"
-	"podd/runtime/container"
+	"podd/runtime/container/rlimit"
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
 	"podd/runtime/manifest"
@@ -62,7 +62,7 @@ func runDaemon(source *config.Source, version string) error {
 	limitHeap()
 	thinInit()
 	resetCoredumpFilter()
-	d := &daemon{version: version, lowered: container.ResetRlimits(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4), mended: make(chan struct{}, 1)}
+	d := &daemon{version: version, lowered: rlimit.Reset(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4), mended: make(chan struct{}, 1)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(d.signals)

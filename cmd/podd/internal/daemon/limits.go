@@ -11,7 +11,7 @@ import (
 
 	"podd/cmd/podd/internal/config"
 	"podd/runtime"
-	"podd/runtime/container"
+	"podd/runtime/container/rlimit"
 )
 
 // lowestOOMScore is the lowest oom_score_adj that the kernel lets this process give: its own, unless it may
@@ -44,7 +44,7 @@ func resetCoredumpFilter() {
 func (d *daemon) settings() runtime.Settings {
 	s := settingsOf(d.config)
 	var lowered []string
-	s.Rlimits, lowered = container.AllowedRlimits(s.Rlimits)
+	s.Rlimits, lowered = rlimit.Allowed(s.Rlimits)
 	lowered = slices.DeleteFunc(lowered, func(name string) bool { return slices.Contains(d.lowered, name) })
 	if first := d.runtime == nil; len(lowered) > 0 || first && len(d.lowered) > 0 {
 		d.lowered = append(d.lowered, lowered...)

@@ -1,0 +1,100 @@
+// Package spec says what a container is to be: it makes the OCI runtime configuration (Build) of a Pod's container, its
+// image and what the pod's containers share (Config).
+//
+// It starts nothing and asks the kernel only what it can do. Whom a container runs as is read from the image's own
+// /etc/passwd and /etc/group (ResolveIdentity), which are a stranger's: below its root and nowhere else.
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/container/rlimit"
+)
+
+// Image is what a container needs to know of its image.
+type Image struct {
+	ID         string
+	User       string
+	WorkingDir string
+	StopSignal string
+	Entrypoint []string
+	Cmd        []string
+	Env        []string
+	Layers     []string // unpacked folders, lowest first
+}
+
+// Sandbox is what the containers of a pod share. An empty namespace path means the host's own.
+type Sandbox struct {
+	NetNS, IPCNS, UTSNS, PIDNS string
+	// Users is the pod's user namespace, nil if its ids are the machine's.
+	Users      *Users
+	CgroupPath string // of the pod, relative to the cgroup root
+	Hostname   string
+	// Files on the host that are mounted at fixed places; an empty one is left out.
+	HostsFile, HostnameFile, ResolvFile, ShmDir string
+}
+
+// Config says everything about one attempt of one container.
+type Config struct {
+	ID        string // names the state folder, the root and the cgroup
+	Pod       *corev1.Pod
+	Container *corev1.Container
+	Image     Image
+	Sandbox   Sandbox
+	// Env is the environment that the manifest declares, resolved, for a container that refers to more than its
+	// manifest; nil: it is all in the manifest.
+	Env []corev1.EnvVar
+	// Files are more files of the host to mount, read-only, by their place in the container.
+	Files map[string]string
+	// Mounts are the container's volumes.
+	Mounts []Mount
+	// TerminationLog is the host's file behind terminationMessagePath.
+	TerminationLog string
+	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.
+	OOMGroup bool
+	// CgroupNS shows the container its own cgroup as the root, at /sys/fs/cgroup and in /proc/self/cgroup, as container
+	// runtimes have it on cgroup v2 for all but privileged containers.
+	CgroupNS bool
+	// StartedAs is whom the container runs as, known for one that runs; commands in it run as the same.
+	StartedAs *User
+	// Rlimits are limits that differ from podd's own.
+	Rlimits []rlimit.Limit
+	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
+	OOMScoreAdj *int
+}
+
+// User is whom a process runs as.
+type User struct {
+	UID, GID int64
+	Groups   []int64
+}
+
+// ErrConfig marks what a new try cannot cure: the manifest and the image do not fit together.
+// Kubernetes calls the waiting reason CreateContainerConfigError.
+var ErrConfig = errors.New("container cannot be configured")
+
+// Users are the ids of a pod with a user namespace of its own: its user and group 0 are First on the machine.
+type Users struct {
+	NS           string // path of the user namespace
+	First, Count int
+}
+
+// Check refuses users and groups that the pod does not have; libcontainer would only say that an argument is invalid.
+func (u *Users) Check(c *Config, who Identity) error {
+	if u == nil {
+		return nil
+	}
+	if u.First == 0 { // never the machine's own
+		return fmt.Errorf("%w: whose the pod's range of ids is has been lost; end the pod with podd delete pod, and it starts with another", ErrConfig)
+	}
+	for _, id := range slices.Concat([]int{who.UID, who.GID}, who.Groups) {
+		if id >= u.Count {
+			return fmt.Errorf("%w: container %q is to run as user or group %d, and with hostUsers: false a pod has those from 0 to %d", ErrConfig, c.Container.Name, id, u.Count-1)
+		}
+	}
+	return nil
+}
