@@ -128,6 +128,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
 	}
+	r.reattach = true
 	p.Record.File, p.Record.Doc, p.Record.Hash, p.Record.Since = m.File, m.Doc, m.Hash, m.Since
 	r.save(p)
 	r.mark(uid)
@@ -206,32 +207,44 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	r.problems = problems
 	if changed {
 		r.store.SetProblems(problems)
-		r.attachProblems(now)
+		r.reattach = true
 		r.claims.Bind(r.claimView(now)) // a claim that a bad file may have had is gone, perhaps
 	}
 }
 
-// attachProblems gives each pod the sentence about its own manifest; the others become refused pods.
+// attachProblems gives each pod the sentences about manifests of its name; the others become refused pods. One namespace and
+// name is one pod, whatever files say: the pod that is there, or one that stands for all that is refused.
 func (r *Runtime) attachProblems(now state.Instant) {
-	own := map[types.NamespacedName]*manifest.Problem{}
+	r.reattach = false
+	own, names := map[types.NamespacedName]*manifest.Problem{}, []types.NamespacedName{}
 	for i := range r.problems {
-		if p := &r.problems[i]; objects.OfPod(p) {
-			own[types.NamespacedName{Namespace: p.Namespace, Name: p.Name}] = p
+		p := r.problems[i]
+		if !objects.OfPod(&p) {
+			continue
 		}
+		ref := objects.ProblemReference(&p)
+		key := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
+		if first := own[key]; first != nil {
+			first.Message += "; " + p.Message
+			continue
+		}
+		own[key], names = &p, append(names, key)
 	}
-	taken := map[*manifest.Problem]bool{}
+	taken := map[types.NamespacedName]bool{}
 	for _, p := range r.pods {
-		m := r.desired[keyOf(p.Record.Object)]
-		p.Problem = nil
-		if problem := own[keyOf(p.Record.Object)]; problem != nil && m != nil && m.Object.UID == p.Record.UID {
-			p.Problem, taken[problem] = problem, true
+		var problem *manifest.Problem
+		if key := keyOf(p.Record.Object); r.isShown(p) {
+			problem, taken[key] = own[key], true
 		}
-		r.publish(p, now)
+		if was := p.Problem; was != problem && (was == nil || problem == nil || *was != *problem) {
+			p.Problem = problem
+			r.publish(p, now)
+		}
 	}
 	var refused []manifest.Problem
-	for i := range r.problems {
-		if !taken[&r.problems[i]] && objects.OfPod(&r.problems[i]) {
-			refused = append(refused, r.problems[i])
+	for _, key := range names {
+		if !taken[key] {
+			refused = append(refused, *own[key])
 		}
 	}
 	r.store.SetRefusedPods(refused, now.Wall, r.NodeName)

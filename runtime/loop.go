@@ -121,6 +121,9 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
+	if r.reattach {
+		r.attachProblems(now)
+	}
 	r.syncPolicies(now)
 	r.syncServices(now) // whoever starts now finds Services of now
 	for uid := range r.dirty {

@@ -55,6 +55,7 @@ type world struct {
 	processes map[string]*fakeProcess // by ID
 	nextPID   int
 	desired   map[string]*corev1.Pod // by name
+	problems  []manifest.Problem
 	versions  int
 	images    map[string]bool
 	failNext  bool // the next action of an operation fails
@@ -328,6 +329,7 @@ func (w *world) Scan(now time.Time) manifest.Set {
 	for name, pod := range w.desired {
 		set.Pods = append(set.Pods, manifest.Pod{Object: pod, File: name + ".yaml", Hash: string(pod.UID), Since: now})
 	}
+	set.Problems = w.problems
 	slices.SortFunc(set.Pods, func(a, b manifest.Pod) int { return strings.Compare(a.File, b.File) })
 	return set
 }
@@ -388,6 +390,9 @@ func (w *world) check() error {
 
 func (w *world) checkStatuses() error {
 	pods, _ := w.d.r.store.Pods()
+	if err := w.checkNames(pods); err != nil {
+		return err
+	}
 	for uid, p := range w.d.r.pods {
 		if before := w.d.seen[uid]; before != nil && before != p {
 			// It was deleted by hand and has begun anew: another pod of the same UID.

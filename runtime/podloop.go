@@ -1,12 +1,14 @@
 package runtime
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/images"
 	"podd/runtime/lifecycle"
+	"podd/runtime/plan"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -58,6 +60,10 @@ func (l podLoop) Image(rec *state.Record, name string) (images.Image, error) {
 
 func (l podLoop) StopSignal(rec *state.Record, name string) string { return l.r.stopSignal(rec, name) }
 
+func (l podLoop) LongestBackoff() time.Duration {
+	return cmp.Or(l.r.settings.Load().LongestBackoff, plan.BackoffLongest)
+}
+
 func (l podLoop) Log(rec *state.Record, name string, attempt int) stdio.Log {
 	return l.r.logOf(rec, name, attempt)
 }
@@ -79,6 +85,7 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
 	}
 	delete(r.pods, p.Record.UID)
+	r.reattach = true
 	r.accounts.Forget(p.Record.UID)
 	r.policies.MarkChanged()
 	r.services.ForgetPod(p.Record.UID)

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api"
@@ -15,13 +17,33 @@ import (
 // its name is not there yet: names are unique.
 func (r *Runtime) publish(p *lifecycle.Pod, now state.Instant) {
 	r.prober.Sync(&p.Probes, p.Record, now)
-	if p.Record.State == state.PodWaiting && r.blocked(p) {
+	if !r.isShown(p) {
 		return
 	}
+	p.Shown = true
 	shown := status.Build(p.Record, r.statusFacts(p, now))
 	p.Record.NoteConditions(shown.Status.Conditions, now)
 	r.services.NotePod(shown)
 	r.store.SetPod(shown, status.BackoffEnds(p.Record, now.Mono))
+}
+
+// isShown says of a pod that clients see it. Of those of one name one is: the one that was seen first, until it is forgotten;
+// after a restart of podd the oldest that has begun.
+func (r *Runtime) isShown(p *lifecycle.Pod) bool {
+	if p.Shown {
+		return true
+	}
+	for uid, other := range r.pods {
+		switch {
+		case uid == p.Record.UID || keyOf(other.Record.Object) != keyOf(p.Record.Object):
+		case other.Shown, p.Record.State == state.PodWaiting:
+			return false
+		case other.Record.State != state.PodWaiting &&
+			cmp.Or(cmp.Compare(other.Record.Created.Mono, p.Record.Created.Mono), cmp.Compare(uid, p.Record.UID)) < 0:
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {

@@ -172,6 +172,7 @@ type Runtime struct {
 	pods        map[types.UID]*lifecycle.Pod
 	desired     map[types.NamespacedName]*manifest.Pod
 	problems    []manifest.Problem
+	reattach    bool           // which pods they belong to is to be looked at
 	recheck     state.BootTime // since boot; scan the folder again
 	dirty       map[types.UID]bool
 	unsaved     map[types.UID]bool

@@ -13,6 +13,8 @@ type Settings struct {
 	LogMaxFiles  int
 	PodPidsLimit int64
 	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+	// LongestBackoff is what a container that crashes waits at most; 0: Kubernetes' five minutes.
+	LongestBackoff time.Duration
 	// Rlimits are those of containers that start later.
 	Rlimits []rlimit.Limit
 	// AllowedUnsafeSysctls are names and prefixes (kernel.msg*) of sysctls that pods may set beside the safe ones.

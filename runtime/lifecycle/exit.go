@@ -37,7 +37,7 @@ func (h *Handler) recordExit(p *Pod, c *state.ContainerRecord, l executor.Contai
 		t.Reason = "OOMKilled"
 	}
 	p.Record.RecordTermination(c, t)
-	plan.ScheduleRestart(p.Record, c, now)
+	plan.ScheduleRestart(p.Record, c, h.Inputs.LongestBackoff(), now)
 	if p.Probes.EndHook(c.Name) {
 		h.reportFailedHook(p, c, "PreStopHook", errHookOutlived, now)
 	}

@@ -62,6 +62,8 @@ type Inputs interface {
 	Image(rec *state.Record, name string) (images.Image, error)
 	// StopSignal is what a container is asked to end with.
 	StopSignal(rec *state.Record, name string) string
+	// LongestBackoff is what a container that crashes waits at most before its next start.
+	LongestBackoff() time.Duration
 	// Log is where and how the output of an attempt is written.
 	Log(rec *state.Record, name string, attempt int) stdio.Log
 }

@@ -79,7 +79,7 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 		s.CgroupPath = o.Sandbox.CgroupPath
 	}
 	if o.Err != nil {
-		delay, next := plan.RestartDelay(s.Backoff, 0)
+		delay, next := plan.RestartDelay(s.Backoff, 0, plan.BackoffLongest)
 		s.Backoff, s.NotBefore, s.Error = next, now.After(max(delay, time.Second)), o.Err.Error()
 		h.Event(p, "", now, corev1.EventTypeWarning, "FailedCreatePodSandBox", "Failed to create pod sandbox: "+o.Err.Error())
 		return o.Err

@@ -68,7 +68,7 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 
 // startFailed says why an attempt came to nothing and when the next one is due.
 func (h *Handler) startFailed(p *Pod, c *state.ContainerRecord, err error, now state.Instant) {
-	plan.PostponeStart(c, errors.Is(err, container.ErrRun), now)
+	plan.PostponeStart(c, errors.Is(err, container.ErrRun), h.Inputs.LongestBackoff(), now)
 	reason := "CreateContainerError"
 	switch {
 	case errors.Is(err, spec.ErrConfig):

@@ -26,6 +26,8 @@ type Pod struct {
 	Unfit   bool           // this board is not one that it asks for
 	Deleted bool           // by hand; ends although its manifest stays, and begins anew
 	Grace   *int64         // seconds, asked for with the deletion
+	// Shown: clients have seen it.
+	Shown bool
 	// Problem is the sentence about the manifest of a running pod: a bad edit.
 	Problem *manifest.Problem
 }

@@ -36,6 +36,9 @@ func setTemplateDefaults(spec *corev1.PodSpec) {
 // setPodDefaults fills in what templates are left without, so that their hashes stay what they are.
 func setPodDefaults(pod *corev1.Pod) {
 	spec := &pod.Spec
+	if p, ok := systemPriorities[spec.PriorityClassName]; ok {
+		defaultTo(&spec.Priority, p)
+	}
 	defaultTo(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	setTokenDefaults(pod)
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
@@ -62,6 +65,13 @@ func setSpecDefaults(spec *corev1.PodSpec) {
 	// serviceAccount is the old name of serviceAccountName; the API server keeps the two equal.
 	spec.ServiceAccountName = defaulted(spec.ServiceAccountName, spec.DeprecatedServiceAccount)
 	spec.DeprecatedServiceAccount = spec.ServiceAccountName
+}
+
+// systemPriorities are those of the classes that every cluster has; the API server's admission fills them in.
+// https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/#marking-pod-as-critical
+var systemPriorities = map[string]int32{
+	"system-cluster-critical": 2_000_000_000,
+	"system-node-critical":    2_000_001_000,
 }
 
 func setContainerDefaults(c *corev1.Container) {

@@ -10,41 +10,33 @@ import (
 // and ten good minutes forgive everything.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 const (
-	BackoffFirst = 10 * time.Second
-	backoffMax   = 5 * time.Minute
-	BackoffReset = 10 * time.Minute
+	BackoffFirst   = 10 * time.Second
+	BackoffLongest = 5 * time.Minute // unless the node says less
+	BackoffReset   = 10 * time.Minute
 )
 
-// nextBackoff is the delay that follows one of d.
-func nextBackoff(d time.Duration) time.Duration {
-	if d == 0 {
-		return BackoffFirst
-	}
-	return min(2*d, backoffMax)
-}
-
 // RestartDelay says how long a container that ran for ran waits before its next start, and the delay that
-// would follow that one.
-func RestartDelay(current, ran time.Duration) (delay, next time.Duration) {
+// would follow that one. No delay is longer than longest, not even the first. KEP-4603
+func RestartDelay(current, ran, longest time.Duration) (delay, next time.Duration) {
 	if ran >= BackoffReset {
 		current = 0
 	}
-	return current, nextBackoff(current)
+	return min(current, longest), min(max(2*current, BackoffFirst), longest)
 }
 
 // PostponeStart waits for the next try of a start that came to nothing as after a crash, but at least the first delay
 // where there was no container that could have crashed.
-func PostponeStart(c *state.ContainerRecord, crashed bool, now state.Instant) {
+func PostponeStart(c *state.ContainerRecord, crashed bool, longest time.Duration, now state.Instant) {
 	current := c.Backoff
 	if !crashed {
 		current = max(current, BackoffFirst)
 	}
-	delay, next := RestartDelay(current, 0)
+	delay, next := RestartDelay(current, 0, longest)
 	c.Backoff, c.NotBefore = next, now.After(delay)
 }
 
 // ScheduleRestart sets the earliest next start of a container that has just ended.
-func ScheduleRestart(rec *state.Record, c *state.ContainerRecord, now state.Instant) {
+func ScheduleRestart(rec *state.Record, c *state.ContainerRecord, longest time.Duration, now state.Instant) {
 	if c.Changed || rec.RestartAll {
 		// It has not crashed.
 		c.Backoff, c.NotBefore = 0, 0
@@ -54,6 +46,6 @@ func ScheduleRestart(rec *state.Record, c *state.ContainerRecord, now state.Inst
 	if c.Started != nil {
 		ran = now.Mono.Sub(c.Started.Mono)
 	}
-	delay, next := RestartDelay(c.Backoff, ran)
+	delay, next := RestartDelay(c.Backoff, ran, longest)
 	c.Backoff, c.NotBefore = next, now.After(delay)
 }

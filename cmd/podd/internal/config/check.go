@@ -37,6 +37,9 @@ func (c *Config) check() error {
 	if why := validation.IsDNS1123Subdomain(c.NodeName); len(why) > 0 {
 		return fmt.Errorf("nodeName %q cannot be used (set it with --node-name): %s", c.NodeName, why[0])
 	}
+	if err := c.CrashLoopBackOff.check(); err != nil {
+		return err
+	}
 	if err := c.checkLabels(); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type Config struct {
 	ContainerLogMaxFiles int               `json:"containerLogMaxFiles"`
 	PodPidsLimit         int64             `json:"podPidsLimit"`        // -1: none
 	ShutdownGracePeriod  metav1.Duration   `json:"shutdownGracePeriod"` // for all pods when the unit or machine stops
+	CrashLoopBackOff     CrashLoopConfig   `json:"crashLoopBackOff"`
 	// DefaultRlimits are resource limits of containers, "soft:hard" by name.
 	DefaultRlimits map[string]rlimitText `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
@@ -54,6 +55,24 @@ type Config struct {
 	NamesConfig   `json:",inline"`
 
 	file string // --config
+}
+
+// CrashLoopConfig is how containers that crash are started again.
+type CrashLoopConfig struct {
+	MaxContainerRestartPeriod metav1.Duration `json:"maxContainerRestartPeriod"` // the longest delay before a start
+}
+
+// The kubelet's bounds of crashLoopBackOff.maxContainerRestartPeriod. KEP-4603
+const (
+	minRestartPeriod = time.Second
+	maxRestartPeriod = 5 * time.Minute
+)
+
+func (c *CrashLoopConfig) check() error {
+	if d := c.MaxContainerRestartPeriod.Duration; d < minRestartPeriod || d > maxRestartPeriod {
+		return fmt.Errorf("crashLoopBackOff.maxContainerRestartPeriod must be between 1s and 5m, not %s", d)
+	}
+	return nil
 }
 
 func Default() Config {
@@ -73,6 +92,7 @@ func Default() Config {
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,
 		ShutdownGracePeriod:  metav1.Duration{Duration: time.Minute},
+		CrashLoopBackOff:     CrashLoopConfig{metav1.Duration{Duration: maxRestartPeriod}},
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
 		UserNamespaces:       defaultUsers(),
 		NetworkConfig:        defaultNetwork(),

@@ -128,6 +128,8 @@ func TestConfigRefused(t *testing.T) {
 		{"bad level", "logging: {level: loud}\n", nil, `logging level must be debug, info, warn or error, not "loud"`},
 		{"bad format", "", []string{"--log-format", "xml"}, `logging format must be text or json, not "xml"`},
 		{"negative grace", "shutdownGracePeriod: -1s\n", nil, "shutdownGracePeriod must not be negative"},
+		{"short back-off", "crashLoopBackOff: {maxContainerRestartPeriod: 500ms}\n", nil, "crashLoopBackOff.maxContainerRestartPeriod must be between 1s and 5m, not 500ms"},
+		{"long back-off", "crashLoopBackOff: {maxContainerRestartPeriod: 301s}\n", nil, "crashLoopBackOff.maxContainerRestartPeriod must be between 1s and 5m, not 5m1s"},
 		{"long socket", "", []string{"--socket", "/" + strings.Repeat("x", 120)}, "is longer than"},
 		{"absent file", "", []string{"--config", "/nonexistent/podd.yaml"}, "cannot read the configuration: open /nonexistent/podd.yaml: no such file or directory"},
 		{"bad flag", "", []string{"--pod-cidr", "ten"}, `invalid argument "ten" for "--pod-cidr" flag`},

@@ -68,6 +68,7 @@ func settingsOf(c *config.Config) runtime.Settings {
 	return runtime.Settings{
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.Labels(),
-		Rlimits: limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls,
+		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
+		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls,
 	}
 }

@@ -1,0 +1,80 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/api"
+	"podd/runtime/manifest"
+)
+
+// shownPods are the pods that clients see, each with its condition podd.dev/ManifestAccepted or the sentence it stands for.
+func (w *world) shownPods() []string {
+	var list []string
+	pods, _ := w.d.r.store.Pods()
+	for _, p := range pods {
+		text := p.Status.Message
+		for _, c := range p.Status.Conditions {
+			if c.Type == api.ManifestAccepted {
+				text = c.Reason + ": " + c.Message
+			}
+		}
+		list = append(list, p.Name+" "+string(p.Status.Phase)+": "+text)
+	}
+	return list
+}
+
+// TestOnePodOfAName: one namespace and name is one pod in the API, whatever files say of it, and its condition stays over its
+// deletion by hand.
+func TestOnePodOfAName(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.desired["web"] = modelPod("web", 1, 0)
+	problem := func(file, message string) manifest.Problem {
+		return manifest.Problem{File: file, Namespace: "default", Name: "web", Reason: "Refused", Message: message}
+	}
+	w.problems = []manifest.Problem{problem("a.yaml", "one"), problem("b.yaml", "two"), {File: "web.yaml", Reason: "Refused", Message: "three"}}
+	rest := func(want ...string) {
+		t.Helper()
+		if err := w.rest(); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.shownPods(); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	rest("web Running: Refused: one; two; three")
+	for _, p := range w.d.r.pods {
+		p.Deleted = true
+		w.d.r.mark(p.Record.UID)
+	}
+	rest("web Running: Refused: one; two; three")
+	delete(w.desired, "web")
+	w.d.r.inbox.put(msgManifests{})
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.shownPods(); len(got) != 1 || !strings.HasPrefix(got[0], "web Running") {
+		t.Errorf("while the pod ends: %q", got)
+	}
+	rest("web Pending: one; two; three")
+	w.problems = nil
+	w.d.r.inbox.put(msgManifests{})
+	rest()
+}
+
+// checkNames holds that at any step of any sequence.
+func (w *world) checkNames(pods []*corev1.Pod) error {
+	seen := map[string]bool{}
+	for _, p := range pods {
+		if key := p.Namespace + "/" + p.Name; seen[key] {
+			return fmt.Errorf("two pods %s are shown", key)
+		} else {
+			seen[key] = true
+		}
+	}
+	return nil
+}
