@@ -3,6 +3,7 @@ package images
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,7 +66,12 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 				return fmt.Errorf("another process has removed layer %s meanwhile: load the archive again", l.DiffID)
 			}
 			l.Dir = s.freeDir(l.DiffID)
-			if err := os.Rename(from.Path, filepath.Join(s.dir("l"), l.Dir)); err != nil {
+			// The ledger first: a layer in its place has one.
+			err := os.Rename(from.Ledger(), s.ledgerFile(l.Dir))
+			if err == nil {
+				err = os.Rename(from.Path, filepath.Join(s.dir("l"), l.Dir))
+			}
+			if err != nil {
 				return fmt.Errorf("cannot put a layer in its place: %w", err)
 			}
 			dirs[l.DiffID] = l.Dir
@@ -75,7 +81,7 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 	if !moved {
 		return nil
 	}
-	return atomicfile.SyncDir(s.dir("l"))
+	return errors.Join(atomicfile.SyncDir(s.dir("d")), atomicfile.SyncDir(s.dir("l")))
 }
 
 // freeDir derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty
@@ -89,7 +95,7 @@ func (s *Store) freeDir(diffID string) string {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(s.dir("l"), dir)); err == nil {
-			continue // what a crash has left; it goes when no load is under way
+			continue // what a crash has left, or what is torn; it goes when no load is under way
 		}
 		return dir
 	}

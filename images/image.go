@@ -58,6 +58,10 @@ type record struct {
 	Platform string         `json:"platform"`
 	Config   archive.Config `json:"config"`
 	Layers   []layer.Record `json:"layers"` // lowest first
+	// Configuration and Manifest are the documents as they came, for who wants the image back. JSON as a text, so that not a
+	// byte of it changes. Records of before have none.
+	Configuration string `json:"configuration,omitempty"`
+	Manifest      string `json:"manifest,omitempty"`
 }
 
 func (r *record) image(layerDir string) *Image {

@@ -172,6 +172,7 @@ func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Im
 	}
 	return &record{
 		ID: c.ID, Names: c.Names, Digests: c.Digests, Created: c.Created, Platform: c.Platform, Config: c.Config, Layers: layers,
+		Configuration: string(c.Raw), Manifest: string(c.Manifest),
 	}, nil
 }
 
@@ -193,7 +194,7 @@ func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref a
 			return layer.Record{}, err
 		}
 	}
-	r := layer.Record{DiffID: l.DiffID, Size: l.Size, Implicit: l.Implicit, Opaque: l.Opaque}
+	r := layer.Record{DiffID: l.DiffID, Size: l.Size, TarSize: l.TarSize, Shape: l.Shape, Implicit: l.Implicit, Opaque: l.Opaque}
 	if l.BlobID != l.DiffID {
 		r.Blob = l.BlobID
 	}

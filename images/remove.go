@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"podd/images/fault"
 	"podd/images/reference"
 	"podd/internal/atomicfile"
@@ -136,12 +138,36 @@ func (s *Store) setAside(inUse map[string]bool) error {
 		if _, used := s.state.Load().dirs[e.Name()]; used || inUse[e.Name()] {
 			continue
 		}
-		err := os.Rename(filepath.Join(s.dir("l"), e.Name()), filepath.Join(s.dir("tmp"), "gone-"+e.Name()))
+		gone := filepath.Join(s.dir("tmp"), "gone-"+e.Name())
+		err := os.Rename(filepath.Join(s.dir("l"), e.Name()), gone)
+		if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) { // a crash has left one half removed
+			if err = os.RemoveAll(gone); err == nil {
+				err = os.Rename(filepath.Join(s.dir("l"), e.Name()), gone)
+			}
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove an unused layer: %w", err)
 		}
 	}
-	return s.removeHalfRecords()
+	return errors.Join(s.removeLedgers(), s.removeHalfRecords())
+}
+
+// removeLedgers removes what is said of layers that are not there.
+func (s *Store) removeLedgers() error {
+	entries, err := os.ReadDir(s.dir("d"))
+	if err != nil {
+		return fmt.Errorf("cannot look for unused layers: %w", err)
+	}
+	for _, e := range entries {
+		_, err := os.Lstat(filepath.Join(s.dir("l"), strings.TrimSuffix(e.Name(), tornSuffix)))
+		if !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir("d"), e.Name())); err != nil {
+			return fmt.Errorf("cannot remove what is said of an unused layer: %w", err)
+		}
+	}
+	return nil
 }
 
 // removeHalfRecords takes away what a crash has left of a write.

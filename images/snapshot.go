@@ -26,6 +26,7 @@ type snapshot struct {
 	byDigest   map[string]*Image       // repository@manifest digest
 	layers     map[string]layer.Record // by diffID and by blob digest
 	dirs       map[string]string       // layer directory → diffID
+	torn       map[string]bool         // layer directories that are not what they were
 }
 
 // readSnapshot reads all records. One that is damaged is set aside: the other images are not to be lost for it, and the
@@ -53,7 +54,7 @@ func (s *Store) readSnapshot() (*snapshot, error) {
 	}
 	state := newSnapshot(s.root, records)
 	for _, img := range state.images {
-		if img.lost != "" {
+		if img.lost != "" && !state.torn[img.lost] {
 			s.warnOnce(fmt.Errorf("image %s has lost its layer %s: load its archive again, unless it is in the folder of archives", img.title(), img.lost))
 		}
 	}
@@ -76,26 +77,57 @@ func (s *Store) warnOnce(err error) {
 func newSnapshot(root string, records []*record) *snapshot {
 	s := &snapshot{
 		records: records, byName: map[string]*Image{}, byID: map[string]*Image{}, byDigest: map[string]*Image{},
-		layers: map[string]layer.Record{}, dirs: map[string]string{},
+		layers: map[string]layer.Record{}, dirs: map[string]string{}, torn: readTorn(filepath.Join(root, "d")),
 	}
 	// Later records first: they own the names that a crash has left to two.
 	slices.SortFunc(records, func(a, b *record) int { return cmp.Compare(b.Seq, a.Seq) })
+	lost := map[string]bool{}
 	for _, r := range records {
-		s.add(r, filepath.Join(root, "l"))
+		for _, l := range r.Layers {
+			st, err := os.Lstat(filepath.Join(root, "l", l.Dir))
+			if err != nil || !st.IsDir() || s.torn[l.Dir] {
+				lost[l.Dir] = true
+				continue
+			}
+			s.layers[l.DiffID] = l
+			if l.Blob != "" {
+				s.layers[l.Blob] = l
+			}
+		}
+	}
+	for _, r := range records {
+		s.add(r, filepath.Join(root, "l"), lost)
 	}
 	slices.SortFunc(s.images, compareImages)
 	return s
 }
 
-func (s *snapshot) add(r *record, layerDir string) {
-	r.Names = slices.DeleteFunc(r.Names, func(name string) bool { return s.byName[name] != nil })
-	img := r.image(layerDir)
-	lost := map[string]bool{}
-	for _, l := range r.Layers {
-		if st, err := os.Lstat(filepath.Join(layerDir, l.Dir)); err != nil || !st.IsDir() {
-			lost[l.Dir], img.lost = true, l.Dir
+// readTorn lists the layers that are marked.
+func readTorn(dir string) map[string]bool {
+	torn := map[string]bool{}
+	entries, _ := os.ReadDir(dir) // an old store has none
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), tornSuffix); ok {
+			torn[name] = true
 		}
 	}
+	return torn
+}
+
+func (s *snapshot) add(r *record, layerDir string, lost map[string]bool) {
+	r.Names = slices.DeleteFunc(r.Names, func(name string) bool { return s.byName[name] != nil })
+	r.Layers = slices.Clone(r.Layers)
+	missing := ""
+	for i, l := range r.Layers {
+		if have, ok := s.layers[l.DiffID]; ok && lost[l.Dir] {
+			r.Layers[i].Dir = have.Dir // it has come again, with another image
+		} else if lost[l.Dir] {
+			missing = l.Dir
+		}
+		s.dirs[r.Layers[i].Dir] = l.DiffID
+	}
+	img := r.image(layerDir)
+	img.lost = missing
 	s.images = append(s.images, img)
 	s.byID[r.ID] = img
 	for _, name := range r.Names {
@@ -104,16 +136,6 @@ func (s *snapshot) add(r *record, layerDir string) {
 			for _, d := range r.Digests {
 				s.byDigest[ref.Repository()+"@"+d] = img
 			}
-		}
-	}
-	for _, l := range r.Layers {
-		s.dirs[l.Dir] = l.DiffID
-		if lost[l.Dir] {
-			continue
-		}
-		s.layers[l.DiffID] = l
-		if l.Blob != "" {
-			s.layers[l.Blob] = l
 		}
 	}
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// InUse gives the layers, by the names of their folders, that pods have mounted or are about to mount. They stay,
 	// whatever the records of images say. After an error all layers stay. nil: none is in use.
 	InUse func() (layers map[string]bool, err error)
+	// Boot is the id of this boot of the machine. If it is not that in which the store was open last, and it was not closed in
+	// order then, Open looks at all layers. "": it does not.
+	Boot string
 	// Warn is told once of each record or layer that is lost; nil: nobody is.
 	Warn func(error)
 }
@@ -34,6 +37,8 @@ type Options struct {
 //
 //	i/<id>.json   one record an image
 //	l/<dir>/      one unpacked layer, exactly as overlayfs wants it
+//	d/<dir>       what that layer was when it was unpacked; d/<dir>.torn: it is no longer that, and nothing runs from it
+//	checked       the boot in which the layers were looked at, or "clean"
 //	tmp/          what is being unpacked or removed
 //	damaged/      records that could not be read
 //	generation    a file whose size counts the changes
@@ -74,11 +79,11 @@ func Open(root string, o Options) (*Store, error) {
 	if err := s.Recheck(); err != nil {
 		return s, err
 	}
-	return s, s.collect()
+	return s, errors.Join(s.checkAfterBoot(o.Boot), s.collect())
 }
 
 func (s *Store) ensureFolders() error {
-	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("tmp")} {
+	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("d"), s.dir("tmp")} {
 		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
 		if err := atomicfile.EnsureDir(dir, 0o700, s.reportDamage, "images are imported again"); err != nil {
 			return fmt.Errorf("cannot open image store: %w", err)
@@ -109,7 +114,11 @@ func (s *Store) Get(ref string) (Image, error) {
 		return Image{}, err
 	}
 	if img.lost != "" {
-		return Image{}, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("image %q has lost its layer %s: load its archive again", ref, img.lost)}
+		what := "has lost"
+		if s.state.Load().torn[img.lost] {
+			what = "has damaged files in"
+		}
+		return Image{}, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("image %q %s its layer %s: load its archive again", ref, what, img.lost)}
 	}
 	return *img, nil
 }

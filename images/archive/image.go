@@ -25,6 +25,8 @@ type Image struct {
 	Platform string // "linux/arm64"; "" when the image does not tell
 	Config   Config
 	Layers   []Layer // lowest first
+	Raw      []byte  // the configuration, whose digest is the ID
+	Manifest []byte  // nil in a docker-archive
 }
 
 // Layer says where a layer lies in the archive and what it must be.
@@ -83,7 +85,7 @@ func newImage(data []byte, layers []Layer) (*Image, error) {
 		layers[i].DiffID = id
 	}
 	c := &Image{
-		ID: digestBytes(data), Layers: layers, Platform: ic.Normalize().String(), Config: Config{
+		ID: digestBytes(data), Raw: data, Layers: layers, Platform: ic.Normalize().String(), Config: Config{
 			User: ic.Config.User, WorkingDir: ic.Config.WorkingDir, StopSignal: ic.Config.StopSignal,
 			Entrypoint: ic.Config.Entrypoint, Cmd: ic.Config.Cmd, Env: ic.Config.Env, Labels: ic.Config.Labels,
 			Volumes: sortedKeys(ic.Config.Volumes), ExposedPorts: sortedKeys(ic.Config.ExposedPorts),

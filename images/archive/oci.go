@@ -13,11 +13,15 @@ import (
 
 // image reads one manifest; nil when it is no image, or one for another machine.
 func (w *ociWalk) image(l leaf) (*Image, error) {
-	doc, err := w.read(l.descriptor)
+	manifest, err := readBlob(w.a, l.descriptor)
 	if err != nil {
 		return nil, err
 	}
-	if doc.Config == nil || !isImageConfig(doc.Config.MediaType) {
+	doc, err := parseDocument(l.Digest, manifest)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Config == nil || !isImageConfig(doc.Config.MediaType) || slices.ContainsFunc(doc.Layers, isNoLayer) {
 		return nil, nil
 	}
 	data, err := readBlob(w.a, *doc.Config)
@@ -38,7 +42,7 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Digests = l.digests
+	c.Digests, c.Manifest = l.digests, manifest
 	if c.fits(w.want) < 0 {
 		w.other(c.Platform)
 		return nil, nil
@@ -52,14 +56,24 @@ func isImageConfig(mediaType string) bool {
 		strings.HasPrefix(mediaType, "application/vnd.docker.container.image.v1+json")
 }
 
+// isNoLayer tells what signatures have in the place of layers: cosign gives them the configuration of an image.
+func isNoLayer(d descriptor) bool {
+	return d.MediaType != "" && !strings.HasPrefix(d.MediaType, "application/vnd.oci.image.layer.") &&
+		!strings.HasPrefix(d.MediaType, "application/vnd.docker.image.rootfs.")
+}
+
 func (w *ociWalk) read(d descriptor) (*ociDocument, error) {
 	data, err := readBlob(w.a, d)
 	if err != nil {
 		return nil, err
 	}
+	return parseDocument(d.Digest, data)
+}
+
+func parseDocument(digest string, data []byte) (*ociDocument, error) {
 	doc := new(ociDocument)
 	if err := json.Unmarshal(data, doc); err != nil {
-		return nil, fault.Refusef("manifest %s is no valid JSON (%v)", d.Digest, err)
+		return nil, fault.Refusef("manifest %s is no valid JSON (%v)", digest, err)
 	}
 	return doc, nil
 }

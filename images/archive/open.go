@@ -133,3 +133,25 @@ func isJSON(head []byte) bool {
 	head = bytes.TrimLeft(head, " \t\r\n")
 	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
+
+// OpenInPlace opens an uncompressed archive so that parts of it can be read; false: it is compressed or no archive.
+func OpenInPlace(f *os.File) (Archive, bool) {
+	head := make([]byte, 512)
+	if n, err := f.ReadAt(head, 0); err != nil || !isTar(head[:n]) {
+		return nil, false
+	}
+	a, err := indexTar(f)
+	if err != nil {
+		return nil, false
+	}
+	return randomAccess{a}, true
+}
+
+// OpenLayer gives the bytes of a layer as they stand in an archive that is read in place.
+func OpenLayer(a Archive, name string) (io.ReadCloser, error) {
+	in, ok := a.(randomAccess)
+	if !ok {
+		return nil, errors.New("the archive cannot be read in place")
+	}
+	return in.open(name)
+}

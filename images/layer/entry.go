@@ -115,6 +115,11 @@ func (t *tree) clear(name string) (*parentDir, error) {
 		return nil, err
 	}
 	base := path.Base(name)
+	var st unix.Stat_t
+	if t.ledger != nil && (unix.Fstatat(p.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR ||
+		st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size > 0) {
+		t.ledger.setBroken() // the tar holds what the tree will not
+	}
 	err = unix.Unlinkat(p.fd, base, 0)
 	if errors.Is(err, unix.EISDIR) {
 		err = t.removeDir(p, base)
@@ -153,8 +158,15 @@ func (t *tree) addFile(name string, h *tar.Header, r io.Reader, buf []byte) erro
 	if err != nil {
 		return err
 	}
-	n, err := writeSparse(fd, r, h.Size, buf)
+	t.hash.Reset()
+	n, err := writeSparse(fd, io.TeeReader(r, t.hash), h.Size, buf)
 	t.written += n
+	if err == nil && t.ledger != nil && h.Size > 0 {
+		var st unix.Stat_t
+		if err = unix.Fstat(fd, &st); err == nil {
+			t.ledger.digest(st.Ino, t.hash.Sum(nil))
+		}
+	}
 	if err := errors.Join(err, unix.Close(fd)); err != nil {
 		return fmt.Errorf("cannot write %q: %w", name, err)
 	}

@@ -166,9 +166,17 @@ func (st *Staging) AddFixup(layers []Record, layerDir string) ([]Record, error) 
 		if err != nil {
 			return nil, fmt.Errorf("cannot make the directories that lower layers describe: %w", err)
 		}
-		st.Layers[id] = &Staged{unpacked{DiffID: id}, dir}
+		l, err := newLedger(dir + ledgerSuffix)
+		if err != nil {
+			return nil, err
+		}
+		shape, err := l.list(dir)
+		if err = errors.Join(err, l.close()); err != nil {
+			return nil, err
+		}
+		st.Layers[id] = &Staged{unpacked{DiffID: id, Shape: shape}, dir}
 	}
-	return append(layers, Record{DiffID: id}), nil
+	return append(layers, Record{DiffID: id, Shape: st.Layers[id].Shape}), nil
 }
 
 func (st *Staging) writeFixup(infos []dirInfo) (dir string, err error) {

@@ -3,6 +3,8 @@ package layer
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/images/fault"
 	"podd/images/imagetest"
 )
 
@@ -38,15 +41,32 @@ func FuzzUnpackLayer(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_, err := unpackBlob(context.Background(), bytes.NewReader(data), dir, Limits{1 << 20, 200, 100})
+		u, err := unpackBlob(context.Background(), bytes.NewReader(data), dir, Limits{1 << 20, 200, 100})
 		if got, rerr := os.ReadFile(filepath.Join(outer, "canary")); rerr != nil || string(got) != "alive" {
 			t.Fatalf("the file outside is %q, %v (unpack: %v)", got, rerr, err)
 		}
-		if entries, rerr := os.ReadDir(outer); rerr != nil || len(entries) != 2 {
+		if entries, rerr := os.ReadDir(outer); rerr != nil || len(entries) > 3 {
 			t.Fatalf("outside of the layer: %v, %v", entries, rerr)
 		}
 		wantNoDevices(t, dir)
+		if err == nil {
+			wantLedger(t, u, dir)
+		}
 	})
+}
+
+// wantLedger demands that a ledger knows its layer, and that the tar comes out of it again or is said not to.
+func wantLedger(t *testing.T, u unpacked, dir string) {
+	t.Helper()
+	if list, err := Verify(t.Context(), dir+ledgerSuffix, dir); err != nil || len(list) > 0 {
+		t.Errorf("verified at once: %+v, %v", list, err)
+	}
+	h := sha256.New()
+	if err := WriteTar(h, dir+ledgerSuffix, dir); err == nil && digestOf(h) != u.DiffID {
+		t.Errorf("the tar that was put together is another one")
+	} else if err != nil && !errors.Is(err, fault.ErrRefused) {
+		t.Error(err)
+	}
 }
 
 func wantNoDevices(t *testing.T, dir string) {

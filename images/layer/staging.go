@@ -20,6 +20,8 @@ type Record struct {
 	Blob     string   `json:"blob,omitempty"` // digest of the compressed file that it came from
 	Dir      string   `json:"dir"`
 	Size     int64    `json:"size"`
+	TarSize  int64    `json:"tarSize,omitempty"`  // of the plain tar
+	Shape    string   `json:"shape,omitempty"`    // of the tree, as of Shape
 	Implicit []string `json:"implicit,omitempty"` // directories that the layer's tar uses without describing them
 	Opaque   bool     `json:"opaque,omitempty"`   // hides all layers below
 }
@@ -45,6 +47,12 @@ type Staged struct {
 	unpacked
 	Path string
 }
+
+// ledgerSuffix is that of a staged layer's ledger, which lies beside it.
+const ledgerSuffix = ".ledger"
+
+// Ledger is the file that says what the layer is.
+func (s *Staged) Ledger() string { return s.Path + ledgerSuffix }
 
 // NewStaging makes a staging area below tmp. known gives the layers that the store has.
 func NewStaging(tmp string, l Limits, known func(string) (Record, bool)) (*Staging, error) {
@@ -82,10 +90,10 @@ func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
 	st.left.Bytes -= u.Size
 	st.left.Files -= u.files
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(dir+ledgerSuffix))
 	}
 	if old := st.Layers[u.DiffID]; old != nil {
-		return old, os.RemoveAll(dir)
+		return old, errors.Join(os.RemoveAll(dir), os.Remove(dir+ledgerSuffix))
 	}
 	st.Layers[u.DiffID] = &Staged{u, dir}
 	return st.Layers[u.DiffID], nil

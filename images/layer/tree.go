@@ -1,8 +1,10 @@
 package layer
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"os"
 	"path"
 	"strconv"
@@ -26,6 +28,8 @@ type tree struct {
 	budget   int             // of entries, implied directories included
 	written  int64           // bytes of files without their holes
 	parent   parentDir
+	ledger   *ledger // nil: nobody wants one
+	hash     hash.Hash
 }
 
 // parentDir is the open directory of the last entry: tar archives go through one directory after the other.
@@ -47,7 +51,7 @@ func newTree(dir string, maxFiles int) (*tree, error) {
 		return nil, errors.Join(&os.PathError{Op: "set times of", Path: dir, Err: err}, unix.Close(fd))
 	}
 	umask := readUmask("/proc/self/status")
-	return &tree{path: dir, root: fd, umask: umask, implicit: map[string]bool{".": true}, budget: maxFiles}, nil
+	return &tree{path: dir, root: fd, umask: umask, implicit: map[string]bool{".": true}, budget: maxFiles, hash: sha256.New()}, nil
 }
 
 // readUmask finds the bits that the kernel takes away from new files; when unknown, all of them may be gone.

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"path"
+	"strings"
 	"sync/atomic"
 
 	"podd/images/fault"
@@ -34,7 +36,9 @@ type unpacked struct {
 	DiffID   string // sha256:... of the plain tar
 	BlobID   string // sha256:... of the bytes as they stood in the archive
 	BlobSize int64
-	Size     int64 // of all regular files
+	TarSize  int64
+	Size     int64  // of all regular files
+	Shape    string // as of Shape
 	files    int
 	Implicit []string
 	Opaque   bool
@@ -56,7 +60,7 @@ func (m *meter) Read(b []byte) (int, error) {
 
 func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
-// unpackBlob reads one layer blob to its end and unpacks it into the empty directory dir.
+// unpackBlob reads one layer blob to its end, unpacks it into the empty directory dir and writes its ledger beside it.
 func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u unpacked, err error) {
 	m := &meter{r: blob, hash: sha256.New()}
 	raw := bufio.NewReaderSize(m, PumpChunk)
@@ -75,18 +79,28 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 	if err != nil {
 		return unpacked{}, err
 	}
+	if t.ledger, err = newLedger(dir + ledgerSuffix); err != nil {
+		return unpacked{}, errors.Join(err, t.close())
+	}
 	size, err := t.unpack(ctx, p, m, l)
 	if cerr := t.close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
+		t.ledger.abandon()
 		return unpacked{}, TarError(err)
+	}
+	shape, err := t.ledger.list(dir)
+	if err = errors.Join(err, t.ledger.close()); err != nil {
+		return unpacked{}, err
 	}
 	p.close()
 	if _, err := io.Copy(io.Discard, raw); err != nil {
 		return unpacked{}, TarError(err)
 	}
-	u = unpacked{DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), Size: size, Opaque: t.opaque}
+	u = unpacked{
+		DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), TarSize: p.size, Size: size, Shape: shape, Opaque: t.opaque,
+	}
 	u.files = l.Files - t.budget
 	for d := range t.implicit {
 		u.Implicit = append(u.Implicit, d)
@@ -97,7 +111,8 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 // unpack goes through the tar and then through what follows it: all of it counts for the diffID.
 func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size int64, err error) {
 	buf := make([]byte, PumpChunk)
-	r := tar.NewReader(p)
+	rec := &recorder{src: p, to: t.ledger}
+	r := tar.NewReader(rec)
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -115,6 +130,9 @@ func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size in
 		if h.Size < 0 || size < 0 || size > l.Bytes {
 			return 0, fault.Refusef("its files are larger than the limit of %d bytes together", l.Bytes)
 		}
+		if hasPlainContent(h) {
+			rec.content(h.Size, path.Clean(h.Name))
+		}
 		if err := t.add(h, r, buf); err != nil {
 			return 0, err
 		}
@@ -122,13 +140,26 @@ func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size in
 			return 0, err
 		}
 	}
-	return size, drain(ctx, p, l, buf)
+	return size, drain(ctx, rec, p, l, buf)
+}
+
+// hasPlainContent says that the bytes of an entry in the tar are those of a file in the tree.
+func hasPlainContent(h *tar.Header) bool {
+	if h.Typeflag != tar.TypeReg || h.Size == 0 || strings.Contains("/"+h.Name, "/"+whiteoutPrefix) {
+		return false
+	}
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return false
+		}
+	}
+	return true
 }
 
 // drain reads what follows the tar's trailer.
-func drain(ctx context.Context, p *pump, l Limits, buf []byte) error {
+func drain(ctx context.Context, r io.Reader, p *pump, l Limits, buf []byte) error {
 	for {
-		_, err := p.Read(buf)
+		_, err := r.Read(buf)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

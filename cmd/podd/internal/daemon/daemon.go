@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"podd/cmd/podd/internal/config"
 	store "podd/images"
 	"podd/internal/atomicfile"
+	"podd/internal/beneath"
 	"podd/netns"
 	"podd/runtime"
 	"podd/runtime/api"
@@ -117,7 +119,7 @@ func (d *daemon) open() error {
 		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
 	})
 	d.recordDamages()
-	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost})
+	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID()})
 	if images == nil {
 		return imagesErr
 	}
@@ -172,6 +174,11 @@ func (d *daemon) open() error {
 		d.runtime.SuspectStorage(imagesErr)
 	}
 	return err
+}
+
+// bootID is this boot of the machine; "": the kernel does not tell.
+func bootID() string {
+	return strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/random/boot_id"))
 }
 
 // reportNetwork says what of the network is otherwise than it is configured, or as it is again.
@@ -272,5 +279,8 @@ func (d *daemon) storageMended() {
 // clear takes away what podd has made for its pods on this machine, once there are none.
 func (d *daemon) clear() error {
 	d.names.clear()
+	if err := d.images.CloseClean(); err != nil { // the next boot looks at all layers
+		d.log.Warn("the image store was not closed in order", "error", err)
+	}
 	return errors.Join(d.network.RemoveHost(), netns.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
 }
