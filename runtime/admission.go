@@ -5,6 +5,7 @@ import (
 
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
+	"podd/runtime/node"
 	"podd/runtime/state"
 	"podd/runtime/status"
 )
@@ -18,7 +19,7 @@ func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
 	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit || !r.wanted(p) || r.blocked(p)) {
 		return
 	}
-	why := manifest.ForbiddenSysctl(&p.Record.Object.Spec, r.settings.Load().AllowedUnsafeSysctls)
+	why := manifest.ForbiddenSysctl(&p.Record.Object.Spec, r.Settings.AllowedUnsafeSysctls)
 	switch {
 	case rejected:
 		p.Deleted = p.Deleted || why == "" && p.Record.Kept
@@ -27,4 +28,13 @@ func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
 		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, status.ReasonSysctlForbidden, why)
 		r.save(p)
 	}
+}
+
+// judgeFit says, once, that a pod is not for this board. One that runs is left alone, as in Kubernetes.
+func (r *Runtime) judgeFit(p *lifecycle.Pod, now state.Instant) {
+	unfit := p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, r.NodeName, node.Labels(r.NodeName, r.Settings.Labels))
+	if unfit && !p.Unfit {
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", status.MessageUnschedulable)
+	}
+	p.Unfit = unfit
 }

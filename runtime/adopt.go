@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -11,8 +12,8 @@ import (
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
+	"podd/runtime/rollout"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
@@ -48,7 +49,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.kernel.dropUnclaimed(r.orphans.Own)
 	r.removeRemains()
 	r.awaitExits()
-	r.shareOut()
+	r.shares.update()
 	return nil
 }
 
@@ -96,12 +97,6 @@ func LastKnown(runDir string) []manifest.Pod {
 	return list
 }
 
-// logOf is where and how the output of an attempt is written.
-func (r *Runtime) logOf(rec *state.Record, name string, attempt int) stdio.Log {
-	settings := r.settings.Load()
-	return stdio.Log{Path: r.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles}
-}
-
 // removeRemains takes away what no record and no orphan has.
 func (r *Runtime) removeRemains() {
 	var keep adoption.Keep
@@ -142,4 +137,20 @@ func (r *Runtime) endOrphans() {
 		}
 	}
 	r.kernel.dropUnclaimed(nil)
+}
+
+// ReadImageUse reads what the pods of a daemon use that does not run. After an error it is not all of it.
+func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
+	use := state.NewImageUse()
+	recs, bad := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
+	if len(bad) > 0 {
+		return use, fmt.Errorf("cannot tell which images the pods use: %w", errors.Join(bad...))
+	}
+	for _, rec := range recs {
+		use.Add(rec)
+	}
+	revisions := rollout.New(rootDir, nil)
+	_ = revisions.PeekRevisions() // a version that cannot be read cannot be put back either
+	use.AddIDs(revisions.Images())
+	return use, nil
 }

@@ -91,16 +91,6 @@ func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
 	return m
 }
 
-// current is the pod of a manifest's name that could take a change.
-func (r *Runtime) current(m *manifest.Pod) *lifecycle.Pod {
-	for _, p := range r.pods {
-		if keyOf(p.Record.Object) == keyOf(m.Object) && !p.Deleted && (p.Record.State == state.PodWaiting || p.Record.State == state.PodRunning) {
-			return p
-		}
-	}
-	return nil
-}
-
 // checkProgressDeadline puts a pod back to its last version that was Ready if it is time, and says when to look again
 // (since boot), 0: never.
 func (r *Runtime) checkProgressDeadline(p *lifecycle.Pod, blocked bool, now state.Instant) state.BootTime {
@@ -145,48 +135,6 @@ func (r *Runtime) restoreRecord(uid types.UID, fresh *state.Record) *state.Recor
 	}
 	executor.LogFolders{Paths: r.paths}.CountAttempts(fresh)
 	return fresh
-}
-
-// blocked says whether another pod of this name has yet to end. Of two that wait the newest wins, so an
-// older one that never ran blocks nobody for long.
-func (r *Runtime) blocked(p *lifecycle.Pod) bool {
-	for uid, other := range r.pods {
-		if uid != p.Record.UID && keyOf(other.Record.Object) == keyOf(p.Record.Object) && other.Record.State != state.PodGone {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *Runtime) wanted(p *lifecycle.Pod) bool {
-	if r.stopping || p.Deleted {
-		return false
-	}
-	m := r.desired[keyOf(p.Record.Object)]
-	return m != nil && m.Object.UID == p.Record.UID
-}
-
-// markSuccessors looks again at the pods that waited for the end of one of their name.
-func (r *Runtime) markSuccessors(key types.NamespacedName) {
-	for uid, other := range r.pods {
-		if keyOf(other.Record.Object) == key {
-			r.mark(uid)
-		}
-	}
-}
-
-// markAwaiting looks again at every pod that may wait for an image.
-func (r *Runtime) markAwaiting() {
-	for uid, p := range r.pods {
-		if p.HasVolumes() && !p.Record.Volumes.Ready {
-			r.refreshVolumes(p)
-		}
-		for _, c := range p.Record.Containers {
-			if !c.State.Alive() {
-				r.mark(uid)
-			}
-		}
-	}
 }
 
 // takeProblems records what is newly wrong with the folder and publishes what has no pod of its own.

@@ -26,3 +26,6 @@ func (h Hints) SuspectStorage(err error) { h.inbox.put(msgSuspect{err}) }
 
 // StopAll ends every pod gracefully; Run returns after the last.
 func (h Hints) StopAll() { h.inbox.put(msgStopAll{}) }
+
+// Change takes other settings from now on: for containers and pods that start later, and for the next stop.
+func (h Hints) Change(s Settings) { h.inbox.put(msgSettings{s}) }

@@ -64,6 +64,8 @@ type (
 	msgTouch struct{}
 	// msgResolver: the host's resolv.conf may have changed.
 	msgResolver struct{}
+	// msgSettings: these are the settings from now on.
+	msgSettings struct{ settings Settings }
 	// msgStopAll: end every pod and then the loop.
 	msgStopAll struct{}
 )

@@ -50,7 +50,7 @@ func (b board) run(p *lifecycle.Pod, op *executor.Operation) {
 }
 
 func (b board) execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error) {
-	return b.r.execConfig(rec, c)
+	return b.r.inputs.execConfig(rec, c)
 }
 
 func (b board) receive() { b.r.io.Receive() }

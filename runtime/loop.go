@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"podd/runtime/lifecycle"
 	"podd/runtime/plan"
 	"podd/runtime/state"
@@ -87,15 +85,6 @@ func (r *Runtime) settle() {
 // Empty says that no pod is left. It is to be asked after Run has returned.
 func (r *Runtime) Empty() bool { return len(r.pods) == 0 }
 
-func (r *Runtime) anyBusy() bool {
-	for _, p := range r.pods {
-		if p.Busy {
-			return true
-		}
-	}
-	return false
-}
-
 // step takes in what was said and decides anew for every pod that it concerns.
 func (r *Runtime) step() {
 	now := r.now()
@@ -148,6 +137,8 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		if r.scan.hangs {
 			release(&r.scan.next)
 		}
+	case msgSettings:
+		r.Settings = m.settings
 	case msgResolver:
 		r.readResolver()
 	case msgImages:
@@ -207,7 +198,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.endOrphans()
 		for uid, p := range r.pods {
 			r.dirty[uid] = true
-			if limit := r.settings.Load().StopGrace; limit > 0 {
+			if limit := r.Settings.StopGrace; limit > 0 {
 				r.lifecycle.ShortenGrace(p, limit, now)
 			}
 		}
@@ -277,35 +268,13 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 		return
 	}
 	p.Busy = true
-	op := r.newOperation(p, decision.Actions)
+	op := r.inputs.operation(p, decision.Actions, r.stopping, now)
 	// Before the operation: a daemon that finds this record after a crash must know what was begun.
 	delete(r.unsaved, p.Record.UID)
 	r.write(p)
 	r.publish(p, now)
 	r.kernel.run(p, op)
 }
-
-// save keeps the record at the end of the step, however often it changes within.
-func (r *Runtime) save(p *lifecycle.Pod) { r.unsaved[p.Record.UID] = true }
-
-// saveAll writes the records that have changed.
-func (r *Runtime) saveAll() {
-	for uid := range r.unsaved {
-		delete(r.unsaved, uid)
-		if p := r.pods[uid]; p != nil {
-			r.write(p)
-		}
-	}
-}
-
-func (r *Runtime) write(p *lifecycle.Pod) {
-	if err := r.records.Write(p.Record); err != nil {
-		r.Log.Error("cannot keep a record", "pod", p.Name(), "error", err)
-		r.storage.Suspect(err)
-	}
-}
-
-func (r *Runtime) mark(uid types.UID) { r.dirty[uid] = true }
 
 // factsOf is what the planner is told of a pod beside its record.
 func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
@@ -316,7 +285,7 @@ func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
 		HookRuns: p.Probes.HookRuns,
 		ImageThere: func(name string) bool {
-			_, err := r.imageFor(p.Record, name)
+			_, err := r.inputs.Image(p.Record, name)
 			return err == nil
 		},
 	}

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/service"
@@ -45,15 +44,6 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 			r.retryConfig(p)
 			r.refreshVolumes(p)
 			r.mark(uid)
-		}
-	}
-}
-
-// retryConfig lets containers that waited for something of the folder try again at once.
-func (r *Runtime) retryConfig(p *lifecycle.Pod) {
-	for _, c := range p.Record.Containers {
-		if c.Waiting != nil && c.Waiting.Reason == lifecycle.ReasonConfigError {
-			c.NotBefore, c.Backoff = 0, 0
 		}
 	}
 }

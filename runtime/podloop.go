@@ -1,16 +1,12 @@
 package runtime
 
 import (
-	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/images"
 	"podd/runtime/lifecycle"
-	"podd/runtime/plan"
 	"podd/runtime/state"
-	"podd/runtime/stdio"
 )
 
 // stopGrace is how long the pod gets if its end begins now.
@@ -19,7 +15,7 @@ func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
 	if p.Grace != nil {
 		grace = time.Duration(*p.Grace) * time.Second
 	}
-	if limit := r.settings.Load().StopGrace; r.stopping && limit > 0 {
+	if limit := r.Settings.StopGrace; r.stopping && limit > 0 {
 		grace = min(grace, limit)
 	}
 	return grace
@@ -40,9 +36,9 @@ func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrac
 
 func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.sayResolver(p, now) }
 
-func (l podLoop) ResourcesChanged() { l.r.shareOut() }
+func (l podLoop) ResourcesChanged() { l.r.shares.update() }
 
-func (l podLoop) CgroupLost() { l.r.shares = unknownShares }
+func (l podLoop) CgroupLost() { l.r.shares.forget() }
 
 func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
 
@@ -53,20 +49,6 @@ func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
 func (l podLoop) SuspectStorage(err error) { l.r.storage.Suspect(err) }
 
 func (l podLoop) ProcessEnded(uid types.UID, name string) { l.r.inbox.put(msgExit{uid, name}) }
-
-func (l podLoop) Image(rec *state.Record, name string) (images.Image, error) {
-	return l.r.imageFor(rec, name)
-}
-
-func (l podLoop) StopSignal(rec *state.Record, name string) string { return l.r.stopSignal(rec, name) }
-
-func (l podLoop) LongestBackoff() time.Duration {
-	return cmp.Or(l.r.settings.Load().LongestBackoff, plan.BackoffLongest)
-}
-
-func (l podLoop) Log(rec *state.Record, name string, attempt int) stdio.Log {
-	return l.r.logOf(rec, name, attempt)
-}
 
 // forget drops a pod of which nothing is left.
 func (r *Runtime) forget(p *lifecycle.Pod) {

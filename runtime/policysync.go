@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	corev1 "k8s.io/api/core/v1"
-
 	"podd/runtime/state"
 )
 
@@ -13,19 +11,4 @@ func (r *Runtime) syncPolicies(now state.Instant) {
 	if r.objects.Known() && r.policies.Due(now.Mono) {
 		r.ReportNetwork("network policies", r.policies.Sync(r.podsByNow(), now))
 	}
-}
-
-// podsByNow are the pods with the labels that their manifests have now.
-func (r *Runtime) podsByNow() []*corev1.Pod {
-	pods := make([]*corev1.Pod, 0, len(r.pods))
-	for uid, p := range r.pods {
-		object := p.Record.Object
-		if m := r.desired[keyOf(object)]; m != nil && p.Record.Stop == nil {
-			object = m.Object
-		}
-		now := *object
-		now.UID = uid
-		pods = append(pods, &now)
-	}
-	return pods
 }

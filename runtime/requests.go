@@ -63,23 +63,30 @@ func (q Requests) LongestGrace(ctx context.Context) (time.Duration, error) {
 		for _, p := range q.loop.pods {
 			longest = max(longest, q.loop.stopGrace(p))
 		}
+		if limit := q.loop.Settings.StopGrace; limit > 0 {
+			longest = min(longest, limit)
+		}
 	})
-	if limit := q.loop.settings.Load().StopGrace; limit > 0 {
-		longest = min(longest, limit)
-	}
 	return longest, err
+}
+
+// imageUse is what the pods use now, and the versions that they can go back to.
+func (q Requests) imageUse() state.ImageUse {
+	use := q.loop.podTable.imageUse()
+	use.AddIDs(q.loop.rollout.Images())
+	return use
 }
 
 // ImageUse is which images, and which of their layers, the pods use now.
 func (q Requests) ImageUse(ctx context.Context) (use state.ImageUse, err error) {
-	err = q.call(ctx, func() { use = q.loop.imageUse() })
+	err = q.call(ctx, func() { use = q.imageUse() })
 	return use, err
 }
 
 // LayersInUse are the layers that the pods use now. After an error it is not all of them.
 func (q Requests) LayersInUse(ctx context.Context) (map[string]bool, error) {
 	use, lost := state.NewImageUse(), 0
-	err := q.call(ctx, func() { use, lost = q.loop.imageUse(), q.loop.orphans.Len() })
+	err := q.call(ctx, func() { use, lost = q.imageUse(), q.loop.orphans.Len() })
 	if err == nil && lost > 0 {
 		err = fmt.Errorf("the records of %d pods that run are lost", lost)
 	}
@@ -134,7 +141,7 @@ func (q Requests) Attempt(ctx context.Context, namespace, name, containerName st
 			a.LogDone = l.Done()
 		}
 		rec := *p.Record // the configuration outlives this moment
-		if config, err := q.loop.execConfig(&rec, c); err == nil {
+		if config, err := q.loop.inputs.execConfig(&rec, c); err == nil {
 			a.Config = config
 		}
 		return nil

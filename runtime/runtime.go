@@ -10,7 +10,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"podd/cgroups"
 	"podd/images"
@@ -97,9 +96,9 @@ type Config struct {
 	ClusterDomain           string        // of the names of Services
 	DefaultDeny             []string      // Ingress, Egress: pods are isolated without any NetworkPolicy
 	Executable              string        // podd itself, whose pause command holds shared PID namespaces
-	Settings                Settings
-	MemoryCapacity          int64 // bytes of the board
-	OOMScoreFloor           int   // the lowest score that the kernel lets podd give
+	Settings                Settings      // as they are now
+	MemoryCapacity          int64         // bytes of the board
+	OOMScoreFloor           int           // the lowest score that the kernel lets podd give
 	Log                     *slog.Logger
 
 	Folder  Folder
@@ -134,6 +133,7 @@ type Runtime struct {
 	Config
 	Hints
 	Requests
+	podTable
 	paths     state.Paths
 	engine    *container.Engine
 	volumes   *volume.Dirs
@@ -147,12 +147,9 @@ type Runtime struct {
 	accounts  *serviceaccount.Manager
 	prober    *prober.Prober
 	lifecycle *lifecycle.Handler
-	// settings are Config.Settings, or what has come in their place.
-	settings atomic.Pointer[Settings]
 	// hostResolver is what the host's resolv.conf said last.
 	hostResolver atomic.Pointer[sandbox.Resolver]
 
-	records  state.Store
 	finished state.FinishedStore
 	rollout  *rollout.Manager
 	claims   *storage.Claims // what claims are bound to
@@ -169,14 +166,9 @@ type Runtime struct {
 	scan      scanner
 	// resolvGuard is of a resolv.conf that never answers.
 	resolvGuard hostfile.Guard
-	pods        map[types.UID]*lifecycle.Pod
-	desired     map[types.NamespacedName]*manifest.Pod
 	problems    []manifest.Problem
 	reattach    bool           // which pods they belong to is to be looked at
 	recheck     state.BootTime // since boot; scan the folder again
-	dirty       map[types.UID]bool
-	unsaved     map[types.UID]bool
-	stopping    bool
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing  bool
 	worked     bool           // since the last rest
@@ -188,11 +180,8 @@ type Runtime struct {
 	remains    *adoption.Remains
 	conditions conditions
 	orphans    adoption.Orphans
-	shares     uint64 // of the burstable pods together, as last set
-}
-
-func keyOf(p *corev1.Pod) types.NamespacedName {
-	return types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
+	shares     cpuShares
+	inputs     *inputs
 }
 
 // New makes a runtime; Run starts it.
@@ -203,23 +192,18 @@ func New(c Config) (*Runtime, error) {
 		paths:    state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
 		store:    objects.NewStore(),
 		Hints:    Hints{newInbox()},
-		records:  state.Store{Dir: filepath.Join(c.RunDir, "pods")},
 		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
-		disk:    &state.Disk{Log: c.Log, Damaged: c.Damaged},
-		pods:    map[types.UID]*lifecycle.Pod{},
-		desired: map[types.NamespacedName]*manifest.Pod{},
-		dirty:   map[types.UID]bool{},
-		unsaved: map[types.UID]bool{},
-		shares:  cgroups.MilliCPUToShares(0),
+		disk: &state.Disk{Log: c.Log, Damaged: c.Damaged},
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Requests.loop = r
+	r.podTable = newPodTable(state.Store{Dir: filepath.Join(c.RunDir, "pods")}, func(err error) { r.storage.Suspect(err) }, c.Log)
+	r.shares = cpuShares{pods: &r.podTable, cgroups: c.Cgroups, last: cgroups.MilliCPUToShares(0), log: c.Log}
 	r.kernel = board{r}
 	r.conditions = r.newConditions()
 	r.disk.Failed = r.SuspectStorage
 	r.rollout = rollout.New(c.RootDir, r.disk)
-	r.Change(c.Settings)
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.claims = storage.New(c.RootDir, &storage.Claims{Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log})
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
@@ -258,9 +242,12 @@ func New(c Config) (*Runtime, error) {
 		News:      func(n prober.News) { r.inbox.put(msgProbe{n}) },
 		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
 	})
-	loop := podLoop{r}
+	r.inputs = &inputs{
+		settings: &r.Settings, paths: r.paths, images: c.Images, objects: r.objects, claims: r.claims,
+		nameServers: r.nameServers, hostIPs: r.boardIPs, claimView: r.claimView,
+	}
 	r.lifecycle = &lifecycle.Handler{
-		Loop: loop, Inputs: loop, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
+		Loop: podLoop{r}, Inputs: r.inputs, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
 	}
 	var err error
 	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {
@@ -282,6 +269,7 @@ func New(c Config) (*Runtime, error) {
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Capacity(c.RootDir) },
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 	})
+	r.inputs.accounts, r.inputs.services, r.inputs.executor = r.accounts, r.services, r.executor
 	return r, nil
 }
 

@@ -3,10 +3,7 @@ package runtime
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"podd/netns"
-	"podd/runtime/env"
 	"podd/runtime/service"
 	"podd/runtime/state"
 )
@@ -54,13 +51,4 @@ func (r *Runtime) restoreNames() {
 		r.readResolver()
 		r.services.ServeZone(*zone)
 	}
-}
-
-// serviceLinks are the variables about Services that a pod's containers get.
-func (r *Runtime) serviceLinks(p *corev1.Pod) []env.Var {
-	var vars []env.Var
-	for _, v := range r.services.Env(p) {
-		vars = append(vars, env.Var{Name: v.Name, Value: v.Value})
-	}
-	return vars
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"podd/runtime/container/rlimit"
-	"podd/runtime/state"
 )
 
 // Settings are the part of Config that may change while pods run.
@@ -21,16 +20,4 @@ type Settings struct {
 	AllowedUnsafeSysctls []string
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
 	Labels map[string]string
-}
-
-// Change takes other settings from now on: for containers and pods that start later, and for the next stop.
-func (r *Runtime) Change(s Settings) { r.settings.Store(&s) }
-
-// markWaiting looks again at the pods that have not begun or were not admitted: the board may have other settings.
-func (r *Runtime) markWaiting() {
-	for uid, p := range r.pods {
-		if p.Record.State == state.PodWaiting || p.Record.State == state.PodFinished && !p.Record.Initialized {
-			r.mark(uid)
-		}
-	}
 }

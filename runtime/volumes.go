@@ -6,16 +6,6 @@ import (
 	"podd/runtime/storage"
 )
 
-// refreshVolumes looks again at the volumes of a pod: something that they are made of has changed.
-func (r *Runtime) refreshVolumes(p *lifecycle.Pod) {
-	if !p.HasVolumes() {
-		return
-	}
-	p.Refresh = true
-	p.Record.Volumes.RetryNow()
-	r.mark(p.Record.UID)
-}
-
 // catchUpVolumes brings the volumes of adopted pods up to date.
 func (r *Runtime) catchUpVolumes() {
 	for _, p := range r.pods {

@@ -31,6 +31,7 @@ type Backend struct {
 	ImageStore *images.Store
 	EventLog   EventLog
 	Version    string
+	Labels     func() map[string]string // of the node
 	// ConfigProblem is the sentence about a configuration file that is not in force; nil or "": there is none.
 	ConfigProblem func() string
 	// Ailments is what `podd doctor` would say of this board; nil or "": nothing.

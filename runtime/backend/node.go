@@ -17,7 +17,7 @@ func (b *Backend) Node() *corev1.Node {
 	boot := metav1.NewTime(now.Wall.Add(-time.Duration(now.Mono)))
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.Runtime.NodeName, node.UID, "1", boot
-	n.Labels = b.Runtime.NodeLabels()
+	n.Labels = b.Labels()
 	n.Status.Capacity = node.Capacity(b.Runtime.RootDir)
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)

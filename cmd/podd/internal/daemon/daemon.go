@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,6 +59,8 @@ type daemon struct {
 	damages  damages
 	cgroups  *cgroups.Tree
 	runtime  *runtime.Runtime
+	// labels are those of the node that the configuration has.
+	labels atomic.Pointer[map[string]string]
 }
 
 func runDaemon(source *config.Source, version string) error {
@@ -153,7 +156,7 @@ func (d *daemon) open() error {
 	d.openNames()
 	d.folder = manifest.Open(manifest.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir), Damaged: d.damaged,
-		Fits: func(e string) bool { return manifest.FitsNode(e, c.NodeName, d.runtime.NodeLabels()) },
+		Fits: func(e string) bool { return manifest.FitsNode(e, c.NodeName, d.nodeLabels()) },
 	})
 	executable, err := os.Executable()
 	if err != nil {
@@ -228,7 +231,7 @@ func (d *daemon) serve() error {
 		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
 		d.runtime.SuspectStorage(err)
 	}
-	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: d.version, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
+	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, b) }() })

@@ -12,6 +12,7 @@ import (
 	"podd/cmd/podd/internal/config"
 	"podd/runtime"
 	"podd/runtime/container/rlimit"
+	"podd/runtime/node"
 )
 
 // lowestOOMScore is the lowest oom_score_adj that the kernel lets this process give: its own, unless it may
@@ -43,6 +44,7 @@ func resetCoredumpFilter() {
 // settings are those of the configuration as far as the kernel grants them; what it does not is said once.
 func (d *daemon) settings() runtime.Settings {
 	s := settingsOf(d.config)
+	d.labels.Store(&s.Labels)
 	var lowered []string
 	s.Rlimits, lowered = rlimit.Allowed(s.Rlimits)
 	lowered = slices.DeleteFunc(lowered, func(name string) bool { return slices.Contains(d.lowered, name) })
@@ -51,6 +53,15 @@ func (d *daemon) settings() runtime.Settings {
 		d.log.Warn("containers get lower resource limits than they were to have: podd may not exceed its own", "limits", strings.Join(d.lowered, " "))
 	}
 	return s
+}
+
+// nodeLabels are the labels of this board: its own, and those of the configuration, which win. Any goroutine may ask.
+func (d *daemon) nodeLabels() map[string]string {
+	var own map[string]string
+	if labels := d.labels.Load(); labels != nil {
+		own = *labels
+	}
+	return node.Labels(d.config.NodeName, own)
 }
 
 // memoryCapacity is the board's memory in bytes; 0 if the kernel does not tell.
