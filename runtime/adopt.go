@@ -22,7 +22,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.Log.Error("podd starts without all that it needs", "error", err)
 	}
 	r.watchCgroups()
-	r.restoreNames()
+	r.network.restoreNames()
 	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
 	r.disk.Restored(r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
 	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
@@ -34,7 +34,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.pods[rec.UID] = p
 		r.lifecycle.Adopt(p, now)
 		r.lifecycle.CheckCgroups(p, now)
-		r.adoptFinished(p)
+		r.finished.adopt(p)
 		r.save(p)
 		r.mark(rec.UID)
 	}
@@ -43,30 +43,14 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.Log.Error("cannot look for containers without a record", "error", err)
 	}
 	r.disk.Wait()
-	r.readResolver()
+	r.network.readResolver()
 	r.services.ReadAllocations()
-	r.restoreNetwork(now)
+	r.network.restore(now)
 	r.kernel.dropUnclaimed(r.orphans.Own)
 	r.removeRemains()
 	r.awaitExits()
 	r.shares.update()
 	return nil
-}
-
-// adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost.
-func (r *Runtime) adoptFinished(p *lifecycle.Pod) {
-	if p.Record.State != state.PodFinished {
-		return
-	}
-	if p.Record.Kept {
-		if err := r.finished.Check(p.Record.UID); err != nil {
-			r.disk.SetAside([]error{err}, "it is written again")
-			p.Record.Kept = false
-		}
-	}
-	if !p.Record.Kept {
-		r.saveFinished(p)
-	}
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.

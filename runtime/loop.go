@@ -31,7 +31,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		}
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.Wait()
-			r.forwarding.Wait()
+			r.network.forwarding.Wait()
 			return r.volumes.Close()
 		}
 		r.arm(timer)
@@ -110,18 +110,18 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
-	if r.reattach {
-		r.attachProblems(now)
+	if r.statuses.reattach {
+		r.statuses.attachProblems(now)
 	}
-	r.syncPolicies(now)
-	r.syncServices(now) // whoever starts now finds Services of now
+	r.network.syncPolicies(now)
+	r.network.syncServices(now) // whoever starts now finds Services of now
 	for uid := range r.dirty {
 		delete(r.dirty, uid)
 		if p := r.pods[uid]; p != nil {
 			r.decide(p, now)
 		}
 	}
-	r.syncServices(now)
+	r.network.syncServices(now)
 	r.saveAll()
 }
 
@@ -140,7 +140,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgSettings:
 		r.Settings = m.settings
 	case msgResolver:
-		r.readResolver()
+		r.network.readResolver()
 	case msgImages:
 		r.markAwaiting()
 	case msgImporting:
@@ -163,14 +163,14 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			r.lifecycle.HandleOutcome(m.pod, m.outcome, now)
 		}
 	case msgMoved:
-		r.showAddresses(now)
+		r.network.addressesMoved(now)
 		r.ReportNetwork("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.Record.Kept = true
 		if r.pods[m.pod.Record.UID] == m.pod {
 			r.save(m.pod)
-			r.publish(m.pod, now)
+			r.statuses.publish(m.pod, now)
 		}
 	case msgHook:
 		if p := r.pods[m.UID]; p != nil {
@@ -243,7 +243,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	}
 	if now.Mono < p.Retry {
 		p.Wake = p.Retry
-		r.publish(p, now)
+		r.statuses.publish(p, now)
 		return
 	}
 	r.judgeFit(p, now)
@@ -259,7 +259,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	}
 	p.Wake = decision.Wake
 	if len(decision.Actions) == 0 {
-		r.publish(p, now)
+		r.statuses.publish(p, now)
 		return
 	}
 	r.Log.Debug("plan", "pod", p.Name(), "uid", p.Record.UID, "actions", fmt.Sprint(decision.Actions))
@@ -272,7 +272,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	// Before the operation: a daemon that finds this record after a crash must know what was begun.
 	delete(r.unsaved, p.Record.UID)
 	r.write(p)
-	r.publish(p, now)
+	r.statuses.publish(p, now)
 	r.kernel.run(p, op)
 }
 

@@ -136,7 +136,7 @@ func (w *world) settle() error {
 	for range 1000 {
 		r.step()
 		r.disk.Wait()
-		r.forwarding.Wait()
+		r.network.forwarding.Wait()
 		if err := w.check(); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
@@ -170,4 +171,23 @@ func (t *podTable) podsByNow() []*corev1.Pod {
 		pods = append(pods, &now)
 	}
 	return pods
+}
+
+// isShown says of a pod that clients see it. Of those of one name one is: the one that was seen first, until it is forgotten;
+// after a restart of podd the oldest that has begun.
+func (t *podTable) isShown(p *lifecycle.Pod) bool {
+	if p.Shown {
+		return true
+	}
+	for uid, other := range t.pods {
+		switch {
+		case uid == p.Record.UID || keyOf(other.Record.Object) != keyOf(p.Record.Object):
+		case other.Shown, p.Record.State == state.PodWaiting:
+			return false
+		case other.Record.State != state.PodWaiting &&
+			cmp.Or(cmp.Compare(other.Record.Created.Mono, p.Record.Created.Mono), cmp.Compare(uid, p.Record.UID)) < 0:
+			return false
+		}
+	}
+	return true
 }

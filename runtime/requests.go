@@ -18,6 +18,9 @@ import (
 	"podd/runtime/stdio"
 )
 
+// ErrNotFound says that there is no such pod or container.
+var ErrNotFound = errors.New("not found")
+
 // Requests are what others ask of the loop. Each is answered between two decisions; its errors are those of the API, and that
 // of ctx. Any goroutine but the loop's may ask.
 type Requests struct{ loop *Runtime }
@@ -211,7 +214,7 @@ func (q Requests) SetConditions(ctx context.Context, namespace, name string, con
 			p.Record.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 		}
 		q.loop.save(p)
-		q.loop.publish(p, q.loop.now())
+		q.loop.statuses.publish(p, q.loop.now())
 		q.loop.mark(p.Record.UID)
 		return nil
 	})

@@ -26,15 +26,6 @@ type Names interface {
 	SetZone(z *dns.Zone)
 }
 
-// nameServers are those that count now.
-func (r *Runtime) nameServers() sandbox.NameServers {
-	n := sandbox.NameServers{ClusterDomain: r.ClusterDomain, Own: r.Names.Addrs()}
-	if host := r.hostResolver.Load(); host != nil {
-		n.Host = *host
-	}
-	return n
-}
-
 const (
 	// maxResolvConf is more, in bytes, than any list of name servers has.
 	maxResolvConf = 1 << 20
@@ -42,52 +33,61 @@ const (
 	resolvPatience = 2 * time.Second
 )
 
+// nameServers are those that count now.
+func (n *network) nameServers() sandbox.NameServers {
+	servers := sandbox.NameServers{ClusterDomain: n.config.ClusterDomain, Own: n.config.Names.Addrs()}
+	if host := n.resolver; host != nil {
+		servers.Host = *host
+	}
+	return servers
+}
+
 // readResolver reads the host's resolv.conf and carries it into the pods.
-func (r *Runtime) readResolver() {
-	text, err := hostfile.Do(&r.resolvGuard, "", func() string {
-		data, _ := hostfile.Read(r.ResolvConf(), maxResolvConf) // none names no servers
+func (n *network) readResolver() {
+	text, err := hostfile.Do(&n.resolverGuard, "", func() string {
+		data, _ := hostfile.Read(n.config.ResolvConf(), maxResolvConf) // none names no servers
 		return string(data)
 	})
 	if err != nil {
 		err = fmt.Errorf("the list of name servers cannot be read, and pods keep those of before: %w", err)
 	}
-	r.ReportNetwork("name servers", err)
+	n.report("name servers", err)
 	if err != nil {
 		return
 	}
 	host := sandbox.ParseResolvConf(text)
-	r.hostResolver.Store(&host)
-	n := r.nameServers()
-	r.Names.SetServers(n.Upstream())
-	for _, p := range r.pods {
+	n.resolver = &host
+	servers := n.nameServers()
+	n.config.Names.SetServers(servers.Upstream())
+	for _, p := range n.pods.pods {
 		if p.Record.Sandbox.Ready != nil && p.Record.State != state.PodFinished {
-			r.followResolver(p, n)
+			n.followResolver(p, servers)
 		}
 	}
 }
 
 // followResolver writes a pod's resolv.conf anew, in the file that its containers have mounted. One that the
 // pod has changed itself is left alone.
-func (r *Runtime) followResolver(p *lifecycle.Pod, n sandbox.NameServers) {
-	path := filepath.Join(r.paths.Sandbox(p.Record.UID), "resolv.conf")
-	resolv, _ := n.ReachableBy(p.Record.Object, p.Record.Sandbox.IP6).ForPod(p.Record.Object)
+func (n *network) followResolver(p *lifecycle.Pod, servers sandbox.NameServers) {
+	path := filepath.Join(n.paths.Sandbox(p.Record.UID), "resolv.conf")
+	resolv, _ := servers.ReachableBy(p.Record.Object, p.Record.Sandbox.IP6).ForPod(p.Record.Object)
 	text, have := resolv.String(), beneath.ReadShared(path)
 	if text == have || p.Record.Sandbox.Resolv != sandbox.Digest(have) {
 		return
 	}
 	if err := beneath.Overwrite(path, text); err != nil {
-		r.Log.Error("a pod goes on with the name servers of before", "pod", p.Name(), "error", err)
+		n.config.Log.Error("a pod goes on with the name servers of before", "pod", p.Name(), "error", err)
 		return
 	}
-	r.Log.Info("name servers changed", "pod", p.Name(), "servers", resolv.NameServers)
+	n.config.Log.Info("name servers changed", "pod", p.Name(), "servers", resolv.NameServers)
 	p.Record.Sandbox.Resolv = sandbox.Digest(text)
-	r.save(p)
+	n.pods.save(p)
 }
 
-// sayResolver tells of a new sandbox what its resolv.conf lacks.
-func (r *Runtime) sayResolver(p *lifecycle.Pod, now state.Instant) {
-	_, notes := r.nameServers().ForPod(p.Record.Object)
-	for _, n := range notes {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)
+// reportResolver tells of a new sandbox what its resolv.conf lacks.
+func (n *network) reportResolver(p *lifecycle.Pod, now state.Instant) {
+	_, notes := n.nameServers().ForPod(p.Record.Object)
+	for _, note := range notes {
+		n.lifecycle.Event(p, "", now, corev1.EventTypeWarning, note.Reason, note.Message)
 	}
 }
