@@ -22,7 +22,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.Log.Error("podd starts without all that it needs", "error", err)
 	}
 	r.watchCgroups()
-	r.network.restoreNames()
+	r.restoreNames()
 	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
 	r.disk.Restored(r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
 	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
@@ -34,23 +34,40 @@ func (r *Runtime) adopt(now state.Instant) error {
 		r.pods[rec.UID] = p
 		r.lifecycle.Adopt(p, now)
 		r.lifecycle.CheckCgroups(p, now)
-		r.finished.adopt(p)
+		r.adoptFinished(p)
 		r.save(p)
 		r.mark(rec.UID)
 	}
+	r.readWorkloads(now)
 	var err error
 	if r.orphans, err = adoption.FindOrphans(r.kernel, func(uid types.UID) bool { return r.pods[uid] != nil }); err != nil {
 		r.Log.Error("cannot look for containers without a record", "error", err)
 	}
 	r.disk.Wait()
-	r.network.readResolver()
+	r.readResolver()
 	r.services.ReadAllocations()
-	r.network.restore(now)
+	r.restoreNetwork(now)
 	r.kernel.dropUnclaimed(r.orphans.Own)
 	r.removeRemains()
 	r.awaitExits()
 	r.shares.update()
 	return nil
+}
+
+// adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost.
+func (r *Runtime) adoptFinished(p *lifecycle.Pod) {
+	if p.Record.State != state.PodFinished {
+		return
+	}
+	if p.Record.Kept {
+		if err := r.finished.Check(p.Record.UID); err != nil {
+			r.disk.SetAside([]error{err}, "it is written again")
+			p.Record.Kept = false
+		}
+	}
+	if !p.Record.Kept {
+		r.saveFinished(p)
+	}
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.
@@ -74,7 +91,7 @@ func LastKnown(runDir string) []manifest.Pod {
 	recs, _ := state.Store{Dir: filepath.Join(runDir, "pods")}.ReadAll()
 	var list []manifest.Pod
 	for _, rec := range recs {
-		if rec.Stop == nil {
+		if rec.Stop == nil && !rec.Made {
 			list = append(list, manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since})
 		}
 	}

@@ -31,12 +31,16 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	if r.scanned || !set.Gone {
 		r.policies.MarkChanged()
 		r.takeObjects(set.Objects, now)
+		r.takeWorkloads(&set, now)
 	}
 	before := r.desired
 	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
 	for i := range set.Pods {
-		r.desired[keyOf(set.Pods[i].Object)] = r.resolve(r.admitAccount(&set.Pods[i]), now)
+		if m := r.resolve(r.admitAccount(&set.Pods[i]), now); !r.controllers.Ended(m.Object.UID) {
+			r.desired[keyOf(m.Object)] = m
+		}
 	}
+	r.addMade()
 	if !r.scanned && !set.Gone {
 		r.scanned = true
 		r.catchUpVolumes()
@@ -48,7 +52,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 		for _, m := range r.desired {
 			wanted[m.Object.UID] = true
 		}
-		r.finished.store.Prune(wanted)
+		r.finished.Prune(wanted)
 		r.sweepVolumes()
 	}
 	if !set.Gone {
@@ -78,7 +82,7 @@ func (r *Runtime) resolve(m *manifest.Pod, now state.Instant) *manifest.Pod {
 		m, _, _ = r.rollout.Resolve(m, nil, now)
 		return m
 	}
-	m, change, err := r.rollout.Resolve(m, p.Record, now)
+	m, change, err := r.rollout.Resolve(withOwners(m, p), p.Record, now)
 	switch {
 	case err != nil:
 		r.Log.Error("cannot take a change", "pod", p.Name(), "error", err)
@@ -113,19 +117,28 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 		p = r.adoptOrphan(m, now)
 	}
 	if p == nil {
-		rec := r.finished.restore(uid)
-		if rec == nil {
-			rec = state.NewRecord(uid, m.Object, now)
-			executor.LogFolders{Paths: r.paths}.CountAttempts(rec)
-		}
+		rec := r.restoreRecord(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.rollout.Pins(m)
 		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
 	}
-	r.statuses.reattach = true
+	r.reattach = true
 	p.Record.File, p.Record.Doc, p.Record.Hash, p.Record.Since = m.File, m.Doc, m.Hash, m.Since
 	r.save(p)
 	r.mark(uid)
+}
+
+// restoreRecord gives the record of a pod that is new to this boot: as it ended in an earlier one, or fresh.
+func (r *Runtime) restoreRecord(uid types.UID, fresh *state.Record) *state.Record {
+	rec, err := r.finished.Read(uid)
+	if err != nil {
+		r.disk.SetAside([]error{err}, "that a pod has ended; it runs again")
+	}
+	if rec != nil {
+		return rec
+	}
+	executor.LogFolders{Paths: r.paths}.CountAttempts(fresh)
+	return fresh
 }
 
 // takeProblems records what is newly wrong with the folder and publishes what has no pod of its own.
@@ -136,17 +149,55 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Message, b.Message)) < 0
 	})
 	for _, problem := range problems {
-		if !slices.Contains(r.statuses.problems, problem) {
+		if !slices.Contains(r.problems, problem) {
 			r.Log.Error("manifest refused", "file", problem.File, "reason", problem.Reason, "error", problem.Message)
 			r.Events.Record(now.Wall, objects.ProblemReference(&problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
 		}
 	}
 	r.conditions.manifests.Set("manifests", folderProblem(problems))
-	changed := !slices.Equal(problems, r.statuses.problems)
-	r.statuses.problems = problems
+	changed := !slices.Equal(problems, r.problems)
+	r.problems = problems
 	if changed {
 		r.store.SetProblems(problems)
-		r.statuses.reattach = true
+		r.reattach = true
 		r.claims.Bind(r.claimView(now)) // a claim that a bad file may have had is gone, perhaps
 	}
+}
+
+// attachProblems gives each pod the sentences about manifests of its name; the others become refused pods. One namespace and
+// name is one pod, whatever files say: the pod that is there, or one that stands for all that is refused.
+func (r *Runtime) attachProblems(now state.Instant) {
+	r.reattach = false
+	own, names := map[types.NamespacedName]*manifest.Problem{}, []types.NamespacedName{}
+	for i := range r.problems {
+		p := r.problems[i]
+		if !objects.OfPod(&p) {
+			continue
+		}
+		ref := objects.ProblemReference(&p)
+		key := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
+		if first := own[key]; first != nil {
+			first.Message += "; " + p.Message
+			continue
+		}
+		own[key], names = &p, append(names, key)
+	}
+	taken := map[types.NamespacedName]bool{}
+	for _, p := range r.pods {
+		var problem *manifest.Problem
+		if key := keyOf(p.Record.Object); r.isShown(p) {
+			problem, taken[key] = own[key], true
+		}
+		if was := p.Problem; was != problem && (was == nil || problem == nil || *was != *problem) {
+			p.Problem = problem
+			r.publish(p, now)
+		}
+	}
+	var refused []manifest.Problem
+	for _, key := range names {
+		if !taken[key] {
+			refused = append(refused, *own[key])
+		}
+	}
+	r.store.SetRefusedPods(refused, now.Wall, r.NodeName)
 }

@@ -31,7 +31,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		}
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.Wait()
-			r.network.forwarding.Wait()
+			r.forwarding.Wait()
 			return r.volumes.Close()
 		}
 		r.arm(timer)
@@ -110,18 +110,21 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
-	if r.statuses.reattach {
-		r.statuses.attachProblems(now)
+	if r.reattach {
+		r.attachProblems(now)
 	}
-	r.network.syncPolicies(now)
-	r.network.syncServices(now) // whoever starts now finds Services of now
-	for uid := range r.dirty {
-		delete(r.dirty, uid)
-		if p := r.pods[uid]; p != nil {
-			r.decide(p, now)
+	r.syncPolicies(now)
+	r.syncServices(now) // whoever starts now finds Services of now
+	// What is decided for pods may concern controllers, and what those do concerns pods.
+	for r.syncControllers(now); len(r.dirty) > 0; r.syncControllers(now) {
+		for uid := range r.dirty {
+			delete(r.dirty, uid)
+			if p := r.pods[uid]; p != nil {
+				r.decide(p, now)
+			}
 		}
 	}
-	r.network.syncServices(now)
+	r.syncServices(now)
 	r.saveAll()
 }
 
@@ -140,7 +143,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgSettings:
 		r.Settings = m.settings
 	case msgResolver:
-		r.network.readResolver()
+		r.readResolver()
 	case msgImages:
 		r.markAwaiting()
 	case msgImporting:
@@ -163,14 +166,14 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			r.lifecycle.HandleOutcome(m.pod, m.outcome, now)
 		}
 	case msgMoved:
-		r.network.addressesMoved(now)
+		r.showAddresses(now)
 		r.ReportNetwork("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
 		m.pod.Record.Kept = true
 		if r.pods[m.pod.Record.UID] == m.pod {
 			r.save(m.pod)
-			r.statuses.publish(m.pod, now)
+			r.publish(m.pod, now)
 		}
 	case msgHook:
 		if p := r.pods[m.UID]; p != nil {
@@ -188,6 +191,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		}
 	case msgClock:
 		r.clockSet()
+		r.controllers.ClockSet()
 	case msgCall:
 		m.fn()
 		close(m.done)
@@ -220,6 +224,9 @@ func (r *Runtime) arm(timer *time.Timer) {
 	if at := r.services.RecheckAt(); at != 0 && (next == 0 || at < next) {
 		next = at
 	}
+	if at := r.controllers.WakeAt(r.now()); at != 0 && !r.stopping && (next == 0 || at < next) {
+		next = at
+	}
 	if r.idleAt != 0 && (next == 0 || r.idleAt < next) {
 		next = r.idleAt
 	}
@@ -243,7 +250,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	}
 	if now.Mono < p.Retry {
 		p.Wake = p.Retry
-		r.statuses.publish(p, now)
+		r.publish(p, now)
 		return
 	}
 	r.judgeFit(p, now)
@@ -259,7 +266,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	}
 	p.Wake = decision.Wake
 	if len(decision.Actions) == 0 {
-		r.statuses.publish(p, now)
+		r.publish(p, now)
 		return
 	}
 	r.Log.Debug("plan", "pod", p.Name(), "uid", p.Record.UID, "actions", fmt.Sprint(decision.Actions))
@@ -272,7 +279,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 	// Before the operation: a daemon that finds this record after a crash must know what was begun.
 	delete(r.unsaved, p.Record.UID)
 	r.write(p)
-	r.statuses.publish(p, now)
+	r.publish(p, now)
 	r.kernel.run(p, op)
 }
 

@@ -56,6 +56,7 @@ type world struct {
 	nextPID   int
 	desired   map[string]*corev1.Pod // by name
 	problems  []manifest.Problem
+	workloads map[string]string // manifests of other objects, by file
 	versions  int
 	images    map[string]bool
 	failNext  bool // the next action of an operation fails
@@ -136,7 +137,7 @@ func (w *world) settle() error {
 	for range 1000 {
 		r.step()
 		r.disk.Wait()
-		r.network.forwarding.Wait()
+		r.forwarding.Wait()
 		if err := w.check(); err != nil {
 			return err
 		}
@@ -331,6 +332,13 @@ func (w *world) Scan(now time.Time) manifest.Set {
 	}
 	set.Problems = w.problems
 	slices.SortFunc(set.Pods, func(a, b manifest.Pod) int { return strings.Compare(a.File, b.File) })
+	for file, text := range w.workloads {
+		objects, problems := manifest.Parse(file, []byte(text))
+		if len(problems) > 0 {
+			w.t.Error(problems)
+		}
+		set.Objects = append(set.Objects, objects...)
+	}
 	return set
 }
 
@@ -542,7 +550,7 @@ func (w *world) resting() bool {
 			return false
 		}
 	}
-	if len(w.d.r.desired) != len(w.desired) {
+	if len(w.d.r.desired) != len(w.desired)+len(w.d.r.made) {
 		return false
 	}
 	for _, m := range w.d.r.desired {

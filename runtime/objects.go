@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"podd/runtime/controller"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/service"
@@ -32,9 +33,9 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 			r.services.MarkChanged()
 		}
 		switch {
-		case o == nil:
+		case o == nil && !controller.Shows(key.Kind):
 			r.store.RemoveObject(key)
-		case key.Kind == service.Kind: // it is shown with its address
+		case key.Kind == service.Kind, controller.Shows(key.Kind): // it is shown with its status
 		default:
 			r.store.SetObject(key.Kind, objects.ShallowCopy(o.Value))
 		}

@@ -28,15 +28,13 @@ func (l podLoop) Save(p *lifecycle.Pod) { l.r.save(p) }
 
 func (l podLoop) Mark(p *lifecycle.Pod) { l.r.mark(p.Record.UID) }
 
-func (l podLoop) Publish(p *lifecycle.Pod, now state.Instant) { l.r.statuses.publish(p, now) }
+func (l podLoop) Publish(p *lifecycle.Pod, now state.Instant) { l.r.publish(p, now) }
 
 func (l podLoop) Wanted(p *lifecycle.Pod) bool { return l.r.wanted(p) }
 
 func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrace(p) }
 
-func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) {
-	l.r.network.reportResolver(p, now)
-}
+func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.sayResolver(p, now) }
 
 func (l podLoop) ResourcesChanged() { l.r.shares.update() }
 
@@ -44,7 +42,7 @@ func (l podLoop) CgroupLost() { l.r.shares.forget() }
 
 func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
 
-func (l podLoop) Finished(p *lifecycle.Pod) { l.r.finished.save(p) }
+func (l podLoop) Finished(p *lifecycle.Pod) { l.r.saveFinished(p) }
 
 func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
 
@@ -63,13 +61,17 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 		if !stays {
 			r.rollout.DropAlias(p.Record.UID)
 		}
-		r.finished.delete(p.Record.UID)
+		r.deleteFinished(p.Record.UID)
+	}
+	if !r.stopping && !stays {
+		delete(r.made, p.Record.UID)
+		r.controllers.ForgetPod(p.Record.UID)
 	}
 	if err := r.records.Remove(p.Record.UID); err != nil {
 		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
 	}
 	delete(r.pods, p.Record.UID)
-	r.statuses.reattach = true
+	r.reattach = true
 	r.accounts.Forget(p.Record.UID)
 	r.policies.MarkChanged()
 	r.services.ForgetPod(p.Record.UID)
@@ -79,21 +81,5 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 	if stays && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
 		r.welcome(m, r.now())
-	}
-}
-
-// watchCgroups has the loop told when a cgroup below a pod's has been removed.
-func (r *Runtime) watchCgroups() {
-	if err := r.Cgroups.OnRemoval(func(cgroup string) { r.inbox.put(msgCgroup{cgroup}) }); err != nil {
-		r.Log.Warn("a container whose cgroup somebody removes is not noticed before podd starts again", "error", err)
-	}
-}
-
-// cgroupRemoved looks at the pod whose cgroup a hint is about.
-func (r *Runtime) cgroupRemoved(cgroup string, now state.Instant) {
-	for _, p := range r.pods {
-		if p.Record.Sandbox.CgroupPath == cgroup {
-			r.lifecycle.CheckCgroups(p, now)
-		}
 	}
 }

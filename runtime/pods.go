@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"cmp"
 	"log/slog"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +16,7 @@ import (
 type podTable struct {
 	pods    map[types.UID]*lifecycle.Pod
 	desired map[types.NamespacedName]*manifest.Pod
+	made    map[types.UID]*manifest.Pod // of desired, those of controllers
 	// stopping: all pods end with the board.
 	stopping bool
 	dirty    map[types.UID]bool // to be decided on anew
@@ -30,6 +30,7 @@ type podTable struct {
 func newPodTable(records state.Store, suspect func(error), log *slog.Logger) podTable {
 	return podTable{
 		pods: map[types.UID]*lifecycle.Pod{}, desired: map[types.NamespacedName]*manifest.Pod{},
+		made:  map[types.UID]*manifest.Pod{},
 		dirty: map[types.UID]bool{}, unsaved: map[types.UID]bool{}, records: records, suspect: suspect, log: log,
 	}
 }
@@ -171,23 +172,4 @@ func (t *podTable) podsByNow() []*corev1.Pod {
 		pods = append(pods, &now)
 	}
 	return pods
-}
-
-// isShown says of a pod that clients see it. Of those of one name one is: the one that was seen first, until it is forgotten;
-// after a restart of podd the oldest that has begun.
-func (t *podTable) isShown(p *lifecycle.Pod) bool {
-	if p.Shown {
-		return true
-	}
-	for uid, other := range t.pods {
-		switch {
-		case uid == p.Record.UID || keyOf(other.Record.Object) != keyOf(p.Record.Object):
-		case other.Shown, p.Record.State == state.PodWaiting:
-			return false
-		case other.Record.State != state.PodWaiting &&
-			cmp.Or(cmp.Compare(other.Record.Created.Mono, p.Record.Created.Mono), cmp.Compare(uid, p.Record.UID)) < 0:
-			return false
-		}
-	}
-	return true
 }

@@ -47,7 +47,7 @@ func probedPod(t *testing.T, spec corev1.Container, policy corev1.RestartPolicy)
 	p.Record.State, p.Record.Sandbox.Ready = state.PodRunning, &now
 	c := p.Record.Containers[0]
 	c.State, c.Attempt, c.Started, c.PID = state.ContainerRunning, 0, &now, 4711
-	r.statuses.publish(p, now)
+	r.publish(p, now)
 	t.Cleanup(func() {
 		c.State = state.ContainerCollected
 		r.prober.Sync(&p.Probes, p.Record, state.Now())
@@ -137,7 +137,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.statuses.publish(p, state.Now())
+	r.publish(p, state.Now())
 	if got := scheduled(p); got != "" {
 		t.Errorf("an ended container is probed: %s", got)
 	}
@@ -146,7 +146,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 	}
 	now := state.Now()
 	c.State, c.Started = state.ContainerRunning, &now
-	r.statuses.publish(p, now)
+	r.publish(p, now)
 	r.receive(msgProbe{old}, now)
 	if c.Unhealthy || c.Ready || c.ProbeRuns != nil || len(*events) != 0 {
 		t.Errorf("the new attempt has the old one's results: %+v, %q", c, *events)
@@ -163,7 +163,7 @@ func TestProbesAtTheEnd(t *testing.T) {
 	if err := p.Record.BeginStop(state.Now(), r.stopGrace(p)); err != nil {
 		t.Fatal(err)
 	}
-	r.statuses.publish(p, state.Now())
+	r.publish(p, state.Now())
 	s := r.shownStatus(p, p.Record.Containers[0].Name)
 	if scheduled(p) != "Readiness" || !s.Ready {
 		t.Errorf("scheduled: %q, ready %t", scheduled(p), s.Ready)

@@ -18,9 +18,6 @@ import (
 	"podd/runtime/stdio"
 )
 
-// ErrNotFound says that there is no such pod or container.
-var ErrNotFound = errors.New("not found")
-
 // Requests are what others ask of the loop. Each is answered between two decisions; its errors are those of the API, and that
 // of ctx. Any goroutine but the loop's may ask.
 type Requests struct{ loop *Runtime }
@@ -190,7 +187,10 @@ func (q Requests) DeletePod(ctx context.Context, namespace, name string, grace *
 			if !is(p, namespace, name) {
 				continue
 			}
-			err, p.Deleted = nil, true
+			err, p.Deleted = nil, !p.Record.Made
+			if p.Record.Made {
+				q.loop.endMade(uid)
+			}
 			if grace != nil {
 				p.Grace = grace
 				q.loop.lifecycle.ShortenGrace(p, time.Duration(*grace)*time.Second, q.loop.now())
@@ -214,7 +214,7 @@ func (q Requests) SetConditions(ctx context.Context, namespace, name string, con
 			p.Record.Set[string(c.Type)] = state.SetCondition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 		}
 		q.loop.save(p)
-		q.loop.statuses.publish(p, q.loop.now())
+		q.loop.publish(p, q.loop.now())
 		q.loop.mark(p.Record.UID)
 		return nil
 	})

@@ -26,6 +26,15 @@ type Names interface {
 	SetZone(z *dns.Zone)
 }
 
+// nameServers are those that count now.
+func (r *Runtime) nameServers() sandbox.NameServers {
+	n := sandbox.NameServers{ClusterDomain: r.ClusterDomain, Own: r.Names.Addrs()}
+	if host := r.hostResolver.Load(); host != nil {
+		n.Host = *host
+	}
+	return n
+}
+
 const (
 	// maxResolvConf is more, in bytes, than any list of name servers has.
 	maxResolvConf = 1 << 20
@@ -33,61 +42,52 @@ const (
 	resolvPatience = 2 * time.Second
 )
 
-// nameServers are those that count now.
-func (n *network) nameServers() sandbox.NameServers {
-	servers := sandbox.NameServers{ClusterDomain: n.config.ClusterDomain, Own: n.config.Names.Addrs()}
-	if host := n.resolver; host != nil {
-		servers.Host = *host
-	}
-	return servers
-}
-
 // readResolver reads the host's resolv.conf and carries it into the pods.
-func (n *network) readResolver() {
-	text, err := hostfile.Do(&n.resolverGuard, "", func() string {
-		data, _ := hostfile.Read(n.config.ResolvConf(), maxResolvConf) // none names no servers
+func (r *Runtime) readResolver() {
+	text, err := hostfile.Do(&r.resolvGuard, "", func() string {
+		data, _ := hostfile.Read(r.ResolvConf(), maxResolvConf) // none names no servers
 		return string(data)
 	})
 	if err != nil {
 		err = fmt.Errorf("the list of name servers cannot be read, and pods keep those of before: %w", err)
 	}
-	n.report("name servers", err)
+	r.ReportNetwork("name servers", err)
 	if err != nil {
 		return
 	}
 	host := sandbox.ParseResolvConf(text)
-	n.resolver = &host
-	servers := n.nameServers()
-	n.config.Names.SetServers(servers.Upstream())
-	for _, p := range n.pods.pods {
+	r.hostResolver.Store(&host)
+	n := r.nameServers()
+	r.Names.SetServers(n.Upstream())
+	for _, p := range r.pods {
 		if p.Record.Sandbox.Ready != nil && p.Record.State != state.PodFinished {
-			n.followResolver(p, servers)
+			r.followResolver(p, n)
 		}
 	}
 }
 
 // followResolver writes a pod's resolv.conf anew, in the file that its containers have mounted. One that the
 // pod has changed itself is left alone.
-func (n *network) followResolver(p *lifecycle.Pod, servers sandbox.NameServers) {
-	path := filepath.Join(n.paths.Sandbox(p.Record.UID), "resolv.conf")
-	resolv, _ := servers.ReachableBy(p.Record.Object, p.Record.Sandbox.IP6).ForPod(p.Record.Object)
+func (r *Runtime) followResolver(p *lifecycle.Pod, n sandbox.NameServers) {
+	path := filepath.Join(r.paths.Sandbox(p.Record.UID), "resolv.conf")
+	resolv, _ := n.ReachableBy(p.Record.Object, p.Record.Sandbox.IP6).ForPod(p.Record.Object)
 	text, have := resolv.String(), beneath.ReadShared(path)
 	if text == have || p.Record.Sandbox.Resolv != sandbox.Digest(have) {
 		return
 	}
 	if err := beneath.Overwrite(path, text); err != nil {
-		n.config.Log.Error("a pod goes on with the name servers of before", "pod", p.Name(), "error", err)
+		r.Log.Error("a pod goes on with the name servers of before", "pod", p.Name(), "error", err)
 		return
 	}
-	n.config.Log.Info("name servers changed", "pod", p.Name(), "servers", resolv.NameServers)
+	r.Log.Info("name servers changed", "pod", p.Name(), "servers", resolv.NameServers)
 	p.Record.Sandbox.Resolv = sandbox.Digest(text)
-	n.pods.save(p)
+	r.save(p)
 }
 
-// reportResolver tells of a new sandbox what its resolv.conf lacks.
-func (n *network) reportResolver(p *lifecycle.Pod, now state.Instant) {
-	_, notes := n.nameServers().ForPod(p.Record.Object)
-	for _, note := range notes {
-		n.lifecycle.Event(p, "", now, corev1.EventTypeWarning, note.Reason, note.Message)
+// sayResolver tells of a new sandbox what its resolv.conf lacks.
+func (r *Runtime) sayResolver(p *lifecycle.Pod, now state.Instant) {
+	_, notes := r.nameServers().ForPod(p.Record.Object)
+	for _, n := range notes {
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,12 +14,14 @@ import (
 	"podd/cgroups"
 	"podd/images"
 	"podd/internal/atomicfile"
+	"podd/internal/background"
 	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/netns/dns"
 	"podd/runtime/adoption"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
+	"podd/runtime/controller"
 	"podd/runtime/executor"
 	"podd/runtime/folders"
 	"podd/runtime/lifecycle"
@@ -145,25 +148,36 @@ type Runtime struct {
 	accounts  *serviceaccount.Manager
 	prober    *prober.Prober
 	lifecycle *lifecycle.Handler
+	// hostResolver is what the host's resolv.conf said last.
+	hostResolver atomic.Pointer[sandbox.Resolver]
 
-	finished  *finishedPods
-	rollout   *rollout.Manager
-	claims    *storage.Claims // what claims are bound to
-	disk      *state.Disk
-	services  *service.Syncer
-	policies  *networkpolicy.Syncer
-	scanned   bool // the folder was seen at least once
-	swept     bool // what pods left that went while no podd was there is removed
-	folderNow manifest.Set
-	scan      scanner
-	recheck   state.BootTime // since boot; scan the folder again
+	finished state.FinishedStore
+	rollout  *rollout.Manager
+	claims   *storage.Claims // what claims are bound to
+	disk     *state.Disk
+	services *service.Syncer
+	policies *networkpolicy.Syncer
+	// forwarding puts tables of Services into the kernel.
+	forwarding background.Queue
+	// nextTable is the one that the kernel is to have; nil: it has been given it.
+	nextTable      atomic.Pointer[netns.ServiceTable]
+	scanned        bool // the folder was seen at least once
+	swept          bool // what pods left that went while no podd was there is removed
+	folderNow      manifest.Set
+	controllers    *controller.Manager
+	workloadsTaken bool // once
+	scan           scanner
+	// resolvGuard is of a resolv.conf that never answers.
+	resolvGuard hostfile.Guard
+	problems    []manifest.Problem
+	reattach    bool           // which pods they belong to is to be looked at
+	recheck     state.BootTime // since boot; scan the folder again
 	// importing: an image that is not there may be about to come, and its lack is no news.
 	importing  bool
 	worked     bool           // since the last rest
 	idle       bool           // as was told
 	idleAt     state.BootTime // since boot; 0: idle already
-	network    *network
-	statuses   *statuses
+	hostIPs    hostAddresses
 	folders    *folders.Folders
 	storage    *folders.Monitor
 	remains    *adoption.Remains
@@ -176,31 +190,29 @@ type Runtime struct {
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
 	r := &Runtime{
-		Config: c,
-		now:    state.Now,
-		paths:  state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
-		store:  objects.NewStore(),
-		Hints:  Hints{newInbox()},
+		Config:   c,
+		now:      state.Now,
+		paths:    state.Paths{Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir},
+		store:    objects.NewStore(),
+		Hints:    Hints{newInbox()},
+		finished: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")},
 
 		disk: &state.Disk{Log: c.Log, Damaged: c.Damaged},
 	}
+	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Requests.loop = r
 	r.podTable = newPodTable(state.Store{Dir: filepath.Join(c.RunDir, "pods")}, func(err error) { r.storage.Suspect(err) }, c.Log)
 	r.shares = cpuShares{pods: &r.podTable, cgroups: c.Cgroups, last: cgroups.MilliCPUToShares(0), log: c.Log}
 	r.kernel = board{r}
 	r.conditions = r.newConditions()
 	r.disk.Failed = r.SuspectStorage
-	r.finished = &finishedPods{
-		store: state.FinishedStore{Dir: filepath.Join(c.RootDir, "finished")}, disk: r.disk, log: c.Log,
-		kept: func(p *lifecycle.Pod) { r.inbox.put(msgKept{p}) },
-	}
-	r.network = &network{
-		config: &r.Config, paths: r.paths, pods: &r.podTable, report: r.conditions.network.Report,
-		resolverGuard: hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }},
-	}
 	r.rollout = rollout.New(c.RootDir, r.disk)
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.claims = storage.New(c.RootDir, &storage.Claims{Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log})
+	r.controllers = controller.New(&controller.Manager{
+		Loop: controllerLoop{r}, Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log,
+		RunDir: filepath.Join(c.RunDir, "workloads"), RootDir: filepath.Join(c.RootDir, "workloads"),
+	})
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
@@ -216,7 +228,7 @@ func New(c Config) (*Runtime, error) {
 	r.folders = &folders.Folders{
 		Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir, Roots: r.engine.MountDir,
 		Records: r.records.Dir, Containers: r.engine.StateDir, IO: r.engine.IODir,
-		Private: []string{r.engine.RootDir, r.volumes.Disk, filepath.Join(c.RunDir, "sandbox")}, BootID: folders.BootID,
+		Private: []string{r.engine.RootDir, r.volumes.Disk, filepath.Join(c.RunDir, "sandbox"), r.controllers.RunDir}, BootID: folders.BootID,
 		Damaged: c.Damaged, SetAside: r.disk.Restored, Runs: r.engine.AnyRuns,
 	}
 	r.storage = &folders.Monitor{
@@ -239,7 +251,7 @@ func New(c Config) (*Runtime, error) {
 	})
 	r.inputs = &inputs{
 		settings: &r.Settings, paths: r.paths, images: c.Images, objects: r.objects, claims: r.claims,
-		nameServers: r.network.nameServers, hostIPs: r.network.boardIPs, claimView: r.claimView,
+		nameServers: r.nameServers, hostIPs: r.boardIPs, claimView: r.claimView,
 	}
 	r.lifecycle = &lifecycle.Handler{
 		Loop: podLoop{r}, Inputs: r.inputs, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
@@ -255,7 +267,7 @@ func New(c Config) (*Runtime, error) {
 	r.services = &service.Syncer{
 		NodeName: c.NodeName, ClusterDomain: c.ClusterDomain, PodCIDRs: c.PodCIDRs, ServiceCIDRs: c.ServiceCIDRs,
 		AllocationsFile: filepath.Join(c.RootDir, "services.json"), ZoneFile: filepath.Join(c.RunDir, "names.json"),
-		Objects: r.objects, Store: r.store, Ports: c.Forwarder, Disk: r.disk, Forward: r.network.forward,
+		Objects: r.objects, Store: r.store, Ports: c.Forwarder, Disk: r.disk, Forward: r.forward,
 		SetZone: func(z *dns.Zone) { r.Names.SetZone(z) }, HealthPorts: c.HealthPorts, RecordEvent: r.recordEvent, Log: c.Log,
 	}
 	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
@@ -264,11 +276,6 @@ func New(c Config) (*Runtime, error) {
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Capacity(c.RootDir) },
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 	})
-	r.statuses = &statuses{
-		pods: &r.podTable, store: r.store, prober: r.prober, services: r.services, hostIPs: r.network.boardIPs, nodeName: c.NodeName,
-	}
-	n := r.network
-	n.objects, n.services, n.policies, n.prober, n.lifecycle, n.publish = r.objects, r.services, r.policies, r.prober, r.lifecycle, r.statuses.publish
 	r.inputs.accounts, r.inputs.services, r.inputs.executor = r.accounts, r.services, r.executor
 	return r, nil
 }

@@ -57,7 +57,7 @@ func (r *Runtime) checkScan(now state.Instant) {
 	s.hangs = true
 	problem := r.Folder.Unanswered()
 	if s.seen {
-		r.takeProblems(append(r.statuses.problems, problem), now)
+		r.takeProblems(append(r.problems, problem), now)
 	} else {
 		s.seen = true
 		r.takeSet(manifest.Set{Pods: LastKnown(r.RunDir), Gone: true, Problems: []manifest.Problem{problem}}, now)

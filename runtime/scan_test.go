@@ -68,7 +68,7 @@ func newSlowFolder(t *testing.T) (*Runtime, *slowFolder, *event.Recorder) {
 	r.HostIPs = func() ([]netip.Addr, error) { return nil, nil }
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
-	t.Cleanup(func() { r.disk.Wait(); r.network.forwarding.Wait() })
+	t.Cleanup(func() { r.disk.Wait(); r.forwarding.Wait() })
 	return r, f, recorder
 }
 
@@ -127,8 +127,8 @@ func TestAFolderThatHangs(t *testing.T) {
 	f.answers <- manifest.Set{Pods: []manifest.Pod{pod}}
 	f.step(r)
 	<-f.began
-	if len(r.statuses.problems) != 0 || !r.scanned || !r.wanted(held) || r.conditions.manifests.Text() != "" {
-		t.Errorf("problems %v, seen %t, wanted %t", r.statuses.problems, r.scanned, r.wanted(held))
+	if len(r.problems) != 0 || !r.scanned || !r.wanted(held) || r.conditions.manifests.Text() != "" {
+		t.Errorf("problems %v, seen %t, wanted %t", r.problems, r.scanned, r.wanted(held))
 	}
 
 	// And hangs again: a reload does not wait for it.
@@ -170,18 +170,18 @@ func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(path, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.network.readResolver()
-	before := r.network.resolver
+	r.readResolver()
+	before := r.hostResolver.Load()
 	release := make(chan struct{})
-	r.network.resolverGuard.Patience = time.Millisecond
-	if _, err := hostfile.Do(&r.network.resolverGuard, "", func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
+	r.resolvGuard.Patience = time.Millisecond
+	if _, err := hostfile.Do(&r.resolvGuard, "", func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
 		t.Fatal(err)
 	}
-	r.network.resolverGuard.Patience = time.Minute
+	r.resolvGuard.Patience = time.Minute
 	for range 3 {
-		r.network.readResolver()
+		r.readResolver()
 	}
-	if r.network.resolver != before {
+	if r.hostResolver.Load() != before {
 		t.Error("the name servers are forgotten")
 	}
 	if said := messages(events, "NetworkNotReady"); len(said) != 1 || !strings.Contains(said[0], "does not answer") {
@@ -196,7 +196,7 @@ func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
 	for _, m := range r.inbox.take() {
 		r.receive(m, state.Now())
 	}
-	if r.network.resolver == before || r.conditions.network.Condition.Text() != "" {
-		t.Errorf("still %v, %q", r.network.resolver, r.conditions.network.Condition.Text())
+	if r.hostResolver.Load() == before || r.conditions.network.Condition.Text() != "" {
+		t.Errorf("still %v, %q", r.hostResolver.Load(), r.conditions.network.Condition.Text())
 	}
 }

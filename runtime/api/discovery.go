@@ -77,10 +77,14 @@ func folderResources(version string) []metav1.APIResource {
 	var list []metav1.APIResource
 	for _, k := range folderKinds() {
 		if k.version() == version {
-			list = append(list, metav1.APIResource{
+			r := metav1.APIResource{
 				Name: k.resource, SingularName: k.singular(), Namespaced: k.namespaced, Kind: k.name,
 				Verbs: metav1.Verbs{"get", "list", "watch"}, ShortNames: k.short,
-			})
+			}
+			if k.all {
+				r.Categories = []string{"all"}
+			}
+			list = append(list, r)
 		}
 	}
 	return list

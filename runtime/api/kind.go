@@ -35,6 +35,7 @@ type kind struct {
 	short      []string
 	namespaced bool
 	folder     bool // see folderKinds
+	all        bool // get all shows it
 	list       func(Backend) (items []object, resourceVersion uint64)
 	watch      func(b Backend, since uint64) (changes, error)
 	blank      func() object

@@ -11,7 +11,7 @@ import (
 // folderKinds are the kinds other than Pod that the folder of manifests may hold, and those that podd makes of them.
 // A kind is a row here and a file that prints it, print_KIND.go. Names and short names are kubectl's.
 func folderKinds() []*kind {
-	return []*kind{
+	return append([]*kind{
 		{resource: "configmaps", name: "ConfigMap", short: []string{"cm"}, namespaced: true, blank: blankConfigMap, columns: configMapColumns, row: configMapRow},
 		{resource: "networkpolicies", name: "NetworkPolicy", group: "networking.k8s.io/v1", short: []string{"netpol"}, namespaced: true, blank: blankNetworkPolicy, columns: networkPolicyColumns, row: networkPolicyRow},
 		{resource: "secrets", name: "Secret", namespaced: true, blank: blankSecret, columns: secretColumns, row: secretRow},
@@ -19,10 +19,10 @@ func folderKinds() []*kind {
 		{resource: "persistentvolumes", name: "PersistentVolume", short: []string{"pv"}, blank: blankVolume, columns: volumeColumns, row: volumeRow},
 		{resource: "storageclasses", name: "StorageClass", short: []string{"sc"}, group: "storage.k8s.io/v1", blank: blankStorageClass, columns: classColumns, row: classRow},
 		{resource: "serviceaccounts", name: "ServiceAccount", short: []string{"sa"}, namespaced: true, blank: blankServiceAccount, columns: serviceAccountColumns, row: serviceAccountRow},
-		{resource: "services", name: "Service", short: []string{"svc"}, namespaced: true, blank: blankService, columns: serviceColumns, row: serviceRow},
+		{resource: "services", name: "Service", short: []string{"svc"}, all: true, namespaced: true, blank: blankService, columns: serviceColumns, row: serviceRow},
 		{resource: "endpoints", name: "Endpoints", short: []string{"ep"}, namespaced: true, blank: blankEndpoints, columns: endpointsColumns, row: endpointsRow},
 		{resource: "endpointslices", name: "EndpointSlice", group: "discovery.k8s.io/v1", namespaced: true, blank: blankEndpointSlice, columns: endpointSliceColumns, row: endpointSliceRow},
-	}
+	}, workloadKinds()...)
 }
 
 // served gives the folder's kinds what they have in common.

@@ -95,6 +95,9 @@ func setJobDefaults(s *batchv1.JobSpec) {
 	defaultTo(&s.ManualSelector, false)
 }
 
+// CompleteJob applies to a Job that a CronJob has made what the API server does when one is created.
+func CompleteJob(j *batchv1.Job) { setJobDefaults(&j.Spec) }
+
 // Limits of kubernetes pkg/apis/batch/validation.
 const (
 	mostIndexed         = 100_000 // of parallelism, and of failed indexes

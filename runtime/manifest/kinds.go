@@ -165,3 +165,19 @@ func refuseUpdates(before, objects []Object) (taken []Object, problems []Problem
 	}
 	return taken, problems
 }
+
+// Check says what the API server would of an object that was changed otherwise than by its file.
+func Check(kind string, value Value) error {
+	k := rulesOf(kind)
+	if k == nil {
+		return fmt.Errorf("kind %q is not known", kind)
+	}
+	errs := k.validate(value)
+	if k.refused != nil {
+		errs = append(errs, k.refused(value)...)
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s %q is invalid: %w", kind, value.GetName(), errs.ToAggregate())
+}

@@ -23,7 +23,8 @@ type Desired struct {
 	Log         *slog.Logger
 
 	objects map[Key]*manifest.Object
-	locked  map[Key]error // why a sealed Secret cannot be opened
+	made    map[Key]*manifest.Object // by controllers, for those that the folder does not have
+	locked  map[Key]error            // why a sealed Secret cannot be opened
 }
 
 // Known says whether the objects of a scan were taken in yet.
@@ -67,9 +68,42 @@ func (d *Desired) Replace(list []manifest.Object, now time.Time) (changed map[Ke
 		}
 		d.objects[key] = &o
 	}
+	for key, o := range d.made {
+		if d.objects[key] == nil {
+			d.objects[key] = o
+			if old := before[key]; old == nil || old.Hash != o.Hash {
+				changed[key] = true
+			}
+		}
+	}
 	for key := range before {
 		if d.objects[key] == nil {
 			delete(d.locked, key)
+			changed[key] = true
+		}
+	}
+	return changed
+}
+
+// SetMade takes the objects that controllers have made in place of those of before, and returns those that are new, changed
+// or gone. Where the folder has one of the name it is the folder's that counts.
+func (d *Desired) SetMade(list []manifest.Object) (changed map[Key]bool) {
+	before := d.made
+	d.made, changed = make(map[Key]*manifest.Object, len(list)), map[Key]bool{}
+	for i := range list {
+		o := list[i]
+		key := KeyOf(&o)
+		d.made[key] = &o
+		if of := d.objects[key]; d.objects != nil && (of == nil || of == before[key]) {
+			d.objects[key] = &o
+			if of == nil || of.Hash != o.Hash {
+				changed[key] = true
+			}
+		}
+	}
+	for key, old := range before {
+		if d.made[key] == nil && d.objects[key] == old && old != nil {
+			delete(d.objects, key)
 			changed[key] = true
 		}
 	}

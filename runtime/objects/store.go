@@ -45,14 +45,16 @@ func NewStore() *Store {
 }
 
 // SetPod shows a pod as it is now, if it is not shown so already. backoffs are the ends of the back-offs of its containers.
-func (s *Store) SetPod(p *corev1.Pod, backoffs map[string]state.BootTime) {
+// It says whether that is news.
+func (s *Store) SetPod(p *corev1.Pod, backoffs map[string]state.BootTime) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pods.set(p.UID, p)
+	news = s.pods.set(p.UID, p)
 	delete(s.backoffs, p.UID)
 	if backoffs != nil {
 		s.backoffs[p.UID] = backoffs
 	}
+	return news
 }
 
 // RemovePod takes a pod away.
@@ -179,17 +181,18 @@ func (c *collection[K, V, E]) init(start uint64, event func(watch.EventType, K, 
 	*c = collection[K, V, E]{rv: start, shown: map[K]V{}, hub: api.NewHub[E](start, history), event: event}
 }
 
-func (c *collection[K, V, E]) set(key K, value V) {
+func (c *collection[K, V, E]) set(key K, value V) (news bool) {
 	typ := watch.Added
 	if old, ok := c.shown[key]; ok {
 		value.SetResourceVersion(old.GetResourceVersion())
 		if equality.Semantic.DeepEqual(old, value) {
-			return
+			return false
 		}
 		typ = watch.Modified
 	}
 	c.shown[key] = value
 	c.emit(typ, key, value)
+	return true
 }
 
 func (c *collection[K, V, E]) remove(key K) {

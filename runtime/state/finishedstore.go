@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -44,6 +45,28 @@ func (s FinishedStore) Read(uid types.UID) (*Record, error) {
 	rec.Kept = true
 	rec.ToEarlierBoot()
 	return rec, nil
+}
+
+// ReadMade gives the records of the pods of controllers that ended in an earlier boot. Those that cannot be believed are named
+// among the errors.
+func (s FinishedStore) ReadMade() (list []*Record, bad []error) {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil {
+		return nil, nil // nothing was ever kept
+	}
+	for _, e := range entries {
+		uid, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok {
+			continue
+		}
+		switch rec, err := s.Read(types.UID(uid)); {
+		case err != nil:
+			bad = append(bad, err)
+		case rec != nil && rec.Made:
+			list = append(list, rec)
+		}
+	}
+	return list, bad
 }
 
 // Delete forgets that a pod has ended.

@@ -21,6 +21,7 @@ type Record struct {
 	Object     *corev1.Pod        `json:"-"`
 	Raw        json.RawMessage    `json:"object"`         // Object as it is written each time
 	Kept       bool               `json:"kept,omitempty"` // that it has ended is on disk
+	Made       bool               `json:"made,omitempty"` // by a controller: no manifest is its own
 	State      PodState           `json:"state"`
 	Created    Instant            `json:"created"`
 	Sandbox    SandboxRecord      `json:"sandbox"`

@@ -8,6 +8,7 @@ import (
 
 	"podd/netns"
 	"podd/runtime/event"
+	"podd/runtime/networkpolicy"
 	"podd/runtime/state"
 )
 
@@ -31,7 +32,7 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 	r.Network, r.NodeName = kernel, "n1"
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
-	r.policies.Network = kernel
+	r.policies = &networkpolicy.Syncer{Network: kernel, Objects: r.objects}
 	r.objects.Replace(nil, time.Now())
 	r.policies.MarkChanged()
 	at := state.Instant{Mono: state.BootTime(time.Hour)}
@@ -41,7 +42,7 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 		says  bool
 	}{{0, 1, true}, {time.Second, 1, true}, {5 * time.Second, 2, true}, {5 * time.Second, 3, false}, {time.Hour, 3, false}} {
 		at.Mono = at.After(c.after)
-		r.network.syncPolicies(at)
+		r.syncPolicies(at)
 		if said := strings.Contains(r.conditions.network.Condition.Text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
 			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.conditions.network.Condition.Text())
 		}

@@ -1,0 +1,254 @@
+package controller
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/internal/atomicfile"
+	"podd/runtime/manifest"
+	"podd/runtime/objects"
+	"podd/runtime/state"
+)
+
+// tree is the file of one object of the folder, with all that was made of it. It is written whole: on tmpfs whenever
+// something in it has changed, on flash when that must survive a reboot.
+type tree struct {
+	Objects   []treeObject  `json:"objects"` // the folder's first
+	Hash      string        `json:"hash"`
+	File      string        `json:"file"`
+	Doc       int           `json:"doc"`
+	Since     time.Time     `json:"since"`
+	Overrides []Override    `json:"overrides,omitempty"`
+	Ended     []types.UID   `json:"ended,omitempty"`
+	Good      *goodVersion  `json:"good,omitempty"`
+	Ghosts    []*corev1.Pod `json:"ghosts,omitempty"` // pods that are gone, and whose end is not counted
+	Clock     time.Duration `json:"clock"`            // see Manager.clock
+}
+
+type treeObject struct {
+	Kind     string          `json:"kind"`
+	Parent   types.UID       `json:"parent,omitempty"`
+	Sequence int64           `json:"sequence,omitempty"`
+	Object   json.RawMessage `json:"object"`
+}
+
+func fileName(key objects.Key) string {
+	// Namespaces have no underscore.
+	return strings.ToLower(key.Kind) + "_" + key.Namespace + "_" + key.Name + ".json"
+}
+
+func (m *Manager) runFile(key objects.Key) string { return filepath.Join(m.RunDir, fileName(key)) }
+
+func (m *Manager) flashFile(key objects.Key) string { return filepath.Join(m.RootDir, fileName(key)) }
+func (m *Manager) claimsFile() string               { return filepath.Join(m.RootDir, "claims") } // not *.json: those are trees
+
+// save has the tree of an entry written.
+func (m *Manager) save(e *entry) { m.unsaved[m.root(e).object.GetUID()] = true }
+
+// write writes the trees that have changed. What is gone is removed.
+func (m *Manager) write() {
+	for uid := range m.unsaved {
+		delete(m.unsaved, uid)
+		e := m.entries[uid]
+		if e == nil || e.parent != "" {
+			continue
+		}
+		m.writeTree(e)
+	}
+	m.removeOld()
+}
+
+func (m *Manager) writeTree(root *entry) {
+	m.files[root.key] = root.object.GetUID()
+	t, lasting := m.treeOf(root)
+	data, err := json.Marshal(t)
+	if err == nil {
+		err = atomicfile.Write(m.runFile(root.key), data, 0o600)
+	}
+	if err != nil {
+		m.Log.Error("cannot keep what a controller knows", "kind", root.key.Kind, "namespace", root.key.Namespace, "name", root.key.Name, "error", err)
+	}
+	sum := sha256.Sum256(lasting)
+	uid := root.object.GetUID()
+	if now := hex.EncodeToString(sum[:8]); now != m.written[uid] {
+		m.written[uid] = now
+		m.Disk.Persist(m.flashFile(root.key), t, "the revisions of a workload")
+	}
+}
+
+// treeOf is what is kept of an object of the folder, and that of it which must survive a reboot.
+func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
+	t = &tree{
+		Hash: root.hash, File: root.origin.File, Doc: root.origin.Doc, Since: root.origin.Since,
+		Overrides: root.overrides, Good: root.good, Clock: m.clock,
+	}
+	for uid := range root.ended {
+		t.Ended = append(t.Ended, uid)
+	}
+	slices.Sort(t.Ended)
+	uid := root.object.GetUID()
+	keep := []any{uid, root.hash, root.overrides, t.Ended, root.good}
+	for _, e := range m.sorted() {
+		if e != root && (e.parent == "" || m.root(e) != root) {
+			continue
+		}
+		data, err := json.Marshal(e.object)
+		if err != nil {
+			continue // never: it was decoded from the same types
+		}
+		o := treeObject{Kind: e.key.Kind, Parent: e.parent, Sequence: e.sequence, Object: data}
+		keep = append(keep, e.key, durable(e.object))
+		if e == root {
+			t.Objects = append([]treeObject{o}, t.Objects...)
+		} else {
+			t.Objects = append(t.Objects, o)
+		}
+	}
+	for ghost := range m.ghosts {
+		if e := m.entries[controllerOf(m.pods[ghost])]; e != nil && m.root(e) == root {
+			t.Ghosts = append(t.Ghosts, m.pods[ghost])
+		}
+	}
+	slices.SortFunc(t.Ghosts, func(a, b *corev1.Pod) int { return cmp.Compare(a.UID, b.UID) })
+	lasting, _ = json.Marshal(keep)
+	return t, lasting
+}
+
+// removeOld removes the trees of objects that are gone.
+func (m *Manager) removeOld() {
+	for key, uid := range m.files {
+		if m.entries[uid] != nil {
+			continue
+		}
+		delete(m.files, key)
+		delete(m.written, uid)
+		_ = os.Remove(m.runFile(key))
+		m.Disk.Remove(m.flashFile(key))
+	}
+}
+
+// Read takes in what an earlier daemon has left: of this boot, or else of the one before. It returns what could not be
+// believed.
+func (m *Manager) Read(now state.Instant) (bad []error) {
+	m.clock = now.Wall.Sub(time.Unix(0, 0)) - time.Duration(now.Mono)
+	for _, dir := range []string{m.RunDir, m.RootDir} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			bad = append(bad, err)
+		}
+		for _, f := range entries {
+			if !strings.HasSuffix(f.Name(), ".json") {
+				continue
+			}
+			if err := m.readTree(filepath.Join(dir, f.Name()), dir == m.RunDir); err != nil {
+				bad = append(bad, err)
+			}
+		}
+	}
+	return append(bad, m.readClaims()...)
+}
+
+func (m *Manager) readTree(path string, thisBoot bool) error {
+	var t tree
+	var list []*entry
+	err := atomicfile.PeekJSON(path, &t, func() error {
+		list = nil
+		for i, o := range t.Objects {
+			object, err := decode(o.Kind, o.Object)
+			if err != nil {
+				return err
+			}
+			if (i == 0) != (o.Parent == "") {
+				return errors.New("a child without a parent")
+			}
+			key := objects.Key{Kind: o.Kind, Namespace: object.GetNamespace(), Name: object.GetName()}
+			list = append(list, &entry{key: key, object: object, parent: o.Parent, sequence: o.Sequence})
+		}
+		if len(list) == 0 || fileName(list[0].key) != filepath.Base(path) {
+			return fmt.Errorf("it is about another object")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	root := list[0]
+	if m.names[root.key] != "" {
+		return nil // the tree of this boot is the newer one
+	}
+	root.hash, root.overrides, root.good = t.Hash, t.Overrides, t.Good
+	root.origin = Origin{File: t.File, Doc: t.Doc, Since: t.Since}
+	root.ended = map[types.UID]bool{}
+	for _, uid := range t.Ended {
+		root.ended[uid] = true
+	}
+	for _, e := range list {
+		m.add(e)
+		m.show(e)
+	}
+	for _, p := range t.Ghosts {
+		if p != nil && p.UID != "" {
+			m.pods[p.UID], m.ghosts[p.UID] = p, true
+		}
+	}
+	if thisBoot {
+		m.clock = t.Clock
+	} else {
+		m.save(root)
+	}
+	m.files[root.key] = root.object.GetUID()
+	return nil
+}
+
+// claimsOnDisk is the file of the claims that controllers have made: they outlive those.
+type claimsOnDisk struct {
+	Claims []*corev1.PersistentVolumeClaim `json:"claims"`
+}
+
+func (m *Manager) saveClaims() {
+	var all claimsOnDisk
+	for _, o := range m.claims {
+		all.Claims = append(all.Claims, o.Value.(*corev1.PersistentVolumeClaim))
+	}
+	slices.SortFunc(all.Claims, func(a, b *corev1.PersistentVolumeClaim) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	m.Disk.Persist(m.claimsFile(), all, "the claims that controllers have made")
+}
+
+func (m *Manager) readClaims() []error {
+	var all claimsOnDisk
+	err := atomicfile.PeekJSON(m.claimsFile(), &all, func() error {
+		for _, c := range all.Claims {
+			if c == nil || c.Name == "" || c.Namespace == "" || c.UID == "" {
+				return errors.New("a claim without a name")
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return []error{err}
+	}
+	for _, c := range all.Claims {
+		key := objects.Key{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name}
+		m.claims[key] = &manifest.Object{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name, UID: c.UID, Hash: string(c.UID), Since: c.CreationTimestamp.Time, Value: c}
+	}
+	_ = m.Objects.SetMade(m.madeClaims()) // nobody looks at claims yet
+	return nil
+}

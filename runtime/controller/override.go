@@ -1,0 +1,189 @@
+package controller
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/manifest"
+	"podd/runtime/objects"
+	"podd/runtime/state"
+	"podd/runtime/workload"
+)
+
+// AnnotationOverrides names, on an object as it is shown, the fields in which it is not as its file says.
+const AnnotationOverrides = "podd.dev/overrides"
+
+// Override is one field of an object that somebody has set by hand. It holds until the file changes that field.
+type Override struct {
+	Path  string          `json:"path"`           // as "spec.replicas"
+	Base  json.RawMessage `json:"base,omitempty"` // what the file said then; empty: nothing
+	Value json.RawMessage `json:"value"`
+	// Pins are the IDs of images, by container, that pods of a template that was put back run.
+	Pins map[string]string `json:"pins,omitempty"`
+	// Why is the sentence about a template that was given up; "": somebody has asked for the override.
+	Why string `json:"why,omitempty"`
+}
+
+// override applies what was set by hand to a new version of an object of the folder, and forgets what that version changes.
+func (e *entry) override(o workload.Object) workload.Object {
+	var kept []Override
+	for _, v := range e.overrides {
+		if string(fieldOf(o, v.Path)) == string(v.Base) {
+			kept = append(kept, v)
+		}
+	}
+	e.overrides = kept
+	for _, v := range kept {
+		if changed, err := withField(o, v.Path, v.Value); err == nil {
+			o = changed
+		}
+	}
+	return e.labelled(o)
+}
+
+// labelled shows on an object what was set by hand.
+func (e *entry) labelled(o workload.Object) workload.Object {
+	var paths []string
+	for _, v := range e.overrides {
+		paths = append(paths, v.Path)
+	}
+	annotations := map[string]string{}
+	for k, v := range o.GetAnnotations() {
+		if k != AnnotationOverrides {
+			annotations[k] = v
+		}
+	}
+	if len(paths) > 0 {
+		slices.Sort(paths)
+		annotations[AnnotationOverrides] = strings.Join(paths, ",")
+	}
+	if len(annotations) == 0 {
+		annotations = nil
+	}
+	o.SetAnnotations(annotations)
+	return o
+}
+
+// Set sets a field of a workload by hand. The error is about the value.
+func (m *Manager) Set(key objects.Key, path string, value any, now state.Instant) error {
+	e := m.get(key.Kind, key.Namespace, key.Name)
+	if e == nil {
+		return fmt.Errorf("%s %q: %w", key.Kind, key.Name, ErrNotFound)
+	}
+	if e.parent != "" {
+		return fmt.Errorf("%s %q belongs to %s %q: change that", key.Kind, key.Name, m.root(e).key.Kind, m.root(e).key.Name)
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return m.setOverride(e, Override{Path: path, Value: data}, now)
+}
+
+func (m *Manager) setOverride(e *entry, v Override, now state.Instant) error {
+	changed, err := withField(e.object, v.Path, v.Value)
+	if err != nil {
+		return err
+	}
+	if err := manifest.Check(e.key.Kind, changed); err != nil {
+		return err
+	}
+	if o := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); o != nil {
+		v.Base = fieldOf(o.Value.(workload.Object), v.Path)
+	}
+	e.overrides = slices.DeleteFunc(e.overrides, func(old Override) bool { return old.Path == v.Path })
+	if string(v.Base) != string(v.Value) {
+		e.overrides = append(e.overrides, v)
+	}
+	changed = e.labelled(changed)
+	if !sameJSON(specOf(changed), specOf(e.object)) {
+		changed.SetGeneration(e.object.GetGeneration() + 1)
+	}
+	e.object, e.dirty, e.createError = changed, true, ""
+	m.save(e)
+	m.show(e)
+	m.markScales(e)
+	return nil
+}
+
+// noteOverridden keeps what a controller has changed of its object's spec: the template of a revision that was put back.
+func (m *Manager) noteOverridden(e *entry, o workload.Object) {
+	if e.parent != "" || sameJSON(specOf(o), specOf(e.object)) {
+		return
+	}
+	v := Override{Path: "spec.template", Value: fieldOf(o, "spec.template")}
+	if of := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); of != nil {
+		v.Base = fieldOf(of.Value.(workload.Object), v.Path)
+	}
+	e.overrides = append(slices.DeleteFunc(e.overrides, func(old Override) bool { return old.Path == v.Path }), v)
+	e.labelled(o)
+}
+
+// fieldOf is a field of an object as JSON, empty if it is not set.
+func fieldOf(o workload.Object, path string) json.RawMessage {
+	var tree any
+	data, err := json.Marshal(o)
+	if err != nil || json.Unmarshal(data, &tree) != nil {
+		return nil
+	}
+	for step := range strings.SplitSeq(path, ".") {
+		object, ok := tree.(map[string]any)
+		if !ok {
+			return nil
+		}
+		if tree, ok = object[step]; !ok {
+			return nil
+		}
+	}
+	out, err := json.Marshal(tree)
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// withField is a copy of an object with another value of a field; empty: without it.
+func withField(o workload.Object, path string, value json.RawMessage) (workload.Object, error) {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		return nil, err
+	}
+	steps := strings.Split(path, ".")
+	at := tree
+	for _, step := range steps[:len(steps)-1] {
+		next, ok := at[step].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			at[step] = next
+		}
+		at = next
+	}
+	last := steps[len(steps)-1]
+	delete(at, last)
+	if len(value) > 0 {
+		at[last] = value
+	}
+	if data, err = json.Marshal(tree); err != nil {
+		return nil, err
+	}
+	out := blank(versionOf(o).kind)
+	return out, json.Unmarshal(data, out)
+}
+
+// pinsFor are the images of a pod of a template that was put back.
+func (e *entry) pinsFor(*corev1.Pod) map[string]string {
+	for _, v := range e.overrides {
+		if v.Path == "spec.template" {
+			return v.Pins
+		}
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package controller
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/manifest"
+	"podd/runtime/objects"
+	"podd/runtime/state"
+	"podd/runtime/workload"
+)
+
+// Take brings the workloads into line with what the folder says. What the folder may still have, in a file that cannot be
+// read now, stays.
+func (m *Manager) Take(set *manifest.Set, now state.Instant) {
+	there := map[objects.Key]bool{}
+	for _, kind := range []string{kindDeployment, kindReplicaSet, kindStateful, kindDaemon, kindJob, kindCron, kindController, kindBudget} {
+		for _, o := range m.Objects.List(kind) {
+			there[objects.KeyOf(o)] = true
+			m.takeObject(o, now)
+		}
+	}
+	for _, e := range m.sorted() {
+		if e.parent == "" && !there[e.key] && !set.Hides(e.key.Kind, e.key.Namespace, e.key.Name) {
+			m.cascade(e, now)
+		}
+	}
+	m.taken = true
+	m.collect(set, now)
+	m.write()
+}
+
+// takeObject makes a version of an object of the folder the present one.
+func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
+	key := objects.KeyOf(o)
+	e := m.get(key.Kind, key.Namespace, key.Name)
+	if e != nil && e.parent != "" {
+		m.RecordEvent(now.Wall, key.Reference(), corev1.EventTypeWarning, "AlreadyExists",
+			o.File+": "+key.Kind+" "+key.Name+" exists already: it was made by a controller; give this one another name")
+		return
+	}
+	if e == nil {
+		e = &entry{key: key, ended: map[types.UID]bool{}}
+		e.origin = Origin{File: o.File, Doc: o.Doc, Since: o.Since}
+		value := o.Value.DeepCopyObject().(workload.Object)
+		value.SetUID(m.newUID(o, now))
+		value.SetCreationTimestamp(metav1.NewTime(now.Wall))
+		value.SetGeneration(1)
+		complete(value)
+		e.object, e.hash = value, o.Hash
+		m.add(e)
+		m.save(e)
+		m.show(e)
+		return
+	}
+	e.origin.File, e.origin.Doc = o.File, o.Doc
+	if e.hash == o.Hash {
+		return
+	}
+	value := o.Value.DeepCopyObject().(workload.Object)
+	value.SetUID(e.object.GetUID())
+	value.SetCreationTimestamp(e.object.GetCreationTimestamp())
+	value.SetAnnotations(withOwn(value.GetAnnotations(), e.object.GetAnnotations()))
+	value.SetOwnerReferences(e.object.GetOwnerReferences())
+	complete(value)
+	value = e.override(value)
+	value.SetGeneration(e.object.GetGeneration())
+	if !sameJSON(specOf(value), specOf(e.object)) {
+		value.SetGeneration(e.object.GetGeneration() + 1)
+	}
+	takeStatus(value, e.object)
+	e.object, e.hash, e.dirty, e.createError = value, o.Hash, true, ""
+	clear(e.ended)
+	m.save(e)
+	m.show(e)
+	m.markScales(e)
+}
+
+// newUID names a new object. Where pods run that were made for one of its name, of which nothing else is known any more, it
+// is the one that they were made for.
+func (m *Manager) newUID(o *manifest.Object, now state.Instant) types.UID {
+	for _, p := range m.pods {
+		if ref := metav1.GetControllerOfNoCopy(p); ref != nil && p.Namespace == o.Namespace && ref.Kind == o.Kind && ref.Name == o.Name && m.entries[ref.UID] == nil && !m.ending[p.UID] {
+			return ref.UID
+		}
+	}
+	return workload.ChildUID(o.UID, now.Wall.UnixNano(), o.Name)
+}
+
+// complete does what the API server does when an object is created.
+func complete(o workload.Object) {
+	j, ok := o.(*batchv1.Job)
+	if !ok || j.Spec.Selector != nil {
+		return
+	}
+	j.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{batchv1.ControllerUidLabel: string(j.UID)}}
+	labels := maps.Clone(j.Spec.Template.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for _, key := range []string{batchv1.ControllerUidLabel, "controller-uid"} {
+		labels[key] = string(j.UID)
+	}
+	for _, key := range []string{batchv1.JobNameLabel, "job-name"} {
+		labels[key] = j.Name
+	}
+	j.Spec.Template.Labels = labels
+}
+
+// withOwn keeps the annotations that are the controller's.
+func withOwn(annotations, before map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range before {
+		if strings.HasPrefix(k, "deployment.kubernetes.io/") || k == appsv1.DeprecatedTemplateGeneration {
+			out[k] = v
+		}
+	}
+	maps.Copy(out, annotations)
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func sameJSON(a, b any) bool {
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}
+
+// collect ends pods whose owner is gone, and children without a parent: a daemon died before it could.
+func (m *Manager) collect(set *manifest.Set, now state.Instant) {
+	for _, e := range m.sorted() {
+		if e.parent != "" && m.entries[e.parent] == nil && m.entries[e.object.GetUID()] == e {
+			m.cascade(e, now)
+		}
+	}
+	for uid, p := range m.pods {
+		ref := metav1.GetControllerOfNoCopy(p)
+		if ref == nil || m.entries[ref.UID] != nil || m.ending[uid] {
+			continue
+		}
+		switch {
+		case m.ghosts[uid]:
+			delete(m.pods, uid)
+			delete(m.ghosts, uid)
+		case !m.Loop.Made(uid):
+			free := *p
+			free.OwnerReferences, free.Finalizers = nil, nil
+			m.updatePod(&free, now)
+		case !set.Gone && !set.Unread:
+			m.ending[uid] = true
+			m.Loop.DeletePod(uid, now)
+		}
+	}
+}
+
+// writeClaim makes a claim, or gives it other owners.
+func (m *Manager) writeClaim(key objects.Key, claim *corev1.PersistentVolumeClaim, now state.Instant) {
+	if o := m.Objects.Get(key.Kind, key.Namespace, key.Name); o != nil && o.File != "" {
+		return // it is of the folder, which says what it is
+	}
+	m.claims[key] = &manifest.Object{
+		Kind: key.Kind, Namespace: key.Namespace, Name: key.Name, UID: claim.UID, Hash: string(claim.UID), Since: now.Wall, Value: claim,
+	}
+	m.claimsChanged(now)
+}
+
+func (m *Manager) removeClaim(key objects.Key, now state.Instant) {
+	if m.claims[key] != nil {
+		delete(m.claims, key)
+		m.claimsChanged(now)
+	}
+}
+
+func (m *Manager) claimsChanged(now state.Instant) {
+	m.saveClaims()
+	m.Loop.ClaimsChanged(m.Objects.SetMade(m.madeClaims()), now)
+}
+
+func (m *Manager) madeClaims() []manifest.Object {
+	var list []manifest.Object
+	for _, o := range m.claims {
+		list = append(list, *o)
+	}
+	return list
+}

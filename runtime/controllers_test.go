@@ -1,0 +1,296 @@
+package runtime
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+
+	"podd/runtime/state"
+)
+
+func deploymentYAML(replicas int, image string) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: %d
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {terminationGracePeriodSeconds: 3, containers: [{name: main, image: %s}]}
+`, replicas, image)
+}
+
+func jobYAML(completions, parallelism int) string {
+	return fmt.Sprintf(`apiVersion: batch/v1
+kind: Job
+metadata: {name: sums}
+spec:
+  completions: %d
+  parallelism: %d
+  backoffLimit: 1000
+  template:
+    spec: {restartPolicy: Never, terminationGracePeriodSeconds: 3, containers: [{name: main, image: app}]}
+`, completions, parallelism)
+}
+
+func (w *world) deployment(t testing.TB) *appsv1.Deployment {
+	t.Helper()
+	list, _ := w.d.r.store.Objects("Deployment")
+	if len(list) != 1 {
+		t.Fatalf("%d Deployments", len(list))
+	}
+	return list[0].(*appsv1.Deployment)
+}
+
+func (w *world) job(t testing.TB) *batchv1.Job {
+	t.Helper()
+	list, _ := w.d.r.store.Objects("Job")
+	if len(list) != 1 {
+		t.Fatalf("%d Jobs", len(list))
+	}
+	return list[0].(*batchv1.Job)
+}
+
+// images counts the pods that are to stay by the images that they run.
+func (w *world) running() map[string]int {
+	count := map[string]int{}
+	for _, p := range w.d.r.pods {
+		if p.Record.State == state.PodRunning && p.Record.Stop == nil {
+			count[p.Record.Object.Spec.Containers[0].Image]++
+		}
+	}
+	return count
+}
+
+func workloadWorld(t *testing.T) *world {
+	w := newWorld(t, t.TempDir())
+	w.workloads = map[string]string{}
+	t.Cleanup(func() {
+		if w.d != nil {
+			w.die()
+		}
+	})
+	return w
+}
+
+// A Deployment runs, rolls, scales and goes, and says so in its status.
+func TestDeploymentOfTheFolder(t *testing.T) {
+	w := workloadWorld(t)
+	expect := func(what string, want map[string]int) {
+		t.Helper()
+		if err := w.rest(); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got := w.running(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%s: %v run, want %v", what, got, want)
+		}
+	}
+	change := func(text string) {
+		w.workloads["web.yaml"] = text
+		if w.d != nil {
+			w.d.r.inbox.put(msgManifests{})
+		}
+	}
+	change(deploymentYAML(3, "app"))
+	expect("new", map[string]int{"app": 3})
+	d := w.deployment(t)
+	if d.Status.ReadyReplicas != 3 || d.Status.AvailableReplicas != 3 || d.Generation != 1 || d.Status.ObservedGeneration != 1 || d.Annotations["deployment.kubernetes.io/revision"] != "1" {
+		t.Errorf("%+v", d)
+	}
+	for _, p := range w.d.r.pods {
+		o := p.Record.Object
+		if ref := o.OwnerReferences; len(ref) != 1 || ref[0].Kind != "ReplicaSet" || !strings.HasPrefix(o.Name, ref[0].Name+"-") || p.Record.File != "web.yaml" || o.Labels["pod-template-hash"] == "" {
+			t.Errorf("%+v", o.ObjectMeta)
+		}
+	}
+	uid := d.UID
+	change(deploymentYAML(5, "app"))
+	expect("scaled", map[string]int{"app": 5})
+	change(deploymentYAML(4, "app2"))
+	expect("rolled", map[string]int{"app2": 4})
+	if d = w.deployment(t); d.UID != uid || d.Generation != 3 || d.Annotations["deployment.kubernetes.io/revision"] != "2" || d.Status.UpdatedReplicas != 4 {
+		t.Errorf("%+v", d)
+	}
+	// A pod that somebody deletes has a successor, of another name.
+	for uid, p := range w.d.r.pods {
+		w.d.r.endMade(uid)
+		_ = p
+		break
+	}
+	expect("one deleted", map[string]int{"app2": 4})
+	// Over a death, and over a reboot.
+	w.die()
+	expect("after a death", map[string]int{"app2": 4})
+	w.reboot(t)
+	expect("after a reboot", map[string]int{"app2": 4})
+	if d = w.deployment(t); d.UID != uid || d.Annotations["deployment.kubernetes.io/revision"] != "2" || d.Status.ReadyReplicas != 4 {
+		t.Errorf("after a reboot: %+v", d)
+	}
+	if list, _ := w.d.r.store.Objects("ReplicaSet"); len(list) != 2 {
+		t.Errorf("%d revisions are left", len(list))
+	}
+	change(deploymentYAML(2, "app"))
+	expect("back", map[string]int{"app": 2})
+	if d = w.deployment(t); d.Annotations["deployment.kubernetes.io/revision"] != "3" {
+		t.Errorf("%v", d.Annotations)
+	}
+	delete(w.workloads, "web.yaml")
+	w.d.r.inbox.put(msgManifests{})
+	expect("gone", map[string]int{})
+	for _, kind := range []string{"Deployment", "ReplicaSet"} {
+		if list, _ := w.d.r.store.Objects(kind); len(list) > 0 {
+			t.Errorf("%s: %v is left", kind, list)
+		}
+	}
+	w.d.r.disk.Wait()
+	for _, dir := range []string{"run/workloads", "root/workloads"} {
+		if left, _ := os.ReadDir(w.dir + "/" + dir); len(left) > 0 {
+			t.Errorf("%s: %v", dir, left)
+		}
+	}
+}
+
+// reboot ends the daemon, all processes, and what is on tmpfs.
+func (w *world) reboot(t *testing.T) {
+	t.Helper()
+	if w.d != nil {
+		w.die()
+	}
+	w.processes = map[string]*fakeProcess{}
+	if err := os.RemoveAll(w.dir + "/run"); err != nil {
+		t.Fatal(err)
+	}
+	w.now.Mono, w.now.Wall = state.BootTime(time.Minute), w.now.Wall.Add(time.Hour)
+	clear(w.phases)
+	clear(w.ips)
+	clear(w.restarts)
+	clear(w.shown)
+	clear(w.exits)
+	clear(w.filed)
+}
+
+// A daemon that dies at any message of a rollout changes nothing of its end, and what is available stays within its bounds.
+func TestDeathsInARollout(t *testing.T) {
+	for at := 0; ; at++ {
+		w := newWorld(t, t.TempDir())
+		w.workloads = map[string]string{"web.yaml": deploymentYAML(3, "app")}
+		if err := w.rest(); err != nil {
+			t.Fatal(err)
+		}
+		w.workloads["web.yaml"] = deploymentYAML(3, "app2")
+		w.d.r.inbox.put(msgManifests{})
+		died := false
+		for step := range 400 {
+			if err := w.settle(); err != nil {
+				t.Fatal(err)
+			}
+			running, all := w.running(), 0
+			for _, n := range running {
+				all += n
+			}
+			if all < 3 || len(w.d.r.made) > 4 {
+				t.Fatalf("death at %d, step %d: %v run of %d", at, step, running, len(w.d.r.made))
+			}
+			if step == at {
+				died = true
+				w.die()
+				if err := w.start(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(w.d.pending) > 0 {
+				w.d.advance(0)
+			} else if !w.endAsked() && w.running()["app2"] == 3 && w.resting() {
+				break
+			}
+		}
+		if err := w.rest(); err != nil {
+			t.Fatalf("death at %d: %v", at, err)
+		}
+		if got := w.running(); got["app2"] != 3 || len(got) != 1 {
+			t.Fatalf("death at %d: %v run", at, got)
+		}
+		w.die()
+		if !died {
+			if at < 20 {
+				t.Errorf("a rollout of %d messages", at)
+			}
+			return
+		}
+	}
+}
+
+// What is counted of a Job is what its pods did, whatever dies meanwhile.
+func TestJobCountsOnce(t *testing.T) {
+	for seed := range uint64(6) {
+		rng := rand.New(rand.NewPCG(seed, 17))
+		w := newWorld(t, t.TempDir())
+		w.workloads = map[string]string{"sums.yaml": jobYAML(6, 2)}
+		if err := w.start(); err != nil {
+			t.Fatal(err)
+		}
+		codes := map[string]int{} // by pod
+		for range 3000 {
+			if w.d == nil {
+				if err := w.start(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.settle(); err != nil {
+				t.Fatal(err)
+			}
+			if s := w.job(t).Status; s.CompletionTime != nil {
+				break
+			}
+			alive := w.ids(func(p *fakeProcess) bool { return p.alive })
+			switch n := rng.IntN(20); {
+			case n < 2 && len(alive) > 0:
+				id := alive[rng.IntN(len(alive))]
+				w.exit(id, rng.IntN(2))
+				codes[id] = w.exits[id]
+			case n == 3:
+				w.die()
+			case n == 4:
+				w.now.Mono, w.now.Wall = w.now.Mono.Add(30*time.Second), w.now.Wall.Add(30*time.Second)
+			case len(w.d.pending) > 0:
+				w.d.advance(rng.IntN(len(w.d.pending)))
+			}
+		}
+		if err := w.rest(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		good, bad := 0, 0
+		for _, code := range codes {
+			if code == 0 {
+				good++
+			} else {
+				bad++
+			}
+		}
+		s := w.job(t).Status
+		if good != 6 || int(s.Succeeded) != good || int(s.Failed) != bad || s.CompletionTime == nil {
+			t.Fatalf("seed %d: %d succeeded and %d failed; status %+v", seed, good, bad, s)
+		}
+		for _, p := range w.d.r.pods {
+			if len(p.Record.Object.Finalizers) > 0 || p.Record.State != state.PodFinished {
+				t.Errorf("seed %d: %s in state %s with %v", seed, p.Name(), p.Record.State, p.Record.Object.Finalizers)
+			}
+		}
+		// A reboot runs nothing again.
+		w.reboot(t)
+		if err := w.rest(); err != nil {
+			t.Fatalf("seed %d: after a reboot: %v", seed, err)
+		}
+		if again := w.job(t).Status; again.Succeeded != s.Succeeded || again.Failed != s.Failed || len(w.processes) > 0 {
+			t.Fatalf("seed %d: after a reboot %+v, %d processes", seed, again, len(w.processes))
+		}
+		w.die()
+	}
+}
