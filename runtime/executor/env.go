@@ -107,7 +107,7 @@ func (op *run) volumeFile(name, path string) ([]byte, error) {
 	if v.EmptyDir == nil {
 		return nil, fmt.Errorf("fileKeyRef: volume %q must be of type emptyDir", name)
 	}
-	data, err := volume.ReadFile(root, path, env.MaxFile+1)
+	data, err := volume.ReadFile(root, "./"+path, env.MaxFile+1) // also one that begins with /: a kubelet joins the two
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, env.NotFound("file", path)
 	}

@@ -36,9 +36,11 @@ func setTemplateDefaults(spec *corev1.PodSpec) {
 // setPodDefaults fills in what templates are left without, so that their hashes stay what they are.
 func setPodDefaults(pod *corev1.Pod) {
 	spec := &pod.Spec
-	if p, ok := systemPriorities[spec.PriorityClassName]; ok {
-		defaultTo(&spec.Priority, p)
+	if *spec.TerminationGracePeriodSeconds < 0 {
+		shortest := int64(1)
+		spec.TerminationGracePeriodSeconds = &shortest
 	}
+	setPriority(spec)
 	defaultTo(&spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	setTokenDefaults(pod)
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
@@ -67,11 +69,15 @@ func setSpecDefaults(spec *corev1.PodSpec) {
 	spec.DeprecatedServiceAccount = spec.ServiceAccountName
 }
 
-// systemPriorities are those of the classes that every cluster has; the API server's admission fills them in.
+// setPriority fills in those of the classes that every cluster has, as the API server's admission does.
 // https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/#marking-pod-as-critical
-var systemPriorities = map[string]int32{
-	"system-cluster-critical": 2_000_000_000,
-	"system-node-critical":    2_000_001_000,
+func setPriority(spec *corev1.PodSpec) {
+	switch spec.PriorityClassName {
+	case "system-cluster-critical":
+		defaultTo(&spec.Priority, int32(2_000_000_000))
+	case "system-node-critical":
+		defaultTo(&spec.Priority, int32(2_000_001_000))
+	}
 }
 
 func setContainerDefaults(c *corev1.Container) {

@@ -100,7 +100,11 @@ func (w *walker) visit(v reflect.Value, rowPath, path []byte) {
 // resources looks for a row of each resource's own, and for the row of all others.
 func (w *walker) resources(list corev1.ResourceList, rowPath, path []byte) {
 	for _, name := range sortedNames(list) {
-		r := rowOf(fmt.Appendf(nil, "%s[%s]", rowPath, name))
+		key := string(name)
+		if isHugePages(name) {
+			key = corev1.ResourceHugePagesPrefix + "*"
+		}
+		r := rowOf(fmt.Appendf(nil, "%s[%s]", rowPath, key))
 		if r == nil {
 			r = rowOf(fmt.Appendf(nil, "%s[*]", rowPath))
 		}

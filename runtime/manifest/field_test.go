@@ -33,6 +33,11 @@ func reach(t reflect.Type, path string, yield func(path string, t reflect.Type) 
 		for _, key := range []string{"[cpu]", "[memory]", "[*]"} {
 			yield(path+key, t.Elem())
 		}
+		for _, key := range []string{"[ephemeral-storage]", "[hugepages-*]"} { // where they have rows
+			if rowOf([]byte(path+key)) != nil {
+				yield(path+key, t.Elem())
+			}
+		}
 	}
 }
 
@@ -155,7 +160,9 @@ func TestRefusedFields(t *testing.T) {
 		{"no user namespace", `"hostUsers":true`, "", ""},
 		{"windows", `"os":{"name":"windows"}`, "", "spec.os.name: Forbidden: podd runs Linux containers only"},
 		{"linux", `"os":{"name":"linux"}`, "", ""},
-		{"storage", "", `"resources":{"limits":{"cpu":"1","ephemeral-storage":"1Gi"}}`, `Pod "p" is refused: spec.containers[0].resources.limits[ephemeral-storage]: Forbidden: podd limits cpu and memory only; remove this resource`},
+		{"storage", "", `"resources":{"limits":{"cpu":"1","ephemeral-storage":"1Gi","hugepages-2Mi":"4Mi"}}`, ""},
+		{"huge pages of a pod", `"resources":{"limits":{"cpu":"1","hugepages-2Mi":"4Mi"}}`, "", ""},
+		{"an amount of something else", "", `"resources":{"limits":{"cpu":"1","example.com/gpu":"1"}}`, `Pod "p" is refused: spec.containers[0].resources.limits[example.com/gpu]: Forbidden: podd limits cpu and memory only; remove this resource`},
 		{"amounts", `"resources":{"limits":{"cpu":"2","memory":"1Gi"}}`, `"resources":{"limits":{"cpu":"1","memory":"64Mi"}}`, ""},
 		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
 		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},

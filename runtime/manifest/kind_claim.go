@@ -38,6 +38,7 @@ func claimRules() *rules {
 // validateClaimSpec follows kubernetes pkg/apis/core/validation, ValidatePersistentVolumeClaimSpec.
 func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) field.ErrorList {
 	errs := validateAccessModes(s.AccessModes, path.Child("accessModes"))
+	errs = append(errs, validateSelector(s.Selector, path.Child("selector"))...)
 	size, ok := s.Resources.Requests[corev1.ResourceStorage]
 	at := path.Child("resources").Key("storage")
 	switch {
@@ -49,6 +50,9 @@ func validateClaimSpec(s *corev1.PersistentVolumeClaimSpec, path *field.Path) fi
 	if class := s.StorageClassName; class != nil && *class != "" {
 		errs = append(errs, dnsSubdomain(*class, path.Child("storageClassName"))...)
 	}
+	if class := s.VolumeAttributesClassName; class != nil && *class != "" {
+		errs = append(errs, dnsSubdomain(*class, path.Child("volumeAttributesClassName"))...)
+	}
 	return errs
 }
 
@@ -57,12 +61,13 @@ func validateAccessModes(modes []corev1.PersistentVolumeAccessMode, path *field.
 		return field.ErrorList{field.Required(path, "at least 1 access mode is required")}
 	}
 	var errs field.ErrorList
-	alone := false
+	alone, shared := false, false
 	for _, m := range modes {
-		errs = append(errs, supports(path, m, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)...)
-		alone = alone || m == corev1.ReadWriteOncePod
+		unknown := supports(path, m, corev1.ReadOnlyMany, corev1.ReadWriteMany, corev1.ReadWriteOnce, corev1.ReadWriteOncePod)
+		errs = append(errs, unknown...)
+		alone, shared = alone || m == corev1.ReadWriteOncePod, shared || m != corev1.ReadWriteOncePod && len(unknown) == 0
 	}
-	if alone && len(modes) > 1 {
+	if alone && shared {
 		errs = append(errs, field.Forbidden(path, "may not use ReadWriteOncePod with other access modes"))
 	}
 	return errs

@@ -59,7 +59,10 @@ func validateEndpointSlice(s *discoveryv1.EndpointSlice) field.ErrorList {
 			errs = append(errs, field.Duplicate(at.Child("name"), *p.Name))
 		}
 		errs = append(errs, oneOf(at.Child("protocol"), *p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
-		if p.Port != nil {
+		if p.AppProtocol != nil {
+			errs = append(errs, invalid(at.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
+		}
+		if p.Port != nil { // the API server takes any number; nobody could connect to it
 			errs = append(errs, invalid(at.Child("port"), *p.Port, validation.IsValidPortNum(int(*p.Port)))...)
 		}
 	}
@@ -84,12 +87,50 @@ func validateEndpoint(e *discoveryv1.Endpoint, kind discoveryv1.AddressType, pat
 			errs = append(errs, field.Invalid(at.Index(i), text, "must be a valid IPv4 address"))
 		case kind == discoveryv1.AddressTypeIPv6 && (err != nil || !ip.Is6()):
 			errs = append(errs, field.Invalid(at.Index(i), text, "must be a valid IPv6 address"))
-		case ip.IsUnspecified() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast():
-			errs = append(errs, field.Invalid(at.Index(i), text, "may not be unspecified, or in the loopback, link-local or multicast range"))
+		default:
+			errs = append(errs, validateReachable(ip, text, at.Index(i))...)
 		}
+	}
+	if e.NodeName != nil {
+		errs = append(errs, dnsSubdomain(*e.NodeName, path.Child("nodeName"))...)
+	}
+	if e.Hints != nil {
+		errs = append(errs, validateHints(e.Hints, path.Child("hints"))...)
 	}
 	if e.Hostname != nil {
 		errs = append(errs, invalid(path.Child("hostname"), *e.Hostname, validation.IsDNS1123Label(*e.Hostname))...)
+	}
+	return errs
+}
+
+// maxHints is how many zones, and how many nodes, an endpoint may be for.
+const maxHints = 8
+
+func validateHints(h *discoveryv1.EndpointHints, path *field.Path) field.ErrorList {
+	at := path.Child("forZones")
+	if len(h.ForZones) > maxHints {
+		return field.ErrorList{field.TooMany(at, len(h.ForZones), maxHints)}
+	}
+	var errs field.ErrorList
+	zones := seenSet{}
+	for i, z := range h.ForZones {
+		name := at.Index(i).Child("name")
+		if zones.add(z.Name) {
+			errs = append(errs, field.Duplicate(name, z.Name))
+		}
+		errs = append(errs, invalid(name, z.Name, validation.IsValidLabelValue(z.Name))...)
+	}
+	at = path.Child("forNodes")
+	if len(h.ForNodes) > maxHints {
+		return append(errs, field.TooMany(at, len(h.ForNodes), maxHints))
+	}
+	nodes := seenSet{}
+	for i, n := range h.ForNodes {
+		name := at.Index(i).Child("name")
+		if nodes.add(n.Name) {
+			errs = append(errs, field.Duplicate(name, n.Name))
+		}
+		errs = append(errs, dnsSubdomain(n.Name, name)...)
 	}
 	return errs
 }

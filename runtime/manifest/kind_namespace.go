@@ -1,7 +1,11 @@
 package manifest
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -12,17 +16,33 @@ func namespaceRules() *rules {
 		blank:    func() Value { return &corev1.Namespace{} },
 		name:     validation.IsDNS1123Label,
 		prepare:  func(v Value) { prepareNamespace(v.(*corev1.Namespace)) },
-		validate: func(Value) field.ErrorList { return nil },
+		validate: func(v Value) field.ErrorList { return validateNamespace(&v.(*corev1.Namespace).Spec) },
 	}
 }
 
 // prepareNamespace makes it what the API server would show. Every namespace has its name for a label.
 // https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
 func prepareNamespace(n *corev1.Namespace) {
-	n.Spec = corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}}
+	if !slices.Contains(n.Spec.Finalizers, corev1.FinalizerKubernetes) {
+		n.Spec.Finalizers = append(n.Spec.Finalizers, corev1.FinalizerKubernetes)
+	}
 	n.Status = corev1.NamespaceStatus{Phase: corev1.NamespaceActive}
 	if n.Labels == nil {
 		n.Labels = map[string]string{}
 	}
 	n.Labels[corev1.LabelMetadataName] = n.Name
+}
+
+// validateNamespace follows kubernetes pkg/apis/core/validation, ValidateNamespace.
+func validateNamespace(s *corev1.NamespaceSpec) field.ErrorList {
+	var errs field.ErrorList
+	path := field.NewPath("spec", "finalizers")
+	for _, f := range s.Finalizers {
+		name := string(f)
+		errs = append(errs, invalid(path, name, validation.IsQualifiedName(name))...)
+		if f != corev1.FinalizerKubernetes && name != metav1.FinalizerOrphanDependents && name != metav1.FinalizerDeleteDependents && !strings.Contains(name, "/") {
+			errs = append(errs, field.Invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified"))
+		}
+	}
+	return errs
 }

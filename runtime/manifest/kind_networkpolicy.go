@@ -142,12 +142,18 @@ func validateIPBlock(b *networkingv1.IPBlock, path *field.Path) field.ErrorList 
 		return field.ErrorList{field.Invalid(path.Child("cidr"), b.CIDR, example)}
 	}
 	var errs field.ErrorList
+	const hostBits = "must not have bits set beyond the prefix length"
+	if block.Masked() != block {
+		errs = append(errs, field.Invalid(path.Child("cidr"), b.CIDR, hostBits))
+	}
 	for i, text := range b.Except {
 		hole, err := netip.ParsePrefix(text)
 		at := path.Child("except").Index(i)
 		switch {
 		case err != nil:
 			errs = append(errs, field.Invalid(at, text, example))
+		case hole.Masked() != hole:
+			errs = append(errs, field.Invalid(at, text, hostBits))
 		case !block.Contains(hole.Addr()) || hole.Bits() <= block.Bits():
 			errs = append(errs, field.Invalid(at, text, "must be a strict subset of `cidr`"))
 		}

@@ -54,9 +54,6 @@ func prepareService(s *corev1.Service) {
 	if spec.Type == corev1.ServiceTypeLoadBalancer {
 		defaultTo(&spec.AllocateLoadBalancerNodePorts, true)
 	}
-	if spec.ClusterIP == "" && len(spec.ClusterIPs) > 0 {
-		spec.ClusterIP = spec.ClusterIPs[0]
-	}
 	if spec.ClusterIP != "" && len(spec.ClusterIPs) == 0 {
 		spec.ClusterIPs = []string{spec.ClusterIP}
 	}
@@ -91,17 +88,35 @@ func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList
 	errs = append(errs, validateClusterIPs(spec, path)...)
 	errs = append(errs, validateServicePorts(spec, path.Child("ports"))...)
 	errs = append(errs, validateTraffic(spec, path)...)
-	for i, ip := range spec.ExternalIPs {
-		at := path.Child("externalIPs").Index(i)
-		a, err := netip.ParseAddr(ip)
-		switch {
-		case err != nil:
+	return append(errs, validateExternalIPs(spec.ExternalIPs, path.Child("externalIPs"))...)
+}
+
+func validateExternalIPs(ips []string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, ip := range ips {
+		at := path.Index(i)
+		if a, err := netip.ParseAddr(ip); err != nil {
 			errs = append(errs, field.Invalid(at, ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
-		case a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast():
-			errs = append(errs, field.Invalid(at, ip, "may not be unspecified, or in the loopback, link-local or multicast range"))
+		} else {
+			errs = append(errs, validateReachable(a, ip, at)...)
 		}
 	}
 	return errs
+}
+
+// validateReachable refuses addresses that mean something of their own. kubernetes pkg/apis/core/validation, ValidateNonSpecialIP
+func validateReachable(a netip.Addr, text string, path *field.Path) field.ErrorList {
+	switch {
+	case a.IsUnspecified():
+		return field.ErrorList{field.Invalid(path, text, "may not be unspecified ("+text+")")}
+	case a.IsLoopback():
+		return field.ErrorList{field.Invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)")}
+	case a.IsLinkLocalUnicast():
+		return field.ErrorList{field.Invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")}
+	case a.IsLinkLocalMulticast():
+		return field.ErrorList{field.Invalid(path, text, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")}
+	}
+	return nil
 }
 
 // validateBalanced refuses what only a load balancer has.
@@ -141,6 +156,15 @@ func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) field.Erro
 	if len(spec.ClusterIPs) > 0 {
 		errs = append(errs, field.Forbidden(path.Child("clusterIPs"), "may not be set when `type` is 'ExternalName'"))
 	}
+	const not = "may not be set for ExternalName services"
+	if len(spec.IPFamilies) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("ipFamilies"), not))
+	}
+	if spec.IPFamilyPolicy != nil {
+		errs = append(errs, field.Forbidden(path.Child("ipFamilyPolicy"), not))
+	}
+	errs = append(errs, validateTraffic(spec, path)...)
+	errs = append(errs, validateExternalIPs(spec.ExternalIPs, path.Child("externalIPs"))...)
 	for i := range spec.Ports {
 		errs = append(errs, validateServicePort(&spec.Ports[i], len(spec.Ports) > 1, path.Child("ports").Index(i))...)
 	}
@@ -150,7 +174,11 @@ func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) field.Erro
 func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	at := path.Child("clusterIPs")
-	if len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != spec.ClusterIP {
+	switch {
+	case len(spec.ClusterIPs) == 0:
+	case spec.ClusterIP == "":
+		errs = append(errs, field.Invalid(at, spec.ClusterIPs, "must be empty when `clusterIP` is not specified"))
+	case spec.ClusterIPs[0] != spec.ClusterIP:
 		errs = append(errs, field.Invalid(at, spec.ClusterIPs, "first value must match `clusterIP`"))
 	}
 	if len(spec.ClusterIPs) > 2 {
@@ -165,6 +193,7 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorL
 		}
 		errs = append(errs, validateIP(ip, at.Index(i))...)
 	}
+	errs = append(errs, validateFamilies(spec, at)...)
 	if spec.ClusterIP == corev1.ClusterIPNone && (spec.Type == corev1.ServiceTypeNodePort || spec.Type == corev1.ServiceTypeLoadBalancer) {
 		errs = append(errs, field.Invalid(at.Index(0), spec.ClusterIP, fmt.Sprintf("may not be set to 'None' for %s services", spec.Type)))
 	}
@@ -178,6 +207,28 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorL
 		errs = append(errs, oneOf(path.Child("ipFamilies").Index(i), f, corev1.IPv4Protocol, corev1.IPv6Protocol)...)
 		if slices.Contains(spec.IPFamilies[:i], f) {
 			errs = append(errs, field.Duplicate(path.Child("ipFamilies").Index(i), f))
+		}
+	}
+	return errs
+}
+
+// validateFamilies compares valid addresses with the families that are asked for.
+func validateFamilies(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
+	ips := make([]netip.Addr, 0, len(spec.ClusterIPs))
+	for _, text := range spec.ClusterIPs {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil // None, or refused already
+		}
+		ips = append(ips, ip)
+	}
+	var errs field.ErrorList
+	if len(ips) == 2 && ips[0].Is4() == ips[1].Is4() {
+		errs = append(errs, field.Invalid(path, spec.ClusterIPs, "may specify no more than one IP for each IP family"))
+	}
+	for i, ip := range ips[:min(len(ips), len(spec.IPFamilies))] {
+		if f := spec.IPFamilies[i]; f == corev1.IPv4Protocol && !ip.Is4() || f == corev1.IPv6Protocol && ip.Is4() {
+			errs = append(errs, field.Invalid(path.Index(i), spec.ClusterIPs[i], fmt.Sprintf("expected an %s value as indicated by `ipFamilies[%d]`", f, i)))
 		}
 	}
 	return errs
@@ -237,7 +288,10 @@ func validateServicePort(p *corev1.ServicePort, named bool, path *field.Path) fi
 }
 
 func validateTraffic(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {
-	errs := oneOf(path.Child("internalTrafficPolicy"), *spec.InternalTrafficPolicy, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)
+	var errs field.ErrorList
+	if p := spec.InternalTrafficPolicy; p != nil { // of an ExternalName it may be unset
+		errs = supports(path.Child("internalTrafficPolicy"), *p, corev1.ServiceInternalTrafficPolicyCluster, corev1.ServiceInternalTrafficPolicyLocal)
+	}
 	if n := spec.HealthCheckNodePort; n != 0 {
 		at := path.Child("healthCheckNodePort")
 		switch {

@@ -29,7 +29,7 @@ func TestServices(t *testing.T) {
 		{"externalTrafficPolicy: Local, " + ports, "spec.externalTrafficPolicy: Invalid value: \"Local\": may only be set for externally-accessible services"},
 		{"healthCheckNodePort: 31000, " + ports, "spec.healthCheckNodePort: Invalid value: 31000: may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"},
 		{"type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 80, " + ports, "spec.healthCheckNodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767"},
-		{"externalIPs: [127.0.0.1], " + ports, "spec.externalIPs[0]: Invalid value: \"127.0.0.1\": may not be unspecified, or in the loopback, link-local or multicast range"},
+		{"externalIPs: [127.0.0.1], " + ports, "spec.externalIPs[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)"},
 		{"sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}, " + ports, "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400"},
 	} {
 		_, problems := Parse("f", []byte("apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {"+tt.spec+"}\n"))

@@ -162,7 +162,10 @@ func (p *parser) store(doc *document) {
 		apiVersion: doc.header.APIVersion, kind: StoredName(group, doc.header.Kind), name: pathSegment,
 		namespaced: known == nil && value.Namespace != "" || known != nil && !known.cluster,
 	}
-	if k.namespaced && value.Namespace == "" {
+	switch {
+	case !k.namespaced:
+		value.Namespace = ""
+	case value.Namespace == "":
 		value.Namespace = metav1.NamespaceDefault
 	}
 	if errs := k.validateMeta(value); len(errs) > 0 {

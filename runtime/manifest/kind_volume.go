@@ -1,6 +1,10 @@
 package manifest
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -36,10 +40,13 @@ func volumeRules() *rules {
 func validateVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := validateAccessModes(s.AccessModes, path.Child("accessModes"))
-	if size, ok := s.Capacity[corev1.ResourceStorage]; !ok {
-		errs = append(errs, field.Required(path.Child("capacity"), "storage is required"))
-	} else if size.Sign() <= 0 {
-		errs = append(errs, field.Invalid(path.Child("capacity").Key("storage"), size.String(), "must be greater than zero"))
+	errs = append(errs, validateCapacity(s.Capacity, path.Child("capacity"))...)
+	if n := s.NodeAffinity; n != nil {
+		if at := path.Child("nodeAffinity", "required"); n.Required == nil {
+			errs = append(errs, field.Required(at, "must specify required node constraints"))
+		} else {
+			errs = append(errs, validateNodeSelector(n.Required, at)...)
+		}
 	}
 	switch {
 	case s.HostPath != nil:
@@ -47,10 +54,33 @@ func validateVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 	case s.Local != nil:
 		errs = append(errs, required(s.Local.Path, path.Child("local", "path"))...)
 		errs = append(errs, noBacksteps(s.Local.Path, path.Child("local", "path"))...)
+		if s.NodeAffinity == nil {
+			errs = append(errs, field.Required(path.Child("nodeAffinity"), "Local volume requires node affinity"))
+		}
 	}
 	errs = append(errs, oneSource(&s.PersistentVolumeSource, path, nil)...)
 	if class := s.StorageClassName; class != "" {
 		errs = append(errs, dnsSubdomain(class, path.Child("storageClassName"))...)
+	}
+	return errs
+}
+
+func validateCapacity(list corev1.ResourceList, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(list) == 0 {
+		errs = append(errs, field.Required(path, ""))
+	}
+	if _, ok := list[corev1.ResourceStorage]; !ok || len(list) > 1 {
+		errs = append(errs, field.NotSupported(path, list, []corev1.ResourceName{corev1.ResourceStorage}))
+	}
+	for _, name := range sortedNames(list) {
+		size, at := list[name], path.Key(string(name))
+		if size.Value() < 0 { // also one that does not fit
+			errs = append(errs, field.Invalid(at, size.Value(), "must be a valid resource quantity"))
+		}
+		if size.Sign() <= 0 {
+			errs = append(errs, field.Invalid(at, size.String(), "must be greater than zero"))
+		}
 	}
 	return errs
 }
@@ -81,10 +111,81 @@ func classRules() *rules {
 			defaultTo(&c.VolumeBindingMode, storagev1.VolumeBindingImmediate)
 		},
 		validate: func(v Value) field.ErrorList {
-			c := v.(*storagev1.StorageClass)
-			errs := required(c.Provisioner, field.NewPath("provisioner"))
-			errs = append(errs, supports(field.NewPath("reclaimPolicy"), *c.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
-			return append(errs, supports(field.NewPath("volumeBindingMode"), *c.VolumeBindingMode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
+			return validateClass(v.(*storagev1.StorageClass))
 		},
 	}
+}
+
+// What the parameters of a class may be. kubernetes pkg/apis/storage/validation
+const maxClassParameters, maxClassParameterBytes = 512, 256 << 10
+
+// validateClass follows kubernetes pkg/apis/storage/validation, ValidateStorageClass.
+func validateClass(c *storagev1.StorageClass) field.ErrorList {
+	at := field.NewPath("provisioner")
+	errs := required(c.Provisioner, at)
+	if c.Provisioner != "" {
+		errs = append(errs, validateLabelName(strings.ToLower(c.Provisioner), at)...)
+	}
+	errs = append(errs, validateClassParameters(c.Parameters, field.NewPath("parameters"))...)
+	if *c.ReclaimPolicy != "" {
+		errs = append(errs, supports(field.NewPath("reclaimPolicy"), *c.ReclaimPolicy, corev1.PersistentVolumeReclaimDelete, corev1.PersistentVolumeReclaimRetain)...)
+	}
+	errs = append(errs, supports(field.NewPath("volumeBindingMode"), *c.VolumeBindingMode, storagev1.VolumeBindingImmediate, storagev1.VolumeBindingWaitForFirstConsumer)...)
+	return append(errs, validateTopologies(c.AllowedTopologies, field.NewPath("allowedTopologies"))...)
+}
+
+func validateClassParameters(parameters map[string]string, path *field.Path) field.ErrorList {
+	if len(parameters) > maxClassParameters {
+		return field.ErrorList{field.TooLong(path, "", maxClassParameters)}
+	}
+	var errs field.ErrorList
+	total := 0
+	for key, value := range parameters {
+		if key == "" {
+			errs = append(errs, field.Invalid(path, key, "field can not be empty."))
+		}
+		total += len(key) + len(value)
+	}
+	if total > maxClassParameterBytes {
+		errs = append(errs, field.TooLong(path, "", maxClassParameterBytes))
+	}
+	return errs
+}
+
+// validateTopologies checks the places that a class allows. No two of them may be the same, nor may one be empty: the API
+// server takes that for a doubled one.
+func validateTopologies(terms []corev1.TopologySelectorTerm, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	seen := map[string]bool{"": true}
+	for i, term := range terms {
+		at := path.Index(i).Child("matchLabelExpressions")
+		keys, all := seenSet{}, []string{}
+		for j, r := range term.MatchLabelExpressions {
+			errs = append(errs, validateTopology(&r, at.Index(j))...)
+			if keys.add(r.Key) {
+				errs = append(errs, field.Duplicate(at.Index(j).Child("key"), r.Key))
+			}
+			all = append(all, fmt.Sprintf("%q%q", r.Key, slices.Compact(slices.Sorted(slices.Values(r.Values)))))
+		}
+		if place := strings.Join(slices.Sorted(slices.Values(all)), ","); seen[place] {
+			errs = append(errs, field.Duplicate(at, ""))
+		} else {
+			seen[place] = true
+		}
+	}
+	return errs
+}
+
+func validateTopology(r *corev1.TopologySelectorLabelRequirement, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if len(r.Values) == 0 {
+		errs = append(errs, field.Required(path.Child("values"), ""))
+	}
+	values := seenSet{}
+	for i, v := range r.Values {
+		if values.add(v) {
+			errs = append(errs, field.Duplicate(path.Child("values").Index(i), v))
+		}
+	}
+	return append(errs, validateLabelName(r.Key, path.Child("key"))...)
 }

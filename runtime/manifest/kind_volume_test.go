@@ -17,7 +17,7 @@ func TestStorageKinds(t *testing.T) {
 		{claim + ", storageClassName: fast.ssd}\n", ""},
 		{claim + ", storageClassName: Fast_SSD}\n", `spec.storageClassName: Invalid value: "Fast_SSD": ` + subdomain},
 		{volume + ", hostPath: {path: /a}}\n", ""},
-		{volume + ", local: {path: /a}, storageClassName: ssd}\n", ""},
+		{volume + ", local: {path: /a}, nodeAffinity: {required: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [board]}]}]}}, storageClassName: ssd}\n", ""},
 		{volume + "}\n", "spec: Required value: must specify a volume type"},
 		{volume + ", hostPath: {path: /a}, local: {path: /b}}\n", "spec.local: Forbidden: may not specify more than 1 volume type"},
 		{volume + ", hostPath: {path: /a}, nfs: {server: b, path: /c}}\n", "spec.nfs: Forbidden: may not specify more than 1 volume type"},

@@ -170,10 +170,9 @@ func TestStored(t *testing.T) {
 		t.Errorf("%v", problems)
 	}
 	for text, want := range map[string]string{
-		"apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: a/b}\n":                           "metadata.name: Invalid value",
-		"apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: x}\n":                                   "write apiVersion: networking.k8s.io/v1, pathType for each path, and backend.service in place of serviceName",
-		"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x, namespace: mon}\nrules: []\n": "metadata.namespace: Forbidden: not allowed on this type",
-		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Rule\nmetadata: {name: x}\n":                                   "kind Rule of rbac.authorization.k8s.io/v1 is not run by podd",
+		"apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: a/b}\n": "metadata.name: Invalid value",
+		"apiVersion: networking.k8s.io/v1beta1\nkind: Ingress\nmetadata: {name: x}\n":         "write apiVersion: networking.k8s.io/v1, pathType for each path, and backend.service in place of serviceName",
+		"apiVersion: rbac.authorization.k8s.io/v1\nkind: Rule\nmetadata: {name: x}\n":         "kind Rule of rbac.authorization.k8s.io/v1 is not run by podd",
 	} {
 		if _, problems := Parse("f", []byte(text)); len(problems) != 1 || !strings.Contains(problems[0].Message, want) {
 			t.Errorf("%s: %v, want %s", text, problems, want)

@@ -86,7 +86,10 @@ func (p *parser) other(doc *document, k *rules) {
 		p.refuse(doc, ReasonInvalid, faults)
 		return
 	}
-	if k.namespaced && value.GetNamespace() == "" {
+	switch {
+	case !k.namespaced:
+		value.SetNamespace("") // as the API server does
+	case value.GetNamespace() == "":
 		value.SetNamespace(metav1.NamespaceDefault)
 	}
 	errs := k.validateMeta(value)
@@ -128,11 +131,10 @@ func (k *rules) validateMeta(value Value) field.ErrorList {
 	}
 	if namespace := value.GetNamespace(); k.namespaced {
 		errs = append(errs, invalid(path.Child("namespace"), namespace, validation.IsDNS1123Label(namespace))...)
-	} else if namespace != "" {
-		errs = append(errs, field.Forbidden(path.Child("namespace"), "not allowed on this type"))
 	}
 	errs = append(errs, validateLabels(value.GetLabels(), path.Child("labels"))...)
 	errs = append(errs, validateAnnotations(value.GetAnnotations(), path.Child("annotations"))...)
+	errs = append(errs, validateManagedFields(value.GetManagedFields(), path.Child("managedFields"))...)
 	return append(errs, validateNode(value.GetAnnotations(), path.Child("annotations"))...)
 }
 

@@ -31,7 +31,7 @@ func validateSysctls(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Required(at, ""))
 		case !isSysctl(s.Name):
 			errs = append(errs, field.Invalid(at, s.Name, fmt.Sprintf("must have at most %d characters and match regex %s", maxSysctl, sysctlPattern)))
-		case seen.add(SysctlName(s.Name)):
+		case seen.add(s.Name):
 			errs = append(errs, field.Duplicate(at, s.Name))
 		}
 		switch space := sysctlNamespace(s.Name); {

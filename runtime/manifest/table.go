@@ -12,16 +12,19 @@ const (
 	noSeccomp = "podd has no seccomp profiles yet; remove the field or set type: Unconfined"
 	noArmor   = "podd does not load AppArmor profiles yet; remove the field or set type: Unconfined"
 	noAmount  = "podd limits cpu and memory only; remove this resource"
+
+	noStorageLimit = "shown by resourceFieldRef; not enforced yet"
+	noHugePages    = "shown by resourceFieldRef; not enforced yet: what the board has set aside is for all pods"
 )
 
 // table says of every field of a Pod what podd does with it. It is plain data, laid out by the linker: nothing runs
 // at start. A test compares it with the types; docs/fields.md is printed from it.
 var table = [...]row{
 	{path: "metadata.name", support: Honoured},
-	{path: "metadata.generateName", support: Refused, why: "a manifest stands for one pod and nobody is there to make up its name; set metadata.name"},
+	{path: "metadata.generateName", support: Cluster, why: "a manifest stands for one pod, which needs a metadata.name"},
 	{path: "metadata.namespace", support: Honoured, why: "part of the pod's name; default if unset"},
 	{path: "metadata.selfLink", support: Cluster},
-	{path: "metadata.uid", support: Refused, why: "podd derives the UID from the file and its content" + remove},
+	{path: "metadata.uid", support: Cluster, why: "podd derives the UID from the file and its content"},
 	{path: "metadata.resourceVersion", support: Cluster},
 	{path: "metadata.generation", support: Cluster},
 	{path: "metadata.creationTimestamp", support: Cluster},
@@ -246,10 +249,12 @@ var table = [...]row{
 	{path: "spec.resources.limits", support: Honoured},
 	{path: "spec.resources.limits[cpu]", support: Honoured},
 	{path: "spec.resources.limits[memory]", support: Honoured},
+	{path: "spec.resources.limits[hugepages-*]", support: Cluster, why: noHugePages},
 	{path: "spec.resources.limits[*]", support: Refused, why: noAmount},
 	{path: "spec.resources.requests", support: Honoured},
 	{path: "spec.resources.requests[cpu]", support: Honoured},
 	{path: "spec.resources.requests[memory]", support: Honoured},
+	{path: "spec.resources.requests[hugepages-*]", support: Cluster, why: noHugePages},
 	{path: "spec.resources.requests[*]", support: Refused, why: noAmount},
 	{path: "spec.resources.claims", support: Refused, why: noClaims},
 	{path: "spec.hostnameOverride", support: Honoured},
@@ -304,10 +309,14 @@ var table = [...]row{
 	{path: "spec.containers[].resources.limits", support: Honoured},
 	{path: "spec.containers[].resources.limits[cpu]", support: Honoured},
 	{path: "spec.containers[].resources.limits[memory]", support: Honoured},
+	{path: "spec.containers[].resources.limits[ephemeral-storage]", support: Cluster, why: noStorageLimit},
+	{path: "spec.containers[].resources.limits[hugepages-*]", support: Cluster, why: noHugePages},
 	{path: "spec.containers[].resources.limits[*]", support: Refused, why: noAmount},
 	{path: "spec.containers[].resources.requests", support: Honoured},
 	{path: "spec.containers[].resources.requests[cpu]", support: Honoured},
 	{path: "spec.containers[].resources.requests[memory]", support: Honoured},
+	{path: "spec.containers[].resources.requests[ephemeral-storage]", support: Cluster, why: noStorageLimit},
+	{path: "spec.containers[].resources.requests[hugepages-*]", support: Cluster, why: noHugePages},
 	{path: "spec.containers[].resources.requests[*]", support: Refused, why: noAmount},
 	{path: "spec.containers[].resources.claims", support: Refused, why: noClaims},
 	{path: "spec.containers[].resizePolicy", support: Honoured},

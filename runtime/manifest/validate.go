@@ -13,6 +13,8 @@ import (
 func validatePod(pod *corev1.Pod) field.ErrorList {
 	spec, path := &pod.Spec, field.NewPath("spec")
 	errs := validateMeta(&pod.ObjectMeta, field.NewPath("metadata"))
+	errs = append(errs, validatePodAnnotations(pod, field.NewPath("metadata", "annotations"))...)
+	errs = append(errs, validateMatchedKeys(pod)...)
 	errs = append(errs, validateArmorAnnotations(pod.Annotations, spec, field.NewPath("metadata", "annotations"))...)
 	errs = append(errs, validateSpec(spec, path)...)
 	errs = append(errs, validateImages(spec, path)...)

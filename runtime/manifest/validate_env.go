@@ -79,7 +79,7 @@ func validateFileRef(r *corev1.FileKeySelector, path *field.Path) field.ErrorLis
 	if r.Path == "" {
 		errs = append(errs, field.Required(path.Child("path"), ""))
 	} else {
-		errs = append(errs, descendingPath(r.Path, path.Child("path"))...)
+		errs = append(errs, noBacksteps(r.Path, path.Child("path"))...) // one that begins with / is taken from the volume on
 	}
 	if r.Key == "" {
 		return append(errs, field.Required(path.Child("key"), ""))

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -26,7 +28,6 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 		errs = append(errs, invalid(path.Child("name"), m.Name, podName(m.Name, m.Namespace))...)
 	}
 	errs = append(errs, invalid(path.Child("namespace"), m.Namespace, validation.IsDNS1123Label(m.Namespace))...)
-	errs = append(errs, nonNegative(m.Generation, path.Child("generation"))...)
 	errs = append(errs, validateLabels(m.Labels, path.Child("labels"))...)
 	errs = append(errs, validateAnnotations(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateBandwidth(m.Annotations, path.Child("annotations"))...)
@@ -34,7 +35,49 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs = append(errs, validateNode(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
 	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)
+	return append(errs, validateManagedFields(m.ManagedFields, path.Child("managedFields"))...)
+}
+
+// validateManagedFields follows apimachinery pkg/apis/meta/v1/validation, ValidateManagedFields, as far as who writes one by
+// hand could err.
+func validateManagedFields(list []metav1.ManagedFieldsEntry, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i := range list {
+		m, at := &list[i], path.Index(i)
+		if m.Operation == "" {
+			errs = append(errs, field.Required(at.Child("operation"), "must not be empty"))
+		} else {
+			errs = append(errs, supports(at.Child("operation"), m.Operation, metav1.ManagedFieldsOperationApply, metav1.ManagedFieldsOperationUpdate)...)
+		}
+		if m.FieldsType != "" && m.FieldsType != "FieldsV1" {
+			errs = append(errs, field.Invalid(at.Child("fieldsType"), m.FieldsType, "must be `FieldsV1`"))
+		}
+	}
 	return errs
+}
+
+// validatePodAnnotations checks the annotations that mean something to a pod's API server.
+func validatePodAnnotations(pod *corev1.Pod, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if value, ok := pod.Annotations[corev1.MirrorPodAnnotationKey]; ok && pod.Spec.NodeName == "" {
+		errs = append(errs, field.Invalid(path.Key(corev1.MirrorPodAnnotationKey), value, "must set spec.nodeName if mirror pod annotation is set"))
+	}
+	if value, ok := pod.Annotations[corev1.PodDeletionCost]; ok && !isCost(value) {
+		errs = append(errs, field.Invalid(path.Key(corev1.PodDeletionCost), value, "must be a 32bit integer"))
+	}
+	return errs
+}
+
+// isCost reads a cost of deletion: a number without a plus and without leading zeros. kubernetes pkg/apis/core/helper
+func isCost(value string) bool {
+	if value == "" {
+		return true // as if it were not there
+	}
+	if value[0] == '+' || value[0] == '0' && value != "0" {
+		return false
+	}
+	_, err := strconv.ParseInt(value, 10, 32)
+	return err == nil
 }
 
 // podName is the API server's rule for the name of a pod, and that of the folder of its logs, <namespace>_<name>_<uid>:

@@ -174,8 +174,8 @@ func validatePodResources(spec *corev1.PodSpec, path *field.Path) field.ErrorLis
 	errs = append(errs, validateResources(r, path, podResourceName)...)
 	sums := aggregate(spec, requestsOf)
 	for _, name := range sortedNames(sums) {
-		sum, have := sums[name], r.Requests[name]
-		if sum.Cmp(have) > 0 {
+		sum := sums[name]
+		if have, requested := r.Requests[name]; requested && sum.Cmp(have) > 0 {
 			errs = append(errs, field.Invalid(path.Child("requests").Key(string(name)), have.String(),
 				"must be greater than or equal to aggregate container requests of "+sum.String()))
 		}

@@ -258,3 +258,54 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 	}
 	return errs
 }
+
+// validateMatchedKeys refuses keys of matchLabelKeys that the selector has already. The API server puts the pod's own label into
+// the selector before it looks.
+func validateMatchedKeys(pod *corev1.Pod) field.ErrorList {
+	a := pod.Spec.Affinity
+	if a == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	path := field.NewPath("spec", "affinity")
+	of := func(hard []corev1.PodAffinityTerm, soft []corev1.WeightedPodAffinityTerm, path *field.Path) {
+		for i := range hard {
+			errs = append(errs, matchedTwice(&hard[i], pod.Labels, path.Child("requiredDuringSchedulingIgnoredDuringExecution").Index(i))...)
+		}
+		for i := range soft {
+			at := path.Child("preferredDuringSchedulingIgnoredDuringExecution").Index(i).Child("podAffinityTerm")
+			errs = append(errs, matchedTwice(&soft[i].PodAffinityTerm, pod.Labels, at)...)
+		}
+	}
+	if p := a.PodAffinity; p != nil {
+		of(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAffinity"))
+	}
+	if p := a.PodAntiAffinity; p != nil {
+		of(p.RequiredDuringSchedulingIgnoredDuringExecution, p.PreferredDuringSchedulingIgnoredDuringExecution, path.Child("podAntiAffinity"))
+	}
+	return errs
+}
+
+func matchedTwice(t *corev1.PodAffinityTerm, labels map[string]string, path *field.Path) field.ErrorList {
+	if t.LabelSelector == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for i, key := range t.MatchLabelKeys {
+		times := 0
+		for _, m := range []map[string]string{t.LabelSelector.MatchLabels, labels} {
+			if _, ok := m[key]; ok {
+				times++
+			}
+		}
+		for _, r := range t.LabelSelector.MatchExpressions {
+			if r.Key == key {
+				times++
+			}
+		}
+		if times > 1 {
+			errs = append(errs, field.Invalid(path.Index(i), key, "exists in both matchLabelKeys and labelSelector"))
+		}
+	}
+	return errs
+}

@@ -40,7 +40,6 @@ func TestValidateSpec(t *testing.T) {
 		{`"dnsConfig":{"nameservers":["router"]}`, `spec.dnsConfig.nameservers[0]: Invalid value: "router": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`},
 		{`"dnsConfig":{"searches":["_a.b.",".","*"]}`, `spec.dnsConfig.searches[2]: Invalid value: "*": a lowercase RFC 1123 subdomain must consist`},
 		{`"dnsConfig":{"options":[{"value":"1"}]}`, `spec.dnsConfig.options[0]: Required value: must not be empty`},
-		{`"terminationGracePeriodSeconds":-1`, `spec.terminationGracePeriodSeconds: Invalid value: -1: must be greater than or equal to 0`},
 		{`"activeDeadlineSeconds":0`, `spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive`},
 		{`"hostname":"a.b"`, `spec.hostname: Invalid value: "a.b": must not contain dots`},
 		{`"subdomain":"-"`, `spec.subdomain: Invalid value: "-": ` + label},
@@ -135,7 +134,7 @@ func TestValidateSecurity(t *testing.T) {
 			`spec.securityContext.sysctls[0].name: Invalid value: "a..b": must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$` + "\n" +
 				`spec.securityContext.sysctls[2].name: Duplicate value: "net.x"`,
 		},
-		{`"securityContext":{"sysctls":[{"name":"net.x","value":"1"},{"name":"net/x","value":"2"}]}`, "", `spec.securityContext.sysctls[1].name: Duplicate value: "net/x"`},
+		{`"securityContext":{"sysctls":[{"name":"net.x","value":"1"},{"name":"net.x","value":"2"}]}`, "", `spec.securityContext.sysctls[1].name: Duplicate value: "net.x"`},
 		{`"securityContext":{"sysctls":[{"name":"net.","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.": must have at most 253 characters`},
 		{`"securityContext":{"sysctls":[{"name":"net/../vm","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net/../vm": must have at most 253 characters`},
 		{`"securityContext":{"sysctls":[{"name":"net.ipv4 x","value":"1"}]}`, "", `spec.securityContext.sysctls[0].name: Invalid value: "net.ipv4 x": must have at most 253 characters`},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -97,7 +98,8 @@ func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
 		if s.Ephemeral.VolumeClaimTemplate == nil {
 			return field.ErrorList{field.Required(at, "")}
 		}
-		return validateClaimSpec(&s.Ephemeral.VolumeClaimTemplate.Spec, at.Child("spec"))
+		t := s.Ephemeral.VolumeClaimTemplate
+		return append(validateTemplateMeta(&t.ObjectMeta, at.Child("metadata")), validateClaimSpec(&t.Spec, at.Child("spec"))...)
 	}
 	return nil
 }
@@ -202,6 +204,8 @@ func validateProjected(p *corev1.ProjectedVolumeSource, path *field.Path) field.
 			count++
 			if e := t.ExpirationSeconds; e != nil && *e < 10*60 {
 				errs = append(errs, field.Invalid(at.Child("serviceAccountToken", "expirationSeconds"), *e, "may not specify a duration less than 10 minutes"))
+			} else if e != nil && *e > 1<<32 {
+				errs = append(errs, field.Invalid(at.Child("serviceAccountToken", "expirationSeconds"), *e, "may not specify a duration larger than 2^32 seconds"))
 			}
 			errs = append(errs, required(t.Path, path.Child("path"))...)
 			errs = append(errs, localPath(t.Path, path.Child("path"))...)
@@ -249,5 +253,18 @@ func distinctPaths(p *corev1.ProjectedVolumeSource, path *field.Path) field.Erro
 			claim(s.ClusterTrustBundle.Path, s.ClusterTrustBundle.Path)
 		}
 	}
+	return errs
+}
+
+// validateTemplateMeta checks the metadata of a template, of which only labels and annotations come into use.
+func validateTemplateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
+	errs := validateAnnotations(m.Annotations, path.Child("annotations"))
+	errs = append(errs, validateLabels(m.Labels, path.Child("labels"))...)
+	v := reflect.ValueOf(m).Elem()
+	jsonFields(v.Type(), v, func(f structField, value reflect.Value) {
+		if f.name != "annotations" && f.name != "labels" && isSet(value) {
+			errs = append(errs, field.Forbidden(path.Child(f.name), "cannot be set"))
+		}
+	})
 	return errs
 }
