@@ -46,7 +46,8 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.IO)),
 		Inputs: executor.Inputs{
 			ShutDown: stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
-			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit},
+			SeccompDefault: settings.SeccompDefault,
+			Sandbox:        sandbox.Inputs{PidsLimit: settings.PodPidsLimit},
 		},
 	}
 	for name, l := range p.IO {

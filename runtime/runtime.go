@@ -20,6 +20,7 @@ import (
 	"podd/netns/dns"
 	"podd/runtime/adoption"
 	"podd/runtime/container"
+	"podd/runtime/container/seccomp"
 	"podd/runtime/container/spec"
 	"podd/runtime/controller"
 	"podd/runtime/executor"
@@ -222,6 +223,7 @@ func New(c Config) (*Runtime, error) {
 
 		BaseLayer:  filepath.Join(c.RunDir, "base"),
 		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
+		Seccomp:    seccomp.Profiles{Dir: filepath.Join(c.RootDir, "seccomp")},
 		RemoveTree: volume.Remove,
 		Damaged:    c.Damaged,
 	}

@@ -43,11 +43,10 @@ func examples() map[string]example {
 		"secret/dotfile-secret.yaml":                  {end: "dotfile-test-container: CrashLoopBackOff", why: "its command ends, and is restarted for ever"},
 		"pods/security/hello-apparmor.yaml":           {end: "podd does not load AppArmor profiles yet", why: "it needs a profile of its node"},
 		"pods/security/seccomp/fields.yaml":           {end: "spec.ephemeralContainers: Forbidden: cannot be set on create", why: "the API server refuses it as well"},
-		"pods/security/seccomp/alpha/audit-pod.yaml":  {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
-		"pods/security/seccomp/alpha/fine-pod.yaml":   {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
-		"pods/security/seccomp/ga/default-pod.yaml":   {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
-		"pods/security/seccomp/ga/fine-pod.yaml":      {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
-		"pods/security/seccomp/ga/violation-pod.yaml": {end: "podd has no seccomp profiles yet", why: "seccomp is not there"},
+		"pods/security/seccomp/alpha/audit-pod.yaml":  {end: `use the "seccompProfile" field instead`, why: "the annotation has done nothing since Kubernetes 1.27"},
+		"pods/security/seccomp/alpha/fine-pod.yaml":   {end: `use the "seccompProfile" field instead`, why: "the annotation has done nothing since Kubernetes 1.27"},
+		"pods/security/seccomp/ga/fine-pod.yaml":      {end: "CreateContainerError cannot load seccomp profile", why: "its profile is to be put on the node"},
+		"pods/security/seccomp/ga/violation-pod.yaml": {end: "CreateContainerError cannot load seccomp profile", why: "its profile is to be put on the node"},
 		"pods/resource/extended-resource-pod-2.yaml":  {end: "podd limits cpu and memory only; remove this resource", why: "it asks for a device of its node"},
 	}
 }

@@ -158,6 +158,9 @@ func lineOf(text, prefix string) string {
 	return ""
 }
 
+// unfiltered lets a pod use what the default seccomp profile closes, such as keyrings.
+const unfiltered = "securityContext: {seccompProfile: {type: Unconfined}}"
+
 // Each container has a session keyring of its own, whatever was in podd's; what is executed in one has none.
 func TestKeysOfContainers(t *testing.T) {
 	if _, err := os.Stat("/proc/keys"); err != nil {
@@ -167,7 +170,7 @@ func TestKeysOfContainers(t *testing.T) {
 	b := newEmptyBoard(t, startedBadly)
 	b.loadImages("busybox.tar", "answerer.tar")
 	b.start()
-	b.drop("first", podOf("first", probed("main", "answerer keyring find starter add mine find mine >/tmp/keys; "+forever)))
+	b.drop("first", podOf("first", unfiltered, probed("main", "answerer keyring find starter add mine find mine >/tmp/keys; "+forever)))
 	b.running("first")
 	const read = "until grep -q 'find mine' /tmp/keys; do sleep 0.1; done; cat /tmp/keys"
 	first := b.sh("first", "main", read)
@@ -175,13 +178,13 @@ func TestKeysOfContainers(t *testing.T) {
 	if !ok || first != "session "+serial+" ok\nfind starter: ENOKEY\nadd mine: ok\nfind mine: ok" {
 		t.Fatalf("in a container: %s", first)
 	}
-	b.drop("second", podOf("second", probed("main", "answerer keyring look "+serial+" find mine >/tmp/keys; "+forever)))
+	b.drop("second", podOf("second", unfiltered, probed("main", "answerer keyring look "+serial+" find mine >/tmp/keys; "+forever)))
 	b.running("second")
 	second := strings.Split(b.sh("second", "main", read), "\n")
 	if len(second) != 3 || second[0] == "session "+serial+" ok" || !strings.HasSuffix(second[0], " ok") || second[1] != "look "+serial+": EACCES" || second[2] != "find mine: ENOKEY" {
 		t.Errorf("in another container: %q", second)
 	}
-	b.drop("users", podOf("users", "hostUsers: false", probed("main", "answerer keyring find mine add own find own >/tmp/keys; "+forever)))
+	b.drop("users", podOf("users", "hostUsers: false", unfiltered, probed("main", "answerer keyring find mine add own find own >/tmp/keys; "+forever)))
 	b.running("users")
 	if users := b.sh("users", "main", "until grep -q 'find own' /tmp/keys; do sleep 0.1; done; cat /tmp/keys"); !strings.HasSuffix(users, " ok\nfind mine: ENOKEY\nadd own: ok\nfind own: ok") {
 		t.Errorf("in a pod with ids of its own: %s", users)

@@ -89,7 +89,8 @@ func TestQuarantine(t *testing.T) {
 	only := map[string][]string{
 		"github.com/opencontainers/runc":          {"podd/runtime/container", "podd/runtime/container/reexec"},
 		"github.com/opencontainers/cgroups":       {"podd/runtime/container", "podd/runtime/container/devicerules", "podd/cgroups"},
-		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container", "podd/runtime/container/spec"},
+		"github.com/opencontainers/runtime-spec":  {"podd/runtime/container", "podd/runtime/container/spec", "podd/runtime/container/seccomp"},
+		"github.com/moby/profiles":                {"podd/runtime/container/seccomp"},
 		"github.com/vishvananda":                  {"podd/netns", "podd/netns/rtnetlink"},
 		"github.com/google/nftables":              {"podd/netns"},
 		"github.com/mdlayher":                     {"podd/netns"},
@@ -101,7 +102,7 @@ func TestQuarantine(t *testing.T) {
 		"go.yaml.in":                              {"podd/runtime/manifest"},
 		"sigs.k8s.io/yaml":                        {"podd/runtime/manifest", "podd/cmd/podd/internal/cli/printers"},
 		"net/http":                                {"podd/runtime/api", "podd/cmd/podd/internal/client", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/daemon", "podd/probe", "podd/images"},
-		"github.com/sirupsen":                     {},
+		"github.com/sirupsen":                     {"podd/runtime/container/reexec"},
 		"k8s.io/klog":                             {},
 		"github.com/json-iterator":                {},
 		"podd/cmd":                                {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
@@ -195,14 +196,17 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/container": {
 			"podd/runtime/container/spec", "podd/runtime/container/process", "podd/runtime/container/rlimit",
-			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview",
+			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/seccomp",
 		},
 		"podd/runtime/container/spec":        {"podd/runtime/container/rlimit"},
 		"podd/runtime/container/process":     {},
 		"podd/runtime/container/rlimit":      {},
 		"podd/runtime/container/devicerules": {},
 		"podd/runtime/container/cgroupview":  {},
-		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview"}, // and so it is initialised early
+		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview", "podd/runtime/container/seccomp/filter"}, // and so it is initialised early
+
+		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},
+		"podd/runtime/container/seccomp/filter": {},
 
 		"podd/runtime/controller": {
 			"podd/runtime/workload", "podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/api",

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 
 	"podd/internal/atomicfile"
+	"podd/runtime/container/seccomp"
 )
 
 // Engine runs containers. Its folders are its memory: what a container is can be read back from them after
@@ -27,6 +28,8 @@ type Engine struct {
 	// ViewDir is where each container's init gathers its cgroups of version 1, once EnsureCgroupView has made it.
 	ViewDir     string
 	hierarchies []string // where they are mounted
+	// Seccomp has the node's profiles.
+	Seccomp seccomp.Profiles
 	// RemoveTree removes a folder with whatever a container has made in it.
 	RemoveTree func(dir string) error
 	// fresh has the first process of each container into which nothing was executed yet.

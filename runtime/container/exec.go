@@ -51,6 +51,10 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	if len(lc.Config().Rlimits) == 0 { // an earlier podd has started it
 		p.Rlimits = processRlimits(c.Rlimits)
 	}
+	if err := e.confineExec(c.ID, p); err != nil {
+		return nil, err
+	}
+	defer closeFiles(p.ExtraFiles)
 	e.awaitProgram(c.ID)
 	if x.TTY {
 		terminal, err := onTerminal(lc.Run, p)

@@ -58,15 +58,23 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err := e.useView(c, ociSpec); err != nil {
 		return nil, err
 	}
+	p := newProcess(ociSpec)
+	p.Init = true
+	confined, err := e.confine(c, ociSpec, p)
+	if err != nil {
+		return nil, err
+	}
+	defer closeFiles(p.ExtraFiles)
 	lc, err := e.create(c, ociSpec)
 	if err != nil {
 		return nil, err
 	}
-	p := newProcess(ociSpec)
-	p.Init = true
 	started, err := e.startInit(c, who, lc, p)
 	if err == nil {
 		err = e.letGo(c, lc, started, hold)
+	}
+	if err == nil && confined {
+		err = checkConfined(started)
 	}
 	if err != nil {
 		// Its process may run all the same: what failed can have come after.

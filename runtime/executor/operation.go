@@ -49,6 +49,8 @@ type Inputs struct {
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
 	Rlimits     []rlimit.Limit // of containers that start
+	// SeccompDefault confines them by the runtime's seccomp profile if their pod names none.
+	SeccompDefault bool
 
 	Images      map[string]images.Image // that containers start from, by the container's name
 	StopSignals map[string]string       // by the container's name

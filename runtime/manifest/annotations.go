@@ -12,18 +12,19 @@ import (
 // armorAnnotation has the name of a container after it. It counts in Kubernetes where the field is not set.
 const armorAnnotation = "container.apparmor.security.beta.kubernetes.io/"
 
-// legacyAnnotations said what fields say today. Who still writes them relies on them: they are refused as the fields
-// are, but for the value that asks for nothing.
-var legacyAnnotations = [...]struct{ key, only, why string }{
+// legacyAnnotations said what fields say today. Who still writes them relies on them: they are refused, but for the values
+// that come true.
+var legacyAnnotations = [...]struct{ key, allowed, why string }{
 	{armorAnnotation, "unconfined", "podd does not load AppArmor profiles yet; remove the annotation or set it to unconfined"},
-	{"seccomp.security.alpha.kubernetes.io/pod", "unconfined", noSeccompAnnotation},
-	{"container.seccomp.security.alpha.kubernetes.io/", "unconfined", noSeccompAnnotation},
+	{corev1.SeccompPodAnnotationKey, seccompAnnotations, noSeccompAnnotation},
+	{corev1.SeccompContainerAnnotationKeyPrefix, seccompAnnotations, noSeccompAnnotation},
 	{"security.alpha.kubernetes.io/sysctls", "", noSysctlAnnotation},
 	{"security.alpha.kubernetes.io/unsafe-sysctls", "", noSysctlAnnotation},
 }
 
 const (
-	noSeccompAnnotation = "podd has no seccomp profiles yet; remove the annotation or set it to unconfined"
+	seccompAnnotations  = "unconfined runtime/default docker/default"
+	noSeccompAnnotation = `non-functional in v1.27+; use the "seccompProfile" field instead`
 	noSysctlAnnotation  = "Kubernetes has taken this from spec.securityContext.sysctls since 1.11; write it there"
 )
 
@@ -32,7 +33,7 @@ func refusedAnnotations(annotations map[string]string, path *field.Path) field.E
 	var errs field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		for _, a := range legacyAnnotations {
-			if hit := key == a.key || strings.HasSuffix(a.key, "/") && strings.HasPrefix(key, a.key); hit && annotations[key] != a.only {
+			if hit := key == a.key || strings.HasSuffix(a.key, "/") && strings.HasPrefix(key, a.key); hit && !slices.Contains(strings.Fields(a.allowed), annotations[key]) {
 				errs = append(errs, field.Forbidden(path.Key(key), a.why))
 			}
 		}

@@ -9,7 +9,6 @@ const (
 	noClaims  = "podd does not allocate devices by resource claims" + remove
 	noSELinux = "podd does not set SELinux labels" + remove
 	noWindows = "podd runs Linux containers only" + remove
-	noSeccomp = "podd has no seccomp profiles yet; remove the field or set type: Unconfined"
 	noArmor   = "podd does not load AppArmor profiles yet; remove the field or set type: Unconfined"
 	noAmount  = "podd limits cpu and memory only; remove this resource"
 
@@ -195,8 +194,8 @@ var table = [...]row{
 	{path: "spec.securityContext.sysctls[].value", support: Honoured},
 	{path: "spec.securityContext.fsGroupChangePolicy", support: Honoured},
 	{path: "spec.securityContext.seccompProfile", support: Honoured},
-	{path: "spec.securityContext.seccompProfile.type", support: Refused, only: "Unconfined", why: noSeccomp},
-	{path: "spec.securityContext.seccompProfile.localhostProfile", support: Refused, why: noSeccomp},
+	{path: "spec.securityContext.seccompProfile.type", support: Honoured},
+	{path: "spec.securityContext.seccompProfile.localhostProfile", support: Honoured, why: "a file below /var/lib/podd/seccomp"},
 	{path: "spec.securityContext.appArmorProfile", support: Honoured},
 	{path: "spec.securityContext.appArmorProfile.type", support: Refused, only: "Unconfined", why: noArmor},
 	{path: "spec.securityContext.appArmorProfile.localhostProfile", support: Refused, why: noArmor},
@@ -466,8 +465,8 @@ var table = [...]row{
 	{path: "spec.containers[].securityContext.allowPrivilegeEscalation", support: Honoured},
 	{path: "spec.containers[].securityContext.procMount", support: Honoured},
 	{path: "spec.containers[].securityContext.seccompProfile", support: Honoured},
-	{path: "spec.containers[].securityContext.seccompProfile.type", support: Refused, only: "Unconfined", why: noSeccomp},
-	{path: "spec.containers[].securityContext.seccompProfile.localhostProfile", support: Refused, why: noSeccomp},
+	{path: "spec.containers[].securityContext.seccompProfile.type", support: Honoured},
+	{path: "spec.containers[].securityContext.seccompProfile.localhostProfile", support: Honoured, why: "a file below /var/lib/podd/seccomp"},
 	{path: "spec.containers[].securityContext.appArmorProfile", support: Honoured},
 	{path: "spec.containers[].securityContext.appArmorProfile.type", support: Refused, only: "Unconfined", why: noArmor},
 	{path: "spec.containers[].securityContext.appArmorProfile.localhostProfile", support: Refused, why: noArmor},

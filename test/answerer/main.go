@@ -14,6 +14,10 @@
 //	answerer ping
 //
 // says whether the process may send pings without privileges (man 7 icmp, ping_group_range).
+//
+//	answerer syscalls NUMBER...
+//
+// makes system calls with arguments that none of them takes, and says what comes of each.
 package main
 
 import (
@@ -52,6 +56,18 @@ func main() {
 	switch flag.Arg(0) {
 	case "keyring":
 		tryKeyring(flag.Args()[1:])
+		return
+	case "syscalls":
+		for _, arg := range flag.Args()[1:] {
+			var nr uintptr
+			if _, err := fmt.Sscan(arg, &nr); err != nil {
+				fmt.Fprintln(os.Stderr, "answerer:", err)
+				os.Exit(1)
+			}
+			const none = ^uintptr(0)
+			_, _, errno := unix.RawSyscall6(nr, none, none, none, none, none, none)
+			fmt.Println(arg, unix.ErrnoName(errno))
+		}
 		return
 	case "ping":
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)

@@ -7,6 +7,7 @@
 package reexec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -19,7 +20,7 @@ import (
 
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
-		if err := cgroupview.Mount(); err != nil {
+		if err := errors.Join(cgroupview.Mount(), confine()); err != nil {
 			fmt.Fprintln(os.Stderr, "podd:", err)
 			os.Exit(1)
 		}

@@ -63,6 +63,8 @@ type Config struct {
 	StartedAs *User
 	// Rlimits are limits that differ from podd's own.
 	Rlimits []rlimit.Limit
+	// SeccompDefault confines containers whose pods name no seccomp profile by the runtime's.
+	SeccompDefault bool
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
 }

@@ -46,6 +46,8 @@ type Config struct {
 	DefaultRlimits map[string]rlimitText `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
+	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
+	SeccompDefault bool `json:"seccompDefault"`
 
 	Logging LoggingConfig `json:"logging"`
 
@@ -88,6 +90,7 @@ func Default() Config {
 		NodeLabels:           map[string]string{},
 		DefaultRlimits:       map[string]rlimitText{},
 		AllowedUnsafeSysctls: []string{},
+		SeccompDefault:       true,
 		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,

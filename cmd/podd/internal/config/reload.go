@@ -8,7 +8,7 @@ import (
 
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
-	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "nodeLabels", "logging.level"}
+	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "nodeLabels", "logging.level"}
 }
 
 // LaterKeys are the keys of the file that differ and that only a restart takes over.
@@ -49,4 +49,5 @@ func (c *Config) TakeLive(next *Config) {
 	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
 	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls
 	c.NodeLabels, c.CrashLoopBackOff = next.NodeLabels, next.CrashLoopBackOff
+	c.SeccompDefault = next.SeccompDefault
 }
