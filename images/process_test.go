@@ -17,6 +17,13 @@ import (
 
 // TestMain lets the test binary stand in for another process that uses the same store.
 func TestMain(m *testing.M) {
+	if script := os.Getenv("PODD_TEST_SCRIPT"); script != "" {
+		if err := playScript(script, os.Getenv("PODD_TEST_ROOT"), os.Getenv("PODD_TEST_FOLDER")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if root := os.Getenv("PODD_TEST_STORE"); root != "" {
 		if err := churn(root, strings.Fields(os.Getenv("PODD_TEST_ARCHIVES"))); err != nil {
 			fmt.Fprintln(os.Stderr, err)
