@@ -49,7 +49,18 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
-	if !st.IsDir() {
+	load := func() ([]Image, error) { return s.loadPath(ctx, path, st.IsDir(), o) }
+	imgs, err := load()
+	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom() {
+		imgs, err = load()
+	}
+	return imgs, err
+}
+
+func outOfSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
+func (s *Store) loadPath(ctx context.Context, path string, folder bool, o LoadOptions) ([]Image, error) {
+	if !folder {
 		f, err := hostfile.Open(path)
 		if err != nil {
 			return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
@@ -144,7 +155,7 @@ func (s *Store) knownLayer(digest string) (layer.Record, bool) {
 func loadError(source string, err error) error {
 	remedy := ""
 	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+	case outOfSpace(err):
 		remedy = "free some space, for example with podd images rm"
 	case errors.Is(err, ErrTruncated):
 		remedy = "copy the archive again"

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"podd/images/fault"
 	"podd/images/layer"
@@ -29,6 +30,8 @@ type Options struct {
 	// Boot is the id of this boot of the machine. If it is not that in which the store was open last, and it was not closed in
 	// order then, Open looks at all layers. "": it does not.
 	Boot string
+	// MakeRoom is asked for space when an archive does not fit; true: there is more now, and the archive is read once more.
+	MakeRoom func() bool
 	// Warn is told once of each record or layer that is lost; nil: nobody is.
 	Warn func(error)
 }
@@ -40,7 +43,8 @@ type Options struct {
 //	d/<dir>       what that layer was when it was unpacked; d/<dir>.torn: it is no longer that, and nothing runs from it
 //	checked       the boot in which the layers were looked at, or "clean"
 //	tmp/          what is being unpacked or removed
-//	damaged/      records that could not be read
+//	pins.json     names and IDs of images that are not to be collected
+//	used.json     when images came and were used last, to a day
 //	generation    a file whose size counts the changes
 //	lock, loads   flock(2): changes of the above; loads that are under way
 //
@@ -50,11 +54,14 @@ type Store struct {
 	want   platform.Platform
 	limits layer.Limits
 	inUse  func() (map[string]bool, error)
-	warn   func(error)
-	state  atomic.Pointer[snapshot]
-	change sync.Mutex // serialises this process's changes of state
-	warnMu sync.Mutex
-	warned map[string]bool
+	// makeRoom: see Options
+	makeRoom func() bool
+	warn     func(error)
+	state    atomic.Pointer[snapshot]
+	change   sync.Mutex // serialises this process's changes of state
+	warnMu   sync.Mutex
+	warned   map[string]bool
+	uses     uses
 	// archives is of a folder of archives that does not answer.
 	archives hostfile.Guard
 }
@@ -69,7 +76,7 @@ func Open(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open image store: %w", err)
 	}
-	s := &Store{root: root, want: platform.Host(), limits: o.limits(), inUse: o.InUse, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
+	s := &Store{root: root, want: platform.Host(), limits: o.limits(), inUse: o.InUse, makeRoom: o.MakeRoom, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
 	if o.Platform != "" {
 		if s.want, err = platform.Parse(o.Platform); err != nil {
 			return nil, err
@@ -120,6 +127,7 @@ func (s *Store) Get(ref string) (Image, error) {
 		}
 		return Image{}, &fault.Sentence{Kind: ErrNotFound, Text: fmt.Sprintf("image %q %s its layer %s: load its archive again", ref, what, img.lost)}
 	}
+	s.uses.note(img.ID, time.Now())
 	return *img, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"podd/runtime/container/spec"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
+	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -81,6 +82,28 @@ func (q Requests) imageUse() state.ImageUse {
 func (q Requests) ImageUse(ctx context.Context) (use state.ImageUse, err error) {
 	err = q.call(ctx, func() { use = q.imageUse() })
 	return use, err
+}
+
+// ImageNeeds is which images the pods use, and which ones they, or those that controllers make of the folder, may want. The
+// error is that the folder is not known.
+func (q Requests) ImageNeeds(ctx context.Context) (use state.ImageUse, err error) {
+	callErr := q.call(ctx, func() {
+		r := q.loop
+		if r.folderNow.Unread || r.orphans.Len() > 0 || !r.scanned {
+			err = errors.New("cannot tell which images the pods need: not all of them are known yet")
+			return
+		}
+		use = q.imageUse()
+		for _, m := range r.desired {
+			use.AddSpec(&m.Object.Spec)
+		}
+		for i := range r.folderNow.Objects {
+			if t := manifest.Template(&r.folderNow.Objects[i]); t != nil {
+				use.AddSpec(&t.Spec)
+			}
+		}
+	})
+	return use, errors.Join(callErr, err)
 }
 
 // LayersInUse are the layers that the pods use now. After an error it is not all of them.

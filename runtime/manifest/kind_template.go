@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strconv"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -162,4 +164,25 @@ func HashOfPod(pod *corev1.Pod) string {
 	bare := *pod
 	bare.UID, bare.Status = "", corev1.PodStatus{}
 	return hashOf(&bare)
+}
+
+// Template is what a controller of the folder makes pods of; nil: the object is none.
+func Template(o *Object) *corev1.PodTemplateSpec {
+	switch v := o.Value.(type) {
+	case *appsv1.Deployment:
+		return &v.Spec.Template
+	case *appsv1.StatefulSet:
+		return &v.Spec.Template
+	case *appsv1.DaemonSet:
+		return &v.Spec.Template
+	case *appsv1.ReplicaSet:
+		return &v.Spec.Template
+	case *corev1.ReplicationController:
+		return v.Spec.Template
+	case *batchv1.Job:
+		return &v.Spec.Template
+	case *batchv1.CronJob:
+		return &v.Spec.JobTemplate.Spec.Template
+	}
+	return nil
 }

@@ -3,6 +3,8 @@ package state
 import (
 	"iter"
 	"maps"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // ImageUse is what pods have of the image store: those that run, those between two attempts and those that have ended and
@@ -10,10 +12,11 @@ import (
 type ImageUse struct {
 	IDs    map[string]bool
 	Layers map[string]bool // as folders of the store
+	Names  map[string]bool // as pods name them: what they may start from next
 }
 
 // NewImageUse is the use of no pod.
-func NewImageUse() ImageUse { return ImageUse{map[string]bool{}, map[string]bool{}} }
+func NewImageUse() ImageUse { return ImageUse{map[string]bool{}, map[string]bool{}, map[string]bool{}} }
 
 // Add adds what a pod uses.
 func (u *ImageUse) Add(rec *Record) {
@@ -31,6 +34,23 @@ func (u *ImageUse) Add(rec *Record) {
 		u.addLayers(layers)
 	}
 	u.AddIDs(maps.Values(rec.Pins))
+	if rec.Object != nil {
+		u.AddSpec(&rec.Object.Spec)
+	}
+}
+
+// AddSpec adds the images that a pod names.
+func (u *ImageUse) AddSpec(spec *corev1.PodSpec) {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			u.Names[list[i].Image] = true
+		}
+	}
+	for i := range spec.Volumes {
+		if image := spec.Volumes[i].Image; image != nil && image.Reference != "" {
+			u.Names[image.Reference] = true
+		}
+	}
 }
 
 // AddIDs adds images by their IDs.

@@ -51,6 +51,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
 		}
 	}
+	if err := c.ImagesConfig.check(); err != nil {
+		return err
+	}
 	if err := c.NetworkConfig.check(); err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ type Config struct {
 
 	UserNamespaces UsersConfig `json:"userNamespaces"`
 
+	ImagesConfig  `json:",inline"`
 	NetworkConfig `json:",inline"`
 	NamesConfig   `json:",inline"`
 
@@ -98,6 +99,7 @@ func Default() Config {
 		CrashLoopBackOff:     CrashLoopConfig{metav1.Duration{Duration: maxRestartPeriod}},
 		Logging:              LoggingConfig{Format: "text", Level: "info"},
 		UserNamespaces:       defaultUsers(),
+		ImagesConfig:         defaultImages(),
 		NetworkConfig:        defaultNetwork(),
 		NamesConfig:          defaultNames(),
 		file:                 DefaultFile,

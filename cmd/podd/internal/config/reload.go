@@ -8,7 +8,9 @@ import (
 
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
-	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "nodeLabels", "logging.level"}
+	return []string{"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "nodeLabels", "logging.level",
+		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
+	}
 }
 
 // LaterKeys are the keys of the file that differ and that only a restart takes over.
@@ -50,4 +52,5 @@ func (c *Config) TakeLive(next *Config) {
 	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls
 	c.NodeLabels, c.CrashLoopBackOff = next.NodeLabels, next.CrashLoopBackOff
 	c.SeccompDefault = next.SeccompDefault
+	c.ImagesConfig = next.ImagesConfig
 }

@@ -39,26 +39,27 @@ import (
 
 // daemon is everything that one podd holds open.
 type daemon struct {
-	version  string
-	source   *config.Source
-	config   *config.Config // as podd was started with, and what a reload has changed
-	ailments refusal        // what doctor finds
-	refused  refusal        // what is wrong with the configuration file
-	status   string         // as the service manager was told last
-	lowered  []string       // resource limits that the kernel does not let podd give
-	level    slog.LevelVar
-	log      *slog.Logger
-	manager  *fdstore.Store
-	signals  chan os.Signal
-	mended   chan struct{} // podd can write again where it could not
-	images   *store.Store
-	folder   *manifest.Folder
-	events   *event.Recorder
-	network  *netns.Network
-	names    *names
-	damages  damages
-	cgroups  *cgroups.Tree
-	runtime  *runtime.Runtime
+	version   string
+	source    *config.Source
+	config    *config.Config // as podd was started with, and what a reload has changed
+	ailments  refusal        // what doctor finds
+	refused   refusal        // what is wrong with the configuration file
+	status    string         // as the service manager was told last
+	lowered   []string       // resource limits that the kernel does not let podd give
+	level     slog.LevelVar
+	log       *slog.Logger
+	manager   *fdstore.Store
+	signals   chan os.Signal
+	mended    chan struct{} // podd can write again where it could not
+	images    *store.Store
+	collector collector
+	folder    *manifest.Folder
+	events    *event.Recorder
+	network   *netns.Network
+	names     *names
+	damages   damages
+	cgroups   *cgroups.Tree
+	runtime   *runtime.Runtime
 	// labels are those of the node that the configuration has.
 	labels atomic.Pointer[map[string]string]
 }
@@ -122,7 +123,8 @@ func (d *daemon) open() error {
 		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
 	})
 	d.recordDamages()
-	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID()})
+	d.collectBy(c.Collection())
+	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID(), MakeRoom: d.makeRoom})
 	if images == nil {
 		return imagesErr
 	}
@@ -241,7 +243,11 @@ func (d *daemon) serve() error {
 	go d.obey(ctx, cancel)
 	go d.feedWatchdog(ctx)
 	go d.consult()
-	err = d.runtime.Run(ctx, func() { answer(); announce() })
+	err = d.runtime.Run(ctx, func() {
+		answer()
+		announce()
+		go d.collectImages(ctx, 0)
+	})
 	answer()
 	_ = d.manager.Notify(fdstore.Stopping)
 	cancel()

@@ -61,6 +61,7 @@ func (d *daemon) change(next *config.Config) {
 	}
 	relabelled := !maps.Equal(d.config.NodeLabels, next.NodeLabels)
 	d.config.TakeLive(next)
+	d.collectBy(next.Collection())
 	d.runtime.Change(d.settings())
 	if relabelled {
 		d.folder.Reread()

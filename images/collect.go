@@ -1,0 +1,325 @@
+package images
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"podd/images/gc"
+	"podd/images/reference"
+	"podd/internal/atomicfile"
+)
+
+// Needs are the images that pods have or may want. What is not in it may go.
+type Needs struct {
+	IDs   map[string]bool // of containers, of volumes, of versions to go back to
+	Names map[string]bool // in the manifests of pods and of what makes pods, as they are written
+}
+
+// CollectOptions say what may be removed.
+type CollectOptions struct {
+	Settings gc.Settings
+	Needs    Needs
+	Now      time.Time
+	// Need is how many bytes have to be free; 0: as many as the thresholds ask for.
+	Need int64
+	// All removes whatever nobody needs, whatever its age. Nameless removes what has lost its last name.
+	All, Nameless bool
+	DryRun        bool
+}
+
+// Collected is what became of a collection.
+type Collected struct {
+	Removed []string  // titles of images
+	Freed   int64     // bytes
+	Wanted  int64     // bytes that were to be freed
+	Short   int64     // bytes of that which were not
+	Next    time.Time // when the next image may be too old; zero: none
+}
+
+// Collect removes images that nobody needs: least recently used first. Never one that Needs names, that is pinned, or that
+// an archive in the folder has brought.
+func (s *Store) Collect(o CollectOptions) (Collected, error) {
+	var c Collected
+	var plan gc.Plan
+	err := s.changing(func() error {
+		list := s.candidates(o)
+		disk, err := s.disk()
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.All, o.Nameless:
+			for _, i := range list {
+				if i.Kept == "" && (o.All || len(s.state.Load().byID[i.ID].Names) == 0) {
+					plan.IDs = append(plan.IDs, i.ID)
+				}
+			}
+			plan.Bytes = s.freedBy(plan.IDs)
+		case o.Need > 0:
+			c.Wanted = max(o.Need-disk.Available, 0)
+			plan = gc.Choose(o.Settings, list, c.Wanted, o.Now)
+		default:
+			c.Wanted = o.Settings.Need(disk)
+			plan = gc.Choose(o.Settings, list, c.Wanted, o.Now)
+		}
+		c.Freed, c.Short = plan.Bytes, plan.Short
+		list = slices.DeleteFunc(list, func(i gc.Image) bool { return slices.Contains(plan.IDs, i.ID) })
+		if c.Next = gc.Next(o.Settings, list); o.Settings.MaxAge > 0 && len(list) > 0 && c.Next.IsZero() {
+			c.Next = o.Now.Add(o.Settings.MaxAge) // what is kept now may not be then
+		}
+		for _, id := range plan.IDs {
+			c.Removed = append(c.Removed, s.state.Load().byID[id].title())
+			if o.DryRun {
+				continue
+			}
+			if err := s.drop(id); err != nil {
+				return err
+			}
+		}
+		return s.uses.save(s.dir("used.json"), s.state.Load(), o.Now)
+	})
+	if err != nil || len(plan.IDs) == 0 || o.DryRun {
+		return c, err
+	}
+	return c, s.collect()
+}
+
+// disk is the file system of the store.
+func (s *Store) disk() (gc.Disk, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.root, &st); err != nil {
+		return gc.Disk{}, fmt.Errorf("cannot tell how full the disk of the images is: %w", err)
+	}
+	if st.Blocks == 0 {
+		return gc.Disk{}, errors.New("invalid capacity 0 on image filesystem")
+	}
+	return gc.Disk{Capacity: int64(st.Blocks) * st.Bsize, Available: int64(st.Bavail) * st.Bsize}, nil
+}
+
+// freedBy is the size of the layers that no other image has.
+func (s *Store) freedBy(ids []string) (n int64) {
+	stay, gone := map[string]bool{}, map[string]int64{}
+	for _, r := range s.state.Load().records {
+		for _, l := range r.Layers {
+			if slices.Contains(ids, r.ID) {
+				gone[l.Dir] = l.Size
+			} else {
+				stay[l.Dir] = true
+			}
+		}
+	}
+	for dir, size := range gone {
+		if !stay[dir] {
+			n += size
+		}
+	}
+	return n
+}
+
+// candidates lists all images with what is known of their use.
+func (s *Store) candidates(o CollectOptions) []gc.Image {
+	state := s.state.Load()
+	kept := map[string]string{}
+	for _, m := range s.readMemory() {
+		for _, id := range m.IDs {
+			kept[id] = "in the folder"
+		}
+	}
+	for _, ref := range s.readPins() {
+		if img, err := state.find(ref); err == nil {
+			kept[img.ID] = "pinned"
+		}
+	}
+	s.uses.open(s.dir("used.json"))
+	for name := range o.Needs.Names {
+		if img, err := state.find(name); err == nil {
+			kept[img.ID] = "wanted"
+			s.uses.note(img.ID, o.Now)
+		}
+	}
+	for id := range o.Needs.IDs {
+		kept[id] = "in use"
+		s.uses.note(id, o.Now)
+	}
+	var list []gc.Image
+	for _, r := range state.records {
+		u := s.uses.of(r.ID, o.Now)
+		i := gc.Image{ID: r.ID, Layers: map[string]int64{}, First: u.First, Last: u.Last, Kept: kept[r.ID]}
+		for _, l := range r.Layers {
+			i.Layers[l.Dir] = l.Size
+		}
+		list = append(list, i)
+	}
+	return list
+}
+
+// use is when an image came and when a pod used it last.
+type use struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last,omitzero"`
+}
+
+// uses is what is known of the use of images. Flash wears: a use that is younger than useSaved than what is in the file is
+// not worth a write.
+type uses struct {
+	mu    sync.Mutex
+	known map[string]use
+	saved map[string]use
+}
+
+const useSaved = 24 * time.Hour
+
+// open reads the file once. A damaged one costs the ages, no image.
+func (u *uses) open(file string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.saved != nil {
+		return
+	}
+	saved := map[string]use{}
+	if err := atomicfile.LoadJSON(file, &saved, nil); err != nil {
+		saved = map[string]use{}
+	}
+	u.saved = saved
+	if u.known == nil {
+		u.known = map[string]use{}
+	}
+	for id, s := range saved {
+		k := u.known[id]
+		k.First = s.First
+		if s.Last.After(k.Last) {
+			k.Last = s.Last
+		}
+		u.known[id] = k
+	}
+}
+
+// clockKnown is false on a board without a battery clock that has not been told the time yet: nothing is noted then.
+func clockKnown(now time.Time) bool { return now.Year() >= 2024 }
+
+// note says that a pod uses an image.
+func (u *uses) note(id string, now time.Time) {
+	if !clockKnown(now) {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known == nil {
+		u.known = map[string]use{}
+	}
+	k := u.known[id]
+	if now.After(k.Last) {
+		k.Last = now
+	}
+	u.known[id] = k
+}
+
+// of is what is known of an image; one that is new came now.
+func (u *uses) of(id string, now time.Time) use {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	k := u.known[id]
+	if k.First.IsZero() {
+		k.First = now
+		if clockKnown(now) {
+			u.known[id] = k
+		}
+	}
+	return k
+}
+
+// save writes what is worth it.
+func (u *uses) save(file string, state *snapshot, now time.Time) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.known, func(id string, _ use) bool { return state.byID[id] == nil })
+	worth := len(u.known) != len(u.saved)
+	for id, k := range u.known {
+		s, there := u.saved[id]
+		worth = worth || !there || k.Last.Sub(s.Last) >= useSaved
+	}
+	if !worth {
+		return nil
+	}
+	data, err := json.Marshal(u.known)
+	if err == nil {
+		err = atomicfile.WriteSync(file, append(data, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot note when images were used: %w", err)
+	}
+	u.saved = maps.Clone(u.known)
+	return nil
+}
+
+// Pin keeps an image from being collected, by name or ID: a name keeps whatever image has it. It gives what is pinned.
+func (s *Store) Pin(ref string) (string, error) {
+	return s.changePins(ref, func(pins []string, ref string) []string {
+		if slices.Contains(pins, ref) {
+			return pins
+		}
+		return append(pins, ref)
+	})
+}
+
+// Unpin takes the pin away.
+func (s *Store) Unpin(ref string) (string, error) {
+	return s.changePins(ref, func(pins []string, ref string) []string {
+		return slices.DeleteFunc(pins, func(p string) bool { return p == ref })
+	})
+}
+
+func (s *Store) changePins(ref string, change func([]string, string) []string) (pinned string, err error) {
+	err = s.changing(func() error {
+		img, err := s.state.Load().find(ref)
+		if err != nil {
+			return err
+		}
+		pinned = img.ID
+		if r, err := reference.Parse(ref); err == nil && slices.Contains(img.Names, r.String()) {
+			pinned = r.String()
+		}
+		pins := change(s.readPins(), pinned)
+		slices.Sort(pins)
+		data, err := json.Marshal(pins)
+		if err == nil {
+			err = atomicfile.WriteSync(s.dir("pins.json"), append(data, '\n'), 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot pin image %s: %w", ref, err)
+		}
+		return s.bumpGeneration()
+	})
+	return pinned, err
+}
+
+// readPins: a damaged list keeps nothing, which is said.
+func (s *Store) readPins() []string {
+	var pins []string
+	if err := atomicfile.LoadJSON(s.dir("pins.json"), &pins, nil); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.warnOnce(fmt.Errorf("no image is pinned any more: %w", err))
+		}
+		return nil
+	}
+	return pins
+}
+
+// Pinned says which of the images are pinned, by ID.
+func (s *Store) Pinned() map[string]bool {
+	out := map[string]bool{}
+	for _, ref := range s.readPins() {
+		if img, err := s.state.Load().find(ref); err == nil {
+			out[img.ID] = true
+		}
+	}
+	return out
+}
