@@ -4,7 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/lifecycle"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/sysctl"
 	"podd/runtime/node"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -19,7 +19,7 @@ func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
 	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit || !r.wanted(p) || r.blocked(p)) {
 		return
 	}
-	why := manifest.ForbiddenSysctl(&p.Record.Object.Spec, r.Settings.AllowedUnsafeSysctls)
+	why := sysctl.Forbidden(&p.Record.Object.Spec, r.Settings.AllowedUnsafeSysctls)
 	switch {
 	case rejected:
 		p.Deleted = p.Deleted || why == "" && p.Record.Kept

@@ -6,7 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 	"podd/runtime/sandbox"
 )
 
@@ -42,7 +42,7 @@ func (s *cpuShares) burstableMilliCPU() int64 {
 	var sum int64
 	for _, p := range s.pods.pods {
 		spec := &p.Record.Object.Spec
-		if p.Record.Sandbox.Ready == nil || manifest.QOSClass(spec) != corev1.PodQOSBurstable {
+		if p.Record.Sandbox.Ready == nil || resources.QOSClass(spec) != corev1.PodQOSBurstable {
 			continue
 		}
 		if request := sandbox.TotalResource(spec, corev1.ResourceCPU, false); request != nil {

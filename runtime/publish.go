@@ -8,7 +8,7 @@ import (
 	"podd/runtime/api"
 	"podd/runtime/container/spec"
 	"podd/runtime/lifecycle"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 	"podd/runtime/state"
 	"podd/runtime/status"
 )
@@ -50,7 +50,7 @@ func (r *Runtime) isShown(p *lifecycle.Pod) bool {
 
 func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {
 	f := status.Facts{
-		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: manifest.QOSClass(&p.Record.Object.Spec),
+		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: resources.QOSClass(&p.Record.Object.Spec),
 		Unfit: p.Unfit, ShutDown: r.stopping, RecursiveReadOnly: spec.CanReadOnlyRecursively(),
 	}
 	if p.Problem != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // scanPatience is how long the folder of manifests may take to be looked at before podd says that it hangs. It is longer
-// than the files of a folder that answers can take that do not (manifest.Folder.Scan).
+// than the files of a folder that answers can take that do not (folder.Folder.Scan).
 const scanPatience = 15 * time.Second
 
 // scanner is the loop's side of looking at the folder of manifests: one Scan at a time, in a goroutine of its own. One that

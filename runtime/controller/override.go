@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
@@ -89,7 +89,7 @@ func (m *Manager) setOverride(e *entry, v Override, now state.Instant) error {
 	if err != nil {
 		return err
 	}
-	if err := manifest.Check(e.key.Kind, changed); err != nil {
+	if err := kinds.Check(e.key.Kind, changed); err != nil {
 		return err
 	}
 	if o := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); o != nil {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
@@ -176,7 +176,7 @@ func (m *Manager) writeChild(e *entry, o workload.Object, now state.Instant) {
 			m.drop(m.entries[taken])
 		}
 		if j, ok := o.(*batchv1.Job); ok {
-			manifest.CompleteJob(j)
+			kinds.CompleteJob(j)
 			complete(j)
 		}
 		o.SetGeneration(max(o.GetGeneration(), 1))

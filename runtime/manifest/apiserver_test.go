@@ -37,10 +37,14 @@ func TestAsTheAPIServer(t *testing.T) {
 		{spec("securityContext: {sysctls: [{name: kernel/shm_rmid_forced, value: '1'}, {name: kernel.shm_rmid_forced, value: '0'}]}"), ""},
 		{spec("resources: {}"), ""},
 		{"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {resources: {requests: {cpu: 1}}, containers: [{name: c, image: x, resources: {requests: {memory: 1Mi}}}]}", ""},
-		{"apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {a: b}}\nspec: {containers: [{name: c, image: x}], affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: z, matchLabelKeys: [a], labelSelector: {matchLabels: {a: b}}}]}}}",
-			`spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0][0]: Invalid value: "a": exists in both matchLabelKeys and labelSelector`},
-		{spec("volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 4294967297}}]}}]"),
-			"spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 4294967297: may not specify a duration larger than 2^32 seconds"},
+		{
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {a: b}}\nspec: {containers: [{name: c, image: x}], affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: z, matchLabelKeys: [a], labelSelector: {matchLabels: {a: b}}}]}}}",
+			`spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0][0]: Invalid value: "a": exists in both matchLabelKeys and labelSelector`,
+		},
+		{
+			spec("volumes: [{name: v, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 4294967297}}]}}]"),
+			"spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 4294967297: may not specify a duration larger than 2^32 seconds",
+		},
 		{template("metadata: {name: x}, "), "spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set"},
 		{template("metadata: {labels: {'a b': c}}, "), `spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.labels: Invalid value: "a b"`},
 		{template("metadata: {labels: {a: b}}, "), ""},

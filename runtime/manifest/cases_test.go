@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"podd/runtime/manifest/kinds"
 )
 
 // casesDir holds manifests that others wrote, beside the repository.
@@ -25,15 +27,15 @@ func TestCases(t *testing.T) {
 		if i == 0 || len(columns) < 4 {
 			continue
 		}
-		path, kinds, verdict := columns[0], strings.Split(columns[1], ","), columns[3]
+		path, known, verdict := columns[0], strings.Split(columns[1], ","), columns[3]
 		t.Run(path, func(t *testing.T) {
-			data, err := ReadFile(filepath.Join(dir, path))
+			data, err := os.ReadFile(filepath.Join(dir, path))
 			if err != nil {
 				t.Fatal(err)
 			}
 			objects, problems := Parse(path, data)
-			if len(objects)+len(problems) != len(kinds) {
-				t.Fatalf("%d objects and %d problems of %d documents: %+v", len(objects), len(problems), len(kinds), problems)
+			if len(objects)+len(problems) != len(known) {
+				t.Fatalf("%d objects and %d problems of %d documents: %+v", len(objects), len(problems), len(known), problems)
 			}
 			accepted += len(objects)
 			bad := 0
@@ -47,18 +49,18 @@ func TestCases(t *testing.T) {
 						bad++
 					}
 				case ReasonKind:
-					if kinds[p.Doc] == "Pod" {
+					if known[p.Doc] == "Pod" {
 						t.Errorf("a Pod is refused for its kind: %s", p.Message)
 					}
-					if !strings.Contains(p.Message, "kind "+kinds[p.Doc]+" of ") {
-						t.Errorf("%q does not name kind %s", p.Message, kinds[p.Doc])
+					if !strings.Contains(p.Message, "kind "+known[p.Doc]+" of ") {
+						t.Errorf("%q does not name kind %s", p.Message, known[p.Doc])
 					}
 				}
 				if !strings.HasPrefix(p.Message, path+": ") || p.Line == 0 {
 					t.Errorf("line %d: %q does not name the file, or there is no line", p.Line, p.Message)
 				}
 			}
-			known := !slices.ContainsFunc(kinds, func(k string) bool { return k != kindPod && rulesOf(k) == nil })
+			known := !slices.ContainsFunc(known, func(k string) bool { return k != kinds.KindPod && kinds.Of(k) == nil })
 			if wantBad := verdict == "REJECT" && known; wantBad != (bad > 0) {
 				t.Errorf("API server says %s, podd %+v", verdict, problems)
 			}
@@ -80,7 +82,7 @@ func TestEdgeCases(t *testing.T) {
 		t.Skipf("no cases in %s", casesDir)
 	}
 	for _, file := range files {
-		data, err := ReadFile(file)
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,13 +2,20 @@ package manifest
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/manifest/decode"
+	"podd/runtime/manifest/defaults"
+	"podd/runtime/manifest/validate"
 )
+
+var updateDefaults = flag.Bool("update", false, "write the golden files anew")
 
 func TestDefaults(t *testing.T) {
 	files, err := filepath.Glob("testdata/defaults/*.yaml")
@@ -21,16 +28,16 @@ func TestDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data, err := yamlToJSON(text)
+			data, err := decode.YAMLToJSON(text)
 			if err != nil {
 				t.Fatal(err)
 			}
 			pod := &corev1.Pod{}
-			if faults := decodeStrict(data, pod); len(faults) > 0 {
+			if faults := decode.Strict(data, pod); len(faults) > 0 {
 				t.Fatalf("%+v", faults)
 			}
-			setDefaults(pod)
-			if errs := validatePod(pod); len(errs) > 0 {
+			defaults.SetPod(pod)
+			if errs := validate.Pod(pod); len(errs) > 0 {
 				t.Errorf("the API server would refuse it: %v", errs)
 			}
 			got, err := json.MarshalIndent(pod, "", "  ")
@@ -38,7 +45,7 @@ func TestDefaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".json"
-			if *update {
+			if *updateDefaults {
 				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -50,22 +57,10 @@ func TestDefaults(t *testing.T) {
 			if string(want) != string(got)+"\n" {
 				t.Errorf("defaulted pod is\n%s\nwant %s", got, golden)
 			}
-			setDefaults(pod)
+			defaults.SetPod(pod)
 			if again, _ := json.MarshalIndent(pod, "", "  "); string(again) != string(got) {
 				t.Error("defaulting a second time changes the pod")
 			}
 		})
-	}
-}
-
-func TestPullPolicy(t *testing.T) {
-	tests := map[string]corev1.PullPolicy{
-		"busybox": "Always", "busybox:latest": "Always", "busybox:1": "IfNotPresent", "r:5000/busybox": "Always",
-		"r:5000/busybox:1": "IfNotPresent", "busybox@sha256:00": "IfNotPresent", "busybox:latest@sha256:00": "Always", "": "Always",
-	}
-	for image, want := range tests {
-		if got := pullPolicyOf(image); got != want {
-			t.Errorf("%q is pulled %s, want %s", image, got, want)
-		}
 	}
 }

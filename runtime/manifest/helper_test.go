@@ -1,11 +1,14 @@
 package manifest
 
 import (
+	"fmt"
 	"strings"
-	"testing"
-
-	"golang.org/x/sys/unix"
 )
+
+// podYAML is a small pod.
+func podYAML(name, image string) string {
+	return fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata:\n  name: %s\nspec:\n  containers:\n  - name: c\n    image: %s\n", name, image)
+}
 
 // specJSON wraps fields of a spec, and fields of its one container, in a pod. The container gets a name and an
 // image unless it starts with its own.
@@ -24,13 +27,6 @@ func joined(a, b string) string {
 		return a
 	}
 	return a + "," + b
-}
-
-func mkfifo(t *testing.T, path string) {
-	t.Helper()
-	if err := unix.Mkfifo(path, 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // ParseFile is Parse for tests whom only the pods concern.

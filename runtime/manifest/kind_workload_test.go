@@ -7,6 +7,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+
+	"podd/runtime/manifest/defaults"
+	"podd/runtime/manifest/kinds"
 )
 
 const goodTemplate = "template: {metadata: {labels: {app: x}}, spec: {containers: [{name: c, image: a/b:1}]}}"
@@ -100,40 +103,16 @@ func TestTemplateDefaults(t *testing.T) {
 	if spec.EnableServiceLinks != nil || spec.Containers[0].Resources.Requests != nil || len(spec.Volumes) > 0 || spec.SecurityContext == nil || spec.Containers[0].Ports[0].Protocol != "TCP" {
 		t.Errorf("%+v", spec)
 	}
-	pod := PodOf(&d.Spec.Template, "default")
+	pod := kinds.PodOf(&d.Spec.Template, "default")
 	pod.Name = "x-1"
 	if err := Admit(pod); err != nil {
 		t.Fatal(err)
 	}
-	if pod.Spec.EnableServiceLinks == nil || pod.Spec.Containers[0].Resources.Requests == nil || !MountsToken(pod) || pod.Labels["app"] != "x" {
+	if pod.Spec.EnableServiceLinks == nil || pod.Spec.Containers[0].Resources.Requests == nil || !defaults.MountsToken(pod) || pod.Labels["app"] != "x" {
 		t.Errorf("a pod of it: %+v", pod)
 	}
 	if pod.Name = "X"; Admit(pod) == nil {
 		t.Error("a pod of a bad name is admitted")
-	}
-}
-
-// A field that cannot change is refused with the API server's sentence, and the last version stays.
-func TestImmutableWorkload(t *testing.T) {
-	for _, c := range []struct{ before, after, want string }{
-		{workload("apps/v1", "Deployment", ""), strings.ReplaceAll(workload("apps/v1", "Deployment", ""), "app: x", "app: z"), "spec.selector: Invalid value"},
-		{workload("apps/v1", "Deployment", ""), workload("apps/v1", "Deployment", "replicas: 3"), ""},
-		{workload("apps/v1", "StatefulSet", "serviceName: a"), workload("apps/v1", "StatefulSet", "serviceName: b"), `spec.serviceName: Invalid value: "b": field is immutable`},
-		{workload("batch/v1", "Job", ""), strings.Replace(workload("batch/v1", "Job", ""), "b:1", "b:2", 1), "spec.template: Invalid value"},
-		{workload("batch/v1", "Job", ""), workload("batch/v1", "Job", "parallelism: 2, completions: 1"), ""},
-		{workload("batch/v1", "Job", "completions: 1"), workload("batch/v1", "Job", "completions: 2"), "spec.completions: Invalid value: 2: field is immutable"},
-		{workload("batch/v1", "Job", "completionMode: Indexed, completions: 2, parallelism: 2"), workload("batch/v1", "Job", "completionMode: Indexed, completions: 3, parallelism: 3"), ""},
-	} {
-		b := newBoard(t)
-		b.write("a.yaml", c.before)
-		if set := b.scan(); len(set.Problems) > 0 {
-			t.Fatal(set.Problems)
-		}
-		b.write("a.yaml", c.after)
-		set := b.scan()
-		if c.want == "" && len(set.Problems) > 0 || c.want != "" && (len(set.Problems) != 1 || !strings.Contains(set.Problems[0].Message, c.want) || len(set.Objects) != 1 || !set.Objects[0].Stale) {
-			t.Errorf("%s to %s: %v", c.before, c.after, set.Problems)
-		}
 	}
 }
 
@@ -165,7 +144,7 @@ func TestStored(t *testing.T) {
 	if want := `{"apiVersion":"monitoring.coreos.com/v1","kind":"ServiceMonitor","metadata":{"name":"x","namespace":"mon","uid":"` + string(objects[0].UID) + `"},"spec":{"endpoints":[{"port":"web"}]}}`; err != nil || string(got) != want {
 		t.Errorf("%s %v", got, err)
 	}
-	_, problems = parse("f", []byte(text), &Options{RefuseUnknown: func() bool { return true }})
+	_, problems = ParseFor("f", []byte(text), Board{RefuseUnknown: true})
 	if len(problems) != 3 || problems[0].Message != "f: kind ServiceMonitor of monitoring.coreos.com/v1 is not run by podd; remove the document" {
 		t.Errorf("%v", problems)
 	}

@@ -1,12 +1,8 @@
 package manifest
 
 import (
-	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 func TestKinds(t *testing.T) {
@@ -41,84 +37,5 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%d objects, message\n%s\nwant\n%s", len(objects), got, tt.want)
 			}
 		})
-	}
-}
-
-func configMap(name, data string) string {
-	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {k: " + data + "}\n"
-}
-
-// data lists the values of the ConfigMaps and Secrets of a set.
-func dataOf(set Set) string {
-	var list []string
-	for _, o := range set.Objects {
-		text := o.Kind + "/" + o.Name
-		switch v := o.Value.(type) {
-		case *corev1.ConfigMap:
-			text += "=" + v.Data["k"]
-		case *corev1.Secret:
-			text += "=" + string(v.Data["k"])
-		}
-		if o.Stale {
-			text += " (stale)"
-		}
-		list = append(list, text)
-	}
-	for _, p := range set.Problems {
-		list = append(list, p.Reason+" "+p.Kind)
-	}
-	return strings.Join(list, ", ")
-}
-
-func TestObjectsFollowFiles(t *testing.T) {
-	b := newBoard(t)
-	step := func(want string) {
-		t.Helper()
-		if got := dataOf(b.scan()); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-		b.now = b.now.Add(time.Minute)
-	}
-	b.write("a.yaml", configMap("a", "one"))
-	step("ConfigMap/a=one")
-	b.write("a.yaml", configMap("a", "[two"))
-	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap")
-	b.restart() // the last good version outlives podd
-	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap")
-	b.write("b.yaml", configMap("a", "other"))
-	step("ConfigMap/a=one (stale), InvalidManifest ConfigMap, DuplicateConfigMap ConfigMap")
-	b.remove("b.yaml")
-	b.write("a.yaml", configMap("a", "three")+"immutable: true\n")
-	step("ConfigMap/a=three")
-	b.write("a.yaml", configMap("a", "four")+"immutable: true\n")
-	step("ConfigMap/a=three (stale), ImmutableObject ConfigMap")
-	b.write("a.yaml", configMap("a", "four"))
-	step("ConfigMap/a=three (stale), ImmutableObject ConfigMap")
-	b.write("a.yaml", configMap("a", "three")+"immutable: true\n")
-	step("ConfigMap/a=three")
-	b.remove("a.yaml")
-	step("")
-	b.write("a.yaml", configMap("a", "five")+"---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: s}\n---\n"+podYAML("a", "i"))
-	step("ConfigMap/a=five, Secret/a=s")
-	if set := b.scan(); len(set.Pods) != 1 {
-		t.Errorf("%d pods", len(set.Pods))
-	}
-}
-
-func TestDocumentsOfOtherBoards(t *testing.T) {
-	b := newBoard(t)
-	b.f = Open(Options{Dir: b.dir, Fits: func(e string) bool {
-		return FitsNode(e, "here", map[string]string{"kubernetes.io/arch": "arm64", "site": "roof"})
-	}})
-	text := ""
-	for _, e := range []string{"here", "there", "there, here", "site=roof", "site in (cellar)", "kubernetes.io/arch=arm64,site", "!site", "site"} {
-		text += "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: n" + strconv.Itoa(len(text)) + "\n  annotations: {podd.dev/node: \"" + e + "\"}\ndata: {k: \"" + e + "\"}\n"
-	}
-	b.write("all.yaml", text)
-	b.write("dup.yaml", strings.Replace(configMap("b", "mine"), "{name: b}", "{name: b, annotations: {podd.dev/node: here}}", 1)+
-		"---\n"+strings.Replace(configMap("b", "theirs"), "{name: b}", "{name: b, annotations: {podd.dev/node: there}}", 1))
-	const want = "ConfigMap/a=here, ConfigMap/a=there, here, ConfigMap/a=site=roof, ConfigMap/a=kubernetes.io/arch=arm64,site, ConfigMap/b=mine"
-	if got := dataOf(b.scan()); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/seal"
 )
 
@@ -111,7 +112,7 @@ func (d *Desired) SetMade(list []manifest.Object) (changed map[Key]bool) {
 }
 
 // prepare makes the value of a new version of an object ready for those who use it.
-func (d *Desired) prepare(o *manifest.Object, now time.Time) manifest.Value {
+func (d *Desired) prepare(o *manifest.Object, now time.Time) kinds.Value {
 	value := ShallowCopy(o.Value)
 	if s, ok := value.(*corev1.Secret); ok {
 		d.unseal(KeyOf(o), s, now)

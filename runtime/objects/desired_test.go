@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/seal"
 )
 
@@ -30,7 +32,7 @@ func newDesired(t *testing.T) (*Desired, *[]recorded) {
 	}, &events
 }
 
-func object(kind, name, hash string, value manifest.Value) manifest.Object {
+func object(kind, name, hash string, value kinds.Value) manifest.Object {
 	value.SetName(name)
 	value.SetNamespace("default")
 	return manifest.Object{Kind: kind, Namespace: "default", Name: name, Hash: hash, File: "/m/" + name + ".yaml", Since: time.Unix(5, 0), Value: value}
@@ -95,7 +97,7 @@ func TestSealedSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		return object("Secret", "db", hash, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{manifest.AnnotationSealed: form}}, Data: map[string][]byte{"password": data},
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotation.SealedKey: form}}, Data: map[string][]byte{"password": data},
 		})
 	}
 	key := Key{"Secret", "default", "db"}

@@ -10,13 +10,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/seal"
 )
 
 // unseal opens a sealed Secret in place. One that cannot be opened has no data, and whoever needs it waits.
 func (d *Desired) unseal(key Key, s *corev1.Secret, now time.Time) {
 	delete(d.locked, key)
-	if !manifest.IsSealed(s) {
+	if !annotation.IsSealed(s) {
 		return
 	}
 	data, err := d.open(s)
@@ -34,8 +36,8 @@ func (d *Desired) unseal(key Key, s *corev1.Secret, now time.Time) {
 
 // open returns the data of a sealed Secret.
 func (d *Desired) open(s *corev1.Secret) (map[string][]byte, error) {
-	if form := s.Annotations[manifest.AnnotationSealed]; form != seal.Form {
-		return nil, fmt.Errorf("this podd does not know the form %q of %s; it knows %q", form, manifest.AnnotationSealed, seal.Form)
+	if form := s.Annotations[annotation.SealedKey]; form != seal.Form {
+		return nil, fmt.Errorf("this podd does not know the form %q of %s; it knows %q", form, annotation.SealedKey, seal.Form)
 	}
 	identity, err := d.Keys.Identity()
 	if err != nil {
@@ -52,12 +54,12 @@ func (d *Desired) open(s *corev1.Secret) (map[string][]byte, error) {
 	}
 	open := *s
 	open.Data = data
-	return data, manifest.ValidateSecretData(&open)
+	return data, kinds.ValidateSecretData(&open)
 }
 
 // warnReadable says that everybody on the machine can read a Secret.
 func (d *Desired) warnReadable(o *manifest.Object, s *corev1.Secret, now time.Time) {
-	if manifest.IsSealed(s) || len(s.Data) == 0 || o.Mode&0o004 == 0 {
+	if annotation.IsSealed(s) || len(s.Data) == 0 || o.Mode&0o004 == 0 {
 		return
 	}
 	text := fmt.Sprintf("%s: Secret %q can be read by every user of this machine: chmod o-r the file, or seal it with podd seal", o.File, s.Name)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/state"
 )
 
@@ -18,7 +18,7 @@ type Pod struct {
 // sentence that the pod's version was given up, "" if it was not. The pod then changes once its manifest is resolved anew.
 func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool, now state.Instant) (wake state.BootTime, rolledBack string) {
 	r := m.revisions[keyOf(rec.Object)]
-	if !manifest.WantsRollback(rec.Object) || r != nil && r.Good.Hash == rec.Hash {
+	if !annotation.WantsRollback(rec.Object) || r != nil && r.Good.Hash == rec.Hash {
 		return 0, ""
 	}
 	if rec.State == state.PodWaiting && blocked {
@@ -33,7 +33,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 		since = *rec.Changed
 	}
 	if ready, ok := rec.ReadySince(); ok {
-		if by := max(ready.Mono, since.Mono).Add(manifest.MinReady(rec.Object)); now.Mono < by {
+		if by := max(ready.Mono, since.Mono).Add(annotation.MinReady(rec.Object)); now.Mono < by {
 			return by, ""
 		}
 		m.saveRevision(rec)
@@ -42,7 +42,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 	if r == nil || rec.State != state.PodWaiting && rec.State != state.PodRunning {
 		return 0, ""
 	}
-	by := since.After(manifest.ProgressDeadline(rec.Object))
+	by := since.After(annotation.ProgressDeadline(rec.Object))
 	if now.Mono < by {
 		return by, ""
 	}
@@ -53,7 +53,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 func (m *Manager) rollback(rec *state.Record, r *revision) (message string) {
 	r.Bad = rec.Hash
 	r.Message = fmt.Sprintf("%s: pod %q did not become Ready within %s of its change and was put back to the version that was Ready last; correct the file to have it tried again",
-		rec.File, rec.Object.Name, manifest.ProgressDeadline(rec.Object))
+		rec.File, rec.Object.Name, annotation.ProgressDeadline(rec.Object))
 	m.files.Persist(m.revisionPath(keyOf(rec.Object)), r, "that a pod was put back")
 	return r.Message
 }

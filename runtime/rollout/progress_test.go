@@ -12,10 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/state"
 )
 
-var asks = []string{manifest.AnnotationRollback, "true", manifest.AnnotationProgressDeadline, "60", manifest.AnnotationMinReady, "10"}
+var asks = []string{annotation.RollbackKey, "true", annotation.ProgressDeadlineKey, "60", annotation.MinReadyKey, "10"}
 
 func at(seconds int) state.Instant {
 	return state.Instant{Mono: state.BootTime(time.Duration(seconds) * time.Second)}

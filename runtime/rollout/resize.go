@@ -6,7 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/update"
 	"podd/runtime/state"
 )
 
@@ -25,7 +25,7 @@ func recordResize(rec *state.Record, before *corev1.Pod, names []string) {
 	rec.Resize.Applied, rec.Resize.Error, rec.Resize.NotBefore = false, "", 0
 	for _, name := range names {
 		c, is, was := rec.Container(name), rec.Spec(name), old.Spec(name)
-		if manifest.RestartsForResize(was, is) {
+		if update.RestartsForResize(was, is) {
 			c.MarkChanged(fmt.Sprintf("Container %s resize requires restart", name))
 		}
 		if _, known := rec.Resize.Before[name]; !known {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/update"
 	"podd/runtime/state"
 )
 
@@ -47,7 +48,7 @@ func (m *Manager) ReadAliases() error { return m.aliases.read() }
 // record of the pod of its name that could take a change, nil if there is none. If the pod can take it, the record does, and
 // taken is what has changed; otherwise the manifest stands for a pod of its own. A manifest whose version was given up is
 // replaced by the one that was Ready last.
-func (m *Manager) Resolve(p *manifest.Pod, current *state.Record, now state.Instant) (resolved *manifest.Pod, taken *manifest.Change, err error) {
+func (m *Manager) Resolve(p *manifest.Pod, current *state.Record, now state.Instant) (resolved *manifest.Pod, taken *update.Change, err error) {
 	p = m.rollbackTo(p)
 	if uid, ok := m.aliases.of[p.Object.UID]; ok {
 		p = withUID(p, uid)
@@ -64,7 +65,7 @@ func (m *Manager) Resolve(p *manifest.Pod, current *state.Record, now state.Inst
 		m.setAlias(own, current.UID)
 		return withUID(p, current.UID), nil, nil
 	}
-	change := manifest.Compare(current.Object, p.Object)
+	change := update.Compare(current.Object, p.Object)
 	if len(change.Replace) > 0 || current.File != p.File {
 		return p, nil, nil
 	}
@@ -84,7 +85,7 @@ func withUID(m *manifest.Pod, uid types.UID) *manifest.Pod {
 }
 
 // update changes a pod in place.
-func (m *Manager) update(rec *state.Record, p *manifest.Pod, change *manifest.Change, now state.Instant) error {
+func (m *Manager) update(rec *state.Record, p *manifest.Pod, change *update.Change, now state.Instant) error {
 	before := rec.Object
 	raw, err := json.Marshal(p.Object)
 	if err != nil {

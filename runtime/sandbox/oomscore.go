@@ -3,7 +3,7 @@ package sandbox
 import (
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 	"podd/runtime/state"
 )
 
@@ -18,7 +18,7 @@ const (
 
 // OOMScoreAdj is the container's oom_score_adj on a board with capacity bytes of memory.
 func OOMScoreAdj(p *corev1.Pod, c *corev1.Container, capacity int64) int {
-	switch manifest.QOSClass(&p.Spec) {
+	switch resources.QOSClass(&p.Spec) {
 	case corev1.PodQOSGuaranteed:
 		return guaranteedScore
 	case corev1.PodQOSBestEffort:

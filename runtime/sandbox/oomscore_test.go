@@ -15,10 +15,10 @@ func TestOOMScoreAdj(t *testing.T) {
 		want int
 	}{
 		{"best effort", corev1.ResourceRequirements{}, 1000},
-		{"guaranteed", resources(full, full), -997},
-		{"a quarter of the board", resources(full, nil), 750},
-		{"more than the board", resources(map[string]string{"memory": "2Gi"}, nil), 3},
-		{"next to nothing", resources(map[string]string{"memory": "1"}, nil), 999},
+		{"guaranteed", requirements(full, full), -997},
+		{"a quarter of the board", requirements(full, nil), 750},
+		{"more than the board", requirements(map[string]string{"memory": "2Gi"}, nil), 3},
+		{"next to nothing", requirements(map[string]string{"memory": "1"}, nil), 999},
 	} {
 		p := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Resources: tc.r}}}}
 		if got := OOMScoreAdj(p, &p.Spec.Containers[0], capacity); got != tc.want {

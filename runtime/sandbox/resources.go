@@ -5,7 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 )
 
 // PodResources are the limits of the pod's cgroup: the sum of its containers', where every one has a limit.
@@ -44,10 +44,10 @@ func TotalResource(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) 
 			return &q
 		}
 	}
-	if q, ok := manifest.Requests(spec)[name]; ok && !limits {
+	if q, ok := resources.Requests(spec)[name]; ok && !limits {
 		return &q
 	}
-	if q, ok := manifest.Limits(spec)[name]; ok {
+	if q, ok := resources.Limits(spec)[name]; ok {
 		return &q
 	}
 	return nil

@@ -7,10 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 )
 
-func resources(requests, limits map[string]string) corev1.ResourceRequirements {
+func requirements(requests, limits map[string]string) corev1.ResourceRequirements {
 	list := func(m map[string]string) corev1.ResourceList {
 		l := corev1.ResourceList{}
 		for k, v := range m {
@@ -30,17 +30,17 @@ func TestQOSClassAndPodResources(t *testing.T) {
 		resources  cgroups.Resources
 	}{
 		{"nothing", []corev1.ResourceRequirements{{}}, corev1.PodQOSBestEffort, cgroups.Resources{CPUShares: 2}},
-		{"all equal", []corev1.ResourceRequirements{resources(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
-		{"limits alone", []corev1.ResourceRequirements{resources(nil, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
-		{"requests alone", []corev1.ResourceRequirements{resources(full, nil)}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
-		{"one without limits", []corev1.ResourceRequirements{resources(full, full), {}}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
-		{"two with limits", []corev1.ResourceRequirements{resources(full, full), resources(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 1024, CPUQuotaUS: 100000, CPUPeriodUS: 100000, MemoryLimit: 128 << 20}},
+		{"all equal", []corev1.ResourceRequirements{requirements(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"limits alone", []corev1.ResourceRequirements{requirements(nil, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 512, CPUQuotaUS: 50000, CPUPeriodUS: 100000, MemoryLimit: 64 << 20}},
+		{"requests alone", []corev1.ResourceRequirements{requirements(full, nil)}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"one without limits", []corev1.ResourceRequirements{requirements(full, full), {}}, corev1.PodQOSBurstable, cgroups.Resources{CPUShares: 512}},
+		{"two with limits", []corev1.ResourceRequirements{requirements(full, full), requirements(full, full)}, corev1.PodQOSGuaranteed, cgroups.Resources{CPUShares: 1024, CPUQuotaUS: 100000, CPUPeriodUS: 100000, MemoryLimit: 128 << 20}},
 	} {
 		spec := &corev1.PodSpec{}
 		for _, r := range tc.containers {
 			spec.Containers = append(spec.Containers, corev1.Container{Resources: r})
 		}
-		if got := manifest.QOSClass(spec); got != tc.want {
+		if got := resources.QOSClass(spec); got != tc.want {
 			t.Errorf("%s: got class %s, want %s", tc.name, got, tc.want)
 		}
 		got := PodResources(spec, 0)

@@ -19,7 +19,7 @@ import (
 	"podd/netns"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/resources"
 	"podd/runtime/state"
 )
 
@@ -126,7 +126,7 @@ func sandboxOptions(p *corev1.Pod, hostname string) netns.SandboxOptions {
 }
 
 func CgroupTier(spec *corev1.PodSpec) string {
-	switch manifest.QOSClass(spec) {
+	switch resources.QOSClass(spec) {
 	case corev1.PodQOSGuaranteed:
 		return "guaranteed"
 	case corev1.PodQOSBurstable:

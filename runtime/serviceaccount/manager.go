@@ -16,6 +16,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/defaults"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/token"
@@ -133,14 +134,14 @@ func (m *Manager) Admit(p *manifest.Pod, running *corev1.Pod) *manifest.Pod {
 	}
 	var wanted bool
 	if running != nil && running.Spec.AutomountServiceAccountToken == nil {
-		wanted = manifest.MountsToken(running)
+		wanted = defaults.MountsToken(running)
 	} else if says := m.automount(p.Object); says != nil {
 		wanted = *says
 	} else {
 		return p
 	}
 	out := *p
-	out.Object = manifest.WithToken(p.Object, wanted)
+	out.Object = defaults.WithToken(p.Object, wanted)
 	return &out
 }
 

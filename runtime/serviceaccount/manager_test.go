@@ -16,6 +16,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/defaults"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 )
@@ -230,7 +231,7 @@ func TestClockUnwatched(t *testing.T) {
 func TestAdmit(t *testing.T) {
 	yes, no := true, false
 	m := newManager(t, account("mount", &yes), account("nomount", &no), account("silent", nil))
-	running := func(mounts bool) *corev1.Pod { return manifest.WithToken(newPod("old", "mount"), mounts) }
+	running := func(mounts bool) *corev1.Pod { return defaults.WithToken(newPod("old", "mount"), mounts) }
 	said := newPod("old", "mount")
 	said.Spec.AutomountServiceAccountToken = &yes
 	for _, tt := range []struct {
@@ -252,10 +253,10 @@ func TestAdmit(t *testing.T) {
 		object.Spec.AutomountServiceAccountToken = tt.field
 		p := &manifest.Pod{Object: object, File: "/m/x.yaml"}
 		out := m.Admit(p, tt.running)
-		if manifest.MountsToken(out.Object) != tt.want || out.File != p.File {
+		if defaults.MountsToken(out.Object) != tt.want || out.File != p.File {
 			t.Errorf("%s: mounts a token: %t", tt.name, !tt.want)
 		}
-		if manifest.MountsToken(object) {
+		if defaults.MountsToken(object) {
 			t.Errorf("%s: the manifest's own object has changed", tt.name)
 		}
 	}

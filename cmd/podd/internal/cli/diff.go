@@ -13,6 +13,7 @@ import (
 	"podd/cmd/podd/internal/client"
 	"podd/internal/escape"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/update"
 )
 
 // exitTrouble is diff's exit code when it could not compare; 1 says that there are differences.
@@ -88,10 +89,10 @@ func verdictOn(ctx context.Context, c *client.Client, m *manifest.Pod) (string, 
 	after.ObjectMeta = *live.ObjectMeta.DeepCopy()
 	after.Labels, after.Annotations = m.Object.Labels, m.Object.Annotations
 	after.Spec.NodeName = live.Spec.NodeName
-	return sayChange(&live, manifest.Compare(&live, after), after), nil
+	return sayChange(&live, update.Compare(&live, after), after), nil
 }
 
-func sayChange(live *corev1.Pod, c manifest.Change, after *corev1.Pod) string {
+func sayChange(live *corev1.Pod, c update.Change, after *corev1.Pod) string {
 	ended := live.Status.Phase == corev1.PodSucceeded || live.Status.Phase == corev1.PodFailed
 	switch {
 	case len(c.Replace) > 0:

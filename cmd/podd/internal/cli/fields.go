@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/fields"
 )
 
 func newFieldsCommand() *cobra.Command {
@@ -17,7 +17,7 @@ func newFieldsCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 3, ' ', 0)
 			fmt.Fprintln(w, "FIELD\tSUPPORT\tWHY")
-			for _, f := range manifest.Fields() {
+			for _, f := range fields.Fields() {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", f.Path, f.Support, f.Why)
 			}
 			return w.Flush()

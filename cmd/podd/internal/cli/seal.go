@@ -10,7 +10,7 @@ import (
 
 	"podd/cmd/podd/internal/cli/printers"
 	"podd/cmd/podd/internal/config"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/seal"
 )
 
@@ -67,7 +67,7 @@ func (s *sealing) run(cmd *cobra.Command) error {
 		if !ok {
 			return fmt.Errorf("%s: %s %q is not a Secret: only Secrets are sealed", objects[i].File, objects[i].Kind, objects[i].Name)
 		}
-		if manifest.IsSealed(secret) {
+		if annotation.IsSealed(secret) {
 			return fmt.Errorf("%s: Secret %q is sealed already", objects[i].File, secret.Name)
 		}
 		sealed, err := s.seal(secret)
@@ -94,7 +94,7 @@ func (s *sealing) seal(in *corev1.Secret) (*corev1.Secret, error) {
 	if out.Annotations == nil {
 		out.Annotations = map[string]string{}
 	}
-	out.Annotations[manifest.AnnotationSealed] = seal.Form
+	out.Annotations[annotation.SealedKey] = seal.Form
 	for key, value := range in.Data {
 		sealed, err := seal.Seal(seal.Place{Namespace: in.Namespace, Name: in.Name, Key: key}, value, s.recipients)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"podd/internal/escape"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/folder"
 )
 
 func newValidateCommand() *cobra.Command {
@@ -70,7 +71,7 @@ func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Pro
 // readObjects reads a file, or a folder as the daemon does.
 func readObjects(stdin io.Reader, path string) ([]manifest.Object, []manifest.Problem, error) {
 	if path == "-" {
-		data, err := manifest.ReadFrom(stdin)
+		data, err := folder.ReadFrom(stdin)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -85,10 +86,10 @@ func readObjects(stdin io.Reader, path string) ([]manifest.Object, []manifest.Pr
 		return nil, nil, err
 	}
 	if st.IsDir() {
-		set := scanSettled(manifest.Open(manifest.Options{Dir: path}))
+		set := scanSettled(folder.Open(folder.Options{Dir: path}))
 		return set.All(), set.Problems, nil
 	}
-	data, err := manifest.ReadFile(path)
+	data, err := folder.ReadFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -98,7 +99,7 @@ func readObjects(stdin io.Reader, path string) ([]manifest.Object, []manifest.Pr
 
 // scanSettled judges a file that is young as if it had been left alone since: the daemon
 // would wait for more of it, the user wants to know now.
-func scanSettled(f *manifest.Folder) manifest.Set {
+func scanSettled(f *folder.Folder) manifest.Set {
 	now := time.Now()
 	set := f.Scan(now)
 	if set.RecheckAfter > 0 {

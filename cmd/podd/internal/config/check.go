@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/sysctl"
 )
 
 const (
@@ -47,7 +47,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("defaultRlimits: %w", err)
 	}
 	for _, pattern := range c.AllowedUnsafeSysctls {
-		if err := manifest.CheckSysctlPattern(pattern); err != nil {
+		if err := sysctl.CheckPattern(pattern); err != nil {
 			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
 		}
 	}

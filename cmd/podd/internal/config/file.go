@@ -5,14 +5,14 @@ import (
 	"sort"
 	"strings"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/decode"
 )
 
 // decode reads the text of a configuration file over what c has, as manifests are read. A key that it does not know, one given
 // twice and a value of another type are errors that name the line and the key.
 func (c *Config) decode(text []byte) error {
-	m, err := manifest.ReadMapping(DefaultFile, text)
-	if errors.Is(err, manifest.ErrNoMapping) {
+	m, err := decode.ReadMapping(DefaultFile, text)
+	if errors.Is(err, decode.ErrNoMapping) {
 		return errors.New("it must consist of keys and values, such as bridge: podd0")
 	}
 	if err != nil {

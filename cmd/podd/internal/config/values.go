@@ -13,12 +13,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/decode"
 )
 
 // wrongValues finds the keys of a file whose values are of another type than podd's. Each value is judged alone: the
 // decoder's own words name Go's types.
-func wrongValues(m *manifest.Mapping) (faults []manifest.MappingFault, keys []string, err error) {
+func wrongValues(m *decode.Mapping) (faults []decode.MappingFault, keys []string, err error) {
 	tree, err := m.Tree()
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +28,7 @@ func wrongValues(m *manifest.Mapping) (faults []manifest.MappingFault, keys []st
 		at, why := judgeValue(key, tree, d)
 		if why != "" && !slices.Contains(keys, at) {
 			keys = append(keys, at)
-			faults = append(faults, manifest.MappingFault{Line: m.Line(at), Text: at + " " + why})
+			faults = append(faults, decode.MappingFault{Line: m.Line(at), Text: at + " " + why})
 		}
 	})
 	return faults, keys, nil

@@ -33,7 +33,8 @@ import (
 	"podd/runtime/container/rlimit"
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
-	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
+	"podd/runtime/manifest/folder"
 	"podd/runtime/seal"
 )
 
@@ -53,7 +54,7 @@ type daemon struct {
 	mended    chan struct{} // podd can write again where it could not
 	images    *store.Store
 	collector collector
-	folder    *manifest.Folder
+	folder    *folder.Folder
 	events    *event.Recorder
 	network   *netns.Network
 	names     *names
@@ -156,9 +157,9 @@ func (d *daemon) open() error {
 	}
 	seal.Of(c.Root).SetAsideDamaged(d.damaged)
 	d.openNames()
-	d.folder = manifest.Open(manifest.Options{
+	d.folder = folder.Open(folder.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir), Damaged: d.damaged,
-		Fits: func(e string) bool { return manifest.FitsNode(e, c.NodeName, d.nodeLabels()) },
+		Fits: func(e string) bool { return annotation.FitsNode(e, c.NodeName, d.nodeLabels()) },
 	})
 	executable, err := os.Executable()
 	if err != nil {

@@ -1,0 +1,84 @@
+package folder
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
+)
+
+// resolve makes the Set of what the files say: of several objects of one kind and name only the oldest counts.
+func (f *Folder) resolve() manifest.Set {
+	var set manifest.Set
+	winners := map[string]*manifest.Object{}
+	for _, name := range slices.Sorted(maps.Keys(f.files)) {
+		file := f.files[name]
+		set.Problems = append(set.Problems, attributed(file)...)
+		for i := range file.objects {
+			o := &file.objects[i]
+			o.Since = file.ages[o.Key()].since
+			if w := winners[o.Key()]; w == nil || f.rankOf(o) < f.rankOf(w) {
+				winners[o.Key()] = o
+			}
+		}
+		// A name that left the file is new when it comes back.
+		maps.DeleteFunc(file.ages, func(key string, _ age) bool { return manifest.Find(file.objects, key) == nil })
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.files)) {
+		for i := range f.files[name].objects {
+			o := &f.files[name].objects[i]
+			switch w := winners[o.Key()]; {
+			case w != o:
+				set.Problems = append(set.Problems, manifest.DuplicateOf(o, w))
+			case o.Kind == kinds.KindPod:
+				set.Pods = append(set.Pods, o.Pod())
+			default:
+				set.Objects = append(set.Objects, *o)
+			}
+		}
+	}
+	sort.SliceStable(set.Problems, func(i, j int) bool {
+		a, b := &set.Problems[i], &set.Problems[j]
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc)) < 0
+	})
+	return set
+}
+
+// attributed gives the first problem that names no object to the last good objects of the file that no other names:
+// what cannot be parsed was theirs.
+func attributed(f *file) []manifest.Problem {
+	nameless := slices.IndexFunc(f.problems, func(p manifest.Problem) bool { return p.Name == "" && !p.Other })
+	if nameless < 0 {
+		return f.problems
+	}
+	var named []manifest.Problem
+	for i := range f.objects {
+		o := &f.objects[i]
+		if !o.Stale || slices.ContainsFunc(f.problems, func(p manifest.Problem) bool { return p.Name != "" && p.Concerns(o) }) {
+			continue
+		}
+		p := f.problems[nameless]
+		if !p.Concerns(o) {
+			continue
+		}
+		p.Kind, p.Namespace, p.Name = o.Kind, o.Namespace, o.Name
+		named = append(named, p)
+	}
+	if len(named) == 0 {
+		return f.problems
+	}
+	return slices.Replace(slices.Clone(f.problems), nameless, nameless+1, named...)
+}
+
+func (f *Folder) rankOf(o *manifest.Object) int {
+	for _, file := range f.files {
+		if file.path == o.File {
+			return file.ages[o.Key()].rank
+		}
+	}
+	return 0
+}
