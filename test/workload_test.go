@@ -1,0 +1,137 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// deploymentOf is a web server that answers with a word, in some replicas.
+func deploymentOf(name, word string, replicas int) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s}
+spec:
+  replicas: %[3]d
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata: {labels: {app: %[1]s}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - name: web
+        image: busybox
+        imagePullPolicy: Never
+        command: [sh, -c]
+        args: ["mkdir /tmp/www && echo %[2]s > /tmp/www/index.html && exec httpd -f -p 8080 -h /tmp/www"]
+        readinessProbe: {httpGet: {path: /index.html, port: 8080}, periodSeconds: 1}
+        lifecycle: {preStop: {sleep: {seconds: 1}}}
+`, name, word, replicas)
+}
+
+// until runs a command until what it prints is as asked.
+func (b *Board) until(want func(out string) bool, args ...string) {
+	b.t.Helper()
+	b.must(lab.Poll(limit, func() (bool, error) {
+		out, stderr, code := b.run(args...)
+		return code == 0 && want(out), fmt.Errorf("podd %s: %s%s", strings.Join(args, " "), out, stderr)
+	}))
+}
+
+// keepAsking asks an address until stop is called, and then has counted what it answered.
+func (b *Board) keepAsking(addr string) (answers map[string]int, stop func()) {
+	answers = map[string]int{}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-quit:
+				return
+			default:
+				answers[b.answers(addr)]++
+			}
+		}
+	}()
+	return answers, func() { close(quit); <-done }
+}
+
+func has(words ...string) func(string) bool {
+	return func(out string) bool {
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// A Deployment of the folder runs behind a Service; a new version takes its place and no request is lost; podd may die
+// meanwhile, and the board may be switched off.
+//
+// e2e: [sig-apps] Deployment :: RollingUpdateDeployment should delete old pods and create new ones
+// e2e: [sig-apps] Deployment :: deployment should support rollover
+func TestDeploymentBehindAService(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("svc", serviceOf("web", "selector: {app: web}", "ports: [{port: 80, targetPort: 8080}]"))
+	b.drop("web", deploymentOf("web", "one", 2))
+	b.until(has("2/2"), "get", "deploy", "web")
+	addr := b.service("web").Spec.ClusterIP + ":80"
+	answers, stop := b.keepAsking(addr)
+	b.wantAnswer(addr, "one")
+	b.drop("web", deploymentOf("web", "two", 2))
+	b.until(func(out string) bool { return has("2/2")(out) && strings.Count(out, "\n") == 2 }, "get", "deploy", "web")
+	b.until(func(out string) bool { return strings.Count(out, "Running") == 2 && !has("Terminating")(out) }, "get", "pods", "-l", "app=web")
+	b.wantAnswer(addr, "two")
+	stop()
+	t.Logf("answers: %v", answers)
+	if answers["one"] == 0 || answers["two"] == 0 || len(answers) != 2 {
+		t.Errorf("requests were lost: %v", answers)
+	}
+	// Dead in the middle of a rollout.
+	b.drop("web", deploymentOf("web", "three", 2))
+	b.until(func(out string) bool { return strings.Count(out, "\n") >= 4 }, "get", "pods", "-l", "app=web")
+	b.kill9()
+	b.start()
+	b.wantAnswer(addr, "three")
+	b.until(has("2/2"), "get", "deploy", "web")
+	b.until(func(out string) bool { return strings.Count(out, "Running") == 2 }, "get", "pods", "-l", "app=web")
+	b.until(func(out string) bool { return strings.Count(out, "\n") == 4 }, "get", "rs")
+	b.reboot()
+	b.start()
+	b.until(has("2/2"), "get", "deploy", "web")
+	b.until(func(out string) bool { return strings.Count(out, "\n") == 4 }, "get", "rs")
+	b.remove("web")
+	b.until(func(out string) bool { return !strings.Contains(out, "web-") }, "get", "pods")
+}
+
+// jobOf runs a script until it has succeeded some times.
+func jobOf(name, script string, completions int) string {
+	return fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s}\nspec:\n  completions: %d\n  parallelism: 2\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n%s",
+		name, completions, indent(containerOf("main", script), 6))
+}
+
+// A Job runs its pods to the end, counts each of them once whatever dies meanwhile, and does not run again.
+//
+// e2e: [sig-apps] Job :: should run a job to completion when tasks succeed
+func TestJobOfTheFolder(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("sums", jobOf("sums", "sleep 1; echo done", 4))
+	b.until(has("1/4"), "get", "job", "sums")
+	b.kill9()
+	b.start()
+	b.until(has("Complete", "4/4"), "get", "job", "sums")
+	b.until(func(out string) bool { return strings.Count(out, "Completed") == 4 }, "get", "pods")
+	b.reboot()
+	b.start()
+	b.until(has("Complete", "4/4"), "get", "job", "sums")
+	// Whose end was being written is not there any more. It is counted, and none runs again.
+	b.until(func(out string) bool { return strings.Count(out, "Completed") == strings.Count(out, "\n")-1 }, "get", "pods")
+	b.remove("sums")
+	b.until(func(out string) bool { return !strings.Contains(out, "sums-") }, "get", "pods")
+}
