@@ -47,7 +47,7 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		Inputs: executor.Inputs{
 			ShutDown: stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
 			SeccompDefault: settings.SeccompDefault,
-			Sandbox:        sandbox.Inputs{PidsLimit: settings.PodPidsLimit},
+			Sandbox:        sandbox.Inputs{PidsLimit: settings.PodPidsLimit, AutoUsers: settings.AutoUsers},
 		},
 	}
 	for name, l := range p.IO {

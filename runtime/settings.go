@@ -18,6 +18,8 @@ type Settings struct {
 	Rlimits []rlimit.Limit
 	// AllowedUnsafeSysctls are names and prefixes (kernel.msg*) of sysctls that pods may set beside the safe ones.
 	AllowedUnsafeSysctls []string
+	// AutoUsers gives pods that start later and do not say hostUsers ids of their own, where that goes.
+	AutoUsers bool
 	// SeccompDefault confines containers that start later and whose pods name no seccomp profile by the runtime's.
 	SeccompDefault bool
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.

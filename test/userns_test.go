@@ -390,7 +390,7 @@ func TestUserNamespaceWaits(t *testing.T) {
 	b.gone("two")
 
 	b.drop("far", onePod("far", forever, "hostUsers: false", "securityContext: {runAsUser: 131072}"))
-	b.wait("far", isWaitingFor("CreateContainerConfigError", `container cannot be configured: container "main" is to run as user or group 131072, and with hostUsers: false a pod has those from 0 to 131071`))
+	b.wait("far", isWaitingFor("CreateContainerConfigError", `container cannot be configured: container "main" is to run as user or group 131072, and a pod with a user namespace of its own has those from 0 to 131071; set hostUsers: true`))
 	b.remove("far")
 	b.gone("far")
 

@@ -48,7 +48,7 @@ func (op *run) containerMounts(c *spec.Config, name string, attempt int) (releas
 			}
 			mount.Source, bound = target, append(bound, target)
 		}
-		mount.Mapped = sandbox.IsMapped(op.Record.Object, v)
+		mount.Mapped = sandbox.IsMapped(op.Record, v)
 		c.Mounts = append(c.Mounts, mount)
 	}
 	return release, nil
@@ -92,7 +92,7 @@ func subPathOf(c *spec.Config, m *corev1.VolumeMount) (string, error) {
 // mount_namespaces, "locked".
 func (op *run) access(m *spec.Mount) volume.Access {
 	switch {
-	case !m.ReadOnly || !sandbox.HasOwnUsers(op.Record.Object) || !mayMount(&op.Record.Object.Spec):
+	case !m.ReadOnly || !sandbox.HasOwnUsers(op.Record) || !mayMount(&op.Record.Object.Spec):
 		return volume.AsItIs
 	case m.Recursive:
 		return volume.ReadOnlyAll

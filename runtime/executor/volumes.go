@@ -85,8 +85,8 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 
 // ensureVolume makes one volume, which the ids of the pod must fit.
 func (op *run) ensureVolume(request *volume.Request) error {
-	p, namespace := op.Record.Object, op.Paths.UserNamespace(op.Record.UID)
-	if sandbox.HasOwnUsers(p) && request.Volume.Image != nil {
+	namespace := op.Paths.UserNamespace(op.Record.UID)
+	if sandbox.HasOwnUsers(op.Record) && request.Volume.Image != nil {
 		return op.Sandboxes.WithMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
 			request.Layers = layers
 			_, err := op.Volumes.Ensure(request)
@@ -94,7 +94,7 @@ func (op *run) ensureVolume(request *volume.Request) error {
 		})
 	}
 	path, err := op.Volumes.Ensure(request)
-	if err == nil && sandbox.IsMapped(p, request.Volume) {
+	if err == nil && sandbox.IsMapped(op.Record, request.Volume) {
 		err = userns.Check(path, namespace)
 	}
 	return err

@@ -87,6 +87,13 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 	ready := now
 	*s = o.Sandbox
 	s.Ready = &ready
+	switch {
+	case p.Record.Object.Spec.HostUsers != nil:
+	case s.OwnUsers:
+		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has users and groups of its own")
+	case s.HostUsers != "":
+		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has the machine's users and groups: "+s.HostUsers)
+	}
 	h.Loop.SandboxReady(p, now)
 	h.Loop.ResourcesChanged()
 	return p.Record.Move(state.EventSandboxReady)

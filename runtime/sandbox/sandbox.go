@@ -59,6 +59,7 @@ type Cgroups interface {
 // Inputs are what a new sandbox depends on beside its pod.
 type Inputs struct {
 	PidsLimit   int64
+	AutoUsers   bool // give pods that do not say hostUsers ids of their own where that goes
 	NameServers NameServers
 }
 
@@ -82,7 +83,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	options := sandboxOptions(rec.Object, names.kernel)
-	if options.Users, err = m.acquireUsers(rec); err != nil {
+	if options.Users, err = m.acquireUsers(rec, in.AutoUsers); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := netns.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
@@ -91,7 +92,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	if err := m.checkUsers(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	out := state.SandboxRecord{CgroupPath: path}
+	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers}
 	if options.Net {
 		attachment, err := m.Network.Attach(NetworkPod(m.Paths, rec))
 		if err != nil {

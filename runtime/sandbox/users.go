@@ -25,12 +25,19 @@ type Users interface {
 	Collect(keep map[string]bool) error
 }
 
-// HasOwnUsers says that the pod has a user namespace of its own. KEP-127
-func HasOwnUsers(p *corev1.Pod) bool { return p.Spec.HostUsers != nil && !*p.Spec.HostUsers }
+// HasOwnUsers says that the pod has a user namespace of its own, because it asks for one or because it was given one. KEP-127
+func HasOwnUsers(rec *state.Record) bool {
+	if asks := rec.Object.Spec.HostUsers; asks != nil {
+		return !*asks
+	}
+	return rec.Sandbox.OwnUsers
+}
 
-// acquireUsers gives a pod its ids; nil: it has the machine's.
-func (m *Manager) acquireUsers(rec *state.Record) (*netns.Users, error) {
-	if !HasOwnUsers(rec.Object) {
+// acquireUsers gives a pod its ids; nil: it has the machine's. The record says so from then on.
+func (m *Manager) acquireUsers(rec *state.Record, auto bool) (*netns.Users, error) {
+	own, why := m.decideUsers(rec, auto)
+	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = own, why
+	if !own {
 		return nil, nil
 	}
 	// Its root looks its own root folder up by name, and is nobody on the way there.
@@ -38,6 +45,10 @@ func (m *Manager) acquireUsers(rec *state.Record) (*netns.Users, error) {
 		return nil, err
 	}
 	ids, err := m.Users.Acquire(string(rec.UID))
+	if errors.Is(err, userns.ErrExhausted) && rec.Object.Spec.HostUsers == nil {
+		rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = false, err.Error()
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +57,7 @@ func (m *Manager) acquireUsers(rec *state.Record) (*netns.Users, error) {
 
 // AdoptUsers leases a pod that runs the ids that its processes have, in case that lease was lost.
 func (m *Manager) AdoptUsers(rec *state.Record) error {
-	if !HasOwnUsers(rec.Object) {
+	if !HasOwnUsers(rec) {
 		return nil
 	}
 	for _, c := range rec.Containers {
@@ -67,7 +78,7 @@ func (m *Manager) AdoptUsers(rec *state.Record) error {
 
 // checkUsers says of a new sandbox whether containers can have their roots with its ids.
 func (m *Manager) checkUsers(rec *state.Record) error {
-	if !HasOwnUsers(rec.Object) {
+	if !HasOwnUsers(rec) {
 		return nil
 	}
 	return userns.Check(m.Paths.Root, m.Paths.UserNamespace(rec.UID))
@@ -75,7 +86,7 @@ func (m *Manager) checkUsers(rec *state.Record) error {
 
 // usersOf are the ids that a pod has; nil: the machine's.
 func (m *Manager) usersOf(rec *state.Record) *spec.Users {
-	if !HasOwnUsers(rec.Object) {
+	if !HasOwnUsers(rec) {
 		return nil
 	}
 	ids, _ := m.Users.Lookup(string(rec.UID)) // the sandbox has them
@@ -152,4 +163,4 @@ func (m *Manager) UnmapAll() error {
 }
 
 // IsMapped says of a volume that its files' ids are the pod's own when it is mounted; those of an image are so already.
-func IsMapped(p *corev1.Pod, v *corev1.Volume) bool { return HasOwnUsers(p) && v.Image == nil }
+func IsMapped(rec *state.Record, v *corev1.Volume) bool { return HasOwnUsers(rec) && v.Image == nil }

@@ -49,6 +49,8 @@ type SandboxRecord struct {
 	Resolv     string   `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
 	CgroupPath string   `json:"cgroup,omitempty"`
 	CgroupLost bool     `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
+	OwnUsers   bool     `json:"ownUsers,omitempty"`   // it has a user namespace of its own, asked for or not
+	HostUsers  string   `json:"hostUsers,omitempty"`  // why it was not given one, though the node gives them
 	Ready      *Instant `json:"ready,omitempty"`
 	Removed    bool     `json:"removed,omitempty"` // it was ready, and is taken away; its addresses are told of on
 	// A sandbox that could not be made waits as a crashing container does.

@@ -95,7 +95,7 @@ func (u *Users) Check(c *Config, who Identity) error {
 	}
 	for _, id := range slices.Concat([]int{who.UID, who.GID}, who.Groups) {
 		if id >= u.Count {
-			return fmt.Errorf("%w: container %q is to run as user or group %d, and with hostUsers: false a pod has those from 0 to %d", ErrConfig, c.Container.Name, id, u.Count-1)
+			return fmt.Errorf("%w: container %q is to run as user or group %d, and a pod with a user namespace of its own has those from 0 to %d; set hostUsers: true", ErrConfig, c.Container.Name, id, u.Count-1)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ type UnmappableError struct {
 
 // Error is one sentence with the remedy.
 func (e *UnmappableError) Error() string {
-	return fmt.Sprintf("the %s at %s cannot be mounted with a pod's own ids on this kernel: use another file system, or remove hostUsers: false", e.FileSystem, e.Path)
+	return fmt.Sprintf("the %s at %s cannot be mounted with a pod's own ids on this kernel: use another file system, or set hostUsers: true", e.FileSystem, e.Path)
 }
 
 func (e *UnmappableError) Unwrap() error { return e.err }
