@@ -100,6 +100,35 @@ func (p *Problem) Concerns(o *Object) bool {
 	return p.Kind == o.Kind && p.Name == o.Name && p.Namespace == o.Namespace
 }
 
+// Concern answers whether one of many problems may be about an object, without looking at each of them.
+type Concern struct {
+	named map[[3]string]bool // kind, namespace and name; those of whom the kind is not known without one
+	kinds map[string]bool    // of problems without a name; "": of all
+}
+
+// NewConcern is that of problems.
+func NewConcern(problems []Problem) Concern {
+	c := Concern{map[[3]string]bool{}, map[string]bool{}}
+	for i := range problems {
+		switch p := &problems[i]; {
+		case p.Other:
+		case p.Name == "":
+			c.kinds[p.Kind] = true
+		default:
+			c.named[[3]string{p.Kind, p.Namespace, p.Name}] = true
+			if p.Kind == "" {
+				c.named[[3]string{"", "", p.Name}] = true // for an object without a namespace
+			}
+		}
+	}
+	return c
+}
+
+// Has is Problem.Concerns for any of the problems.
+func (c Concern) Has(o *Object) bool {
+	return c.kinds[""] || c.kinds[o.Kind] || c.named[[3]string{o.Kind, o.Namespace, o.Name}] || c.named[[3]string{"", o.Namespace, o.Name}]
+}
+
 // Set is what the folder says at one moment.
 type Set struct {
 	Pods     []Pod    // ordered by file, then document
@@ -173,6 +202,17 @@ func Find(objects []Object, key string) *Object {
 		}
 	}
 	return nil
+}
+
+// IndexOf finds objects by their keys; of two with one key the first.
+func IndexOf(objects []Object) map[string]*Object {
+	x := make(map[string]*Object, len(objects))
+	for i := range objects {
+		if key := objects[i].Key(); x[key] == nil {
+			x[key] = &objects[i]
+		}
+	}
+	return x
 }
 
 // Pods returns the pods among objects.

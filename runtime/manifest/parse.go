@@ -53,6 +53,7 @@ type parser struct {
 
 	docs     int
 	objects  []Object
+	places   map[string]int // in objects, by key
 	problems []Problem
 }
 
@@ -134,12 +135,19 @@ func (p *parser) accept(o Object) {
 	if expression != "" && p.fits != nil && !p.fits(expression) {
 		return
 	}
-	first := Find(p.objects, o.Key())
-	if first == nil || p.fits == nil && first.Value.GetAnnotations()[annotation.NodeKey] != expression {
-		p.objects = append(p.objects, o)
+	key := o.Key()
+	at, taken := p.places[key]
+	if taken && (p.fits != nil || p.objects[at].Value.GetAnnotations()[annotation.NodeKey] == expression) {
+		p.problems = append(p.problems, DuplicateOf(&o, &p.objects[at]))
 		return
 	}
-	p.problems = append(p.problems, DuplicateOf(&o, first))
+	if !taken {
+		if p.places == nil {
+			p.places = map[string]int{}
+		}
+		p.places[key] = len(p.objects)
+	}
+	p.objects = append(p.objects, o)
 }
 
 // strip removes what a cluster reports of an object rather than what is wanted, as its API server does at a create:

@@ -56,12 +56,13 @@ type Folder struct {
 	last manifest.Set
 	// files holds what is known of each file, by its name in the folder.
 	files   map[string]*file
-	scanned bool            // after the first Scan that found the folder
-	device  uint64          // file system on which the folder was found last
-	ranks   int             // how many names have got a rank
-	closed  map[string]bool // names that were closed after writing since they were last read
-	deleted map[string]bool // names that were deleted since they were last there
-	watch   *watcher        // while Watch runs
+	scanned bool                         // after the first Scan that found the folder
+	device  uint64                       // file system on which the folder was found last
+	ranks   int                          // how many names have got a rank
+	closed  map[string]bool              // names that were closed after writing since they were last read
+	deleted map[string]bool              // names that were deleted since they were last there
+	watch   *watcher                     // while Watch runs
+	seeds   map[string][]manifest.Object // Options.Seed, by file
 
 	immutables immutables
 	guard      *hostfile.Guard
@@ -97,7 +98,7 @@ type age struct {
 // Open makes a Folder. It does no I/O: Dir need not exist yet.
 func Open(o Options) *Folder {
 	o.Dir = filepath.Clean(o.Dir)
-	f := &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: manifest.Set{Pods: o.Seed}, immutables: newImmutables(o.CacheDir, o.Damaged)}
+	f := &Folder{o: o, files: map[string]*file{}, closed: map[string]bool{}, deleted: map[string]bool{}, last: manifest.Set{Pods: o.Seed}, seeds: seedsByFile(o.Seed), immutables: newImmutables(o.CacheDir, o.Damaged)}
 	f.guard = f.newGuard()
 	return f
 }

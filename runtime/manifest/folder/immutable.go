@@ -51,9 +51,13 @@ func (m *immutables) load() {
 // never would. Those that are in before have been looked at with their versions before.
 func (m *immutables) refuse(before, objects []manifest.Object) (taken []manifest.Object, problems []manifest.Problem) {
 	m.load()
+	if len(m.sums) == 0 {
+		return objects, nil
+	}
+	were := manifest.IndexOf(before)
 	for _, o := range objects {
 		known := m.sums[o.Key()]
-		if sum, _ := contentOf(&o); known == "" || known == sum || manifest.Find(before, o.Key()) != nil {
+		if known == "" || were[o.Key()] != nil || known == sumOf(&o) {
 			taken = append(taken, o)
 			continue
 		}
@@ -73,8 +77,8 @@ func (m *immutables) note(set *manifest.Set) {
 	for i := range set.Objects {
 		key := set.Objects[i].Key()
 		there[key] = true
-		if sum, immutable := contentOf(&set.Objects[i]); immutable && m.sums[key] == "" {
-			m.sums[key], changed = sum, true
+		if m.sums[key] == "" && isImmutable(&set.Objects[i]) {
+			m.sums[key], changed = sumOf(&set.Objects[i]), true
 		}
 	}
 	for i := range set.Problems {
@@ -103,29 +107,40 @@ func (m *immutables) write() {
 	}
 }
 
-// contentOf is the sum of what must not change of an object, and whether that is so.
-func contentOf(o *manifest.Object) (sum string, immutable bool) {
+func isImmutable(o *manifest.Object) bool {
+	switch v := o.Value.(type) {
+	case *corev1.ConfigMap:
+		return kinds.IsTrue(v.Immutable)
+	case *corev1.Secret:
+		return kinds.IsTrue(v.Immutable)
+	}
+	return false
+}
+
+// sumOf is the sum of what must not change of an object.
+func sumOf(o *manifest.Object) string {
 	var content []any
 	switch v := o.Value.(type) {
 	case *corev1.ConfigMap:
-		content, immutable = []any{v.Immutable, v.Data, v.BinaryData}, kinds.IsTrue(v.Immutable)
+		content = []any{v.Immutable, v.Data, v.BinaryData}
 	case *corev1.Secret:
-		content, immutable = []any{v.Immutable, v.Data, v.Type, v.Annotations[annotation.SealedKey]}, kinds.IsTrue(v.Immutable)
+		content = []any{v.Immutable, v.Data, v.Type, v.Annotations[annotation.SealedKey]}
 	default:
-		return "", false
+		return ""
 	}
 	data, err := json.Marshal(content)
 	if err != nil {
-		return "", false // never: these are maps of strings and bytes
+		return "" // never: these are maps of strings and bytes
 	}
 	hash := sha256.Sum256(data)
-	return hex.EncodeToString(hash[:]), immutable
+	return hex.EncodeToString(hash[:])
 }
 
 // refuseUpdates takes out the objects that cannot follow their version before.
 func refuseUpdates(before, objects []manifest.Object) (taken []manifest.Object, problems []manifest.Problem) {
+	were := manifest.IndexOf(before)
 	for _, o := range objects {
-		k, old := kinds.Of(o.Kind), manifest.Find(before, o.Key())
+		k, old := kinds.Of(o.Kind), were[o.Key()]
 		if k == nil || k.Update == nil || old == nil || old.Hash == o.Hash {
 			taken = append(taken, o)
 			continue

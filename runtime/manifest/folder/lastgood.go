@@ -149,12 +149,24 @@ func (k *keptObject) object() (manifest.Object, bool) {
 }
 
 // seeded returns the pods that ran from a file when podd was last alive.
-func (f *Folder) seeded(path string) []manifest.Object {
-	var objects []manifest.Object
-	for _, p := range f.o.Seed {
-		if p.File == path {
-			objects = append(objects, manifest.FromPod(p))
+func (f *Folder) seeded(path string) []manifest.Object { return f.seeds[path] }
+
+// seedOf is what ran of a file under a key, or nil.
+func (f *Folder) seedOf(path, key string) *manifest.Object {
+	seeds := f.seeds[path]
+	for i := range seeds {
+		if seeds[i].Key() == key {
+			return &seeds[i]
 		}
 	}
-	return objects
+	return nil
+}
+
+// seedsByFile sorts the pods that ran by their files.
+func seedsByFile(pods []manifest.Pod) map[string][]manifest.Object {
+	seeds := map[string][]manifest.Object{}
+	for _, p := range pods {
+		seeds[p.File] = append(seeds[p.File], manifest.FromPod(p))
+	}
+	return seeds
 }

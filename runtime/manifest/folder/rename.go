@@ -15,25 +15,32 @@ type inode struct{ dev, ino uint64 }
 
 // renamed looks for the name that a file had before, and hands its pods over: should the file be bad, they stay.
 func (r *round) renamed(name string, known *file) {
-	for before, old := range r.folder.files {
-		// The number of a deleted file is free for the next one.
-		if before == name || old.seen != known.seen || r.folder.deleted[before] {
-			continue
+	if r.inodes == nil {
+		r.inodes = make(map[inode]string, len(r.folder.files))
+		for before, old := range r.folder.files {
+			if before != name {
+				r.inodes[old.seen] = before
+			}
 		}
-		if _, err := os.Lstat(old.path); errors.Is(err, fs.ErrNotExist) {
-			r.inherit(known, old.objects, old)
-			r.drop(before, old)
-			return
-		}
+	}
+	before := r.inodes[known.seen]
+	old := r.folder.files[before]
+	// The number of a deleted file is free for the next one.
+	if old == nil || before == name || old.seen != known.seen || r.folder.deleted[before] {
+		return
+	}
+	if _, err := os.Lstat(old.path); errors.Is(err, fs.ErrNotExist) {
+		r.inherit(known, old.objects, old)
+		r.drop(before, old)
 	}
 }
 
 // inherit makes objects of one file last good ones of another until that is read.
 func (r *round) inherit(known *file, objects []manifest.Object, old *file) {
-	merged := slices.Clone(known.objects)
+	merged, has := slices.Clone(known.objects), manifest.IndexOf(known.objects)
 	for _, o := range objects {
 		key := o.Key()
-		if manifest.Find(merged, key) != nil {
+		if has[key] != nil {
 			continue
 		}
 		o.File = known.path
@@ -50,9 +57,22 @@ func together(came, old *file) bool {
 	return came != old && came.missed.IsZero() && came.came.After(old.missed.Add(-settleAge))
 }
 
+// newcomers are the files that were not there from the start, by name. It is asked once all files have been looked at.
+func (r *round) newcomers() []*file {
+	if r.comers == nil {
+		r.comers = []*file{}
+		for _, name := range slices.Sorted(maps.Keys(r.folder.files)) {
+			if f := r.folder.files[name]; !f.came.IsZero() && f.missed.IsZero() && r.now.Sub(f.came) <= 10*settleAge {
+				r.comers = append(r.comers, f)
+			}
+		}
+	}
+	return r.comers
+}
+
 // unjudged tells whether a file that came when old went has not been read to the end yet.
 func (r *round) unjudged(old *file) bool {
-	for _, file := range r.folder.files {
+	for _, file := range r.newcomers() {
 		if together(file, old) && file.read == (stamp{}) && len(file.problems) == 0 {
 			return true
 		}
@@ -62,8 +82,7 @@ func (r *round) unjudged(old *file) bool {
 
 // succeed hands the pods of a file that went to bad files that came in the same time and name them.
 func (r *round) succeed(old *file) {
-	for _, name := range slices.Sorted(maps.Keys(r.folder.files)) {
-		file := r.folder.files[name]
+	for _, file := range r.newcomers() {
 		if !together(file, old) {
 			continue
 		}

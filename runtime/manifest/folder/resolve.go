@@ -3,6 +3,7 @@ package folder
 import (
 	"cmp"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -26,7 +27,8 @@ func (f *Folder) resolve() manifest.Set {
 			}
 		}
 		// A name that left the file is new when it comes back.
-		maps.DeleteFunc(file.ages, func(key string, _ age) bool { return manifest.Find(file.objects, key) == nil })
+		has := manifest.IndexOf(file.objects)
+		maps.DeleteFunc(file.ages, func(key string, _ age) bool { return has[key] == nil })
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.files)) {
 		for i := range f.files[name].objects {
@@ -56,9 +58,10 @@ func attributed(f *file) []manifest.Problem {
 		return f.problems
 	}
 	var named []manifest.Problem
+	others := manifest.NewConcern(slices.DeleteFunc(slices.Clone(f.problems), func(p manifest.Problem) bool { return p.Name == "" }))
 	for i := range f.objects {
 		o := &f.objects[i]
-		if !o.Stale || slices.ContainsFunc(f.problems, func(p manifest.Problem) bool { return p.Name != "" && p.Concerns(o) }) {
+		if !o.Stale || others.Has(o) {
 			continue
 		}
 		p := f.problems[nameless]
@@ -75,10 +78,8 @@ func attributed(f *file) []manifest.Problem {
 }
 
 func (f *Folder) rankOf(o *manifest.Object) int {
-	for _, file := range f.files {
-		if file.path == o.File {
-			return file.ages[o.Key()].rank
-		}
+	if file := f.files[filepath.Base(o.File)]; file != nil && file.path == o.File {
+		return file.ages[o.Key()].rank
 	}
 	return 0
 }

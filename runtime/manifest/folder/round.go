@@ -23,6 +23,8 @@ type round struct {
 	changed bool
 	recheck time.Duration
 	fresh   []freshName
+	inodes  map[inode]string // names of files by what they were before this round; nil until asked for
+	comers  []*file          // that came of late, by name; see newcomers
 }
 
 // freshName is a name that a file did not have before this round.
@@ -85,10 +87,11 @@ func (r *round) look(name string, link bool) bool {
 // adopt starts a file with what is known of it from before podd was last alive: the pods that ran, and what was kept of
 // it when it turned bad.
 func (r *round) adopt(known *file) {
-	known.objects = r.folder.seeded(known.path)
+	known.objects = slices.Clone(r.folder.seeded(known.path))
 	known.kept = r.folder.isKept(known.path)
+	has := manifest.IndexOf(known.objects)
 	for _, old := range r.folder.loadKept(known.path) {
-		if ran := manifest.Find(known.objects, old.Key()); ran != nil {
+		if ran := has[old.Key()]; ran != nil {
 			ran.Stale = ran.Hash == old.Hash
 			continue
 		}
@@ -162,15 +165,17 @@ func (r *round) take(known *file, read stamp, objects []manifest.Object, problem
 	objects, refused := refuseUpdates(before, objects)
 	objects, changed := r.folder.immutables.refuse(before, objects)
 	problems = append(append(problems, refused...), changed...)
+	were, are := manifest.IndexOf(before), manifest.IndexOf(objects)
 	for i := range objects {
 		objects[i].Mode = fs.FileMode(read.mode).Perm()
-		if old := manifest.Find(before, objects[i].Key()); old != nil && old.UID == objects[i].UID && old.Hash == objects[i].Hash {
+		if old := were[objects[i].Key()]; old != nil && old.UID == objects[i].UID && old.Hash == objects[i].Hash {
 			objects[i].Value = old.Value
 		}
 	}
 	var stale []manifest.Object
+	concerned := manifest.NewConcern(problems)
 	for _, old := range before {
-		if manifest.Find(objects, old.Key()) == nil && slices.ContainsFunc(problems, func(p manifest.Problem) bool { return p.Concerns(&old) }) {
+		if are[old.Key()] == nil && concerned.Has(&old) {
 			old.Stale = true
 			stale = append(stale, old)
 		}
@@ -192,7 +197,7 @@ func (r *round) name(known *file, o *manifest.Object) {
 	fresh := freshName{file: known, key: key, doc: o.Doc, since: r.now, written: time.Unix(0, known.read.mtime)}
 	if r.first {
 		fresh.since = fresh.written
-		if old := manifest.Find(r.folder.seeded(known.path), key); old != nil {
+		if old := r.folder.seedOf(known.path, key); old != nil {
 			fresh.seeded = true
 			fresh.since = old.Since
 		} else if o.Stale {
