@@ -38,6 +38,11 @@ func YAMLToJSON(doc []byte) ([]byte, error) {
 		if _, ok := root.(map[any]any); !ok {
 			return nil, errNoMapping
 		}
+		var written yaml.MapSlice
+		if err := yaml.Unmarshal(doc, &written); err != nil {
+			return nil, yamlRootError(err)
+		}
+		root = merged(root, written)
 	} else {
 		var ordered yaml.MapSlice
 		if err := yaml.Unmarshal(doc, &ordered); err != nil {
@@ -46,6 +51,64 @@ func YAMLToJSON(doc []byte) ([]byte, error) {
 		root = ordered
 	}
 	return appendJSON(make([]byte, 0, len(doc)), root)
+}
+
+// merged gives the values of a document that merges the order, and the doubled keys, in which they are written: value was read
+// with what is merged, written without.
+func merged(value, written any) any {
+	switch v := value.(type) {
+	case map[any]any:
+		w, ok := written.(yaml.MapSlice)
+		if !ok {
+			return value
+		}
+		out, seen := make(yaml.MapSlice, 0, len(v)), map[any]bool{}
+		for _, item := range w {
+			if !hashable(item.Key) {
+				return value
+			}
+			seen[item.Key] = true
+			out = append(out, yaml.MapItem{Key: item.Key, Value: merged(v[item.Key], item.Value)})
+		}
+		rest := make(map[any]any)
+		for k, e := range v {
+			if !seen[k] {
+				rest[k] = e
+			}
+		}
+		for _, k := range sortedKeys(rest) {
+			out = append(out, yaml.MapItem{Key: k, Value: rest[k]})
+		}
+		return out
+	case []any:
+		w, ok := written.([]any)
+		if !ok || len(w) != len(v) {
+			return value
+		}
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = merged(v[i], w[i])
+		}
+		return out
+	}
+	return value
+}
+
+func hashable(key any) bool {
+	switch key.(type) {
+	case string, int, int64, uint64, float64, bool, nil:
+		return true
+	}
+	return false
+}
+
+func sortedKeys(m map[any]any) []any {
+	keys := make([]any, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
+	return keys
 }
 
 // errNoMapping is returned for a document that is a list or a bare value.

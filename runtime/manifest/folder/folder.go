@@ -62,6 +62,8 @@ type Folder struct {
 	closed  map[string]bool              // names that were closed after writing since they were last read
 	deleted map[string]bool              // names that were deleted since they were last there
 	watch   *watcher                     // while Watch runs
+	copied  []manifest.Problem           // about files that are named like copies
+	owners  map[string]string            // the file, by the key of each object that several have; nil until read
 	seeds   map[string][]manifest.Object // Options.Seed, by file
 
 	immutables immutables
@@ -119,6 +121,7 @@ func (f *Folder) Scan(now time.Time) manifest.Set {
 		f.last = f.gone(err)
 		return f.last
 	}
+	entries, copies := f.copies(entries)
 	round := round{folder: f, now: now, first: !f.scanned, changed: !f.scanned || f.last.Gone}
 	present := make(map[string]bool, len(entries))
 	for _, e := range entries {
@@ -132,6 +135,8 @@ func (f *Folder) Scan(now time.Time) manifest.Set {
 	if round.first {
 		f.sweepKept()
 	}
+	round.changed = round.changed || !slices.Equal(copies, f.copied)
+	f.copied = copies
 	f.scanned = true
 	if round.changed {
 		round.rank()
@@ -173,6 +178,35 @@ func (f *Folder) entries() ([]fs.DirEntry, error) {
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
 		strings.HasSuffix(name, ".bak") || strings.HasSuffix(name, ".swp")
+}
+
+// isCopy tells whether a file is named as people, packagers and desktops name what they put aside.
+func isCopy(name string) bool {
+	for _, end := range []string{
+		".old", ".orig", ".save", ".backup", ".rpmsave", ".rpmnew", ".rpmorig",
+		".dpkg-old", ".dpkg-dist", ".dpkg-new", ".dpkg-bak", ".ucf-old", ".ucf-dist", ".swo", ".swx", ".rej",
+	} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#") || strings.Contains(name, "(copy)") || strings.Contains(name, " copy.")
+}
+
+// copies takes the names of copies out of entries, with a sentence about each.
+func (f *Folder) copies(entries []fs.DirEntry) ([]fs.DirEntry, []manifest.Problem) {
+	var problems []manifest.Problem
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		if !isCopy(e.Name()) {
+			return false
+		}
+		path := filepath.Join(f.o.Dir, e.Name())
+		problems = append(problems, manifest.Problem{
+			File: path, Kind: "File", Name: e.Name(), Reason: manifest.ReasonCopy, Other: true,
+			Message: path + ": it is named like a copy and is not read; remove it, or rename it to end in .yaml",
+		})
+		return true
+	}), problems
 }
 
 // linkDirs returns the folders in which a change may change what the files of the folder are.

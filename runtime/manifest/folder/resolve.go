@@ -2,12 +2,15 @@ package folder
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 
+	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/kinds"
 )
@@ -43,6 +46,8 @@ func (f *Folder) resolve() manifest.Set {
 			}
 		}
 	}
+	set.Problems = append(set.Problems, f.copied...)
+	f.keepOwners(winners)
 	sort.SliceStable(set.Problems, func(i, j int) bool {
 		a, b := &set.Problems[i], &set.Problems[j]
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc)) < 0
@@ -82,4 +87,47 @@ func (f *Folder) rankOf(o *manifest.Object) int {
 		return file.ages[o.Key()].rank
 	}
 	return 0
+}
+
+// ownersFile remembers over a reboot which file has the object that several files have: what ran before runs after.
+func (f *Folder) ownersFile() string { return filepath.Join(f.o.CacheDir, "owners") } // not *.json: those are last good versions
+
+// loadOwners reads it. Without it the file that was written first wins.
+func (f *Folder) loadOwners() {
+	if f.owners != nil {
+		return
+	}
+	f.owners = map[string]string{}
+	if f.o.CacheDir == "" {
+		return
+	}
+	if err := atomicfile.LoadJSON(f.ownersFile(), &f.owners, nil); err != nil {
+		f.o.Damaged.Of(err, "of several files with one object the one that was written first counts")
+		f.owners = map[string]string{}
+	}
+}
+
+// keepOwners writes it when it changes, which is when somebody puts a name into a second file.
+func (f *Folder) keepOwners(winners map[string]*manifest.Object) {
+	f.loadOwners()
+	owners := map[string]string{}
+	for _, file := range f.files {
+		for i := range file.objects {
+			if o := &file.objects[i]; winners[o.Key()].File != o.File {
+				owners[o.Key()] = winners[o.Key()].File
+			}
+		}
+	}
+	if maps.Equal(owners, f.owners) {
+		return
+	}
+	f.owners = owners
+	if f.o.CacheDir == "" {
+		return
+	}
+	if data, err := json.Marshal(owners); err == nil && len(owners) > 0 {
+		_ = atomicfile.WriteSync(f.ownersFile(), data, 0o600)
+		return
+	}
+	_ = os.Remove(f.ownersFile())
 }

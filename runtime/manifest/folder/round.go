@@ -196,7 +196,8 @@ func (r *round) name(known *file, o *manifest.Object) {
 	}
 	fresh := freshName{file: known, key: key, doc: o.Doc, since: r.now, written: time.Unix(0, known.read.mtime)}
 	if r.first {
-		fresh.since = fresh.written
+		r.folder.loadOwners()
+		fresh.since, fresh.seeded = fresh.written, r.folder.owners[key] == known.path
 		if old := r.folder.seedOf(known.path, key); old != nil {
 			fresh.seeded = true
 			fresh.since = old.Since
