@@ -135,3 +135,70 @@ func TestJobOfTheFolder(t *testing.T) {
 	b.remove("sums")
 	b.until(func(out string) bool { return !strings.Contains(out, "sums-") }, "get", "pods")
 }
+
+// statefulSetOf keeps a number of what it was started in a claim of each of its pods.
+func statefulSetOf(name, word string, replicas int) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: %[1]s}
+spec:
+  replicas: %[3]d
+  serviceName: %[1]s
+  selector: {matchLabels: {app: %[1]s}}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+  template:
+    metadata: {labels: {app: %[1]s}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+      - name: main
+        image: busybox
+        imagePullPolicy: Never
+        command: [sh, -c]
+        args: ["echo %[2]s $HOSTNAME >> /data/starts; trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"]
+        volumeMounts: [{name: data, mountPath: /data}]
+`, name, word, replicas)
+}
+
+// The pods of a StatefulSet have names and claims of their own, which stay over a new version, a death, a reboot, and the end of the
+// set.
+//
+// e2e: [sig-apps] StatefulSet :: should provide basic identity
+// e2e: [sig-apps] StatefulSet :: should perform rolling updates and roll backs of template modifications
+func TestStatefulSetOfTheFolder(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("db", serviceOf("db", "clusterIP: None", "selector: {app: db}", "ports: [{port: 80}]")+"---\n"+statefulSetOf("db", "one", 2))
+	b.until(has("2/2"), "get", "sts", "db")
+	pod := b.running("db-1")
+	if pod.Spec.Hostname != "db-1" || pod.Spec.Subdomain != "db" || pod.Labels["apps.kubernetes.io/pod-index"] != "1" {
+		t.Errorf("%+v", pod.Spec)
+	}
+	b.until(has("data-db-0", "data-db-1", "Bound"), "get", "pvc")
+	b.drop("client", onePod("client", forever))
+	b.running("client")
+	b.lookup("client", "db-1.db.default.svc.cluster.local", pod.Status.PodIP)
+	b.kill9()
+	b.start()
+	b.drop("db", serviceOf("db", "clusterIP: None", "selector: {app: db}", "ports: [{port: 80}]")+"---\n"+statefulSetOf("db", "two", 2))
+	starts := func(pod, want string) {
+		t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			out, stderr, code := b.run("exec", pod, "--", "cat", "/data/starts")
+			return code == 0 && out == want, fmt.Errorf("%q %s", out, stderr)
+		}))
+	}
+	starts("db-0", "one db-0\ntwo db-0\n")
+	starts("db-1", "one db-1\ntwo db-1\n")
+	b.reboot()
+	b.start()
+	starts("db-1", "one db-1\ntwo db-1\ntwo db-1\n")
+	b.remove("db")
+	b.gone("db-0")
+	b.gone("db-1")
+	b.until(has("data-db-0", "data-db-1"), "get", "pvc")
+	b.drop("db", statefulSetOf("db", "three", 2))
+	starts("db-1", "one db-1\ntwo db-1\ntwo db-1\nthree db-1\n")
+}

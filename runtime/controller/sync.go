@@ -17,6 +17,7 @@ import (
 	"podd/runtime/workload/deployment"
 	"podd/runtime/workload/job"
 	"podd/runtime/workload/replicaset"
+	"podd/runtime/workload/statefulset"
 )
 
 // mostSteps is more than a controller needs to come to rest; one that does not is left until something changes.
@@ -309,6 +310,8 @@ func compute(o workload.Object, in workload.Input) workload.Result {
 		return replicaset.Compute(o, in)
 	case *corev1.ReplicationController:
 		return replicaset.ComputeController(o, in)
+	case *appsv1.StatefulSet:
+		return statefulset.Compute(o, in)
 	case *batchv1.Job:
 		return job.Compute(o, in)
 	case *policyv1.PodDisruptionBudget:
