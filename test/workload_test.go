@@ -202,3 +202,32 @@ func TestStatefulSetOfTheFolder(t *testing.T) {
 	b.drop("db", statefulSetOf("db", "three", 2))
 	starts("db-1", "one db-1\ntwo db-1\ntwo db-1\nthree db-1\n")
 }
+
+// What is set by hand holds over a death and a reboot, until the file changes that field.
+func TestRolloutByHand(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("web", deploymentOf("web", "one", 1))
+	b.until(has("successfully rolled out"), "rollout", "status", "deployment/web", "--timeout", "40s")
+	b.drop("web", deploymentOf("web", "two", 1))
+	b.until(has("successfully rolled out"), "rollout", "status", "deploy/web", "--timeout", "40s")
+	b.until(has("deployment.apps/web", "REVISION", "1 ", "2 "), "rollout", "history", "deploy/web")
+	b.until(has("rolled back"), "rollout", "undo", "deploy/web")
+	b.until(has("echo one"), "get", "deploy", "web", "-o", "yaml")
+	b.until(has("scaled"), "scale", "deploy/web", "--replicas=2")
+	b.until(has("2/2"), "get", "deploy", "web")
+	b.kill9()
+	b.start()
+	b.reboot()
+	b.start()
+	b.until(has("2/2"), "get", "deploy", "web")
+	b.until(has("echo one", "podd.dev/overrides: spec.replicas,spec.template"), "get", "deploy", "web", "-o", "yaml")
+	b.until(has("deployment.apps/web", "replicaset.apps/web-", "pod/web-"), "get", "all")
+	b.until(has("StrategyType:", "2 desired", "ScalingReplicaSet"), "describe", "deploy", "web")
+	b.drop("web", deploymentOf("web", "three", 1))
+	b.until(has("echo three", "podd.dev/overrides: spec.replicas\n"), "get", "deploy", "web", "-o", "yaml")
+	b.until(has("2/2"), "get", "deploy", "web")
+	if _, stderr, code := b.run("scale", "deploy/web", "--replicas=-2"); code == 0 || !strings.Contains(stderr, "--replicas") {
+		t.Errorf("%d %s", code, stderr)
+	}
+}

@@ -21,6 +21,7 @@ const maxQuietInitialiser = 6_000
 // loudInitialisers are the packages that allocate more, with a bound for each: a new module that does a lot of work at start
 // is to be seen before it is linked.
 var loudInitialisers = map[string]int{
+	"github.com/davecgh/go-spew/spew":                                24_000, // its configuration, for pod-template-hash
 	"github.com/klauspost/compress/flate":                            30_000, // tables
 	"github.com/klauspost/compress/internal/snapref":                 12_000, // the table of a checksum
 	"github.com/json-iterator/go":                                    20_000,

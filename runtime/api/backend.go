@@ -56,6 +56,12 @@ type Backend interface {
 	BackupClaim(ctx context.Context, namespace, name string, w io.Writer) error
 	// RestoreClaim replaces what a claim holds by a tar archive.
 	RestoreClaim(ctx context.Context, namespace, name string, r io.Reader) error
+	// SetWorkload sets a field of a workload, as spec.replicas, until its file changes that field; nil takes it away.
+	SetWorkload(ctx context.Context, kind, namespace, name, path string, value any) error
+	// RestartWorkload gives all pods of a workload successors.
+	RestartWorkload(ctx context.Context, kind, namespace, name string) error
+	// UndoWorkload puts the template of an earlier revision back, 0: that of the one before, and says what it did.
+	UndoWorkload(ctx context.Context, kind, namespace, name string, revision int64) (said string, err error)
 	// Images lists the images of the store.
 	Images() []ImageInfo
 	// LoadImage reads an archive of images into the store.

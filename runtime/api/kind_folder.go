@@ -87,13 +87,15 @@ type Resource struct {
 	Root             string // of its paths: "/api/v1/"
 	Group            string // "" for v1, else as "apps"
 	Namespaced       bool
+	All              bool   // get all shows it
+	Kind             string // as in objects
 }
 
 // FolderResources are the kinds other than Pod that come from the folder of manifests.
 func FolderResources() []Resource {
 	var list []Resource
 	for _, k := range folderKinds() {
-		list = append(list, Resource{k.resource, k.singular(), k.short, k.root(), k.groupName(), k.namespaced})
+		list = append(list, Resource{k.resource, k.singular(), k.short, k.root(), k.groupName(), k.namespaced, k.all, k.name})
 	}
 	return list
 }

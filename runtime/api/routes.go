@@ -41,6 +41,7 @@ func (s *server) routes() http.Handler {
 		get(one+"/{name}", s.get(k))
 	}
 
+	s.workloadRoutes(m)
 	const pod = "/api/v1/namespaces/{ns}/pods/{name}"
 	get(pod+"/status", s.get(pods()))
 	m.Handle("PATCH "+pod+"/status", s.handle(s.patchStatus))

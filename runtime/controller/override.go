@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -68,35 +69,63 @@ func (e *entry) labelled(o workload.Object) workload.Object {
 	return o
 }
 
-// Set sets a field of a workload by hand. The error is about the value.
-func (m *Manager) Set(key objects.Key, path string, value any, now state.Instant) error {
-	e := m.get(key.Kind, key.Namespace, key.Name)
-	if e == nil {
-		return fmt.Errorf("%s %q: %w", key.Kind, key.Name, ErrNotFound)
-	}
-	if e.parent != "" {
-		return fmt.Errorf("%s %q belongs to %s %q: change that", key.Kind, key.Name, m.root(e).key.Kind, m.root(e).key.Name)
-	}
-	data, err := json.Marshal(value)
+// Set sets a field of a workload by hand; nil: takes it away. The error is about the value.
+func (m *Manager) Set(key objects.Key, path string, value any) error {
+	e, err := m.ownEntry(key)
 	if err != nil {
 		return err
 	}
-	return m.setOverride(e, Override{Path: path, Value: data}, now)
+	var data json.RawMessage
+	if value != nil {
+		if data, err = json.Marshal(value); err != nil {
+			return err
+		}
+	}
+	return m.setOverride(e, Override{Path: path, Value: data})
 }
 
-func (m *Manager) setOverride(e *entry, v Override, now state.Instant) error {
+// Restart gives the pods of a workload successors, as kubectl does: by an annotation of the template.
+func (m *Manager) Restart(key objects.Key, now state.Instant) error {
+	e, err := m.ownEntry(key)
+	if err != nil {
+		return err
+	}
+	t := templateOf(e.object)
+	if t == nil {
+		return fmt.Errorf("%s %q has no pods to restart", key.Kind, key.Name)
+	}
+	t = t.DeepCopy()
+	if t.Annotations == nil {
+		t.Annotations = map[string]string{}
+	}
+	t.Annotations["kubectl.kubernetes.io/restartedAt"] = now.Wall.UTC().Format(time.RFC3339)
+	data, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return m.setOverride(e, Override{Path: "spec.template", Value: data})
+}
+
+// setOverride takes a value in the place of what the file says.
+func (m *Manager) setOverride(e *entry, v Override) error {
+	of := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name)
+	if of == nil {
+		return fmt.Errorf("%s %q: %w", e.key.Kind, e.key.Name, ErrNotFound)
+	}
+	file := of.Value.(workload.Object)
+	v.Base = fieldOf(file, v.Path)
+	// The API server's rules are for what somebody writes, which has nothing yet that was made of it.
+	if checked, err := withField(file, v.Path, v.Value); err != nil {
+		return err
+	} else if err := kinds.Check(e.key.Kind, checked); err != nil {
+		return err
+	}
 	changed, err := withField(e.object, v.Path, v.Value)
 	if err != nil {
 		return err
 	}
-	if err := kinds.Check(e.key.Kind, changed); err != nil {
-		return err
-	}
-	if o := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); o != nil {
-		v.Base = fieldOf(o.Value.(workload.Object), v.Path)
-	}
 	e.overrides = slices.DeleteFunc(e.overrides, func(old Override) bool { return old.Path == v.Path })
-	if string(v.Base) != string(v.Value) {
+	if string(v.Base) != string(fieldOf(changed, v.Path)) {
 		e.overrides = append(e.overrides, v)
 	}
 	changed = e.labelled(changed)

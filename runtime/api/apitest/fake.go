@@ -180,6 +180,17 @@ func (f *Fake) RemoveImage(ref string) ([]string, error) {
 	return removed, nil
 }
 
+// SetWorkload does nothing.
+func (f *Fake) SetWorkload(context.Context, string, string, string, string, any) error { return nil }
+
+// RestartWorkload does nothing.
+func (f *Fake) RestartWorkload(context.Context, string, string, string) error { return nil }
+
+// UndoWorkload does nothing.
+func (f *Fake) UndoWorkload(context.Context, string, string, string, int64) (string, error) {
+	return "", nil
+}
+
 // Claims hold nothing here.
 
 func (f *Fake) DeleteClaim(_ context.Context, _, name string) error {

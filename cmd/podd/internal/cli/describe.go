@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,8 +19,8 @@ import (
 func newDescribeCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:   "describe pod [NAME...]",
-		Short: "Show all there is to know of a pod, with its events",
+		Use:   "describe (pod|deployment|job|...) [NAME...]",
+		Short: "Show all there is to know of a pod or a workload, with its events",
 		Args:  named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return describePods(cmd, o.client(), namespace, args)
@@ -35,8 +36,11 @@ func describePods(cmd *cobra.Command, c *client.Client, namespace string, args [
 	if err != nil {
 		return err
 	}
+	if describe.Knows(r.kind) {
+		return describeWorkloads(cmd, c, namespace, r, names)
+	}
 	if r.plural != "pods" {
-		return fmt.Errorf("only pods can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
+		return fmt.Errorf("only pods and workloads can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
 	}
 	pods, err := fetchPods(cmd.Context(), c, namespace, names)
 	if len(pods) == 0 && err == nil {
@@ -90,4 +94,45 @@ func podEvents(ctx context.Context, c *client.Client, p *corev1.Pod) ([]corev1.E
 	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
 		return e.InvolvedObject.UID != "" && e.InvolvedObject.UID != p.UID
 	}), err
+}
+
+// describeWorkloads describes the workloads of these names, or all of a namespace.
+func describeWorkloads(cmd *cobra.Command, c *client.Client, namespace string, r objectType, names []string) error {
+	var items []json.RawMessage
+	var errs []error
+	if len(names) == 0 {
+		var list struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := c.Object(cmd.Context(), r.path(namespace, ""), nil, client.AcceptObject, &list); err != nil {
+			return err
+		}
+		if items = list.Items; len(items) == 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "No resources found in %s namespace.\n", namespace)
+		}
+	}
+	for _, name := range names {
+		var item json.RawMessage
+		if err := c.Object(cmd.Context(), r.path(namespace, name), nil, client.AcceptObject, &item); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		items = append(items, item)
+	}
+	events := resources()[1]
+	for i, item := range items {
+		if i > 0 {
+			fmt.Fprint(cmd.OutOrStdout(), "\n\n")
+		}
+		err := describe.Workload(cmd.OutOrStdout(), r.kind, item, func(name string) ([]corev1.Event, error) {
+			q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.kind=%s", name, r.kind)}}
+			var list corev1.EventList
+			err := c.Object(cmd.Context(), events.path(namespace, ""), q, client.AcceptObject, &list)
+			return list.Items, err
+		}, time.Now())
+		if err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -26,6 +26,7 @@ type get struct {
 	fields     string
 	showLabels bool
 	noHeaders  bool
+	kinds      bool // names are shown with their kinds
 
 	out, errOut io.Writer
 }
@@ -58,6 +59,9 @@ func newGetCommand(o *options) *cobra.Command {
 func (g *get) run(ctx context.Context, args []string) error {
 	if formats := []string{"", "wide", "yaml", "json", "name"}; !slices.Contains(formats, g.output) {
 		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,wide,yaml", g.output)
+	}
+	if args[0] == "all" {
+		return g.everything(ctx, args[1:])
 	}
 	if kinds := strings.Split(args[0], ","); len(kinds) > 1 {
 		return g.several(ctx, kinds, args[1:])
@@ -99,11 +103,54 @@ func (g *get) several(ctx context.Context, kinds, names []string) error {
 	return errors.Join(errs...)
 }
 
+// everything shows pods, Services and workloads, those that there are, with their kinds before their names.
+func (g *get) everything(ctx context.Context, names []string) error {
+	switch {
+	case len(names) > 0:
+		return errors.New("name a kind to get something by its name")
+	case g.watch:
+		return errors.New("you may only specify a single resource type with -w")
+	case g.output == "json" || g.output == "yaml":
+		return errors.New("get all has -o wide and -o name: name kinds, as in podd get deploy,pods -o yaml")
+	}
+	if g.all {
+		g.namespace = ""
+	}
+	any := false
+	for _, r := range resources() {
+		if !r.all {
+			continue
+		}
+		var found strings.Builder
+		one := *g
+		one.out, one.errOut, one.kinds = &found, io.Discard, true
+		if err := one.once(ctx, &r, nil, one.printer(&r, false)); err != nil {
+			return err
+		}
+		if found.Len() == 0 {
+			continue
+		}
+		if any && (g.output == "" || g.output == "wide") {
+			fmt.Fprintln(g.out)
+		}
+		any = true
+		fmt.Fprint(g.out, found.String())
+	}
+	if !any {
+		fmt.Fprintln(g.errOut, "No resources found.")
+	}
+	return nil
+}
+
 func (g *get) printer(r *objectType, single bool) printers.Printer {
 	switch g.output {
 	case "", "wide":
+		kind := ""
+		if g.kinds {
+			kind = strings.TrimSuffix(r.full(""), "/")
+		}
 		return &printers.Table{
-			Out: g.out, Namespaces: g.all && r.namespaced, Wide: g.output == "wide",
+			Kind: kind, Out: g.out, Namespaces: g.all && r.namespaced, Wide: g.output == "wide",
 			Labels: g.showLabels, Headers: !g.noHeaders, Steady: g.watch,
 		}
 	case "name":

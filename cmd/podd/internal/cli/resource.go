@@ -19,18 +19,20 @@ type objectType struct {
 	namespaced       bool
 	root             string // of its paths
 	group            string // "" for v1
+	all              bool   // get all shows it
+	kind             string // as in objects
 }
 
 func resources() []objectType {
 	const core = "/api/v1/"
 	list := []objectType{
-		{"pods", "pod", []string{"po"}, true, core, ""},
-		{"events", "event", []string{"ev"}, true, core, ""},
-		{"nodes", "node", []string{"no"}, false, core, ""},
-		{"namespaces", "namespace", []string{"ns"}, false, core, ""},
+		{"pods", "pod", []string{"po"}, true, core, "", true, "Pod"},
+		{"events", "event", []string{"ev"}, true, core, "", false, "Event"},
+		{"nodes", "node", []string{"no"}, false, core, "", false, "Node"},
+		{"namespaces", "namespace", []string{"ns"}, false, core, "", false, "Namespace"},
 	}
 	for _, r := range api.FolderResources() {
-		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group})
+		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group, r.All, r.Kind})
 	}
 	return list
 }

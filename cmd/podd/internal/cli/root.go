@@ -34,6 +34,8 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newExecCommand(o),
 		newPortForwardCommand(o),
 		newDeleteCommand(o),
+		newRolloutCommand(o),
+		newScaleCommand(o),
 		newBackupCommand(o),
 		newRestoreCommand(o),
 		newImagesCommand(o),

@@ -70,11 +70,23 @@ func Decode(resp *http.Response, v any) error {
 // Do sends a request; the answer's body is the caller's to close. The error of a daemon that refuses is a Kubernetes Status, that of
 // none a NoDaemonError.
 func (c *Client) Do(ctx context.Context, method, path string, q url.Values, accept string, body io.Reader) (*http.Response, error) {
+	return c.send(ctx, method, path, q, accept, "", body)
+}
+
+// DoAs sends a request whose body is of a media type, as Do does.
+func (c *Client) DoAs(ctx context.Context, method, path, media string, body io.Reader) (*http.Response, error) {
+	return c.send(ctx, method, path, nil, AcceptObject, media, body)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, q url.Values, accept, media string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.url(path, q), body)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask for %s: %w", path, err)
 	}
 	req.Header.Set("Accept", accept)
+	if media != "" {
+		req.Header.Set("Content-Type", media)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.explain(err)

@@ -19,6 +19,8 @@ type Table struct {
 	Out                               io.Writer
 	Namespaces, Wide, Labels, Headers bool
 	Steady                            bool // a watch: columns keep their widths
+	// Kind is shown before the names, as deployment.apps; "": it is not.
+	Kind string
 
 	columns []metav1.TableColumnDefinition
 	rows    [][]string
@@ -65,7 +67,11 @@ func (t *Table) row(r *metav1.TableRow) ([]string, error) {
 	}
 	for i, c := range r.Cells {
 		if i < len(t.columns) && t.shows(&t.columns[i]) {
-			cells = append(cells, fmt.Sprint(c))
+			cell := fmt.Sprint(c)
+			if t.Kind != "" && t.columns[i].Format == "name" {
+				cell = t.Kind + "/" + cell
+			}
+			cells = append(cells, cell)
 		}
 	}
 	if t.Labels {
