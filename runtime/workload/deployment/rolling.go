@@ -82,11 +82,11 @@ func (s *step) shrink(list, old []*appsv1.ReplicaSet, current *appsv1.ReplicaSet
 			break
 		}
 		idle := has - s.serving(rs)
-		if has == 0 || idle == 0 {
+		if has == 0 || idle == 0 && rs.Status.AvailableReplicas <= has {
 			continue
 		}
-		if idle < 0 {
-			// It was made smaller just now and has not ended the others yet.
+		if rs.Status.AvailableReplicas > has || idle < 0 {
+			// It was made smaller just now and does not know yet, or has not ended the others.
 			return resized
 		}
 		n := min(room, idle)

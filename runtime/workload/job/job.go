@@ -4,6 +4,10 @@
 // two steps: first the status names the pod as ended but not counted, then, and only when that is kept, the finalizer
 // goes; a pod that is named and has no finalizer any more is added to the number, and its name is taken away.
 // https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-tracking-with-finalizers
+//
+// The back-off after failures is read from the pods that have failed, which are there as long as the Job is. Of one that
+// was removed by hand nothing is left: its replacement is made at once, where kube-controller-manager, as long as it
+// is not started again, waits for ten seconds.
 package job
 
 import (

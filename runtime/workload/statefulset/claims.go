@@ -134,8 +134,8 @@ func (s *step) isStale(p *corev1.Pod) bool {
 	})
 }
 
-// own makes set and pod the owners of the pod's claims, as the policy says.
-func (s *step) own(p *corev1.Pod) {
+// own makes set and pod the owners of the pod's claims, as the policy says, and says whether they were not.
+func (s *step) own(p *corev1.Pod) (changed bool) {
 	for i := range s.s.Spec.VolumeClaimTemplates {
 		name := ClaimName(s.s.Spec.VolumeClaimTemplates[i].Name, s.s.Name, ordinal(p))
 		c := s.claimOf(name)
@@ -154,10 +154,12 @@ func (s *step) own(p *corev1.Pod) {
 		if sameOwners(refs, c.OwnerReferences) {
 			continue
 		}
-		changed := *c
-		changed.OwnerReferences = refs
-		s.write(&changed)
+		next := *c
+		next.OwnerReferences = refs
+		s.write(&next)
+		changed = true
 	}
+	return changed
 }
 
 // refs are the owners that a claim is to have. If somebody else is its controller the policy has no say.

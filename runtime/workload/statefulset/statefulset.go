@@ -283,12 +283,15 @@ func (s *step) settle(r replica) (wait bool) {
 	if !s.parallel() && (r.DeletionTimestamp != nil || !isReady(r.Pod) || !s.available(r.Pod)) {
 		return true
 	}
-	s.own(r.Pod)
+	changed := s.own(r.Pod)
 	if r.Labels[appsv1.StatefulSetPodNameLabel] != r.Name {
 		p := *r.Pod
 		p.Labels = maps.Clone(r.Labels)
 		s.label(&p)
 		s.rewrite(&p)
+		changed = true
+	}
+	if changed {
 		s.event("Update", "Update", r.Pod)
 	}
 	return false

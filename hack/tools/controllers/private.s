@@ -1,0 +1,1 @@
+// Empty: lets private.go name functions of other packages.
