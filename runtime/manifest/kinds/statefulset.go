@@ -25,7 +25,9 @@ func statefulSetRules() *Rules {
 			s := v.(*appsv1.StatefulSet)
 			return append(annotation.ValidateRollback(s.Annotations, field.NewPath("metadata", "annotations")), validateStatefulSet(&s.Spec, field.NewPath("spec"))...)
 		},
-		Refused: func(v Value) field.ErrorList { return refusedStatefulSet(&v.(*appsv1.StatefulSet).Spec) },
+		Refused: func(v Value) field.ErrorList {
+			return append(refusedStatefulSet(&v.(*appsv1.StatefulSet).Spec), refusedRollback(v)...)
+		},
 		Update: func(before, after Value) field.ErrorList {
 			a, b, path := &before.(*appsv1.StatefulSet).Spec, &after.(*appsv1.StatefulSet).Spec, field.NewPath("spec")
 			errs := unchanged(a.Selector, b.Selector, path.Child("selector"))
