@@ -26,7 +26,7 @@ ARCH    ?= arm64
 OVERLAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-vm test-board bench lint fuzz cross image deb tarball deps
+.PHONY: help build demo test test-conformance test-vm test-board bench lint fuzz cross image deb tarball deps
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test: ## install what is missing, build, run all tests, also those against the r
 	@hack/deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@hack/test.sh bin/podd $(TESTFLAGS) $(PKGS)
+
+test-conformance: build ## compare podd's verdict with the API server's own code over 70,000 mutated objects (some minutes)
+	@cd test/conformance && GOFLAGS= go build -o ../../bin/conformance . && ../../bin/conformance mutate \
+		-podd ../../bin/podd -out ../../bin/conformance.report bases/*.yaml
 
 test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2 and Debian's kernels (root)
 	@hack/deps.sh build vm
