@@ -66,13 +66,8 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 				return fmt.Errorf("another process has removed layer %s meanwhile: load the archive again", l.DiffID)
 			}
 			l.Dir = s.freeDir(l.DiffID)
-			// The ledger first: a layer in its place has one.
-			err := os.Rename(from.Ledger(), s.ledgerFile(l.Dir))
-			if err == nil {
-				err = os.Rename(from.Path, filepath.Join(s.dir("l"), l.Dir))
-			}
-			if err != nil {
-				return fmt.Errorf("cannot put a layer in its place: %w", err)
+			if err := s.placeLayer(from, l.Dir); err != nil {
+				return err
 			}
 			dirs[l.DiffID] = l.Dir
 			moved = true
@@ -82,6 +77,18 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 		return nil
 	}
 	return errors.Join(atomicfile.SyncDir(s.dir("d")), atomicfile.SyncDir(s.dir("l")))
+}
+
+// placeLayer moves a staged layer to dir in l/. The ledger goes first: a layer in its place has one.
+func (s *Store) placeLayer(from *layer.Staged, dir string) error {
+	err := os.Rename(from.Ledger(), s.ledgerFile(dir))
+	if err == nil {
+		err = os.Rename(from.Path, filepath.Join(s.dir("l"), dir))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot put a layer in its place: %w", err)
+	}
+	return nil
 }
 
 // freeDir derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty

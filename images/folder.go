@@ -246,5 +246,23 @@ func (s *Store) writeMemory(m map[string]memory) error {
 	if err != nil {
 		return fmt.Errorf("cannot remember which archives were imported: %w", err)
 	}
+	s.noteBrought(m)
 	return nil
+}
+
+// Brought says of an image that an archive in the folder of archives has brought it, which nobody has removed since.
+func (s *Store) Brought(id string) bool {
+	brought := s.brought.Load()
+	return brought != nil && (*brought)[id]
+}
+
+// noteBrought remembers which images archives have brought: who asks is in a hurry.
+func (s *Store) noteBrought(m map[string]memory) {
+	ids := map[string]bool{}
+	for _, a := range m {
+		for _, id := range a.IDs {
+			ids[id] = true
+		}
+	}
+	s.brought.Store(&ids)
 }

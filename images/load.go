@@ -169,6 +169,11 @@ func loadError(source string, err error) error {
 
 // stageImage unpacks the layers of an image that the store does not have, verifies them, and makes the image's record.
 func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Image, st *layer.Staging) (*record, error) {
+	if p, ok := a.(*pulled); ok {
+		if err := p.stage(ctx, c, st); err != nil {
+			return nil, err
+		}
+	}
 	var layers []layer.Record
 	for i, ref := range c.Layers {
 		l, err := stageLayer(ctx, a, st, ref)
@@ -191,7 +196,7 @@ func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref a
 	if l, ok := st.Known(ref.DiffID); ok {
 		return l, nil
 	}
-	l := st.Layers[ref.DiffID]
+	l := st.Staged(ref.DiffID)
 	if l == nil {
 		var err error
 		l, err = a.Layer(ctx, ref.Name, st)
@@ -205,11 +210,7 @@ func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref a
 			return layer.Record{}, err
 		}
 	}
-	r := layer.Record{DiffID: l.DiffID, Size: l.Size, TarSize: l.TarSize, Shape: l.Shape, Implicit: l.Implicit, Opaque: l.Opaque}
-	if l.BlobID != l.DiffID {
-		r.Blob = l.BlobID
-	}
-	return r, nil
+	return recordOf(l), nil
 }
 
 // verify compares a layer with what the image says of it.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -130,6 +131,9 @@ func (s *Store) collect() error {
 
 // setAside moves orphaned layers out of l/, which is quick, so that the slow part needs no lock.
 func (s *Store) setAside(inUse map[string]bool) error {
+	if err := s.dropKept(time.Now()); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(s.dir("l"))
 	if err != nil {
 		return fmt.Errorf("cannot look for unused layers: %w", err)

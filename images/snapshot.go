@@ -52,7 +52,11 @@ func (s *Store) readSnapshot() (*snapshot, error) {
 			records = append(records, r)
 		}
 	}
-	state := newSnapshot(s.root, records)
+	kept, err := s.readKept()
+	if err != nil {
+		return nil, err
+	}
+	state := newSnapshot(s.root, records, kept)
 	for _, img := range state.images {
 		if img.lost != "" && !state.torn[img.lost] {
 			s.warnOnce(fmt.Errorf("image %s has lost its layer %s: load its archive again, unless it is in the folder of archives", img.title(), img.lost))
@@ -74,7 +78,7 @@ func (s *Store) warnOnce(err error) {
 	}
 }
 
-func newSnapshot(root string, records []*record) *snapshot {
+func newSnapshot(root string, records []*record, kept []layer.Record) *snapshot {
 	s := &snapshot{
 		records: records, byName: map[string]*Image{}, byID: map[string]*Image{}, byDigest: map[string]*Image{},
 		layers: map[string]layer.Record{}, dirs: map[string]string{}, torn: readTorn(filepath.Join(root, "d")),
@@ -82,17 +86,24 @@ func newSnapshot(root string, records []*record) *snapshot {
 	// Later records first: they own the names that a crash has left to two.
 	slices.SortFunc(records, func(a, b *record) int { return cmp.Compare(b.Seq, a.Seq) })
 	lost := map[string]bool{}
+	take := func(l layer.Record) {
+		st, err := os.Lstat(filepath.Join(root, "l", l.Dir))
+		if err != nil || !st.IsDir() || s.torn[l.Dir] {
+			lost[l.Dir] = true
+			return
+		}
+		s.layers[l.DiffID] = l
+		if l.Blob != "" {
+			s.layers[l.Blob] = l
+		}
+	}
+	for _, l := range kept {
+		take(l)
+		s.dirs[l.Dir] = l.DiffID
+	}
 	for _, r := range records {
 		for _, l := range r.Layers {
-			st, err := os.Lstat(filepath.Join(root, "l", l.Dir))
-			if err != nil || !st.IsDir() || s.torn[l.Dir] {
-				lost[l.Dir] = true
-				continue
-			}
-			s.layers[l.DiffID] = l
-			if l.Blob != "" {
-				s.layers[l.Blob] = l
-			}
+			take(l)
 		}
 	}
 	for _, r := range records {

@@ -58,10 +58,12 @@ type Store struct {
 	makeRoom func() bool
 	warn     func(error)
 	state    atomic.Pointer[snapshot]
-	change   sync.Mutex // serialises this process's changes of state
-	warnMu   sync.Mutex
-	warned   map[string]bool
-	uses     uses
+	// brought are the images that archives of the folder have brought, by ID.
+	brought atomic.Pointer[map[string]bool]
+	change  sync.Mutex // serialises this process's changes of state
+	warnMu  sync.Mutex
+	warned  map[string]bool
+	uses    uses
 	// archives is of a folder of archives that does not answer.
 	archives hostfile.Guard
 }
@@ -82,7 +84,8 @@ func Open(root string, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	s.state.Store(newSnapshot(root, nil))
+	s.state.Store(newSnapshot(root, nil, nil))
+	s.noteBrought(s.readMemory())
 	if err := s.Recheck(); err != nil {
 		return s, err
 	}

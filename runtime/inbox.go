@@ -25,6 +25,13 @@ type (
 	msgImages struct{}
 	// msgImporting: archives of images are being read, or have been.
 	msgImporting struct{ now bool }
+	// msgPulled: a pull has come out.
+	msgPulled struct {
+		pod    *lifecycle.Pod
+		target lifecycle.PullTarget
+		pull   *lifecycle.Pull
+		out    lifecycle.Pulled
+	}
 	// msgExit: a container's process may have ended.
 	msgExit struct {
 		uid  types.UID

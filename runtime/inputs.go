@@ -11,6 +11,7 @@ import (
 	"podd/runtime/container/spec"
 	"podd/runtime/env"
 	"podd/runtime/executor"
+	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/objects"
 	"podd/runtime/plan"
@@ -27,7 +28,7 @@ import (
 type inputs struct {
 	settings *Settings
 	paths    state.Paths
-	images   Images
+	images   imagepull.Images
 	objects  *objects.Desired
 	claims   *storage.Claims
 	accounts *serviceaccount.Manager

@@ -1,12 +1,15 @@
 package runtime
 
 import (
+	"context"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/adoption"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/executor"
+	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
@@ -21,6 +24,8 @@ type kernel interface {
 	prepare() error
 	// run carries an operation out, reports each outcome, and then that it is over.
 	run(p *lifecycle.Pod, op *executor.Operation)
+	// pull brings an image, and says how that came out. It ends early when ctx does.
+	pull(ctx context.Context, r imagepull.Request, done func(imagepull.Result))
 	execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error)
 
 	// receive takes what an earlier daemon left in the descriptor store; dropUnclaimed gives up what was not adopted.
@@ -47,6 +52,10 @@ func (b board) run(p *lifecycle.Pod, op *executor.Operation) {
 		b.r.executor.Run(op, func(o executor.Outcome) { b.r.inbox.put(msgOutcome{p, o}) })
 		b.r.inbox.put(msgIdle{p})
 	}()
+}
+
+func (b board) pull(ctx context.Context, r imagepull.Request, done func(imagepull.Result)) {
+	go func() { done(b.r.Puller.Pull(ctx, r)) }()
 }
 
 func (b board) execConfig(rec *state.Record, c *state.ContainerRecord) (*spec.Config, error) {

@@ -149,6 +149,13 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgImporting:
 		r.importing = m.now
 		r.markAwaiting()
+	case msgPulled:
+		if r.pods[m.pod.Record.UID] == m.pod && m.pod.Pulls[m.target] == m.pull {
+			r.lifecycle.HandlePulled(m.pod, m.target, m.out, now)
+			if m.out.Reason == state.ReasonClock {
+				r.accounts.WatchClock()
+			}
+		}
 	case msgExit:
 		if p := r.pods[m.uid]; p != nil {
 			r.lifecycle.CheckExit(p, m.name, now)
@@ -253,6 +260,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 		r.publish(p, now)
 		return
 	}
+	p.CancelPulls()
 	r.judgeFit(p, now)
 	r.admitPod(p, now)
 	renew := r.renewTokens(p, now)
@@ -290,11 +298,9 @@ func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 		Wanted: r.wanted(p), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit, Importing: r.importing,
 		KeepEnd: r.stopping && !p.Deleted, StopGrace: r.stopGrace(p),
 		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
-		HookRuns: p.Probes.HookRuns,
-		ImageThere: func(name string) bool {
-			_, err := r.inputs.Image(p.Record, name)
-			return err == nil
-		},
+		HookRuns:     p.Probes.HookRuns,
+		Image:        func(name string) plan.Image { return r.imageNeed(p, name) },
+		VolumeImages: r.volumeImages(p),
 	}
 }
 

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"podd/runtime/container/process"
 	"podd/runtime/container/spec"
 	"podd/runtime/executor"
+	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/plan"
@@ -78,6 +80,7 @@ type daemon struct {
 	w       *world
 	r       *Runtime
 	pending []*pendingOp
+	pulls   []*pendingPull
 	watched map[string]func() // by ID
 	seen    map[types.UID]*lifecycle.Pod
 }
@@ -87,6 +90,13 @@ type pendingOp struct {
 	op     *executor.Operation
 	next   int
 	failed bool
+}
+
+// pendingPull is a pull that has not come out.
+type pendingPull struct {
+	ctx  context.Context
+	r    imagepull.Request
+	done func(imagepull.Result)
 }
 
 func newWorld(t testing.TB, dir string) *world {
@@ -103,7 +113,7 @@ func (w *world) start() error {
 	r, err := New(Config{
 		RunDir: filepath.Join(w.dir, "run"), RootDir: filepath.Join(w.dir, "root"), LogDir: filepath.Join(w.dir, "logs"),
 		Log: slog.New(slog.DiscardHandler), NodeName: "board", ClusterDomain: "cluster.local",
-		Folder: w, Images: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Names: nothing{}, Forwarder: forwarder{},
+		Folder: w, Images: w, Puller: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Names: nothing{}, Forwarder: forwarder{},
 		HealthPorts: func([]service.HealthPort) {}, HostIPs: func() ([]netip.Addr, error) { return nil, nil },
 		ResolvConf: func() string { return "" }, Events: nothing{},
 	})
@@ -162,6 +172,36 @@ func (d *daemon) prepare() error { return d.r.folders.Ensure() }
 
 func (d *daemon) run(p *lifecycle.Pod, op *executor.Operation) {
 	d.pending = append(d.pending, &pendingOp{p: p, op: op})
+}
+
+func (d *daemon) pull(ctx context.Context, r imagepull.Request, done func(imagepull.Result)) {
+	d.pulls = append(d.pulls, &pendingPull{ctx, r, done})
+}
+
+// Pull is what the kernel is asked for here.
+func (w *world) Pull(context.Context, imagepull.Request) imagepull.Result { panic("not asked") }
+
+func (w *world) Allows(string, string, imagepull.Keys) bool { return true }
+
+func (w *world) Brought(string) bool { return false }
+
+// finishPull lets a pull come out: well, or not, or without an answer of the registry.
+func (d *daemon) finishPull(i, how int) {
+	p := d.pulls[i]
+	d.pulls = slices.Delete(d.pulls, i, i+1)
+	switch {
+	case p.ctx.Err() != nil:
+		p.done(imagepull.Result{Reason: state.ReasonImagePull, Message: "given up"})
+	case how%4 == 1:
+		p.done(imagepull.Result{Reason: state.ReasonImagePull, Message: "manifest at model: not found"})
+	case how%4 == 2 && p.r.Present:
+		p.done(imagepull.Result{Present: "nobody answers"})
+	case how%4 == 2:
+		p.done(imagepull.Result{Reason: state.ReasonRegistry, Message: "nobody answers"})
+	default:
+		d.w.images[p.r.Image] = true
+		p.done(imagepull.Result{Image: images.Image{ID: "sha256:app"}})
+	}
 }
 
 func (d *daemon) execConfig(*state.Record, *state.ContainerRecord) (*spec.Config, error) {
@@ -362,6 +402,19 @@ func (w *world) check() error {
 			}
 		}
 	}
+	for uid, p := range d.r.pods {
+		for target, pull := range p.Pulls {
+			waiting := 0
+			for _, pending := range d.pulls {
+				if pending.ctx.Err() == nil && pending.r.Image == pull.Image {
+					waiting++
+				}
+			}
+			if waiting == 0 && !slices.ContainsFunc(d.r.inbox.queue, func(m message) bool { _, ok := m.(msgPulled); return ok }) {
+				return fmt.Errorf("pod %s waits for a pull of %v that nobody makes", uid, target)
+			}
+		}
+	}
 	explained := map[string]bool{}
 	for uid, p := range d.r.pods {
 		for _, c := range p.Record.Containers {
@@ -501,6 +554,10 @@ func (w *world) rest() error {
 			w.d.advance(0)
 			continue
 		}
+		if len(w.d.pulls) > 0 {
+			w.d.finishPull(0, 0)
+			continue
+		}
 		if ended := w.endAsked(); ended {
 			continue
 		}
@@ -595,7 +652,7 @@ type move struct {
 
 func (m move) String() string { return fmt.Sprintf("%s(%d,%d)", m.kind, m.n, m.m) }
 
-var moveKinds = []string{"advance", "advance", "advance", "advance", "advance", "edit", "remove", "exit", "exit", "end", "end", "time", "die", "image", "fault", "delete", "dieMid"}
+var moveKinds = []string{"advance", "advance", "advance", "advance", "advance", "edit", "remove", "exit", "exit", "end", "end", "time", "die", "image", "fault", "delete", "dieMid", "pull", "pull"}
 
 func (w *world) do(m move) error {
 	if w.d == nil {
@@ -631,6 +688,10 @@ func (w *world) do(m move) error {
 	case "image":
 		w.images["app"] = !w.images["app"]
 		r.inbox.put(msgImages{})
+	case "pull":
+		if n := len(w.d.pulls); n > 0 {
+			w.d.finishPull(m.n%n, m.m)
+		}
 	case "fault":
 		w.failNext = true
 	case "delete":
@@ -669,6 +730,9 @@ func modelPod(name string, version, shape int) *corev1.Pod {
 	}
 	if version%5 == 0 {
 		pod.Spec.Containers[0].Image = "app2"
+	}
+	if version%3 == 0 {
+		pod.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
 	}
 	if shape%4 == 3 {
 		pod.Spec.Containers[0].RestartPolicyRules = []corev1.ContainerRestartRule{{

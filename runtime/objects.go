@@ -41,6 +41,10 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 		}
 	}
 	for uid, p := range r.pods {
+		if r.pullsWith(p, changed) {
+			r.retryPulls(p)
+			r.mark(uid)
+		}
 		if objects.RefersToAny(p.Record.Object, changed) || storage.WaitsForClaim(p.Record) {
 			r.retryConfig(p)
 			r.refreshVolumes(p)

@@ -40,6 +40,10 @@ func (l podLoop) ResourcesChanged() { l.r.shares.update() }
 
 func (l podLoop) CgroupLost() { l.r.shares.forget() }
 
+func (l podLoop) Pull(p *lifecycle.Pod, name, volume string, now state.Instant) {
+	l.r.beginPull(p, lifecycle.PullTarget{Container: name, Volume: volume}, now)
+}
+
 func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
 
 func (l podLoop) Finished(p *lifecycle.Pod) { l.r.saveFinished(p) }

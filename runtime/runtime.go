@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
-	"podd/images"
 	"podd/internal/atomicfile"
 	"podd/internal/background"
 	"podd/internal/hostfile"
@@ -25,6 +25,7 @@ import (
 	"podd/runtime/controller"
 	"podd/runtime/executor"
 	"podd/runtime/folders"
+	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/networkpolicy"
@@ -50,9 +51,11 @@ type Folder interface {
 	Unanswered() manifest.Problem
 }
 
-// Images is the store that containers' roots come from.
-type Images interface {
-	Get(ref string) (images.Image, error)
+// Puller pulls images away from the loop.
+type Puller interface {
+	Pull(ctx context.Context, r imagepull.Request) imagepull.Result
+	// Allows says of an image that is there whether a pod may use it that has these credentials. It does no I/O but once.
+	Allows(id, image string, keys imagepull.Keys) bool
 }
 
 // Network gives pods their addresses.
@@ -104,7 +107,8 @@ type Config struct {
 	Log                     *slog.Logger
 
 	Folder  Folder
-	Images  Images
+	Images  imagepull.Images
+	Puller  Puller // nil: images are not pulled
 	Network Network
 	Cgroups Cgroups
 	Users   sandbox.Users

@@ -32,6 +32,9 @@ func (r *Runtime) renewTokens(p *lifecycle.Pod, now state.Instant) state.BootTim
 
 // clockSet gives every pod tokens of the new time.
 func (r *Runtime) clockSet() {
+	for _, p := range r.pods {
+		r.retryPulls(p, state.ReasonClock)
+	}
 	for _, uid := range r.accounts.ForgetAll() {
 		if p := r.pods[uid]; p != nil {
 			r.refreshVolumes(p)

@@ -138,15 +138,16 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
+		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
 			"podd/runtime",
 		},
-		"podd/runtime/state": {},
-		"podd/runtime/plan":  {"podd/runtime/state"},
-		"podd/runtime/stdio": {"podd/runtime/container", "podd/runtime/logs"},
+		"podd/runtime/state":     {},
+		"podd/runtime/imagepull": {"podd/images", "podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/plan":      {"podd/runtime/state"},
+		"podd/runtime/stdio":     {"podd/runtime/container", "podd/runtime/logs"},
 		"podd/runtime/rollout": {
 			"podd/runtime/state", "podd/runtime/manifest",
 		},
@@ -257,6 +258,7 @@ func TestLayers(t *testing.T) {
 		"podd/images/reference": {"podd/images/fault"},
 		"podd/images/platform":  {"podd/images/fault"},
 		"podd/images/gc":        {},
+		"podd/images/registry":  {},
 		"podd/images/trust":     {"podd/images/reference", "podd/images/fault"},
 		"podd/images/fault":     {},
 	}

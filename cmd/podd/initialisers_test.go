@@ -24,9 +24,11 @@ var loudInitialisers = map[string]int{
 	"github.com/davecgh/go-spew/spew":                                24_000, // its configuration, for pod-template-hash
 	"github.com/klauspost/compress/flate":                            30_000, // tables
 	"github.com/klauspost/compress/internal/snapref":                 12_000, // the table of a checksum
+	"github.com/google/go-containerregistry/pkg/name":                30_000, // regular expressions
 	"github.com/json-iterator/go":                                    20_000,
-	"go.yaml.in/yaml/v2":                                             30_000, // tables and regular expressions
-	"golang.org/x/net/http2/hpack":                                   8_000,  // a table
+	"github.com/opencontainers/go-digest":                            100_000, // regular expressions, with go-containerregistry
+	"go.yaml.in/yaml/v2":                                             30_000,  // tables and regular expressions
+	"golang.org/x/net/http2/hpack":                                   8_000,   // a table
 	"gopkg.in/inf%2ev0":                                              10_000,
 	"k8s.io/apimachinery/pkg/api/validate/content":                   40_000, // regular expressions
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/internal/modes": 12_000,

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -36,6 +37,9 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 		if !reference.ValidDigest(d.Digest) {
 			return nil, fault.Refusef("layer %d has the digest %q, which is no sha256 digest", i+1, fault.Clip(d.Digest))
 		}
+		if err := checkLayerType(d); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i+1, err)
+		}
 		layers[i] = Layer{Name: blobName(d.Digest), Blob: d.Digest, Size: d.Size}
 	}
 	c, err := newImage(data, layers)
@@ -60,6 +64,17 @@ func isImageConfig(mediaType string) bool {
 func isNoLayer(d descriptor) bool {
 	return d.MediaType != "" && !strings.HasPrefix(d.MediaType, "application/vnd.oci.image.layer.") &&
 		!strings.HasPrefix(d.MediaType, "application/vnd.docker.image.rootfs.")
+}
+
+// checkLayerType refuses layers that are no files of the image: those of Windows lie elsewhere, encrypted ones need a key.
+func checkLayerType(d descriptor) error {
+	switch {
+	case strings.Contains(d.MediaType, ".foreign."), strings.Contains(d.MediaType, ".nondistributable."):
+		return fault.Refusef("it is a foreign layer (%s), which lies elsewhere and which podd does not fetch", fault.Clip(d.MediaType))
+	case strings.HasSuffix(d.MediaType, "+encrypted"):
+		return fault.Refusef("it is encrypted (%s), and podd has no key", fault.Clip(d.MediaType))
+	}
+	return nil
 }
 
 func (w *ociWalk) read(d descriptor) (*ociDocument, error) {

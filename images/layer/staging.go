@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"podd/images/fault"
 )
@@ -32,6 +33,7 @@ type Staging struct {
 	limits Limits
 	Known  func(digest string) (Record, bool) // layers of the store, by diffID or blob digest
 	Layers map[string]*Staged                 // by diffID
+	mu     sync.Mutex                         // of what is below, and of Layers while several layers are unpacked
 	count  int
 	left   Limits // of all layers together
 }
@@ -73,20 +75,21 @@ func (st *Staging) Knows(name string) bool {
 	return ok
 }
 
-// Unpack makes a layer of the blob r. Nothing is left of a layer that fails.
+// Unpack makes a layer of the blob r. Nothing is left of a layer that fails. Several goroutines may call it at once.
 func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
-	if st.count++; st.count > maxStaged {
-		return nil, fault.Refusef("it has too many layers")
+	dir, l, err := st.reserve()
+	if err != nil {
+		return nil, err
 	}
-	dir := filepath.Join(st.Dir, strconv.Itoa(st.count))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make a folder for a layer: %w", err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask
 		return nil, err
 	}
-	l := Limits{min(st.limits.Bytes, st.left.Bytes), min(st.limits.Files, st.left.Files), st.limits.Ratio}
 	u, err := unpackBlob(ctx, r, dir, l)
+	st.mu.Lock()
+	defer st.mu.Unlock()
 	st.left.Bytes -= u.Size
 	st.left.Files -= u.files
 	if err != nil {
@@ -97,4 +100,29 @@ func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
 	}
 	st.Layers[u.DiffID] = &Staged{u, dir}
 	return st.Layers[u.DiffID], nil
+}
+
+// reserve names the folder of the next layer, and what it may take.
+func (st *Staging) reserve() (dir string, l Limits, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.count++; st.count > maxStaged {
+		return "", Limits{}, fault.Refusef("it has too many layers")
+	}
+	l = Limits{min(st.limits.Bytes, st.left.Bytes), min(st.limits.Files, st.left.Files), st.limits.Ratio}
+	return filepath.Join(st.Dir, strconv.Itoa(st.count)), l, nil
+}
+
+// Staged is the unpacked layer of a diffID; nil: it is not unpacked yet.
+func (st *Staging) Staged(diffID string) *Staged {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.Layers[diffID]
+}
+
+// Take lets go of a layer that has got its place in the store.
+func (st *Staging) Take(diffID string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.Layers, diffID)
 }

@@ -66,6 +66,8 @@ type Backend interface {
 	Images() []ImageInfo
 	// LoadImage reads an archive of images into the store.
 	LoadImage(ctx context.Context, r io.Reader, o ImageLoad) ([]ImageInfo, error)
+	// PullImage brings an image from a registry; step is told how it goes on, from one goroutine at a time.
+	PullImage(ctx context.Context, o ImagePull, step func(PullStep)) (ImageInfo, error)
 	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
 	RemoveImage(ref string) ([]string, error)
 	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
@@ -119,6 +121,23 @@ type ImageInfo struct {
 	Size     int64     `json:"size"`             // bytes
 	Created  time.Time `json:"created"`
 	Platform string    `json:"platform,omitempty"` // as "linux/arm64"
+}
+
+// ImagePull says what to pull.
+type ImagePull struct {
+	Name     string
+	Platform string // "linux/arm64"; "": this machine's
+}
+
+// PullStep is a line of the answer to a pull. The last one has the image or the error.
+type PullStep struct {
+	Status  string     `json:"status,omitempty"` // waiting, resolving, found, pulling
+	Host    string     `json:"host,omitempty"`   // where it comes from
+	Layer   string     `json:"layer,omitempty"`  // digest
+	Current int64      `json:"current,omitempty"`
+	Total   int64      `json:"total,omitempty"` // bytes of the layer; 0: unknown
+	Image   *ImageInfo `json:"image,omitempty"`
+	Error   string     `json:"error,omitempty"`
 }
 
 // ImageLoad says how to load an archive.

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
+	"sync"
 )
 
 // ownPaths are those where a body may be large: archives.
@@ -43,6 +45,33 @@ func (s *server) refuseUpload(w http.ResponseWriter, r *http.Request, err error)
 	writeStatus(w, statusOf(err))
 	_ = ctl.Flush()
 	_, _ = io.Copy(io.Discard, r.Body)
+}
+
+// pullImage brings an image from a registry, and answers with a line of JSON for each step.
+func (s *server) pullImage(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if q.Get("ref") == "" {
+		return BadRequest("no image named: the request needs ?ref=NAME")
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	ctl := http.NewResponseController(w)
+	out := json.NewEncoder(w)
+	var mu sync.Mutex
+	step := func(p PullStep) {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = out.Encode(&p) // a client that has gone away ends the request
+		_ = ctl.Flush()
+	}
+	step(PullStep{Status: "waiting"})
+	image, err := s.backend.PullImage(r.Context(), ImagePull{Name: q.Get("ref"), Platform: q.Get("platform")}, step)
+	if err != nil {
+		step(PullStep{Error: err.Error()})
+		return nil
+	}
+	step(PullStep{Status: "done", Image: &image})
+	return nil
 }
 
 // removeImage removes the image that ref names.

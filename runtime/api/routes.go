@@ -56,6 +56,7 @@ func (s *server) routes() http.Handler {
 
 	get("/podd/v1/images", s.listImages)
 	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
+	m.Handle("POST /podd/v1/images/pull", s.handle(s.pullImage))
 	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
 
 	const claim = "namespaces/{ns}/persistentvolumeclaims/{name}"

@@ -16,6 +16,7 @@ import (
 	"podd/runtime"
 	"podd/runtime/api"
 	"podd/runtime/event"
+	"podd/runtime/imagepull"
 	"podd/runtime/logs"
 )
 
@@ -29,6 +30,7 @@ type EventLog interface {
 type Backend struct {
 	Runtime    *runtime.Runtime
 	ImageStore *images.Store
+	Puller     *imagepull.Puller // nil: images are not pulled
 	EventLog   EventLog
 	Version    string
 	Labels     func() map[string]string // of the node

@@ -3,10 +3,12 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"podd/images"
 	"podd/runtime/api"
+	"podd/runtime/imagepull"
 )
 
 // Images lists the images of the store.
@@ -31,6 +33,21 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 		list = append(list, imageInfo(i))
 	}
 	return list, imageError(err)
+}
+
+// PullImage brings an image from a registry, with the node's credentials, and wakes the pods that wait for one.
+func (b *Backend) PullImage(ctx context.Context, o api.ImagePull, step func(api.PullStep)) (api.ImageInfo, error) {
+	if b.Puller == nil {
+		return api.ImageInfo{}, api.AsBadRequest(errors.New("images are not pulled on this board: set pullImages: true in the configuration"))
+	}
+	out := b.Puller.Pull(ctx, imagepull.Request{Image: o.Name, Platform: o.Platform, ByHand: true, Watch: func(p imagepull.Progress) {
+		step(api.PullStep{Status: p.Status, Host: p.Host, Layer: p.Layer, Current: p.Current, Total: p.Total})
+	}})
+	b.Runtime.ImagesChanged()
+	if out.Err != nil {
+		return api.ImageInfo{}, fmt.Errorf("cannot pull %s: %w", o.Name, out.Err)
+	}
+	return imageInfo(out.Image), nil
 }
 
 // RemoveImage removes an image that no container runs from and no volume shows.

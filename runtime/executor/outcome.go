@@ -65,6 +65,11 @@ type (
 		ImageRef string
 		Object   *corev1.Pod // with whose limits it was started
 	}
+	// PullBegun is the outcome of PullImage.
+	PullBegun struct {
+		plan.PullImage
+		Result
+	}
 	// ImageAwaited is the outcome of AwaitImage.
 	ImageAwaited struct {
 		plan.AwaitImage
@@ -146,6 +151,8 @@ func OutcomeOf(a plan.Action, err error) Outcome {
 		return SandboxRemoved{RemoveSandbox: a, Result: r}
 	case plan.StartContainer:
 		return ContainerStarted{StartContainer: a, Result: r}
+	case plan.PullImage:
+		return PullBegun{PullImage: a, Result: r}
 	case plan.AwaitImage:
 		return ImageAwaited{AwaitImage: a, Result: r}
 	case plan.RunPostStart:
@@ -177,7 +184,7 @@ func OutcomeOf(a plan.Action, err error) Outcome {
 // StandsAlone says of an outcome that a failure in it is the action's own affair: see plan.StandsAlone.
 func StandsAlone(o Outcome) bool {
 	switch o.(type) {
-	case ContainerStarted, PodResized, VolumesRefreshed, VolumesMeasured:
+	case ContainerStarted, PullBegun, PodResized, VolumesRefreshed, VolumesMeasured:
 		return true
 	}
 	return false

@@ -45,6 +45,8 @@ type Loop interface {
 	// ResourcesChanged says that the pods together may ask for more or for less; CgroupLost that what was set is gone.
 	ResourcesChanged()
 	CgroupLost()
+	// Pull begins to pull the image of a container, or else of a volume. What becomes of it comes to HandlePulled.
+	Pull(p *Pod, name, volume string, now state.Instant)
 	// VolumesReady shows the claims that the pod has made.
 	VolumesReady(p *Pod)
 	// Finished keeps the end of a pod that is not to run again. Forget drops a pod of which nothing is left.

@@ -32,6 +32,11 @@ func (h *Handler) HandleOutcome(p *Pod, o executor.Outcome, now state.Instant) {
 		err = nil
 	case executor.ContainerStarted:
 		err = h.handleContainerStarted(p, o, now)
+	case executor.PullBegun:
+		if err == nil {
+			h.Loop.Pull(p, o.Name, o.Volume, now)
+		}
+		err = nil
 	case executor.ImageAwaited:
 		if err == nil {
 			h.handleImageAwaited(p, o.Name, now)

@@ -57,7 +57,9 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, o.Process.PID, o.Process.StartTime, nil
 	u := o.Process.User
 	c.User = &state.UserRecord{UID: u.UID, GID: u.GID, Groups: u.Groups}
-	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine", p.Record.Spec(o.Name).Image))
+	if !c.WasPulledFor(o.Attempt) {
+		h.Event(p, o.Name, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf("Container image %q already present on machine and can be accessed by the pod", p.Record.Spec(o.Name).Image))
+	}
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
 	if c.State == state.ContainerPostStart {
@@ -87,19 +89,6 @@ func (h *Handler) startFailed(p *Pod, c *state.ContainerRecord, err error, now s
 func (h *Handler) watch(p *Pod, name string) error {
 	uid := p.Record.UID
 	return p.IO[name].WatchExit(func() { h.Loop.ProcessEnded(uid, name) })
-}
-
-func (h *Handler) handleImageAwaited(p *Pod, name string, now state.Instant) {
-	c, spec := p.Record.Container(name), p.Record.Spec(name)
-	if spec.ImagePullPolicy == corev1.PullNever {
-		text := fmt.Sprintf("Container image %q is not present with pull policy of Never; load it with 'podd images load'", spec.Image)
-		c.Waiting = &state.Waiting{Reason: "ErrImageNeverPull", Message: text}
-		h.Event(p, name, now, corev1.EventTypeWarning, "ErrImageNeverPull", text)
-		return
-	}
-	text := fmt.Sprintf("image %q is not on this board, and podd does not pull from registries; load it with 'podd images load' or put its archive into the folder of images", spec.Image)
-	c.Waiting = &state.Waiting{Reason: "ImagePullBackOff", Message: text}
-	h.Event(p, name, now, corev1.EventTypeWarning, "Failed", text)
 }
 
 // minimumGrace is what a container has between its stop signal and SIGKILL, even if its hook or its turn has

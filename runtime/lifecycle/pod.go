@@ -17,6 +17,9 @@ type Pod struct {
 	Probes  prober.Pod
 	Rollout rollout.Pod
 
+	// Pulls are those under way, by what they are for.
+	Pulls map[PullTarget]*Pull
+
 	Busy    bool // an operation runs
 	Refresh bool // what its volumes are made of has changed
 	Backoff executor.StepBackoff
@@ -34,7 +37,7 @@ type Pod struct {
 
 // NewPod makes a Pod of a record.
 func NewPod(rec *state.Record) *Pod {
-	return &Pod{Record: rec, IO: map[string]executor.ContainerIO{}}
+	return &Pod{Record: rec, IO: map[string]executor.ContainerIO{}, Pulls: map[PullTarget]*Pull{}}
 }
 
 // Name is the pod's namespace and name, for log lines.

@@ -22,6 +22,8 @@ type (
 		Name    string
 		Attempt int
 	}
+	// PullImage begins to pull the image of a container, or of a volume.
+	PullImage struct{ Name, Volume string }
 	// AwaitImage says that a container cannot start before its image is there.
 	AwaitImage struct{ Name string }
 	// RunPostStart begins the postStart hook again that an earlier daemon has left in its middle.
@@ -51,12 +53,18 @@ type (
 	Forget struct{}
 )
 
-func (EnsureSandbox) String() string      { return "ensure sandbox" }
-func (EnsureVolumes) String() string      { return "ensure volumes" }
-func (RefreshVolumes) String() string     { return "refresh volumes" }
-func (MeasureVolumes) String() string     { return "measure volumes" }
-func (RemoveSandbox) String() string      { return "remove sandbox" }
-func (a StartContainer) String() string   { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
+func (EnsureSandbox) String() string    { return "ensure sandbox" }
+func (EnsureVolumes) String() string    { return "ensure volumes" }
+func (RefreshVolumes) String() string   { return "refresh volumes" }
+func (MeasureVolumes) String() string   { return "measure volumes" }
+func (RemoveSandbox) String() string    { return "remove sandbox" }
+func (a StartContainer) String() string { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
+func (a PullImage) String() string {
+	if a.Volume != "" {
+		return "pull image of volume " + a.Volume
+	}
+	return "pull image of " + a.Name
+}
 func (a AwaitImage) String() string       { return "await image of " + a.Name }
 func (a RunPostStart) String() string     { return "post-start " + a.Name }
 func (a RunPreStop) String() string       { return "pre-stop " + a.Name }
@@ -82,7 +90,7 @@ func Cleans(a Action) bool {
 // StandsAlone says of an action that its failure is its own affair: nothing after it depends on it.
 func StandsAlone(a Action) bool {
 	switch a.(type) {
-	case StartContainer, ResizePod, RefreshVolumes, MeasureVolumes:
+	case StartContainer, PullImage, ResizePod, RefreshVolumes, MeasureVolumes:
 		return true
 	}
 	return false
@@ -97,6 +105,7 @@ func AllActions() []Action {
 		MeasureVolumes{},
 		RemoveSandbox{},
 		StartContainer{},
+		PullImage{},
 		AwaitImage{},
 		RunPostStart{},
 		RunPreStop{},

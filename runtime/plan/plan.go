@@ -47,6 +47,9 @@ func planWaiting(p *Plan, v View, now state.BootTime) {
 		p.WakeAt(v.SandboxAfter)
 	default:
 		p.do(EnsureSandbox{})
+		if !planVolumeImages(p, v, now) {
+			return
+		}
 		if v.NeedVolumes {
 			p.do(EnsureVolumes{})
 		}
@@ -83,11 +86,32 @@ func planRunning(p *Plan, v View, now state.BootTime) {
 
 // planVolumes tries again to make the volumes of a pod; no container starts without them.
 func planVolumes(p *Plan, v View, now state.BootTime) {
+	if !planVolumeImages(p, v, now) {
+		return
+	}
 	if now < v.VolumesAfter {
 		p.WakeAt(v.VolumesAfter)
 		return
 	}
 	p.do(EnsureVolumes{})
+}
+
+// planVolumeImages begins to pull the images that volumes lack; there: none lacks any that a pull could bring.
+func planVolumeImages(p *Plan, v View, now state.BootTime) (there bool) {
+	there = true
+	for _, image := range v.VolumeImages {
+		switch {
+		case image.Pulling:
+			there = false
+		case image.Pull && now < image.After:
+			p.WakeAt(image.After)
+			there = false
+		case image.Pull:
+			p.do(PullImage{Volume: image.Volume})
+			there = false
+		}
+	}
+	return there
 }
 
 func planMeasure(p *Plan, v View, now state.BootTime) {
@@ -197,8 +221,16 @@ func planStart(p *Plan, c ContainerView, now state.BootTime) (starts bool) {
 	case c.Image:
 		p.do(StartContainer{c.Name, c.Attempt + 1})
 		return true
-	case !c.Awaited:
-		p.do(AwaitImage{c.Name})
+	case c.Pulling:
+	case c.Pull && now >= c.PullAfter:
+		p.do(PullImage{Name: c.Name})
+	default:
+		if c.Pull {
+			p.WakeAt(c.PullAfter)
+		}
+		if !c.Awaited {
+			p.do(AwaitImage{c.Name})
+		}
 	}
 	return false
 }

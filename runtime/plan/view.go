@@ -16,6 +16,7 @@ type View struct {
 	SandboxAfter  state.BootTime // no try before
 	NeedVolumes   bool           // its volumes have not been made yet
 	VolumesAfter  state.BootTime // no try before
+	VolumeImages  []VolumeImage  // that its volumes still lack
 	Refresh       bool           // what its volumes are made of has changed
 	Measure       bool           // an emptyDir has a limit that only podd holds
 	MeasureAt     state.BootTime // the next look
@@ -44,6 +45,9 @@ type ContainerView struct {
 	Void          bool                              // the last attempt never became a container: it is tried again whatever the policy
 	Done          bool                              // an init container has succeeded, a sidecar has been started: the next one's turn
 	Image         bool                              // the image is there
+	Pull          bool                              // it is to be pulled, not before PullAfter
+	PullAfter     state.BootTime                    // since boot
+	Pulling       bool                              // it is being pulled, or may come otherwise
 	Awaited       bool                              // that it is not there has been said
 	Ending        bool                              // this container alone is to end: unhealthy, changed, or its postStart hook failed
 	Changed       bool                              // its definition is another since it was started: it runs again whatever the policy
@@ -55,6 +59,20 @@ type ContainerView struct {
 	StopBy        state.BootTime                    // the end of its grace; 0: not known yet
 	KillAt        state.BootTime                    // since boot
 	Killed        bool
+}
+
+// Image says how it stands with an image that something of a pod needs.
+type Image struct {
+	There   bool           // it is there and may be used
+	Pull    bool           // it is to be pulled first, not before After
+	Pulling bool           // it is being pulled, or may come otherwise
+	After   state.BootTime // since boot
+}
+
+// VolumeImage is an image that a volume shows.
+type VolumeImage struct {
+	Volume string
+	Image
 }
 
 // Plan is a decision: what to do now, in this order, and when to look again if nothing happens (since boot;

@@ -13,13 +13,15 @@ type Facts struct {
 	Unfit     bool // it waits for a board that fits
 	Importing bool // archives of images are being read: one that is not there may come
 	// KeepEnd: the board stops; first the end of a pod that has finished is kept, or it would run again after a reboot.
-	KeepEnd    bool
-	StopGrace  time.Duration // that the pod would have if its end began now
-	Refresh    bool          // what its volumes are made of has changed
-	Measure    bool          // an emptyDir has a limit that only podd holds
-	MeasureAt  state.BootTime
-	HookRuns   func(container string) bool
-	ImageThere func(container string) bool // that its next attempt starts from
+	KeepEnd   bool
+	StopGrace time.Duration // that the pod would have if its end began now
+	Refresh   bool          // what its volumes are made of has changed
+	Measure   bool          // an emptyDir has a limit that only podd holds
+	MeasureAt state.BootTime
+	HookRuns  func(container string) bool
+	Image     func(container string) Image // that its next attempt starts from
+	// VolumeImages are those that its volumes show.
+	VolumeImages []VolumeImage
 }
 
 // ViewOf is what a decision about a pod needs to know.
@@ -40,6 +42,14 @@ func ViewOf(rec *state.Record, f Facts) View {
 		Initialized:   rec.Initialized,
 		RestartAll:    rec.RestartAll,
 		Containers:    make([]ContainerView, 0, len(rec.Containers)),
+	}
+	if v.NeedVolumes {
+		for _, image := range f.VolumeImages {
+			image.Pulling = image.Pulling || f.Importing
+			if !image.There {
+				v.VolumeImages = append(v.VolumeImages, image)
+			}
+		}
 	}
 	if rec.Resize != nil && !rec.Resize.Applied {
 		v.Resize, v.ResizeAfter = true, rec.Resize.NotBefore
@@ -67,7 +77,7 @@ func viewOfContainer(rec *state.Record, c *state.ContainerRecord, f Facts, wante
 		Failed:        c.HasFailed(),
 		Void:          c.Void,
 		Done:          c.Done,
-		Awaited:       f.Importing || c.Waiting != nil && state.IsImageReason(c.Waiting.Reason),
+		Awaited:       f.Importing || c.Waiting != nil && state.IsImageReason(c.Waiting.Reason) && !state.IsPullFailure(c.Waiting.Reason),
 		Ending:        c.EndReason != "" || c.Unhealthy, Changed: c.Changed,
 		PostStart: state.HasPostStart(spec),
 		Hooking:   f.HookRuns(c.Name), Hooked: c.Hooked,
@@ -80,7 +90,8 @@ func viewOfContainer(rec *state.Record, c *state.ContainerRecord, f Facts, wante
 		v.PreStop = GraceOf(rec, c, wanted, f.StopGrace) > 0
 	}
 	if !c.State.Alive() {
-		v.Image = f.ImageThere(c.Name)
+		image := f.Image(c.Name)
+		v.Image, v.Pull, v.Pulling, v.PullAfter = image.There, image.Pull, image.Pulling || f.Importing, image.After
 	}
 	return v
 }

@@ -11,12 +11,9 @@ type Reactor interface {
 	Add(fd int, ready func() (done bool)) (int32, error)
 }
 
-// WatchClock calls ClockSet from now on when the clock has jumped, also if there are no tokens.
-func (m *Manager) WatchClock() { m.watchClock() }
-
-// watchClock asks the kernel, once, to tell of jumps of the clock: a board without a battery starts in 1970. A timer that
+// WatchClock asks the kernel, once, to tell of jumps of the clock: a board without a battery starts in 1970. A timer that
 // never ends is readable when the clock is set. man 2 timerfd_create, TFD_TIMER_CANCEL_ON_SET
-func (m *Manager) watchClock() {
+func (m *Manager) WatchClock() {
 	if m.clock != nil {
 		return
 	}

@@ -79,7 +79,7 @@ func (m *Manager) Token(pod *corev1.Pod, audience string, life time.Duration, no
 		m.inUse = map[request]issued{}
 	}
 	m.inUse[req] = issued{text, now.After(min(life*4/5, maxUse))}
-	m.watchClock()
+	m.WatchClock()
 	return text, nil
 }
 

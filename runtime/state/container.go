@@ -57,6 +57,7 @@ type ContainerRecord struct {
 	Backoff     time.Duration `json:"backoff,omitempty"`   // the delay before the next restart
 	NotBefore   BootTime      `json:"notBefore,omitempty"` // the earliest next start
 	Waiting     *Waiting      `json:"waiting,omitempty"`
+	Pull        *PullRecord   `json:"pull,omitempty"`  // of its image; nil: it was never pulled for this container
 	Ended       *Termination  `json:"ended,omitempty"` // of the last attempt that ended
 	Before      *Termination  `json:"before,omitempty"`
 	User        *UserRecord   `json:"user,omitempty"`
@@ -167,8 +168,13 @@ func (c *ContainerRecord) MarkChanged(reason string) {
 		c.Changed, c.EndReason = true, reason
 	}
 	if c.Waiting != nil && IsImageReason(c.Waiting.Reason) {
-		c.Waiting = nil
+		c.Waiting, c.Pull = nil, nil
 	}
+}
+
+// WasPulledFor says that an attempt's image was pulled for it.
+func (c *ContainerRecord) WasPulledFor(attempt int) bool {
+	return c.Pull != nil && c.Pull.Done && c.Pull.For == attempt
 }
 
 // ResetProbes begins a new attempt: a container that starts has no results.
@@ -239,7 +245,32 @@ func (c *ContainerRecord) CrashLoops(now Instant) bool {
 	return c.Ended != nil && c.Waiting.Reason == "RunContainerError" && c.State == ContainerCollected && c.NotBefore > now.Mono
 }
 
+// Reasons why a container waits for its image. The kubelet's, but for the last two.
+const (
+	ReasonImagePull       = "ErrImagePull"
+	ReasonImageBackOff    = "ImagePullBackOff"
+	ReasonImageNever      = "ErrImageNeverPull"
+	ReasonImageName       = "InvalidImageName"
+	ReasonRegistry        = "RegistryUnavailable"
+	ReasonSignature       = "SignatureValidationFailed"
+	ReasonClock           = "ClockNotSet"     // a certificate cannot be judged yet
+	ReasonImagePullWindow = "ImagePullWindow" // the hours in which images are pulled have not come
+)
+
 // IsImageReason says of the reason why a container waits that it is its image.
 func IsImageReason(reason string) bool {
-	return reason == "ErrImageNeverPull" || reason == "ImagePullBackOff"
+	switch reason {
+	case ReasonImageNever, ReasonImageBackOff, ReasonClock, ReasonImagePullWindow:
+		return true
+	}
+	return IsPullFailure(reason)
+}
+
+// IsPullFailure says of the reason why a container waits that a pull has just failed: the back-off follows.
+func IsPullFailure(reason string) bool {
+	switch reason {
+	case ReasonImagePull, ReasonImageName, ReasonRegistry, ReasonSignature:
+		return true
+	}
+	return false
 }

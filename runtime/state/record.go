@@ -65,10 +65,23 @@ type VolumesRecord struct {
 	Folders map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
 	Images  map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
 	// Layers are those of images, by the volume's name, as folders of the store. They stay while the record does.
-	Layers    map[string][]string `json:"layers,omitempty"`
-	Backoff   time.Duration       `json:"backoff,omitempty"`
-	NotBefore BootTime            `json:"notBefore,omitempty"` // since boot
-	Error     string              `json:"error,omitempty"`
+	Layers map[string][]string `json:"layers,omitempty"`
+	// Pulls are those of images, by the volume's name.
+	Pulls     map[string]*PullRecord `json:"pulls,omitempty"`
+	Backoff   time.Duration          `json:"backoff,omitempty"`
+	NotBefore BootTime               `json:"notBefore,omitempty"` // since boot
+	Error     string                 `json:"error,omitempty"`
+}
+
+// Pull is what is known of pulling the image of a volume. It is made if need be.
+func (v *VolumesRecord) Pull(name string) *PullRecord {
+	if v.Pulls == nil {
+		v.Pulls = map[string]*PullRecord{}
+	}
+	if v.Pulls[name] == nil {
+		v.Pulls[name] = &PullRecord{}
+	}
+	return v.Pulls[name]
 }
 
 // UseImage takes in the layers that a volume is about to show. Those that it showed before may still be mounted.

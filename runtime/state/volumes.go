@@ -10,7 +10,7 @@ const (
 
 // MarkReady takes in that the volumes are there: the folders of claims and the IDs of images, by the volume's name.
 func (v *VolumesRecord) MarkReady(folders, images map[string]string) {
-	*v = VolumesRecord{Ready: true, Folders: folders, Images: images, Layers: v.Layers}
+	*v = VolumesRecord{Ready: true, Folders: folders, Images: images, Layers: v.Layers, Pulls: v.Pulls}
 }
 
 // Postpone takes in why the volumes could not be made, and lets them rest the longer the more often that happens.

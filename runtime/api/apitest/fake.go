@@ -160,6 +160,18 @@ func (f *Fake) SetConditions(_ context.Context, namespace, name string, conditio
 
 func (f *Fake) Images() []api.ImageInfo { return f.images }
 
+// PullImage finds the images that the fake has already.
+func (f *Fake) PullImage(_ context.Context, o api.ImagePull, step func(api.PullStep)) (api.ImageInfo, error) {
+	step(api.PullStep{Status: "resolving"})
+	for _, i := range f.Images() {
+		if slices.Contains(i.Names, o.Name) {
+			return i, nil
+		}
+	}
+	return api.ImageInfo{}, api.AsNotFound(fmt.Errorf("manifest at registry.example.com: it does not have it"))
+}
+
+// LoadImage reads an archive.
 func (f *Fake) LoadImage(_ context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
 	if f.OnLoad == nil {
 		return nil, errors.New("no images here")

@@ -35,12 +35,12 @@ func newImagesCommand(o *options) *cobra.Command {
 	ls := i.lsCommand()
 	cmd := &cobra.Command{
 		Use:   "images",
-		Short: "Show, load and remove images",
+		Short: "Show, pull, load and remove images",
 		Args:  cobra.NoArgs,
 		RunE:  ls.RunE, // without -o
 	}
 	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
-	cmd.AddCommand(ls, i.loadCommand(), i.rmCommand())
+	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand())
 	return cmd
 }
 

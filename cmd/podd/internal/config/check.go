@@ -63,6 +63,9 @@ func (c *Config) check() error {
 	if err := c.NamesConfig.check(); err != nil {
 		return err
 	}
+	if err := c.PullConfig.check(); err != nil {
+		return err
+	}
 	if err := c.UserNamespaces.check(); err != nil {
 		return err
 	}

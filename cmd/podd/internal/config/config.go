@@ -56,6 +56,7 @@ type Config struct {
 	ImagesConfig  `json:",inline"`
 	NetworkConfig `json:",inline"`
 	NamesConfig   `json:",inline"`
+	PullConfig    `json:",inline"`
 
 	file string // --config
 }
@@ -102,6 +103,7 @@ func Default() Config {
 		ImagesConfig:         defaultImages(),
 		NetworkConfig:        defaultNetwork(),
 		NamesConfig:          defaultNames(),
+		PullConfig:           defaultPull(),
 		file:                 DefaultFile,
 	}
 }

@@ -11,6 +11,8 @@ func liveKeys() []string {
 	return []string{
 		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
+		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline",
+		"imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist",
 	}
 }
 
@@ -54,4 +56,8 @@ func (c *Config) TakeLive(next *Config) {
 	c.NodeLabels, c.CrashLoopBackOff = next.NodeLabels, next.CrashLoopBackOff
 	c.SeccompDefault, c.UserNamespaces.Mode = next.SeccompDefault, next.UserNamespaces.Mode
 	c.ImagesConfig = next.ImagesConfig
+	c.SerializeImagePulls, c.MaxParallelImagePulls = next.SerializeImagePulls, next.MaxParallelImagePulls
+	c.ImagePullBytesPerSecond, c.ImagePullWindow, c.ImagePullOffline = next.ImagePullBytesPerSecond, next.ImagePullWindow, next.ImagePullOffline
+	c.ImagePullCredentialsVerificationPolicy = next.ImagePullCredentialsVerificationPolicy
+	c.PreloadedImagesVerificationAllowlist = next.PreloadedImagesVerificationAllowlist
 }

@@ -33,6 +33,7 @@ import (
 	"podd/runtime/container/rlimit"
 	"podd/runtime/event"
 	"podd/runtime/fdstore"
+	"podd/runtime/imagepull"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/folder"
 	"podd/runtime/seal"
@@ -63,6 +64,9 @@ type daemon struct {
 	runtime   *runtime.Runtime
 	// labels are those of the node that the configuration has.
 	labels atomic.Pointer[map[string]string]
+	puller *imagepull.Puller // nil: images are not pulled
+
+	pullSettings atomic.Pointer[pullSettings]
 }
 
 func runDaemon(source *config.Source, version string) error {
@@ -165,6 +169,13 @@ func (d *daemon) open() error {
 	if err != nil {
 		return fmt.Errorf("cannot find podd's own file: %w", err)
 	}
+	if d.puller, err = d.openPuller(); err != nil {
+		return err
+	}
+	var puller runtime.Puller
+	if d.puller != nil {
+		puller = d.puller // not an interface of a nil pointer
+	}
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
@@ -172,7 +183,7 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
+		Folder: d.folder, Images: d.images, Puller: puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})
@@ -234,7 +245,7 @@ func (d *daemon) serve() error {
 		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
 		d.runtime.SuspectStorage(err)
 	}
-	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
+	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, b) }() })

@@ -63,6 +63,7 @@ func (d *daemon) change(next *config.Config) {
 	d.config.TakeLive(next)
 	d.collectBy(next.Collection())
 	d.runtime.Change(d.settings())
+	d.keepPullSettings()
 	if relabelled {
 		d.folder.Reread()
 	}

@@ -43,7 +43,7 @@ func Images(w io.Writer, list []api.ImageInfo, output string) error {
 			names = []string{"<none>"}
 		}
 		for _, n := range names {
-			t.rows = append(t.rows, []string{n, shortID(list[i].ID), list[i].Platform, created(list[i].Created), humanSize(list[i].Size)})
+			t.rows = append(t.rows, []string{n, shortID(list[i].ID), list[i].Platform, created(list[i].Created), Size(list[i].Size)})
 		}
 	}
 	return t.Flush()
@@ -72,8 +72,8 @@ func ImageTitle(img *api.ImageInfo) string {
 	return strings.Join(img.Names, ", ")
 }
 
-// humanSize is a size with three digits: 4.31MB, 120MB.
-func humanSize(n int64) string {
+// Size is a size with three digits: 4.31MB, 120MB.
+func Size(n int64) string {
 	const step = 1000
 	size, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
 	i := 0

@@ -1,0 +1,242 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"podd/images/archive"
+	"podd/images/fault"
+	"podd/images/layer"
+)
+
+// PullOptions of one image.
+type PullOptions struct {
+	Name     string // normalised: what the image is to be called
+	Platform string // "linux/arm64" instead of the store's
+	Parallel int    // layers that are fetched at once; 0 is 3
+	// Watch wraps the reader of each layer that is fetched; nil: nobody looks.
+	Watch func(digest string, total int64, r io.Reader) io.Reader
+	// Found is told once what of the image has to be fetched; an error ends the pull. nil: nobody is.
+	Found func(Missing) error
+}
+
+// Missing is what the store lacks of an image that is to be pulled.
+type Missing struct {
+	ID     string   // of the image
+	Layers []Blob   // that have to be fetched
+	Free   [2]int64 // bytes and inodes that the file system of the store has free; -1: it does not tell
+}
+
+// Blob is a layer in a registry.
+type Blob struct {
+	Digest string
+	Size   int64 // as the manifest promises; 0: it does not
+}
+
+// Bytes is how much has to be fetched.
+func (m Missing) Bytes() (n int64) {
+	for _, b := range m.Layers {
+		n += b.Size
+	}
+	return n
+}
+
+// ErrNoSpace: what is to be fetched does not fit. Nothing was fetched.
+var ErrNoSpace = errors.New("no space for the image")
+
+// Pull brings an image from a registry: its layers are unpacked while they come. The error is one sentence, as Load's is.
+func (s *Store) Pull(ctx context.Context, src archive.Source, root archive.Descriptor, o PullOptions) (Image, error) {
+	parallel := o.Parallel
+	if parallel <= 0 {
+		parallel = 3
+	}
+	p := &pulled{store: s, src: src, o: o, parallel: parallel, synced: time.Now(), blobs: map[string]string{}}
+	list, err := s.stageAndCommit(ctx, LoadOptions{Platform: o.Platform}, func(ctx context.Context, _ *layer.Staging) (archive.Archive, error) {
+		p.Archive = archive.OpenRemote(ctx, src, root, o.Name, o.Watch)
+		return p, nil
+	})
+	if err != nil {
+		return Image{}, pullError(err)
+	}
+	p.forget()
+	if err := s.collect(); err != nil { // the image is there
+		s.warnOnce(err)
+	}
+	return list[0], nil
+}
+
+// pulled is an image of a registry on its way.
+type pulled struct {
+	archive.Archive
+
+	store    *Store
+	src      archive.Source
+	o        PullOptions
+	parallel int
+
+	mu      sync.Mutex
+	synced  time.Time         // layers that are whole are kept since
+	waiting []*layer.Staged   // whole, but not kept yet
+	blobs   map[string]string // of layers that are whole, by diffID
+}
+
+// found says what is to be fetched, and looks whether there is room for it.
+func (s *Store) found(c *archive.Image, o PullOptions) error {
+	m := Missing{ID: c.ID, Free: [2]int64{-1, -1}}
+	seen := map[string]bool{}
+	for _, l := range c.Layers {
+		if _, known := s.knownLayer(l.DiffID); !known && !seen[l.DiffID] {
+			seen[l.DiffID] = true
+			m.Layers = append(m.Layers, Blob{l.Blob, max(l.Size, 0)})
+		}
+	}
+	var st unix.Statfs_t
+	if unix.Statfs(s.root, &st) == nil {
+		m.Free[0] = int64(st.Bavail) * st.Bsize
+		if st.Files > 0 { // btrfs has no such limit
+			m.Free[1] = int64(st.Ffree)
+		}
+	}
+	if o.Found != nil {
+		if err := o.Found(m); err != nil {
+			return err
+		}
+	}
+	return m.fits()
+}
+
+// fits says what is certain: the files of a layer are never smaller than what it is compressed to, but for a few bytes.
+func (m Missing) fits() error {
+	need := m.Bytes()
+	if m.Free[0] >= 0 && need > m.Free[0] {
+		return &fault.Sentence{Kind: ErrNoSpace, Text: fmt.Sprintf("its layers have %s compressed and the store has %s free: at least %s more are needed",
+			size(need), size(m.Free[0]), size(need-m.Free[0]))}
+	}
+	if m.Free[1] == 0 && len(m.Layers) > 0 {
+		return &fault.Sentence{Kind: ErrNoSpace, Text: "the file system of the store has no inode free"}
+	}
+	return nil
+}
+
+// size spells bytes for a person.
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// stage fetches the layers that are missing, several at once. Those that are whole are kept, whatever becomes of the others.
+func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging) error {
+	if err := p.store.found(c, p.o); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	todo := make(chan int)
+	var all sync.WaitGroup
+	for range p.parallel {
+		all.Go(func() {
+			for i := range todo {
+				if err := p.stageOne(ctx, c.Layers[i], st); err != nil {
+					cancel(fmt.Errorf("layer %d of %s: %w", i+1, c.Called(), err))
+				}
+			}
+		})
+	}
+	p.feed(ctx, c, todo)
+	close(todo)
+	all.Wait()
+	if ctx.Err() == nil {
+		return nil
+	}
+	err := context.Cause(ctx)
+	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) { // else what is whole stands in the way of others
+		err = errors.Join(err, p.keep(st))
+	}
+	return err
+}
+
+// feed hands out the layers, equal ones once.
+func (p *pulled) feed(ctx context.Context, c *archive.Image, todo chan<- int) {
+	for i, ref := range c.Layers {
+		if slices.ContainsFunc(c.Layers[:i], func(l archive.Layer) bool { return l.DiffID == ref.DiffID }) {
+			continue
+		}
+		select {
+		case todo <- i:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *pulled) stageOne(ctx context.Context, ref archive.Layer, st *layer.Staging) error {
+	if _, err := stageLayer(ctx, p.Archive, st, ref); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := st.Staged(ref.DiffID); l != nil {
+		p.waiting = append(p.waiting, l)
+		p.blobs[ref.DiffID] = ref.Blob
+	}
+	if time.Since(p.synced) < keepEach {
+		return nil
+	}
+	return p.keepLocked(st)
+}
+
+func (p *pulled) keep(st *layer.Staging) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.keepLocked(st)
+}
+
+func (p *pulled) keepLocked(st *layer.Staging) error {
+	list := p.waiting
+	p.waiting = nil
+	if err := p.store.keep(st, list); err != nil {
+		return err
+	}
+	for _, l := range list {
+		p.src.Forget(p.blobs[l.DiffID])
+	}
+	p.synced = time.Now()
+	return nil
+}
+
+// forget drops what the source has kept of layers that are in the store.
+func (p *pulled) forget() {
+	for _, blob := range p.blobs {
+		p.src.Forget(blob)
+	}
+}
+
+// pullError adds what to do.
+func pullError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, ErrNoSpace):
+		kind := fmt.Errorf("%w: %w", ErrNoSpace, err)
+		return &fault.Sentence{Kind: kind, Text: fmt.Sprintf("disk: %v; nothing of it was kept: free some space, for example with podd images prune", err)}
+	case errors.Is(err, ErrPlatform):
+		text, _, _ := strings.Cut(err.Error(), ": save the image") // which is for archives
+		return &fault.Sentence{Kind: err, Text: text}
+	case errors.Is(err, ErrTruncated), errors.Is(err, ErrRefused):
+		return &fault.Sentence{Kind: err, Text: fmt.Sprintf("%v; nothing of it was kept", err)}
+	}
+	return err
+}

@@ -1,0 +1,376 @@
+package imagepull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"podd/images"
+	"podd/images/archive"
+	"podd/images/reference"
+	"podd/images/registry"
+	"podd/runtime/state"
+)
+
+// Settings of pulls; they may change at any time.
+type Settings struct {
+	// Parallel is how many images are pulled at once; 0: as many as are needed.
+	Parallel int
+	// Layers of one image that are fetched at once; 0: 3.
+	Layers int
+	// Offline: where the policy is Always and the registry cannot be asked, what is there is used.
+	Offline bool
+	// Window are the hours in which images are pulled for pods; the zero value: all.
+	Window Window
+	// Verification says which images that are there a pod has to show credentials for.
+	Verification Verification
+}
+
+// Puller pulls images. Several goroutines may use it.
+type Puller struct {
+	Store    *images.Store
+	Client   *registry.Client
+	Settings func() Settings
+	Records  *Records
+	// Verify looks at the signatures of an image before anything of it is unpacked; nil: nobody does. An error that is
+	// ErrSignature says that they are not as they should be.
+	Verify func(ctx context.Context, img *registry.Image) error
+	// Pulled is called after each pull that went well; nil: nothing is.
+	Pulled func(ctx context.Context)
+	Log    *slog.Logger
+	Now    func() time.Time // nil: time.Now
+
+	turns   turns
+	mu      sync.Mutex
+	flights map[string]*flight
+}
+
+// ErrSignature: an image is not signed as the policy demands.
+var ErrSignature = errors.New("signature validation failed")
+
+// Request asks for an image.
+type Request struct {
+	Image string // as the pod names it
+	// Keyring has the pod's own credentials; nil: none.
+	Keyring registry.Keyring
+	// Identity tells requests with different credentials apart.
+	Identity string
+	// Present: an image of the name is there, and is used if the registry cannot be asked.
+	Present bool
+	// ByHand: somebody waits for it, whatever the hours.
+	ByHand   bool
+	Platform string
+	// Watch is told how it goes on; nil: nobody is.
+	Watch func(Progress)
+}
+
+// Result is how a pull came out.
+type Result struct {
+	Err          error
+	Reason       string        // a reason why a container waits, see package state; "": it went well
+	Message      string        // the sentence about that
+	After        time.Duration // the registry asks for this much patience, or the hours do
+	Image        images.Image
+	Took, Waited time.Duration
+	// Present is why what is there is used; "": the registry has been asked.
+	Present string
+}
+
+// Progress is a step of a pull.
+type Progress struct {
+	Status string `json:"status"` // resolving, waiting, found, pulling, done
+	Layer  string `json:"layer,omitempty"`
+	Host   string `json:"host,omitempty"`
+	// Current of Total bytes of the layer have come; Total is 0 when nobody knows.
+	Current int64 `json:"current,omitempty"`
+	Total   int64 `json:"total,omitempty"`
+}
+
+// flight is a pull that several may wait for.
+type flight struct {
+	done    chan struct{}
+	result  Result
+	cancel  context.CancelCauseFunc
+	waiting int
+	watch   map[int]func(Progress)
+	next    int
+}
+
+// Pull brings an image, and waits for its turn. Whoever asks for the same with the same credentials meanwhile gets the same
+// answer. It ends early when ctx does and nobody else waits.
+func (p *Puller) Pull(ctx context.Context, r Request) Result {
+	name, err := reference.Normalize(r.Image)
+	if err != nil {
+		return Result{Err: err, Reason: state.ReasonImageName, Message: err.Error()}
+	}
+	if after := p.closed(r); after > 0 {
+		return p.outOfHours(r, after)
+	}
+	f, n := p.join(name, r)
+	defer p.leave(f, n)
+	select {
+	case <-f.done:
+		return f.result
+	case <-ctx.Done():
+		return Result{Err: context.Cause(ctx), Reason: state.ReasonImagePull, Message: "the pull was given up"}
+	}
+}
+
+// Allows says of an image that is there whether somebody with these credentials may use it.
+func (p *Puller) Allows(id, image string, keys Keys) bool {
+	name, err := reference.Normalize(image)
+	if err != nil {
+		return true // it is named by its ID
+	}
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return true
+	}
+	return p.Store.Brought(id) || p.Records.Allows(p.Settings().Verification, id, ref.Repository(), keys.For(image))
+}
+
+// join takes part in a pull that is under way, or begins one.
+func (p *Puller) join(name string, r Request) (*flight, int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := strings.Join([]string{name, r.Identity, r.Platform, fmt.Sprint(r.Present)}, "\x00")
+	f := p.flights[key]
+	if f == nil {
+		if p.flights == nil {
+			p.flights = map[string]*flight{}
+		}
+		ctx, cancel := context.WithCancelCause(context.Background())
+		f = &flight{done: make(chan struct{}), cancel: cancel, watch: map[int]func(Progress){}}
+		p.flights[key] = f
+		go p.fly(ctx, key, name, r, f)
+	}
+	f.next++
+	f.waiting++
+	if r.Watch != nil {
+		f.watch[f.next] = r.Watch
+	}
+	return f, f.next
+}
+
+// leave ends a pull that nobody waits for any more.
+func (p *Puller) leave(f *flight, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(f.watch, n)
+	if f.waiting--; f.waiting == 0 {
+		f.cancel(context.Canceled)
+	}
+}
+
+func (p *Puller) tell(f *flight, step Progress) {
+	p.mu.Lock()
+	list := make([]func(Progress), 0, len(f.watch))
+	for _, w := range f.watch {
+		list = append(list, w)
+	}
+	p.mu.Unlock()
+	for _, w := range list {
+		w(step)
+	}
+}
+
+// fly is one pull, from its turn to its end.
+func (p *Puller) fly(ctx context.Context, key, name string, r Request, f *flight) {
+	began := p.now()
+	if r.ByHand {
+		f.result = p.pull(ctx, name, r, f)
+	} else {
+		p.tell(f, Progress{Status: "waiting"})
+		release, err := p.turns.take(ctx, func() int { return p.Settings().Parallel })
+		if err == nil {
+			f.result = p.pull(ctx, name, r, f)
+			release()
+		} else {
+			f.result = Result{Err: err, Reason: state.ReasonImagePull, Message: "the pull was given up"}
+		}
+	}
+	f.result.Waited = p.now().Sub(began)
+	p.mu.Lock()
+	delete(p.flights, key)
+	p.mu.Unlock()
+	close(f.done)
+}
+
+// errClosed ends a pull when the hours are over.
+var errClosed = errors.New("the hours of imagePullWindow are over")
+
+func (p *Puller) pull(ctx context.Context, name string, r Request, f *flight) Result {
+	began := p.now()
+	settings := p.Settings()
+	if left := settings.Window.left(began); left > 0 && !r.ByHand {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, left, errClosed)
+		defer cancel()
+	}
+	img, err := p.fetch(ctx, name, r, f, settings)
+	if err == nil {
+		if p.Pulled != nil {
+			p.Pulled(ctx)
+		}
+		return Result{Image: img, Took: p.now().Sub(began)}
+	}
+	if errors.Is(context.Cause(ctx), errClosed) {
+		return p.outOfHours(r, max(p.closed(r), time.Second))
+	}
+	out := resultOf(name, err)
+	if r.Present && settings.Offline && (out.Reason == state.ReasonRegistry || out.Reason == state.ReasonClock) {
+		return Result{Present: err.Error()}
+	}
+	return out
+}
+
+// fetch asks the registry and brings what the store lacks.
+func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, settings Settings) (images.Image, error) {
+	ref, err := registry.ParseReference(name)
+	if err != nil {
+		return images.Image{}, err
+	}
+	p.tell(f, Progress{Status: "resolving"})
+	remote, err := p.Client.Open(ctx, ref, r.Keyring, r.Present)
+	if err != nil {
+		return images.Image{}, err
+	}
+	defer remote.Close()
+	if p.Verify != nil {
+		if err := p.Verify(ctx, remote); err != nil {
+			return images.Image{}, err
+		}
+	}
+	root := archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}
+	return p.Store.Pull(ctx, remote, root, images.PullOptions{
+		Name: name, Platform: r.Platform, Parallel: settings.Layers,
+		Found: func(m images.Missing) error {
+			p.tell(f, Progress{Status: "found", Host: remote.Host})
+			for _, l := range m.Layers {
+				p.tell(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
+			}
+			// Before the image can be seen: whoever may not have it is not to find it without a record.
+			return p.Records.Add(m.ID, ref.Repository(), remote.Used)
+		},
+		Watch: func(digest string, total int64, in io.Reader) io.Reader {
+			return &watched{in: in, tell: func(n int64) { p.tell(f, Progress{Status: "pulling", Layer: digest, Current: n, Total: total}) }}
+		},
+	})
+}
+
+// watched tells about each half MiB of a layer.
+type watched struct {
+	in      io.Reader
+	n, told int64
+	tell    func(n int64)
+}
+
+const tellEach = 512 << 10
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.in.Read(b)
+	w.n += int64(n)
+	if w.n-w.told >= tellEach || err != nil && w.n > w.told {
+		w.told = w.n
+		w.tell(w.n)
+	}
+	return n, err
+}
+
+// resultOf says in the kubelet's words why a pull has failed.
+// kubernetes pkg/kubelet/images, evalCRIPullErr
+func resultOf(name string, err error) Result {
+	out := Result{Err: err, Reason: state.ReasonImagePull, Message: err.Error()}
+	var e *registry.Error
+	if errors.As(err, &e) {
+		out.After = e.After
+	}
+	switch {
+	case errors.Is(err, registry.ErrClock):
+		out.Reason = state.ReasonClock
+	case errors.Is(err, registry.ErrUnavailable):
+		out.Reason = state.ReasonRegistry
+		out.Message = fmt.Sprintf("image pull failed for %s because the registry is unavailable: %v", name, err)
+	case errors.Is(err, ErrSignature):
+		out.Reason = state.ReasonSignature
+		out.Message = fmt.Sprintf("image pull failed for %s because the signature validation failed: %v", name, err)
+	case errors.Is(err, images.ErrBadName):
+		out.Reason = state.ReasonImageName
+	}
+	return out
+}
+
+func (p *Puller) now() time.Time {
+	if p.Now != nil {
+		return p.Now()
+	}
+	return time.Now()
+}
+
+// closed is how long a request has to wait for the hours; 0: it has not.
+func (p *Puller) closed(r Request) time.Duration {
+	if r.ByHand {
+		return 0
+	}
+	return p.Settings().Window.until(p.now())
+}
+
+func (p *Puller) outOfHours(r Request, after time.Duration) Result {
+	w := p.Settings().Window
+	text := fmt.Sprintf("images are pulled from %s only (imagePullWindow)", w)
+	if r.Present && p.Settings().Offline {
+		return Result{Present: text}
+	}
+	return Result{Err: errClosed, Reason: state.ReasonImagePullWindow, Message: text, After: after}
+}
+
+// turns hands out turns in the order of asking.
+type turns struct {
+	mu    sync.Mutex
+	used  int
+	queue []chan struct{}
+}
+
+// take waits for a turn; limit is asked whenever one may be free, 0: there is no limit.
+func (t *turns) take(ctx context.Context, limit func() int) (release func(), err error) {
+	release = sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.used--
+		t.wake(limit)
+	})
+	t.mu.Lock()
+	mine := make(chan struct{})
+	t.queue = append(t.queue, mine)
+	t.wake(limit)
+	t.mu.Unlock()
+	select {
+	case <-mine:
+		return release, nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	i := slices.Index(t.queue, mine)
+	if i >= 0 {
+		t.queue = slices.Delete(t.queue, i, i+1)
+	}
+	t.mu.Unlock()
+	if i < 0 {
+		release() // it came at the same moment
+	}
+	return nil, context.Cause(ctx)
+}
+
+func (t *turns) wake(limit func() int) {
+	for len(t.queue) > 0 && (limit() == 0 || t.used < limit()) {
+		t.used++
+		close(t.queue[0])
+		t.queue = t.queue[1:]
+	}
+}
