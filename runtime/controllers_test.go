@@ -261,6 +261,8 @@ func TestJobCountsOnce(t *testing.T) {
 				w.now.Mono, w.now.Wall = w.now.Mono.Add(30*time.Second), w.now.Wall.Add(30*time.Second)
 			case len(w.d.pending) > 0:
 				w.d.advance(rng.IntN(len(w.d.pending)))
+			case len(w.d.pulls) > 0:
+				w.d.finishPull(rng.IntN(len(w.d.pulls)), 0)
 			}
 		}
 		if err := w.rest(); err != nil {

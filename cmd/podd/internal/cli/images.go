@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -166,4 +169,67 @@ func (i *images) completeImage(cmd *cobra.Command, _ []string, _ string) ([]stri
 		names = append(names, completable(img.Names)...)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (i *images) pullCommand() *cobra.Command {
+	var progress, platform string
+	cmd := &cobra.Command{
+		Use:   "pull IMAGE...",
+		Short: "Pull images from registries, as podd run is configured to",
+		Long: "Pull images from registries. The running podd pulls, with its configuration of registries and with the credentials\n" +
+			"of the node; it goes on with what came of an earlier pull.",
+		Args: named("name an image, such as busybox:1.36", cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			show, err := printers.PullTo(cmd.OutOrStdout(), cmd.ErrOrStderr(), progress)
+			if err != nil {
+				return err
+			}
+			var errs []error
+			for _, ref := range args {
+				img, err := i.pull(cmd.Context(), ref, platform, show)
+				show.End()
+				if err != nil {
+					errs = append(errs, err)
+					continue
+				}
+				if progress != "json" {
+					fmt.Fprintf(cmd.OutOrStdout(), "pulled %s\n", escape.Line(printers.ImageTitle(img)))
+				}
+			}
+			return errors.Join(errs...)
+		},
+	}
+	cmd.Flags().StringVar(&progress, "progress", "auto", "auto (bars on a terminal), plain or json")
+	cmd.Flags().StringVar(&platform, "platform", "", "such as linux/arm/v7, instead of this machine's")
+	mustComplete(cmd, "progress", completeWords("auto", "plain", "json"))
+	return cmd
+}
+
+// pull asks the daemon, and shows each step.
+func (i *images) pull(ctx context.Context, ref, platform string, show printers.PullProgress) (*api.ImageInfo, error) {
+	q := url.Values{"ref": {ref}}
+	if platform != "" {
+		q.Set("platform", platform)
+	}
+	resp, err := i.client().Do(ctx, http.MethodPost, imagesPath+"/pull", q, client.AcceptObject, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	for in := json.NewDecoder(resp.Body); ; {
+		var step api.PullStep
+		if err := in.Decode(&step); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errors.New("podd has ended; what came is kept")
+			}
+			return nil, fmt.Errorf("cannot pull %s: %w", ref, err)
+		}
+		show.Step(ref, step)
+		switch {
+		case step.Error != "":
+			return nil, errors.New(escape.Line(step.Error))
+		case step.Image != nil:
+			return step.Image, nil
+		}
+	}
 }
