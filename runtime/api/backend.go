@@ -70,6 +70,7 @@ type Backend interface {
 	PullImage(ctx context.Context, o ImagePull, step func(PullStep)) (ImageInfo, error)
 	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
 	RemoveImage(ref string) ([]string, error)
+	ImageKeeper
 	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
 	OpenID(ctx context.Context) (discovery, keys []byte, err error)
 	// Node describes this machine.

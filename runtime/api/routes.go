@@ -58,6 +58,12 @@ func (s *server) routes() http.Handler {
 	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
 	m.Handle("POST /podd/v1/images/pull", s.handle(s.pullImage))
 	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
+	get("/podd/v1/images/tar", s.saveImages)
+	m.Handle("POST /podd/v1/images/tag", s.handle(s.tagImage))
+	m.Handle("POST /podd/v1/images/pin", s.handle(s.pinImage))
+	m.Handle("DELETE /podd/v1/images/pin", s.handle(s.pinImage))
+	m.Handle("POST /podd/v1/images/prune", s.handle(s.pruneImages))
+	m.Handle("POST /podd/v1/images/verify", s.handle(s.verifyImages))
 
 	const claim = "namespaces/{ns}/persistentvolumeclaims/{name}"
 	m.Handle("DELETE /api/v1/"+claim, s.handle(s.deleteClaim))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"podd/images"
 	"podd/runtime/api"
@@ -71,4 +72,55 @@ func imageError(err error) error {
 		return api.AsBadRequest(err)
 	}
 	return err
+}
+
+// SaveImages writes images as one archive.
+func (b *Backend) SaveImages(ctx context.Context, refs []string, w io.Writer) error {
+	return imageError(b.ImageStore.Save(ctx, w, refs))
+}
+
+// TagImage gives an image one more name.
+func (b *Backend) TagImage(_ context.Context, ref, name string) (string, error) {
+	full, err := b.ImageStore.Tag(ref, name)
+	b.Runtime.ImagesChanged()
+	return full, imageError(err)
+}
+
+// PinImage keeps an image from being collected, or lets it go again.
+func (b *Backend) PinImage(_ context.Context, ref string, pin bool) (pinned string, err error) {
+	if pin {
+		pinned, err = b.ImageStore.Pin(ref)
+	} else {
+		pinned, err = b.ImageStore.Unpin(ref)
+	}
+	return pinned, imageError(err)
+}
+
+// PruneImages removes images that no pod, no manifest, no archive of the folder and no pin keeps.
+func (b *Backend) PruneImages(ctx context.Context, o api.ImagePrune) (api.ImagesPruned, error) {
+	use, err := b.Runtime.ImageNeeds(ctx)
+	if err != nil {
+		return api.ImagesPruned{}, err
+	}
+	c, err := b.ImageStore.Collect(images.CollectOptions{
+		Needs: images.Needs{IDs: use.IDs, Names: use.Names}, Now: time.Now(), All: o.All, Nameless: !o.All, DryRun: o.DryRun,
+	})
+	b.Runtime.ImagesChanged()
+	return api.ImagesPruned{Removed: c.Removed, Freed: c.Freed}, err
+}
+
+// VerifyImages compares all files of images with what they were, and mends them from the folder of archives.
+func (b *Backend) VerifyImages(ctx context.Context, o api.ImageVerify, report func(api.LayerVerified)) error {
+	err := b.ImageStore.Verify(ctx, images.VerifyOptions{Refs: o.Refs, Repair: o.Repair, Report: func(v images.Verified) {
+		l := api.LayerVerified{Layer: v.Layer, Images: v.Images, Mended: v.Mended}
+		for _, d := range v.Differences {
+			l.Differences = append(l.Differences, api.FileDifference{Path: d.Path, Problem: d.Problem})
+		}
+		if v.Err != nil {
+			l.Error = v.Err.Error()
+		}
+		report(l)
+	}})
+	b.Runtime.ImagesChanged()
+	return imageError(err)
 }

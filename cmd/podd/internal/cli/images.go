@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +27,7 @@ type imageStore interface {
 	load(ctx context.Context, r io.Reader, name string) ([]api.ImageInfo, error)
 	loadFolder(ctx context.Context, path, name string) ([]api.ImageInfo, error)
 	remove(ctx context.Context, ref string) ([]string, error)
+	api.ImageKeeper
 }
 
 // images is what the image commands share.
@@ -38,12 +41,12 @@ func newImagesCommand(o *options) *cobra.Command {
 	ls := i.lsCommand()
 	cmd := &cobra.Command{
 		Use:   "images",
-		Short: "Show, pull, load and remove images",
+		Short: "Show, pull, load, save, check and remove images",
 		Args:  cobra.NoArgs,
 		RunE:  ls.RunE, // without -o
 	}
 	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
-	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand())
+	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand(), i.saveCommand(), i.tagCommand(), i.pinCommand(true), i.pinCommand(false), i.pruneCommand(), i.verifyCommand())
 	return cmd
 }
 
@@ -151,6 +154,173 @@ func (i *images) rmCommand() *cobra.Command {
 		},
 		ValidArgsFunction: i.completeImage,
 	}
+}
+
+func (i *images) saveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "save IMAGE...",
+		Short: "Save images as an archive for podd, podman, skopeo, ctr and docker",
+		Args:  named("name an image, by its name or ID", cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if file != "" {
+				return saveTo(file, func(w io.Writer) error { return s.SaveImages(cmd.Context(), args, w) })
+			}
+			out, _ := rawOutput(cmd)
+			if f, ok := out.(*os.File); ok && isTerminal(f) {
+				return errors.New("an archive is nothing for a terminal: name a file with -o, or redirect the output")
+			}
+			return s.SaveImages(cmd.Context(), args, out)
+		},
+		ValidArgsFunction: i.completeImage,
+	}
+	cmd.Flags().StringVarP(&file, "output", "o", "", "file to write instead of the output")
+	return cmd
+}
+
+// saveTo leaves no half of an archive, and what was there as long as there is no whole one.
+func saveTo(file string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*.part")
+	if err != nil {
+		return fmt.Errorf("cannot save: %w", err)
+	}
+	err = write(f)
+	if err == nil {
+		err = errors.Join(f.Chmod(0o644), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+func (i *images) tagCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "tag IMAGE NAME",
+		Short: "Give an image one more name",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			full, err := s.TagImage(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "tagged %s\n", escape.Line(full))
+			return nil
+		},
+		ValidArgsFunction: i.completeImage,
+	}
+}
+
+func (i *images) pinCommand(pin bool) *cobra.Command {
+	cmd := &cobra.Command{Use: "pin IMAGE...", Short: "Keep images from being collected", ValidArgsFunction: i.completeImage}
+	done := "pinned"
+	if !pin {
+		cmd.Use, cmd.Short, done = "unpin IMAGE...", "Let pinned images be collected again", "unpinned"
+	}
+	cmd.Args = named("name an image, by its name or ID", cobra.ArbitraryArgs)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s, err := i.store(cmd.Context())
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, ref := range args {
+			full, err := s.PinImage(cmd.Context(), ref, pin)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", done, escape.Line(full))
+		}
+		return errors.Join(errs...)
+	}
+	return cmd
+}
+
+func (i *images) pruneCommand() *cobra.Command {
+	var o api.ImagePrune
+	cmd := &cobra.Command{
+		Use:   "prune",
+		Short: "Remove images that have lost their name, or all that nobody needs",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p, err := s.PruneImages(cmd.Context(), o)
+			what := "removed"
+			if o.DryRun {
+				what = "would remove"
+			}
+			for _, title := range p.Removed {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", what, escape.Line(title))
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d bytes\n", p.Freed)
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&o.All, "all", "a", false, "all images that no pod, no manifest, no archive in the folder and no pin keeps")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only say what would go")
+	return cmd
+}
+
+func (i *images) verifyCommand() *cobra.Command {
+	var repair bool
+	cmd := &cobra.Command{
+		Use:   "verify [IMAGE...]",
+		Short: "Compare all files of images with what they were, and mend those that differ",
+		Long: "Compare all files of images with what they were when they came. A layer that differs is taken out of use.\n" +
+			"With --repair the files that differ are mended, their content from the archive in the folder of archives.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := i.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			bad := 0
+			err = s.VerifyImages(cmd.Context(), api.ImageVerify{Refs: args, Repair: repair}, func(v api.LayerVerified) {
+				if printVerified(cmd.OutOrStdout(), v) {
+					bad++
+				}
+			})
+			if err == nil && bad > 0 {
+				err = fmt.Errorf("%d layers are not what they were", bad)
+			}
+			return err
+		},
+		ValidArgsFunction: i.completeImage,
+	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "mend the files that differ")
+	return cmd
+}
+
+// printVerified says what became of a layer, and whether it is still not what it was.
+func printVerified(w io.Writer, v api.LayerVerified) (bad bool) {
+	verdict := "whole"
+	switch {
+	case v.Error != "":
+		verdict, bad = v.Error, true
+	case v.Mended:
+		verdict = "mended"
+	case len(v.Differences) > 0:
+		verdict, bad = "damaged", true
+	}
+	fmt.Fprintf(w, "%s (%s): %s\n", escape.Line(v.Layer), escape.Line(strings.Join(v.Images, ", ")), escape.Line(verdict))
+	for _, d := range v.Differences {
+		fmt.Fprintf(w, "  %s: %s\n", escape.Line(d.Path), escape.Line(d.Problem))
+	}
+	return bad
 }
 
 func (i *images) completeImage(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -1,13 +1,19 @@
 package cli
 
 import (
+	"archive/tar"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
@@ -93,8 +99,68 @@ func (s *remoteImages) load(ctx context.Context, r io.Reader, name string) ([]ap
 	return list.Items, err
 }
 
-func (s *remoteImages) loadFolder(_ context.Context, path, _ string) ([]api.ImageInfo, error) {
-	return nil, fmt.Errorf("cannot send the folder %s to the daemon: pack it, as in tar -C %s -c . | podd images load -", path, path)
+// loadFolder sends the folder as the archive that it is.
+func (s *remoteImages) loadFolder(ctx context.Context, path, name string) ([]api.ImageInfo, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the archive: %w", err)
+	}
+	defer root.Close()
+	r, w := io.Pipe()
+	var packing error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		packing = packLayout(w, root)
+		_ = w.CloseWithError(packing)
+	}()
+	list, err := s.load(ctx, r, name)
+	_ = r.Close() // if the daemon has refused it before its end
+	<-done
+	if packing != nil && !errors.Is(packing, io.ErrClosedPipe) {
+		return nil, fmt.Errorf("cannot load the folder %s: %w", path, packing)
+	}
+	return list, err
+}
+
+// packLayout writes what belongs to an OCI layout as tar, and nothing else that may lie in the folder.
+func packLayout(w io.Writer, root *os.Root) error {
+	out := tar.NewWriter(w)
+	for _, name := range []string{"oci-layout", "index.json", "manifest.json"} {
+		if err := packFile(out, root, name); err != nil && (name != "manifest.json" || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
+	}
+	blobs, err := fs.ReadDir(root.FS(), "blobs/sha256")
+	if err != nil {
+		return err
+	}
+	for _, b := range blobs {
+		if err := packFile(out, root, "blobs/sha256/"+b.Name()); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+func packFile(out *tar.Writer, root *os.Root, name string) error {
+	info, err := root.Stat(name) // links stay inside
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", name)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: 0o644}); err != nil {
+		return err
+	}
+	_, err = io.Copy(out, f)
+	return err
 }
 
 func (s *remoteImages) remove(ctx context.Context, ref string) ([]string, error) {
@@ -105,4 +171,116 @@ func (s *remoteImages) remove(ctx context.Context, ref string) ([]string, error)
 	var r api.ImagesRemoved
 	err = client.Decode(resp, &r)
 	return r.Removed, err
+}
+
+// SaveImages implements api.ImageKeeper.
+func (s *remoteImages) SaveImages(ctx context.Context, refs []string, w io.Writer) error {
+	resp, err := s.client.Do(ctx, http.MethodGet, imagesPath+"/tar", url.Values{"ref": refs}, client.AcceptObject, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("the archive is cut short; podd's log says why: %w", err)
+	}
+	return nil
+}
+
+// ask sends a request that is all in its query.
+func (s *remoteImages) ask(ctx context.Context, method, what string, q url.Values, answer any) error {
+	resp, err := s.client.Do(ctx, method, imagesPath+"/"+what, q, client.AcceptObject, nil)
+	if err != nil {
+		return err
+	}
+	return client.Decode(resp, answer)
+}
+
+// TagImage implements api.ImageKeeper.
+func (s *remoteImages) TagImage(ctx context.Context, ref, name string) (full string, err error) {
+	err = s.ask(ctx, http.MethodPost, "tag", url.Values{"ref": {ref}, "name": {name}}, &full)
+	return full, err
+}
+
+// PinImage implements api.ImageKeeper.
+func (s *remoteImages) PinImage(ctx context.Context, ref string, pin bool) (pinned string, err error) {
+	method := http.MethodDelete
+	if pin {
+		method = http.MethodPost
+	}
+	err = s.ask(ctx, method, "pin", url.Values{"ref": {ref}}, &pinned)
+	return pinned, err
+}
+
+// PruneImages implements api.ImageKeeper.
+func (s *remoteImages) PruneImages(ctx context.Context, o api.ImagePrune) (p api.ImagesPruned, err error) {
+	q := url.Values{"all": {strconv.FormatBool(o.All)}, "dryRun": {strconv.FormatBool(o.DryRun)}}
+	err = s.ask(ctx, http.MethodPost, "prune", q, &p)
+	return p, err
+}
+
+// VerifyImages implements api.ImageKeeper.
+func (s *remoteImages) VerifyImages(ctx context.Context, o api.ImageVerify, report func(api.LayerVerified)) error {
+	q := url.Values{"ref": o.Refs, "repair": {strconv.FormatBool(o.Repair)}}
+	resp, err := s.client.Do(ctx, http.MethodPost, imagesPath+"/verify", q, client.AcceptObject, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	for lines := json.NewDecoder(resp.Body); ; {
+		var v api.LayerVerified
+		switch err := lines.Decode(&v); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("cannot understand the daemon's answer: %w", err)
+		case v.Layer == "":
+			return errors.New(v.Error)
+		}
+		report(v)
+	}
+}
+
+// SaveImages implements api.ImageKeeper.
+func (l *localImages) SaveImages(ctx context.Context, refs []string, w io.Writer) error {
+	return l.store.Save(ctx, w, refs)
+}
+
+// TagImage implements api.ImageKeeper.
+func (l *localImages) TagImage(_ context.Context, ref, name string) (string, error) {
+	return l.store.Tag(ref, name)
+}
+
+// PinImage implements api.ImageKeeper.
+func (l *localImages) PinImage(_ context.Context, ref string, pin bool) (string, error) {
+	if pin {
+		return l.store.Pin(ref)
+	}
+	return l.store.Unpin(ref)
+}
+
+// PruneImages implements api.ImageKeeper. Only a daemon knows what the manifests name.
+func (l *localImages) PruneImages(_ context.Context, o api.ImagePrune) (api.ImagesPruned, error) {
+	if o.All {
+		return api.ImagesPruned{}, errors.New("cannot tell which images the manifests need while no podd runs: start it, or leave out --all")
+	}
+	ids, _, err := l.use()
+	if err != nil {
+		return api.ImagesPruned{}, err
+	}
+	c, err := l.store.Collect(store.CollectOptions{Needs: store.Needs{IDs: ids}, Now: time.Now(), Nameless: true, DryRun: o.DryRun})
+	return api.ImagesPruned{Removed: c.Removed, Freed: c.Freed}, err
+}
+
+// VerifyImages implements api.ImageKeeper.
+func (l *localImages) VerifyImages(ctx context.Context, o api.ImageVerify, report func(api.LayerVerified)) error {
+	return l.store.Verify(ctx, store.VerifyOptions{Refs: o.Refs, Repair: o.Repair, Report: func(v store.Verified) {
+		out := api.LayerVerified{Layer: v.Layer, Images: v.Images, Mended: v.Mended}
+		for _, d := range v.Differences {
+			out.Differences = append(out.Differences, api.FileDifference{Path: d.Path, Problem: d.Problem})
+		}
+		if v.Err != nil {
+			out.Error = v.Err.Error()
+		}
+		report(out)
+	}})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"archive/tar"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,7 +44,18 @@ example.org/b:1                    0123456789ab   linux/amd64   2d2h ago   4.31M
 		{"images load -", "stdin", result{"loaded stdin\n", "", 0}},
 		{"images load --name :x " + archive, "", result{"loaded file:x\n", "", 0}},
 		{"images load " + archive + "x", "", result{"", "error: cannot load the archive: open " + archive + "x: no such file or directory\n", 1}},
-		{"images load " + dir, "", result{"", "error: cannot send the folder " + dir + " to the daemon: pack it, as in tar -C " + dir + " -c . | podd images load -\n", 1}},
+		{"images load " + dir, "", result{"", "error: cannot load the folder " + dir + ": statat oci-layout: no such file or directory\n", 1}},
+		{"images save a:1 b:1", "", result{"archive of a:1 b:1", "", 0}},
+		{"images save nothing", "", result{"", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
+		{"images tag a:1 b", "", result{"tagged docker.io/library/b\n", "", 0}},
+		{"images pin a nothing", "", result{"pinned pinned-a\n", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
+		{"images unpin a", "", result{"unpinned unpinned-a\n", "", 0}},
+		{"images prune", "", result{"removed sha256:nameless\n1500 bytes\n", "", 0}},
+		{"images prune -a --dry-run", "", result{"would remove sha256:nameless\nwould remove unused:1\n1500 bytes\n", "", 0}},
+		{"images verify good", "", result{"sha256:good (a:1): whole\n", "", 0}},
+		{"images verify", "", result{"sha256:good (a:1): whole\nsha256:bad (a:1, b:1): damaged\n  etc/x: content\n", "error: 1 layers are not what they were\n", 1}},
+		{"images verify --repair", "", result{"sha256:good (a:1): whole\nsha256:bad (a:1, b:1): mended\n  etc/x: content\n", "", 0}},
+		{"images verify nothing", "", result{"", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
 		{"images rm nothing example.org/b:1", "", result{"removed docker.io/library/busybox:latest\nremoved example.org/b:1\nremoved sha256:0123456789abcdef0123\n", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
 	}
 	for _, tt := range tests {
@@ -70,5 +82,43 @@ func TestImagesWithoutDaemon(t *testing.T) {
 	}
 	if got := run("images rm busybox"); got.code != 1 || !strings.Contains(got.stderr, "busybox") {
 		t.Errorf("rm of what is not there: %+v", got)
+	}
+}
+
+// A folder is sent to the daemon as an archive, with nothing else that lies in it; a save that fails leaves no file.
+func TestImageFilesAndFolders(t *testing.T) {
+	f := apitest.New()
+	var names []string
+	f.OnLoad = func(r io.Reader, _ api.ImageLoad) ([]api.ImageInfo, error) {
+		for in := tar.NewReader(r); ; {
+			h, err := in.Next()
+			if err != nil {
+				return []api.ImageInfo{{Names: names}}, nil
+			}
+			names = append(names, h.Name)
+		}
+	}
+	socket := apitest.Serve(t, f)
+	dir := t.TempDir()
+	if err := os.MkdirAll(dir+"/blobs/sha256", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"oci-layout", "index.json", "blobs/sha256/00", "private-key"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := podd(t, strings.NewReader(""), "images", "load", dir, "--socket", socket)
+	if want := "loaded oci-layout, index.json, blobs/sha256/00\n"; got.stdout != want || got.code != 0 {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	for _, ref := range []string{"a:1", "nothing"} { // the second leaves what the first has written
+		podd(t, strings.NewReader(""), "images", "save", "-o", file, ref, "--socket", socket)
+		data, err := os.ReadFile(file)
+		left, _ := os.ReadDir(filepath.Dir(file))
+		if err != nil || string(data) != "archive of a:1" || len(left) != 1 {
+			t.Errorf("%q, %v, %v", data, err, left)
+		}
 	}
 }
