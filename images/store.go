@@ -196,6 +196,9 @@ func (s *Store) bumpGeneration() error {
 // locked runs fn, which may change the store, alone among all processes and on the newest state, and reads the outcome.
 // It does not trust the generation: a process may have died between a change and its count.
 func (s *Store) locked(fn func() error) error {
+	if err := s.ensureFolders(); err != nil { // somebody may have removed them while podd runs
+		return errors.Join(err, s.reread())
+	}
 	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.reportDamage)
 	if err != nil {
 		return errors.Join(err, s.reread()) // what there is can be used, and nothing is changed

@@ -5,6 +5,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
 )
 
 // rootOfItsOwn gives a board whose daemon has not been started a root that is a mount, which remount makes read-only and
@@ -14,7 +16,10 @@ func (b *Board) rootOfItsOwn() (remount func(flags uintptr)) {
 	b.must(unix.Mount(b.Root, b.Root, "", unix.MS_BIND, ""))
 	return func(flags uintptr) {
 		b.t.Helper()
-		b.must(unix.Mount("", b.Root, "", unix.MS_REMOUNT|unix.MS_BIND|flags, ""))
+		b.must(lab.Poll(limit, func() (bool, error) { // podd may be writing a file there
+			err := unix.Mount("", b.Root, "", unix.MS_REMOUNT|unix.MS_BIND|flags, "")
+			return err == nil, err
+		}))
 	}
 }
 

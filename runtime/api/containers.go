@@ -121,7 +121,7 @@ func waitingFor(c *corev1.ContainerStatus) string {
 // beingStarted says that a container may well have a process already, whose postStart hook is not done: who
 // wants to see why must get in. The backend knows.
 func beingStarted(c *corev1.ContainerStatus) bool {
-	return c.ContainerID != "" && (waitingFor(c) == "ContainerCreating" || waitingFor(c) == "PodInitializing")
+	return waitingFor(c) == "ContainerCreating" || waitingFor(c) == "PodInitializing"
 }
 
 // checkExec refuses to exec into a container that does not run.
