@@ -37,7 +37,8 @@ func examples() map[string]example {
 		"pods/storage/projected.yaml":                                    {waits: mount + `"all-in-one" : secret "user" not found`, needs: userAndPass},
 		"pods/storage/pv-duplicate.yaml":                                 {waits: `persistentvolumeclaim "test-nfs-claim" not found`, needs: nfsClaim},
 
-		"pods/image-volumes.yaml":                     {end: `image "quay.io/crio/artifact:v1" is not on this board`, why: "its volume is an image of a registry"},
+		"pods/image-volumes.yaml":                     {end: `image pull failed for quay.io/crio/artifact:v1 because the registry is unavailable`, why: "its volume is an image of a registry"},
+		"application/job/job-tmpl.yaml":               {end: `Job "process-item-$ITEM" is invalid: metadata.name`, why: "it is a template for sed"},
 		"pods/init-containers.yaml":                   {end: "PodInitializing", why: "its init container fetches a page of the world's"},
 		"pods/two-container-pod.yaml":                 {end: "debian-container: Completed", why: "one of its two containers runs on, and nothing is restarted"},
 		"secret/dotfile-secret.yaml":                  {end: "dotfile-test-container: CrashLoopBackOff", why: "its command ends, and is restarted for ever"},

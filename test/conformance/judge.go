@@ -220,8 +220,10 @@ func main() {
 			enc := json.NewEncoder(os.Stdout)
 			for i, d := range docs {
 				v := judge(d)
-				_ = enc.Encode(map[string]any{"file": path, "doc": i, "kind": v.Kind, "namespace": v.Namespace, "name": v.Name,
-					"accepted": v.Accepted, "unknown": v.Unknown, "decode": v.Decode, "causes": v.Causes})
+				_ = enc.Encode(map[string]any{
+					"file": path, "doc": i, "kind": v.Kind, "namespace": v.Namespace, "name": v.Name,
+					"accepted": v.Accepted, "unknown": v.Unknown, "decode": v.Decode, "causes": v.Causes,
+				})
 			}
 			if err != nil {
 				_ = enc.Encode(map[string]any{"file": path, "doc": len(docs), "syntax": err.Error()})

@@ -199,10 +199,14 @@ func set(node any, path []any, c change) any {
 }
 
 var (
-	quantities = []any{"-1", "0", "1", "100m", "1m", "0.5m", "1e3", "1E3", "1Ki", "1Mi", "0.1", "1.5", "abc", "", "1 Gi", "1gb", "9223372036854775807",
-		"9223372036854775808", "1e20", "1n", " 1", 5, 0.25, -3, "4Mi", "3Mi", "2", "1T"}
-	strs = []any{"", " ", strings.Repeat("x", 64), strings.Repeat("x", 254), "UPPER", "-bad-", "a b", "a_b", "a.b", "a/b", "/abs/path", "/", ".", "..", "../up",
-		"a/../b", "..data", "a:b", "$(X)", "é", "0", "1234", "bogus", "a\nb", "x'y", "None", "::1", "10.0.0.1", "010.0.0.1", "10.0.0.0/8", "kubernetes.io/x", "a=b", "true", "\x00"}
+	quantities = []any{
+		"-1", "0", "1", "100m", "1m", "0.5m", "1e3", "1E3", "1Ki", "1Mi", "0.1", "1.5", "abc", "", "1 Gi", "1gb", "9223372036854775807",
+		"9223372036854775808", "1e20", "1n", " 1", 5, 0.25, -3, "4Mi", "3Mi", "2", "1T",
+	}
+	strs = []any{
+		"", " ", strings.Repeat("x", 64), strings.Repeat("x", 254), "UPPER", "-bad-", "a b", "a_b", "a.b", "a/b", "/abs/path", "/", ".", "..", "../up",
+		"a/../b", "..data", "a:b", "$(X)", "é", "0", "1234", "bogus", "a\nb", "x'y", "None", "::1", "10.0.0.1", "010.0.0.1", "10.0.0.0/8", "kubernetes.io/x", "a=b", "true", "\x00",
+	}
 	ints  = []any{-1, 0, 1, 2, 63, 64, 100, 101, 511, 512, 1023, 32767, 32768, 65535, 65536, 86400, 86401, 2147483647, 2147483648, 4294967296, 9223372036854775807, 1.5, 1000000.0, "1", "x", ""}
 	wrong = []any{nil, 7, true, "str", []any{}, map[string]any{}}
 )
@@ -309,14 +313,16 @@ func short(v any) string {
 }
 
 // enums are tried in every string.
-var enums = []any{"Always", "Never", "OnFailure", "TCP", "UDP", "SCTP", "HTTP", "HTTPS", "File", "FallbackToLogsOnError", "IfNotPresent", "Default", "ClusterFirst",
+var enums = []any{
+	"Always", "Never", "OnFailure", "TCP", "UDP", "SCTP", "HTTP", "HTTPS", "File", "FallbackToLogsOnError", "IfNotPresent", "Default", "ClusterFirst",
 	"Memory", "HugePages", "HugePages-1Gi", "Directory", "BlockDevice", "CharDevice", "Socket", "Bidirectional", "Disabled", "Enabled", "Unmasked", "Localhost", "RuntimeDefault",
 	"windows", "linux", "Exists", "Equal", "In", "NotIn", "Gt", "Lt", "NoSchedule", "NoExecute", "Cluster", "Local", "ClientIP", "NodePort", "LoadBalancer", "ExternalName",
 	"SingleStack", "RequireDualStack", "IPv6", "IPv4", "FQDN", "Block", "Delete", "Recycle", "ReadWriteMany", "ReadWriteOncePod", "WaitForFirstConsumer", "Egress",
 	"cpu", "memory", "limits.cpu", "limits.memory", "requests.hugepages-2Mi", "limits.ephemeral-storage", "limits.example.com/x", "metadata.uid", "metadata.labels", "metadata.annotations",
 	"metadata.labels['x']", "metadata.labels['a b']", "metadata.annotations['A']", "spec.nodeName", "status.hostIP", "status.podIPs", "status.phase", "spec.serviceAccountName", "v1beta1", "v1",
 	"kubernetes.io/tls", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth", "kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson", "kubernetes.io/service-account-token",
-	"bootstrap.kubernetes.io/token", "ALL", "CAP_SYS_ADMIN", "CAP_BOGUS", "PreferSameZone", "PreferSameNode", "PreferClose"}
+	"bootstrap.kubernetes.io/token", "ALL", "CAP_SYS_ADMIN", "CAP_BOGUS", "PreferSameZone", "PreferSameNode", "PreferClose",
+}
 
 var errorPath = regexp.MustCompile(`(?:^|[\[ ,])([a-zA-Z][^ :,]*(?:\{[^}]*\})?): (Required value|Invalid value|Forbidden|Duplicate value|Unsupported value|Not found|Too long|Too many|Internal error)`)
 
@@ -383,7 +389,7 @@ func report(out string, list []*mutation) {
 			for _, p := range poddPaths(m.podd) {
 				has[p] = true
 			}
-			var api = map[string]bool{}
+			api := map[string]bool{}
 			for _, c := range m.api.Causes {
 				api[normal(c.Field)] = true
 				if !has[normal(c.Field)] {
