@@ -171,11 +171,11 @@ func (c *registriesConf) merge(data []byte, file string) error {
 	if err != nil {
 		return fmt.Errorf("%s is no valid TOML: %w", file, err)
 	}
-	for _, key := range meta.Undecoded() {
-		if key[0] == "registries" {
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		if unknown[0][0] == "registries" {
 			return fmt.Errorf("%s is of the old version 1: write [[registry]] tables", file)
 		}
-		return fmt.Errorf("%s: the key %s is unknown: remove it", file, key)
+		return fmt.Errorf("%s: the key %s is unknown: remove it", file, unknown[0])
 	}
 	for i := range one.Registries {
 		r := one.Registries[i]

@@ -11,8 +11,6 @@ import (
 	"podd/runtime/container/spec"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func configOf(t *testing.T, c *spec.Config) *configs.Config {
 	t.Helper()
 	spec, err := spec.Build(c, spec.Identity{}, "/root")

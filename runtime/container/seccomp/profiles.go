@@ -84,7 +84,7 @@ func (p *Profiles) Filter(profile Choice, bounding []string) (*filter.Filter, er
 		return p.compiled("", bounding, func(s *specs.Spec) (*specs.LinuxSeccomp, error) { return moby.GetDefaultProfile(s) })
 	case corev1.SeccompProfileTypeLocalhost:
 		if profile.LocalhostProfile == nil {
-			return nil, errors.New("localhostProfile must be set if seccompProfile type is Localhost.")
+			return nil, errors.New("localhostProfile must be set if seccompProfile type is Localhost")
 		}
 		return p.localhost(*profile.LocalhostProfile, bounding)
 	}
