@@ -148,6 +148,7 @@ type Attempt struct {
 	Number  int
 	Running bool
 	Config  *spec.Config    // for commands in it; nil: it is not known
+	Unknown error           // why it is not
 	Logs    string          // the folder of the container's logs
 	LogDone <-chan struct{} // closed when its log is complete; nil: it is
 }
@@ -164,9 +165,7 @@ func (q Requests) Attempt(ctx context.Context, namespace, name, containerName st
 			a.LogDone = l.Done()
 		}
 		rec := *p.Record // the configuration outlives this moment
-		if config, err := q.loop.inputs.execConfig(&rec, c); err == nil {
-			a.Config = config
-		}
+		a.Config, a.Unknown = q.loop.inputs.execConfig(&rec, c)
 		return nil
 	})
 	return a, err
@@ -188,8 +187,11 @@ func (q Requests) Exec(ctx context.Context, namespace, name string, command Comm
 	}
 	// The command's process moves into the container's cgroup, which the kernel makes wait.
 	go q.loop.Cgroups.Warm()
-	if !a.Running || a.Config == nil {
+	if !a.Running {
 		return 0, api.AsBadRequest(fmt.Errorf("container %s is not running", command.Container))
+	}
+	if a.Config == nil {
+		return 0, api.AsBadRequest(fmt.Errorf("cannot run a command in container %s: %w", command.Container, a.Unknown))
 	}
 	run := stdio.ExecPipes
 	if command.TTY {

@@ -32,7 +32,10 @@ func fromImages(name string) string {
 // whole fails unless a container still has the files of its image, also in its volume.
 func (b *Board) whole(pod string) {
 	b.t.Helper()
-	b.sh(pod, "main", "ls /bin/busybox /files/bin/busybox")
+	b.must(lab.Poll(limit, func() (bool, error) { // a command needs the image's configuration, which is read again meanwhile
+		_, stderr, code := b.run("exec", pod, "-c", "main", "--", "ls", "/bin/busybox", "/files/bin/busybox")
+		return code == 0, errors.New(stderr)
+	}))
 }
 
 // What pods use of the image store stays, whatever has become of its records; and what the store has lost comes again from

@@ -250,6 +250,7 @@ func (d *daemon) serve() error {
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, b) }() })
 	announce := d.announce()
+	collect := sync.OnceFunc(func() { go d.collectImages(ctx, 0) })
 
 	d.watch(ctx)
 	go d.obey(ctx, cancel)
@@ -258,7 +259,7 @@ func (d *daemon) serve() error {
 	err = d.runtime.Run(ctx, func() {
 		answer()
 		announce()
-		go d.collectImages(ctx, 0)
+		collect()
 	})
 	answer()
 	_ = d.manager.Notify(fdstore.Stopping)
