@@ -95,7 +95,7 @@ func madePod(rec *state.Record) *manifest.Pod {
 
 // createPod makes a pod for a controller. The errors are the API server's and the scheduler's.
 func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.Instant) error {
-	if len(r.made) >= mostPods {
+	if r.madeAlive() >= mostPods {
 		return fmt.Errorf("pods %q is forbidden: 0/1 nodes are available: 1 Too many pods: %d is the most on one board", pod.Name, mostPods)
 	}
 	pod = pod.DeepCopy()
@@ -116,6 +116,16 @@ func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.
 		rec.Pins = owner.Pins
 	}
 	return nil
+}
+
+// madeAlive counts the pods of controllers that have not ended for good: those take a place on the board.
+func (r *Runtime) madeAlive() (n int) {
+	for uid := range r.made {
+		if p := r.pods[uid]; p == nil || p.Record.State != state.PodFinished {
+			n++
+		}
+	}
+	return n
 }
 
 // named is a pod of a name that is there, nil if there is none.

@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/state"
 )
@@ -294,5 +295,137 @@ func TestJobCountsOnce(t *testing.T) {
 			t.Fatalf("seed %d: after a reboot %+v, %d processes", seed, again, len(w.processes))
 		}
 		w.die()
+	}
+}
+
+// pass lets time go by, and everything happen meanwhile. It returns the names of all pods that were there.
+func (w *world) pass(t *testing.T, d time.Duration) map[types.UID]string {
+	t.Helper()
+	seen := map[types.UID]string{}
+	end := w.now.Mono.Add(d)
+	for round := 0; ; round++ {
+		if round == 100_000 {
+			t.Fatal("the board does not come to rest")
+		}
+		if err := w.settle(); err != nil {
+			t.Fatal(err)
+		}
+		for uid, p := range w.d.r.pods {
+			seen[uid] = p.Record.Object.Name
+		}
+		switch {
+		case len(w.d.pending) > 0:
+			w.d.advance(0)
+			continue
+		case len(w.d.pulls) > 0:
+			w.d.finishPull(0, 0)
+			continue
+		case w.endAsked():
+			continue
+		}
+		next := end
+		if at := w.d.r.controllers.WakeAt(w.now); at != 0 && at < next {
+			next = at
+		}
+		for _, p := range w.d.r.pods {
+			if !p.Busy && p.Wake != 0 && p.Wake < next {
+				next = p.Wake
+			}
+		}
+		if next >= end {
+			w.now.Wall = w.now.Wall.Add(end.Sub(w.now.Mono))
+			w.now.Mono = end
+			return seen
+		}
+		// To the next second: creation times have no parts of one.
+		next = max(next, w.now.Mono) + 1
+		w.now.Wall, w.now.Mono = w.now.Wall.Add(next.Sub(w.now.Mono)), next
+	}
+}
+
+const rejectedTemplate = `
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      restartPolicy: POLICY
+      securityContext: {sysctls: [{name: net.core.somaxconn, value: "512"}]}
+      containers: [{name: main, image: app}]
+`
+
+// Pods that the board rejects again and again are made at a rate that ends: about one in fifteen minutes at last, whatever
+// makes them, however many replicas it has, and over a death of podd.
+func TestRejectedPodsAreMadeSlowly(t *testing.T) {
+	const selector = "selector: {matchLabels: {app: web}}"
+	for kind, head := range map[string]string{
+		"Deployment":            "apps/v1 Deployment {replicas: 3, " + selector,
+		"ReplicaSet":            "apps/v1 ReplicaSet {replicas: 1, " + selector,
+		"ReplicationController": "v1 ReplicationController {replicas: 1, selector: {app: web}",
+		"StatefulSet":           "apps/v1 StatefulSet {serviceName: web, replicas: 2, " + selector,
+		"Job":                   "batch/v1 Job {backoffLimit: 1000",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			w := workloadWorld(t)
+			f := strings.SplitN(head, " ", 3)
+			policy := "Always"
+			if kind == "Job" {
+				policy = "Never"
+			}
+			spec := "  " + strings.NewReplacer("{matchLabels", "{matchLabels", ", replicas", "\n  replicas", ", selector", "\n  selector").Replace(f[2][1:])
+			w.workloads["web.yaml"] = fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: web}\nspec:\n%s%s", f[0], f[1], spec,
+				strings.Replace(rejectedTemplate, "POLICY", policy, 1))
+			if err := w.start(); err != nil {
+				t.Fatal(err)
+			}
+			made := w.pass(t, time.Hour)
+			if n := len(made); n < 5 || n > 50 {
+				t.Fatalf("%d pods in the first hour: %v", n, made)
+			}
+			w.die()
+			if err := w.start(); err != nil {
+				t.Fatal(err)
+			}
+			again := w.pass(t, time.Hour)
+			for uid := range made {
+				delete(again, uid)
+			}
+			if n := len(again); n > 25 {
+				t.Fatalf("%d more pods in the second hour: %v", n, again)
+			}
+			// Whoever edits the template does not wait.
+			w.workloads["web.yaml"] = strings.Replace(w.workloads["web.yaml"], "net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start", 1)
+			if kind == "Job" {
+				return
+			}
+			w.d.r.inbox.put(msgManifests{})
+			w.pass(t, time.Minute)
+			if len(w.running()) == 0 {
+				t.Error("nothing runs")
+			}
+		})
+	}
+}
+
+// Pods that have ended do not take places of others, and the oldest of too many go.
+func TestFinishedPodsAreCollected(t *testing.T) {
+	w := workloadWorld(t)
+	w.workloads["sums.yaml"] = jobYAML(150, 10)
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		w.pass(t, 2*time.Second)
+		if w.job(t).Status.CompletionTime != nil {
+			break
+		}
+		for _, id := range w.ids(func(p *fakeProcess) bool { return p.alive }) {
+			w.exit(id, 0)
+		}
+	}
+	if s := w.job(t).Status; s.Succeeded != 150 || s.CompletionTime == nil {
+		t.Fatalf("%+v", s)
+	}
+	w.pass(t, time.Minute)
+	if n := len(w.d.r.pods); n != 100 {
+		t.Errorf("%d pods are left", n)
 	}
 }

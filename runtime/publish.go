@@ -25,7 +25,7 @@ func (r *Runtime) publish(p *lifecycle.Pod, now state.Instant) {
 	p.Record.NoteConditions(shown.Status.Conditions, now)
 	r.services.NotePod(shown)
 	if r.store.SetPod(shown, status.BackoffEnds(p.Record, now.Mono)) {
-		r.controllers.NotePod(shown)
+		r.controllers.NotePod(shown, now)
 	}
 }
 

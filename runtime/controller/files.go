@@ -42,6 +42,8 @@ type treeObject struct {
 	Kind     string          `json:"kind"`
 	Parent   types.UID       `json:"parent,omitempty"`
 	Sequence int64           `json:"sequence,omitempty"`
+	Failures int             `json:"failures,omitempty"` // of this boot
+	Hold     state.BootTime  `json:"hold,omitempty"`
 	Object   json.RawMessage `json:"object"`
 }
 
@@ -109,7 +111,7 @@ func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
 		if err != nil {
 			continue // never: it was decoded from the same types
 		}
-		o := treeObject{Kind: e.key.Kind, Parent: e.parent, Sequence: e.sequence, Object: data}
+		o := treeObject{Kind: e.key.Kind, Parent: e.parent, Sequence: e.sequence, Failures: e.failures, Hold: e.hold, Object: data}
 		keep = append(keep, e.key, durable(e.object))
 		if e == root {
 			t.Objects = append([]treeObject{o}, t.Objects...)
@@ -175,7 +177,11 @@ func (m *Manager) readTree(path string, thisBoot bool) error {
 				return errors.New("a child without a parent")
 			}
 			key := objects.Key{Kind: o.Kind, Namespace: object.GetNamespace(), Name: object.GetName()}
-			list = append(list, &entry{key: key, object: object, parent: o.Parent, sequence: o.Sequence})
+			e := &entry{key: key, object: object, parent: o.Parent, sequence: o.Sequence}
+			if thisBoot {
+				e.failures, e.hold = max(o.Failures, 0), o.Hold
+			}
+			list = append(list, e)
 		}
 		if len(list) == 0 || fileName(list[0].key) != filepath.Base(path) {
 			return fmt.Errorf("it is about another object")

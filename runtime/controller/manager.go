@@ -88,6 +88,9 @@ type entry struct {
 	wake     time.Time // of the board's clock
 	// Why pods of the last step could not be made; "": they could. It is tried again when something has changed.
 	createError string
+	// A back-off: how many rounds of pods have failed, and until when the next is held back (since boot). See noteFailure.
+	failures int
+	hold     state.BootTime
 
 	// Of what is of the folder:
 	hash      string // of the manifest

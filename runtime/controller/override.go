@@ -133,6 +133,7 @@ func (m *Manager) setOverride(e *entry, v Override) error {
 		changed.SetGeneration(e.object.GetGeneration() + 1)
 	}
 	e.object, e.dirty, e.createError = changed, true, ""
+	m.forgive(e)
 	m.save(e)
 	m.show(e)
 	m.markScales(e)

@@ -13,12 +13,19 @@ import (
 )
 
 // NotePod takes in how a pod is shown now.
-func (m *Manager) NotePod(p *corev1.Pod) {
+func (m *Manager) NotePod(p *corev1.Pod, now state.Instant) {
 	before := m.pods[p.UID]
 	m.pods[p.UID] = p
 	delete(m.ghosts, p.UID)
 	if before == nil || !maps.Equal(before.Labels, p.Labels) || controllerOf(before) != controllerOf(p) {
 		m.markNamespace(p.Namespace) // somebody may adopt it, or give it up
+	}
+	if workload.Terminal(p) && (before == nil || !workload.Terminal(before)) {
+		if p.Status.Phase == corev1.PodFailed && before != nil {
+			m.noteFailure(p, now)
+		}
+		m.collectFinished(now)
+		m.retry() // it has a place no more
 	}
 	m.concern(p)
 }

@@ -15,6 +15,7 @@ import (
 	"podd/runtime/state"
 	"podd/runtime/workload"
 	"podd/runtime/workload/deployment"
+	"podd/runtime/workload/disruption"
 	"podd/runtime/workload/job"
 	"podd/runtime/workload/replicaset"
 	"podd/runtime/workload/statefulset"
@@ -236,7 +237,7 @@ func (m *Manager) cascade(e *entry, now state.Instant) {
 
 // input is what a controller looks at.
 func (m *Manager) input(e *entry, now state.Instant) workload.Input {
-	in := workload.Input{Now: now.Wall, Pods: m.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError}
+	in := workload.Input{Now: now.Wall, Pods: m.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError, HoldUntil: e.heldUntil(now)}
 	switch e.key.Kind {
 	case kindDeployment:
 		in.ReplicaSets = childrenOf[*appsv1.ReplicaSet](m, e.key.Namespace)
@@ -270,8 +271,8 @@ func childrenOf[O workload.Object](m *Manager, namespace string) []O {
 }
 
 // scales are the numbers of pods that the controllers of a namespace want. A ReplicaSet of a Deployment counts as that.
-func (m *Manager) scales(namespace string) map[types.UID]int32 {
-	scales := map[types.UID]int32{}
+func (m *Manager) scales(namespace string) map[types.UID]workload.Scale {
+	scales := map[types.UID]workload.Scale{}
 	for uid, e := range m.entries {
 		if e.key.Namespace != namespace {
 			continue
@@ -281,7 +282,7 @@ func (m *Manager) scales(namespace string) map[types.UID]int32 {
 			o = up.object
 		}
 		if n := replicasOf(o); n != nil {
-			scales[uid] = *n
+			scales[uid] = workload.Scale{Of: o.GetUID(), Replicas: *n}
 		}
 	}
 	return scales
@@ -315,6 +316,7 @@ func compute(o workload.Object, in workload.Input) workload.Result {
 	case *batchv1.Job:
 		return job.Compute(o, in)
 	case *policyv1.PodDisruptionBudget:
+		return disruption.Compute(o, in)
 	}
 	return workload.Result{Sequence: in.Sequence}
 }

@@ -79,6 +79,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	takeStatus(value, e.object)
 	e.object, e.hash, e.dirty, e.createError = value, o.Hash, true, ""
 	clear(e.ended)
+	m.forgive(e)
 	m.save(e)
 	m.show(e)
 	m.markScales(e)

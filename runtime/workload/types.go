@@ -34,14 +34,23 @@ type Input struct {
 	Claims      []*corev1.PersistentVolumeClaim // of a StatefulSet
 	// Node is the board, for a DaemonSet.
 	Node *corev1.Node
-	// Scales are the numbers of pods that controllers want, by their UID, for a PodDisruptionBudget.
-	Scales map[types.UID]int32
+	// Scales are the numbers of pods that controllers want, by the UID that their pods name, for a PodDisruptionBudget.
+	Scales map[types.UID]Scale
 	// Sequence counts the pods and children that this object has made so far. It is kept with the object.
 	Sequence int64
+	// HoldUntil is when the next pod may take the place of one that has failed; zero, or past: at once. Pods that fail again
+	// and again, as those do that the board rejects, are made at a rate that ends.
+	HoldUntil time.Time
 	// CreateError says why pods of the last result could not be made; empty: they could. A controller asks for no more
 	// of them as long as it is there, and says it in its status. Who carries out takes it away when it is time to try
 	// again, and says "FailedCreate" in an event of type Warning: "Error creating: …".
 	CreateError string
+}
+
+// Scale is how many pods a controller wants.
+type Scale struct {
+	Of       types.UID // the object that says so: a Deployment, for the pods of its ReplicaSets
+	Replicas int32
 }
 
 // Result is one step of a controller.

@@ -116,6 +116,8 @@ func compute(s *set, in *workload.Input) (res workload.Result, n counts) {
 		switch diff := int(s.replicas) - len(active); {
 		case diff > 0 && in.CreateError != "":
 			n.failure = in.CreateError
+		case diff > 0 && in.HoldUntil.After(in.Now):
+			res.WakeAt(in.HoldUntil)
 		case diff > 0:
 			creating = true
 			for range min(diff, burst) {

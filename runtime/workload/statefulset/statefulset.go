@@ -267,6 +267,10 @@ func (s *step) end(p *corev1.Pod) {
 // settle brings one number to where it should be. It says whether numbers after it have to wait.
 func (s *step) settle(r replica) (wait bool) {
 	if workload.Terminal(r.Pod) {
+		if s.in.HoldUntil.After(s.in.Now) {
+			s.res.WakeAt(s.in.HoldUntil)
+			return true
+		}
 		// Whatever its exit code: the next look finds its number free.
 		if r.DeletionTimestamp == nil {
 			s.end(r.Pod)

@@ -38,7 +38,7 @@ type Board struct {
 	Objects []workload.Object // the oldest first
 	Events  []string          // kind/name type reason message
 	Node    *corev1.Node
-	Scales  map[types.UID]int32
+	Scales  map[types.UID]workload.Scale
 
 	sequences map[types.UID]int64
 	wakes     map[types.UID]time.Time
