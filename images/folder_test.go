@@ -202,3 +202,24 @@ func TestStoreWatch(t *testing.T) {
 		t.Fatal("the image is not listed")
 	}
 }
+
+// The folders of a store may go between being made and being watched: that is no fault, they are made and watched again.
+func TestStoreWatchOfFoldersThatGo(t *testing.T) {
+	s := openStore(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	removed := make(chan struct{})
+	go func() {
+		defer close(removed)
+		for ctx.Err() == nil {
+			_ = os.RemoveAll(s.dir("i"))
+		}
+	}()
+	for range 300 {
+		if err := s.Watch(ctx, func() {}); err != nil {
+			t.Errorf("the watch ends with: %v", err)
+			break
+		}
+	}
+	cancel()
+	<-removed
+}

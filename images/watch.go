@@ -20,15 +20,19 @@ func (s *Store) Watch(ctx context.Context, hint func()) error {
 	if err := s.ensureFolders(); err != nil {
 		return err
 	}
-	if err := s.changing(s.ensureGeneration); err != nil {
-		return err
-	}
 	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
-	return watchAll(ctx, map[string]uint32{
-		s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,
-		s.dir("i"):          lost | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ONLYDIR,
-		s.dir("l"):          lost | unix.IN_ONLYDIR,
-	}, hint, hint)
+	err := s.changing(s.ensureGeneration)
+	if err == nil {
+		err = watchAll(ctx, map[string]uint32{
+			s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,
+			s.dir("i"):          lost | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_ONLYDIR,
+			s.dir("l"):          lost | unix.IN_ONLYDIR,
+		}, hint, hint)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it went between being made and being watched: the same as later
+	}
+	return err
 }
 
 // WatchFolder calls hint whenever an archive may have come, changed or gone in dir, and once when dir itself appears,

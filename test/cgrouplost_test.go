@@ -100,6 +100,10 @@ func TestStraysInACgroup(t *testing.T) {
 	b.must(stray.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- stray.Wait() }()
+	b.must(lab.Poll(limit, func() (bool, error) { // before that its shell moves itself
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", stray.Process.Pid))
+		return string(comm) == "sleep\n", fmt.Errorf("%q %v", comm, err)
+	}))
 	put := 0
 	for _, dir := range b.Cgroup().Below() {
 		if filepath.Base(dir) != id {
