@@ -10,32 +10,16 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 
-	"podd/runtime/api/protocol"
+	"podd/runtime/api/kinds"
+	"podd/runtime/api/stream"
 )
 
 // Backend is what the server shows and asks: the runtime. Objects that it hands out are
 // immutable from then on; errors that carry a metav1.Status (see NotFound, AsNotFound, AsConflict, AsBadRequest and
 // k8s.io/apimachinery/pkg/api/errors) reach the client as that, all others as code 500.
 type Backend interface {
-	// Pods returns every pod and the resource version of that picture.
-	Pods() (list []*corev1.Pod, resourceVersion uint64)
-	// WatchPods delivers every change after since, in order. A channel that is closed
-	// before cancel was called means that the watcher was too slow. ErrTooOld when since
-	// is no longer, or not yet, known.
-	WatchPods(since uint64) (changes <-chan PodEvent, cancel func(), err error)
-	// Events returns the recorded events, oldest first.
-	Events() (list []corev1.Event, resourceVersion uint64)
-	// WatchEvents is to events what WatchPods is to pods.
-	WatchEvents(since uint64) (changes <-chan EventEvent, cancel func(), err error)
-	// Objects returns the objects of a kind of the folder (see folderKinds) and the resource version of that picture.
-	Objects(kind string) (list []Object, resourceVersion uint64)
-	// WatchObjects is to the objects of all those kinds what WatchPods is to pods.
-	WatchObjects(since uint64) (changes <-chan ObjectEvent, cancel func(), err error)
-	// ObjectProblems returns the sentences about refused documents of a kind; "": of all those kinds.
-	ObjectProblems(kind string) []string
+	kinds.Source
 	// Logs writes the log that o asks for. The server has filled in o.Container and has
 	// checked that this container has a log. A log that is followed is written to at once, be it nothing: until then an
 	// error reaches the client in words.
@@ -43,7 +27,7 @@ type Backend interface {
 	// Exec runs o.Command and returns its exit code (128+n for signal n). The server has
 	// filled in o.Container and has checked that this container runs. ctx ends when the
 	// client goes away.
-	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s Streams) (exitCode int, err error)
+	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s stream.Streams) (exitCode int, err error)
 	// Dial connects to a TCP port on a pod's localhost.
 	Dial(ctx context.Context, namespace, name string, port uint16) (net.Conn, error)
 	// DeletePod ends a pod, or says why it cannot.
@@ -73,45 +57,6 @@ type Backend interface {
 	ImageKeeper
 	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
 	OpenID(ctx context.Context) (discovery, keys []byte, err error)
-	// Node describes this machine.
-	Node() *corev1.Node
-}
-
-// PodEvent is one change of one pod; RV is the resource version after it.
-type PodEvent struct {
-	Type watch.EventType // Added, Modified or Deleted
-	Pod  *corev1.Pod     // for Deleted: the last state
-	RV   uint64
-}
-
-// Object is an object of the Kubernetes API.
-type Object interface {
-	metav1.Object
-	runtime.Object
-}
-
-// ObjectEvent is one change of one object.
-type ObjectEvent struct {
-	Type   watch.EventType
-	Kind   string
-	Object Object
-	RV     uint64
-}
-
-// EventEvent is one change of the list of events.
-type EventEvent struct {
-	Type  watch.EventType
-	Event *corev1.Event
-	RV    uint64
-}
-
-// Streams are the ends of an exec session. Stdin is nil when the client asked for none;
-// it ends when the client closes it or goes away. Stderr is nil with a terminal. Resize
-// is nil without one, holds only the newest size, and is never closed.
-type Streams struct {
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	Resize         <-chan protocol.Size
 }
 
 // ImageInfo is one image of the store as the API shows it.

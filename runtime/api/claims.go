@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/kinds"
 )
 
 // deleteClaim removes what a claim holds.
@@ -11,7 +13,7 @@ func (s *server) deleteClaim(w http.ResponseWriter, r *http.Request) error {
 	if err := s.backend.DeleteClaim(r.Context(), r.PathValue("ns"), r.PathValue("name")); err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: typeMeta("Status"), Status: metav1.StatusSuccess})
+	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: kinds.TypeMeta("Status"), Status: metav1.StatusSuccess})
 	return nil
 }
 
@@ -46,6 +48,6 @@ func (s *server) restoreClaim(w http.ResponseWriter, r *http.Request) error {
 		s.refuseUpload(w, r, err)
 		return nil
 	}
-	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: typeMeta("Status"), Status: metav1.StatusSuccess})
+	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: kinds.TypeMeta("Status"), Status: metav1.StatusSuccess})
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"podd/runtime/api/kinds"
 )
 
 // patchStatus sets conditions of a pod: those that readiness gates wait for and any others that podd does not set
@@ -35,7 +37,7 @@ func (s *server) patchStatus(w http.ResponseWriter, r *http.Request) error {
 	if now, err := s.pod(r); err == nil {
 		p = now
 	}
-	writeJSON(w, http.StatusOK, pods().complete(p))
+	writeJSON(w, http.StatusOK, kinds.Pods().Complete(p))
 	return nil
 }
 

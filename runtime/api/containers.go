@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/api/printers"
 )
 
 // chooseContainer returns the container that a log or exec request means: the one that it
@@ -134,7 +136,7 @@ func checkExec(p *corev1.Pod, name string) error {
 	case c != nil && c.State.Running != nil, c != nil && beingStarted(c):
 		return nil
 	case c != nil && c.State.Terminated != nil:
-		return BadRequest(fmt.Sprintf("container %q in pod %q has ended: %s", name, p.Name, endReason(c.State.Terminated)))
+		return BadRequest(fmt.Sprintf("container %q in pod %q has ended: %s", name, p.Name, printers.EndReason(c.State.Terminated)))
 	case c != nil:
 		return BadRequest(fmt.Sprintf("container %q in pod %q is waiting to start: %s", name, p.Name, waitingFor(c)))
 	}

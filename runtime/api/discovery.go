@@ -8,6 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
+
+	"podd/runtime/api/kinds"
 )
 
 // Kubernetes release whose API objects podd speaks, as /version says it; the minor version
@@ -64,24 +66,16 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// groupName is the part of the group before its version, "" for v1.
-func (k *kind) groupName() string {
-	name, _, _ := strings.Cut(k.group, "/")
-	return name
-}
-
-func (k *kind) singular() string { return strings.ToLower(k.name) }
-
 // folderResources describes the folder's kinds of one apiVersion.
 func folderResources(version string) []metav1.APIResource {
 	var list []metav1.APIResource
-	for _, k := range folderKinds() {
-		if k.version() == version {
+	for _, k := range kinds.Folder() {
+		if k.Version() == version {
 			r := metav1.APIResource{
-				Name: k.resource, SingularName: k.singular(), Namespaced: k.namespaced, Kind: k.name,
-				Verbs: metav1.Verbs{"get", "list", "watch"}, ShortNames: k.short,
+				Name: k.Resource, SingularName: k.Singular(), Namespaced: k.Namespaced, Kind: k.Name,
+				Verbs: metav1.Verbs{"get", "list", "watch"}, ShortNames: k.Short,
 			}
-			if k.all {
+			if k.All {
 				r.Categories = []string{"all"}
 			}
 			list = append(list, r)
@@ -93,13 +87,13 @@ func folderResources(version string) []metav1.APIResource {
 // apiGroups lists the groups other than v1, which has none.
 func apiGroups() []metav1.APIGroup {
 	groups := []metav1.APIGroup{}
-	for _, k := range folderKinds() {
-		name := k.groupName()
+	for _, k := range kinds.Folder() {
+		name := k.GroupName()
 		if name == "" || slices.ContainsFunc(groups, func(g metav1.APIGroup) bool { return g.Name == name }) {
 			continue
 		}
-		_, version, _ := strings.Cut(k.group, "/")
-		at := metav1.GroupVersionForDiscovery{GroupVersion: k.group, Version: version}
+		_, version, _ := strings.Cut(k.Group, "/")
+		at := metav1.GroupVersionForDiscovery{GroupVersion: k.Group, Version: version}
 		groups = append(groups, metav1.APIGroup{Name: name, Versions: []metav1.GroupVersionForDiscovery{at}, PreferredVersion: at})
 	}
 	return groups

@@ -8,11 +8,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-)
 
-// ErrTooOld says that the changes since a resource version are not all known: the client
-// must list again. It reaches the client as 410 Expired.
-var ErrTooOld = errors.New("too old resource version")
+	"podd/runtime/api/hub"
+)
 
 // ErrInUse is returned by Listen when another server answers on the socket.
 var ErrInUse = errors.New("another podd serves on this socket")
@@ -79,7 +77,7 @@ func statusOf(err error) metav1.Status {
 	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
 		return s.Status()
 	}
-	if errors.Is(err, ErrTooOld) {
+	if errors.Is(err, hub.ErrTooOld) {
 		return apierrors.NewResourceExpired(err.Error()).Status()
 	}
 	return apierrors.NewInternalError(err).Status()

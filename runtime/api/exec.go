@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api/protocol"
+	"podd/runtime/api/stream"
 )
 
 // Subprotocols of an exec over WebSocket; v5 can close stdin alone (KEP-4006).
@@ -48,10 +49,10 @@ func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
 		s.log.Debug("exec refused", "pod", p.Namespace+"/"+p.Name, "err", err)
 		return nil // Accept has answered
 	}
-	x := newExecSession(r.Context(), conn, o)
-	defer x.end()
-	code, err := s.backend.Exec(x.ctx, p.Namespace, p.Name, o, x.streams())
-	x.finish(code, err)
+	x := stream.NewSession(r.Context(), conn, o)
+	defer x.End()
+	code, err := s.backend.Exec(x.Ctx, p.Namespace, p.Name, o, x.Streams())
+	x.Finish(execStatus(code, err))
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/api/apitest"
+	"podd/runtime/api/stream"
 )
 
 // wire is the client's end of an exec, message by message.
@@ -63,7 +64,7 @@ func (w *wire) read() map[byte]string {
 
 func TestExecExitCode(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
-	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		if o.Container != "app" || fmt.Sprint(o.Command) != "[x y]" || s.Stdin != nil || s.Resize != nil {
 			return 0, fmt.Errorf("options %+v", o)
 		}
@@ -93,7 +94,7 @@ func TestExecSuccessAndError(t *testing.T) {
 		{errors.New("no such file"), `{"metadata":{},"status":"Failure","message":"Internal error occurred: no such file","reason":"InternalError","details":{"causes":[{"message":"no such file"}]},"code":500}`},
 	}
 	for _, tt := range tests {
-		f.OnExec = func(context.Context, string, *corev1.PodExecOptions, api.Streams) (int, error) { return 0, tt.err }
+		f.OnExec = func(context.Context, string, *corev1.PodExecOptions, stream.Streams) (int, error) { return 0, tt.err }
 		if got := execWire(t, f, "stdout=1", api.ProtocolV5).read(); got[3] != tt.want {
 			t.Errorf("got  %s\nwant %s", got[3], tt.want)
 		}
@@ -103,7 +104,7 @@ func TestExecSuccessAndError(t *testing.T) {
 // With v5 the client can close stdin and still read what the command makes of it.
 func TestExecStdinClose(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
-	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		b, err := io.ReadAll(s.Stdin)
 		if err != nil {
 			return 0, err
@@ -123,7 +124,7 @@ func TestExecStdinClose(t *testing.T) {
 
 func TestExecResize(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
-	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		if !o.TTY || s.Stderr != nil {
 			return 0, errors.New("not a terminal")
 		}
@@ -149,7 +150,7 @@ func TestExecResize(t *testing.T) {
 // A command that reads nothing more must not keep the rest of its stdin from being dropped.
 func TestExecStdinUnread(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
-	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		_, err := s.Stdin.Read(make([]byte, 1))
 		return 7, err
 	}
@@ -163,7 +164,7 @@ func TestExecStdinUnread(t *testing.T) {
 func TestExecClientLeaves(t *testing.T) {
 	f := apitest.New(apitest.Pod("a"))
 	ended := make(chan error, 1)
-	f.OnExec = func(ctx context.Context, _ string, _ *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(ctx context.Context, _ string, _ *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		_, err := io.Copy(io.Discard, s.Stdin)
 		<-ctx.Done()
 		ended <- err

@@ -1,6 +1,10 @@
 package api
 
-import "k8s.io/apimachinery/pkg/watch"
+import (
+	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/runtime/api/kinds"
+)
 
 // filter turns the changes of all objects into those that a watcher of a selection sees:
 // an object that begins to match is ADDED for it, one that ceases to is DELETED.
@@ -11,7 +15,7 @@ type filter struct {
 }
 
 // newFilter begins with the objects as they are at the resource version rv.
-func newFilter(sel *selection, objs []object, rv uint64) *filter {
+func newFilter(sel *selection, objs []kinds.Object, rv uint64) *filter {
 	f := &filter{selection: sel, seen: map[string]bool{}, seeded: rv}
 	if sel.fields.Empty() && sel.labels.Empty() {
 		f.seen = nil // names do not change: the type of each change is right as it is
@@ -26,15 +30,15 @@ func newFilter(sel *selection, objs []object, rv uint64) *filter {
 }
 
 // filter returns the change as the client is to see it, or false.
-func (f *filter) filter(c change) (change, bool) {
-	matches := f.selection.matches(c.obj)
+func (f *filter) filter(c kinds.Change) (kinds.Change, bool) {
+	matches := f.selection.matches(c.Obj)
 	if f.seen == nil {
 		return c, matches
 	}
-	k := key(c.obj)
+	k := key(c.Obj)
 	// Of changes before the picture in seen (a watch that resumes) nobody knows what the
 	// client had: better one DELETED too many than one too few.
-	known := f.seen[k] || c.rv <= f.seeded
+	known := f.seen[k] || c.RV <= f.seeded
 	switch {
 	case c.Type == watch.Deleted || !matches:
 		delete(f.seen, k)
@@ -47,4 +51,4 @@ func (f *filter) filter(c change) (change, bool) {
 	return c, true
 }
 
-func key(o object) string { return o.GetNamespace() + "/" + o.GetName() }
+func key(o kinds.Object) string { return o.GetNamespace() + "/" + o.GetName() }

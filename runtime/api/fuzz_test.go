@@ -4,6 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/kinds"
 )
 
 // Whatever a client asks for is an option within its limits, or an error.
@@ -34,13 +39,13 @@ func FuzzSelection(f *testing.F) {
 	f.Add("app=web,tier!=back", "metadata.name=x")
 	f.Add("a in (b,c),!d", "status.phase!=Running,spec.nodeName=")
 	f.Fuzz(func(t *testing.T, labels, fields string) {
-		sel, err := parseSelection(pods(), "", url.Values{"labelSelector": {labels}, "fieldSelector": {fields}})
+		sel, err := parseSelection(kinds.Pods(), "", url.Values{"labelSelector": {labels}, "fieldSelector": {fields}})
 		if err != nil {
 			if s := statusOf(err); s.Code != http.StatusBadRequest {
 				t.Errorf("code %d: %s", s.Code, s.Message)
 			}
 			return
 		}
-		sel.matches(runningPod("x"))
+		sel.matches(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x", Labels: map[string]string{"app": "x"}}})
 	})
 }

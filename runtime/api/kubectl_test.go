@@ -16,6 +16,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/api/apitest"
+	"podd/runtime/api/stream"
 )
 
 var update = flag.Bool("update", false, "write the golden files with what kubectl prints")
@@ -72,7 +73,7 @@ func TestKubectlActs(t *testing.T) {
 		_, err := fmt.Fprintf(w, "log of %s/%s tail %d\n", name, o.Container, *o.TailLines)
 		return err
 	}
-	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		if !o.Stdin {
 			fmt.Fprintln(s.Stderr, "failed")
 			return 42, nil

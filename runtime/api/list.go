@@ -7,17 +7,19 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/kinds"
 )
 
 // objectList is PodList, EventList and so on.
 type objectList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`
-	Items           []object `json:"items"`
+	Items           []kinds.Object `json:"items"`
 }
 
 // list serves a list of k, or a watch of it.
-func (s *server) list(k *kind) handler {
+func (s *server) list(k *kinds.Kind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		q := r.URL.Query()
 		sel, err := parseSelection(k, r.PathValue("ns"), q)
@@ -27,7 +29,7 @@ func (s *server) list(k *kind) handler {
 		if isTrue(q.Get("watch")) {
 			return s.watch(w, r, &sel)
 		}
-		objs, rv := k.list(s.backend)
+		objs, rv := k.List(s.backend)
 		objs = sel.pick(objs)
 		sortObjects(k, objs)
 		addWarnings(w, objs)
@@ -37,49 +39,49 @@ func (s *server) list(k *kind) handler {
 			writeJSON(w, http.StatusOK, t.table(k, meta, objs, s.now()))
 			return nil
 		}
-		writeJSON(w, http.StatusOK, &objectList{TypeMeta: k.listMeta(), ListMeta: meta, Items: objs})
+		writeJSON(w, http.StatusOK, &objectList{TypeMeta: k.ListMeta(), ListMeta: meta, Items: objs})
 		return nil
 	}
 }
 
 // get serves one object of k.
-func (s *server) get(k *kind) handler {
+func (s *server) get(k *kinds.Kind) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		o, rv, err := s.find(k, r)
 		if err != nil {
 			return err
 		}
-		addWarnings(w, []object{o})
+		addWarnings(w, []kinds.Object{o})
 		if t, ok := wantsTable(r); ok {
 			meta := metav1.ListMeta{ResourceVersion: formatRV(rv)}
-			writeJSON(w, http.StatusOK, t.table(k, meta, []object{o}, s.now()))
+			writeJSON(w, http.StatusOK, t.table(k, meta, []kinds.Object{o}, s.now()))
 			return nil
 		}
-		writeJSON(w, http.StatusOK, k.complete(o))
+		writeJSON(w, http.StatusOK, k.Complete(o))
 		return nil
 	}
 }
 
 // find returns the object that the path names.
-func (s *server) find(k *kind, r *http.Request) (object, uint64, error) {
-	objs, rv := k.list(s.backend)
+func (s *server) find(k *kinds.Kind, r *http.Request) (kinds.Object, uint64, error) {
+	objs, rv := k.List(s.backend)
 	namespace, name := r.PathValue("ns"), r.PathValue("name")
-	i := slices.IndexFunc(objs, func(o object) bool {
-		return o.GetName() == name && (!k.namespaced || o.GetNamespace() == namespace)
+	i := slices.IndexFunc(objs, func(o kinds.Object) bool {
+		return o.GetName() == name && (!k.Namespaced || o.GetNamespace() == namespace)
 	})
 	if i < 0 {
-		return nil, 0, NotFound(k.resource, name)
+		return nil, 0, NotFound(k.Resource, name)
 	}
 	return objs[i], rv, nil
 }
 
 // sortObjects gives the order of the API server's keys. Events stay in the order of time,
 // which is what one reads them for.
-func sortObjects(k *kind, objs []object) {
-	if k.resource == "events" {
+func sortObjects(k *kinds.Kind, objs []kinds.Object) {
+	if k.Resource == "events" {
 		return
 	}
-	slices.SortStableFunc(objs, func(a, b object) int {
+	slices.SortStableFunc(objs, func(a, b kinds.Object) int {
 		if c := strings.Compare(a.GetNamespace(), b.GetNamespace()); c != 0 {
 			return c
 		}

@@ -8,11 +8,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/kinds"
 )
 
 // pod returns the pod that the path names.
 func (s *server) pod(r *http.Request) (*corev1.Pod, error) {
-	o, _, err := s.find(pods(), r)
+	o, _, err := s.find(kinds.Pods(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +43,6 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 	if now, err := s.pod(r); err == nil {
 		p = now
 	}
-	writeJSON(w, http.StatusOK, pods().complete(p))
+	writeJSON(w, http.StatusOK, kinds.Pods().Complete(p))
 	return nil
 }

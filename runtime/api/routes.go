@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"podd/runtime/api/kinds"
 )
 
 // routes maps the paths of the Kubernetes API, and those of podd's own, to handlers.
@@ -22,20 +24,20 @@ func (s *server) routes() http.Handler {
 	get("/apis/{group}/{version}", serveGroupResources)
 	get("/api/v1", serveResources)
 
-	get("/api/v1/nodes", s.list(nodes()))
-	get("/api/v1/nodes/{name}", s.get(nodes()))
-	get("/api/v1/namespaces", s.list(namespaces()))
-	get("/api/v1/namespaces/{name}", s.get(namespaces()))
-	for _, k := range []*kind{pods(), events()} {
-		get("/api/v1/"+k.resource, s.list(k))
-		get("/api/v1/namespaces/{ns}/"+k.resource, s.list(k))
-		get("/api/v1/namespaces/{ns}/"+k.resource+"/{name}", s.get(k))
+	get("/api/v1/nodes", s.list(kinds.Nodes()))
+	get("/api/v1/nodes/{name}", s.get(kinds.Nodes()))
+	get("/api/v1/namespaces", s.list(kinds.Namespaces()))
+	get("/api/v1/namespaces/{name}", s.get(kinds.Namespaces()))
+	for _, k := range []*kinds.Kind{kinds.Pods(), kinds.Events()} {
+		get("/api/v1/"+k.Resource, s.list(k))
+		get("/api/v1/namespaces/{ns}/"+k.Resource, s.list(k))
+		get("/api/v1/namespaces/{ns}/"+k.Resource+"/{name}", s.get(k))
 	}
-	for _, k := range served() {
-		get(k.root()+k.resource, s.list(k))
-		one := k.root() + k.resource
-		if k.namespaced {
-			one = k.root() + "namespaces/{ns}/" + k.resource
+	for _, k := range kinds.Served() {
+		get(k.Root()+k.Resource, s.list(k))
+		one := k.Root() + k.Resource
+		if k.Namespaced {
+			one = k.Root() + "namespaces/{ns}/" + k.Resource
 			get(one, s.list(k))
 		}
 		get(one+"/{name}", s.get(k))
@@ -43,7 +45,7 @@ func (s *server) routes() http.Handler {
 
 	s.workloadRoutes(m)
 	const pod = "/api/v1/namespaces/{ns}/pods/{name}"
-	get(pod+"/status", s.get(pods()))
+	get(pod+"/status", s.get(kinds.Pods()))
 	m.Handle("PATCH "+pod+"/status", s.handle(s.patchStatus))
 	get(pod+"/log", s.podLog)
 	get(pod+"/exec", s.podExec)

@@ -6,11 +6,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"podd/runtime/api/kinds"
 )
 
 // selection is the part of a kind that a request asks for.
 type selection struct {
-	kind      *kind
+	kind      *kinds.Kind
 	namespace string // "": all
 	name      string // "": all
 	labels    labels.Selector
@@ -18,7 +20,7 @@ type selection struct {
 }
 
 // parseSelection reads labelSelector and fieldSelector.
-func parseSelection(k *kind, namespace string, q url.Values) (selection, error) {
+func parseSelection(k *kinds.Kind, namespace string, q url.Values) (selection, error) {
 	ls, err := labels.Parse(q.Get("labelSelector"))
 	if err != nil {
 		return selection{}, BadRequest(err.Error())
@@ -36,7 +38,7 @@ func (s *selection) checkFields() error {
 	if s.fields.Empty() {
 		return nil
 	}
-	known := s.kind.fields(s.kind.blank())
+	known := s.kind.Fields(s.kind.Blank())
 	for _, r := range s.fields.Requirements() {
 		if !known.Has(r.Field) {
 			return BadRequest(fmt.Sprintf("field label not supported: %s", r.Field))
@@ -45,8 +47,8 @@ func (s *selection) checkFields() error {
 	return nil
 }
 
-func (s *selection) matches(o object) bool {
-	if s.kind.namespaced && s.namespace != "" && o.GetNamespace() != s.namespace {
+func (s *selection) matches(o kinds.Object) bool {
+	if s.kind.Namespaced && s.namespace != "" && o.GetNamespace() != s.namespace {
 		return false
 	}
 	if s.name != "" && o.GetName() != s.name {
@@ -55,12 +57,12 @@ func (s *selection) matches(o object) bool {
 	if !s.labels.Empty() && !s.labels.Matches(labels.Set(o.GetLabels())) {
 		return false
 	}
-	return s.fields.Empty() || s.fields.Matches(s.kind.fields(o))
+	return s.fields.Empty() || s.fields.Matches(s.kind.Fields(o))
 }
 
 // pick returns what matches of objs.
-func (s *selection) pick(objs []object) []object {
-	picked := make([]object, 0, len(objs))
+func (s *selection) pick(objs []kinds.Object) []kinds.Object {
+	picked := make([]kinds.Object, 0, len(objs))
 	for _, o := range objs {
 		if s.matches(o) {
 			picked = append(picked, o)

@@ -9,12 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/runtime/api/kinds"
 )
 
-const (
-	metaGroupVersion = "meta.k8s.io/v1"
-	onlyWide         = 1 // priority of a column that only -o wide shows
-)
+const metaGroupVersion = "meta.k8s.io/v1"
 
 // tableRequest asks for metav1.Table instead of objects: server-side printing.
 type tableRequest struct {
@@ -40,15 +39,15 @@ func wantsTable(r *http.Request) (*tableRequest, bool) {
 }
 
 // table prints objs.
-func (t *tableRequest) table(k *kind, meta metav1.ListMeta, objs []object, now time.Time) *metav1.Table {
+func (t *tableRequest) table(k *kinds.Kind, meta metav1.ListMeta, objs []kinds.Object, now time.Time) *metav1.Table {
 	table := &metav1.Table{
 		TypeMeta: metav1.TypeMeta{Kind: "Table", APIVersion: metaGroupVersion},
 		ListMeta: meta,
 		Rows:     make([]metav1.TableRow, 0, len(objs)),
 	}
-	table.ColumnDefinitions = k.columns()
+	table.ColumnDefinitions = k.Columns()
 	for _, o := range objs {
-		row := k.row(o, now)
+		row := k.Row(o, now)
 		row.Object = t.included(k, o)
 		table.Rows = append(table.Rows, row)
 	}
@@ -56,9 +55,9 @@ func (t *tableRequest) table(k *kind, meta metav1.ListMeta, objs []object, now t
 }
 
 // event prints the object of one change.
-func (t *tableRequest) event(k *kind, typ watch.EventType, o object, now time.Time) *metav1.Table {
+func (t *tableRequest) event(k *kinds.Kind, typ watch.EventType, o kinds.Object, now time.Time) *metav1.Table {
 	meta := metav1.ListMeta{ResourceVersion: o.GetResourceVersion()}
-	objs := []object{o}
+	objs := []kinds.Object{o}
 	if typ == watch.Bookmark {
 		objs = nil
 	}
@@ -71,12 +70,12 @@ func (t *tableRequest) event(k *kind, typ watch.EventType, o object, now time.Ti
 }
 
 // included is what a row carries beside its cells.
-func (t *tableRequest) included(k *kind, o object) runtime.RawExtension {
+func (t *tableRequest) included(k *kinds.Kind, o kinds.Object) runtime.RawExtension {
 	switch t.include {
 	case metav1.IncludeNone:
 		return runtime.RawExtension{}
 	case metav1.IncludeObject:
-		return runtime.RawExtension{Object: k.complete(o)}
+		return runtime.RawExtension{Object: k.Complete(o)}
 	}
 	meta := &metav1.PartialObjectMetadata{
 		TypeMeta: metav1.TypeMeta{Kind: "PartialObjectMetadata", APIVersion: metaGroupVersion},
@@ -85,12 +84,4 @@ func (t *tableRequest) included(k *kind, o object) runtime.RawExtension {
 		meta.ObjectMeta = *m
 	}
 	return runtime.RawExtension{Object: meta}
-}
-
-func column(name, description string, priority int32) metav1.TableColumnDefinition {
-	c := metav1.TableColumnDefinition{Name: name, Type: "string", Description: description, Priority: priority}
-	if name == "Name" {
-		c.Format = "name"
-	}
-	return c
 }

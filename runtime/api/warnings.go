@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/api/kinds"
 )
 
 // ManifestAccepted is podd's own condition: False while the pod's file holds something that cannot be run,
@@ -33,7 +35,7 @@ const maxWarnings = 5
 
 // addWarnings tells a client what is wrong with the manifests of the objects that it gets, or with the configuration, in the header from
 // which kubectl prints its warnings (RFC 7234, code 299).
-func addWarnings(w http.ResponseWriter, objs []object) {
+func addWarnings(w http.ResponseWriter, objs []kinds.Object) {
 	said, more := 0, 0
 	for _, o := range objs {
 		text := ""
@@ -58,13 +60,13 @@ func addWarnings(w http.ResponseWriter, objs []object) {
 }
 
 // addObjectWarnings tells who lists a kind of the folder, or the pods that use those, what was refused.
-func (s *server) addObjectWarnings(w http.ResponseWriter, k *kind) {
+func (s *server) addObjectWarnings(w http.ResponseWriter, k *kinds.Kind) {
 	var texts []string
 	switch {
-	case k.resource == "pods":
+	case k.Resource == "pods":
 		texts = s.backend.ObjectProblems("")
-	case k.folder:
-		texts = s.backend.ObjectProblems(k.name)
+	case k.Folder:
+		texts = s.backend.ObjectProblems(k.Name)
 	}
 	for i, text := range texts {
 		if i == maxWarnings {

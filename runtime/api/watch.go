@@ -10,6 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"podd/runtime/api/kinds"
 )
 
 // watchRequest is where a watch begins.
@@ -46,15 +48,15 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, sel *selection) e
 	if err != nil {
 		return err
 	}
-	objs, now := sel.kind.list(s.backend)
+	objs, now := sel.kind.List(s.backend)
 	if req.initial {
 		req.since = now
 	}
-	source, err := sel.kind.watch(s.backend, req.since)
+	source, err := sel.kind.Watch(s.backend, req.since)
 	if err != nil {
 		return err
 	}
-	defer source.stop()
+	defer source.Stop()
 	ctx, cancel := watchContext(r.Context(), q.Get("timeoutSeconds"))
 	defer cancel()
 
@@ -64,14 +66,14 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request, sel *selection) e
 		return nil // the client is gone
 	}
 	for {
-		c, ok := source.next(ctx)
+		c, ok := source.Next(ctx)
 		if !ok {
 			return nil
 		}
 		if c, ok = f.filter(c); !ok {
 			continue
 		}
-		if err := out.send(c.Type, c.obj); err != nil {
+		if err := out.send(c.Type, c.Obj); err != nil {
 			return nil
 		}
 	}
@@ -86,14 +88,14 @@ func watchContext(ctx context.Context, timeout string) (context.Context, context
 
 // watchWriter sends metav1.WatchEvents, each at once.
 type watchWriter struct {
-	kind  *kind
+	kind  *kinds.Kind
 	table *tableRequest // nil: objects
 	now   func() time.Time
 	enc   *json.Encoder
 	ctl   *http.ResponseController
 }
 
-func (s *server) newWatchWriter(w http.ResponseWriter, r *http.Request, k *kind) *watchWriter {
+func (s *server) newWatchWriter(w http.ResponseWriter, r *http.Request, k *kinds.Kind) *watchWriter {
 	out := &watchWriter{kind: k, now: s.now, enc: json.NewEncoder(w), ctl: http.NewResponseController(w)}
 	if t, ok := wantsTable(r); ok {
 		out.table = t
@@ -104,7 +106,7 @@ func (s *server) newWatchWriter(w http.ResponseWriter, r *http.Request, k *kind)
 }
 
 // begin sends the headers and, if asked for, what is there.
-func (out *watchWriter) begin(req watchRequest, f *filter, objs []object, rv uint64) error {
+func (out *watchWriter) begin(req watchRequest, f *filter, objs []kinds.Object, rv uint64) error {
 	if req.initial {
 		picked := f.selection.pick(objs)
 		sortObjects(out.kind, picked)
@@ -115,7 +117,7 @@ func (out *watchWriter) begin(req watchRequest, f *filter, objs []object, rv uin
 		}
 	}
 	if req.marked {
-		mark := out.kind.blank()
+		mark := out.kind.Blank()
 		mark.SetResourceVersion(formatRV(rv))
 		mark.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
 		if err := out.send(watch.Bookmark, mark); err != nil {
@@ -127,7 +129,7 @@ func (out *watchWriter) begin(req watchRequest, f *filter, objs []object, rv uin
 
 // send gives the client writeTimeout to take one change; the deadline is taken back so
 // that no timer outlives the write.
-func (out *watchWriter) send(t watch.EventType, o object) error {
+func (out *watchWriter) send(t watch.EventType, o kinds.Object) error {
 	e := struct {
 		Type   watch.EventType `json:"type"`
 		Object any             `json:"object"`
@@ -135,7 +137,7 @@ func (out *watchWriter) send(t watch.EventType, o object) error {
 	if out.table != nil {
 		e.Object = out.table.event(out.kind, t, o, out.now())
 	} else {
-		e.Object = out.kind.complete(o)
+		e.Object = out.kind.Complete(o)
 	}
 	if err := out.ctl.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err

@@ -11,6 +11,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"podd/runtime/api/kinds"
 )
 
 // Scale is the subresource of that name (autoscaling/v1): how many pods a workload wants and has.
@@ -35,20 +38,20 @@ type ScaleStatus struct {
 // workloadRoutes are what can be asked of workloads beside looking at them. What is set stays until the workload's file changes
 // the same field.
 func (s *server) workloadRoutes(m *http.ServeMux) {
-	for _, k := range workloadKinds() {
-		one := k.root() + "namespaces/{ns}/" + k.resource + "/{name}"
+	for _, k := range kinds.Workloads() {
+		one := k.Root() + "namespaces/{ns}/" + k.Resource + "/{name}"
 		m.Handle("GET "+one+"/status", s.handle(s.get(served1(k))))
 		m.Handle("PATCH "+one, s.handle(func(w http.ResponseWriter, r *http.Request) error { return s.patchWorkload(k, w, r) }))
-		own := "/podd/v1/namespaces/{ns}/" + k.resource + "/{name}/"
+		own := "/podd/v1/namespaces/{ns}/" + k.Resource + "/{name}/"
 		m.Handle("POST "+own+"restart", s.handle(func(w http.ResponseWriter, r *http.Request) error {
-			return s.answer(w, s.backend.RestartWorkload(r.Context(), k.name, r.PathValue("ns"), r.PathValue("name")), "restarted")
+			return s.answer(w, s.backend.RestartWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name")), "restarted")
 		}))
 		m.Handle("POST "+own+"undo", s.handle(func(w http.ResponseWriter, r *http.Request) error {
 			revision, err := strconv.ParseInt(r.URL.Query().Get("toRevision"), 10, 64)
 			if err != nil || revision < 0 {
 				return BadRequest("toRevision must be a number that is not negative")
 			}
-			said, err := s.backend.UndoWorkload(r.Context(), k.name, r.PathValue("ns"), r.PathValue("name"), revision)
+			said, err := s.backend.UndoWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name"), revision)
 			return s.answer(w, err, said)
 		}))
 		if !scales(k) {
@@ -62,13 +65,13 @@ func (s *server) workloadRoutes(m *http.ServeMux) {
 }
 
 // served1 gives one kind what all have in common.
-func served1(k *kind) *kind {
-	list := served()
-	return list[slices.IndexFunc(list, func(o *kind) bool { return o.name == k.name })]
+func served1(k *kinds.Kind) *kinds.Kind {
+	list := kinds.Served()
+	return list[slices.IndexFunc(list, func(o *kinds.Kind) bool { return o.Name == k.Name })]
 }
 
-func scales(k *kind) bool {
-	return slices.Contains([]string{"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"}, k.name)
+func scales(k *kinds.Kind) bool {
+	return slices.Contains([]string{"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"}, k.Name)
 }
 
 // answer says that something was done.
@@ -76,11 +79,11 @@ func (s *server) answer(w http.ResponseWriter, err error, said string) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: typeMeta("Status"), Status: metav1.StatusSuccess, Message: said})
+	writeJSON(w, http.StatusOK, &metav1.Status{TypeMeta: kinds.TypeMeta("Status"), Status: metav1.StatusSuccess, Message: said})
 	return nil
 }
 
-func (s *server) scaleOf(k *kind, r *http.Request) (*Scale, error) {
+func (s *server) scaleOf(k *kinds.Kind, r *http.Request) (*Scale, error) {
 	o, _, err := s.find(served1(k), r)
 	if err != nil {
 		return nil, err
@@ -90,19 +93,19 @@ func (s *server) scaleOf(k *kind, r *http.Request) (*Scale, error) {
 	scale.ResourceVersion, scale.CreationTimestamp = o.GetResourceVersion(), o.GetCreationTimestamp()
 	switch o := o.(type) {
 	case *appsv1.Deployment:
-		scale.Spec.Replicas, scale.Status = int32(count(o.Spec.Replicas)), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
+		scale.Spec.Replicas, scale.Status = ptr.Deref(o.Spec.Replicas, 0), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
 	case *appsv1.ReplicaSet:
-		scale.Spec.Replicas, scale.Status = int32(count(o.Spec.Replicas)), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
+		scale.Spec.Replicas, scale.Status = ptr.Deref(o.Spec.Replicas, 0), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
 	case *appsv1.StatefulSet:
-		scale.Spec.Replicas, scale.Status = int32(count(o.Spec.Replicas)), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
+		scale.Spec.Replicas, scale.Status = ptr.Deref(o.Spec.Replicas, 0), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}
 	case *corev1.ReplicationController:
-		scale.Spec.Replicas = int32(count(o.Spec.Replicas))
+		scale.Spec.Replicas = ptr.Deref(o.Spec.Replicas, 0)
 		scale.Status = ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: o.Spec.Selector})}
 	}
 	return scale, nil
 }
 
-func (s *server) getScale(k *kind, w http.ResponseWriter, r *http.Request) error {
+func (s *server) getScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request) error {
 	scale, err := s.scaleOf(k, r)
 	if err == nil {
 		writeJSON(w, http.StatusOK, scale)
@@ -110,7 +113,7 @@ func (s *server) getScale(k *kind, w http.ResponseWriter, r *http.Request) error
 	return err
 }
 
-func (s *server) setScale(k *kind, w http.ResponseWriter, r *http.Request) error {
+func (s *server) setScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request) error {
 	var wanted struct {
 		Spec struct {
 			Replicas *int32 `json:"replicas"`
@@ -127,7 +130,7 @@ func (s *server) setScale(k *kind, w http.ResponseWriter, r *http.Request) error
 	if wanted.Spec.Replicas != nil {
 		n = *wanted.Spec.Replicas
 	}
-	if err := s.backend.SetWorkload(r.Context(), k.name, r.PathValue("ns"), r.PathValue("name"), "spec.replicas", n); err != nil {
+	if err := s.backend.SetWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name"), "spec.replicas", n); err != nil {
 		return err
 	}
 	addWarning(w, overridden)
@@ -137,7 +140,7 @@ func (s *server) setScale(k *kind, w http.ResponseWriter, r *http.Request) error
 const overridden = "its file stays as it is: what is set here holds until the file changes this field"
 
 // patchWorkload sets the fields that kubectl rollout, scale and the like set.
-func (s *server) patchWorkload(k *kind, w http.ResponseWriter, r *http.Request) error {
+func (s *server) patchWorkload(k *kinds.Kind, w http.ResponseWriter, r *http.Request) error {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/strategic-merge-patch+json" && media != "application/merge-patch+json" {
 		return unsupportedMedia(media)
 	}
@@ -162,12 +165,12 @@ func (s *server) patchWorkload(k *kind, w http.ResponseWriter, r *http.Request) 
 			if err := json.Unmarshal(value, &v); err != nil {
 				return BadRequest("cannot read the patch: " + err.Error())
 			}
-			err = s.backend.SetWorkload(r.Context(), k.name, ns, name, "spec."+field, v)
+			err = s.backend.SetWorkload(r.Context(), k.Name, ns, name, "spec."+field, v)
 		case "template":
 			if !isRestart(value) {
 				return BadRequest("of spec.template only the annotation kubectl.kubernetes.io/restartedAt can be set here: the rest changes with the file")
 			}
-			err = s.backend.RestartWorkload(r.Context(), k.name, ns, name)
+			err = s.backend.RestartWorkload(r.Context(), k.Name, ns, name)
 		default:
 			return BadRequest("spec." + field + " cannot be changed here: it changes with the file")
 		}
@@ -180,7 +183,7 @@ func (s *server) patchWorkload(k *kind, w http.ResponseWriter, r *http.Request) 
 		return err
 	}
 	addWarning(w, overridden)
-	writeJSON(w, http.StatusOK, served1(k).complete(o))
+	writeJSON(w, http.StatusOK, served1(k).Complete(o))
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"podd/images"
 	"podd/runtime"
-	"podd/runtime/api"
+	"podd/runtime/api/hub"
 	"podd/runtime/event"
 	"podd/runtime/imagepull"
 	"podd/runtime/logs"
@@ -47,7 +47,7 @@ func (b *Backend) Pods() ([]*corev1.Pod, uint64) {
 }
 
 // WatchPods delivers changes of pods.
-func (b *Backend) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
+func (b *Backend) WatchPods(since uint64) (<-chan hub.PodEvent, func(), error) {
 	return b.Runtime.Store().WatchPods(since)
 }
 
@@ -55,21 +55,21 @@ func (b *Backend) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
 func (b *Backend) Events() ([]corev1.Event, uint64) { return b.EventLog.List("") }
 
 // WatchEvents delivers what happens.
-func (b *Backend) WatchEvents(since uint64) (<-chan api.EventEvent, func(), error) {
+func (b *Backend) WatchEvents(since uint64) (<-chan hub.EventEvent, func(), error) {
 	changes, cancel, err := b.EventLog.Watch(since)
 	if errors.Is(err, event.ErrTooOld) {
-		err = api.ErrTooOld
+		err = hub.ErrTooOld
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	out := make(chan api.EventEvent)
+	out := make(chan hub.EventEvent)
 	stop := make(chan struct{})
 	go func() {
 		defer close(out)
 		for c := range changes {
 			select {
-			case out <- api.EventEvent{Type: c.Type, Event: c.Event, RV: c.RV}:
+			case out <- hub.EventEvent{Type: c.Type, Event: c.Event, RV: c.RV}:
 			case <-stop:
 				return
 			}
@@ -128,10 +128,10 @@ func (b *Backend) OpenID(ctx context.Context) (discovery, keys []byte, err error
 }
 
 // Objects lists the objects of a kind as the API shows them.
-func (b *Backend) Objects(kind string) ([]api.Object, uint64) { return b.Runtime.Store().Objects(kind) }
+func (b *Backend) Objects(kind string) ([]hub.Object, uint64) { return b.Runtime.Store().Objects(kind) }
 
 // WatchObjects delivers changes of objects of all kinds.
-func (b *Backend) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error) {
+func (b *Backend) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error) {
 	return b.Runtime.Store().WatchObjects(since)
 }
 

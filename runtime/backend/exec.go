@@ -6,13 +6,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime"
-	"podd/runtime/api"
 	"podd/runtime/api/protocol"
+	"podd/runtime/api/stream"
 	"podd/runtime/stdio"
 )
 
 // Exec runs a command in a container and returns its exit code.
-func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 	return b.Runtime.Exec(ctx, namespace, name, runtime.Command{
 		Container: o.Container, Args: o.Command, TTY: o.TTY,
 		Streams: stdio.Streams{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Resize: resizeFrom(s.Resize)},

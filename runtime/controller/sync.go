@@ -9,7 +9,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/runtime/api"
+	"podd/runtime/api/hub"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
@@ -147,7 +147,7 @@ func (m *Manager) replace(e *entry, o workload.Object, now state.Instant) {
 
 // show publishes an entry.
 func (m *Manager) show(e *entry) {
-	m.Store.SetObject(e.key.Kind, objects.ShallowCopy[api.Object](e.object))
+	m.Store.SetObject(e.key.Kind, objects.ShallowCopy[hub.Object](e.object))
 }
 
 func (m *Manager) createPod(e, root *entry, pod *corev1.Pod, now state.Instant) error {

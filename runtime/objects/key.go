@@ -7,7 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/runtime/api"
+	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 )
 
@@ -24,7 +24,7 @@ func (k Key) Reference() corev1.ObjectReference {
 
 // ShallowCopy copies an object without what it points to: whoever gets it may set its metadata, and large data is there
 // once.
-func ShallowCopy[O api.Object](o O) O {
+func ShallowCopy[O hub.Object](o O) O {
 	value := reflect.ValueOf(o).Elem()
 	out := reflect.New(value.Type())
 	out.Elem().Set(value)

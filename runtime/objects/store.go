@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"podd/runtime/api"
+	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 	"podd/runtime/status"
@@ -22,11 +22,11 @@ import (
 // published must not be changed afterwards, but for its resource version here.
 type Store struct {
 	mu   sync.Mutex
-	pods collection[types.UID, *corev1.Pod, api.PodEvent]
+	pods collection[types.UID, *corev1.Pod, hub.PodEvent]
 	// backoffs has the ends of the back-offs of the pods that are in one, since boot.
 	backoffs map[types.UID]map[string]state.BootTime
 	refused  map[types.UID]bool // those of pods that stand for refused manifests
-	objects  collection[Key, api.Object, api.ObjectEvent]
+	objects  collection[Key, hub.Object, hub.ObjectEvent]
 	problems []manifest.Problem
 }
 
@@ -35,11 +35,11 @@ func NewStore() *Store {
 	s := &Store{backoffs: map[types.UID]map[string]state.BootTime{}, refused: map[types.UID]bool{}}
 	// Versions of an earlier daemon stay below those of this one, as long as the clock of the boot goes on.
 	start := state.Now().Mono.Milliseconds()
-	s.pods.init(start, func(typ watch.EventType, _ types.UID, p *corev1.Pod, rv uint64) api.PodEvent {
-		return api.PodEvent{Type: typ, Pod: p, RV: rv}
+	s.pods.init(start, func(typ watch.EventType, _ types.UID, p *corev1.Pod, rv uint64) hub.PodEvent {
+		return hub.PodEvent{Type: typ, Pod: p, RV: rv}
 	})
-	s.objects.init(start, func(typ watch.EventType, key Key, o api.Object, rv uint64) api.ObjectEvent {
-		return api.ObjectEvent{Type: typ, Kind: key.Kind, Object: o, RV: rv}
+	s.objects.init(start, func(typ watch.EventType, key Key, o hub.Object, rv uint64) hub.ObjectEvent {
+		return hub.ObjectEvent{Type: typ, Kind: key.Kind, Object: o, RV: rv}
 	})
 	return s
 }
@@ -109,13 +109,13 @@ func (s *Store) Pods() ([]*corev1.Pod, uint64) {
 }
 
 // WatchPods delivers every change of a pod after since.
-func (s *Store) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
+func (s *Store) WatchPods(since uint64) (<-chan hub.PodEvent, func(), error) {
 	return s.pods.hub.Watch(since)
 }
 
 // SetObject shows an object as it is now, if it is not shown so already. It may be one that the folder does not have (an
 // EndpointSlice); its owner then removes it, too.
-func (s *Store) SetObject(kind string, value api.Object) {
+func (s *Store) SetObject(kind string, value hub.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.objects.set(Key{kind, value.GetNamespace(), value.GetName()}, value)
@@ -129,10 +129,10 @@ func (s *Store) RemoveObject(key Key) {
 }
 
 // Objects lists the objects of a kind, in no order, with the resource version of that picture.
-func (s *Store) Objects(kind string) ([]api.Object, uint64) {
+func (s *Store) Objects(kind string) ([]hub.Object, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []api.Object
+	var list []hub.Object
 	for key, value := range s.objects.shown {
 		if key.Kind == kind {
 			list = append(list, value)
@@ -142,7 +142,7 @@ func (s *Store) Objects(kind string) ([]api.Object, uint64) {
 }
 
 // WatchObjects delivers every change of an object of any kind after since.
-func (s *Store) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error) {
+func (s *Store) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error) {
 	return s.objects.hub.Watch(since)
 }
 
@@ -170,15 +170,15 @@ func (s *Store) ObjectProblems(kind string) []string {
 const history = 256
 
 // collection is what is shown of one sort, with a number for each change and those who watch the changes.
-type collection[K comparable, V api.Object, E any] struct {
+type collection[K comparable, V hub.Object, E any] struct {
 	rv    uint64
 	shown map[K]V
-	hub   *api.Hub[E]
+	hub   *hub.Hub[E]
 	event func(typ watch.EventType, key K, value V, rv uint64) E
 }
 
 func (c *collection[K, V, E]) init(start uint64, event func(watch.EventType, K, V, uint64) E) {
-	*c = collection[K, V, E]{rv: start, shown: map[K]V{}, hub: api.NewHub[E](start, history), event: event}
+	*c = collection[K, V, E]{rv: start, shown: map[K]V{}, hub: hub.New[E](start, history), event: event}
 }
 
 func (c *collection[K, V, E]) set(key K, value V) (news bool) {

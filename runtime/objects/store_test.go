@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"podd/runtime/api"
+	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 	"podd/runtime/state"
 )
@@ -189,7 +189,7 @@ func TestStoreListThenWatch(t *testing.T) {
 			s.SetObject("ConfigMap", config("a", fmt.Sprint(i)))
 		}
 	})
-	var changes <-chan api.ObjectEvent
+	var changes <-chan hub.ObjectEvent
 	seen := ""
 	wg.Go(func() {
 		list, rv := s.Objects("ConfigMap")

@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"podd/runtime/api"
+	"podd/runtime/api/hub"
+	"podd/runtime/api/stream"
 )
 
 // Start is the resource version of a Fake without pods.
@@ -26,7 +28,7 @@ const Start = 100
 // Fake is an api.Backend in memory. Set its functions before it is served.
 type Fake struct {
 	OnDial func(ctx context.Context, name string, port uint16) (net.Conn, error)
-	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s api.Streams) (int, error)
+	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error)
 	OnLogs func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
 	OnLoad func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
 	// OnRemove removes an image instead of the Fake itself.
@@ -38,15 +40,15 @@ type Fake struct {
 	events  []corev1.Event
 	images  []api.ImageInfo
 	node    *corev1.Node
-	podHub  *api.Hub[api.PodEvent]
-	objects map[string][]api.Object
-	objHub  *api.Hub[api.ObjectEvent]
-	evHub   *api.Hub[api.EventEvent]
+	podHub  *hub.Hub[hub.PodEvent]
+	objects map[string][]hub.Object
+	objHub  *hub.Hub[hub.ObjectEvent]
+	evHub   *hub.Hub[hub.EventEvent]
 }
 
 // New returns a Fake that remembers the last eight changes.
 func New(pods ...*corev1.Pod) *Fake {
-	f := &Fake{rv: Start, podHub: api.NewHub[api.PodEvent](Start, 8), evHub: api.NewHub[api.EventEvent](Start, 8), objHub: api.NewHub[api.ObjectEvent](Start, 8), objects: map[string][]api.Object{}, node: node()}
+	f := &Fake{rv: Start, podHub: hub.New[hub.PodEvent](Start, 8), evHub: hub.New[hub.EventEvent](Start, 8), objHub: hub.New[hub.ObjectEvent](Start, 8), objects: map[string][]hub.Object{}, node: node()}
 	for _, p := range pods {
 		f.Put(p)
 	}
@@ -66,7 +68,7 @@ func (f *Fake) Put(p *corev1.Pod) {
 	} else {
 		f.pods = append(f.pods, p)
 	}
-	f.podHub.Publish(f.rv, api.PodEvent{Type: typ, Pod: p, RV: f.rv})
+	f.podHub.Publish(f.rv, hub.PodEvent{Type: typ, Pod: p, RV: f.rv})
 }
 
 // Remove takes a pod away.
@@ -80,7 +82,7 @@ func (f *Fake) Remove(namespace, name string) {
 	f.next()
 	p := f.pods[i]
 	f.pods = slices.Delete(slices.Clone(f.pods), i, i+1)
-	f.podHub.Publish(f.rv, api.PodEvent{Type: watch.Deleted, Pod: p, RV: f.rv})
+	f.podHub.Publish(f.rv, hub.PodEvent{Type: watch.Deleted, Pod: p, RV: f.rv})
 }
 
 // PutEvent records an event.
@@ -89,7 +91,7 @@ func (f *Fake) PutEvent(e corev1.Event) {
 	defer f.mu.Unlock()
 	e.ResourceVersion = f.next()
 	f.events = append(slices.Clone(f.events), e)
-	f.evHub.Publish(f.rv, api.EventEvent{Type: watch.Added, Event: &e, RV: f.rv})
+	f.evHub.Publish(f.rv, hub.EventEvent{Type: watch.Added, Event: &e, RV: f.rv})
 }
 
 // PutImage adds an image to the store.
@@ -110,7 +112,7 @@ func (f *Fake) Pods() ([]*corev1.Pod, uint64) {
 	return f.pods, f.rv
 }
 
-func (f *Fake) WatchPods(since uint64) (<-chan api.PodEvent, func(), error) {
+func (f *Fake) WatchPods(since uint64) (<-chan hub.PodEvent, func(), error) {
 	return f.podHub.Watch(since)
 }
 
@@ -120,7 +122,7 @@ func (f *Fake) Events() ([]corev1.Event, uint64) {
 	return f.events, f.rv
 }
 
-func (f *Fake) WatchEvents(since uint64) (<-chan api.EventEvent, func(), error) {
+func (f *Fake) WatchEvents(since uint64) (<-chan hub.EventEvent, func(), error) {
 	return f.evHub.Watch(since)
 }
 
@@ -132,7 +134,7 @@ func (f *Fake) Dial(ctx context.Context, _, name string, port uint16) (net.Conn,
 	return f.OnDial(ctx, name, port)
 }
 
-func (f *Fake) Exec(ctx context.Context, _, name string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+func (f *Fake) Exec(ctx context.Context, _, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 	return f.OnExec(ctx, name, o, s)
 }
 
@@ -220,21 +222,21 @@ func (f *Fake) RestoreClaim(_ context.Context, _, name string, _ io.Reader) erro
 func (f *Fake) Node() *corev1.Node { return f.node }
 
 // PutObject adds an object of one of the folder's kinds.
-func (f *Fake) PutObject(kind string, o api.Object) {
+func (f *Fake) PutObject(kind string, o hub.Object) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o.SetResourceVersion(f.next())
 	f.objects[kind] = append(slices.Clone(f.objects[kind]), o)
-	f.objHub.Publish(f.rv, api.ObjectEvent{Type: watch.Added, Kind: kind, Object: o, RV: f.rv})
+	f.objHub.Publish(f.rv, hub.ObjectEvent{Type: watch.Added, Kind: kind, Object: o, RV: f.rv})
 }
 
-func (f *Fake) Objects(kind string) ([]api.Object, uint64) {
+func (f *Fake) Objects(kind string) ([]hub.Object, uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.objects[kind], f.rv
 }
 
-func (f *Fake) WatchObjects(since uint64) (<-chan api.ObjectEvent, func(), error) {
+func (f *Fake) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error) {
 	return f.objHub.Watch(since)
 }
 

@@ -13,10 +13,11 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/api/apitest"
+	"podd/runtime/api/stream"
 )
 
 // shell answers the commands of these tests.
-func shell(_ context.Context, _ string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+func shell(_ context.Context, _ string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 	switch o.Command[0] {
 	case "exit":
 		fmt.Fprint(s.Stdout, "out\n")
@@ -97,7 +98,7 @@ func TestExecTerminal(t *testing.T) {
 	before := termios(t, pts)
 
 	f := apitest.New(apitest.Pod("a"))
-	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		if !o.TTY || o.Stderr {
 			return 1, nil
 		}

@@ -17,6 +17,7 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/api/apitest"
+	"podd/runtime/api/stream"
 )
 
 // evil clears the screen, sets the title, and goes back to write over what was there: as ESC sequences, as C1, as
@@ -48,7 +49,7 @@ func evilDaemon(t *testing.T) string {
 		_, err := io.WriteString(w, evil)
 		return err
 	}
-	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s api.Streams) (int, error) {
+	f.OnExec = func(_ context.Context, _ string, _ *corev1.PodExecOptions, s stream.Streams) (int, error) {
 		_, err := io.WriteString(s.Stdout, evil)
 		return 0, errors.Join(err, errors.New("cannot run it: "+evil))
 	}

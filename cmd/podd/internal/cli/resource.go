@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"podd/runtime/api"
+	"podd/runtime/api/kinds"
 )
 
 // objectType is a kind of object that get and describe know.
@@ -31,7 +31,7 @@ func resources() []objectType {
 		{"nodes", "node", []string{"no"}, false, core, "", false, "Node"},
 		{"namespaces", "namespace", []string{"ns"}, false, core, "", false, "Namespace"},
 	}
-	for _, r := range api.FolderResources() {
+	for _, r := range kinds.Resources() {
 		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group, r.All, r.Kind})
 	}
 	return list

@@ -1,4 +1,4 @@
-package api
+package printers
 
 //lint:file-ignore SA1019 Endpoints are deprecated, and what `get ep` means
 
@@ -9,11 +9,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
-func blankEndpoints() object { return new(corev1.Endpoints) }
-
-func endpointsColumns() []metav1.TableColumnDefinition {
+// EndpointsColumns are the columns of a table of such objects.
+func EndpointsColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the Service.", 0),
 		column("Endpoints", "The ready ones.", 0),
@@ -21,7 +22,8 @@ func endpointsColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func endpointsRow(o object, now time.Time) metav1.TableRow {
+// EndpointsRow is the row of one of them.
+func EndpointsRow(o hub.Object, now time.Time) metav1.TableRow {
 	e := o.(*corev1.Endpoints)
 	var list []string
 	for _, s := range e.Subsets {

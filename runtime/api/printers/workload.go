@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"fmt"
@@ -12,25 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/duration"
-)
 
-// workloadKinds are the kinds that make pods, those that they are made of, and PodDisruptionBudgets. They print as the API
-// server's do (kubernetes pkg/printers/internalversion).
-func workloadKinds() []*kind {
-	const apps, batch = "apps/v1", "batch/v1"
-	return []*kind{
-		{resource: "deployments", name: "Deployment", group: apps, short: []string{"deploy"}, all: true, namespaced: true, blank: func() object { return new(appsv1.Deployment) }, columns: deploymentColumns, row: deploymentRow},
-		{resource: "replicasets", name: "ReplicaSet", group: apps, short: []string{"rs"}, all: true, namespaced: true, blank: func() object { return new(appsv1.ReplicaSet) }, columns: replicaColumns, row: replicaSetRow},
-		{resource: "statefulsets", name: "StatefulSet", group: apps, short: []string{"sts"}, all: true, namespaced: true, blank: func() object { return new(appsv1.StatefulSet) }, columns: statefulSetColumns, row: statefulSetRow},
-		{resource: "daemonsets", name: "DaemonSet", group: apps, short: []string{"ds"}, all: true, namespaced: true, blank: func() object { return new(appsv1.DaemonSet) }, columns: daemonSetColumns, row: daemonSetRow},
-		{resource: "controllerrevisions", name: "ControllerRevision", group: apps, namespaced: true, blank: func() object { return new(appsv1.ControllerRevision) }, columns: revisionColumns, row: revisionRow},
-		{resource: "jobs", name: "Job", group: batch, all: true, namespaced: true, blank: func() object { return new(batchv1.Job) }, columns: jobColumns, row: jobRow},
-		{resource: "cronjobs", name: "CronJob", group: batch, short: []string{"cj"}, all: true, namespaced: true, blank: func() object { return new(batchv1.CronJob) }, columns: cronJobColumns, row: cronJobRow},
-		{resource: "replicationcontrollers", name: "ReplicationController", short: []string{"rc"}, all: true, namespaced: true, blank: func() object { return new(corev1.ReplicationController) }, columns: replicaColumns, row: replicationControllerRow},
-		{resource: "podtemplates", name: "PodTemplate", namespaced: true, blank: func() object { return new(corev1.PodTemplate) }, columns: podTemplateColumns, row: podTemplateRow},
-		{resource: "poddisruptionbudgets", name: "PodDisruptionBudget", group: "policy/v1", short: []string{"pdb"}, namespaced: true, blank: func() object { return new(policyv1.PodDisruptionBudget) }, columns: budgetColumns, row: budgetRow},
-	}
-}
+	"podd/runtime/api/hub"
+)
 
 func ageColumn() metav1.TableColumnDefinition {
 	return column("Age", "Time since it was made.", 0)
@@ -63,7 +47,8 @@ func count(n *int32) int64 {
 	return int64(*n)
 }
 
-func deploymentColumns() []metav1.TableColumnDefinition {
+// DeploymentColumns are the columns of a table of such objects.
+func DeploymentColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name of the Deployment.", 0),
 		column("Ready", "Pods that are ready, of those that are wanted.", 0),
@@ -73,7 +58,8 @@ func deploymentColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()...)
 }
 
-func deploymentRow(o object, now time.Time) metav1.TableRow {
+// DeploymentRow is the row of one of them.
+func DeploymentRow(o hub.Object, now time.Time) metav1.TableRow {
 	d := o.(*appsv1.Deployment)
 	names, images := templateCells(&d.Spec.Template)
 	return metav1.TableRow{Cells: []any{
@@ -82,7 +68,8 @@ func deploymentRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func replicaColumns() []metav1.TableColumnDefinition {
+// ReplicaColumns are the columns of a table of such objects.
+func ReplicaColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name.", 0),
 		column("Desired", "Pods that are wanted.", 0),
@@ -92,7 +79,8 @@ func replicaColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()...)
 }
 
-func replicaSetRow(o object, now time.Time) metav1.TableRow {
+// ReplicaSetRow is the row of one of them.
+func ReplicaSetRow(o hub.Object, now time.Time) metav1.TableRow {
 	r := o.(*appsv1.ReplicaSet)
 	names, images := templateCells(&r.Spec.Template)
 	return metav1.TableRow{Cells: []any{
@@ -101,7 +89,8 @@ func replicaSetRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func replicationControllerRow(o object, now time.Time) metav1.TableRow {
+// ReplicationControllerRow is the row of one of them.
+func ReplicationControllerRow(o hub.Object, now time.Time) metav1.TableRow {
 	r := o.(*corev1.ReplicationController)
 	names, images := templateCells(r.Spec.Template)
 	return metav1.TableRow{Cells: []any{
@@ -110,7 +99,8 @@ func replicationControllerRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func statefulSetColumns() []metav1.TableColumnDefinition {
+// StatefulSetColumns are the columns of a table of such objects.
+func StatefulSetColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name of the StatefulSet.", 0),
 		column("Ready", "Pods that are ready, of those that are wanted.", 0),
@@ -118,7 +108,8 @@ func statefulSetColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()[:2]...)
 }
 
-func statefulSetRow(o object, now time.Time) metav1.TableRow {
+// StatefulSetRow is the row of one of them.
+func StatefulSetRow(o hub.Object, now time.Time) metav1.TableRow {
 	s := o.(*appsv1.StatefulSet)
 	names, images := templateCells(&s.Spec.Template)
 	return metav1.TableRow{Cells: []any{
@@ -126,7 +117,8 @@ func statefulSetRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func daemonSetColumns() []metav1.TableColumnDefinition {
+// DaemonSetColumns are the columns of a table of such objects.
+func DaemonSetColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name of the DaemonSet.", 0),
 		column("Desired", "1 where the board is one that it asks for.", 0),
@@ -139,7 +131,8 @@ func daemonSetColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()...)
 }
 
-func daemonSetRow(o object, now time.Time) metav1.TableRow {
+// DaemonSetRow is the row of one of them.
+func DaemonSetRow(o hub.Object, now time.Time) metav1.TableRow {
 	d := o.(*appsv1.DaemonSet)
 	s := &d.Status
 	names, images := templateCells(&d.Spec.Template)
@@ -149,7 +142,8 @@ func daemonSetRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func revisionColumns() []metav1.TableColumnDefinition {
+// RevisionColumns are the columns of a table of such objects.
+func RevisionColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the ControllerRevision.", 0),
 		column("Controller", "Whose revision it is.", 0),
@@ -158,7 +152,8 @@ func revisionColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func revisionRow(o object, now time.Time) metav1.TableRow {
+// RevisionRow is the row of one of them.
+func RevisionRow(o hub.Object, now time.Time) metav1.TableRow {
 	r := o.(*appsv1.ControllerRevision)
 	return metav1.TableRow{Cells: []any{r.Name, orNone(controllerName(r)), r.Revision, since(r.CreationTimestamp, now)}}
 }
@@ -176,7 +171,8 @@ func controllerName(o metav1.Object) string {
 	return strings.ToLower(ref.Kind) + "/" + ref.Name
 }
 
-func jobColumns() []metav1.TableColumnDefinition {
+// JobColumns are the columns of a table of such objects.
+func JobColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name of the Job.", 0),
 		column("Status", "How far it is.", 0),
@@ -186,7 +182,8 @@ func jobColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()...)
 }
 
-func jobRow(o object, now time.Time) metav1.TableRow {
+// JobRow is the row of one of them.
+func JobRow(o hub.Object, now time.Time) metav1.TableRow {
 	j := o.(*batchv1.Job)
 	took := ""
 	switch s := &j.Status; {
@@ -224,7 +221,8 @@ func jobState(j *batchv1.Job) string {
 	return "Running"
 }
 
-func cronJobColumns() []metav1.TableColumnDefinition {
+// CronJobColumns are the columns of a table of such objects.
+func CronJobColumns() []metav1.TableColumnDefinition {
 	return append([]metav1.TableColumnDefinition{
 		column("Name", "Name of the CronJob.", 0),
 		column("Schedule", "When it makes a Job.", 0),
@@ -236,7 +234,8 @@ func cronJobColumns() []metav1.TableColumnDefinition {
 	}, ofTemplate()...)
 }
 
-func cronJobRow(o object, now time.Time) metav1.TableRow {
+// CronJobRow is the row of one of them.
+func CronJobRow(o hub.Object, now time.Time) metav1.TableRow {
 	c := o.(*batchv1.CronJob)
 	last, zone, suspended := none, none, false
 	if t := c.Status.LastScheduleTime; t != nil {
@@ -259,7 +258,8 @@ func cronJobRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func podTemplateColumns() []metav1.TableColumnDefinition {
+// PodTemplateColumns are the columns of a table of such objects.
+func PodTemplateColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the PodTemplate.", 0),
 		column("Containers", "Names of the containers.", 0),
@@ -268,13 +268,15 @@ func podTemplateColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func podTemplateRow(o object, _ time.Time) metav1.TableRow {
+// PodTemplateRow is the row of one of them.
+func PodTemplateRow(o hub.Object, _ time.Time) metav1.TableRow {
 	t := o.(*corev1.PodTemplate)
 	names, images := templateCells(&t.Template)
 	return metav1.TableRow{Cells: []any{t.Name, names, images, labels.FormatLabels(t.Template.Labels)}}
 }
 
-func budgetColumns() []metav1.TableColumnDefinition {
+// BudgetColumns are the columns of a table of such objects.
+func BudgetColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the PodDisruptionBudget.", 0),
 		column("Min Available", "How many pods must be available.", 0),
@@ -284,7 +286,8 @@ func budgetColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func budgetRow(o object, now time.Time) metav1.TableRow {
+// BudgetRow is the row of one of them.
+func BudgetRow(o hub.Object, now time.Time) metav1.TableRow {
 	b := o.(*policyv1.PodDisruptionBudget)
 	least, most := "N/A", "N/A"
 	if b.Spec.MinAvailable != nil {

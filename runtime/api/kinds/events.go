@@ -1,50 +1,54 @@
-package api
+package kinds
 
 import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"podd/runtime/api/hub"
+	"podd/runtime/api/printers"
 )
 
-func events() *kind {
-	return &kind{
-		resource:   "events",
-		name:       "Event",
-		namespaced: true,
-		list: func(b Backend) ([]object, uint64) {
+// Events are those that podd records.
+func Events() *Kind {
+	return &Kind{
+		Resource:   "events",
+		Name:       "Event",
+		Namespaced: true,
+		List: func(b Source) ([]Object, uint64) {
 			list, rv := b.Events()
-			objs := make([]object, len(list))
+			objs := make([]Object, len(list))
 			for i := range list {
 				objs[i] = &list[i]
 			}
 			return objs, rv
 		},
-		watch: func(b Backend, since uint64) (changes, error) {
+		Watch: func(b Source, since uint64) (Changes, error) {
 			ch, cancel, err := b.WatchEvents(since)
 			if err != nil {
-				return changes{}, err
+				return Changes{}, err
 			}
-			return follow(ch, cancel, func(e EventEvent) change {
+			return follow(ch, cancel, func(e hub.EventEvent) Change {
 				ev := *e.Event
 				ev.ResourceVersion = strconv.FormatUint(e.RV, 10)
-				return change{e.Type, &ev, e.RV}
+				return Change{e.Type, &ev, e.RV}
 			}), nil
 		},
-		blank: func() object { return new(corev1.Event) },
-		complete: func(o object) object {
+		Blank: blank[corev1.Event],
+		Complete: func(o Object) Object {
 			e := *o.(*corev1.Event)
-			e.TypeMeta = typeMeta("Event")
+			e.TypeMeta = TypeMeta("Event")
 			return &e
 		},
-		fields:  eventFields,
-		columns: eventColumns,
-		row:     eventRow,
+		Fields:  eventFields,
+		Columns: printers.EventColumns,
+		Row:     printers.EventRow,
 	}
 }
 
 // eventFields are the fields by which the API server lets events be selected.
-func eventFields(o object) fields.Set {
+func eventFields(o Object) fields.Set {
 	e := o.(*corev1.Event)
 	source := e.Source.Component
 	if source == "" {

@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"cmp"
@@ -11,12 +11,12 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"podd/runtime/api/hub"
 )
 
-func blankService() object       { return new(corev1.Service) }
-func blankEndpointSlice() object { return new(discoveryv1.EndpointSlice) }
-
-func serviceColumns() []metav1.TableColumnDefinition {
+// ServiceColumns are the columns of a table of such objects.
+func ServiceColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the Service.", 0),
 		column("Type", "How it is reached.", 0),
@@ -28,7 +28,8 @@ func serviceColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func serviceRow(o object, now time.Time) metav1.TableRow {
+// ServiceRow is the row of one of them.
+func ServiceRow(o hub.Object, now time.Time) metav1.TableRow {
 	s := o.(*corev1.Service)
 	ip := cmp.Or(s.Spec.ClusterIP, none)
 	selector := cmp.Or(labels.Set(s.Spec.Selector).String(), none)
@@ -64,7 +65,8 @@ func portWords(ports []corev1.ServicePort) string {
 	return cmp.Or(strings.Join(list, ","), none)
 }
 
-func endpointSliceColumns() []metav1.TableColumnDefinition {
+// EndpointSliceColumns are the columns of a table of such objects.
+func EndpointSliceColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the EndpointSlice.", 0),
 		column("AddressType", "What its addresses are.", 0),
@@ -74,7 +76,8 @@ func endpointSliceColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func endpointSliceRow(o object, now time.Time) metav1.TableRow {
+// EndpointSliceRow is the row of one of them.
+func EndpointSliceRow(o hub.Object, now time.Time) metav1.TableRow {
 	s := o.(*discoveryv1.EndpointSlice)
 	var ports, addresses []string
 	for _, p := range s.Ports {

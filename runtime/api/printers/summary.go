@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"fmt"
@@ -61,7 +61,7 @@ func (s *summary) addInit(p *corev1.Pod, sidecars map[string]bool) (initializing
 				s.ready++
 			}
 		case t != nil:
-			s.reason = "Init:" + endReason(t)
+			s.reason = "Init:" + EndReason(t)
 			return true
 		case c.State.Waiting != nil && c.State.Waiting.Reason != "" && c.State.Waiting.Reason != "PodInitializing":
 			s.reason = "Init:" + c.State.Waiting.Reason
@@ -91,7 +91,7 @@ func (s *summary) addMain(p *corev1.Pod, sidecars map[string]bool) {
 		case c.State.Waiting != nil && c.State.Waiting.Reason != "":
 			s.reason = c.State.Waiting.Reason
 		case c.State.Terminated != nil:
-			s.reason = endReason(c.State.Terminated)
+			s.reason = EndReason(c.State.Terminated)
 		case c.Ready && c.State.Running != nil:
 			running = true
 			s.ready++
@@ -122,7 +122,8 @@ func (s *summary) countRestarts(c *corev1.ContainerStatus) {
 	}
 }
 
-func endReason(t *corev1.ContainerStateTerminated) string {
+// EndReason is why a container ended, in the words of a pod's status column.
+func EndReason(t *corev1.ContainerStateTerminated) string {
 	switch {
 	case t.Reason != "":
 		return t.Reason

@@ -1,50 +1,54 @@
-package api
+package kinds
 
 import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"podd/runtime/api/hub"
+	"podd/runtime/api/printers"
 )
 
-func pods() *kind {
-	return &kind{
-		resource:   "pods",
-		name:       "Pod",
-		namespaced: true,
-		list: func(b Backend) ([]object, uint64) {
+// Pods are the pods of the folder.
+func Pods() *Kind {
+	return &Kind{
+		Resource:   "pods",
+		Name:       "Pod",
+		Namespaced: true,
+		List: func(b Source) ([]Object, uint64) {
 			list, rv := b.Pods()
-			objs := make([]object, len(list))
+			objs := make([]Object, len(list))
 			for i, p := range list {
 				objs[i] = p
 			}
 			return objs, rv
 		},
-		watch: func(b Backend, since uint64) (changes, error) {
+		Watch: func(b Source, since uint64) (Changes, error) {
 			ch, cancel, err := b.WatchPods(since)
 			if err != nil {
-				return changes{}, err
+				return Changes{}, err
 			}
-			return follow(ch, cancel, func(e PodEvent) change {
+			return follow(ch, cancel, func(e hub.PodEvent) Change {
 				p := *e.Pod
 				p.ResourceVersion = strconv.FormatUint(e.RV, 10)
-				return change{e.Type, &p, e.RV}
+				return Change{e.Type, &p, e.RV}
 			}), nil
 		},
-		blank: func() object { return new(corev1.Pod) },
-		complete: func(o object) object {
+		Blank: blank[corev1.Pod],
+		Complete: func(o Object) Object {
 			p := *o.(*corev1.Pod)
-			p.TypeMeta = typeMeta("Pod")
+			p.TypeMeta = TypeMeta("Pod")
 			return &p
 		},
-		fields:  podFields,
-		columns: podColumns,
-		row:     podRow,
+		Fields:  podFields,
+		Columns: printers.PodColumns,
+		Row:     printers.PodRow,
 	}
 }
 
 // podFields are the fields by which the API server lets pods be selected.
-func podFields(o object) fields.Set {
+func podFields(o Object) fields.Set {
 	p := o.(*corev1.Pod)
 	return fields.Set{
 		"metadata.name":            p.Name,

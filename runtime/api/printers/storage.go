@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"strings"
@@ -7,13 +7,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
-func blankClaim() object        { return new(corev1.PersistentVolumeClaim) }
-func blankVolume() object       { return new(corev1.PersistentVolume) }
-func blankStorageClass() object { return new(storagev1.StorageClass) }
-
-func claimColumns() []metav1.TableColumnDefinition {
+// ClaimColumns are the columns of a table of such objects.
+func ClaimColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the claim.", 0), column("Status", "Bound or Pending.", 0), column("Volume", "What it is bound to.", 0),
 		column("Capacity", "How much it may hold.", 0), column("Access Modes", "Who may use it.", 0), column("StorageClass", "Its class.", 0),
@@ -21,7 +20,8 @@ func claimColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func claimRow(o object, now time.Time) metav1.TableRow {
+// ClaimRow is the row of one of them.
+func ClaimRow(o hub.Object, now time.Time) metav1.TableRow {
 	c := o.(*corev1.PersistentVolumeClaim)
 	class := ""
 	if c.Spec.StorageClassName != nil {
@@ -32,7 +32,8 @@ func claimRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func volumeColumns() []metav1.TableColumnDefinition {
+// VolumeColumns are the columns of a table of such objects.
+func VolumeColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the volume.", 0), column("Capacity", "How much it holds.", 0), column("Access Modes", "Who may use it.", 0),
 		column("Reclaim Policy", "What becomes of it when its claim goes.", 0), column("Status", "Available, Bound or Released.", 0),
@@ -40,7 +41,8 @@ func volumeColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func volumeRow(o object, now time.Time) metav1.TableRow {
+// VolumeRow is the row of one of them.
+func VolumeRow(o hub.Object, now time.Time) metav1.TableRow {
 	v := o.(*corev1.PersistentVolume)
 	claim := ""
 	if ref := v.Spec.ClaimRef; ref != nil {
@@ -52,14 +54,16 @@ func volumeRow(o object, now time.Time) metav1.TableRow {
 	}}
 }
 
-func classColumns() []metav1.TableColumnDefinition {
+// ClassColumns are the columns of a table of such objects.
+func ClassColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the class.", 0), column("Provisioner", "Who makes its volumes.", 0), column("ReclaimPolicy", "What becomes of them when their claims go.", 0),
 		column("Age", "Time since its manifest was first seen.", 0),
 	}
 }
 
-func classRow(o object, now time.Time) metav1.TableRow {
+// ClassRow is the row of one of them.
+func ClassRow(o hub.Object, now time.Time) metav1.TableRow {
 	c := o.(*storagev1.StorageClass)
 	policy := ""
 	if c.ReclaimPolicy != nil {

@@ -1,4 +1,5 @@
-package api
+// Package hub hands the changes of published objects to any number of watchers.
+package hub
 
 import "sync"
 
@@ -26,7 +27,7 @@ type watcher[E any] struct{ ch chan E }
 
 // NewHub makes a hub whose picture has the resource version start, and that remembers keep
 // changes.
-func NewHub[E any](start uint64, keep int) *Hub[E] {
+func New[E any](start uint64, keep int) *Hub[E] {
 	return &Hub[E]{newest: start, forgot: start, ring: make([]numbered[E], 0, keep), watchers: map[*watcher[E]]struct{}{}}
 }
 

@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"fmt"
@@ -142,7 +142,7 @@ func TestPodRow(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := runningPod("x", tt.edit)
-			if got := podRow(p, clock()).Cells[:5]; !slices.Equal(got, tt.want) {
+			if got := PodRow(p, clock()).Cells[:5]; !slices.Equal(got, tt.want) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
@@ -151,12 +151,12 @@ func TestPodRow(t *testing.T) {
 
 func TestPodRowWide(t *testing.T) {
 	p := runningPod("x")
-	if got, want := fmt.Sprint(podRow(p, clock()).Cells[5:]), "[10.88.0.2 board <none> <none>]"; got != want {
+	if got, want := fmt.Sprint(PodRow(p, clock()).Cells[5:]), "[10.88.0.2 board <none> <none>]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	p.Status.PodIPs, p.Spec.NodeName = nil, ""
 	p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "Ready"}, {ConditionType: "other"}}
-	if got, want := fmt.Sprint(podRow(p, clock()).Cells[5:]), "[<none> <none> <none> 1/2]"; got != want {
+	if got, want := fmt.Sprint(PodRow(p, clock()).Cells[5:]), "[<none> <none> <none> 1/2]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"slices"
@@ -7,11 +7,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
 const nodeRolePrefix = "node-role.kubernetes.io/"
 
-func nodeColumns() []metav1.TableColumnDefinition {
+// NodeColumns are the columns of a table of such objects.
+func NodeColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the machine.", 0),
 		column("Status", "Whether it can run pods.", 0),
@@ -26,7 +29,8 @@ func nodeColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func nodeRow(o object, now time.Time) metav1.TableRow {
+// NodeRow is the row of one of them.
+func NodeRow(o hub.Object, now time.Time) metav1.TableRow {
 	n := o.(*corev1.Node)
 	info := &n.Status.NodeInfo
 	return metav1.TableRow{Cells: []any{
@@ -75,7 +79,8 @@ func nodeAddress(n *corev1.Node, t corev1.NodeAddressType) string {
 	return none
 }
 
-func namespaceColumns() []metav1.TableColumnDefinition {
+// NamespaceColumns are the columns of a table of such objects.
+func NamespaceColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the namespace.", 0),
 		column("Status", "Active, always.", 0),
@@ -83,7 +88,8 @@ func namespaceColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func namespaceRow(o object, now time.Time) metav1.TableRow {
+// NamespaceRow is the row of one of them.
+func NamespaceRow(o hub.Object, now time.Time) metav1.TableRow {
 	n := o.(*corev1.Namespace)
 	return metav1.TableRow{Cells: []any{n.Name, string(n.Status.Phase), since(n.CreationTimestamp, now)}}
 }

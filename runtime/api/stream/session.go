@@ -1,4 +1,5 @@
-package api
+// Package stream carries the streams of an exec over one WebSocket.
+package stream
 
 import (
 	"context"
@@ -7,42 +8,44 @@ import (
 
 	"github.com/coder/websocket"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/remotecommand"
 
 	"podd/runtime/api/protocol"
 )
 
-// execSession is one exec on one WebSocket: the first byte of each message is its channel.
-type execSession struct {
+// Session is one exec on one WebSocket: the first byte of each message is its channel.
+type Session struct {
 	conn   *websocket.Conn
 	opts   *corev1.PodExecOptions
-	ctx    context.Context // ends when the client goes away
+	Ctx    context.Context // ends when the client goes away
 	cancel context.CancelFunc
 	stdin  *io.PipeWriter
 	input  *io.PipeReader
 	resize chan protocol.Size
 }
 
-func newExecSession(ctx context.Context, conn *websocket.Conn, o *corev1.PodExecOptions) *execSession {
-	x := &execSession{conn: conn, opts: o, resize: make(chan protocol.Size, 1)}
-	x.ctx, x.cancel = context.WithCancel(ctx)
+// NewSession begins to take the messages of a client; its context ends when the client goes away.
+func NewSession(ctx context.Context, conn *websocket.Conn, o *corev1.PodExecOptions) *Session {
+	x := &Session{conn: conn, opts: o, resize: make(chan protocol.Size, 1)}
+	x.Ctx, x.cancel = context.WithCancel(ctx)
 	x.input, x.stdin = io.Pipe()
 	conn.SetReadLimit(-1) // messages are streamed, not held
 	go x.receive()
 	return x
 }
 
-// streams are the session's ends that the backend uses.
-func (x *execSession) streams() Streams {
+// Streams are the session's ends that the backend uses.
+func (x *Session) Streams() Streams {
 	var s Streams
 	if x.opts.Stdin {
 		s.Stdin = x.input
 	}
 	if x.opts.Stdout {
-		s.Stdout = &channelWriter{x.ctx, x.conn, remotecommand.StreamStdOut}
+		s.Stdout = &channelWriter{x.Ctx, x.conn, remotecommand.StreamStdOut}
 	}
 	if x.opts.Stderr && !x.opts.TTY {
-		s.Stderr = &channelWriter{x.ctx, x.conn, remotecommand.StreamStdErr}
+		s.Stderr = &channelWriter{x.Ctx, x.conn, remotecommand.StreamStdErr}
 	}
 	if x.opts.TTY {
 		s.Resize = x.resize
@@ -51,11 +54,11 @@ func (x *execSession) streams() Streams {
 }
 
 // receive takes the client's messages until it goes away.
-func (x *execSession) receive() {
+func (x *Session) receive() {
 	defer x.cancel()
 	defer x.stdin.Close()
 	for {
-		_, r, err := x.conn.Reader(x.ctx)
+		_, r, err := x.conn.Reader(x.Ctx)
 		if err != nil {
 			return
 		}
@@ -66,7 +69,7 @@ func (x *execSession) receive() {
 }
 
 // message handles one; an error ends the session.
-func (x *execSession) message(r io.Reader) error {
+func (x *Session) message(r io.Reader) error {
 	var channel [1]byte
 	if _, err := io.ReadFull(r, channel[:]); err != nil {
 		return discard(r) // an empty message
@@ -90,7 +93,7 @@ func (x *execSession) message(r io.Reader) error {
 }
 
 // setSize replaces a size that nobody has taken yet.
-func (x *execSession) setSize(s protocol.Size) {
+func (x *Session) setSize(s protocol.Size) {
 	select {
 	case <-x.resize:
 	default:
@@ -98,21 +101,21 @@ func (x *execSession) setSize(s protocol.Size) {
 	x.resize <- s
 }
 
-// finish tells the client how the command ended.
-func (x *execSession) finish(code int, err error) {
-	b, jsonErr := json.Marshal(execStatus(code, err))
-	if jsonErr != nil {
+// Finish tells the client how the command ended.
+func (x *Session) Finish(status *metav1.Status) {
+	b, err := json.Marshal(status)
+	if err != nil {
 		return
 	}
-	w := &channelWriter{x.ctx, x.conn, remotecommand.StreamErr}
+	w := &channelWriter{x.Ctx, x.conn, remotecommand.StreamErr}
 	if _, err := w.Write(b); err != nil {
 		return // the client is gone
 	}
 	_ = x.conn.Close(websocket.StatusNormalClosure, "") // a client that does not say goodbye is none of ours
 }
 
-// end lets go of everything, whatever happened.
-func (x *execSession) end() {
+// End lets go of everything, whatever happened.
+func (x *Session) End() {
 	x.cancel()
 	x.input.Close()
 	_ = x.conn.CloseNow()

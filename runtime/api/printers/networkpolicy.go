@@ -1,15 +1,16 @@
-package api
+package printers
 
 import (
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
-func blankNetworkPolicy() object { return new(networkingv1.NetworkPolicy) }
-
-func networkPolicyColumns() []metav1.TableColumnDefinition {
+// NetworkPolicyColumns are the columns of a table of such objects.
+func NetworkPolicyColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the NetworkPolicy.", 0),
 		column("Pod-Selector", "The pods that it isolates.", 0),
@@ -17,7 +18,8 @@ func networkPolicyColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func networkPolicyRow(o object, now time.Time) metav1.TableRow {
+// NetworkPolicyRow is the row of one of them.
+func NetworkPolicyRow(o hub.Object, now time.Time) metav1.TableRow {
 	p := o.(*networkingv1.NetworkPolicy)
 	return metav1.TableRow{Cells: []any{p.Name, metav1.FormatLabelSelector(&p.Spec.PodSelector), since(p.CreationTimestamp, now)}}
 }

@@ -1,4 +1,4 @@
-package api
+package hub
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ func drain(ch <-chan int, n int) []int {
 }
 
 func TestHubReplays(t *testing.T) {
-	h := NewHub[int](10, 3)
+	h := New[int](10, 3)
 	for rv := uint64(11); rv <= 15; rv++ {
 		h.Publish(rv, int(rv))
 	}
@@ -42,7 +42,7 @@ func TestHubReplays(t *testing.T) {
 }
 
 func TestHubFromItsStart(t *testing.T) {
-	h := NewHub[int](10, 3)
+	h := New[int](10, 3)
 	ch, cancel, err := h.Watch(10)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestHubFromItsStart(t *testing.T) {
 }
 
 func TestHubThatRemembersNothing(t *testing.T) {
-	h := NewHub[int](0, 0)
+	h := New[int](0, 0)
 	ch, cancel, err := h.Watch(0)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func TestHubThatRemembersNothing(t *testing.T) {
 }
 
 func TestHubDropsTheSlow(t *testing.T) {
-	h := NewHub[int](0, 1)
+	h := New[int](0, 1)
 	slow, _, err := h.Watch(0)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestHubDropsTheSlow(t *testing.T) {
 }
 
 func TestHubCancelled(t *testing.T) {
-	h := NewHub[int](0, 1)
+	h := New[int](0, 1)
 	ch, cancel, err := h.Watch(0)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-package api
+// Package printers has the columns and rows of tables, kind by kind, as kubectl shows them for the API server.
+package printers
 
 import (
 	"time"
@@ -11,6 +12,16 @@ const (
 	none    = "<none>"
 	unknown = "<unknown>"
 )
+
+const onlyWide = 1 // priority of a column that only -o wide shows
+
+func column(name, description string, priority int32) metav1.TableColumnDefinition {
+	c := metav1.TableColumnDefinition{Name: name, Type: "string", Description: description, Priority: priority}
+	if name == "Name" {
+		c.Format = "name"
+	}
+	return c
+}
 
 func orNone(s string) string {
 	if s == "" {

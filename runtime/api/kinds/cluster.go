@@ -1,4 +1,4 @@
-package api
+package kinds
 
 import (
 	"maps"
@@ -7,54 +7,56 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"podd/runtime/api/printers"
 )
 
-// nodes is this machine, alone.
-func nodes() *kind {
-	return &kind{
-		resource: "nodes",
-		name:     "Node",
-		list: func(b Backend) ([]object, uint64) {
+// Nodes is this machine, alone.
+func Nodes() *Kind {
+	return &Kind{
+		Resource: "nodes",
+		Name:     "Node",
+		List: func(b Source) ([]Object, uint64) {
 			_, rv := b.Pods()
-			return []object{b.Node()}, rv
+			return []Object{b.Node()}, rv
 		},
-		watch: unchanging,
-		blank: func() object { return new(corev1.Node) },
-		complete: func(o object) object {
+		Watch: unchanging,
+		Blank: blank[corev1.Node],
+		Complete: func(o Object) Object {
 			n := *o.(*corev1.Node)
-			n.TypeMeta = typeMeta("Node")
+			n.TypeMeta = TypeMeta("Node")
 			return &n
 		},
-		fields: func(o object) fields.Set {
+		Fields: func(o Object) fields.Set {
 			return fields.Set{"metadata.name": o.GetName()}
 		},
-		columns: nodeColumns,
-		row:     nodeRow,
+		Columns: printers.NodeColumns,
+		Row:     printers.NodeRow,
 	}
 }
 
 const kindNamespace = "Namespace"
 
-// namespaces are those that the folder declares and those that something is in; "default" is always there.
-func namespaces() *kind {
-	k := &kind{
-		resource: "namespaces",
-		name:     kindNamespace,
-		list:     listNamespaces,
-		blank:    func() object { return new(corev1.Namespace) },
-		fields: func(o object) fields.Set {
+// Namespaces are those that the folder declares and those that something is in; "default" is always there.
+func Namespaces() *Kind {
+	k := &Kind{
+		Resource: "namespaces",
+		Name:     kindNamespace,
+		List:     listNamespaces,
+		Blank:    blank[corev1.Namespace],
+		Fields: func(o Object) fields.Set {
 			return fields.Set{"metadata.name": o.GetName(), "status.phase": string(corev1.NamespaceActive)}
 		},
-		columns: namespaceColumns,
-		row:     namespaceRow,
+		Columns: printers.NamespaceColumns,
+		Row:     printers.NamespaceRow,
 	}
-	k.watch, k.complete = k.watchObjects, k.completed
+	k.Watch, k.Complete = k.watchObjects, k.completed
 	return k
 }
 
-func listNamespaces(b Backend) ([]object, uint64) {
+func listNamespaces(b Source) ([]Object, uint64) {
 	objs, rv := b.Objects(kindNamespace)
-	all := map[string]object{}
+	all := map[string]Object{}
 	for _, o := range objs {
 		all[o.GetName()] = o
 	}
@@ -72,15 +74,15 @@ func listNamespaces(b Backend) ([]object, uint64) {
 	for _, p := range pods {
 		implied(p.Namespace)
 	}
-	for _, k := range folderKinds() {
-		objects, _ := b.Objects(k.name)
+	for _, k := range Folder() {
+		objects, _ := b.Objects(k.Name)
 		for _, o := range objects {
-			if k.namespaced {
+			if k.Namespaced {
 				implied(o.GetNamespace())
 			}
 		}
 	}
-	list := make([]object, 0, len(all))
+	list := make([]Object, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, all[name])
 	}

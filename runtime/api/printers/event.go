@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"strconv"
@@ -7,9 +7,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
-func eventColumns() []metav1.TableColumnDefinition {
+// EventColumns are the columns of a table of such objects.
+func EventColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Last Seen", "Time since this was seen last.", 0),
 		column("Type", "Normal, or Warning.", 0),
@@ -24,7 +27,8 @@ func eventColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func eventRow(o object, now time.Time) metav1.TableRow {
+// EventRow is the row of one of them.
+func EventRow(o hub.Object, now time.Time) metav1.TableRow {
 	e := o.(*corev1.Event)
 	first := since(e.FirstTimestamp, now)
 	if e.FirstTimestamp.IsZero() {

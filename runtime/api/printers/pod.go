@@ -1,4 +1,4 @@
-package api
+package printers
 
 import (
 	"fmt"
@@ -8,9 +8,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
 )
 
-func podColumns() []metav1.TableColumnDefinition {
+// PodColumns are the columns of a table of such objects.
+func PodColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
 		column("Name", "Name of the pod.", 0),
 		column("Ready", "Containers that are ready, of all.", 0),
@@ -24,7 +27,8 @@ func podColumns() []metav1.TableColumnDefinition {
 	}
 }
 
-func podRow(o object, now time.Time) metav1.TableRow {
+// PodRow is the row of one of them.
+func PodRow(o hub.Object, now time.Time) metav1.TableRow {
 	p := o.(*corev1.Pod)
 	s := summarize(p)
 	restarts := strconv.Itoa(s.restarts)
