@@ -87,7 +87,7 @@ func TestDescribeAndEvents(t *testing.T) {
 	b.drop("app", onePod("app", forever))
 	pod := b.running("app")
 	described := b.podd("describe", "pod", "app")
-	for _, want := range []string{"Name:", "app", "Status:", "Running", "IP:", pod.Status.PodIP, "Containers:", "main:", "Restart Count:", "Events:"} {
+	for _, want := range []string{"Name:", "app", "Status:", "Running", "IP:", pod.Status.PodIP, "Containers:", "main:", "Restart Count:", "Events:", "Manifest:", "podd.dev/manifest: " + b.Manifests + "/app.yaml"} {
 		if !strings.Contains(described, want) {
 			t.Errorf("describe lacks %q:\n%s", want, described)
 		}

@@ -177,7 +177,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/prober":         {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
 		"podd/runtime/serviceaccount": {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
-		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan"},
+		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan", "podd/runtime/manifest/annotation"},
 		"podd/runtime/node":           {"podd/runtime/container/spec"},
 		"podd/runtime/objects":        {"podd/runtime/api/hub", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
 		"podd/runtime/networkpolicy":  {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
@@ -212,8 +212,8 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/manifest/fields": {
 			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl",
 		},
-		"podd/runtime/manifest/update":     {"podd/runtime/manifest/decode", "podd/runtime/manifest/resources"},
-		"podd/runtime/manifest/defaults":   {"podd/runtime/manifest/resources"},
+		"podd/runtime/manifest/update":     {"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/resources"},
+		"podd/runtime/manifest/defaults":   {"podd/runtime/manifest/annotation", "podd/runtime/manifest/resources"},
 		"podd/runtime/manifest/decode":     {},
 		"podd/runtime/manifest/annotation": {},
 		"podd/runtime/manifest/resources":  {},

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
 )
 
 // OfPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
@@ -32,6 +33,7 @@ func refusedPod(p *manifest.Problem, now time.Time, node string) *corev1.Pod {
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name = cmp.Or(p.Namespace, "default"), refusedName(p)
 	pod.UID = refusedUID(p)
+	annotation.SetSource(&pod.ObjectMeta, p.File)
 	pod.CreationTimestamp = metav1.NewTime(now)
 	pod.Spec.NodeName = node
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Reason: p.Reason, Message: p.Message}

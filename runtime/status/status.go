@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/plan"
 	"podd/runtime/state"
 )
@@ -35,6 +36,7 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	now := f.Now
 	out := *rec.Object
 	out.UID = rec.UID
+	annotation.SetSource(&out.ObjectMeta, rec.File)
 	out.CreationTimestamp = metav1.NewTime(rec.Created.WallAt(now))
 	if rec.Stop != nil {
 		grace := int64(rec.Stop.Grace / time.Second)

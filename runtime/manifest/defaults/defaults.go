@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/manifest/annotation"
 )
 
 // SetPod fills in what the API server would (kubernetes pkg/apis/core/v1/defaults.go), so that a manifest
@@ -36,6 +38,7 @@ func SetTemplate(spec *corev1.PodSpec) {
 
 // setPodDefaults fills in what templates are left without, so that their hashes stay what they are.
 func setPodDefaults(pod *corev1.Pod) {
+	annotation.DropSource(&pod.ObjectMeta)
 	spec := &pod.Spec
 	if *spec.TerminationGracePeriodSeconds < 0 {
 		shortest := int64(1)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/decode"
 	"podd/runtime/manifest/resources"
 )
@@ -58,6 +59,8 @@ func (c *Change) metadata(a, b *corev1.Pod) {
 	if !equality.Semantic.DeepEqual(a.Labels, b.Labels) {
 		c.Fields = append(c.Fields, "metadata.labels")
 	}
+	annotation.DropSource(&a.ObjectMeta)
+	annotation.DropSource(&b.ObjectMeta)
 	if !equality.Semantic.DeepEqual(a.Annotations, b.Annotations) {
 		c.Fields = append(c.Fields, "metadata.annotations")
 	}

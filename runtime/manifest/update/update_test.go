@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
 )
 
 func TestCompare(t *testing.T) {
@@ -45,5 +48,24 @@ func TestCompare(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestSourceIsNotCompared: which file a pod is from is shown in annotations, and a pod that is shown makes a manifest that
+// changes nothing.
+func TestSourceIsNotCompared(t *testing.T) {
+	pods, problems := ParseFile("p.json", []byte(specJSON(`"restartPolicy":"Always"`, "")))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	shown := pods[0].Object.DeepCopy()
+	annotation.SetSource(&shown.ObjectMeta, "/etc/podd/manifests/p.json")
+	for _, pair := range [][2]*corev1.Pod{{pods[0].Object, shown}, {shown, pods[0].Object}} {
+		if c := Compare(pair[0], pair[1]); len(c.Fields)+len(c.Replace) > 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if shown.Annotations[annotation.ManifestKey] == "" {
+		t.Error("the comparison has changed the pod")
 	}
 }

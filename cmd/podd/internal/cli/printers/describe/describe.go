@@ -23,6 +23,9 @@ const none = "<none>"
 // manifestAccepted is podd's condition of a pod whose file holds something that cannot be run.
 const manifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 
+// manifestKey is the annotation that names the file that a pod is from.
+const manifestKey = "podd.dev/manifest"
+
 // Pod prints a pod and its events, oldest first. now is for their ages.
 func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -107,6 +110,7 @@ func (d *printer) head(p *corev1.Pod) {
 	}
 	d.pairs("Labels", p.Labels, "=")
 	d.pairs("Annotations", p.Annotations, ": ")
+	d.optional("Manifest", p.Annotations[manifestKey])
 }
 
 func (d *printer) state(p *corev1.Pod) {

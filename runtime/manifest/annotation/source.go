@@ -1,0 +1,48 @@
+package annotation
+
+import (
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// ConfigSourceKey says where a pod is from. It is a kubelet's (pkg/kubelet/types, ConfigSourceAnnotationKey), whose
+	// static pods have the value "file".
+	ConfigSourceKey = "kubernetes.io/config.source"
+	// ManifestKey names the file that a pod is from.
+	ManifestKey = "podd.dev/manifest"
+
+	configSourceFile = "file"
+)
+
+// SetSource adds to an object that is shown which file it is from. A pod that a controller has made has the file of its
+// workload and, as in a cluster, no source. The map of before is left as it is: others have it, too.
+func SetSource(m *metav1.ObjectMeta, file string) {
+	if file == "" {
+		return
+	}
+	all := maps.Clone(m.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[ManifestKey] = file
+	if metav1.GetControllerOfNoCopy(m) == nil {
+		all[ConfigSourceKey] = configSourceFile
+	}
+	m.Annotations = all
+}
+
+// DropSource takes away what SetSource adds: a manifest that was made of a pod that is shown has it, and it says nothing
+// about the pod that is wanted.
+func DropSource(m *metav1.ObjectMeta) {
+	if _, ok := m.Annotations[ManifestKey]; !ok && m.Annotations[ConfigSourceKey] == "" {
+		return
+	}
+	m.Annotations = maps.Clone(m.Annotations)
+	delete(m.Annotations, ManifestKey)
+	delete(m.Annotations, ConfigSourceKey)
+	if len(m.Annotations) == 0 {
+		m.Annotations = nil
+	}
+}
