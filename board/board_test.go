@@ -104,6 +104,14 @@ func TestBoards(t *testing.T) {
 			f["/proc/self/mountinfo"] = "30 25 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n31 25 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n32 25 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
 			return func(m *Machine) { m.Errors["nftables"] = errors.New("protocol not supported") }
 		},
+		"armed": func(f map[string]string) func(*Machine) {
+			f["/sys/module/apparmor/parameters/enabled"], f["/sys/kernel/security/apparmor/profiles"] = "Y\n", "podd-default (enforce)\n"
+			return nil
+		},
+		"without-profile": func(f map[string]string) func(*Machine) {
+			f["/sys/module/apparmor/parameters/enabled"], f["/sys/kernel/security/apparmor/profiles"] = "Y\n", "docker-default (enforce)\n"
+			return nil
+		},
 		"bad-disks": func(map[string]string) func(*Machine) {
 			return func(m *Machine) {
 				m.Folders[0].FS = on("vfat", 9000, 16000)

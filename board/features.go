@@ -58,6 +58,21 @@ func seccomp(m *Machine) []Finding {
 	return one("seccomp", OK, "the kernel has seccomp filters", "")
 }
 
+// armorProfile is what podd's packages load, and podd confines containers by where it is (runtime/container/lsm).
+const armorProfile = "podd-default"
+
+func appArmor(m *Machine) []Finding {
+	if !m.exists("/sys/kernel/security/apparmor") || !strings.HasPrefix(m.read("/sys/module/apparmor/parameters/enabled"), "Y") {
+		return one("AppArmor", OK, "the kernel does not enforce AppArmor: pods that ask for a profile fail", "")
+	}
+	for line := range strings.Lines(m.read("/sys/kernel/security/apparmor/profiles")) {
+		if strings.HasPrefix(line, armorProfile+" (") {
+			return one("AppArmor", OK, "the profile "+armorProfile+" is loaded", "")
+		}
+	}
+	return one("AppArmor", Warn, "the profile "+armorProfile+" is not loaded: containers run without one", "apparmor_parser -r /etc/apparmor.d/"+armorProfile+" (apparmor, and podd's package)")
+}
+
 func pressure(m *Machine) []Finding {
 	if m.exists("/proc/pressure/memory") {
 		return one("PSI", OK, "the kernel tells of pressure", "")

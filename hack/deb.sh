@@ -40,6 +40,7 @@ common() {
 	put 644 board/packaging/sysctl.conf usr/lib/sysctl.d/50-podd.conf
 	put 644 board/packaging/modules-load.conf usr/lib/modules-load.d/podd.conf
 	put 644 board/packaging/config.yaml etc/podd/config.yaml
+	put 644 board/packaging/apparmor/podd-default etc/apparmor.d/podd-default
 	install -d -m 755 "$root/etc/podd/manifests" "$root/etc/podd/images"
 	install -d "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" "$root/usr/share/fish/vendor_completions.d"
 	"$podd" completion bash >"$root/usr/share/bash-completion/completions/podd"

@@ -42,7 +42,7 @@ func examples() map[string]example {
 		"pods/init-containers.yaml":                   {end: "PodInitializing", why: "its init container fetches a page of the world's"},
 		"pods/two-container-pod.yaml":                 {end: "debian-container: Completed", why: "one of its two containers runs on, and nothing is restarted"},
 		"secret/dotfile-secret.yaml":                  {end: "dotfile-test-container: CrashLoopBackOff", why: "its command ends, and is restarted for ever"},
-		"pods/security/hello-apparmor.yaml":           {end: "podd does not load AppArmor profiles yet", why: "it needs a profile of its node"},
+		"pods/security/hello-apparmor.yaml":           {end: "Failed", why: "it needs AppArmor, and a profile of its node"},
 		"pods/security/seccomp/fields.yaml":           {end: "spec.ephemeralContainers: Forbidden: cannot be set on create", why: "the API server refuses it as well"},
 		"pods/security/seccomp/alpha/audit-pod.yaml":  {end: `use the "seccompProfile" field instead`, why: "the annotation has done nothing since Kubernetes 1.27"},
 		"pods/security/seccomp/alpha/fine-pod.yaml":   {end: `use the "seccompProfile" field instead`, why: "the annotation has done nothing since Kubernetes 1.27"},

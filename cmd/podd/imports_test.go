@@ -230,7 +230,7 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/container": {
 			"podd/runtime/container/spec", "podd/runtime/container/process", "podd/runtime/container/rlimit",
-			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/seccomp",
+			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/seccomp", "podd/runtime/container/lsm",
 		},
 		"podd/runtime/container/spec":        {"podd/runtime/container/rlimit"},
 		"podd/runtime/container/process":     {},
@@ -241,6 +241,7 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},
 		"podd/runtime/container/seccomp/filter": {},
+		"podd/runtime/container/lsm":            {"podd/runtime/manifest/annotation"},
 
 		"podd/runtime/controller": {
 			"podd/runtime/workload", "podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/api/hub",

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 
 	"podd/internal/atomicfile"
+	"podd/runtime/container/lsm"
 	"podd/runtime/container/seccomp"
 )
 
@@ -30,6 +31,8 @@ type Engine struct {
 	hierarchies []string // where they are mounted
 	// Seccomp has the node's profiles.
 	Seccomp seccomp.Profiles
+	// Modules are the kernel's security modules.
+	Modules lsm.Machine
 	// RemoveTree removes a folder with whatever a container has made in it.
 	RemoveTree func(dir string) error
 	// fresh has the first process of each container into which nothing was executed yet.

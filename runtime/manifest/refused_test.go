@@ -32,8 +32,9 @@ func TestRefusedFields(t *testing.T) {
 		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
 		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},
 		{"what a cluster does", `"tolerations":[{"operator":"Exists"}],"affinity":{},"nodeSelector":{"a":"b"},"priority":1,"schedulerName":"x","serviceAccountName":"s","overhead":{"cpu":"1"}`, "", ""},
-		{"two at once", `"runtimeClassName":"kata"`, `"securityContext":{"seLinuxOptions":{"type":"t"}}`, "[spec.containers[0].securityContext.seLinuxOptions: Forbidden: podd does not set SELinux labels; remove the field, spec.runtimeClassName: Forbidden: "},
-		{"init containers have the same rows", `"initContainers":[{"name":"i","image":"x","securityContext":{"seLinuxOptions":{"type":"t"}}}]`, "", "spec.initContainers[0].securityContext.seLinuxOptions: Forbidden: podd does not set SELinux labels"},
+		{"two at once", `"runtimeClassName":"kata"`, `"securityContext":{"windowsOptions":{}}`, "[spec.containers[0].securityContext.windowsOptions: Forbidden: podd runs Linux containers only; remove the field, spec.runtimeClassName: Forbidden: "},
+		{"init containers have the same rows", `"initContainers":[{"name":"i","image":"x","securityContext":{"windowsOptions":{}}}]`, "", "spec.initContainers[0].securityContext.windowsOptions: Forbidden: podd runs Linux containers only"},
+		{"labels where there may be none", "", `"securityContext":{"seLinuxOptions":{"type":"t"}}`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -61,9 +62,9 @@ func refused(t *testing.T, text, want string) {
 func TestRefusedAnnotations(t *testing.T) {
 	at := func(key string) string { return "metadata.annotations[" + key + "]: Forbidden: " }
 	for _, tt := range []struct{ key, value, want string }{
-		{"container.apparmor.security.beta.kubernetes.io/c", "runtime/default", "podd does not load AppArmor profiles yet; remove the annotation or set it to unconfined"},
-		{"container.apparmor.security.beta.kubernetes.io/c", "localhost/mine", "podd does not load AppArmor"},
-		{"container.apparmor.security.beta.kubernetes.io/c", "", "podd does not load AppArmor"},
+		{"container.apparmor.security.beta.kubernetes.io/c", "runtime/default", ""},
+		{"container.apparmor.security.beta.kubernetes.io/c", "localhost/mine", ""},
+		{"container.apparmor.security.beta.kubernetes.io/c", "", ""},
 		{"container.apparmor.security.beta.kubernetes.io/c", "unconfined", ""},
 		{"seccomp.security.alpha.kubernetes.io/pod", "runtime/default", ""},
 		{"seccomp.security.alpha.kubernetes.io/pod", "docker/default", ""},
@@ -83,6 +84,13 @@ func TestRefusedAnnotations(t *testing.T) {
 	}
 	check(t, withAnnotation("container.apparmor.security.beta.kubernetes.io/other", "unconfined"),
 		`metadata.annotations[container.apparmor.security.beta.kubernetes.io/other]: Invalid value: "other": container not found`)
+	check(t, withAnnotation("container.apparmor.security.beta.kubernetes.io/c", "mine"),
+		`metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: Invalid value: "mine": invalid AppArmor profile name: "mine"`)
+	for value, want := range map[string]string{"": "type", "unconfined": "type", "localhost/other": "profile"} {
+		both := strings.Replace(withAnnotation("container.apparmor.security.beta.kubernetes.io/c", value), `"image":"i"`,
+			`"image":"i","securityContext":{"appArmorProfile":{"type":"Localhost","localhostProfile":"mine"}}`, 1)
+		check(t, both, `spec.containers[0].securityContext.appArmorProfile.`+map[string]string{"type": "type", "profile": "localhostProfile"}[want]+`: Forbidden: apparmor `+want+` in annotation and field must match`)
+	}
 }
 
 func withAnnotation(key, value string) string {

@@ -178,8 +178,17 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 
 const ReasonEvicted = "Evicted"
 
-// ReasonSysctlForbidden is that of a pod which the node has not admitted.
-const ReasonSysctlForbidden = "SysctlForbidden"
+// Reasons of pods which the node has not admitted.
+const (
+	ReasonSysctlForbidden = "SysctlForbidden"
+	ReasonAppArmor        = "AppArmor" // a kubelet's, pkg/security/apparmor
+	ReasonSELinux         = "SELinux"
+)
+
+// Rejected says whether a pod that ended for this reason was not admitted.
+func Rejected(reason string) bool {
+	return reason == ReasonSysctlForbidden || reason == ReasonAppArmor || reason == ReasonSELinux
+}
 
 // MessageUnschedulable is the scheduler's sentence about a pod that no node fits.
 const MessageUnschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."

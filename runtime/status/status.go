@@ -56,7 +56,7 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	out.Status.Phase = phase(rec, inits, mains)
 	if end := rec.Finish; end != nil && out.Status.Phase == corev1.PodFailed {
 		out.Status.Reason, out.Status.Message = end.Reason, end.Message
-		if end.Reason == ReasonSysctlForbidden { // as a kubelet's rejectPod: no container was ever meant to start
+		if Rejected(end.Reason) { // as a kubelet's rejectPod: no container was ever meant to start
 			out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
 		}
 	}

@@ -2,6 +2,7 @@
 package annotation
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,7 +18,6 @@ const armorAnnotation = "container.apparmor.security.beta.kubernetes.io/"
 // legacyAnnotations said what fields say today. Who still writes them relies on them: they are refused, but for the values
 // that come true.
 var legacyAnnotations = [...]struct{ key, allowed, why string }{
-	{armorAnnotation, "unconfined", "podd does not load AppArmor profiles yet; remove the annotation or set it to unconfined"},
 	{corev1.SeccompPodAnnotationKey, seccompAnnotations, noSeccompAnnotation},
 	{corev1.SeccompContainerAnnotationKeyPrefix, seccompAnnotations, noSeccompAnnotation},
 	{"security.alpha.kubernetes.io/sysctls", "", noSysctlAnnotation},
@@ -43,20 +43,71 @@ func Refused(annotations map[string]string, path *field.Path) field.ErrorList {
 	return errs
 }
 
-// ValidateArmor demands that annotations name containers of the pod.
-func ValidateArmor(annotations map[string]string, spec *corev1.PodSpec, path *field.Path) field.ErrorList {
+// ValidateArmor demands that annotations name containers of the pod and profiles, and say what the containers' fields say.
+func ValidateArmor(annotations map[string]string, spec *corev1.PodSpec, path, specPath *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		name, ok := strings.CutPrefix(key, armorAnnotation)
 		if !ok {
 			continue
 		}
-		named := func(c corev1.Container) bool { return c.Name == name }
-		if !slices.ContainsFunc(spec.Containers, named) && !slices.ContainsFunc(spec.InitContainers, named) {
+		value := annotations[key]
+		c, at := containerNamed(spec, specPath, name)
+		if c == nil {
 			errs = append(errs, field.Invalid(path.Key(key), name, "container not found"))
+		}
+		switch {
+		case !isArmor(value):
+			errs = append(errs, field.Invalid(path.Key(key), value, fmt.Sprintf("invalid AppArmor profile name: %q", value)))
+		case c != nil && c.SecurityContext != nil && c.SecurityContext.AppArmorProfile != nil:
+			errs = append(errs, matchArmor(value, c.SecurityContext.AppArmorProfile, at.Child("securityContext", "appArmorProfile"))...)
 		}
 	}
 	return errs
+}
+
+func containerNamed(spec *corev1.PodSpec, path *field.Path, name string) (*corev1.Container, *field.Path) {
+	for i := range spec.InitContainers {
+		if spec.InitContainers[i].Name == name {
+			return &spec.InitContainers[i], path.Child("initContainers").Index(i)
+		}
+	}
+	for i := range spec.Containers {
+		if spec.Containers[i].Name == name {
+			return &spec.Containers[i], path.Child("containers").Index(i)
+		}
+	}
+	return nil, nil
+}
+
+// isArmor takes an empty value, too, which says nothing.
+func isArmor(value string) bool {
+	return value == "" || value == corev1.DeprecatedAppArmorBetaProfileNameUnconfined || value == corev1.DeprecatedAppArmorBetaProfileRuntimeDefault ||
+		strings.HasPrefix(value, corev1.DeprecatedAppArmorBetaProfileNamePrefix)
+}
+
+func matchArmor(value string, f *corev1.AppArmorProfile, path *field.Path) field.ErrorList {
+	a := ArmorOf(value)
+	switch {
+	case a == nil || a.Type != f.Type:
+		return field.ErrorList{field.Forbidden(path.Child("type"), "apparmor type in annotation and field must match")}
+	case a.LocalhostProfile != nil && (f.LocalhostProfile == nil || *f.LocalhostProfile != *a.LocalhostProfile):
+		return field.ErrorList{field.Forbidden(path.Child("localhostProfile"), "apparmor profile in annotation and field must match")}
+	}
+	return nil
+}
+
+// ArmorOf is the field that an annotation's value stands for; nil: none.
+func ArmorOf(value string) *corev1.AppArmorProfile {
+	switch local, isLocal := strings.CutPrefix(value, corev1.DeprecatedAppArmorBetaProfileNamePrefix); {
+	case isLocal && local != "":
+		return &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeLocalhost, LocalhostProfile: &local}
+	case value == corev1.DeprecatedAppArmorBetaProfileNameUnconfined:
+		return &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}
+	case value == corev1.DeprecatedAppArmorBetaProfileRuntimeDefault:
+		return &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeRuntimeDefault}
+	}
+	return nil
 }
 
 // SealedKey marks a Secret whose values are encrypted (podd seal). Its value names the form of the encryption.

@@ -7,9 +7,9 @@ const (
 	noCopy    = "podd does not copy volumes; fill it in an init container"
 	noCloud   = "podd does not attach disks of a cloud; use a hostPath or a persistentVolumeClaim"
 	noClaims  = "podd does not allocate devices by resource claims" + remove
-	noSELinux = "podd does not set SELinux labels" + remove
+	noSELinux = "without effect where SELinux is off; a board where it is on does not take the pod"
 	noWindows = "podd runs Linux containers only" + remove
-	noArmor   = "podd does not load AppArmor profiles yet; remove the field or set type: Unconfined"
+	noArmor   = "where the kernel has AppArmor; another board does not take the pod"
 	noAmount  = "podd limits cpu and memory only; remove this resource"
 
 	noStorageLimit = "shown by resourceFieldRef; not enforced yet"
@@ -181,7 +181,7 @@ var table = [...]row{
 	{path: "spec.hostIPC", support: Honoured},
 	{path: "spec.shareProcessNamespace", support: Honoured},
 	{path: "spec.securityContext", support: Honoured},
-	{path: "spec.securityContext.seLinuxOptions", support: Refused, why: noSELinux},
+	{path: "spec.securityContext.seLinuxOptions", support: Cluster, why: noSELinux},
 	{path: "spec.securityContext.windowsOptions", support: Refused, why: noWindows},
 	{path: "spec.securityContext.runAsUser", support: Honoured},
 	{path: "spec.securityContext.runAsGroup", support: Honoured},
@@ -197,9 +197,9 @@ var table = [...]row{
 	{path: "spec.securityContext.seccompProfile.type", support: Honoured},
 	{path: "spec.securityContext.seccompProfile.localhostProfile", support: Honoured, why: "a file below /var/lib/podd/seccomp"},
 	{path: "spec.securityContext.appArmorProfile", support: Honoured},
-	{path: "spec.securityContext.appArmorProfile.type", support: Refused, only: "Unconfined", why: noArmor},
-	{path: "spec.securityContext.appArmorProfile.localhostProfile", support: Refused, why: noArmor},
-	{path: "spec.securityContext.seLinuxChangePolicy", support: Refused, why: noSELinux},
+	{path: "spec.securityContext.appArmorProfile.type", support: Honoured, why: noArmor},
+	{path: "spec.securityContext.appArmorProfile.localhostProfile", support: Honoured, why: "a profile that the kernel has loaded"},
+	{path: "spec.securityContext.seLinuxChangePolicy", support: Cluster, why: noSELinux},
 	{path: "spec.imagePullSecrets", support: Honoured},
 	{path: "spec.imagePullSecrets[].name", support: Honoured},
 	{path: "spec.hostname", support: Honoured},
@@ -457,7 +457,7 @@ var table = [...]row{
 	{path: "spec.containers[].securityContext.capabilities.add", support: Honoured},
 	{path: "spec.containers[].securityContext.capabilities.drop", support: Honoured},
 	{path: "spec.containers[].securityContext.privileged", support: Honoured},
-	{path: "spec.containers[].securityContext.seLinuxOptions", support: Refused, why: noSELinux},
+	{path: "spec.containers[].securityContext.seLinuxOptions", support: Cluster, why: noSELinux},
 	{path: "spec.containers[].securityContext.windowsOptions", support: Refused, why: noWindows},
 	{path: "spec.containers[].securityContext.runAsUser", support: Honoured},
 	{path: "spec.containers[].securityContext.runAsGroup", support: Honoured},
@@ -469,8 +469,8 @@ var table = [...]row{
 	{path: "spec.containers[].securityContext.seccompProfile.type", support: Honoured},
 	{path: "spec.containers[].securityContext.seccompProfile.localhostProfile", support: Honoured, why: "a file below /var/lib/podd/seccomp"},
 	{path: "spec.containers[].securityContext.appArmorProfile", support: Honoured},
-	{path: "spec.containers[].securityContext.appArmorProfile.type", support: Refused, only: "Unconfined", why: noArmor},
-	{path: "spec.containers[].securityContext.appArmorProfile.localhostProfile", support: Refused, why: noArmor},
+	{path: "spec.containers[].securityContext.appArmorProfile.type", support: Honoured, why: noArmor},
+	{path: "spec.containers[].securityContext.appArmorProfile.localhostProfile", support: Honoured, why: "a profile that the kernel has loaded"},
 	{path: "spec.containers[].stdin", support: Honoured},
 	{path: "spec.containers[].stdinOnce", support: Honoured},
 	{path: "spec.containers[].tty", support: Honoured},

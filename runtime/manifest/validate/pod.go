@@ -18,7 +18,7 @@ func Pod(pod *corev1.Pod) field.ErrorList {
 	errs := validateMeta(&pod.ObjectMeta, field.NewPath("metadata"))
 	errs = append(errs, validatePodAnnotations(pod, field.NewPath("metadata", "annotations"))...)
 	errs = append(errs, validateMatchedKeys(pod)...)
-	errs = append(errs, annotation.ValidateArmor(pod.Annotations, spec, field.NewPath("metadata", "annotations"))...)
+	errs = append(errs, annotation.ValidateArmor(pod.Annotations, spec, field.NewPath("metadata", "annotations"), path)...)
 	errs = append(errs, PodSpec(spec, path)...)
 	errs = append(errs, Images(spec, path)...)
 	if len(spec.EphemeralContainers) > 0 {
