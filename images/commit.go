@@ -116,6 +116,7 @@ func (s *Store) enroll(r *record) error {
 		if old.ID == r.ID {
 			r.Names = union(old.Names, r.Names)
 			r.Digests = union(old.Digests, r.Digests)
+			r.Trust = old.Trust.with(r.Trust)
 		}
 	}
 	if err := s.writeRecord(r); err != nil {

@@ -29,6 +29,7 @@ type Image struct {
 	Platform string    // "linux/arm64"
 	Config   archive.Config
 	Layers   []string // absolute directories, lowest first; their last two elements are short, for overlayfs option strings
+	SignedBy []string // the keys of the policy whose signatures were found when somebody looked last
 	lost     string   // a layer whose directory is gone: the image cannot be used
 }
 
@@ -62,6 +63,9 @@ type record struct {
 	// byte of it changes. Records of before have none.
 	Configuration string `json:"configuration,omitempty"`
 	Manifest      string `json:"manifest,omitempty"`
+	// Root is what the names pointed to: the manifest, or the index above it.
+	Root  *archive.Descriptor `json:"root,omitempty"`
+	Trust *Trust              `json:"trust,omitempty"`
 }
 
 func (r *record) image(layerDir string) *Image {
@@ -70,6 +74,9 @@ func (r *record) image(layerDir string) *Image {
 	}
 	if len(r.Digests) > 0 {
 		img.Digest = r.Digests[0]
+	}
+	if r.Trust != nil {
+		img.SignedBy = r.Trust.SignedBy
 	}
 	for _, l := range r.Layers {
 		if l.Opaque {

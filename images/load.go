@@ -186,10 +186,19 @@ func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Im
 	if err != nil {
 		return nil, err
 	}
-	return &record{
+	r := &record{
 		ID: c.ID, Names: c.Names, Digests: c.Digests, Created: c.Created, Platform: c.Platform, Config: c.Config, Layers: layers,
 		Configuration: string(c.Raw), Manifest: string(c.Manifest),
-	}, nil
+	}
+	if c.Root.Digest != "" {
+		r.Root = &c.Root
+	}
+	if _, pulled := a.(*pulled); !pulled { // a registry is asked when somebody wants them
+		if found := archive.Signatures(ctx, a, c); len(found) > 0 {
+			r.Trust = &Trust{Signatures: found}
+		}
+	}
+	return r, nil
 }
 
 func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref archive.Layer) (layer.Record, error) {

@@ -30,9 +30,11 @@ type PullOptions struct {
 
 // Missing is what the store lacks of an image that is to be pulled.
 type Missing struct {
-	ID     string   // of the image
-	Layers []Blob   // that have to be fetched
-	Free   [2]int64 // bytes and inodes that the file system of the store has free; -1: it does not tell
+	ID      string             // of the image
+	Digests []string           // of its manifest, and of the indexes that led to it
+	Root    archive.Descriptor // what the name points to
+	Layers  []Blob             // that have to be fetched
+	Free    [2]int64           // bytes and inodes that the file system of the store has free; -1: it does not tell
 }
 
 // Blob is a layer in a registry.
@@ -90,7 +92,7 @@ type pulled struct {
 
 // found says what is to be fetched, and looks whether there is room for it.
 func (s *Store) found(c *archive.Image, o PullOptions) error {
-	m := Missing{ID: c.ID, Free: [2]int64{-1, -1}}
+	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: [2]int64{-1, -1}}
 	seen := map[string]bool{}
 	for _, l := range c.Layers {
 		if _, known := s.knownLayer(l.DiffID); !known && !seen[l.DiffID] {

@@ -15,6 +15,9 @@ func (h Hints) Importing(now bool) { h.inbox.put(msgImporting{now}) }
 // ImagesChanged hints that the set of images may have changed.
 func (h Hints) ImagesChanged() { h.inbox.put(msgImages{}) }
 
+// PolicyChanged hints that other images may run from now on.
+func (h Hints) PolicyChanged() { h.inbox.put(msgPolicy{}) }
+
 // NetworkMoved hints that the machine's addresses may have changed.
 func (h Hints) NetworkMoved() { h.inbox.put(msgMoved{}) }
 

@@ -23,6 +23,7 @@ type (
 	msgRescan struct{ done chan struct{} }
 	// msgImages: the set of images may have changed.
 	msgImages struct{}
+	msgPolicy struct{} // of which images may run
 	// msgImporting: archives of images are being read, or have been.
 	msgImporting struct{ now bool }
 	// msgPulled: a pull has come out.

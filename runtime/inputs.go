@@ -29,6 +29,7 @@ type inputs struct {
 	settings *Settings
 	paths    state.Paths
 	images   imagepull.Images
+	passes   func(image, id string) bool // it is known that the image may run
 	objects  *objects.Desired
 	claims   *storage.Claims
 	accounts *serviceaccount.Manager
@@ -85,7 +86,7 @@ func (src *inputs) fillStart(rec *state.Record, name string, in *executor.Inputs
 		in.ServiceLinks, in.HostIPs = src.serviceLinks(rec.Object), src.hostIPs()
 		src.fillObjects(rec, in)
 	}
-	if image, err := src.Image(rec, name); err == nil {
+	if image, err := src.Image(rec, name); err == nil && src.passes(rec.Spec(name).Image, image.ID) {
 		in.Images[name] = image
 		// From here on the image is in use.
 		c := rec.Container(name)
@@ -103,7 +104,7 @@ func (src *inputs) fillVolumes(rec *state.Record, in *executor.Inputs, now state
 		case v.PersistentVolumeClaim != nil:
 			in.Claims[v.Name] = src.claims.Folder(src.claimView(now), rec, v.PersistentVolumeClaim.ClaimName)
 		case v.Image != nil:
-			if image, err := src.images.Get(v.Image.Reference); err == nil {
+			if image, err := src.images.Get(v.Image.Reference); err == nil && src.passes(v.Image.Reference, image.ID) {
 				in.VolumeImages[v.Name] = image
 			}
 		case v.Projected != nil:

@@ -144,6 +144,8 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.Settings = m.settings
 	case msgResolver:
 		r.readResolver()
+	case msgPolicy:
+		r.retryJudged()
 	case msgImages:
 		r.markAwaiting()
 	case msgImporting:

@@ -16,13 +16,22 @@ import (
 
 // imageNeed says how it stands with the image that a container's next attempt starts from.
 func (r *Runtime) imageNeed(p *lifecycle.Pod, name string) plan.Image {
-	if pin := p.Record.Pins[name]; pin != "" {
-		if _, err := r.Images.Get(pin); err == nil {
-			return plan.Image{There: true} // a version that was good is put back as it was
+	c, spec := p.Record.Container(name), p.Record.Spec(name)
+	q := r.questionOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+	return imagepull.Need(r.Images, q, r.pulls())
+}
+
+// pulls says that images are pulled now.
+func (r *Runtime) pulls() bool { return r.Puller != nil && r.Puller.CanPull() && !r.stopping }
+
+// pinned is the version of a container's image that was good and is put back as it was; "": it is the newest.
+func (r *Runtime) pinned(p *lifecycle.Pod, container string) string {
+	if pin := p.Record.Pins[container]; pin != "" {
+		if img, err := r.Images.Get(pin); err == nil {
+			return img.ID
 		}
 	}
-	c, spec := p.Record.Container(name), p.Record.Spec(name)
-	return r.needOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+	return ""
 }
 
 // volumeImages are the images of a pod's volumes.
@@ -33,20 +42,49 @@ func (r *Runtime) volumeImages(p *lifecycle.Pod) []plan.VolumeImage {
 		if v.Image == nil || p.Record.Volumes.Ready {
 			continue
 		}
-		need := r.needOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
-		list = append(list, plan.VolumeImage{Volume: v.Name, Image: need})
+		q := r.questionOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
+		list = append(list, plan.VolumeImage{Volume: v.Name, Image: imagepull.Need(r.Images, q, r.pulls())})
 	}
 	return list
 }
 
-func (r *Runtime) needOf(
+func (r *Runtime) questionOf(
 	p *lifecycle.Pod, target lifecycle.PullTarget, image string, policy corev1.PullPolicy, attempt int, last *state.PullRecord,
-) plan.Image {
+) imagepull.Question {
 	q := imagepull.Question{Image: image, Policy: policy, Attempt: attempt, Last: last, Pulling: p.Pulls[target] != nil}
 	if r.Puller != nil {
 		q.Allowed = func(id string) bool { return r.Puller.Allows(id, image, r.pullKeys(p)) }
+		q.Passes = func(id string) bool { return r.Puller.Passes(image, id) }
 	}
-	return imagepull.Need(r.Images, q, r.Puller != nil && !r.stopping)
+	if target.Container != "" {
+		q.Pinned = r.pinned(p, target.Container)
+	}
+	return q
+}
+
+// toJudge is the ID of the image that a verdict is wanted for; "": it is to be pulled.
+func (r *Runtime) toJudge(p *lifecycle.Pod, target lifecycle.PullTarget) string {
+	var q imagepull.Question
+	if c, spec := p.Record.Container(target.Container), p.Record.Spec(target.Container); target.Volume == "" && c != nil && spec != nil {
+		q = r.questionOf(p, target, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+	} else {
+		for i := range p.Record.Object.Spec.Volumes {
+			if v := &p.Record.Object.Spec.Volumes[i]; v.Name == target.Volume && v.Image != nil {
+				q = r.questionOf(p, target, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
+			}
+		}
+	}
+	if imagepull.What(r.Images, q, r.pulls()) != imagepull.WantJudge {
+		return ""
+	}
+	if q.Pinned != "" {
+		return q.Pinned
+	}
+	img, err := r.Images.Get(q.Image)
+	if err != nil {
+		return ""
+	}
+	return img.ID
 }
 
 // beginPull lets a worker pull an image.
@@ -63,12 +101,15 @@ func (r *Runtime) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now s
 	for _, fault := range keys.Faults {
 		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedToRetrieveImagePullSecret", fault)
 	}
-	r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+image+"\"")
+	judge := r.toJudge(p, target)
+	if judge == "" {
+		r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+image+"\"")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pull := &lifecycle.Pull{Image: image, Cancel: cancel}
 	p.Pulls[target] = pull
 	_, err := r.Images.Get(image)
-	request := imagepull.Request{Image: image, Identity: keys.Identity, Present: err == nil && r.mayStayOffline(p, target)}
+	request := imagepull.Request{Image: image, Judge: judge, Identity: keys.Identity, Present: err == nil && r.mayStayOffline(p, target)}
 	if keys.Entries != nil {
 		request.Keyring = keys.Entries
 	}
@@ -76,7 +117,7 @@ func (r *Runtime) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now s
 		cancel()
 		r.inbox.put(msgPulled{p, target, pull, lifecycle.Pulled{
 			Image: image, Reason: result.Reason, Message: result.Message, After: result.After, Took: result.Took, Waited: result.Waited,
-			Size: result.Image.Size, Present: result.Present,
+			Size: result.Image.Size, Present: result.Present, Judged: result.Judged,
 		}})
 	})
 }
@@ -142,4 +183,20 @@ func (r *Runtime) pullsWith(p *lifecycle.Pod, changed map[objects.Key]bool) bool
 	return slices.ContainsFunc(imagepull.SecretNames(&pod.Spec, account), func(name string) bool {
 		return changed[objects.Key{Kind: "Secret", Namespace: pod.Namespace, Name: name}]
 	})
+}
+
+// passesOf says what may run: without anybody who judges, everything.
+func passesOf(p Puller) func(image, id string) bool {
+	if p == nil {
+		return func(string, string) bool { return true }
+	}
+	return p.Passes
+}
+
+// retryJudged lets images be judged again that were not let pass: by another policy they may.
+func (r *Runtime) retryJudged() {
+	for _, p := range r.pods {
+		r.retryPulls(p, state.ReasonSignature)
+		r.mark(p.Record.UID)
+	}
 }

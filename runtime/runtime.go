@@ -54,6 +54,10 @@ type Folder interface {
 // Puller pulls images away from the loop.
 type Puller interface {
 	Pull(ctx context.Context, r imagepull.Request) imagepull.Result
+	// CanPull: images are pulled, and not judged alone.
+	CanPull() bool
+	// Passes says whether it is known that an image that is there may run, by its name in the pod and its ID. It does no I/O.
+	Passes(image, id string) bool
 	// Allows says of an image that is there whether a pod may use it that has these credentials. It does no I/O but once.
 	Allows(id, image string, keys imagepull.Keys) bool
 }
@@ -108,7 +112,7 @@ type Config struct {
 
 	Folder  Folder
 	Images  imagepull.Images
-	Puller  Puller // nil: images are not pulled
+	Puller  Puller // nil: images are neither pulled nor judged
 	Network Network
 	Cgroups Cgroups
 	Users   sandbox.Users
@@ -256,7 +260,7 @@ func New(c Config) (*Runtime, error) {
 		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
 	})
 	r.inputs = &inputs{
-		settings: &r.Settings, paths: r.paths, images: c.Images, objects: r.objects, claims: r.claims,
+		settings: &r.Settings, paths: r.paths, images: c.Images, passes: passesOf(c.Puller), objects: r.objects, claims: r.claims,
 		nameServers: r.nameServers, hostIPs: r.boardIPs, claimView: r.claimView,
 	}
 	r.lifecycle = &lifecycle.Handler{

@@ -139,7 +139,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
+		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
@@ -260,8 +260,8 @@ func TestLayers(t *testing.T) {
 		"podd/netns/dns":       {},                           // what a message is and who answers it has nothing to do with pods
 		"podd/netns/diagnose":  {"podd/netns", "podd/board"}, // what board judges
 
-		"podd/images":           {"podd/images/archive", "podd/images/gc", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
-		"podd/images/archive":   {"podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
+		"podd/images":           {"podd/images/archive", "podd/images/trust", "podd/images/gc", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
+		"podd/images/archive":   {"podd/images/layer", "podd/images/trust", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
 		"podd/images/layer":     {"podd/images/fault"},
 		"podd/images/reference": {"podd/images/fault"},
 		"podd/images/platform":  {"podd/images/fault"},

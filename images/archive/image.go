@@ -27,6 +27,8 @@ type Image struct {
 	Layers   []Layer // lowest first
 	Raw      []byte  // the configuration, whose digest is the ID
 	Manifest []byte  // nil in a docker-archive
+	// Root is what the name points to: the manifest, or the index above it. Empty in a docker-archive.
+	Root Descriptor
 }
 
 // Layer says where a layer lies in the archive and what it must be.

@@ -46,7 +46,7 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Digests, c.Manifest = l.digests, manifest
+	c.Digests, c.Manifest, c.Root = l.digests, manifest, Descriptor{l.root.MediaType, l.root.Digest, l.root.Size}
 	if c.fits(w.want) < 0 {
 		w.other(c.Platform)
 		return nil, nil
@@ -138,6 +138,7 @@ type leaf struct {
 
 	digests []string // manifest first
 	rank    int
+	root    descriptor // that led to it
 }
 
 // ociImages lists the images of an OCI layout: one for each name, the one that fits the machine best.
@@ -221,9 +222,13 @@ type ociWalk struct {
 func (w *ociWalk) best(group []descriptor) (*Image, error) {
 	var leaves []leaf
 	for _, d := range group {
-		var err error
-		if leaves, err = w.walk(leaves, d, nil); err != nil {
+		found, err := w.walk(nil, d, nil)
+		if err != nil {
 			return nil, err
+		}
+		for _, l := range found {
+			l.root = d
+			leaves = append(leaves, l)
 		}
 	}
 	sort.SliceStable(leaves, func(i, j int) bool { return leaves[i].rank < leaves[j].rank })
@@ -255,13 +260,13 @@ func (w *ociWalk) walk(leaves []leaf, d descriptor, above []string) ([]leaf, err
 	}
 	doc, err := w.read(d)
 	if IsMissing(err) {
-		return append(leaves, leaf{d, append([]string{d.Digest}, above...), rank}), nil // image() decides
+		return append(leaves, leaf{descriptor: d, digests: append([]string{d.Digest}, above...), rank: rank}), nil // image() decides
 	}
 	if err != nil {
 		return nil, err
 	}
 	if doc.Config != nil {
-		return append(leaves, leaf{d, append([]string{d.Digest}, above...), rank}), nil
+		return append(leaves, leaf{descriptor: d, digests: append([]string{d.Digest}, above...), rank: rank}), nil
 	}
 	above = append([]string{d.Digest}, above...)
 	for _, sub := range doc.Manifests {

@@ -39,9 +39,9 @@ type remote struct {
 
 // Descriptor points to the manifest, or index, of an image.
 type Descriptor struct {
-	MediaType string
-	Digest    string
-	Size      int64
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+	Size      int64  `json:"size"`
 }
 
 // OpenRemote shows an image of a registry as an archive that has this one image with this name. watch, which may be nil, wraps the reader of each layer.

@@ -67,6 +67,8 @@ type ImageInfo struct {
 	Size     int64     `json:"size"`             // bytes
 	Created  time.Time `json:"created"`
 	Platform string    `json:"platform,omitempty"` // as "linux/arm64"
+	// SignedBy are the keys of the policy whose signatures counted when the image was judged last.
+	SignedBy []string `json:"signedBy,omitempty"`
 }
 
 // ImagePull says what to pull.

@@ -30,7 +30,7 @@ type EventLog interface {
 type Backend struct {
 	Runtime    *runtime.Runtime
 	ImageStore *images.Store
-	Puller     *imagepull.Puller // nil: images are not pulled
+	Puller     *imagepull.Puller
 	EventLog   EventLog
 	Version    string
 	Labels     func() map[string]string // of the node

@@ -22,7 +22,7 @@ func (b *Backend) Images() []api.ImageInfo {
 }
 
 func imageInfo(i images.Image) api.ImageInfo {
-	return api.ImageInfo{ID: i.ID, Names: i.Names, Digest: i.Digest, Size: i.Size, Created: i.Created, Platform: i.Platform}
+	return api.ImageInfo{ID: i.ID, Names: i.Names, Digest: i.Digest, Size: i.Size, Created: i.Created, Platform: i.Platform, SignedBy: i.SignedBy}
 }
 
 // LoadImage reads an archive into the store and wakes the pods that wait for an image.
@@ -38,7 +38,7 @@ func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) (
 
 // PullImage brings an image from a registry, with the node's credentials, and wakes the pods that wait for one.
 func (b *Backend) PullImage(ctx context.Context, o api.ImagePull, step func(api.PullStep)) (api.ImageInfo, error) {
-	if b.Puller == nil {
+	if !b.Puller.CanPull() {
 		return api.ImageInfo{}, api.AsBadRequest(errors.New("images are not pulled on this board: set pullImages: true in the configuration"))
 	}
 	out := b.Puller.Pull(ctx, imagepull.Request{Image: o.Name, Platform: o.Platform, ByHand: true, Watch: func(p imagepull.Progress) {

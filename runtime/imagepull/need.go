@@ -27,29 +27,72 @@ type Question struct {
 	Last    *state.PullRecord    // nil: it was never pulled for this
 	Pulling bool                 // it is being pulled
 	Allowed func(id string) bool // the pod may use it as it is; nil: everybody may
+	Passes  func(id string) bool // it was judged, and may run; nil: all may
+	// Pinned is the ID of an image that is there and that the container is to be put back to; "": there is none.
+	Pinned string
 }
 
-// Need says whether an image is there to be used, and whether it is to be pulled first. can: this board pulls images.
+// Want is what is to be done for an image.
+type Want int
+
+// What may have to be done.
+const (
+	WantNothing Want = iota // it is not there, and nobody brings it
+	WantStart               // it is there, and may be used
+	WantPull                // it is to be pulled
+	WantJudge               // it is there, and nobody knows whether it may run
+)
+
+// What says what is to be done for an image. can: this board pulls images.
 // https://kubernetes.io/docs/concepts/containers/images/#image-pull-policy
-func Need(store Images, q Question, can bool) plan.Image {
+func What(store Images, q Question, can bool) Want {
+	if q.Pinned != "" {
+		return q.judged(q.Pinned)
+	}
 	img, err := store.Get(q.Image)
 	there := err == nil && (q.Allowed == nil || q.Allowed(img.ID))
-	last := q.Last
-	if last != nil && last.Image != q.Image {
-		last = nil // of another image
-	}
+	last := q.last()
 	switch {
 	case !can, q.Policy == corev1.PullNever:
-		return plan.Image{There: there}
+		if !there {
+			return WantNothing
+		}
+		return q.judged(img.ID)
 	case there && store.Brought(img.ID):
-		return plan.Image{There: true}
+		return q.judged(img.ID)
 	case there && q.Policy != corev1.PullAlways:
-		return plan.Image{There: true}
+		return q.judged(img.ID)
 	case err == nil && last != nil && last.Done && last.For == q.Attempt:
-		return plan.Image{There: true} // it has just been pulled, with the pod's own credentials
+		return q.judged(img.ID) // it has just been pulled, with the pod's own credentials
+	}
+	return WantPull
+}
+
+func (q Question) judged(id string) Want {
+	if q.Passes == nil || q.Passes(id) {
+		return WantStart
+	}
+	return WantJudge
+}
+
+// last is what is known of pulls of the same image.
+func (q Question) last() *state.PullRecord {
+	if q.Last != nil && q.Last.Image != q.Image {
+		return nil
+	}
+	return q.Last
+}
+
+// Need is What in the words of a plan: a judgement is waited for as a pull is.
+func Need(store Images, q Question, can bool) plan.Image {
+	switch What(store, q, can) {
+	case WantStart:
+		return plan.Image{There: true}
+	case WantNothing:
+		return plan.Image{}
 	}
 	need := plan.Image{Pull: true, Pulling: q.Pulling}
-	if last != nil {
+	if last := q.last(); last != nil {
 		need.After = last.NotBefore
 	}
 	return need

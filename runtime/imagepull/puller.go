@@ -35,12 +35,11 @@ type Settings struct {
 // Puller pulls images. Several goroutines may use it.
 type Puller struct {
 	Store    *images.Store
-	Client   *registry.Client
+	Client   *registry.Client // nil: images are only judged, and not pulled
 	Settings func() Settings
 	Records  *Records
-	// Verify looks at the signatures of an image before anything of it is unpacked; nil: nobody does. An error that is
-	// ErrSignature says that they are not as they should be.
-	Verify func(ctx context.Context, img *registry.Image) error
+	// Gate judges images before anything of them is unpacked, and those that are there before they run.
+	Gate *Gate
 	// Pulled is called after each pull that went well; nil: nothing is.
 	Pulled func(ctx context.Context)
 	Log    *slog.Logger
@@ -66,6 +65,8 @@ type Request struct {
 	// ByHand: somebody waits for it, whatever the hours.
 	ByHand   bool
 	Platform string
+	// Judge asks for a verdict on an image that is there, by its ID, and for nothing else.
+	Judge string
 	// Watch is told how it goes on; nil: nobody is.
 	Watch func(Progress)
 }
@@ -80,7 +81,14 @@ type Result struct {
 	Took, Waited time.Duration
 	// Present is why what is there is used; "": the registry has been asked.
 	Present string
+	Judged  bool // the image was there, and may run
 }
+
+// CanPull says that images are pulled, and not judged alone.
+func (p *Puller) CanPull() bool { return p.Client != nil }
+
+// Passes says whether it is known that an image that is there may run.
+func (p *Puller) Passes(image, id string) bool { return p.Gate.Passes(image, id) }
 
 // Progress is a step of a pull.
 type Progress struct {
@@ -105,6 +113,9 @@ type flight struct {
 // Pull brings an image, and waits for its turn. Whoever asks for the same with the same credentials meanwhile gets the same
 // answer. It ends early when ctx does and nobody else waits.
 func (p *Puller) Pull(ctx context.Context, r Request) Result {
+	if r.Judge != "" {
+		return p.judge(ctx, r)
+	}
 	name, err := reference.Normalize(r.Image)
 	if err != nil {
 		return Result{Err: err, Reason: state.ReasonImageName, Message: err.Error()}
@@ -120,6 +131,18 @@ func (p *Puller) Pull(ctx context.Context, r Request) Result {
 	case <-ctx.Done():
 		return Result{Err: context.Cause(ctx), Reason: state.ReasonImagePull, Message: "the pull was given up"}
 	}
+}
+
+// judge looks whether an image that is there may run.
+func (p *Puller) judge(ctx context.Context, r Request) Result {
+	img, err := p.Store.Get(r.Judge)
+	if err == nil {
+		err = p.Gate.JudgePresent(ctx, r.Image, img, r.Keyring)
+	}
+	if err != nil {
+		return resultOf(r.Image, err)
+	}
+	return Result{Image: img, Judged: true}
 }
 
 // Allows says of an image that is there whether somebody with these credentials may use it.
@@ -242,16 +265,16 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 		return images.Image{}, err
 	}
 	defer remote.Close()
-	if p.Verify != nil {
-		if err := p.Verify(ctx, remote); err != nil {
-			return images.Image{}, err
-		}
-	}
+	var found images.Trust
 	root := archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}
-	return p.Store.Pull(ctx, remote, root, images.PullOptions{
+	img, err := p.Store.Pull(ctx, remote, root, images.PullOptions{
 		Name: name, Platform: r.Platform, Parallel: settings.Layers,
 		Found: func(m images.Missing) error {
 			p.tell(f, Progress{Status: "found", Host: remote.Host})
+			var err error
+			if found, err = p.Gate.judgeRemote(ctx, r.Image, remote, m, r.Keyring); err != nil {
+				return err
+			}
 			for _, l := range m.Layers {
 				p.tell(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
 			}
@@ -262,6 +285,13 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 			return &watched{in: in, tell: func(n int64) { p.tell(f, Progress{Status: "pulling", Layer: digest, Current: n, Total: total}) }}
 		},
 	})
+	if err == nil && p.Gate != nil {
+		if err := p.Store.SetTrust(img.ID, found); err != nil && p.Log != nil { // it is found again when it is needed
+			p.Log.Warn("cannot keep the signatures of an image", "image", name, "error", err)
+		}
+		img.SignedBy = found.SignedBy
+	}
+	return img, err
 }
 
 // watched tells about each half MiB of a layer.

@@ -30,6 +30,7 @@ type Pulled struct {
 	Size    int64         // bytes of the image
 	// Present is why what is on the board is used as it is: the registry could not be asked; "": it was.
 	Present string
+	Judged  bool // the image was there, and may run
 }
 
 // Images of these kinds of failure are tried again when something else happens, and not after a time alone.
@@ -47,6 +48,8 @@ func (h *Handler) HandlePulled(p *Pod, target PullTarget, out Pulled, now state.
 	switch {
 	case out.Reason != "":
 		h.pullFailed(p, target, rec, out, now)
+	case out.Judged: // nothing has come
+		rec.Succeed(out.Image, rec.For)
 	case out.Present != "":
 		rec.Succeed(out.Image, p.nextAttempt(target))
 		h.Event(p, target.Container, now, corev1.EventTypeWarning, "Pulled",
@@ -91,7 +94,7 @@ func (h *Handler) pullFailed(p *Pod, target PullTarget, rec *state.PullRecord, o
 func (h *Handler) handleImageAwaited(p *Pod, name string, now state.Instant) {
 	c, spec := p.Record.Container(name), p.Record.Spec(name)
 	switch pull := c.Pull; {
-	case spec.ImagePullPolicy == corev1.PullNever:
+	case spec.ImagePullPolicy == corev1.PullNever && (pull == nil || pull.Reason != state.ReasonSignature):
 		text := fmt.Sprintf("Container image %q is not present with pull policy of Never; load it with 'podd images load'", spec.Image)
 		c.Waiting = &state.Waiting{Reason: state.ReasonImageNever, Message: text}
 		h.Event(p, name, now, corev1.EventTypeWarning, state.ReasonImageNever, text)

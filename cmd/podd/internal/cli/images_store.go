@@ -68,7 +68,7 @@ func imageInfos(list []store.Image) []api.ImageInfo {
 	for i := range list {
 		img := &list[i]
 		infos[i] = api.ImageInfo{
-			ID: img.ID, Names: img.Names, Digest: img.Digest, Size: img.Size, Created: img.Created, Platform: img.Platform,
+			ID: img.ID, Names: img.Names, Digest: img.Digest, Size: img.Size, Created: img.Created, Platform: img.Platform, SignedBy: img.SignedBy,
 		}
 	}
 	return infos

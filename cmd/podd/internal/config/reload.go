@@ -11,6 +11,7 @@ func liveKeys() []string {
 	return []string{
 		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
+		"imagePolicy", "imageSignatureStores", "imageVerifiers",
 		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline",
 		"imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist",
 	}

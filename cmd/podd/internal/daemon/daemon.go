@@ -64,7 +64,9 @@ type daemon struct {
 	runtime   *runtime.Runtime
 	// labels are those of the node that the configuration has.
 	labels atomic.Pointer[map[string]string]
-	puller *imagepull.Puller // nil: images are not pulled
+	puller *imagepull.Puller
+	// imageRules say where the policy of images is.
+	imageRules atomic.Pointer[config.ImagesConfig]
 
 	pullSettings atomic.Pointer[pullSettings]
 }
@@ -172,10 +174,6 @@ func (d *daemon) open() error {
 	if d.puller, err = d.openPuller(); err != nil {
 		return err
 	}
-	var puller runtime.Puller
-	if d.puller != nil {
-		puller = d.puller // not an interface of a nil pointer
-	}
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
@@ -183,7 +181,7 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Puller: puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
+		Folder: d.folder, Images: d.images, Puller: d.puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
 		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})

@@ -64,6 +64,9 @@ func (d *daemon) change(next *config.Config) {
 	d.collectBy(next.Collection())
 	d.runtime.Change(d.settings())
 	d.keepPullSettings()
+	images := d.config.ImagesConfig
+	d.imageRules.Store(&images)
+	d.policyChanged()
 	if relabelled {
 		d.folder.Reread()
 	}

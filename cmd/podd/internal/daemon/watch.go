@@ -24,6 +24,12 @@ func (d *daemon) watch(ctx context.Context) {
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
 		return d.network.Watch(ctx, hint, d.runtime.ReportNetwork)
 	}, d.runtime.NetworkMoved)
+	if d.config.ImagePolicy != "" {
+		policy := d.config.ImagePolicy
+		go follow("the policy of images", func(ctx context.Context, hint func()) error {
+			return watchFile(ctx, func() string { return policy }, hint)
+		}, d.policyChanged)
+	}
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)
 	importing <- struct{}{}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +37,23 @@ func Images(w io.Writer, list []api.ImageInfo, output string) error {
 		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name", output)
 	}
 	t := Table{Out: w}
-	t.rows = append(t.rows, []string{"IMAGE", "ID", "PLATFORM", "CREATED", "SIZE"})
+	head := []string{"IMAGE", "ID", "PLATFORM", "CREATED", "SIZE"}
+	signed := slices.ContainsFunc(list, func(i api.ImageInfo) bool { return len(i.SignedBy) > 0 })
+	if signed { // without a policy nobody looks
+		head = append(head, "SIGNED BY")
+	}
+	t.rows = append(t.rows, head)
 	for i := range list {
 		names := list[i].Names
 		if len(names) == 0 {
 			names = []string{"<none>"}
 		}
 		for _, n := range names {
-			t.rows = append(t.rows, []string{n, shortID(list[i].ID), list[i].Platform, created(list[i].Created), Size(list[i].Size)})
+			row := []string{n, shortID(list[i].ID), list[i].Platform, created(list[i].Created), Size(list[i].Size)}
+			if signed {
+				row = append(row, strings.Join(list[i].SignedBy, ","))
+			}
+			t.rows = append(t.rows, row)
 		}
 	}
 	return t.Flush()
