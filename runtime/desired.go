@@ -174,8 +174,7 @@ func (r *Runtime) attachProblems(now state.Instant) {
 		if !objects.OfPod(&p) {
 			continue
 		}
-		ref := objects.ProblemReference(&p)
-		key := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
+		key := objects.ProblemPod(&p)
 		if first := own[key]; first != nil {
 			first.Message += "; " + p.Message
 			continue
@@ -195,7 +194,7 @@ func (r *Runtime) attachProblems(now state.Instant) {
 	}
 	var refused []manifest.Problem
 	for _, key := range names {
-		if !taken[key] {
+		if !taken[key] && own[key].Reason != manifest.ReasonEmpty { // a file without objects is not a pod, either
 			refused = append(refused, *own[key])
 		}
 	}

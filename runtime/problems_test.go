@@ -66,6 +66,21 @@ func TestOnePodOfAName(t *testing.T) {
 	rest()
 }
 
+// TestFileWithoutObjects: a file of comments, or of null, is a warning to those who list pods, and no pod.
+func TestFileWithoutObjects(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	_, w.problems = manifest.Parse("notes.yaml", []byte("# later\n---\nnull\n"))
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.shownPods(); len(got) != 0 {
+		t.Errorf("shown: %q", got)
+	}
+	if got := w.d.r.store.ObjectProblems(""); len(got) != 1 || !strings.Contains(got[0], "holds no manifest") {
+		t.Errorf("warnings: %q", got)
+	}
+}
+
 // checkNames holds that at any step of any sequence.
 func (w *world) checkNames(pods []*corev1.Pod) error {
 	seen := map[string]bool{}

@@ -109,7 +109,7 @@ func TestConfigMistakes(t *testing.T) {
 		}
 	}
 	write("nodeName: lab\nclusterDomane: x\n")
-	const mistake = `config.yaml: line 2: unknown field "clusterDomane": correct its spelling or remove it`
+	const mistake = `config.yaml: line 2: unknown field "clusterDomane": did you mean clusterDomain?`
 	option, told := managed(t)
 	b := newBoard(t, option, withArgs("--config", file))
 	line := b.await(told, 0, "READY=1", mistake+"; podd runs with its defaults")

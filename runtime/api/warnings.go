@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,7 +79,10 @@ func (s *server) addObjectWarnings(w http.ResponseWriter, k *kinds.Kind) {
 }
 
 func addWarning(w http.ResponseWriter, text string) {
-	w.Header().Add("Warning", "299 - "+strconv.QuoteToASCII(text))
+	text = "299 - " + strconv.QuoteToASCII(text)
+	if !slices.Contains(w.Header().Values("Warning"), text) {
+		w.Header().Add("Warning", text)
+	}
 }
 
 // manifestWarning is the sentence about a pod's manifest: of one that keeps running as it was, or of one that

@@ -146,7 +146,7 @@ func TestStored(t *testing.T) {
 		t.Errorf("%s %v", got, err)
 	}
 	_, problems = ParseFor("f", []byte(text), Board{RefuseUnknown: true})
-	if len(problems) != 3 || problems[0].Message != "f: kind ServiceMonitor of monitoring.coreos.com/v1 is not run by podd; remove the document" {
+	if len(problems) != 3 || problems[0].Message != "f: ServiceMonitor \"x\": kind ServiceMonitor of monitoring.coreos.com/v1 is not run by podd; remove the document" {
 		t.Errorf("%v", problems)
 	}
 	for text, want := range map[string]string{

@@ -63,6 +63,7 @@ type Pod struct {
 // Reasons of a Problem, in the form that events use.
 const (
 	ReasonCopy        = "CopyIgnored"        // the file is named like a copy
+	ReasonEmpty       = "EmptyManifest"      // the file holds no document but null
 	ReasonInvalid     = "InvalidManifest"    // not decodable, or the API server would reject it
 	ReasonUnsupported = "UnsupportedField"   // valid, but uses a field that podd does not act on
 	ReasonKind        = "UnsupportedKind"    // an object of a kind that podd does not know

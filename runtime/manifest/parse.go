@@ -37,7 +37,7 @@ func ParseFor(path string, data []byte, b Board) ([]Object, []Problem) {
 	}
 	if p.docs == 0 {
 		p.problems = append(p.problems, Problem{
-			File: path, Reason: ReasonInvalid,
+			File: path, Reason: ReasonEmpty,
 			Message: path + ": the file holds no manifest; write a Pod into it or remove it",
 		})
 	}
@@ -88,9 +88,14 @@ func (p *parser) object(doc *document) {
 		return
 	}
 	defer func() { p.docs++ }()
+	if fault := headFault(doc.data, &doc.header); fault != nil {
+		p.refuse(doc, ReasonInvalid, []decode.Fault{*fault})
+		return
+	}
 	doc.header.Near = kinds.NearKey(doc.data, &doc.header)
 	if text := kinds.Fault(&doc.header); text != "" {
-		p.refuse(doc, ReasonKind, []decode.Fault{{Text: text, Path: cmp.Or(doc.header.Near, "kind")}})
+		// One that has no name is told from others by its line.
+		p.refuse(doc, ReasonKind, []decode.Fault{{Text: text, Path: cmp.Or(doc.header.Near, "kind"), Line: doc.header.Metadata.Name == "" && p.docs > 0}})
 		return
 	}
 	rules := kinds.Of(doc.header.Kind)
@@ -213,10 +218,13 @@ func (p *parser) refuse(doc *document, reason string, faults []decode.Fault) {
 		if line == 0 {
 			line = doc.lines.Of(doc.prefix+f.Path, f.Nth)
 		}
+		if line == 0 && f.Line && doc.prefix == "" {
+			line = doc.chunk.Line
+		}
 		if problem.Line == 0 {
 			problem.Line = line
 		}
-		f.Text = shortened(decode.ExplainBool(f.Text, decode.LineAt(doc.chunk.Data, line-doc.chunk.Line+1)))
+		f.Text = shortened(decode.ExplainValue(f.Text, decode.LineAt(doc.chunk.Data, line-doc.chunk.Line+1)))
 		if f.Line && line > 0 {
 			f.Text += fmt.Sprintf(" (line %d)", line)
 		}
@@ -243,7 +251,13 @@ func (doc *document) item() string {
 // subject names the object as the API server does: Pod "web" is invalid.
 func subject(reason string, h *kinds.Header) string {
 	switch {
-	case h.Metadata.Name == "" || h.Kind == "" || reason == ReasonKind:
+	case h.Metadata.Name == "":
+		return ""
+	case reason == ReasonKind && h.Kind == "":
+		return fmt.Sprintf("object %q: ", h.Metadata.Name)
+	case reason == ReasonKind:
+		return fmt.Sprintf("%s %q: ", h.Kind, h.Metadata.Name)
+	case h.Kind == "":
 		return ""
 	case reason == ReasonUnsupported:
 		return fmt.Sprintf("%s %q is refused: ", h.Kind, h.Metadata.Name)

@@ -60,11 +60,11 @@ func TestParseFaults(t *testing.T) {
 	}{
 		{
 			"unknown field", head + one + "    imagePullPolcy: Always\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagePullPolcy": correct its spelling or remove it (line 9)`,
+			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagePullPolcy": did you mean imagePullPolicy? (line 9)`,
 		},
 		{
 			"wrong case", head + "spec:\n  Containers: []\n  containers: [{name: c, image: i}]\n", 6, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.Containers": correct its spelling or remove it (line 6)`,
+			`f: Pod "web" is invalid: unknown field "spec.Containers": did you mean containers? (line 6)`,
 		},
 		{
 			"doubled field", head + one + "    image: j\n", 9, ReasonInvalid,
@@ -76,7 +76,7 @@ func TestParseFaults(t *testing.T) {
 		},
 		{
 			"lines count from the start of the file", "---\n" + head + one + "---\n\n" + head + one + "  nodeSelektor: {}\n", 20, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.nodeSelektor": correct its spelling or remove it (line 20)`,
+			`f: Pod "web" is invalid: unknown field "spec.nodeSelektor": did you mean nodeSelector? (line 20)`,
 		},
 		{
 			"several", head + one + "    foo: 1\n    bar: 2\n", 9, ReasonInvalid,
@@ -84,26 +84,26 @@ func TestParseFaults(t *testing.T) {
 		},
 		{
 			"number for a string", head + "spec:\n  containers:\n  - name: c\n    image: i\n    args: [a, 1]\n", 9, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].args[1]: Invalid value: 1: must be a string: put it in quotes`,
+			`f: Pod "web" is invalid: spec.containers[0].args[1]: Invalid value: 1: must be a string: put it in quotes (line 9)`,
 		},
 		{
 			"string for a number", head + one + "    ports:\n    - containerPort: http\n", 10, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].ports[0].containerPort: Invalid value: "http": must be a whole number of at most 32 bits`,
+			`f: Pod "web" is invalid: spec.containers[0].ports[0].containerPort: Invalid value: "http": must be a whole number of at most 32 bits (line 10)`,
 		},
 		{
 			"mapping for a list", head + "spec:\n  containers:\n    name: c\n    image: i\n", 6, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers: Invalid value: {"image":"i","name":"c"}: must be a list`,
+			`f: Pod "web" is invalid: spec.containers: Invalid value: {"image":"i","name":"c"}: must be a list (line 6)`,
 		},
 		{
 			"quantity", head + one + "    resources:\n      limits: {memory: 64MB}\n", 10, ReasonInvalid,
-			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'; write 64M or 64Mi`,
+			`f: Pod "web" is invalid: spec.containers[0].resources.limits[memory]: Invalid value: "64MB": quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'; write 64M or 64Mi (line 10)`,
 		},
 		{
 			"in a list", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: web\n  spec:\n    containers:\n    - name: c\n      imagee: i\n", 11, ReasonInvalid,
-			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagee": correct its spelling or remove it (line 11)`,
+			`f: Pod "web" is invalid: unknown field "spec.containers[0].imagee": did you mean image? (line 11)`,
 		},
-		{"no kind", "apiVersion: v1\nmetadata: {name: x}\n", 1, ReasonKind, "f: kind is missing; write apiVersion: v1 and kind: Pod"},
-		{"nothing said", "metadata: {name: x}\n", 1, ReasonKind, "f: apiVersion and kind are missing; write apiVersion: v1 and kind: Pod"},
+		{"no kind", "apiVersion: v1\nmetadata: {name: x}\n", 1, ReasonKind, "f: object \"x\": kind is missing; write apiVersion: v1 and kind: Pod"},
+		{"nothing said", "metadata: {name: x}\n", 1, ReasonKind, "f: object \"x\": apiVersion and kind are missing; write apiVersion: v1 and kind: Pod"},
 		{"wrong version", "apiVersion: v2\nkind: Pod\n", 2, ReasonKind, "f: kind Pod of apiVersion v2 is not known; write apiVersion: v1 and kind: Pod"},
 		{
 			"deployment", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n", 1, ReasonInvalid,
@@ -112,7 +112,7 @@ func TestParseFaults(t *testing.T) {
 		},
 		{
 			"an old deployment", "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: x}\n", 2, ReasonKind,
-			"f: kind Deployment of apiVersion extensions/v1beta1 is not served by Kubernetes any more; write apiVersion: apps/v1 and spec.selector",
+			"f: Deployment \"x\": kind Deployment of apiVersion extensions/v1beta1 is not served by Kubernetes any more; write apiVersion: apps/v1 and spec.selector",
 		},
 		{"a misspelled group", "apiVersion: app/v1\nkind: Deployment\n", 2, ReasonKind, "f: kind Deployment of apiVersion app/v1 is not known; write apiVersion: apps/v1"},
 		{"a misspelled kind", "apiVersion: apps/v1\nkind: Deploymnt\n", 2, ReasonKind, "f: kind Deploymnt of apps/v1 is not run by podd; remove the document"},
@@ -122,7 +122,7 @@ func TestParseFaults(t *testing.T) {
 		{"not yaml", "---\n\nfoo: [bar\nbaz: x\n", 3, ReasonInvalid, "f: line 3: not valid YAML: did not find expected ',' or ']'; check indentation, colons and brackets"},
 		{"tab", head + "spec:\n\tcontainers: []\n", 6, ReasonInvalid, "f: line 6: a tab indents; YAML allows spaces only"},
 		{"a bare word", "hello\n", 1, ReasonInvalid, "f: a manifest is a mapping with apiVersion, kind, metadata and spec; write a Pod, or move the file out of this folder"},
-		{"empty", "# nothing\n", 0, ReasonInvalid, "f: the file holds no manifest; write a Pod into it or remove it"},
+		{"empty", "# nothing\n", 0, ReasonEmpty, "f: the file holds no manifest; write a Pod into it or remove it"},
 		{
 			"validation", head + one + "  restartPolicy: Sometimes\n", 9, ReasonInvalid,
 			`f: Pod "web" is invalid: spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"`,

@@ -18,8 +18,17 @@ import (
 // OfPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
 func OfPod(p *manifest.Problem) bool { return p.Kind == "" || p.Kind == "Pod" }
 
+// ProblemPod is the pod that a problem is shown with: the one that it is about or, where the manifest has no name, one that
+// is named after the file.
+func ProblemPod(p *manifest.Problem) types.NamespacedName {
+	return types.NamespacedName{Namespace: cmp.Or(p.Namespace, "default"), Name: refusedName(p)}
+}
+
 // ProblemReference refers to the object that a problem is about, or to the pod that stands for the refused manifest.
 func ProblemReference(p *manifest.Problem) corev1.ObjectReference {
+	if p.Reason == manifest.ReasonEmpty {
+		return Key{Kind: "File", Name: filepath.Base(p.File)}.Reference()
+	}
 	if !OfPod(p) {
 		return Key{p.Kind, p.Namespace, p.Name}.Reference()
 	}

@@ -153,13 +153,14 @@ func (s *Store) SetProblems(problems []manifest.Problem) {
 	s.problems = problems
 }
 
-// ObjectProblems are the sentences about documents of a kind that were refused; "": of all kinds but Pod.
+// ObjectProblems are the sentences about documents of a kind that were refused; "": of all kinds but Pod, and about files
+// that hold no object.
 func (s *Store) ObjectProblems(kind string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
 	for i := range s.problems {
-		if p := &s.problems[i]; !OfPod(p) && (kind == "" || p.Kind == kind) {
+		if p := &s.problems[i]; (!OfPod(p) || p.Reason == manifest.ReasonEmpty) && (kind == "" || p.Kind == kind) {
 			list = append(list, p.Message)
 		}
 	}

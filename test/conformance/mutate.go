@@ -472,7 +472,7 @@ func wordsOf(text string) string {
 // purposes are refusals that podd makes on purpose where the API server leaves it to the kubelet (a bad image name, a probe's
 // port that has no name, an unknown capability), to an allocator (node ports), or has the field behind a gate that is off.
 var purposes = regexp.MustCompile(`\.image: Invalid value|: port .* not found: |capabilities\.(add|drop)|hostIP: Invalid|(healthCheckN|\.n)odePort: Invalid value|` +
-	`-bandwidth\]: Invalid|(^| )ports\[\d*\]\.port: Invalid value|no container can start with less|stopSignal: |emptyDir\.mode: |folder of the pod's logs`)
+	`-bandwidth\]: Invalid|(^| )ports\[\d*\]\.port: Invalid value|no container can start with less|no machine has more than|stopSignal: |emptyDir\.mode: |folder of the pod's logs`)
 
 // stricter tells whether podd refuses for such reasons only, and for an image whether the kubelet would.
 func stricter(m *mutation) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
@@ -77,7 +78,7 @@ func (m *Mapping) Decode(into any, but ...string) ([]MappingFault, error) {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
 	var faults []MappingFault
-	for _, f := range strictFaults(strict) {
+	for _, f := range strictFaults(strict, reflect.TypeOf(into)) {
 		faults = append(faults, MappingFault{Line: m.lines.Of(f.Path, f.Nth), Text: f.Text})
 	}
 	return faults, nil

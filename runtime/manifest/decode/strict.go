@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -15,15 +16,18 @@ func Strict(data []byte, into any) []Fault {
 	strict, err := kjson.UnmarshalStrict(data, into)
 	if err != nil {
 		if found := Faults(TypeErrors(data, into)); len(found) > 0 {
+			for i := range found {
+				found[i].Line = true
+			}
 			return found
 		}
 		return []Fault{{Text: strings.TrimPrefix(err.Error(), "json: ")}}
 	}
-	return strictFaults(strict)
+	return strictFaults(strict, reflect.TypeOf(into))
 }
 
-// strictFaults puts the decoder's words about unknown and doubled fields into the user's.
-func strictFaults(errs []error) []Fault {
+// strictFaults puts the decoder's words about unknown and doubled fields of a type into the user's.
+func strictFaults(errs []error, t reflect.Type) []Fault {
 	var faults []Fault
 	for _, err := range errs {
 		f := Fault{Text: err.Error(), Line: true}
@@ -32,7 +36,7 @@ func strictFaults(errs []error) []Fault {
 		}
 		switch {
 		case strings.HasPrefix(f.Text, "unknown field"):
-			f.Text = fmt.Sprintf("unknown field %q: correct its spelling or remove it", f.Path)
+			f.Text = fmt.Sprintf("unknown field %q: %s", f.Path, meant(f.Path, t))
 		case strings.HasPrefix(f.Text, "duplicate field"):
 			f.Text, f.Nth = fmt.Sprintf("duplicate field %q: keep one of the two", f.Path), 1
 		}

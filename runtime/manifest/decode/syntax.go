@@ -28,6 +28,8 @@ func SyntaxFault(err error, c Chunk, file string) Fault {
 		line = min(line, 1+bytes.Count(bytes.TrimRight(c.Data, " \r\n"), []byte("\n")))
 	}
 	switch {
+	case errors.Is(err, errList):
+		return Fault{Text: "a manifest is a mapping, not a list; write each item as a document of its own, with --- between them, or under items of a v1 List", At: c.Line}
 	case errors.Is(err, errNoMapping):
 		return Fault{Text: text, At: c.Line}
 	case errors.Is(err, errExpands), strings.Contains(text, "excessive aliasing"):
@@ -166,22 +168,39 @@ func anchorOf(text string) (string, bool) {
 	return name, ok
 }
 
-// ExplainBool explains a boolean that should have been a string, if the line of the field spells it in one of the ways
-// that only YAML 1.1 takes for one.
-func ExplainBool(text string, line []byte) string {
-	for _, value := range []string{"true", "false"} {
-		before, ok := strings.CutSuffix(text, "Invalid value: "+value+": must be a string: put it in quotes")
-		if !ok {
-			continue
-		}
-		line, _, _ = bytes.Cut(line, []byte(" #"))
-		for _, word := range slices.Backward(bytes.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r,{}[]:", r) })) {
-			if truth(string(word)) == value {
-				return fmt.Sprintf("%sInvalid value: %s: %s means %s in YAML; write %q in quotes", before, value, word, value, word)
-			}
+// ExplainValue explains a boolean or a number that should have been a string, if the line of the field spells it in one of
+// the ways that only YAML 1.1 takes for one, or otherwise than it is read.
+func ExplainValue(text string, line []byte) string {
+	before, ok := strings.CutSuffix(text, ": must be a string: put it in quotes")
+	at := strings.LastIndex(before, "Invalid value: ")
+	if !ok || at < 0 {
+		return text
+	}
+	before, value := before[:at], before[at+len("Invalid value: "):]
+	line, _, _ = bytes.Cut(line, []byte(" #"))
+	for _, field := range slices.Backward(bytes.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r,{}[]:", r) })) {
+		switch word := string(field); {
+		case truth(word) == value:
+			return fmt.Sprintf("%sInvalid value: %s: %s means %s in YAML; write %q in quotes", before, value, word, value, word)
+		case word != value && isNumber(word, value):
+			return fmt.Sprintf("%sInvalid value: %s: must be a string: YAML reads %s as the number %s; write %q in quotes", before, word, word, value, word)
 		}
 	}
 	return text
+}
+
+// isNumber tells whether YAML reads a word as a number that is printed as value.
+func isNumber(word, value string) bool {
+	var read any
+	if yaml.Unmarshal([]byte(word), &read) != nil {
+		return false
+	}
+	switch read.(type) {
+	case int, int64, uint64, float64:
+		text, err := json.Marshal(read)
+		return err == nil && string(text) == value
+	}
+	return false
 }
 
 // truth tells what an unquoted word means in YAML 1.1 (yaml.org/type/bool.html), or "".

@@ -26,6 +26,9 @@ var errExpands = errors.New("the aliases expand to more than 6 MiB")
 // decoder reports both with their path and in the order of the file.
 func YAMLToJSON(doc []byte) ([]byte, error) {
 	var root any
+	if isList(doc) {
+		return nil, errList // which the decoder takes for the items of a mapping
+	}
 	// The decoder drops merged keys when it keeps order, and to it a key that overrides a merged one is doubled.
 	// A document that merges is therefore read into maps, whose last value wins.
 	if bytes.Contains(doc, []byte("<<")) {
@@ -113,6 +116,24 @@ func sortedKeys(m map[any]any) []any {
 
 // errNoMapping is returned for a document that is a list or a bare value.
 var errNoMapping = errors.New("a manifest is a mapping with apiVersion, kind, metadata and spec; write a Pod, or move the file out of this folder")
+
+// errList is returned for a document that is a list.
+var errList = fmt.Errorf("%w: it is a list", errNoMapping)
+
+// isList tells whether a document is a list, by its first character.
+func isList(doc []byte) bool {
+	for line := range bytes.Lines(doc) {
+		if isMarker(line, "---") {
+			line = line[3:]
+		}
+		if isBlank(line) || line[0] == '%' {
+			continue
+		}
+		text := bytes.TrimSpace(line)
+		return text[0] == '[' || text[0] == '-' && (len(text) == 1 || text[1] == ' ' || text[1] == '\t')
+	}
+	return false
+}
 
 // errKey is returned for a key that is itself a mapping or a list.
 var errKey = errors.New("a key is not a string")

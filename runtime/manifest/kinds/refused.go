@@ -21,6 +21,8 @@ func Fault(h *Header) string {
 		return "apiVersion and kind are missing; " + write
 	case h.Kind == "":
 		return "kind is missing; " + write
+	case h.APIVersion == "" && Of(h.Kind) != nil:
+		return fmt.Sprintf("apiVersion of kind %s is missing; write apiVersion: %s", h.Kind, VersionOf(h.Kind))
 	case h.APIVersion == "":
 		return fmt.Sprintf("apiVersion of kind %s is missing; %s", h.Kind, write)
 	case h.Kind == KindPod && h.APIVersion == "v1":
@@ -46,6 +48,14 @@ func Fault(h *Header) string {
 		return fmt.Sprintf("kind PodList of %s is not run by podd; write kind: List", h.APIVersion)
 	}
 	return NotRun(h)
+}
+
+// VersionOf is the apiVersion that podd takes of a kind; that of Pods of others.
+func VersionOf(kind string) string {
+	if rules := Of(kind); rules != nil {
+		return rules.APIVersion
+	}
+	return "v1"
 }
 
 // NotRun is the sentence about a document that podd does not take.

@@ -145,7 +145,8 @@ func validateFieldRef(r *corev1.ObjectFieldSelector, path *field.Path, plain []s
 			return field.ErrorList{field.Invalid(path.Child("fieldPath"), r.FieldPath, "error converting fieldPath: field label does not support subscript: "+r.FieldPath)}
 		}
 	}
-	known := append([]string{"metadata.annotations", "metadata.labels"}, envFieldPaths()...)
+	// kubernetes pkg/apis/core/pods, ConvertDownwardAPIFieldLabel: fields that there are, though none of these sources has them all
+	known := append([]string{"metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName", "status.phase"}, envFieldPaths()...)
 	if !slices.Contains(known, r.FieldPath) {
 		return field.ErrorList{field.Invalid(path.Child("fieldPath"), r.FieldPath, "error converting fieldPath: field label not supported: "+r.FieldPath)}
 	}

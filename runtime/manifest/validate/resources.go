@@ -80,7 +80,9 @@ func validateResources(r *corev1.ResourceRequirements, path *field.Path, rule re
 	limits, requests := path.Child("limits"), path.Child("requests")
 	errs := validateAmounts(r.Limits, limits, rule)
 	errs = append(errs, validateMemory(r.Limits, limits)...)
+	errs = append(errs, validateCPU(r.Limits, limits)...)
 	errs = append(errs, validateAmounts(r.Requests, requests, rule)...)
+	errs = append(errs, validateCPU(r.Requests, requests)...)
 	for _, name := range resources.SortedNames(r.Requests) {
 		q := r.Requests[name]
 		limit, limited := r.Limits[name]
@@ -112,6 +114,21 @@ func validateMemory(limits corev1.ResourceList, path *field.Path) field.ErrorLis
 	return field.ErrorList{field.Invalid(path.Key(string(corev1.ResourceMemory)), text, fmt.Sprintf(
 		"no container can start with less than 1Mi; %s means %s bytes, write %sMi",
 		text, strconv.FormatFloat(q.AsApproximateFloat64(), 'f', -1, 64), number))}
+}
+
+// mostCPU is what Linux can be built for, CONFIG_NR_CPUS. The API server takes more, which is always a slip of the suffix.
+const mostCPU = 8192
+
+func validateCPU(list corev1.ResourceList, path *field.Path) field.ErrorList {
+	q := list[corev1.ResourceCPU]
+	if q.CmpInt64(mostCPU) <= 0 {
+		return nil
+	}
+	text := q.String()
+	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+	return field.ErrorList{field.Invalid(path.Key(string(corev1.ResourceCPU)), text, fmt.Sprintf(
+		"no machine has more than %d CPUs; %s means %s of them, write %sm (thousandths)",
+		mostCPU, text, strconv.FormatFloat(q.AsApproximateFloat64(), 'f', -1, 64), number))}
 }
 
 func validateAmounts(list corev1.ResourceList, path *field.Path, rule resourceNameRule) field.ErrorList {

@@ -92,13 +92,13 @@ func TestConfigRefused(t *testing.T) {
 		flags      []string
 		want       string
 	}{
-		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown field "brigde": correct its spelling or remove it`},
+		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown field "brigde": did you mean bridge?`},
 		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown field "logging.colour": correct its spelling or remove it`},
 		{"key twice", "bridge: a\nbridge: b\n", nil, `config.yaml: line 2: duplicate field "bridge": keep one of the two`},
 		{"not a number", "containerLogMaxFiles: many\n", nil, `config.yaml: line 1: containerLogMaxFiles must be a whole number, not "many"`},
 		{"no YAML", "a: [\n", nil, "config.yaml: line"},
 		{"bad size", "containerLogMaxSize: big\n", nil, `config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not "big"`},
-		{"size with another's unit", "# logs\n\ncontainerLogMaxSize: \"10MB\"\nbrigde: a\n", nil, `config.yaml: line 3: containerLogMaxSize must be a size such as 10Mi, not "10MB"; line 4: unknown field "brigde": correct its spelling or remove it`},
+		{"size with another's unit", "# logs\n\ncontainerLogMaxSize: \"10MB\"\nbrigde: a\n", nil, `config.yaml: line 3: containerLogMaxSize must be a size such as 10Mi, not "10MB"; line 4: unknown field "brigde": did you mean bridge?`},
 		{"no size", "containerLogMaxSize: [1]\n", nil, "config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not a list of 1"},
 		{"bad size in braces", "{bridge: a, containerLogMaxSize: 10MB}\n", nil, `config.yaml: line 1: containerLogMaxSize must be a size such as 10Mi, not "10MB"`},
 		{"small size", "containerLogMaxSize: 1Ki\n", nil, "containerLogMaxSize must be at least 64Ki"},

@@ -51,7 +51,7 @@ func TestConfigLastGood(t *testing.T) {
 		}
 	}
 	s.write(t, "brigde: a\n")
-	start("podd0", `config.yaml: line 1: unknown field "brigde": correct its spelling or remove it; podd runs with its defaults`)
+	start("podd0", `config.yaml: line 1: unknown field "brigde": did you mean bridge?; podd runs with its defaults`)
 	s.write(t, "bridge: br5\n")
 	start("br5", "")
 	s.write(t, "bridge: [\n")

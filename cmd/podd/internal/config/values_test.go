@@ -65,7 +65,7 @@ func TestWrongValues(t *testing.T) {
 
 func TestWrongValuesTogether(t *testing.T) {
 	for text, want := range map[string]string{
-		"bridge: br0\npodPidsLimit: many\nbrigde: x\nipv6: perhaps\n": `config.yaml: line 2: podPidsLimit must be a whole number, not "many"; line 3: unknown field "brigde": correct its spelling or remove it; line 4: ipv6 must be true or false, not "perhaps"`,
+		"bridge: br0\npodPidsLimit: many\nbrigde: x\nipv6: perhaps\n": `config.yaml: line 2: podPidsLimit must be a whole number, not "many"; line 3: unknown field "brigde": did you mean bridge?; line 4: ipv6 must be true or false, not "perhaps"`,
 		"logging: loud\n":                   `config.yaml: line 1: logging must consist of keys and values, not "loud"`,
 		"x":                                 "config.yaml: it must consist of keys and values, such as bridge: podd0",
 		"staticPodPath:\n":                  "config.yaml: line 1: staticPodPath has no value: write staticPodPath: /etc/podd/manifests, or remove the key",
