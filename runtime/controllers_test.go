@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/objects"
 	"podd/runtime/state"
 )
 
@@ -361,6 +362,7 @@ func TestRejectedPodsAreMadeSlowly(t *testing.T) {
 		"ReplicaSet":            "apps/v1 ReplicaSet {replicas: 1, " + selector,
 		"ReplicationController": "v1 ReplicationController {replicas: 1, selector: {app: web}",
 		"StatefulSet":           "apps/v1 StatefulSet {serviceName: web, replicas: 2, " + selector,
+		"DaemonSet":             "apps/v1 DaemonSet {" + selector,
 		"Job":                   "batch/v1 Job {backoffLimit: 1000",
 	} {
 		t.Run(kind, func(t *testing.T) {
@@ -427,5 +429,79 @@ func TestFinishedPodsAreCollected(t *testing.T) {
 	w.pass(t, time.Minute)
 	if n := len(w.d.r.pods); n != 100 {
 		t.Errorf("%d pods are left", n)
+	}
+}
+
+// A DaemonSet runs where the board matches, rolls, and is undone by hand.
+func TestDaemonSetOfTheFolder(t *testing.T) {
+	w := workloadWorld(t)
+	text := `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {nodeSelector: {site: SITE}, containers: [{name: main, image: app}]}
+`
+	status := func() appsv1.DaemonSetStatus {
+		list, _ := w.d.r.store.Objects("DaemonSet")
+		return list[0].(*appsv1.DaemonSet).Status
+	}
+	w.workloads["agent.yaml"] = text
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if s := status(); s.DesiredNumberScheduled != 0 || len(w.d.r.pods) != 0 {
+		t.Errorf("on a board that does not match: %+v", s)
+	}
+	settings := w.d.r.Settings
+	settings.Labels = map[string]string{"site": "SITE"}
+	w.d.r.inbox.put(msgSettings{settings})
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if s := status(); s.NumberReady != 1 || w.running()["app"] != 1 {
+		t.Fatalf("%+v, %v", s, w.running())
+	}
+	w.workloads["agent.yaml"] = strings.Replace(text, "image: app", "image: app2", 1)
+	w.d.r.inbox.put(msgManifests{})
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if w.running()["app2"] != 1 || len(w.d.r.pods) != 1 {
+		t.Fatalf("%v", w.running())
+	}
+	key := objects.Key{Kind: "DaemonSet", Namespace: "default", Name: "agent"}
+	if said, err := w.d.r.controllers.Undo(key, 0); said != "rolled back" || err != nil {
+		t.Fatal(said, err)
+	}
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range w.d.r.pods {
+		if o := p.Record.Object; o.Labels["pod-template-generation"] != "3" || o.Spec.Containers[0].Image != "app" || o.OwnerReferences[0].Kind != "DaemonSet" {
+			t.Errorf("%+v", o)
+		}
+	}
+	w.reboot(t)
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.d.r.inbox.put(msgSettings{settings})
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if w.running()["app"] != 1 {
+		t.Errorf("after a reboot: %v", w.running())
+	}
+	// The labels that let it run here are gone: so is the pod.
+	settings.Labels = nil
+	w.d.r.inbox.put(msgSettings{settings})
+	if err := w.rest(); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.d.r.pods) != 0 {
+		t.Errorf("%v", w.running())
 	}
 }

@@ -142,6 +142,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		}
 	case msgSettings:
 		r.Settings = m.settings
+		r.controllers.NodeChanged()
 	case msgResolver:
 		r.readResolver()
 	case msgPolicy:

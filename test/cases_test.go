@@ -97,8 +97,6 @@ func (b *Board) ends(d *document, want string) {
 	switch _, ours := d.resource(); {
 	case kinds.IsStored(&kinds.Header{TypeMeta: d.TypeMeta}):
 		return // taken, and not acted on
-	case d.Kind == "DaemonSet":
-		want = "podd does not run DaemonSets yet"
 	case ours && d.Kind != "Pod" && d.Kind != "Job":
 		want = "shown"
 	case !ours && want == "":

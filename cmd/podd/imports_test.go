@@ -250,7 +250,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/workload/deployment":  {"podd/runtime/workload"},
 		"podd/runtime/workload/replicaset":  {"podd/runtime/workload"},
 		"podd/runtime/workload/statefulset": {"podd/runtime/workload"},
-		"podd/runtime/workload/daemonset":   {"podd/runtime/workload"},
+		"podd/runtime/workload/daemonset":   {"podd/runtime/workload", "podd/runtime/node"},
 		"podd/runtime/workload/job":         {"podd/runtime/workload"},
 		"podd/runtime/workload/cronjob":     {"podd/runtime/workload"},
 		"podd/runtime/workload/disruption":  {"podd/runtime/workload"},

@@ -129,6 +129,7 @@ func (m *Manager) setOverride(e *entry, v Override) error {
 		e.overrides = append(e.overrides, v)
 	}
 	changed = e.labelled(changed)
+	numberTemplate(changed, e.object)
 	if !sameJSON(specOf(changed), specOf(e.object)) {
 		changed.SetGeneration(e.object.GetGeneration() + 1)
 	}

@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +16,7 @@ import (
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
+	"podd/runtime/workload/daemonset"
 	"podd/runtime/workload/deployment"
 	"podd/runtime/workload/disruption"
 	"podd/runtime/workload/job"
@@ -86,9 +89,6 @@ func (m *Manager) Sync(now state.Instant) {
 func (m *Manager) step(e *entry, now state.Instant) {
 	res := compute(e.object, m.input(e, now))
 	e.wake = res.Wake
-	for _, ev := range res.Events {
-		m.RecordEvent(now.Wall, e.reference(), ev.Type, ev.Reason, ev.Message)
-	}
 	root := m.root(e)
 	e.sequence = max(e.sequence, res.Sequence)
 	if res.Object != nil {
@@ -106,12 +106,16 @@ func (m *Manager) step(e *entry, now state.Instant) {
 		m.save(e)
 		m.write()
 	}
-	for _, pod := range create {
+	made := create
+	for i, pod := range create {
 		if err := m.createPod(e, root, pod, now); err != nil {
 			e.createError = err.Error()
+			m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, "FailedCreate", "Error creating: "+e.createError)
+			made = create[:i]
 			break
 		}
 	}
+	m.recordEvents(e, &res, made, now)
 	for _, pod := range res.Update {
 		m.updatePod(pod, now)
 	}
@@ -129,6 +133,17 @@ func (m *Manager) step(e *entry, now state.Instant) {
 		m.markUpOf(e)
 	}
 	m.judge(e, now)
+}
+
+// recordEvents records what a step has to say, but of pods that could not be made.
+func (m *Manager) recordEvents(e *entry, res *workload.Result, made []*corev1.Pod, now state.Instant) {
+	for _, ev := range res.Events {
+		about := func(p *corev1.Pod) bool { return strings.Contains(ev.Message, p.Name) }
+		if ev.Reason == "SuccessfulCreate" && slices.ContainsFunc(res.Create, about) && !slices.ContainsFunc(made, about) {
+			continue
+		}
+		m.RecordEvent(now.Wall, e.reference(), ev.Type, ev.Reason, ev.Message)
+	}
 }
 
 // markUpOf looks again at those that an entry was made for.
@@ -313,6 +328,8 @@ func compute(o workload.Object, in workload.Input) workload.Result {
 		return replicaset.ComputeController(o, in)
 	case *appsv1.StatefulSet:
 		return statefulset.Compute(o, in)
+	case *appsv1.DaemonSet:
+		return daemonset.Compute(o, in)
 	case *batchv1.Job:
 		return job.Compute(o, in)
 	case *policyv1.PodDisruptionBudget:

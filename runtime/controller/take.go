@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -55,6 +56,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 		value.SetCreationTimestamp(metav1.NewTime(now.Wall))
 		value.SetGeneration(1)
 		complete(value)
+		numberTemplate(value, nil)
 		e.object, e.hash = value, o.Hash
 		m.add(e)
 		m.save(e)
@@ -72,6 +74,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	value.SetOwnerReferences(e.object.GetOwnerReferences())
 	complete(value)
 	value = e.override(value)
+	numberTemplate(value, e.object)
 	value.SetGeneration(e.object.GetGeneration())
 	if !sameJSON(specOf(value), specOf(e.object)) {
 		value.SetGeneration(e.object.GetGeneration() + 1)
@@ -114,6 +117,26 @@ func complete(o workload.Object) {
 		labels[key] = j.Name
 	}
 	j.Spec.Template.Labels = labels
+}
+
+// numberTemplate counts the templates that a DaemonSet has had, as the API server does in an annotation.
+func numberTemplate(o, before workload.Object) {
+	d, ok := o.(*appsv1.DaemonSet)
+	if !ok {
+		return
+	}
+	n := int64(1)
+	if b, ok := before.(*appsv1.DaemonSet); ok {
+		n, _ = strconv.ParseInt(b.Annotations[appsv1.DeprecatedTemplateGeneration], 10, 64)
+		if !sameJSON(b.Spec.Template, d.Spec.Template) {
+			n++
+		}
+	}
+	d.Annotations = maps.Clone(d.Annotations)
+	if d.Annotations == nil {
+		d.Annotations = map[string]string{}
+	}
+	d.Annotations[appsv1.DeprecatedTemplateGeneration] = strconv.FormatInt(max(n, 1), 10)
 }
 
 // withOwn keeps the annotations that are the controller's.

@@ -35,7 +35,7 @@ func TestWorkloadFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{workload("apps/v1", "Deployment", ""), ""},
 		{workload("apps/v1", "ReplicaSet", ""), ""},
-		{workload("apps/v1", "DaemonSet", ""), "kind: Forbidden: podd does not run DaemonSets yet"},
+		{workload("apps/v1", "DaemonSet", ""), ""},
 		{strings.Replace(workload("apps/v1", "Deployment", ""), "{name: x}", "{name: x, annotations: {podd.dev/rollback: \"true\"}}", 1), "metadata.annotations[podd.dev/rollback]: Forbidden: podd puts pods back by itself"},
 		{workload("apps/v1", "StatefulSet", "serviceName: x"), ""},
 		{workload("batch/v1", "Job", ""), ""},

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/workload"
+	"podd/runtime/workload/daemonset"
 	"podd/runtime/workload/deployment"
 	"podd/runtime/workload/job"
 	"podd/runtime/workload/replicaset"
@@ -32,6 +33,8 @@ func compute(o workload.Object, in workload.Input) (workload.Result, bool) {
 		return replicaset.ComputeController(o, in), true
 	case *appsv1.StatefulSet:
 		return statefulset.Compute(o, in), true
+	case *appsv1.DaemonSet:
+		return daemonset.Compute(o, in), true
 	case *batchv1.Job:
 		return job.Compute(o, in), true
 	}

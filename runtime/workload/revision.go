@@ -18,7 +18,7 @@ const RevisionHashLabel = "controller.kubernetes.io/hash"
 
 // NewRevision keeps a template as StatefulSets and DaemonSets do: as the patch that puts it back. It has no UID yet.
 func NewRevision(owner metav1.Object, kind schema.GroupVersionKind, template *corev1.PodTemplateSpec, number int64, collisions *int32, in *Input) *appsv1.ControllerRevision {
-	data := patchOf(template)
+	data := TemplatePatch(template)
 	hash := RevisionHash(data, collisions)
 	labels := maps.Clone(template.Labels)
 	if labels == nil {
@@ -42,8 +42,8 @@ func RevisionName(owner, hash string) string {
 	return owner[:min(len(owner), 223)] + "-" + hash
 }
 
-// patchOf is the patch by which a template replaces another. The hash is of its text: keys in order, no spaces.
-func patchOf(template *corev1.PodTemplateSpec) []byte {
+// TemplatePatch is the patch by which a template replaces another. The hash is of its text: keys in order, no spaces.
+func TemplatePatch(template *corev1.PodTemplateSpec) []byte {
 	// What was read as a manifest can be written as one.
 	data, _ := json.Marshal(template)
 	var t map[string]any

@@ -393,7 +393,9 @@ func (w *world) put(step *workloadtest.Step, kind string, o workload.Object) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	data, err := json.Marshal(o)
+	plain := o.DeepCopyObject().(workload.Object)
+	plain.SetResourceVersion("") // it depends on the order in which controllers write
+	data, err := json.Marshal(plain)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -20,8 +20,7 @@ func daemonSetRules() *Rules {
 			return append(annotation.ValidateRollback(d.Annotations, field.NewPath("metadata", "annotations")), validateDaemonSet(&d.Spec, field.NewPath("spec"))...)
 		},
 		Refused: func(v Value) field.ErrorList {
-			return append(refusedTemplate(&v.(*appsv1.DaemonSet).Spec.Template, field.NewPath("spec", "template")),
-				field.Forbidden(field.NewPath("kind"), "podd does not run DaemonSets yet; on one board a Deployment with one replica is the same"))
+			return refusedTemplate(&v.(*appsv1.DaemonSet).Spec.Template, field.NewPath("spec", "template"))
 		},
 		Update: func(before, after Value) field.ErrorList {
 			return unchanged(before.(*appsv1.DaemonSet).Spec.Selector, after.(*appsv1.DaemonSet).Spec.Selector, field.NewPath("spec", "selector"))

@@ -319,8 +319,9 @@ func plain(v any) {
 func (n *Names) Look(before, after workload.Object, events []string) []string {
 	kind, _ := KindOf(before)
 	var lines []string
-	// A Job and a CronJob write their status more than once in a look, in other steps than here.
-	if after != nil && kind != "Job" && kind != "CronJob" {
+	// A Job and a CronJob write their status more than once in a look, in other steps than here. That of a DaemonSet counts
+	// the pods that it has just made, or not, as its cache happens to have them already.
+	if after != nil && kind != "Job" && kind != "CronJob" && kind != "DaemonSet" {
 		if s := Status(after); s != Status(before) {
 			lines = append(lines, n.Plain(s))
 		}
