@@ -112,14 +112,18 @@ var daemonSets = []scenario{
 		})
 		w.agentImage("v2")
 		w.goOn("agent")
-		node("takes no more", func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "a", Value: "b", Effect: corev1.TaintEffectNoSchedule}} })
+		node("takes no more", func(n *corev1.Node) {
+			n.Spec.Taints = []corev1.Taint{{Key: "a", Value: "b", Effect: corev1.TaintEffectNoSchedule}}
+		})
 		w.agentImage("v3")
 		w.goOn("agent")
 		w.daemon("tolerates", func(s *appsv1.DaemonSetSpec) {
 			s.Template.Spec.Tolerations = []corev1.Toleration{{Key: "a", Value: "b"}}
 		})
 		w.goOn("agent")
-		node("takes nothing", func(n *corev1.Node) { n.Spec.Taints[0].Effect, n.Spec.Taints[0].Value = corev1.TaintEffectNoExecute, "c" })
+		node("takes nothing", func(n *corev1.Node) {
+			n.Spec.Taints[0].Effect, n.Spec.Taints[0].Value = corev1.TaintEffectNoExecute, "c"
+		})
 		node("matches no more", func(n *corev1.Node) { n.Labels["site"], n.Spec.Taints = "roof", nil })
 	}},
 }
