@@ -76,7 +76,7 @@ emulator() { # NAME
 try() { # ARCH EMULATOR
 	local qemu
 	qemu=$(emulator "$2") || { echo "dist/podd-linux-$1: not started: no emulator to be had"; return; }
-	echo "dist/podd-linux-$1: runs under $2: $("$qemu" "dist/podd-linux-$1" version | head -1)"
+	echo "dist/podd-linux-$1: runs under $2: $("$qemu" "dist/podd-linux-$1" version --client | head -1)"
 }
 
 for arch in "$@"; do

@@ -133,11 +133,12 @@ func TestLayers(t *testing.T) {
 	may := map[string][]string{
 		"podd/cmd/podd": {"podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/daemon", "podd/runtime/container/reexec"},
 		"podd/cmd/podd/internal/cli": {
-			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/printers",
+			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/hint", "podd/cmd/podd/internal/cli/printers",
 			"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/sandbox", "podd/netns/diagnose", "podd/board", "podd/images",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
+		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},

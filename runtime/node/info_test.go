@@ -47,11 +47,23 @@ func TestCapacity(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	info := Info("v1")
-	if info.ContainerRuntimeVersion != "podd://v1" || info.KubeletVersion != "v1" || info.KernelVersion == "" || info.BootID == "" || info.MachineID == "" || info.Architecture != runtime.GOARCH {
+	info := Info("v1.0.0")
+	if info.ContainerRuntimeVersion != "podd://v1.0.0" || info.KubeletVersion != "v1.0.0" || info.KernelVersion == "" || info.BootID == "" || info.MachineID == "" || info.Architecture != runtime.GOARCH {
 		t.Errorf("info %+v", info)
 	}
 	if h := RuntimeHandlers(); len(h) != 1 || h[0].Name != "" || h[0].Features.UserNamespaces == nil || h[0].Features.RecursiveReadOnlyMounts == nil {
 		t.Errorf("handlers %v", h)
+	}
+}
+
+func TestSemantic(t *testing.T) {
+	for build, want := range map[string]string{
+		"v1.2.3": "v1.2.3", "v0.1.0-dev": "v0.1.0-dev", "v0.1.0-4-gabcdef0-dirty": "v0.1.0-4-gabcdef0-dirty", "1.2.3+4.gabcdef": "v1.2.3+4.gabcdef",
+		"1.0": "v1.0.0", "68ccfc9": "v0.0.0-dev-68ccfc9", "1234567-dirty": "v0.0.0-dev-1234567-dirty", "unknown": "v0.0.0-dev-unknown",
+		"v1.2.3-a b": "v0.0.0-dev-v1-2-3-a-b", "v01.2.3": "v0.0.0-dev-v01-2-3", "": "v0.0.0-dev-",
+	} {
+		if got := semantic(build); got != want {
+			t.Errorf("%q is %q, want %q", build, got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -131,4 +132,26 @@ func containerNames(cs []corev1.Container) []string {
 		names[i] = cs[i].Name
 	}
 	return names
+}
+
+func newCompletionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "completion bash|zsh|fish",
+		Short:     "Print the script that lets a shell complete podd's command lines",
+		Args:      named("name a shell: bash, zsh or fish", cobra.ExactArgs(1)),
+		ValidArgs: []string{"bash", "zsh", "fish"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			out, _ := rawOutput(cmd)
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(out, true)
+			case "zsh":
+				return root.GenZshCompletion(out)
+			case "fish":
+				return root.GenFishCompletion(out, true)
+			}
+			return fmt.Errorf("there is no completion for %q: name bash, zsh or fish", args[0])
+		},
+	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"podd/cmd/podd/internal/cli/printers"
 )
@@ -26,7 +29,8 @@ type get struct {
 	fields     string
 	showLabels bool
 	noHeaders  bool
-	kinds      bool // names are shown with their kinds
+	list       *printers.Object // of several types, which prints all at the end
+	kinds      bool             // names are shown with their kinds
 
 	out, errOut io.Writer
 }
@@ -94,6 +98,15 @@ func (g *get) several(ctx context.Context, kinds, names []string) error {
 		return errors.New("you may only specify a single resource type with -w")
 	}
 	var errs []error
+	if g.output == "yaml" || g.output == "json" {
+		one := *g
+		all := &printers.Object{Out: g.out, YAML: g.output == "yaml"}
+		one.list = all
+		for _, kind := range kinds {
+			errs = append(errs, one.run(ctx, append([]string{kind}, names...)))
+		}
+		return errors.Join(append([]error{all.Flush()}, errs...)...)
+	}
 	for i, kind := range kinds {
 		if i > 0 && (g.output == "" || g.output == "wide") {
 			fmt.Fprintln(g.out)
@@ -111,7 +124,13 @@ func (g *get) everything(ctx context.Context, names []string) error {
 	case g.watch:
 		return errors.New("you may only specify a single resource type with -w")
 	case g.output == "json" || g.output == "yaml":
-		return errors.New("get all has -o wide and -o name: name kinds, as in podd get deploy,pods -o yaml")
+		var kinds []string
+		for _, r := range resources() {
+			if r.all {
+				kinds = append(kinds, r.plural)
+			}
+		}
+		return g.several(ctx, kinds, nil)
 	}
 	if g.all {
 		g.namespace = ""
@@ -142,7 +161,15 @@ func (g *get) everything(ctx context.Context, names []string) error {
 	return nil
 }
 
+// held is a printer of which another says when all is there.
+type held struct{ printers.Printer }
+
+func (held) Flush() error { return nil }
+
 func (g *get) printer(r *objectType, single bool) printers.Printer {
+	if g.list != nil {
+		return held{g.list}
+	}
 	switch g.output {
 	case "", "wide":
 		kind := ""
@@ -230,4 +257,70 @@ func (g *get) query(names []string) url.Values {
 		q.Set("fieldSelector", fields)
 	}
 	return q
+}
+
+// follow prints what is there and then each change, until it is interrupted.
+func (g *get) follow(ctx context.Context, r *objectType, names []string, p printers.Printer) error {
+	q := g.query(names)
+	if len(names) == 1 {
+		// One that does not exist is an error, as without -w.
+		if _, err := g.fetch(ctx, r.path(g.namespace, names[0]), nil, p); err != nil {
+			return err
+		}
+	}
+	b, err := g.fetch(ctx, r.path(g.namespace, ""), q, p)
+	if err != nil {
+		return err
+	}
+	var list metav1.List
+	if err := json.Unmarshal(b, &list); err != nil {
+		return fmt.Errorf("cannot understand the daemon's answer: %w", err)
+	}
+	if _, err := p.Print(b); err != nil {
+		return err
+	}
+	if err := p.Flush(); err != nil {
+		return err
+	}
+	q.Set("watch", "true")
+	q.Set("resourceVersion", list.ResourceVersion)
+	resp, err := g.client().Get(ctx, r.path(g.namespace, ""), q, p.Accept())
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return g.printChanges(ctx, resp.Body, p)
+}
+
+func (g *get) printChanges(ctx context.Context, body io.Reader, p printers.Printer) error {
+	dec := json.NewDecoder(body)
+	for {
+		var e struct {
+			Type   watch.EventType `json:"type"`
+			Object json.RawMessage `json:"object"`
+		}
+		err := dec.Decode(&e)
+		switch {
+		case ctx.Err() != nil:
+			return context.Canceled
+		case errors.Is(err, io.EOF):
+			return errors.New("the daemon has ended the watch")
+		case err != nil:
+			return fmt.Errorf("cannot read the daemon's changes: %w", err)
+		case e.Type == watch.Bookmark:
+			continue
+		case e.Type == watch.Error:
+			var s metav1.Status
+			if err := json.Unmarshal(e.Object, &s); err != nil {
+				return fmt.Errorf("cannot understand the daemon's answer: %w", err)
+			}
+			return &apierrors.StatusError{ErrStatus: s}
+		}
+		if _, err := p.Print(e.Object); err != nil {
+			return err
+		}
+		if err := p.Flush(); err != nil {
+			return err
+		}
+	}
 }

@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"podd/cmd/podd/internal/cli/hint"
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 )
@@ -17,6 +20,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 	o := &options{warnings: os.Stderr, imageUse: use}
 	root := &cobra.Command{
 		Use:           "podd",
+		Version:       version,
 		Short:         "Run Kubernetes pods on this machine from a folder of manifests",
 		SilenceErrors: true, // Report prints them
 		SilenceUsage:  true,
@@ -44,10 +48,32 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newDoctorCommand(o),
 		newFieldsCommand(),
 		newSealCommand(),
-		newVersionCommand(version),
+		newVersionCommand(o, version),
+		newStatusCommand(o),
+		newInspectCommand(o),
+		newRestartCommand(o),
+		newPruneCommand(o),
+		newSystemCommand(o),
 		newCompletionCommand(),
 	)
+	addHints(root)
 	return root
+}
+
+// addHints gives verbs of other programs that podd has not a sentence about what it has: commands that no help and no
+// completion shows.
+func addHints(root *cobra.Command) {
+	for name, instead := range hint.Verbs() {
+		if slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name || c.HasAlias(name) }) {
+			continue
+		}
+		root.AddCommand(&cobra.Command{
+			Use: name, Hidden: true, DisableFlagParsing: true,
+			RunE: func(*cobra.Command, []string) error {
+				return fmt.Errorf("podd has no %s: %s", name, instead)
+			},
+		})
+	}
 }
 
 // ImageUse is which images, and which layers of the store, the pods of a daemon use that does not run.
