@@ -120,7 +120,7 @@ func TestImportMakesRoom(t *testing.T) {
 		root := smallDisk(t, "2m")
 		asked := 0
 		s := must(t, func() (*Store, error) {
-			return Open(root+"/store", Options{MakeRoom: func() bool { asked++; return os.Remove(root+"/ballast") == nil }})
+			return Open(root+"/store", Options{MakeRoom: func(int64) bool { asked++; return os.Remove(root+"/ballast") == nil }})
 		})
 		if err := os.WriteFile(root+"/ballast", make([]byte, 1<<20), 0o600); err != nil {
 			return err
@@ -144,5 +144,6 @@ func smallDisk(t *testing.T, size string) string {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }) // of a thread that is gone it goes by itself
 	return dir
 }

@@ -51,7 +51,7 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 	}
 	load := func() ([]Image, error) { return s.loadPath(ctx, path, st.IsDir(), o) }
 	imgs, err := load()
-	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom() {
+	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom(0) {
 		imgs, err = load()
 	}
 	return imgs, err

@@ -60,13 +60,20 @@ func (s *Store) Pull(ctx context.Context, src archive.Source, root archive.Descr
 	if parallel <= 0 {
 		parallel = 3
 	}
-	p := &pulled{store: s, src: src, o: o, parallel: parallel, synced: time.Now(), blobs: map[string]string{}}
-	list, err := s.stageAndCommit(ctx, LoadOptions{Platform: o.Platform}, func(ctx context.Context, _ *layer.Staging) (archive.Archive, error) {
-		p.Archive = archive.OpenRemote(ctx, src, root, o.Name, o.Watch)
-		return p, nil
-	})
+	var p *pulled
+	pull := func() ([]Image, error) {
+		p = &pulled{store: s, src: src, o: o, parallel: parallel, synced: time.Now(), blobs: map[string]string{}}
+		return s.stageAndCommit(ctx, LoadOptions{Platform: o.Platform}, func(ctx context.Context, _ *layer.Staging) (archive.Archive, error) {
+			p.Archive = archive.OpenRemote(ctx, src, root, o.Name, p.watch)
+			return p, nil
+		})
+	}
+	list, err := pull()
+	if (outOfSpace(err) || errors.Is(err, ErrNoSpace)) && s.makeRoom != nil && s.makeRoom(unpackedFactor*p.missing.Bytes()) {
+		list, err = pull()
+	}
 	if err != nil {
-		return Image{}, pullError(err)
+		return Image{}, p.explain(err)
 	}
 	p.forget()
 	if err := s.collect(); err != nil { // the image is there
@@ -87,11 +94,47 @@ type pulled struct {
 	mu      sync.Mutex
 	synced  time.Time         // layers that are whole are kept since
 	waiting []*layer.Staged   // whole, but not kept yet
+	missing Missing           // as it was before the pull
+	came    int64             // bytes of layers
 	blobs   map[string]string // of layers that are whole, by diffID
 }
 
+// unpackedFactor is how much larger files are than the layers that they come in, as a rule.
+const unpackedFactor = 3
+
+// watch counts what comes, for the sentence about what is missing.
+func (p *pulled) watch(digest string, total int64, r io.Reader) io.Reader {
+	if p.o.Watch != nil {
+		r = p.o.Watch(digest, total, r)
+	}
+	return &counted{r, p}
+}
+
+type counted struct {
+	io.Reader
+	p *pulled
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.p.mu.Lock()
+	c.p.came += int64(n)
+	c.p.mu.Unlock()
+	return n, err
+}
+
+// explain says how much space is missing, at least: what has not come yet is as large unpacked as it is compressed.
+func (p *pulled) explain(err error) error {
+	if outOfSpace(err) {
+		left := max(p.missing.Bytes()-p.came, 1)
+		err = fmt.Errorf("%w; at least %s more are needed", err, size(left))
+	}
+	return pullError(err)
+}
+
 // found says what is to be fetched, and looks whether there is room for it.
-func (s *Store) found(c *archive.Image, o PullOptions) error {
+func (s *Store) found(c *archive.Image, p *pulled) error {
+	o := p.o
 	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: [2]int64{-1, -1}}
 	seen := map[string]bool{}
 	for _, l := range c.Layers {
@@ -107,6 +150,7 @@ func (s *Store) found(c *archive.Image, o PullOptions) error {
 			m.Free[1] = int64(st.Ffree)
 		}
 	}
+	p.missing = m
 	if o.Found != nil {
 		if err := o.Found(m); err != nil {
 			return err
@@ -143,7 +187,7 @@ func size(n int64) string {
 
 // stage fetches the layers that are missing, several at once. Those that are whole are kept, whatever becomes of the others.
 func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging) error {
-	if err := p.store.found(c, p.o); err != nil {
+	if err := p.store.found(c, p); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

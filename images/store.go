@@ -30,8 +30,9 @@ type Options struct {
 	// Boot is the id of this boot of the machine. If it is not that in which the store was open last, and it was not closed in
 	// order then, Open looks at all layers. "": it does not.
 	Boot string
-	// MakeRoom is asked for space when an archive does not fit; true: there is more now, and the archive is read once more.
-	MakeRoom func() bool
+	// MakeRoom is asked for space when an image does not fit; need is how many bytes it takes, 0: nobody knows. true: there is
+	// more now, and it is tried once more.
+	MakeRoom func(need int64) bool
 	// Warn is told once of each record or layer that is lost; nil: nobody is.
 	Warn func(error)
 }
@@ -55,7 +56,7 @@ type Store struct {
 	limits layer.Limits
 	inUse  func() (map[string]bool, error)
 	// makeRoom: see Options
-	makeRoom func() bool
+	makeRoom func(need int64) bool
 	warn     func(error)
 	state    atomic.Pointer[snapshot]
 	// brought are the images that archives of the folder have brought, by ID.

@@ -64,6 +64,11 @@ func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(
 func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u unpacked, err error) {
 	m := &meter{r: blob, hash: sha256.New()}
 	raw := bufio.NewReaderSize(m, PumpChunk)
+	release, err := decoders.take(ctx, windowOf(raw))
+	if err != nil {
+		return unpacked{}, err
+	}
+	defer release()
 	z, err := Decompress(raw)
 	if err != nil {
 		return unpacked{}, TarError(err)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -41,6 +42,7 @@ type Client struct {
 	Log       *slog.Logger
 
 	limit limiter
+	held  atomic.Int64     // bytes of layers in memory that are not judged yet, see spooled
 	wall  func() time.Time // of tests; nil: time.Now
 }
 

@@ -20,6 +20,10 @@ import (
 const (
 	judgeBytes = 4 << 20
 	judgeTime  = 5 * time.Second
+	// undecided is what all layers together may hold in memory before they are judged, in bytes: then one of them is judged by
+	// less.
+	undecided  = 8 << 20
+	earlyBlock = 256 << 10
 )
 
 // A spool is two files: the blob as far as it came, and a checksum of each block of it. A block that a power cut has torn is
@@ -31,18 +35,19 @@ const (
 
 // spooled reads a blob, and keeps what has come of a slow one, so that no death of podd or of the machine costs it twice.
 type spooled struct {
-	b     *blob
-	path  string
-	early []byte // all that has come, as long as it is not decided
-	began time.Time
-	slow  time.Duration
-	file  *os.File // that is written; nil: it is not spooled, or not yet
-	sums  *os.File
-	block []byte // what has come of the block that is not full
-	dirty int
-	held  *bufio.Reader // what an earlier try has left, which is read first
-	left  int64
-	kept  *os.File // of held
+	b        *blob
+	path     string
+	early    [][]byte // all that has come, as long as it is not decided
+	inMemory int64    // bytes of early
+	began    time.Time
+	slow     time.Duration
+	file     *os.File // that is written; nil: it is not spooled, or not yet
+	sums     *os.File
+	block    []byte // what has come of the block that is not full
+	dirty    int
+	held     *bufio.Reader // what an earlier try has left, which is read first
+	left     int64
+	kept     *os.File // of held
 }
 
 // spool opens the spool of a blob, if there is one, and lets the blob go on behind it.
@@ -133,28 +138,52 @@ func (s *spooled) take(p []byte) {
 	if s.slow < 0 {
 		return // decided
 	}
-	s.early = append(s.early, p...)
+	together := s.hold(p)
 	took := time.Since(s.began)
-	if len(s.early) < judgeBytes && took < judgeTime {
+	if s.inMemory < judgeBytes && took < judgeTime && together < undecided {
 		return
 	}
-	rate := float64(len(s.early)) / max(took.Seconds(), 1e-6)
+	rate := float64(s.inMemory) / max(took.Seconds(), 1e-6)
 	rest := float64(s.b.size - s.b.off)
 	slow := s.b.size == 0 || rest/rate > s.slow.Seconds()
 	s.slow = -1
 	early := s.early
-	s.early = nil
+	s.drop()
 	if !slow {
 		return
 	}
-	if err := s.begin(); err == nil {
-		err = s.write(early)
+	err := s.begin()
+	for _, block := range early {
 		if err == nil {
-			return
+			err = s.write(block)
 		}
 	}
-	s.stop()
-	removeSpool(s.path)
+	if err != nil {
+		s.stop()
+		removeSpool(s.path)
+	}
+}
+
+// hold keeps what has come in memory, and says how much all layers hold there.
+func (s *spooled) hold(p []byte) (together int64) {
+	for rest := p; len(rest) > 0; {
+		last := len(s.early) - 1
+		if last < 0 || len(s.early[last]) == cap(s.early[last]) {
+			s.early = append(s.early, make([]byte, 0, earlyBlock))
+			last++
+		}
+		n := min(len(rest), cap(s.early[last])-len(s.early[last]))
+		s.early[last] = append(s.early[last], rest[:n]...)
+		rest = rest[n:]
+	}
+	s.inMemory += int64(len(p))
+	return s.b.s.c.held.Add(int64(len(p)))
+}
+
+// drop forgets it.
+func (s *spooled) drop() {
+	s.b.s.c.held.Add(-s.inMemory)
+	s.early, s.inMemory = nil, 0
 }
 
 func (s *spooled) begin() (err error) {
@@ -218,6 +247,7 @@ func (s *spooled) stop() {
 
 // Close lets go of the connection. What has come stays: Forget removes it.
 func (s *spooled) Close() error {
+	s.drop()
 	s.stop()
 	return s.b.Close()
 }

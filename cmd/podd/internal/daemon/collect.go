@@ -84,13 +84,13 @@ func (d *daemon) event(typ, reason, message string) {
 	d.events.Record(time.Now(), d.nodeReference(), typ, reason, message)
 }
 
-// makeRoom is asked by the image store when an archive does not fit.
-func (d *daemon) makeRoom() bool {
+// makeRoom is asked by the image store when an image does not fit.
+func (d *daemon) makeRoom(need int64) bool {
 	if d.runtime == nil {
 		return false
 	}
-	return d.collectImages(context.Background(), roomForArchive)
+	return d.collectImages(context.Background(), max(need, roomForImage))
 }
 
-// roomForArchive is what is freed when an archive has not fitted, which tells nobody how large it would have become.
-const roomForArchive = 256 << 20
+// roomForImage is what is freed when an image has not fitted at least, as nobody knows how large it will become.
+const roomForImage = 256 << 20

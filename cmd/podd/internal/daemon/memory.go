@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,9 +25,26 @@ const (
 
 func limitHeap() { collectGarbage() }
 
+// pullGrowth is what layers that are unpacked may take beside (package layer: decoding), in bytes. Below it the collector would
+// run all the time.
+const pullGrowth = 64 << 20
+
+// pulls are those under way.
+var pulls atomic.Int32
+
+// pulling says that an image is being pulled (1), or was (-1).
+func pulling(change int32) {
+	pulls.Add(change)
+	collectGarbage()
+}
+
 // collectGarbage lets the collector run again after a rest.
 func collectGarbage() {
-	debug.SetMemoryLimit(heapLimit)
+	limit := int64(heapLimit)
+	if pulls.Load() > 0 {
+		limit += pullGrowth
+	}
+	debug.SetMemoryLimit(limit)
 	debug.SetGCPercent(gcPercent)
 }
 

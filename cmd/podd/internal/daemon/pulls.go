@@ -61,7 +61,7 @@ func (d *daemon) openPuller() (*imagepull.Puller, error) {
 	}
 	gate.Client = client
 	return &imagepull.Puller{
-		Store: d.images, Client: client, Gate: gate, Log: d.log,
+		Store: d.images, Client: client, Gate: gate, Log: d.log, Working: pulling,
 		Settings: func() imagepull.Settings { return d.pullSettings.Load().Settings },
 		Records:  d.pullRecords(),
 		Pulled: func(context.Context) {

@@ -1,0 +1,162 @@
+package images
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"podd/images/archive"
+	"podd/images/imagetest"
+	"podd/images/registry"
+	"podd/images/registry/registrytest"
+)
+
+// noise does not compress.
+func noise(n int, seed uint64) []byte {
+	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
+	b := make([]byte, n)
+	_, _ = r.Read(b)
+	return b
+}
+
+// An image that does not fit is pulled again after room was made; if that does not help, the sentence says how much is missing,
+// and nothing of it is left.
+func TestPullMakesRoom(t *testing.T) {
+	if !ownMounts(t) {
+		return
+	}
+	reg := registrytest.New()
+	reg.Add(t, "app", "v1", imagetest.Image{Compress: "gzip", Layers: []imagetest.Layer{
+		{Files: []imagetest.File{imagetest.Regular("noise", string(noise(1200<<10, 1)))}},
+	}})
+	// It is small, and becomes large.
+	reg.Add(t, "blown", "v1", imagetest.Image{Compress: "gzip", Layers: []imagetest.Layer{
+		{Files: []imagetest.File{imagetest.Regular("much", strings.Repeat("much ", 600000))}},
+	}})
+	host := reg.Start(t)
+	root := smallDisk(t, "2m")
+	asked, need := 0, int64(0)
+	s := must(t, func() (*Store, error) {
+		return Open(root+"/store", Options{MakeRoom: func(n int64) bool { asked++; need = n; return os.Remove(root+"/ballast") == nil }})
+	})
+	if err := os.WriteFile(root+"/ballast", make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pullFrom(s, impatient(), host, "app:v1"); err != nil || asked != 1 || need < 3*1200<<10 {
+		t.Errorf("asked %d times, for %d bytes: %v", asked, need, err)
+	}
+	for _, name := range []string{"app:v1", "blown:v1"} {
+		s := must(t, func() (*Store, error) {
+			return Open(smallDisk(t, "1m"), Options{MakeRoom: func(int64) bool { return false }})
+		})
+		_, err := pullFrom(s, impatient(), host, name)
+		if !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "at least ") || !strings.Contains(err.Error(), "more are needed") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left := leftovers(t, s, "tmp", "l", "d", "i"); len(left) > 0 {
+			t.Errorf("%s leaves %v", name, left)
+		}
+	}
+}
+
+// ownMounts runs the rest of a test in another process with a mount namespace of its own: a pull has goroutines on several threads.
+func ownMounts(t *testing.T) (here bool) {
+	t.Helper()
+	needRoot(t)
+	if os.Getenv("IMAGES_OWN_MOUNTS") == t.Name() {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
+	cmd.Env = append(os.Environ(), "IMAGES_OWN_MOUNTS="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// However many layers come at once, and whatever windows they ask for, a pull takes at most 64 MiB of memory.
+func TestPullIsBoundedInMemory(t *testing.T) {
+	needRoot(t)
+	if testing.Short() {
+		t.Skip("moves half a gigabyte")
+	}
+	const most = 64 << 20
+	img := imagetest.Image{Compress: "zstd"}
+	for i := range 8 {
+		// What repeats after 7 MiB needs a window as large, and packs quickly.
+		block := noise(7<<20, uint64(i))
+		img.Layers = append(img.Layers, imagetest.Layer{Files: []imagetest.File{imagetest.Regular("file", strings.Repeat(string(block), 4))}})
+	}
+	reg := registrytest.New()
+	reg.Add(t, "app", "v1", img)
+	img = imagetest.Image{}
+	host := reg.Start(t)
+	s := openStore(t, Options{})
+	client := impatient()
+	client.Spool = t.TempDir()
+	ref, err := registry.ParseReference(host + "/app:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := client.Open(t.Context(), ref, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	debug.FreeOSMemory()
+	before := inUse()
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(int64(before) + most)) // as the daemon has a limit
+	var mu sync.Mutex
+	peak, seen := uint64(0), 0
+	look := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen++; seen%16 == 0 {
+			peak = max(peak, inUse())
+		}
+	}
+	_, err = s.Pull(t.Context(), remote, archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}, PullOptions{
+		Name: ref.String(), Parallel: 8,
+		Watch: func(_ string, _ int64, r io.Reader) io.Reader { return &observed{r, look} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if peak < before+4<<20 {
+		t.Errorf("nothing was measured: %d of %d", peak, before)
+	}
+	t.Logf("%.1f MiB more", float64(peak-before)/(1<<20))
+	if peak > before+most {
+		t.Errorf("%d MiB more are in use", (peak-before)>>20)
+	}
+}
+
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
+}
+
+type observed struct {
+	io.Reader
+	look func()
+}
+
+func (o *observed) Read(b []byte) (int, error) {
+	o.look()
+	return o.Reader.Read(b)
+}
