@@ -32,10 +32,14 @@ func TestExec(t *testing.T) {
 	for _, args := range [][]string{
 		{"exec", "none", "--", "true"},
 		{"exec", "app", "-c", "none", "--", "true"},
-		{"exec", "app", "--", "/no/such/program"},
 	} {
 		if stdout, stderr, code := b.run(args...); code == 0 || stderr == "" {
 			t.Errorf("%v: exit %d, %q %q", args, code, stdout, stderr)
+		}
+	}
+	for program, want := range map[string]int{"/no/such/program": 127, "no-such-program": 127, "/dev/null": 126} {
+		if _, stderr, code := b.run("exec", "app", "--", program); code != want || !strings.Contains(stderr, `cannot run "`+program+`": `) {
+			t.Errorf("%s: exit %d, %q", program, code, stderr)
 		}
 	}
 	if got := b.sh("app", "two", "cat /proc/1/cgroup >/dev/null && hostname"); got != "app" {

@@ -59,7 +59,7 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	if x.TTY {
 		terminal, err := onTerminal(lc.Run, p)
 		if err != nil {
-			return nil, execError(c.ID, err)
+			return nil, execError(c.ID, lc, err)
 		}
 		return &Exec{container: lc, process: p, Terminal: terminal}, nil
 	}
@@ -73,7 +73,7 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	}
 	p.Stdin, p.Stdout, p.Stderr = orNull(x.Stdin, null), orNull(x.Stdout, null), orNull(x.Stderr, null)
 	if err := lc.Run(p); err != nil {
-		return nil, execError(c.ID, err)
+		return nil, execError(c.ID, lc, err)
 	}
 	return &Exec{container: lc, process: p}, nil
 }
@@ -91,11 +91,26 @@ func startedAs(c *spec.Config, root string) (spec.Identity, error) {
 	return id, nil
 }
 
-func execError(id string, err error) error {
+func execError(id string, lc *libcontainer.Container, err error) error {
 	if errors.Is(err, libcontainer.ErrNotRunning) {
 		return ErrNotRunning
 	}
+	if program := programError(err); program != nil {
+		return &runError{program}
+	}
+	if full := processesError(err, cgroupDirs(lc)); full != nil {
+		err = full
+	}
 	return &runError{fmt.Errorf("cannot exec in container %s: %w", id, err)}
+}
+
+// cgroupDirs are the folders of a container's cgroups, by controller.
+func cgroupDirs(lc *libcontainer.Container) map[string]string {
+	state, err := lc.State()
+	if err != nil {
+		return nil
+	}
+	return state.CgroupPaths
 }
 
 // orNull keeps a nil file from becoming a pipe of os/exec's own.

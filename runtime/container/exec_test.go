@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -218,4 +219,48 @@ func TestAwaitProgram(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A program that cannot be run is told from a failure of podd's, with a shell's exit code and the kernel's words.
+func TestExecWithoutProgram(t *testing.T) {
+	withContainer(t, func(e *Engine, c *spec.Config) {
+		for args, want := range map[string]ProgramError{
+			"/nope":     {exitNotFound, `cannot run "/nope": no such file or directory`},
+			"nope":      {exitNotFound, `cannot run "nope": executable file not found in $PATH`},
+			"/dev/null": {exitNotExecutable, `cannot run "/dev/null": permission denied`},
+			"/etc":      {exitNotExecutable, `cannot run "/etc": is a directory`},
+		} {
+			_, err := e.Exec(c, ExecConfig{Args: []string{args}})
+			if got, ok := errors.AsType[*ProgramError](err); !ok || *got != want {
+				t.Errorf("%s: %v, want %v", args, err, want)
+			}
+		}
+	})
+}
+
+// Where the limit of processes leaves no room for a command, the error says so.
+func TestExecAtTheLimitOfProcesses(t *testing.T) {
+	withContainer(t, func(e *Engine, c *spec.Config) {
+		lc, err := e.load(c.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs := cgroupDirs(lc)
+		dir := dirs["pids"]
+		if dir == "" {
+			dir = dirs[""]
+		}
+		for limit := 1; limit < 6; limit++ {
+			if err := os.WriteFile(filepath.Join(dir, "pids.max"), fmt.Append(nil, limit), 0o644); err != nil {
+				t.Skip(err)
+			}
+			_, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
+			if err != nil && !strings.Contains(err.Error(), "processes and threads of the") {
+				t.Errorf("limit %d: %v", limit, err)
+			}
+			if err == nil && limit == 1 {
+				t.Error("there is no limit")
+			}
+		}
+	})
 }

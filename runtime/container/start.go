@@ -96,7 +96,7 @@ func (e *Engine) startInit(c *spec.Config, who spec.Identity, lc *libcontainer.C
 		err = e.initOnPipes(c, who, lc, p)
 	}
 	if err != nil {
-		return nil, cannotStart(c, err)
+		return nil, cannotStart(c, lc, err)
 	}
 	started, err := e.started(c.ID, lc, who)
 	if err != nil {
@@ -119,12 +119,15 @@ func (e *Engine) letGo(c *spec.Config, lc *libcontainer.Container, started *Proc
 			closeFile(started.PIDFD)
 			closeFile(started.Terminal)
 		}
-		return cannotStart(c, err)
+		return cannotStart(c, lc, err)
 	}
 	return nil
 }
 
-func cannotStart(c *spec.Config, err error) error {
+func cannotStart(c *spec.Config, lc *libcontainer.Container, err error) error {
+	if full := processesError(err, cgroupDirs(lc)); full != nil {
+		err = fmt.Errorf("its pod cannot have another process: %w", full)
+	}
 	return &runError{fmt.Errorf("cannot start container %q: %w", c.Container.Name, err)}
 }
 

@@ -24,11 +24,27 @@ type Streams struct {
 	Resize func(set func(width, height uint16), ended <-chan struct{})
 }
 
+// cannotRun ends a command whose program cannot be run as a shell would: with a line and an exit code. Any other error is
+// podd's.
+func (s *Streams) cannotRun(err error) (int, error) {
+	program, ok := errors.AsType[*container.ProgramError](err)
+	if !ok {
+		return 0, err
+	}
+	for _, w := range []io.Writer{s.Stderr, s.Stdout} {
+		if w != nil {
+			_, _ = fmt.Fprintln(w, program.Text)
+			break
+		}
+	}
+	return program.Code, nil
+}
+
 // ExecTerminal runs a command on a terminal of its own.
 func ExecTerminal(ctx context.Context, engine *container.Engine, c *spec.Config, command []string, s Streams) (int, error) {
 	x, err := engine.Exec(c, container.ExecConfig{Args: command, TTY: true})
 	if err != nil {
-		return 0, err
+		return s.cannotRun(err)
 	}
 	defer func() { _ = x.Terminal.Close() }()
 	if s.Stdin != nil {
@@ -78,7 +94,7 @@ func ExecPipes(ctx context.Context, engine *container.Engine, c *spec.Config, co
 	process, err := engine.Exec(c, x)
 	p.started()
 	if err != nil {
-		return 0, err
+		return s.cannotRun(err)
 	}
 	status, err := wait(ctx, process, make(chan struct{}))
 	p.finish()
