@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
 	"podd/netns/rtnetlink"
 )
 
@@ -259,7 +260,7 @@ func ignoreNoIPv6(err error) error {
 // namespace, so that the thread is back before fn starts.
 func inNetns(ns int, fn func(*rtnetlink.Conn) error) error {
 	var c *rtnetlink.Conn
-	err := onThreadSoon(func() (err error) {
+	err := namespace.OnThreadSoon(func() (err error) {
 		if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("cannot enter network namespace: %w", err)
 		}

@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -30,7 +32,7 @@ func hostLinks(t testing.TB) int {
 func podLink(t *testing.T, dir string) *rtnetlink.Link {
 	t.Helper()
 	var l *rtnetlink.Link
-	err := Do(filepath.Join(dir, "net"), func() error {
+	err := namespace.Do(filepath.Join(dir, "net"), func() error {
 		c, err := rtnetlink.Dial()
 		if err != nil {
 			return err
@@ -48,7 +50,7 @@ func podLink(t *testing.T, dir string) *rtnetlink.Link {
 func TestAttach(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	dir := filepath.Join(newSandboxRoot(t), "pod")
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	links := hostLinks(t)
@@ -104,7 +106,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(t *testing.T, n *Network, root, dir string){
 		"address not set": func(t *testing.T, n *Network, _, dir string) {
-			err := Do(filepath.Join(dir, "net"), func() error {
+			err := namespace.Do(filepath.Join(dir, "net"), func() error {
 				c, err := rtnetlink.Dial()
 				if err != nil {
 					return err
@@ -138,16 +140,16 @@ func TestAttachOverLeftovers(t *testing.T) {
 			}
 		},
 		"sandbox made anew": func(t *testing.T, _ *Network, _, dir string) {
-			if err := unbind(filepath.Join(dir, "net")); err != nil {
+			if err := unix.Unmount(filepath.Join(dir, "net"), unix.MNT_DETACH); err != nil {
 				t.Fatal(err)
 			}
-			if err := EnsureSandbox(dir, allNamespaces); err != nil {
+			if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"peer is elsewhere": func(t *testing.T, n *Network, root, dir string) {
 			other := filepath.Join(root, "other")
-			if err := EnsureSandbox(other, allNamespaces); err != nil {
+			if err := namespace.EnsureSandbox(other, allNamespaces); err != nil {
 				t.Fatal(err)
 			}
 			if err := host(n).DeleteLink(hostIf("uid")); err != nil {
@@ -174,7 +176,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			n := newTestNetwork(t, "10.88.0.0/24")
 			root := newSandboxRoot(t)
 			dir := filepath.Join(root, "pod")
-			if err := EnsureSandbox(dir, allNamespaces); err != nil {
+			if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 				t.Fatal(err)
 			}
 			links := hostLinks(t)
@@ -205,7 +207,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 func TestStartingIsQuiet(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	dir := filepath.Join(newSandboxRoot(t), "pod")
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.Attach(Pod{ID: "pod", NetNS: filepath.Join(dir, "net")}); err != nil {
@@ -213,7 +215,7 @@ func TestStartingIsQuiet(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = n.Detach("pod") })
 	var addrs string
-	err := Do(filepath.Join(dir, "net"), func() error {
+	err := namespace.Do(filepath.Join(dir, "net"), func() error {
 		b, err := os.ReadFile("/proc/thread-self/net/if_inet6")
 		addrs = string(b)
 		return err
@@ -238,7 +240,7 @@ func readTasks(t *testing.T) []os.DirEntry {
 func TestManyPodsAtOnce(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	root := newSandboxRoot(t)
-	links, mounts := hostLinks(t), mountsBelow(t, root)
+	links, mounts := hostLinks(t), nstest.MountsBelow(t, root)
 	const pods = 100
 	threads := len(readTasks(t))
 	seen := map[netip.Addr]bool{}
@@ -256,7 +258,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 		wg.Wait()
 	}
 	each(func(id, dir string) error {
-		if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 			return err
 		}
 		a, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net")})
@@ -268,7 +270,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 	if len(seen) != pods {
 		t.Errorf("%d pods share %d addresses", pods, len(seen))
 	}
-	each(func(id, dir string) error { return errors.Join(n.Detach(id), RemoveSandbox(dir)) })
+	each(func(id, dir string) error { return errors.Join(n.Detach(id), namespace.RemoveSandbox(dir)) })
 	if more := len(readTasks(t)) - threads; more >= pods {
 		t.Errorf("%d threads more: one per pod would stay with the daemon", more)
 	}
@@ -276,7 +278,7 @@ func TestManyPodsAtOnce(t *testing.T) {
 		t.Errorf("%d interfaces, %d before", got, links)
 	}
 	// The parent's own bind is what stays.
-	if got := mountsBelow(t, root); got != mounts+1 {
+	if got := nstest.MountsBelow(t, root); got != mounts+1 {
 		t.Errorf("%d mounts, %d before", got, mounts)
 	}
 	ids, err := n.leases.Holders()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/namespace"
 )
 
 // BenchmarkAttach is the network of one pod from nothing: namespaces, address, veth pair, route.
@@ -21,7 +23,7 @@ func BenchmarkAttach(b *testing.B) {
 		id := fmt.Sprintf("bench-%d", i)
 		dir := filepath.Join(root, id)
 		start, cpu0 := time.Now(), cpuNow()
-		if err := EnsureSandbox(dir, SandboxOptions{Hostname: "web", Net: true, IPC: true, UTS: true}); err != nil {
+		if err := namespace.EnsureSandbox(dir, namespace.SandboxOptions{Hostname: "web", Net: true, IPC: true, UTS: true}); err != nil {
 			b.Fatal(err)
 		}
 		made := time.Now()
@@ -34,7 +36,7 @@ func BenchmarkAttach(b *testing.B) {
 			b.Fatal(err)
 		}
 		off := time.Now()
-		if err := RemoveSandbox(dir); err != nil {
+		if err := namespace.RemoveSandbox(dir); err != nil {
 			b.Fatal(err)
 		}
 		sandbox, attach = sandbox+made.Sub(start), attach+done.Sub(made)

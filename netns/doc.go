@@ -1,7 +1,6 @@
-// Package netns gives a pod its namespaces and its place on the network.
+// Package netns gives a pod its place on the network.
 //
-// A sandbox is a folder with up to three bind mounts, net, ipc and uts, that hold the namespaces
-// while no process is in them. A [Network] is one bridge with a gateway address, one lease file
+// A [Network] is one bridge with a gateway address, one lease file
 // per address, one veth pair per pod, and one nftables table that masquerades what leaves.
 //
 // Every verb can be repeated, and finishes what a crash left half done.

@@ -6,9 +6,6 @@ var (
 	// ErrExhausted says that every address of the pod network is leased.
 	ErrExhausted = errors.New("no free address in the pod network")
 
-	// ErrNotNamespaced refuses a sysctl that would change the whole machine.
-	ErrNotNamespaced = errors.New("sysctl does not belong to a namespace of the pod")
-
 	// ErrTaken says that a port of the node belongs to another pod, Service or process.
 	ErrTaken = errors.New("port is taken")
 
@@ -20,12 +17,6 @@ var (
 
 	// ErrOverlap says that addresses of the pod network belong to another network that the machine knows.
 	ErrOverlap = errors.New("networks overlap")
-
-	// ErrTooManyUserNamespaces says that the kernel makes no more user namespaces.
-	ErrTooManyUserNamespaces = errors.New("the kernel makes no more user namespaces: set user.max_user_namespaces higher (sysctl.d)")
-
-	// ErrNoUserNamespaces says that this kernel has none.
-	ErrNoUserNamespaces = errors.New("the kernel has no user namespaces (CONFIG_USER_NS)")
 
 	// errNoRules says that the kernel has not taken podd's rules, without which it forwards too much.
 	errNoRules = errors.New("podd's rules are not in force")

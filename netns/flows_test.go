@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/namespace"
 )
 
 // sender is a UDP client that keeps its port.
@@ -80,7 +82,7 @@ func TestUDPClientsFindTheServerOfNow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, root := newServiceNetwork(t)
 			world := filepath.Join(root, "outside")
-			if err := EnsureSandbox(world, SandboxOptions{Net: true}); err != nil {
+			if err := namespace.EnsureSandbox(world, namespace.SandboxOptions{Net: true}); err != nil {
 				t.Fatal(err)
 			}
 			uplink(t, n, world)
@@ -202,7 +204,7 @@ func TestFlowsEndWithTheirPod(t *testing.T) {
 func TestUDPThatBeganWithoutRules(t *testing.T) {
 	n, root := newServiceNetwork(t)
 	world := filepath.Join(root, "outside")
-	if err := EnsureSandbox(world, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(world, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	uplink(t, n, world)

@@ -5,13 +5,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 )
+
+var allNamespaces = namespace.SandboxOptions{Hostname: "web-0", Net: true, IPC: true, UTS: true}
 
 // newTestNetwork makes a network with its host side up, and takes it down in the end.
 func newTestNetwork(t testing.TB, cidr string) *Network {
 	t.Helper()
-	needRoot(t)
+	nstest.NeedRoot(t)
 	n := openTestNetwork(t, cidr, filepath.Join(t.TempDir(), "leases"))
 	if err := n.EnsureHost(); err != nil {
 		t.Fatal(err)
@@ -34,29 +37,16 @@ func openTestNetwork(t testing.TB, cidr, leaseDir string) *Network {
 	return n
 }
 
-// newSandboxRoot is a parent for sandboxes; it takes away what a test leaves in it.
 func newSandboxRoot(t testing.TB) string {
 	t.Helper()
-	needRoot(t)
-	root := filepath.Join(t.TempDir(), "ns")
-	t.Cleanup(func() {
-		dirs, _ := filepath.Glob(root + "/*")
-		for _, dir := range dirs {
-			if err := RemoveSandbox(dir); err != nil {
-				t.Error(err)
-			}
-		}
-		for unix.Unmount(root, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
-		}
-	})
-	return root
+	return nstest.SandboxRoot(t, namespace.RemoveSandbox)
 }
 
 // attachPod makes a sandbox and attaches it; both go with the test.
 func attachPod(t testing.TB, n *Network, id string) Attachment {
 	t.Helper()
 	dir := filepath.Join(newSandboxRoot(t), id)
-	if err := EnsureSandbox(dir, SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
+	if err := namespace.EnsureSandbox(dir, namespace.SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net")})

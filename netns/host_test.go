@@ -13,6 +13,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -171,7 +173,7 @@ func TestBridgeKeepsItsAddress(t *testing.T) {
 func TestPodsOutliveTheBridge(t *testing.T) {
 	n := newTestNetwork(t, "10.88.0.0/24")
 	dir := filepath.Join(newSandboxRoot(t), "a")
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.Attach(Pod{ID: "a", NetNS: filepath.Join(dir, "net")}); err != nil {
@@ -192,7 +194,7 @@ func TestPodsOutliveTheBridge(t *testing.T) {
 }
 
 func TestEnsureHostRefusesOtherKinds(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	n, err := New(Config{Bridge: "lo", CIDR: netip.MustParsePrefix("10.88.0.0/24"), LeaseDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +230,7 @@ func TestForwardingIsWrittenOnlyWhenOff(t *testing.T) {
 }
 
 func TestRemoveHostSparesAnothersBridge(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	n := openTestNetwork(t, "10.88.0.0/24", t.TempDir())
 	host, err := n.host()
 	if err != nil {

@@ -7,12 +7,15 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 )
 
 // disableIPv6 switches IPv6 off for the machine, an interface or interfaces to come, and on again with the test.
 func disableIPv6(t *testing.T, name string) {
 	t.Helper()
-	needRoot(t)
+	nstest.NeedRoot(t)
 	set := func(value string) error {
 		return os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte(value), 0)
 	}
@@ -96,7 +99,7 @@ func TestIPv6GoesAndComesBack(t *testing.T) {
 	wantAnswer(t, "", TCP, at6, "a")
 	t.Run("off", func(t *testing.T) {
 		disableIPv6(t, "all")
-		eventually(t, "the network knows", func() bool { return !n.UsesIPv6() })
+		nstest.Eventually(t, "the network knows", func() bool { return !n.UsesIPv6() })
 		b := newTestPod(t, n, root, Pod{ID: "b"})
 		b.serve(t, 8080)
 		if b.IP6.IsValid() {
@@ -108,8 +111,8 @@ func TestIPv6GoesAndComesBack(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	eventually(t, "the network knows", n.UsesIPv6)
-	eventually(t, "an answer over IPv6", func() bool {
+	nstest.Eventually(t, "the network knows", n.UsesIPv6)
+	nstest.Eventually(t, "an answer over IPv6", func() bool {
 		name, _, err := ask("", TCP, at6)
 		return err == nil && name == "a"
 	})
@@ -127,7 +130,7 @@ func TestPodWithoutIPv6(t *testing.T) {
 	apply(t, n)
 	port := []HostPort{{Protocol: TCP, HostPort: 9000, Container: 8080}}
 	dir := filepath.Join(root, "a")
-	if err := EnsureSandbox(dir, SandboxOptions{Net: true, Sysctls: map[string]string{"net.ipv6.conf.all.disable_ipv6": "1"}}); err != nil {
+	if err := namespace.EnsureSandbox(dir, namespace.SandboxOptions{Net: true, Sysctls: map[string]string{"net.ipv6.conf.all.disable_ipv6": "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	attachment, err := n.Attach(Pod{ID: "a", NetNS: filepath.Join(dir, "net"), Ports: port})

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -30,7 +32,7 @@ func lanPrefix(ip netip.Addr) netip.Prefix {
 func newLAN(t *testing.T, n *Network, root, name string, number byte) lan {
 	t.Helper()
 	dir := filepath.Join(root, name)
-	if err := EnsureSandbox(dir, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(dir, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	l := lan{testPod: testPod{id: name, ns: filepath.Join(dir, "net")}}
@@ -87,7 +89,7 @@ func newLAN(t *testing.T, n *Network, root, name string, number byte) lan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the way to "+name, func() bool {
+	nstest.Eventually(t, "the way to "+name, func() bool {
 		_, _, err := ask(l.ns, TCP, netip.AddrPortFrom(l.node[0], 9).String())
 		_, _, err6 := ask(l.ns, TCP, netip.AddrPortFrom(l.node[1], 9).String())
 		return fmt.Sprint(err, err6) == fmt.Sprint(unix.ECONNREFUSED, unix.ECONNREFUSED)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"podd/netns/nstest"
 )
 
 // outsideWay is one connection that is tried.
@@ -32,7 +34,7 @@ func wantWays(t *testing.T, name string, open, closed []outsideWay) {
 // Hosts that route to pods' own addresses through the node reach what pods publish, and nothing else, unless the
 // configuration or a policy of the pod says so. The node and the pods always reach all.
 func TestOutsideReachesWhatIsPublished(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	// A router, so that nothing else keeps them out.
 	setForwarding(t, "1")
 	t.Cleanup(func() { setForwarding(t, "0") })

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+
+	"podd/netns/namespace"
 )
 
 // Await says that Restore and SetPolicies will be called: until then the rules of an earlier daemon stand.
@@ -104,7 +106,7 @@ func (n *Network) repairPod(p Pod) error {
 	if !ok || !n.isAttached(p.ID) {
 		return nil
 	}
-	if held, err := holdsNamespace(p.NetNS); err != nil || !held {
+	if held, err := namespace.HoldsNamespace(p.NetNS); err != nil || !held {
 		return err // on its way out
 	}
 	ns, err := os.Open(p.NetNS)

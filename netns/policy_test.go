@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"podd/netns/namespace"
 )
 
 func allow(rules ...PolicyRule) *[]PolicyRule { return &rules }
@@ -20,7 +22,7 @@ func from(ids ...string) (peers []Peer) {
 func TestPolicies(t *testing.T) {
 	n, root := newServiceNetwork(t)
 	outside := filepath.Join(root, "outside")
-	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(outside, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	uplink(t, n, outside)

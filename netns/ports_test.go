@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+
+	"podd/netns/namespace"
 )
 
 func TestHostPorts(t *testing.T) {
 	n, root := newServiceNetwork(t)
 	outside := filepath.Join(root, "outside")
-	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(outside, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	uplink(t, n, outside)
@@ -146,7 +148,7 @@ func TestPortsInConflict(t *testing.T) {
 	} {
 		id := fmt.Sprint("p", i)
 		dir := filepath.Join(root, id)
-		if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 			t.Fatal(err)
 		}
 		_, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net"), Ports: []HostPort{c.port}})
@@ -179,7 +181,7 @@ func TestPortLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, root := newServiceNetwork(t, c.limit)
 			outside := filepath.Join(root, "outside")
-			if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+			if err := namespace.EnsureSandbox(outside, namespace.SandboxOptions{Net: true}); err != nil {
 				t.Fatal(err)
 			}
 			uplink(t, n, outside)
@@ -255,7 +257,7 @@ func TestHostPortsOfManyAtOnce(t *testing.T) {
 	for i := range uint16(12) {
 		id := fmt.Sprintf("pod-%d", i)
 		dir := filepath.Join(root, id)
-		if err := EnsureSandbox(dir, SandboxOptions{Net: true}); err != nil {
+		if err := namespace.EnsureSandbox(dir, namespace.SandboxOptions{Net: true}); err != nil {
 			t.Fatal(err)
 		}
 		pods = append(pods, Pod{ID: id, NetNS: filepath.Join(dir, "net"), Ports: []HostPort{{Protocol: TCP, HostPort: 20000 + i, Container: 80}}})

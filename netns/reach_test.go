@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
 	"podd/netns/rtnetlink"
 )
 
@@ -24,7 +25,7 @@ func reach(t *testing.T, nsPath string, to netip.Addr) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = Do(nsPath, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) })
+	err = namespace.Do(nsPath, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) })
 	if err != nil {
 		t.Errorf("cannot reach %s from %s: %v", to, nsPath, err)
 	}
@@ -59,7 +60,7 @@ func TestPodsReachEachOtherAndOut(t *testing.T) {
 	var pods [2]Attachment
 	for i := range pods {
 		dir := filepath.Join(root, fmt.Sprint(i))
-		if err := EnsureSandbox(dir, allNamespaces); err != nil {
+		if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 			t.Fatal(err)
 		}
 		a, err := n.Attach(Pod{ID: fmt.Sprint(i), NetNS: filepath.Join(dir, "net")})
@@ -70,7 +71,7 @@ func TestPodsReachEachOtherAndOut(t *testing.T) {
 		t.Cleanup(func() { _ = n.Detach(fmt.Sprint(i)) })
 	}
 	outside := filepath.Join(root, "outside")
-	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(outside, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	uplink(t, n, outside)
@@ -129,7 +130,7 @@ func uplink(t *testing.T, n *Network, outside string) {
 func connectFrom(t *testing.T, from, to string, addr netip.Addr) netip.Addr {
 	t.Helper()
 	var l net.Listener
-	err := Do(to, func() (err error) {
+	err := namespace.Do(to, func() (err error) {
 		l, err = net.Listen("tcp4", netip.AddrPortFrom(addr, 0).String())
 		return err
 	})
@@ -138,7 +139,7 @@ func connectFrom(t *testing.T, from, to string, addr netip.Addr) netip.Addr {
 	}
 	defer l.Close()
 	_ = l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
-	if err := Do(from, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) }); err != nil {
+	if err := namespace.Do(from, func() error { return dialRaw(l.Addr().(*net.TCPAddr).AddrPort()) }); err != nil {
 		t.Fatal(err)
 	}
 	c, err := l.Accept()

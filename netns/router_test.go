@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -52,7 +53,7 @@ func routes(from, to lan) (open [2]bool) {
 // eventuallyRoutes waits until the node routes, or does not: a change by others is heard of a moment later.
 func eventuallyRoutes(t *testing.T, from, to lan, want [2]bool) {
 	t.Helper()
-	eventually(t, fmt.Sprint("routing between others to be ", want), func() bool { return routes(from, to) == want })
+	nstest.Eventually(t, fmt.Sprint("routing between others to be ", want), func() bool { return routes(from, to) == want })
 }
 
 // podsRoute checks what pods need forwarding for: the way out, and host ports from outside.
@@ -72,7 +73,7 @@ func podsRoute(t *testing.T, p testPod, lans ...lan) {
 // A machine on two networks that does not route between them does not do so for running pods; one that does goes on with
 // it, whoever has begun it, before podd or after.
 func TestPodsMakeNoRouter(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	setForwarding(t, "0")
 	t.Cleanup(func() { setForwarding(t, "0") })
 	n, root := newServiceNetwork(t)
@@ -121,7 +122,7 @@ func TestPodsMakeNoRouter(t *testing.T) {
 	setForwarding(t, "1")
 	eventuallyRoutes(t, east, west, open)
 	setForwarding(t, "0")
-	eventually(t, "forwarding for pods", func() bool { return forwardingNow(t) == "2 2" })
+	nstest.Eventually(t, "forwarding for pods", func() bool { return forwardingNow(t) == "2 2" })
 	if routes(east, west) != shut {
 		t.Error("podd has made a router of a machine that is none any more")
 	}
@@ -130,7 +131,7 @@ func TestPodsMakeNoRouter(t *testing.T) {
 
 // Forwarding that was on before podd stays what it was, and so does one of podd's on a machine that is configured as a router.
 func TestRoutersStayRouters(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	for name, c := range map[string]struct {
 		before string
 		change func(*Config)
@@ -163,7 +164,7 @@ func TestRoutersStayRouters(t *testing.T) {
 // The table goes, and with it what keeps the machine from routing: so forwarding goes first. Redirects are listened to
 // as little as before.
 func TestForwardingEndsWithPodd(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	setForwarding(t, "0")
 	const redirects = "/proc/sys/net/ipv4/conf/all/accept_redirects"
 	if err := os.WriteFile(redirects, []byte("0"), 0); err != nil {
@@ -185,7 +186,7 @@ func TestForwardingEndsWithPodd(t *testing.T) {
 
 // No rules, no forwarding.
 func TestForwardingWaitsForTheRules(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	setForwarding(t, "0")
 	n := openTestNetwork(t, "10.88.0.0/24", t.TempDir())
 	n.rules.ports.chain("broken", &hook{kind: "nonsense", number: unix.NF_INET_FORWARD})
@@ -210,7 +211,7 @@ func TestForwardingWaitsForTheRules(t *testing.T) {
 // With br_netfilter, what goes through a bridge of the machine passes the rules for forwarded packets. It is not: the
 // hosts are on one network.
 func TestBridgesOfOthersGoOn(t *testing.T) {
-	needRoot(t)
+	nstest.NeedRoot(t)
 	const filter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 	if err := os.WriteFile(filter, []byte("1"), 0); err != nil {
 		t.Skip("needs br_netfilter: ", err)

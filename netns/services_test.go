@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 )
 
 func clusterIPs() []netip.Addr {
@@ -27,7 +30,7 @@ func serviceOf(proto Protocol, pods ...testPod) ServicePort {
 
 func newServiceNetwork(t testing.TB, change ...func(*Config)) (*Network, string) {
 	t.Helper()
-	needRoot(t)
+	nstest.NeedRoot(t)
 	c := Config{
 		CIDR: netip.MustParsePrefix("10.88.0.0/24"), CIDR6: netip.MustParsePrefix("fd00:88::/64"), LeaseDir: t.TempDir(),
 		ServiceCIDRs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16"), netip.MustParsePrefix("fd00:96::/112")},
@@ -295,7 +298,7 @@ func TestTerminatingEndpointsAreTheLastResort(t *testing.T) {
 	a.serve(t, 8080)
 	b.serve(t, 8080)
 	world := filepath.Join(root, "outside")
-	if err := EnsureSandbox(world, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(world, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	uplink(t, n, world)

@@ -16,6 +16,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -72,7 +74,7 @@ func udpPacket(from, to netip.AddrPort, text string) []byte {
 func (p testPod) sendRaw(t *testing.T, protocol uint16, packet []byte) {
 	t.Helper()
 	l := podLink(t, filepath.Dir(p.ns))
-	err := Do(p.ns, func() error {
+	err := namespace.Do(p.ns, func() error {
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -132,7 +134,7 @@ func (f *talk) goesOn(t *testing.T) {
 		at, there *net.UDPConn
 		to        netip.AddrPort
 	}{{f.asks, f.tells, f.to}, {f.tells, f.asks, f.from}} {
-		eventually(t, "a word to "+way.to.String(), func() bool {
+		nstest.Eventually(t, "a word to "+way.to.String(), func() bool {
 			if _, err := way.at.WriteToUDPAddrPort([]byte("word"), way.to); err != nil {
 				t.Log(err)
 				return false
@@ -229,7 +231,7 @@ func testSpoofing(t *testing.T, n *Network, family int, world lan, a, b, c testP
 	// The last one is seen from outside with the node's address: the answer is all that can be forged.
 	f := flows[3]
 	f.asks, f.tells = udpAt(t, f.fromNS, f.from), udpAt(t, f.toNS, f.to)
-	eventually(t, "a word to the world", func() bool {
+	nstest.Eventually(t, "a word to the world", func() bool {
 		_, err := f.asks.WriteToUDPAddrPort([]byte("word"), f.to)
 		return err == nil && len(wordsAt(f.tells, 300*time.Millisecond)) > 0
 	})
@@ -395,7 +397,7 @@ func TestSourceRoutesLeadNowhere(t *testing.T) {
 	if err := n.SetPolicies(PolicyTable{{ID: "b", Ingress: allow()}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Do(b.ns, believe("all", podIf)); err != nil {
+	if err := namespace.Do(b.ns, believe("all", podIf)); err != nil {
 		t.Fatal(err)
 	}
 	// To the node, and from there to b: RFC 791, loose source and record route.

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 )
 
 // testPod is a pod of a test's with a server that says its name and whom it sees.
@@ -22,7 +25,7 @@ type testPod struct {
 func newTestPod(t testing.TB, n *Network, root string, p Pod) testPod {
 	t.Helper()
 	dir := filepath.Join(root, p.ID)
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	p.NetNS = filepath.Join(dir, "net")
@@ -36,7 +39,7 @@ func newTestPod(t testing.TB, n *Network, root string, p Pod) testPod {
 		}
 	})
 	// The kernel starts a link's queues a moment after the link is up; until then packets are lost.
-	eventually(t, "an answer from "+p.ID, func() bool {
+	nstest.Eventually(t, "an answer from "+p.ID, func() bool {
 		_, _, err := ask("", TCP, netip.AddrPortFrom(a.IP, 9).String())
 		return errors.Is(err, unix.ECONNREFUSED)
 	})
@@ -104,7 +107,7 @@ func inside(ns string, fn func() error) error {
 	if ns == "" {
 		return fn()
 	}
-	return Do(ns, fn)
+	return namespace.Do(ns, fn)
 }
 
 // open makes a connected socket whose reads and connects give up after a while.

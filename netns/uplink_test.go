@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"podd/netns/namespace"
 	"podd/netns/rtnetlink"
 )
 
@@ -23,7 +24,7 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 	t.Cleanup(func() { _ = host.DeleteLink("lan0") })
 	lan := mustLink(t, host, "lan0")
 	dir := filepath.Join(root, "b")
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -64,7 +65,7 @@ func TestOverlapRefusesNewPodsOnly(t *testing.T) {
 func TestPodsThatComeMeanwhileAreNoOverlap(t *testing.T) {
 	n := newTestNetwork(t, "10.88.8.0/24")
 	dir := filepath.Join(newSandboxRoot(t), "a")
-	if err := EnsureSandbox(dir, allNamespaces); err != nil {
+	if err := namespace.EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
 	pods := make(chan error, 1)

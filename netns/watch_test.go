@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -38,7 +40,7 @@ func watch(t *testing.T, n *Network) (moved *atomic.Int64) {
 	})
 	// It listens once a change shows.
 	const path = "/proc/sys/net/ipv4/ip_forward"
-	eventually(t, "an event", func() bool {
+	nstest.Eventually(t, "an event", func() bool {
 		_ = os.WriteFile(path, []byte("0"), 0)
 		for end := time.Now().Add(time.Second); time.Now().Before(end); {
 			if b, _ := os.ReadFile(path); string(b) == "2\n" {
@@ -111,7 +113,7 @@ func (s stream) goesOn(when string) {
 		s.t.Fatal(when, err)
 	}
 	b := make([]byte, 10)
-	eventually(s.t, "an echo "+when, func() bool {
+	nstest.Eventually(s.t, "an echo "+when, func() bool {
 		size, err := unix.Read(s.fd, b)
 		return err == nil && size == 1
 	})
@@ -171,7 +173,7 @@ func testRepairs(t *testing.T, flags uint32) {
 				wantAnswer(t, b.ns, TCP, to, "a")
 			}
 			t.Log("answers after", time.Since(start))
-			eventually(t, "the rules as they were", func() bool { return len(rulesOf(t, n)) == len(whole) })
+			nstest.Eventually(t, "the rules as they were", func() bool { return len(rulesOf(t, n)) == len(whole) })
 			between.goesOn("between pods")
 			service.goesOn("through a Service")
 		})
@@ -232,7 +234,7 @@ func settle(t *testing.T, moved *atomic.Int64) {
 	if err := c.DeleteLink("settle"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a hint", func() bool { return moved.Load() > before })
+	nstest.Eventually(t, "a hint", func() bool { return moved.Load() > before })
 }
 
 func TestMovesAreSeen(t *testing.T) {
@@ -240,12 +242,12 @@ func TestMovesAreSeen(t *testing.T) {
 	a := newTestPod(t, n, root, Pod{ID: "a"})
 	moved := watch(t, n)
 	outside := filepath.Join(root, "outside")
-	if err := EnsureSandbox(outside, SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(outside, namespace.SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
 	before := moved.Load()
 	uplink(t, n, outside)
-	eventually(t, "word of the uplink", func() bool { return moved.Load() > before })
+	nstest.Eventually(t, "word of the uplink", func() bool { return moved.Load() > before })
 	host, err := n.host()
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +259,7 @@ func TestMovesAreSeen(t *testing.T) {
 	if _, err := host.Do(rtnetlink.SetMTU(l.Index, 1400), rtnetlink.SetDefaultRoute(l.Index, netip.MustParseAddr("192.0.2.2"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the uplink's MTU in the pod", func() bool {
+	nstest.Eventually(t, "the uplink's MTU in the pod", func() bool {
 		inner, outer := podLink(t, filepath.Dir(a.ns)), mustLink(t, host, a.HostIf)
 		return inner.MTU == 1400 && outer.MTU == 1400
 	})

@@ -256,8 +256,10 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/workload/cronjob":     {"podd/runtime/workload"},
 		"podd/runtime/workload/disruption":  {"podd/runtime/workload"},
 
-		"podd/netns":           {"podd/netns/rtnetlink"},
+		"podd/netns":           {"podd/netns/rtnetlink", "podd/netns/namespace"},
 		"podd/netns/rtnetlink": {},
+		"podd/netns/namespace": {"podd/netns/rtnetlink"},
+		"podd/netns/procevent": {},
 		"podd/netns/dns":       {},                           // what a message is and who answers it has nothing to do with pods
 		"podd/netns/diagnose":  {"podd/netns", "podd/board"}, // what board judges
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"podd/netns"
+	"podd/netns/namespace"
 )
 
 // Viewpoint is the pod from which the network is looked at; one without a name is none.
@@ -49,4 +50,4 @@ func (v *Viewpoint) addOthers() {
 }
 
 // inside runs fn in the pod's network.
-func (v *Viewpoint) inside(fn func() error) error { return netns.Do(v.Netns, fn) }
+func (v *Viewpoint) inside(fn func() error) error { return namespace.Do(v.Netns, fn) }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"podd/netns"
+	"podd/netns/namespace"
 	"podd/runtime/api"
 )
 
@@ -46,7 +46,7 @@ func dialIn(ctx context.Context, path string, to netip.AddrPort) (conn net.Conn,
 	if path == "" {
 		err = dial()
 	} else {
-		err = netns.Do(path, dial)
+		err = namespace.Do(path, dial)
 	}
 	return conn, err
 }

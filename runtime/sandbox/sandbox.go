@@ -17,6 +17,7 @@ import (
 	"podd/cgroups"
 	"podd/internal/beneath"
 	"podd/netns"
+	"podd/netns/namespace"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/manifest/resources"
@@ -86,7 +87,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	if options.Users, err = m.acquireUsers(rec, in.AutoUsers); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	if err := netns.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
+	if err := namespace.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := m.checkUsers(rec); err != nil {
@@ -110,8 +111,8 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
 // name too, as with every CRI runtime.
-func sandboxOptions(p *corev1.Pod, hostname string) netns.SandboxOptions {
-	o := netns.SandboxOptions{
+func sandboxOptions(p *corev1.Pod, hostname string) namespace.SandboxOptions {
+	o := namespace.SandboxOptions{
 		Hostname: hostname,
 		Net:      !p.Spec.HostNetwork,
 		UTS:      !p.Spec.HostNetwork,
@@ -204,7 +205,7 @@ func (m *Manager) RemoveOf(uid types.UID) error {
 	return together(
 		func() error { return m.Network.Detach(string(uid)) },
 		func() error {
-			if err := netns.RemoveSandbox(m.Paths.Namespaces(uid)); err != nil {
+			if err := namespace.RemoveSandbox(m.Paths.Namespaces(uid)); err != nil {
 				return err
 			}
 			return m.releaseUsers(uid)

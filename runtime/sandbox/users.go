@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"podd/netns"
+	"podd/netns/namespace"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/sandbox/userns"
@@ -34,7 +34,7 @@ func HasOwnUsers(rec *state.Record) bool {
 }
 
 // acquireUsers gives a pod its ids; nil: it has the machine's. The record says so from then on.
-func (m *Manager) acquireUsers(rec *state.Record, auto bool) (*netns.Users, error) {
+func (m *Manager) acquireUsers(rec *state.Record, auto bool) (*namespace.Users, error) {
 	own, why := m.decideUsers(rec, auto)
 	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = own, why
 	if !own {
@@ -52,7 +52,7 @@ func (m *Manager) acquireUsers(rec *state.Record, auto bool) (*netns.Users, erro
 	if err != nil {
 		return nil, err
 	}
-	return &netns.Users{First: int(ids.First), Count: int(ids.Count)}, nil
+	return &namespace.Users{First: int(ids.First), Count: int(ids.Count)}, nil
 }
 
 // AdoptUsers leases a pod that runs the ids that its processes have, in case that lease was lost.

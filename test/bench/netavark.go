@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"podd/netns"
+	"podd/netns/namespace"
 )
 
 // netavarkPath is where Debian has podman's network program.
@@ -40,7 +40,7 @@ func (v *netavark) netns(id string) string { return filepath.Join(v.dir, "ns", i
 // setup makes the namespace, which podman makes too, and lets netavark wire it. CPU is netavark's and its children's alone.
 func (v *netavark) setup(id string, number int, ports string) (cost, error) {
 	start := time.Now()
-	if err := netns.EnsureSandbox(filepath.Dir(v.netns(id)), netns.SandboxOptions{Net: true}); err != nil {
+	if err := namespace.EnsureSandbox(filepath.Dir(v.netns(id)), namespace.SandboxOptions{Net: true}); err != nil {
 		return cost{}, err
 	}
 	v.ids[id] = fmt.Sprintf(netavarkConfig, id, number, ports)
@@ -61,7 +61,7 @@ func (v *netavark) call(verb, id string) (time.Duration, error) {
 func (v *netavark) teardown(id string) error {
 	_, err := v.call("teardown", id)
 	delete(v.ids, id)
-	return errors.Join(err, netns.RemoveSandbox(filepath.Dir(v.netns(id))))
+	return errors.Join(err, namespace.RemoveSandbox(filepath.Dir(v.netns(id))))
 }
 
 func (v *netavark) close() {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/netns"
+	"podd/netns/namespace"
 	"podd/test/lab"
 )
 
@@ -51,8 +52,8 @@ func (b *bench) network() error {
 // newPodNetwork makes a pod's namespaces and network, and returns the way to take both away.
 func newPodNetwork(n *netns.Network, dir, id string, ports ...netns.HostPort) (netns.Attachment, func() error, error) {
 	box := filepath.Join(dir, "ns", id)
-	remove := func() error { return errors.Join(n.Detach(id), netns.RemoveSandbox(box)) }
-	if err := netns.EnsureSandbox(box, netns.SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
+	remove := func() error { return errors.Join(n.Detach(id), namespace.RemoveSandbox(box)) }
+	if err := namespace.EnsureSandbox(box, namespace.SandboxOptions{Hostname: id, Net: true, IPC: true, UTS: true}); err != nil {
 		return netns.Attachment{}, remove, err
 	}
 	a, err := n.Attach(netns.Pod{ID: id, NetNS: filepath.Join(box, "net"), Ports: ports})
@@ -261,7 +262,7 @@ func newBareBridge(dir string) (*bareBridge, error) {
 	w := &bareBridge{filepath.Join(at("bare-a"), "net"), filepath.Join(at("bare-b"), "net")}
 	for _, end := range []struct{ name, addr string }{{"a", "10.77.0.2/24"}, {"b", "10.77.0.3/24"}} {
 		box := at("bare-" + end.name)
-		if err := netns.EnsureSandbox(box, netns.SandboxOptions{Net: true}); err != nil {
+		if err := namespace.EnsureSandbox(box, namespace.SandboxOptions{Net: true}); err != nil {
 			return nil, err
 		}
 		out, err := exec.Command("sh", "-c", bareScript, "sh", filepath.Join(box, "net"), end.name, end.addr).CombinedOutput()
@@ -274,6 +275,6 @@ func newBareBridge(dir string) (*bareBridge, error) {
 
 func (w *bareBridge) close() {
 	if w != nil {
-		_ = errors.Join(netns.RemoveSandbox(filepath.Dir(w.a)), netns.RemoveSandbox(filepath.Dir(w.b)), exec.Command("ip", "link", "del", "bare0").Run())
+		_ = errors.Join(namespace.RemoveSandbox(filepath.Dir(w.a)), namespace.RemoveSandbox(filepath.Dir(w.b)), exec.Command("ip", "link", "del", "bare0").Run())
 	}
 }

@@ -27,6 +27,8 @@ import (
 	"podd/internal/atomicfile"
 	"podd/internal/beneath"
 	"podd/netns"
+	"podd/netns/namespace"
+	"podd/netns/procevent"
 	"podd/runtime"
 	"podd/runtime/api"
 	"podd/runtime/backend"
@@ -182,7 +184,7 @@ func (d *daemon) open() error {
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Puller: d.puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
-		ExitEvents: netns.ExitEvents, Idle: d.rest, Active: collectGarbage,
+		ExitEvents: procevent.ExitEvents, Idle: d.rest, Active: collectGarbage,
 		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})
 	if err == nil && imagesErr != nil {
@@ -302,5 +304,5 @@ func (d *daemon) clear() error {
 	if err := d.images.CloseClean(); err != nil { // the next boot looks at all layers
 		d.log.Warn("the image store was not closed in order", "error", err)
 	}
-	return errors.Join(d.network.RemoveHost(), netns.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
+	return errors.Join(d.network.RemoveHost(), namespace.RemoveParent(filepath.Join(d.config.RunDir, "ns")), d.cgroups.Remove())
 }

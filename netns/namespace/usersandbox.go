@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func ensureUserSandbox(dir string, o SandboxOptions) error {
 		flags |= k.flag
 	}
 	enter := flags &^ unix.CLONE_NEWUSER
-	return onThreadSoon(func() error { return makeOwned(dir, o, kinds, enter, sysctls) }, enter)
+	return OnThreadSoon(func() error { return makeOwned(dir, o, kinds, enter, sysctls) }, enter)
 }
 
 // makeOwned runs on a thread that may change its namespaces.

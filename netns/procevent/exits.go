@@ -1,4 +1,5 @@
-package netns
+// Package procevent hears of processes that end, with their exit status, whoever their parent is.
+package procevent
 
 import (
 	"context"

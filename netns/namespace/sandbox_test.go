@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
 
@@ -40,7 +40,7 @@ func inodes(t testing.TB, dir string) [3]uint64 {
 // within runs fn in all three namespaces of a sandbox.
 func within(t *testing.T, dir string, fn func() error) {
 	t.Helper()
-	err := onThread(func() error {
+	err := OnThread(func() error {
 		for _, k := range allKinds {
 			f, err := os.Open(filepath.Join(dir, k.name))
 			if err != nil {
@@ -59,7 +59,7 @@ func within(t *testing.T, dir string, fn func() error) {
 }
 
 func TestSandbox(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	o := allNamespaces
 	o.Domainname = "example.org"
 	o.Sysctls = map[string]string{
@@ -130,7 +130,7 @@ func TestSandbox(t *testing.T) {
 
 // Whatever a crash leaves out is made, whatever it left is kept.
 func TestHalfMadeSandbox(t *testing.T) {
-	root := newSandboxRoot(t)
+	root := nstest.SandboxRoot(t, RemoveSandbox)
 	for i, k := range allKinds {
 		dir := filepath.Join(root, k.name)
 		if err := EnsureSandbox(dir, allNamespaces); err != nil {
@@ -160,14 +160,14 @@ func TestHalfMadeSandbox(t *testing.T) {
 				t.Errorf("without %s: %s kept = %v", k.name, allKinds[j].name, kept)
 			}
 		}
-		if held, err := holdsNamespace(path); !held || err != nil {
+		if held, err := HoldsNamespace(path); !held || err != nil {
 			t.Errorf("%s is not held: %v", path, err)
 		}
 	}
 }
 
 func TestRemoveTakesStackedMountsAway(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	if err := EnsureSandbox(dir, allNamespaces); err != nil {
 		t.Fatal(err)
 	}
@@ -178,13 +178,13 @@ func TestRemoveTakesStackedMountsAway(t *testing.T) {
 	if err := RemoveSandbox(dir); err != nil {
 		t.Fatal(err)
 	}
-	if n := mountsBelow(t, dir); n != 0 {
+	if n := nstest.MountsBelow(t, dir); n != 0 {
 		t.Errorf("%d mounts are left", n)
 	}
 }
 
 func TestOnlyWhatIsWanted(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	if err := EnsureSandbox(dir, SandboxOptions{IPC: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestSysctlsOfANewNetwork(t *testing.T) {
 		"users and its own": {users: users, sysctls: map[string]string{"net.ipv4.ping_group_range": "5 10"}, start: "0", groups: "1879048197 1879048202"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(newSandboxRoot(t), "pod")
+			dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 			o := allNamespaces
 			o.Sysctls, o.Users = tt.sysctls, tt.users
 			if err := EnsureSandbox(dir, o); err != nil {
@@ -228,14 +228,14 @@ func TestSysctlsOfANewNetwork(t *testing.T) {
 	for _, value := range []string{"", "0", "0 65536", "-1 5", "0 5 7", "0 x", "0 4294967296"} {
 		o := allNamespaces
 		o.Sysctls, o.Users = map[string]string{"net.ipv4.ping_group_range": value}, users
-		if err := EnsureSandbox(filepath.Join(newSandboxRoot(t), "pod"), o); err == nil || !strings.Contains(err.Error(), "two groups from 0 to 65535") {
+		if err := EnsureSandbox(filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod"), o); err == nil || !strings.Contains(err.Error(), "two groups from 0 to 65535") {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
 }
 
 func TestSysctlsThatAreRefused(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	for _, name := range []string{"kernel.hostname", "vm.swappiness", "net/../kernel/panic", "", "net", "kernel.panic", "/net/x", "net//x"} {
 		o := allNamespaces
 		o.Sysctls = map[string]string{name: "1"}
@@ -252,29 +252,9 @@ func TestSysctlsThatAreRefused(t *testing.T) {
 	if err := EnsureSandbox(dir, o); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("err = %v, want os.ErrNotExist", err)
 	}
-	if n := mountsBelow(t, dir); n != 0 {
+	if n := nstest.MountsBelow(t, dir); n != 0 {
 		t.Errorf("%d mounts of a sandbox that failed", n)
 	}
-}
-
-func mountsBelow(t testing.TB, dir string) int {
-	t.Helper()
-	return countMounts(t, "/proc/thread-self/mountinfo", dir)
-}
-
-// countMounts counts mount points at or below dir in a file of mountinfo.
-func countMounts(t testing.TB, file, dir string) int {
-	t.Helper()
-	table, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer table.Close()
-	mounts, err := mountinfo.GetMountsFromReader(table, mountinfo.PrefixFilter(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(mounts)
 }
 
 // With / shared, as systemd has it, a mount namespace that follows ours sees no pod, and one that
@@ -285,7 +265,7 @@ func TestPropagation(t *testing.T) {
 		flag uintptr
 	}{{"shared", unix.MS_SHARED}, {"private", unix.MS_PRIVATE}} {
 		t.Run(mode.name, func(t *testing.T) {
-			root := newSandboxRoot(t)
+			root := nstest.SandboxRoot(t, RemoveSandbox)
 			if err := unix.Mount("", "/", "", mode.flag|unix.MS_REC, ""); err != nil {
 				t.Fatal(err)
 			}
@@ -341,11 +321,11 @@ func newMountNamespace(t *testing.T) int {
 
 func mountsSeenBy(t *testing.T, pid int, dir string) int {
 	t.Helper()
-	return countMounts(t, fmt.Sprintf("/proc/%d/mountinfo", pid), dir)
+	return nstest.CountMounts(t, fmt.Sprintf("/proc/%d/mountinfo", pid), dir)
 }
 
 func TestDo(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	if err := EnsureSandbox(dir, SandboxOptions{Net: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +358,7 @@ func TestDo(t *testing.T) {
 
 // What stands where a namespace should be is not taken for one, not waited for, and in nobody's way.
 func TestWhatIsNoNamespace(t *testing.T) {
-	root := newSandboxRoot(t)
+	root := nstest.SandboxRoot(t, RemoveSandbox)
 	for name, put := range map[string]func(path string) error{
 		"file":   func(p string) error { return os.WriteFile(p, nil, 0o400) },
 		"FIFO":   func(p string) error { return unix.Mkfifo(p, 0o600) },
@@ -399,7 +379,7 @@ func TestWhatIsNoNamespace(t *testing.T) {
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
-		if held, err := holdsNamespace(path); err != nil || !held || os.SameFile(got, own) {
+		if held, err := HoldsNamespace(path); err != nil || !held || os.SameFile(got, own) {
 			t.Errorf("%s: it holds %v, %v", name, held, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package netns
+package procevent
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func Do(nsPath string, fn func() error) error {
 		return fmt.Errorf("cannot open network namespace: %w", err)
 	}
 	defer ns.Close()
-	return onThread(func() error {
+	return OnThread(func() error {
 		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("cannot enter network namespace %s: %w", nsPath, err)
 		}
@@ -24,10 +24,10 @@ func Do(nsPath string, fn func() error) error {
 	}, unix.CLONE_NEWNET)
 }
 
-// onThread runs fn on a thread of its own and afterwards puts the thread back into the
+// OnThread runs fn on a thread of its own and afterwards puts the thread back into the
 // namespaces of the given kinds that it had before. A thread that cannot be put back is not
 // used again: the runtime ends a thread whose goroutine ends locked.
-func onThread(fn func() error, kinds int) error {
+func OnThread(fn func() error, kinds int) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -50,11 +50,11 @@ func onThread(fn func() error, kinds int) error {
 // turns there anyhow, and a thread once started stays with the process.
 var shortWork = make(chan struct{}, 4)
 
-// onThreadSoon is onThread for work that does not last.
-func onThreadSoon(fn func() error, kinds int) error {
+// OnThreadSoon is onThread for work that does not last.
+func OnThreadSoon(fn func() error, kinds int) error {
 	shortWork <- struct{}{}
 	defer func() { <-shortWork }()
-	return onThread(fn, kinds)
+	return OnThread(fn, kinds)
 }
 
 // own are open namespaces of a thread.

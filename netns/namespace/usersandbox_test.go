@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"errors"
@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/nstest"
 )
 
 // ownerOf is the inode of the user namespace that a namespace belongs to. man 2 NS_GET_USERNS
@@ -47,7 +49,7 @@ func childrenOf(t *testing.T) int {
 }
 
 func TestUserSandbox(t *testing.T) {
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	o := allNamespaces
 	o.Users = &Users{First: 0x70000000, Count: 1 << 16}
 	o.Sysctls = map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "kernel.shmmni": "77", "fs.mqueue.msg_max": "20"}
@@ -112,7 +114,7 @@ func TestUserSandboxRefused(t *testing.T) {
 	const mark = "PODD_NETNS_TEST_NO_USERS"
 	if os.Getenv(mark) == "" {
 		cmd := exec.Command("/proc/self/exe", "-test.run=^TestUserSandboxRefused$", "-test.v")
-		cmd.Env = append(os.Environ(), insideEnv+"=1", mark+"=1")
+		cmd.Env = append(os.Environ(), nstest.InsideEnv+"=1", mark+"=1")
 		ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1 << 17}}
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET, UidMappings: ids, GidMappings: ids,
@@ -126,7 +128,7 @@ func TestUserSandboxRefused(t *testing.T) {
 	if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0); err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(newSandboxRoot(t), "pod")
+	dir := filepath.Join(nstest.SandboxRoot(t, RemoveSandbox), "pod")
 	o := allNamespaces
 	o.Users = &Users{First: 1 << 16, Count: 1 << 16}
 	if err := EnsureSandbox(dir, o); !errors.Is(err, ErrTooManyUserNamespaces) {

@@ -1,6 +1,6 @@
 //go:build !386 && !arm
 
-package netns
+package namespace
 
 import "golang.org/x/sys/unix"
 

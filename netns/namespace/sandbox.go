@@ -1,4 +1,8 @@
-package netns
+// Package namespace makes the namespaces of pods, and keeps them without a process.
+//
+// A sandbox is a folder with up to four bind mounts, net, ipc, uts and user, that hold the namespaces
+// while no process is in them.
+package namespace
 
 import (
 	"errors"
@@ -55,7 +59,7 @@ func EnsureSandbox(dir string, o SandboxOptions) error {
 	for _, k := range missing {
 		flags |= k.flag
 	}
-	return onThreadSoon(func() error { return makeNamespaces(dir, o, missing, flags, sysctls) }, flags)
+	return OnThreadSoon(func() error { return makeNamespaces(dir, o, missing, flags, sysctls) }, flags)
 }
 
 func wantedKinds(o SandboxOptions) []kind {
@@ -81,7 +85,7 @@ func ensureSandboxDir(dir string) error {
 func missingOf(dir string, kinds []kind) ([]kind, error) {
 	var missing []kind
 	for _, k := range kinds {
-		held, err := holdsNamespace(filepath.Join(dir, k.name))
+		held, err := HoldsNamespace(filepath.Join(dir, k.name))
 		if err != nil {
 			return nil, err
 		}

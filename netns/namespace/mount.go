@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"errors"
@@ -71,7 +71,7 @@ func bindNamespace(self, dir string, k kind) error {
 	return nil
 }
 
-// unbind takes away every mount at path, then the file. Removing the file also detaches the
+// Unbind takes away every mount at path, then the file. Removing the file also detaches the
 // copies that mount namespaces made after the bind still have (Linux 3.18, detach_mounts), so
 // that the pod's namespace does not live on in some service's.
 func unbind(path string) error {

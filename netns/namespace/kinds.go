@@ -1,4 +1,4 @@
-package netns
+package namespace
 
 import (
 	"errors"
@@ -22,8 +22,8 @@ var allKinds = [...]kind{
 // self is the namespace of the calling thread, not that of the process (man 5 proc).
 func (k kind) self() string { return "/proc/thread-self/ns/" + k.name }
 
-// holdsNamespace tells whether a namespace is mounted at path. A link to one is somebody else's.
-func holdsNamespace(path string) (bool, error) {
+// HoldsNamespace tells whether a namespace is mounted at path. A link to one is somebody else's.
+func HoldsNamespace(path string) (bool, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil

@@ -1,4 +1,4 @@
-package netns
+package procevent
 
 import (
 	"context"
@@ -6,18 +6,20 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/namespace"
+	"podd/netns/nstest"
 )
 
 // watchOutside opens the connector where the kernel has it: in the first network namespace.
 func watchOutside(t *testing.T, pids ...int) *ExitWatch {
 	t.Helper()
-	needRoot(t)
+	nstest.NeedRoot(t)
 	var w *ExitWatch
-	err := onThread(func() (err error) {
-		if err := unix.Setns(outerNetns, unix.CLONE_NEWNET); err != nil {
+	err := namespace.OnThread(func() (err error) {
+		if err := unix.Setns(nstest.OuterNetns, unix.CLONE_NEWNET); err != nil {
 			return err
 		}
 		w, err = WatchExits(pids...)
@@ -78,7 +80,7 @@ func TestExitStatus(t *testing.T) {
 		cmd := exec.Command("/bin/sh", "-c", c.script)
 		_ = cmd.Run()
 		var status uint32
-		eventually(t, "the exit of "+c.script, func() (ok bool) {
+		nstest.Eventually(t, "the exit of "+c.script, func() (ok bool) {
 			status, ok = h.of(cmd.Process.Pid)
 			return ok
 		})
@@ -105,7 +107,7 @@ func TestOnlyNamedExits(t *testing.T) {
 	}
 	in.Close()
 	_ = cmd.Wait()
-	eventually(t, "the exit of the named one", func() bool { _, ok := h.of(cmd.Process.Pid); return ok })
+	nstest.Eventually(t, "the exit of the named one", func() bool { _, ok := h.of(cmd.Process.Pid); return ok })
 	if s, _ := h.of(cmd.Process.Pid); syscall.WaitStatus(s).ExitStatus() != 7 {
 		t.Errorf("status = %#x, want exit 7", s)
 	}
@@ -137,13 +139,4 @@ func FuzzParseExit(f *testing.F) {
 			t.Errorf("pid = %d", pid)
 		}
 	})
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
 }
