@@ -50,6 +50,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	r.kernel.dropUnclaimed(r.orphans.Own)
 	r.removeRemains()
 	r.awaitExits()
+	r.devices.adopt()
 	r.shares.update()
 	return nil
 }

@@ -199,6 +199,8 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			m.pod.Busy = false
 			r.dirty[m.pod.Record.UID] = true
 		}
+	case msgDevices:
+		r.devicesChanged(m, now)
 	case msgClock:
 		r.clockSet()
 		r.controllers.ClockSet()

@@ -194,6 +194,7 @@ type Runtime struct {
 	orphans    adoption.Orphans
 	shares     cpuShares
 	inputs     *inputs
+	devices    hostDevices
 }
 
 // New makes a runtime; Run starts it.
@@ -210,6 +211,7 @@ func New(c Config) (*Runtime, error) {
 	}
 	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Requests.loop = r
+	r.devices.loop, r.devices.watcher.Changed = r, r.devices.changed
 	r.podTable = newPodTable(state.Store{Dir: filepath.Join(c.RunDir, "pods")}, func(err error) { r.storage.Suspect(err) }, c.Log)
 	r.shares = cpuShares{pods: &r.podTable, cgroups: c.Cgroups, last: cgroups.MilliCPUToShares(0), log: c.Log}
 	r.kernel = board{r}
@@ -285,6 +287,7 @@ func New(c Config) (*Runtime, error) {
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Capacity(c.RootDir) },
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
+		WatchDevice: r.devices.watch,
 	})
 	r.inputs.accounts, r.inputs.services, r.inputs.executor = r.accounts, r.services, r.executor
 	return r, nil

@@ -102,6 +102,7 @@ var stateFiles = []struct {
 	{"locks of images", `^lib/images/(lock|loads)$`, false},
 	{"log", `^log/.*\.log$`, false},
 	{"address", `^run/leases/[0-9.]+$`, false},
+	{"devices", `^run/roots/[^/]+/devices\.json$`, true},
 	{"user IDs", `^run/users/[0-9]+\+[0-9]+$`, false},
 }
 
@@ -120,7 +121,7 @@ func (b *Board) stateFiles() map[string][]string {
 		if err != nil {
 			return err
 		}
-		if top, _, _ := strings.Cut(name, "/"); !slices.Contains([]string{"run", "lib", "log"}, top) || notState.MatchString(name) {
+		if top, _, _ := strings.Cut(name, "/"); !slices.Contains([]string{"run", "lib", "log"}, top) || notState.MatchString(name) && !strings.HasSuffix(name, "/devices.json") {
 			return nil
 		}
 		for _, f := range stateFiles {
@@ -151,7 +152,7 @@ func TestDamagedState(t *testing.T) {
 		{"record", "names", "services", "token key", "seal key", "archives"},
 		{"container state", "boot", "claims", "rollback", "end of a pod", "last good configuration", "generation", "last good manifest"},
 		{"copy of a container's state", "events", "changes in place", "environment", "spool state", "spool", "immutable objects", "run folder"},
-		{"device of the manifests", "locks of images", "log", "image", "address", "user IDs"},
+		{"device of the manifests", "locks of images", "log", "image", "address", "user IDs", "devices"},
 		{"check of layers", "ledger of a layer", "use of images"},
 	}
 	seen := map[string]bool{}
@@ -239,8 +240,9 @@ func (b *Board) dropAllKinds() []string {
 	b.drop("users", onePod("users", forever, "hostUsers: false"))
 	b.drop("done", onePod("done", "exit 0", "restartPolicy: Never"))
 	b.drop("back", replaceIn(b.t, onePod("back", forever), "  name: back\n", "  name: back\n  annotations: {podd.dev/rollback: \"true\"}\n"))
+	b.drop("device", podOf("device", "volumes: [{name: d, hostPath: {path: /dev/null}}]", mounting("main", forever, "{name: d, mountPath: /dev/d}")))
 	b.drop("edited", onePod("edited", forever))
-	names := []string{"env", "token", "claim", "users", "back", "edited"}
+	names := []string{"env", "token", "claim", "users", "back", "device", "edited"}
 	for _, name := range names {
 		b.running(name)
 	}

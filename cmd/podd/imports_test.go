@@ -162,6 +162,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/executor": {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
+			"podd/runtime/device",
 		},
 		"podd/runtime/adoption": {
 			"podd/runtime/state", "podd/runtime/executor", "podd/runtime/sandbox", "podd/runtime/container", "podd/runtime/manifest",
@@ -232,12 +233,14 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/container": {
 			"podd/runtime/container/spec", "podd/runtime/container/process", "podd/runtime/container/rlimit",
 			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/seccomp", "podd/runtime/container/lsm",
+			"podd/runtime/device",
 		},
 		"podd/runtime/container/spec":        {"podd/runtime/container/rlimit"},
 		"podd/runtime/container/process":     {},
 		"podd/runtime/container/rlimit":      {},
 		"podd/runtime/container/devicerules": {},
 		"podd/runtime/container/cgroupview":  {},
+		"podd/runtime/device":                {},
 		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview", "podd/runtime/container/seccomp/filter"}, // and so it is initialised early
 
 		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},

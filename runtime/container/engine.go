@@ -38,7 +38,8 @@ type Engine struct {
 	// fresh has the first process of each container into which nothing was executed yet.
 	fresh sync.Map
 	// states has the version of each container's state that was found to be what was written.
-	states sync.Map
+	states     sync.Map
+	deviceLock sync.Mutex // of the nodes and rules of all containers' devices
 	// Damaged is told of state that was set aside; nil: nobody is.
 	Damaged atomicfile.Report
 }

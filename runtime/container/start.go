@@ -45,6 +45,11 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err != nil {
 		return nil, err
 	}
+	groups, err := e.makeDevices(c)
+	if err != nil {
+		return nil, err
+	}
+	who.AddDeviceGroups(c, groups)
 	if err := spec.CheckPropagation(c.Mounts); err != nil {
 		return nil, err
 	}
@@ -73,6 +78,9 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 		return nil, err
 	}
 	started, err := e.startInit(c, who, lc, p)
+	if err == nil && len(c.Devices) > 0 {
+		_, err = e.SyncDevices(c.ID, nil, true)
+	}
 	if err == nil {
 		err = e.letGo(c, lc, started, hold)
 	}

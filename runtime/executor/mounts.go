@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/container/spec"
+	"podd/runtime/device"
 	"podd/runtime/sandbox"
 	"podd/runtime/status"
 	"podd/runtime/volume"
@@ -37,6 +38,12 @@ func (op *run) containerMounts(c *spec.Config, name string, attempt int) (releas
 			return release, fmt.Errorf("%w: %w", spec.ErrConfig, err)
 		}
 		mount := mountOf(m, v, source)
+		if asked, err := op.hostDevice(c, v, filepath.Join(source, sub), &mount); asked || err != nil {
+			if err != nil {
+				return release, err
+			}
+			continue
+		}
 		access := op.access(&mount)
 		if sub != "" || access != volume.AsItIs {
 			target, err := op.Volumes.SubPath(string(op.Record.UID), fmt.Sprintf("%s.%d.%d", name, attempt, i))
@@ -52,6 +59,28 @@ func (op *run) containerMounts(c *spec.Config, name string, attempt int) (releas
 		c.Mounts = append(c.Mounts, mount)
 	}
 	return release, nil
+}
+
+// hostDevice gives a container what it mounts of the host's devices; asked: that is what it mounts. A privileged container may
+// open all of them, and sees the folders as they are.
+func (op *run) hostDevice(c *spec.Config, v *corev1.Volume, source string, m *spec.Mount) (asked bool, err error) {
+	if v.HostPath == nil {
+		return false, nil
+	}
+	op.watchDevice(source)
+	form := device.FormOf(source)
+	switch {
+	case form == device.Other || form == device.Folder && spec.IsPrivileged(c):
+		return false, nil
+	case form == device.Gone:
+		return true, fmt.Errorf("device %s of volume %q is not there", source, v.Name)
+	}
+	access := "rw"
+	if m.ReadOnly {
+		access = "r"
+	}
+	c.Devices = append(c.Devices, spec.Device{Source: source, Destination: filepath.Join("/", m.Destination), Access: access})
+	return true, nil
 }
 
 func (op *run) volumePath(name string) (string, *corev1.Volume, error) {

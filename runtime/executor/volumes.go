@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/device"
 	"podd/runtime/env"
 	"podd/runtime/sandbox"
 	"podd/runtime/sandbox/userns"
@@ -85,6 +86,9 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 
 // ensureVolume makes one volume, which the ids of the pod must fit.
 func (op *run) ensureVolume(request *volume.Request) error {
+	if request.Volume.HostPath != nil {
+		op.watchDevice(request.Volume.HostPath.Path)
+	}
 	namespace := op.Paths.UserNamespace(op.Record.UID)
 	if sandbox.HasOwnUsers(op.Record) && request.Volume.Image != nil {
 		return op.Sandboxes.WithMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
@@ -94,10 +98,26 @@ func (op *run) ensureVolume(request *volume.Request) error {
 		})
 	}
 	path, err := op.Volumes.Ensure(request)
-	if err == nil && sandbox.IsMapped(op.Record, request.Volume) {
+	if err == nil && sandbox.IsMapped(op.Record, request.Volume) && !isDevice(request.Volume, path) {
 		err = userns.Check(path, namespace)
 	}
 	return err
+}
+
+// watchDevice has those paths watched that are devices, or are to be.
+func (op *run) watchDevice(path string) {
+	if op.WatchDevice != nil && (device.Within(path) || device.FormOf(path) == device.File) {
+		op.WatchDevice(path)
+	}
+}
+
+// isDevice says of a volume that its containers get nodes with their own ids.
+func isDevice(v *corev1.Volume, path string) bool {
+	if v.HostPath == nil {
+		return false
+	}
+	form := device.FormOf(path)
+	return form == device.File || form == device.Folder
 }
 
 // refreshVolumes brings the files that podd writes up to date. One that fails keeps what it has.

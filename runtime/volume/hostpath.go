@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -36,6 +38,10 @@ func ensureHostPath(h *corev1.HostPathVolumeSource) error {
 func makeHostPath(path string, kind corev1.HostPathType) error {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return nil
+	}
+	if kind == corev1.HostPathUnset && strings.HasPrefix(filepath.Clean(path), "/dev/") {
+		// A folder in its place would keep the device out when it comes.
+		return fmt.Errorf("device %s is not there", path)
 	}
 	var err error
 	switch kind {

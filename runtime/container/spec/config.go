@@ -52,6 +52,8 @@ type Config struct {
 	Files map[string]string
 	// Mounts are the container's volumes.
 	Mounts []Mount
+	// Devices are devices of the host, and folders of them.
+	Devices []Device
 	// TerminationLog is the host's file behind terminationMessagePath.
 	TerminationLog string
 	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.
@@ -69,6 +71,15 @@ type Config struct {
 	OOMScoreAdj *int
 }
 
+// Device is a device of the host, or a folder of devices, at its place in the container.
+type Device struct {
+	Source      string `json:"source"` // on the host: the device, a link to it, or the folder
+	Destination string `json:"destination"`
+	Access      string `json:"access"` // of r, w, m
+	// Unit is the unit of a resource that it was allocated as; "": it is where the manifest says.
+	Unit string `json:"unit,omitempty"`
+}
+
 // User is whom a process runs as.
 type User struct {
 	UID, GID int64
@@ -83,6 +94,14 @@ var ErrConfig = errors.New("container cannot be configured")
 type Users struct {
 	NS           string // path of the user namespace
 	First, Count int
+}
+
+// Host is the id on the machine of one of the pod's own; what the pod has none for is its root's.
+func (u *Users) Host(id int) int {
+	if id < 0 || id >= u.Count {
+		return u.First
+	}
+	return u.First + id
 }
 
 // Check refuses users and groups that the pod does not have; libcontainer would only say that an argument is invalid.

@@ -99,6 +99,19 @@ func lookupIdentity(imageUser string, sc securityContext, root string) (Identity
 	return id, nil
 }
 
+// AddDeviceGroups adds the groups that the nodes of a container's devices are for, so that a user who is not root can open
+// them. supplementalGroupsPolicy: Strict means those of the manifest and no others.
+func (id *Identity) AddDeviceGroups(c *Config, groups []int) {
+	if mergeSecurityContext(c.Pod.Spec.SecurityContext, nil).strictGroups {
+		return
+	}
+	for _, gid := range groups {
+		if u := c.Sandbox.Users; u == nil || gid < u.Count {
+			id.addGroup(gid)
+		}
+	}
+}
+
 func (id *Identity) addGroup(gid int) {
 	if !slices.Contains(id.Groups, gid) {
 		id.Groups = append(id.Groups, gid)

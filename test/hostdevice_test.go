@@ -1,0 +1,154 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"podd/test/lab"
+)
+
+// makeDevice makes the node of a character device, in the place of what is there.
+func (b *Board) makeDevice(path string, major, minor uint32, gid int) {
+	b.t.Helper()
+	_ = os.Remove(path)
+	if err := unix.Mknod(path, unix.S_IFCHR|0o600, int(unix.Mkdev(major, minor))); err != nil {
+		b.t.Skipf("no device can be made here: %v", err)
+	}
+	b.must(os.Chown(path, 0, gid))
+	b.must(os.Chmod(path, 0o660))
+}
+
+// devFolder is a folder in /dev.
+func (b *Board) devFolder() string {
+	b.t.Helper()
+	dir, err := os.MkdirTemp("/dev", "podd-test-")
+	b.must(err)
+	b.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	b.must(os.Chmod(dir, 0o755))
+	return dir
+}
+
+func (b *Board) hasEvent(text string) {
+	b.t.Helper()
+	b.must(lab.Poll(limit, func() (bool, error) {
+		events := b.podd("get", "events")
+		return strings.Contains(events, text), fmt.Errorf("no event with %q:\n%s", text, events)
+	}))
+}
+
+// A hostPath of a device opens that device for an unprivileged user, and no other; also in a
+// user namespace.
+func TestHostPathOpensDevices(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	dir := b.devFolder()
+	stick, other := filepath.Join(b.Dir, "stick"), filepath.Join(dir, "other")
+	b.makeDevice(stick, 10, 235, 4321) // autofs: it can be opened, and does nothing by itself
+	b.makeDevice(other, 10, 234, 4321) // btrfs-control
+	b.must(os.Symlink("other", filepath.Join(dir, "by-name")))
+	user := "securityContext: {runAsUser: 1000, allowPrivilegeEscalation: false}"
+	for name, users := range map[string]string{"plain": "hostUsers: true", "own": "hostUsers: false"} {
+		b.drop(name, podOf(name, users,
+			fmt.Sprintf("volumes:\n- {name: stick, hostPath: {path: %s, type: CharDevice}}\n- {name: folder, hostPath: {path: %s}}\n", stick, dir),
+			mounting("one", forever, "{name: stick, mountPath: /dev/zigbee}")+"\n  "+user,
+			mounting("two", forever, "{name: folder, mountPath: /dev/folder}", "{name: stick, mountPath: /ro, readOnly: true}")+"\n  "+user,
+			mounting("root", forever, "{name: stick, mountPath: /dev/zigbee}")))
+		b.running(name)
+		b.sh(name, "one", "test $(id -G | tr ' ' '\\n' | grep -c 4321) = 1 && exec 3<>/dev/zigbee")
+		b.sh(name, "two", "exec 3<>/dev/folder/other && exec 4<>/dev/folder/by-name && exec 5</ro")
+		for container, script := range map[string]string{"one": "exec 3<>/dev/folder/other", "two": "exec 3>/ro"} {
+			if _, _, code := b.run("exec", name, "-c", container, "--", "sh", "-c", script); code == 0 {
+				t.Errorf("%s: allowed: %s", name, script)
+			}
+		}
+	}
+	b.sh("plain", "root", "exec 3<>/dev/zigbee; mknod /tmp/x c 10 234 && ! (exec 4<>/tmp/x) 2>/dev/null") // nobody asked for that one
+}
+
+// An adapter that is unplugged and comes back under another number is the running container's again, by its name and by the
+// links that lead to it, and what it was is not, whoever has its number now. Also after podd has died.
+func TestDeviceIsPluggedInAgain(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	dir := b.devFolder()
+	tty, byID := filepath.Join(dir, "ttyUSB0"), filepath.Join(dir, "serial", "by-id")
+	plugIn := func(minor uint32) {
+		b.makeDevice(tty, 10, minor, 4321)
+		b.must(os.MkdirAll(byID, 0o755))
+		b.must(os.Symlink("../../ttyUSB0", filepath.Join(byID, "usb-Stick")))
+	}
+	unplug := func() {
+		b.must(os.Remove(tty))
+		b.must(os.RemoveAll(filepath.Join(dir, "serial")))
+	}
+	opens := func(name, place, number string) {
+		b.t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			out, stderr, code := b.run("exec", name, "-c", "main", "--", "sh", "-c", "exec 3<>"+place+" && stat -L -c %t:%T "+place)
+			return code == 0 && strings.TrimSpace(out) == number, fmt.Errorf("%s: %s is %q: %s", name, place, out, stderr)
+		}))
+	}
+	fails := func(name, place string) {
+		b.t.Helper()
+		b.must(lab.Poll(limit, func() (bool, error) {
+			_, _, code := b.run("exec", name, "-c", "main", "--", "sh", "-c", "exec 3<>"+place)
+			return code != 0, fmt.Errorf("%s: %s can be opened", name, place)
+		}))
+	}
+	plugIn(235)
+	for name, users := range map[string]string{"plain": "hostUsers: true", "own": "hostUsers: false"} {
+		b.drop(name, podOf(name, users, fmt.Sprintf("volumes:\n- {name: tty, hostPath: {path: %s}}\n- {name: folder, hostPath: {path: %s}}\n", filepath.Join(byID, "usb-Stick"), byID),
+			mounting("main", forever, "{name: tty, mountPath: /dev/zigbee}", "{name: tty, mountPath: /stick}", fmt.Sprintf("{name: folder, mountPath: %s}", byID))+
+				"\n  securityContext: {runAsUser: 1000}",
+			mounting("root", forever, "{name: tty, mountPath: /dev/zigbee}")))
+	}
+	for _, name := range []string{"plain", "own"} {
+		b.running(name)
+		opens(name, "/dev/zigbee", "a:eb")
+		opens(name, filepath.Join(byID, "usb-Stick"), "a:eb")
+	}
+	unplug()
+	for _, name := range []string{"plain", "own"} {
+		fails(name, "/dev/zigbee")
+		fails(name, "/stick")
+		b.hasEvent("Container main has lost /dev/zigbee (c 10:235)")
+	}
+	b.sh("plain", "root", "mknod /tmp/x c 10 235 && ! (exec 3<>/tmp/x) 2>/dev/null") // whoever has the number now
+	plugIn(234)
+	for _, name := range []string{"plain", "own"} {
+		for _, place := range []string{"/dev/zigbee", "/stick", filepath.Join(byID, "usb-Stick"), tty} {
+			opens(name, place, "a:ea")
+		}
+	}
+	b.hasEvent("Container main has got /dev/zigbee (c 10:234), which is at " + filepath.Join(byID, "usb-Stick"))
+	b.kill9()
+	unplug()
+	plugIn(235)
+	b.start()
+	for _, name := range []string{"plain", "own"} {
+		opens(name, "/dev/zigbee", "a:eb")
+	}
+	for _, c := range []string{"plain", "own"} {
+		if n := b.pod(c).Status.ContainerStatuses[0].RestartCount; n != 0 {
+			t.Errorf("%s has started %d times more", c, n)
+		}
+	}
+}
+
+// A pod whose device is not there waits, and begins when it is plugged in.
+func TestPodAwaitsItsDevice(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	dir := b.devFolder()
+	stick := filepath.Join(dir, "stick")
+	b.drop("waits", podOf("waits", fmt.Sprintf("volumes: [{name: stick, hostPath: {path: %s}}]", stick), mounting("main", forever, "{name: stick, mountPath: /dev/stick}")))
+	b.hasEvent(`MountVolume.SetUp failed for volume "stick" : device ` + stick + ` is not there`)
+	b.makeDevice(stick, 10, 235, 0)
+	b.running("waits")
+	b.sh("waits", "main", "exec 3<>/dev/stick")
+}
