@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/images/reference"
 	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/objects"
@@ -103,7 +104,7 @@ func (r *Runtime) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now s
 	}
 	judge := r.toJudge(p, target)
 	if judge == "" {
-		r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+image+"\"")
+		r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+reference.Hide(image)+"\"")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pull := &lifecycle.Pull{Image: image, Cancel: cancel}

@@ -45,6 +45,20 @@ func Normalize(ref string) (string, error) {
 	return r.String(), nil
 }
 
+// Hide takes the credentials out of what somebody has written for an image name. No name may have any.
+func Hide(s string) string {
+	scheme, rest := "", s
+	if i := strings.Index(s, "://"); i >= 0 {
+		scheme, rest = s[:i+3], s[i+3:]
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	i := strings.LastIndexByte(host, '@')
+	if i < 0 || !strings.Contains(rest, "/") {
+		return s
+	}
+	return scheme + "***" + host[i:] + "/" + path
+}
+
 // Parse reads an image name in any form that Docker takes. Errors are ErrBadName.
 func Parse(s string) (Reference, error) {
 	if s == "" {
@@ -55,6 +69,7 @@ func Parse(s string) (Reference, error) {
 	}
 	domain, rest := splitDomain(s)
 	path, tag, digest := splitRemainder(rest)
+	s = Hide(s)
 	r := Reference{domain, path, tag, digest}
 	if err := r.check(s); err != nil {
 		return Reference{}, err
@@ -93,7 +108,7 @@ func splitRemainder(s string) (path, tag, digest string) {
 
 func (r Reference) check(s string) error {
 	if !validDomain(r.Domain) {
-		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, r.Domain)
+		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, Hide(r.Domain))
 	}
 	if strings.ToLower(r.Path) != r.Path {
 		return fault.BadNamef("image name %q: repository name (%s) must be lowercase", s, strings.TrimPrefix(r.Path, "library/"))

@@ -107,6 +107,9 @@ func (c *Client) explain(hop Hop, host string, err error) error {
 	default:
 		e.Hop, e.Kind = networkHop(hop, err), ErrUnavailable
 		e.Text = plainText(err)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			e.err = nil // whoever reads a layer would take it for the end of that
+		}
 		e.Remedy = "check the network and, if there is one, the proxy"
 	}
 	return e

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/images/reference"
 	"podd/runtime/state"
 )
 
@@ -80,7 +81,7 @@ func (h *Handler) pullFailed(p *Pod, target PullTarget, rec *state.PullRecord, o
 			h.Event(p, target.Container, now, corev1.EventTypeWarning, out.Reason, fmt.Sprintf("Image %q is not pulled yet: %s", out.Image, out.Message))
 		}
 	} else {
-		h.Event(p, target.Container, now, corev1.EventTypeWarning, "Failed", fmt.Sprintf("Failed to pull image %q: %s", out.Image, out.Message))
+		h.Event(p, target.Container, now, corev1.EventTypeWarning, "Failed", fmt.Sprintf("Failed to pull image %q: %s", reference.Hide(out.Image), out.Message))
 		h.Event(p, target.Container, now, corev1.EventTypeWarning, "Failed", "Error: "+out.Reason)
 	}
 	if target.Volume != "" {
@@ -99,7 +100,7 @@ func (h *Handler) handleImageAwaited(p *Pod, name string, now state.Instant) {
 		c.Waiting = &state.Waiting{Reason: state.ReasonImageNever, Message: text}
 		h.Event(p, name, now, corev1.EventTypeWarning, state.ReasonImageNever, text)
 	case pull != nil && pull.Reason != "" && !waitsFor(pull.Reason):
-		text := fmt.Sprintf("Back-off pulling image %q", spec.Image)
+		text := fmt.Sprintf("Back-off pulling image %q", reference.Hide(spec.Image))
 		c.Waiting = &state.Waiting{Reason: state.ReasonImageBackOff, Message: text + ": " + pull.Reason + ": " + pull.Error}
 		h.Event(p, name, now, corev1.EventTypeNormal, "BackOff", text)
 		h.Event(p, name, now, corev1.EventTypeWarning, "Failed", "Error: "+state.ReasonImageBackOff)
