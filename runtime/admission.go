@@ -5,7 +5,6 @@ import (
 
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest/sysctl"
-	"podd/runtime/node"
 	"podd/runtime/state"
 	"podd/runtime/status"
 )
@@ -16,7 +15,7 @@ import (
 func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
 	f := p.Record.Finish
 	rejected := p.Record.State == state.PodFinished && f != nil && status.Rejected(f.Reason)
-	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit || !r.wanted(p) || r.blocked(p)) {
+	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit != "" || !r.wanted(p) || r.blocked(p)) {
 		return
 	}
 	reason, why := r.forbidden(p.Record.Object)
@@ -39,13 +38,4 @@ func (r *Runtime) forbidden(pod *corev1.Pod) (reason, why string) {
 		return status.ReasonAppArmor, why
 	}
 	return status.ReasonSELinux, r.engine.Modules.ForbidsLabels(pod)
-}
-
-// judgeFit says, once, that a pod is not for this board. One that runs is left alone, as in Kubernetes.
-func (r *Runtime) judgeFit(p *lifecycle.Pod, now state.Instant) {
-	unfit := p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, r.NodeName, node.Labels(r.NodeName, r.Settings.Labels))
-	if unfit && !p.Unfit {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", status.MessageUnschedulable)
-	}
-	p.Unfit = unfit
 }

@@ -23,6 +23,7 @@ func (r *Runtime) adopt(now state.Instant) error {
 	}
 	r.watchCgroups()
 	r.restoreNames()
+	r.readCordon()
 	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
 	r.disk.Restored(r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
 	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")

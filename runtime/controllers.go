@@ -38,7 +38,9 @@ func (l controllerLoop) Made(uid types.UID) bool {
 
 // Node is the board, as far as controllers look at it.
 func (l controllerLoop) Node() *corev1.Node {
-	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: l.r.NodeName, Labels: node.Labels(l.r.NodeName, l.r.Settings.Labels)}}
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: l.r.NodeName, Labels: node.Labels(l.r.NodeName, l.r.Settings.Labels)}}
+	l.r.Cordon().Show(&n.Spec)
+	return n
 }
 
 func (l controllerLoop) ClaimsChanged(changed map[objects.Key]bool, now state.Instant) {
@@ -111,7 +113,7 @@ func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.
 	r.made[pod.UID], r.desired[key] = m, m
 	r.welcome(m, now)
 	rec := r.pods[pod.UID].Record
-	rec.Made = true
+	rec.Made, r.reschedule = true, true
 	if owner.Pins != nil {
 		rec.Pins = owner.Pins
 	}

@@ -20,6 +20,7 @@ import (
 // takeSet brings the set of pods into line with what the folder says.
 func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	wasGone := r.folderNow.Gone
+	r.reschedule = true // pods may ask for less
 	r.folderNow = set
 	if set.RecheckAfter > 0 {
 		r.recheck = now.After(set.RecheckAfter)

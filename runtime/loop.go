@@ -116,7 +116,7 @@ func (r *Runtime) step() {
 	r.syncPolicies(now)
 	r.syncServices(now) // whoever starts now finds Services of now
 	// What is decided for pods may concern controllers, and what those do concerns pods.
-	for r.syncControllers(now); len(r.dirty) > 0; r.syncControllers(now) {
+	for r.syncAll(now); len(r.dirty) > 0; r.syncAll(now) {
 		for uid := range r.dirty {
 			delete(r.dirty, uid)
 			if p := r.pods[uid]; p != nil {
@@ -141,7 +141,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			release(&r.scan.next)
 		}
 	case msgSettings:
-		r.Settings = m.settings
+		r.Settings, r.reschedule = m.settings, true
 		r.controllers.NodeChanged()
 	case msgResolver:
 		r.readResolver()
@@ -300,7 +300,7 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 	measureAt, measure := p.Usage.Next(p.Record)
 	return plan.Facts{
-		Wanted: r.wanted(p), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit, Importing: r.importing,
+		Wanted: r.wanted(p), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit != "", Importing: r.importing,
 		KeepEnd: r.stopping && !p.Deleted, StopGrace: r.stopGrace(p),
 		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
 		HookRuns:     p.Probes.HookRuns,

@@ -619,7 +619,7 @@ func (w *world) resting() bool {
 		if p == nil {
 			return false
 		}
-		if p.Record.State == state.PodFinished {
+		if p.Record.State == state.PodFinished || p.Unfit != "" {
 			continue
 		}
 		for _, c := range p.Record.Containers {

@@ -46,7 +46,10 @@ func (l podLoop) Pull(p *lifecycle.Pod, name, volume string, now state.Instant) 
 
 func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
 
-func (l podLoop) Finished(p *lifecycle.Pod) { l.r.saveFinished(p) }
+func (l podLoop) Finished(p *lifecycle.Pod) {
+	l.r.reschedule = true
+	l.r.saveFinished(p)
+}
 
 func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
 
@@ -75,7 +78,7 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
 	}
 	delete(r.pods, p.Record.UID)
-	r.reattach = true
+	r.reattach, r.reschedule = true, true
 	r.accounts.Forget(p.Record.UID)
 	r.policies.MarkChanged()
 	r.services.ForgetPod(p.Record.UID)

@@ -175,6 +175,8 @@ type Runtime struct {
 	folderNow      manifest.Set
 	controllers    *controller.Manager
 	workloadsTaken bool // once
+	reschedule     bool // a pod that waits may come onto the board
+	cordon         atomic.Pointer[node.Cordon]
 	scan           scanner
 	// resolvGuard is of a resolv.conf that never answers.
 	resolvGuard hostfile.Guard

@@ -81,6 +81,7 @@ var stateFiles = []struct {
 	{"events", `^run/events\.jsonl$`, true},
 	{"names", `^run/names\.json$`, true},
 	{"boot", `^run/boot-id$`, true},
+	{"cordon", `^lib/cordon\.json$`, true},
 	{"claims", `^lib/claims\.json$`, true},
 	{"changes in place", `^lib/continued\.json$`, true},
 	{"services", `^lib/services\.json$`, true},
@@ -150,7 +151,7 @@ func TestDamagedState(t *testing.T) {
 	// Kinds whose files are damaged together; those of one batch have nothing to do with one another.
 	batches := [][]string{
 		{"record", "names", "services", "token key", "seal key", "archives"},
-		{"container state", "boot", "claims", "rollback", "end of a pod", "last good configuration", "generation", "last good manifest"},
+		{"container state", "boot", "cordon", "claims", "rollback", "end of a pod", "last good configuration", "generation", "last good manifest"},
 		{"copy of a container's state", "events", "changes in place", "environment", "spool state", "spool", "immutable objects", "run folder"},
 		{"device of the manifests", "locks of images", "log", "image", "address", "user IDs", "devices"},
 		{"check of layers", "ledger of a layer", "use of images"},
@@ -256,6 +257,7 @@ func (b *Board) dropAllKinds() []string {
 		return ""
 	})
 	b.drop("token", "apiVersion: v1\nkind: Pod\nmetadata: {name: token}\nspec: {containers: 7}\n")
+	b.podd("cordon")
 	b.podd("seal", "--print-recipient", "--root", b.Root)
 	b.must(lab.Poll(limit, func() (bool, error) {
 		files := b.stateFiles()

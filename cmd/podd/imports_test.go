@@ -98,7 +98,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/BurntSushi":                  {"podd/images/registry"},
 		"github.com/klauspost/compress":          {"podd/images/layer"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
-		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
+		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
 		"filippo.io":                             {"podd/runtime/seal"},
 		"go.yaml.in":                             {"podd/runtime/manifest/decode"},
 		"sigs.k8s.io/yaml":                       {"podd/runtime/manifest/decode", "podd/cmd/podd/internal/cli/printers"},
@@ -106,7 +106,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/sirupsen":                    {"podd/runtime/container/reexec"},
 		"k8s.io/klog":                            {},
 		"github.com/json-iterator":               {},
-		"podd/cmd":                               {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
+		"podd/cmd":                               {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
 		"podd/cmd/podd/internal/daemon":          {"podd/cmd/podd"},
 		"k8s.io/apimachinery/pkg/util/validation": {
 			"podd/runtime/manifest", "podd/runtime/manifest/decode", "podd/runtime/manifest/validate", "podd/runtime/manifest/kinds", "podd/runtime/manifest/fields",
@@ -135,10 +135,12 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli": {
 			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/hint", "podd/cmd/podd/internal/cli/printers",
 			"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/sandbox", "podd/netns/diagnose", "podd/board", "podd/images",
+			"podd/cmd/podd/internal/cli/node",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
 		"podd/cmd/podd/internal/cli/hint":              {},
+		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
@@ -181,6 +183,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/serviceaccount": {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
 		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan", "podd/runtime/manifest/annotation"},
 		"podd/runtime/node":           {"podd/runtime/container/spec"},
+		"podd/runtime/scheduler":      {"podd/runtime/node", "podd/runtime/manifest/resources"},
 		"podd/runtime/objects":        {"podd/runtime/api/hub", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
 		"podd/runtime/networkpolicy":  {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/env":            {},
@@ -223,8 +226,10 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/api": {
 			"podd/runtime/api/protocol", "podd/runtime/api/hub", "podd/runtime/api/kinds", "podd/runtime/api/printers", "podd/runtime/api/stream",
+			"podd/runtime/api/body",
 		},
 		"podd/runtime/api/protocol": {},
+		"podd/runtime/api/body":     {},
 		"podd/runtime/api/hub":      {},
 		"podd/runtime/api/printers": {"podd/runtime/api/hub"},
 		"podd/runtime/api/kinds":    {"podd/runtime/api/hub", "podd/runtime/api/printers"},

@@ -56,7 +56,7 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 		APIResources: append(folderResources("v1"), []metav1.APIResource{
 			{Name: "events", SingularName: "event", Namespaced: true, Kind: "Event", Verbs: see, ShortNames: []string{"ev"}},
 			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", Verbs: see, ShortNames: []string{"ns"}},
-			{Name: "nodes", SingularName: "node", Kind: "Node", Verbs: see, ShortNames: []string{"no"}},
+			{Name: "nodes", SingularName: "node", Kind: "Node", Verbs: append(see[:3:3], "patch"), ShortNames: []string{"no"}},
 			{Name: "pods", SingularName: "pod", Namespaced: true, Kind: "Pod", Verbs: append(see[:3:3], "delete"), ShortNames: []string{"po"}, Categories: []string{"all"}},
 			{Name: "pods/exec", Namespaced: true, Kind: "PodExecOptions", Verbs: metav1.Verbs{"create", "get"}},
 			{Name: "pods/log", Namespaced: true, Kind: "Pod", Verbs: metav1.Verbs{"get"}},

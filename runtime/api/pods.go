@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/runtime/api/body"
 	"podd/runtime/api/kinds"
 )
 
@@ -44,5 +46,38 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 		p = now
 	}
 	writeJSON(w, http.StatusOK, kinds.Pods().Complete(p))
+	return nil
+}
+
+// patchNode cordons and uncordons the board, as `kubectl cordon` does.
+func (s *server) patchNode(w http.ResponseWriter, r *http.Request) error {
+	o, _, err := s.find(kinds.Nodes(), r)
+	if err != nil {
+		return err
+	}
+	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind {
+	case "application/strategic-merge-patch+json", "application/merge-patch+json":
+	default:
+		return unsupportedMedia(kind)
+	}
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return BadRequest("cannot read the patch: " + err.Error())
+	}
+	unschedulable, err := body.Cordon(data)
+	if err != nil {
+		return err
+	}
+	dry, err := body.DryRun(r.URL.Query()["dryRun"])
+	if err == nil && !dry {
+		err = s.backend.SetUnschedulable(r.Context(), unschedulable)
+	}
+	if err != nil {
+		return err
+	}
+	if now, _, err := s.find(kinds.Nodes(), r); err == nil {
+		o = now
+	}
+	writeJSON(w, http.StatusOK, kinds.Nodes().Complete(o))
 	return nil
 }

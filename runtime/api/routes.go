@@ -26,6 +26,7 @@ func (s *server) routes() http.Handler {
 
 	get("/api/v1/nodes", s.list(kinds.Nodes()))
 	get("/api/v1/nodes/{name}", s.get(kinds.Nodes()))
+	m.Handle("PATCH /api/v1/nodes/{name}", s.handle(s.patchNode))
 	get("/api/v1/namespaces", s.list(kinds.Namespaces()))
 	get("/api/v1/namespaces/{name}", s.get(kinds.Namespaces()))
 	for _, k := range []*kinds.Kind{kinds.Pods(), kinds.Events()} {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,11 @@ import (
 	"podd/runtime/state"
 )
 
+// SetUnschedulable lets the board take no new pods of controllers, or take them again.
+func (b *Backend) SetUnschedulable(ctx context.Context, unschedulable bool) error {
+	return b.Runtime.SetCordon(ctx, unschedulable)
+}
+
 // Node describes this board.
 func (b *Backend) Node() *corev1.Node {
 	now := state.Now()
@@ -18,6 +24,7 @@ func (b *Backend) Node() *corev1.Node {
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.Runtime.NodeName, node.UID, "1", boot
 	n.Labels = b.Labels()
+	b.Runtime.Cordon().Show(&n.Spec)
 	n.Status.Capacity = node.Capacity(b.Runtime.RootDir)
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)

@@ -26,7 +26,7 @@ type Pod struct {
 	Usage   storage.Usage  // of its emptyDirs
 	Wake    state.BootTime // since boot; 0: nothing to wait for
 	Retry   state.BootTime // since boot; nothing is tried before
-	Unfit   bool           // this board is not one that it asks for
+	Unfit   string         // why this board is not for it, in the scheduler's words; "": it is
 	Deleted bool           // by hand; ends although its manifest stays, and begins anew
 	Grace   *int64         // seconds, asked for with the deletion
 	// Shown: clients have seen it.

@@ -24,6 +24,7 @@ type Record struct {
 	Made       bool               `json:"made,omitempty"` // by a controller: no manifest is its own
 	State      PodState           `json:"state"`
 	Created    Instant            `json:"created"`
+	Scheduled  *Instant           `json:"scheduled,omitempty"` // onto the board, if a controller has made it; a pod of the folder is at once
 	Sandbox    SandboxRecord      `json:"sandbox"`
 	Volumes    VolumesRecord      `json:"volumes,omitzero"`
 	Stop       *StopRecord        `json:"stop,omitempty"`
@@ -185,10 +186,18 @@ func (r *Record) Ending() *StopRecord {
 
 // Deadline is the moment since boot at which the pod fails, 0 if there is none.
 func (r *Record) Deadline() BootTime {
-	if s := r.Object.Spec.ActiveDeadlineSeconds; s != nil && r.Created.Mono != earlierBoot {
-		return r.Created.After(time.Duration(*s) * time.Second)
+	if s := r.Object.Spec.ActiveDeadlineSeconds; s != nil && r.Begun().Mono != earlierBoot {
+		return r.Begun().After(time.Duration(*s) * time.Second)
 	}
 	return 0
+}
+
+// Begun is when the pod came onto the board.
+func (r *Record) Begun() Instant {
+	if r.Scheduled != nil {
+		return *r.Scheduled
+	}
+	return r.Created
 }
 
 // By is the end of the grace.
@@ -249,6 +258,9 @@ func (s *SandboxRecord) MarkRemoved() {
 // ToEarlierBoot marks every instant of a record so.
 func (r *Record) ToEarlierBoot() {
 	instants := []*Instant{&r.Created}
+	if r.Scheduled != nil {
+		instants = append(instants, r.Scheduled)
+	}
 	if r.Sandbox.Ready != nil {
 		instants = append(instants, r.Sandbox.Ready)
 	}

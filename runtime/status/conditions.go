@@ -28,9 +28,9 @@ func setConditions(out *corev1.Pod, rec *state.Record, f Facts) {
 // conditions are those a kubelet sets, in its order.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
 func conditions(rec *state.Record, status *corev1.PodStatus, f Facts) []corev1.PodCondition {
-	if f.Unfit {
+	if f.Unfit != "" {
 		c := condition(corev1.PodScheduled, false)
-		c.Reason, c.Message = corev1.PodReasonUnschedulable, MessageUnschedulable
+		c.Reason, c.Message = corev1.PodReasonUnschedulable, f.Unfit
 		return []corev1.PodCondition{c}
 	}
 	containers := containersReady(rec, status)
@@ -189,6 +189,3 @@ const (
 func Rejected(reason string) bool {
 	return reason == ReasonSysctlForbidden || reason == ReasonAppArmor || reason == ReasonSELinux
 }
-
-// MessageUnschedulable is the scheduler's sentence about a pod that no node fits.
-const MessageUnschedulable = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."

@@ -25,7 +25,7 @@ type Facts struct {
 	NodeName          string
 	HostIPs           []netip.Addr // of the board, by family
 	QOSClass          corev1.PodQOSClass
-	Unfit             bool                 // the board is not one that the pod asks for
+	Unfit             string               // why the board is not for the pod, in the scheduler's words; "": it is
 	Refused           *corev1.PodCondition // why the pod's manifest is not followed as it is now
 	ShutDown          bool                 // the board ends its pods
 	RecursiveReadOnly bool                 // the kernel can mount whole trees read-only
@@ -49,7 +49,7 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	out.Status = corev1.PodStatus{
 		ObservedGeneration:    out.Generation,
 		QOSClass:              f.QOSClass,
-		StartTime:             &out.CreationTimestamp,
+		StartTime:             startTime(rec, now),
 		ContainerStatuses:     mains,
 		InitContainerStatuses: inits,
 	}
@@ -60,13 +60,19 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 			out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
 		}
 	}
-	if f.Unfit {
+	if f.Unfit != "" {
 		setUnscheduled(&out)
 	} else {
 		setAddresses(&out, rec, f.HostIPs)
 	}
 	setConditions(&out, rec, f)
 	return &out
+}
+
+// startTime is when the pod came onto the board.
+func startTime(rec *state.Record, now state.Instant) *metav1.Time {
+	at := metav1.NewTime(rec.Begun().WallAt(now))
+	return &at
 }
 
 func setAddresses(out *corev1.Pod, rec *state.Record, ips []netip.Addr) {

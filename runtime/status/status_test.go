@@ -95,7 +95,7 @@ func TestBuild(t *testing.T) {
 		}, Facts{}, "Pending; init: PodInitializing #0; side: PodInitializing #0; main: PodInitializing #0; PodScheduled"},
 		{"the board does not fit", func(r *state.Record) {
 			*r = *state.NewRecord("u", r.Object, at(10))
-		}, Facts{Unfit: true}, "Pending; "},
+		}, Facts{Unfit: "0/1 nodes are available."}, "Pending; "},
 		{"its image is missing", func(r *state.Record) {
 			c := r.Container("main")
 			c.State, c.Attempt, c.Started = state.ContainerWaiting, -1, nil

@@ -219,7 +219,21 @@ func (f *Fake) RestoreClaim(_ context.Context, _, name string, _ io.Reader) erro
 	return api.NotFound("persistentvolumeclaims", name)
 }
 
-func (f *Fake) Node() *corev1.Node { return f.node }
+func (f *Fake) Node() *corev1.Node {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.node
+}
+
+// SetUnschedulable cordons the node.
+func (f *Fake) SetUnschedulable(_ context.Context, unschedulable bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.node.DeepCopy()
+	n.Spec.Unschedulable = unschedulable
+	f.node = n
+	return nil
+}
 
 // PutObject adds an object of one of the folder's kinds.
 func (f *Fake) PutObject(kind string, o hub.Object) {

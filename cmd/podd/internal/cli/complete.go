@@ -72,6 +72,17 @@ func completePod(o *options) completer {
 	}
 }
 
+// completeNode completes the name of the board.
+func completeNode(o *options) completer {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		r, err := parseResource("nodes")
+		if err != nil || len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return objectNames(cmd, o, &r, nil, toComplete)
+	}
+}
+
 // completeContainer completes the containers of the pod that is the first argument.
 func completeContainer(o *options) completer {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

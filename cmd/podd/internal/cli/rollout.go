@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -123,24 +122,11 @@ func (r *rollout) pause(ctx context.Context, t objectType, name string, paused b
 	if paused {
 		value = true
 	}
-	if err := patch(ctx, r.client(), t.path(r.namespace, name), map[string]any{"spec": map[string]any{"paused": value}}); err != nil {
+	if err := r.client().Patch(ctx, t.path(r.namespace, name), map[string]any{"spec": map[string]any{"paused": value}}); err != nil {
 		return err
 	}
 	fmt.Fprintf(r.out, "%s %s\n", t.full(name), said)
 	return nil
-}
-
-// patch sends a merge patch.
-func patch(ctx context.Context, c *client.Client, path string, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	resp, err := c.DoAs(ctx, http.MethodPatch, path, "application/merge-patch+json", bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
 }
 
 // status prints how far a rollout is until it is done.
@@ -383,7 +369,7 @@ func newScaleCommand(o *options) *cobra.Command {
 			}
 			var errs []error
 			for _, name := range names {
-				err := patch(cmd.Context(), o.client(), t.path(namespace, name)+"/scale", map[string]any{"spec": map[string]any{"replicas": replicas}})
+				err := o.client().Patch(cmd.Context(), t.path(namespace, name)+"/scale", map[string]any{"spec": map[string]any{"replicas": replicas}})
 				if err != nil {
 					errs = append(errs, err)
 					continue

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"podd/cmd/podd/internal/cli/hint"
+	"podd/cmd/podd/internal/cli/node"
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 )
@@ -56,6 +57,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newSystemCommand(o),
 		newCompletionCommand(),
 	)
+	root.AddCommand(node.Commands(&node.Options{Client: o.client, Complete: completeNode(o)})...)
 	addHints(root)
 	return root
 }

@@ -116,7 +116,7 @@ func TestHints(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if help := podd(t, nil, "--help").stdout; strings.Contains(help, "cordon") {
+	if help := podd(t, nil, "--help").stdout; strings.Contains(help, "kustomize") {
 		t.Errorf("help shows verbs that podd has not:\n%s", help)
 	}
 }

@@ -3,6 +3,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,19 @@ func (c *Client) Do(ctx context.Context, method, path string, q url.Values, acce
 // DoAs sends a request whose body is of a media type, as Do does.
 func (c *Client) DoAs(ctx context.Context, method, path, media string, body io.Reader) (*http.Response, error) {
 	return c.send(ctx, method, path, nil, AcceptObject, media, body)
+}
+
+// Patch merges a body into the object that has the path.
+func (c *Client) Patch(ctx context.Context, path string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.DoAs(ctx, http.MethodPatch, path, "application/merge-patch+json", bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 func (c *Client) send(ctx context.Context, method, path string, q url.Values, accept, media string, body io.Reader) (*http.Response, error) {

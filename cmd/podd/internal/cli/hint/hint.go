@@ -34,11 +34,10 @@ func kubectl() []verb {
 		{"certificate", "podd signs no certificates: put them into a Secret"},
 		{"cluster-info", "podd status"},
 		{"config", "podd needs no kubeconfig: --socket or $PODD_SOCKET names the daemon; its own settings are in /etc/podd/config.yaml"},
-		{"cordon", "one board has no other to schedule on: systemctl stop podd ends its pods"},
 		{"cp", "podd exec POD -- tar -cf - PATH | tar -xf - copies out, tar -cf - PATH | podd exec -i POD -- tar -xf - copies in"},
 		{"create", folder + "write a file into it (/etc/podd/manifests)"},
+		{"drain", "podd cordon keeps new pods of workloads away; systemctl stop podd ends all pods within their graces"},
 		{"debug", "podd exec -it POD -- sh opens a shell; podd doctor network --pod POD looks at its network"},
-		{"drain", "systemctl stop podd ends all pods within their graces"},
 		{"edit", edit},
 		{"events", "podd get events, with -w to follow them"},
 		{"explain", "podd fields says what podd does with each field"},
@@ -53,7 +52,6 @@ func kubectl() []verb {
 		{"set", edit},
 		{"taint", "tolerations and taints have no effect on one board"},
 		{"top", "podd has no metrics yet: systemd-cgtop shows the pods' cgroups, below kubepods"},
-		{"uncordon", "one board has no other to schedule on: systemctl start podd"},
 		{"wait", "podd get pod NAME -w shows each change, podd rollout status KIND/NAME waits for a workload"},
 	}
 }

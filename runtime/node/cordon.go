@@ -1,0 +1,46 @@
+package node
+
+import (
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/internal/atomicfile"
+)
+
+// Cordon is what is kept of a board that takes no new pods of controllers: it is one until somebody uncordons it.
+type Cordon struct {
+	Unschedulable bool      `json:"unschedulable"`
+	Since         time.Time `json:"since"`
+}
+
+// ReadCordon reads it; fs.ErrNotExist: the board was never cordoned.
+func ReadCordon(path string) (c Cordon, err error) {
+	err = atomicfile.LoadJSON(path, &c, func() error {
+		if c.Unschedulable && c.Since.IsZero() {
+			return errors.New("it does not say since when")
+		}
+		return nil
+	})
+	if err != nil {
+		return Cordon{}, err
+	}
+	return c, nil
+}
+
+// Unschedulable is the taint of a cordoned node.
+func Unschedulable() corev1.Taint {
+	return corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+}
+
+// Show puts it into a node's spec.
+func (c Cordon) Show(spec *corev1.NodeSpec) {
+	if !c.Unschedulable {
+		return
+	}
+	taint, at := Unschedulable(), metav1.NewTime(c.Since)
+	taint.TimeAdded = &at
+	spec.Unschedulable, spec.Taints = true, append(spec.Taints, taint)
+}
