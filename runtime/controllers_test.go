@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -504,4 +505,75 @@ spec:
 	if len(w.d.r.pods) != 0 {
 		t.Errorf("%v", w.running())
 	}
+}
+
+// A board that starts in 1970 runs nothing by the clock before it knows the date, and then only what comes. What was missed
+// while the board was off runs once.
+func TestCronJobOfTheFolder(t *testing.T) {
+	w := workloadWorld(t)
+	w.workloads["sums.yaml"] = `apiVersion: batch/v1
+kind: CronJob
+metadata: {name: sums}
+spec:
+  schedule: "0 * * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: app}]}}}}
+`
+	today := w.now.Wall
+	unset := func() { w.now.Wall = time.Unix(0, 0).Add(time.Duration(w.now.Mono)) }
+	set := func(at time.Time) {
+		w.now.Wall = at
+		w.d.r.inbox.put(msgClock{})
+	}
+	jobs := func() []string {
+		t.Helper()
+		for _, id := range w.ids(func(p *fakeProcess) bool { return p.alive }) {
+			w.exit(id, 0)
+		}
+		w.pass(t, time.Second)
+		list, _ := w.d.r.store.Objects("Job")
+		var names []string
+		for _, o := range list {
+			j := o.(*batchv1.Job)
+			if j.Status.Succeeded != 1 || j.Labels["job-name"] != j.Name && len(j.Spec.Selector.MatchLabels) == 0 {
+				t.Errorf("%+v", j)
+			}
+			names = append(names, j.Annotations[batchv1.CronJobScheduledTimestampAnnotation][11:16])
+		}
+		sort.Strings(names)
+		return names
+	}
+	expect := func(what string, want ...string) {
+		t.Helper()
+		if got := jobs(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%s: %v, want %v", what, got, want)
+		}
+	}
+	unset()
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t, 3*time.Hour)
+	expect("in 1970")
+	set(today.Add(30 * time.Minute))
+	w.pass(t, 29*time.Minute)
+	expect("the date is known")
+	w.pass(t, time.Minute)
+	expect("on the hour", "01:00")
+	// Off for some hours; the clock is known only some time after the start.
+	w.reboot(t)
+	unset()
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t, time.Minute)
+	expect("after a reboot", "01:00")
+	set(today.Add(5*time.Hour + 20*time.Minute))
+	w.pass(t, time.Minute)
+	expect("what was missed", "01:00", "05:00")
+	w.die()
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t, 40*time.Minute)
+	expect("goes on", "01:00", "05:00", "06:00")
 }

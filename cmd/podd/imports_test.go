@@ -96,6 +96,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/mdlayher":                    {"podd/netns"},
 		"github.com/google/go-containerregistry": {"podd/images/registry"},
 		"github.com/BurntSushi":                  {"podd/images/registry"},
+		"github.com/robfig/cron":                 {"podd/runtime/manifest/schedule"},
 		"github.com/klauspost/compress":          {"podd/images/layer"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
 		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
@@ -208,7 +209,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/manifest/kinds": {
 			"podd/runtime/manifest/defaults", "podd/runtime/manifest/validate", "podd/runtime/manifest/fields", "podd/runtime/manifest/annotation",
-			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl",
+			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl", "podd/runtime/manifest/schedule",
 		},
 		"podd/runtime/manifest/validate": {
 			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/fields", "podd/runtime/manifest/resources",
@@ -223,6 +224,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/manifest/annotation": {},
 		"podd/runtime/manifest/resources":  {},
 		"podd/runtime/manifest/sysctl":     {},
+		"podd/runtime/manifest/schedule":   {},
 
 		"podd/runtime/api": {
 			"podd/runtime/api/protocol", "podd/runtime/api/hub", "podd/runtime/api/kinds", "podd/runtime/api/printers", "podd/runtime/api/stream",
@@ -261,7 +263,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/workload/statefulset": {"podd/runtime/workload"},
 		"podd/runtime/workload/daemonset":   {"podd/runtime/workload", "podd/runtime/node"},
 		"podd/runtime/workload/job":         {"podd/runtime/workload"},
-		"podd/runtime/workload/cronjob":     {"podd/runtime/workload"},
+		"podd/runtime/workload/cronjob":     {"podd/runtime/workload", "podd/runtime/manifest/schedule"},
 		"podd/runtime/workload/disruption":  {"podd/runtime/workload"},
 
 		"podd/netns":           {"podd/netns/rtnetlink", "podd/netns/namespace"},

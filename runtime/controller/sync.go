@@ -16,6 +16,7 @@ import (
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
+	"podd/runtime/workload/cronjob"
 	"podd/runtime/workload/daemonset"
 	"podd/runtime/workload/deployment"
 	"podd/runtime/workload/disruption"
@@ -257,6 +258,7 @@ func (m *Manager) input(e *entry, now state.Instant) workload.Input {
 	case kindDeployment:
 		in.ReplicaSets = childrenOf[*appsv1.ReplicaSet](m, e.key.Namespace)
 	case kindCron:
+		in.ClockUnset = now.Wall.Unix() < clockSet
 		in.Jobs = childrenOf[*batchv1.Job](m, e.key.Namespace)
 	case kindStateful:
 		in.Revisions = childrenOf[*appsv1.ControllerRevision](m, e.key.Namespace)
@@ -332,6 +334,8 @@ func compute(o workload.Object, in workload.Input) workload.Result {
 		return daemonset.Compute(o, in)
 	case *batchv1.Job:
 		return job.Compute(o, in)
+	case *batchv1.CronJob:
+		return cronjob.Compute(o, in)
 	case *policyv1.PodDisruptionBudget:
 		return disruption.Compute(o, in)
 	}

@@ -30,6 +30,12 @@ func workload(apiVersion, kind, more string) string {
 	return "apiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: x}\nspec: {" + spec + "}\n"
 }
 
+// cron is a CronJob with more fields of its spec.
+func cron(more string) string {
+	return "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {" + more + (", ")[:min(2, 2*len(more))] +
+		"jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}}\n"
+}
+
 // What the API server says of workloads, in its words and with its paths (k8s.io/kubernetes pkg/apis/apps, batch and policy validation).
 func TestWorkloadFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
@@ -38,6 +44,17 @@ func TestWorkloadFaults(t *testing.T) {
 		{workload("apps/v1", "DaemonSet", ""), ""},
 		{strings.Replace(workload("apps/v1", "Deployment", ""), "{name: x}", "{name: x, annotations: {podd.dev/rollback: \"true\"}}", 1), "metadata.annotations[podd.dev/rollback]: Forbidden: podd puts pods back by itself"},
 		{workload("apps/v1", "StatefulSet", "serviceName: x"), ""},
+		{cron("schedule: '*/5 * * * *', timeZone: Europe/Berlin"), ""},
+		{cron("schedule: '@daily'"), ""},
+		{cron("schedule: '61 * * * *'"), `spec.schedule: Invalid value: "61 * * * *": end of range (61) above maximum (59): 61`},
+		{cron("schedule: 'often'"), `spec.schedule: Invalid value: "often": expected exactly 5 fields, found 1: [often]`},
+		{cron("schedule: 'TZ=UTC * * * * *'"), "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"},
+		{cron("schedule: '0 0 * * *', timeZone: Europe/Atlantis"), `spec.timeZone: Invalid value: "Europe/Atlantis": unknown time zone Europe/Atlantis`},
+		{cron("schedule: '0 0 * * *', timeZone: ../x"), `unknown time zone ../x`},
+		{cron("schedule: '0 0 * * *', concurrencyPolicy: Maybe"), `spec.concurrencyPolicy: Unsupported value: "Maybe": supported values: "Allow", "Forbid", "Replace"`},
+		{cron("schedule: '0 0 * * *', startingDeadlineSeconds: -1"), "spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0"},
+		{cron(""), "spec.schedule: Required value"},
+		{strings.Replace(cron("schedule: '@daily'"), "restartPolicy: Never, ", "", 1), "spec.jobTemplate.spec.template.spec.restartPolicy: Required value"},
 		{workload("batch/v1", "Job", ""), ""},
 		{workload("v1", "ReplicationController", ""), ""},
 		{"apiVersion: v1\nkind: PodTemplate\nmetadata: {name: x}\n" + goodTemplate + "\n", ""},

@@ -41,6 +41,8 @@ type Input struct {
 	// HoldUntil is when the next pod may take the place of one that has failed; zero, or past: at once. Pods that fail again
 	// and again, as those do that the board rejects, are made at a rate that ends.
 	HoldUntil time.Time
+	// ClockUnset says that the board has not learned the date yet: a CronJob waits.
+	ClockUnset bool
 	// CreateError says why pods of the last result could not be made; empty: they could. A controller asks for no more
 	// of them as long as it is there, and says it in its status. Who carries out takes it away when it is time to try
 	// again, and says "FailedCreate" in an event of type Warning: "Error creating: …".

@@ -85,6 +85,8 @@ func workloadRules(kind string) *Rules {
 		return controllerRevisionRules()
 	case "Job":
 		return jobRules()
+	case "CronJob":
+		return cronJobRules()
 	case "ReplicationController":
 		return replicationControllerRules()
 	case "PodTemplate":
