@@ -32,7 +32,7 @@ func workload(apiVersion, kind, more string) string {
 
 // cron is a CronJob with more fields of its spec.
 func cron(more string) string {
-	return "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {" + more + (", ")[:min(2, 2*len(more))] +
+	return "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {" + more + ", "[:min(2, 2*len(more))] +
 		"jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}}}\n"
 }
 
