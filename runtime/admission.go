@@ -1,10 +1,14 @@
 package runtime
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/lifecycle"
+	"podd/runtime/manifest"
 	"podd/runtime/manifest/sysctl"
+	"podd/runtime/podsecurity"
 	"podd/runtime/state"
 	"podd/runtime/status"
 )
@@ -38,4 +42,53 @@ func (r *Runtime) forbidden(pod *corev1.Pod) (reason, why string) {
 		return status.ReasonAppArmor, why
 	}
 	return status.ReasonSELinux, r.engine.Modules.ForbidsLabels(pod)
+}
+
+// judge says what the Pod Security Standards have against a pod.
+func (r *Runtime) judge(pod *corev1.Pod) podsecurity.Verdict {
+	var labels map[string]string
+	if n := r.objects.Get("Namespace", "", pod.Namespace); n != nil {
+		labels = n.Value.GetLabels()
+	}
+	v, err := r.Settings.PodSecurity.Judge(pod, labels)
+	if err != nil {
+		v.Refused = err.Error()
+	}
+	return v
+}
+
+// violates says what is wrong with a version of a manifest, "" if nothing is. A pod that is there is not judged again.
+func (r *Runtime) violates(m *manifest.Pod) string {
+	for _, p := range r.pods {
+		if rec := p.Record; rec.Hash == m.Hash && keyOf(rec.Object) == keyOf(m.Object) && !p.Deleted && rec.State != state.PodGone {
+			return ""
+		}
+	}
+	return r.judge(m.Object).Refused
+}
+
+func securityProblem(m *manifest.Pod, why string) manifest.Problem {
+	return manifest.Problem{
+		File: m.File, Doc: m.Doc, Kind: "Pod", Namespace: m.Object.Namespace, Name: m.Object.Name, Reason: manifest.ReasonPodSecurity,
+		Message: fmt.Sprintf("%s: pods %q is forbidden: %s", m.File, m.Object.Name, why),
+	}
+}
+
+// before is the version of a manifest that a pod has now, nil if there is none: it goes on.
+func (r *Runtime) before(m *manifest.Pod) *manifest.Pod {
+	if p := r.current(m); p != nil {
+		return madePod(p.Record)
+	}
+	return nil
+}
+
+// warnOfSecurity says of a new pod what its namespace only warns of, to those who look at the pod, or audits.
+func (r *Runtime) warnOfSecurity(p *lifecycle.Pod, now state.Instant) {
+	v := r.judge(p.Record.Object)
+	if v.Warned != "" {
+		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, manifest.ReasonPodSecurity, v.Warned)
+	}
+	if v.Audited != "" {
+		r.Log.Warn("pod is not what its namespace audits", "pod", p.Name(), "violations", v.Audited)
+	}
 }

@@ -104,6 +104,9 @@ func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.
 	if err := manifest.Admit(pod); err != nil {
 		return err
 	}
+	if v := r.judge(pod); v.Refused != "" {
+		return fmt.Errorf("pods %q is forbidden: %s", pod.Name, v.Refused)
+	}
 	key := keyOf(pod)
 	if r.desired[key] != nil || r.named(key) != nil {
 		return fmt.Errorf("pods %q already exists", pod.Name)

@@ -36,8 +36,18 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	}
 	before := r.desired
 	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
+	var forbidden []manifest.Problem
 	for i := range set.Pods {
-		if m := r.resolve(r.admitAccount(&set.Pods[i]), now); !r.controllers.Ended(m.Object.UID) {
+		m := r.admitAccount(&set.Pods[i])
+		if why := r.violates(m); why == "" {
+			m = r.resolve(m, now)
+		} else {
+			forbidden = append(forbidden, securityProblem(m, why))
+			if m = r.before(m); m == nil {
+				continue
+			}
+		}
+		if !r.controllers.Ended(m.Object.UID) {
 			r.desired[keyOf(m.Object)] = m
 		}
 	}
@@ -73,7 +83,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	if !set.Hides("Pod", "", "") {
 		r.endOrphans()
 	}
-	r.takeProblems(append(r.rollout.Problems(set.Pods), set.Problems...), now)
+	r.takeProblems(slices.Concat(r.rollout.Problems(set.Pods), forbidden, set.Problems), now)
 }
 
 // resolve gives a manifest the UID of the pod that it continues, which takes the change if it can.
@@ -122,6 +132,7 @@ func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
 		rec.Pins = r.rollout.Pins(m)
 		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
+		r.warnOfSecurity(p, now)
 	}
 	r.reattach = true
 	p.Record.File, p.Record.Doc, p.Record.Hash, p.Record.Since = m.File, m.Doc, m.Hash, m.Since

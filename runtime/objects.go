@@ -22,6 +22,9 @@ func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant) {
 	r.claims.Bind(r.claimView(now))
 	for key := range changed {
+		if key.Kind == "Namespace" {
+			r.controllers.RetryCreate()
+		}
 		if key.Kind == storage.KindClaim || key.Kind == storage.KindVolume {
 			if r.objects.Get(key.Kind, key.Namespace, key.Name) == nil {
 				r.store.RemoveObject(key)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"podd/runtime/container/rlimit"
+	"podd/runtime/podsecurity"
 )
 
 // Settings are the part of Config that may change while pods run.
@@ -22,6 +23,8 @@ type Settings struct {
 	AutoUsers bool
 	// SeccompDefault confines containers that start later and whose pods name no seccomp profile by the runtime's.
 	SeccompDefault bool
+	// PodSecurity is what pods may ask for that are made later.
+	PodSecurity podsecurity.Settings
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
 	Labels map[string]string
 }

@@ -143,7 +143,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
+		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
@@ -189,6 +189,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/networkpolicy":  {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
 		"podd/runtime/env":            {},
 		"podd/runtime/seal":           {},
+		"podd/runtime/podsecurity":    {},
 		"podd/runtime/token":          {},
 		"podd/runtime/event":          {},
 		"podd/runtime/fdstore":        {},

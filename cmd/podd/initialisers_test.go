@@ -34,6 +34,7 @@ var loudInitialisers = map[string]int{
 	"k8s.io/apimachinery/pkg/runtime/serializer/cbor/internal/modes": 12_000,
 	"k8s.io/apimachinery/pkg/util/naming":                            10_000,
 	"k8s.io/apimachinery/pkg/util/validation":                        48_000, // regular expressions
+	"k8s.io/apimachinery/pkg/util/version":                           26_000, // regular expressions, with pod-security-admission
 	"k8s.io/apimachinery/pkg/version":                                10_000,
 	"unicode":                                                        13_000,
 }

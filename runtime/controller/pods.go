@@ -25,7 +25,7 @@ func (m *Manager) NotePod(p *corev1.Pod, now state.Instant) {
 			m.noteFailure(p, now)
 		}
 		m.collectFinished(now)
-		m.retry() // it has a place no more
+		m.RetryCreate() // it has a place no more
 	}
 	m.concern(p)
 }
@@ -78,11 +78,11 @@ func (m *Manager) ForgetPod(uid types.UID) {
 		delete(m.pods, uid)
 	}
 	m.concern(p)
-	m.retry()
+	m.RetryCreate()
 }
 
-// retry lets those try again who could not make pods: a name or a place may be free.
-func (m *Manager) retry() {
+// RetryCreate lets those try again who could not make pods: a name or a place may be free, or the rules be others.
+func (m *Manager) RetryCreate() {
 	for _, e := range m.entries {
 		if e.createError != "" {
 			e.createError, e.dirty = "", true
@@ -97,7 +97,7 @@ func (m *Manager) NodeChanged() {
 			e.dirty = true
 		}
 	}
-	m.retry()
+	m.RetryCreate()
 }
 
 // HasSchedules says whether anything goes by the clock.

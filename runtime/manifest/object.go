@@ -70,6 +70,7 @@ const (
 	ReasonDuplicate   = "Duplicate"          // with the kind: an older file has an object of this kind and name
 	ReasonImmutable   = "ImmutableObject"    // an object that says that it does not change has changed
 	ReasonUnreadable  = "UnreadableManifest" // too large, not a regular file, or an I/O error
+	ReasonPodSecurity = "PodSecurity"        // the namespace or the node does not allow what the pod asks for
 	ReasonFolder      = "ManifestFolderGone" // the folder itself cannot be read, or its file system is not mounted
 )
 

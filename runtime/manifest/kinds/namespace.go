@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/pod-security-admission/api"
 
 	"podd/runtime/manifest/validate"
 )
@@ -18,7 +19,7 @@ func namespaceRules() *Rules {
 		Blank:    func() Value { return &corev1.Namespace{} },
 		Name:     validation.IsDNS1123Label,
 		Prepare:  func(v Value) { prepareNamespace(v.(*corev1.Namespace)) },
-		Validate: func(v Value) field.ErrorList { return validateNamespace(&v.(*corev1.Namespace).Spec) },
+		Validate: func(v Value) field.ErrorList { return validateNamespace(v.(*corev1.Namespace)) },
 	}
 }
 
@@ -35,10 +36,10 @@ func prepareNamespace(n *corev1.Namespace) {
 	n.Labels[corev1.LabelMetadataName] = n.Name
 }
 
-// validateNamespace follows kubernetes pkg/apis/core/validation, ValidateNamespace.
-func validateNamespace(s *corev1.NamespaceSpec) field.ErrorList {
-	var errs field.ErrorList
-	path := field.NewPath("spec", "finalizers")
+// validateNamespace follows kubernetes pkg/apis/core/validation, ValidateNamespace, and the admission of Pod Security.
+func validateNamespace(n *corev1.Namespace) field.ErrorList {
+	_, errs := api.PolicyToEvaluate(n.Labels, api.Policy{})
+	s, path := n.Spec, field.NewPath("spec", "finalizers")
 	for _, f := range s.Finalizers {
 		name := string(f)
 		errs = append(errs, validate.Invalid(path, name, validation.IsQualifiedName(name))...)

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"podd/runtime/manifest/sysctl"
+	"podd/runtime/podsecurity"
 )
 
 const (
@@ -50,6 +51,9 @@ func (c *Config) check() error {
 		if err := sysctl.CheckPattern(pattern); err != nil {
 			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
 		}
+	}
+	if err := podsecurity.Check(c.PodSecurity); err != nil {
+		return fmt.Errorf("podSecurity: %w", err)
 	}
 	if err := c.ImagesConfig.check(); err != nil {
 		return err

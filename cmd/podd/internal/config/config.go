@@ -48,6 +48,10 @@ type Config struct {
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
 	SeccompDefault bool `json:"seccompDefault"`
+	// PodSecurity is the level of the Pod Security Standards for namespaces whose labels say nothing, with a version after a
+	// colon.
+	PodSecurity           string             `json:"podSecurity"`
+	PodSecurityExemptions SecurityExemptions `json:"podSecurityExemptions"`
 
 	Logging LoggingConfig `json:"logging"`
 
@@ -64,6 +68,13 @@ type Config struct {
 // CrashLoopConfig is how containers that crash are started again.
 type CrashLoopConfig struct {
 	MaxContainerRestartPeriod metav1.Duration `json:"maxContainerRestartPeriod"` // the longest delay before a start
+}
+
+// SecurityExemptions are where the Pod Security Standards do not count, as in PodSecurityConfiguration
+// (pod-security.admission.config.k8s.io/v1).
+type SecurityExemptions struct {
+	Namespaces     []string `json:"namespaces"`
+	RuntimeClasses []string `json:"runtimeClasses"`
 }
 
 // The kubelet's bounds of crashLoopBackOff.maxContainerRestartPeriod. KEP-4603
@@ -93,6 +104,10 @@ func Default() Config {
 		DefaultRlimits:       map[string]rlimitText{},
 		AllowedUnsafeSysctls: []string{},
 		SeccompDefault:       true,
+		PodSecurity:          "privileged",
+
+		PodSecurityExemptions: SecurityExemptions{Namespaces: []string{}, RuntimeClasses: []string{}},
+
 		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,

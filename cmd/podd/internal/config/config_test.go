@@ -105,6 +105,8 @@ func TestConfigRefused(t *testing.T) {
 		{"one file", "containerLogMaxFiles: 1\n", nil, "containerLogMaxFiles must be at least 2, not 1"},
 		{"no pids", "podPidsLimit: 0\n", nil, "podPidsLimit must be positive, or -1 for no limit, not 0"},
 		{"sysctl of the node", "allowedUnsafeSysctls: [kernel.msg*, vm.*]\n", nil, `allowedUnsafeSysctls: "vm.*" is not known to belong to the network or IPC namespace of a pod`},
+		{"no level", "podSecurity: strict\n", nil, `podSecurity: level "strict" must be one of privileged, baseline, restricted`},
+		{"no version", "podSecurity: baseline:new\n", nil, `podSecurity: version "new" must be "latest" or "v1.x"`},
 		{"no resource limit", "defaultRlimits: {files: \"5\"}\n", nil, `defaultRlimits: "files" is no resource limit; there are as, core, cpu,`},
 		{"no limits", "defaultRlimits: 5\n", nil, "config.yaml: line 1: defaultRlimits must be limits such as {nofile: 1024:524288, core: 0}, not 5"},
 		{"limit of a list", "defaultRlimits: {core: [1]}\n", nil, "config.yaml: line 1: defaultRlimits must be limits such as"},

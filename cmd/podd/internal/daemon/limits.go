@@ -13,6 +13,7 @@ import (
 	"podd/runtime"
 	"podd/runtime/container/rlimit"
 	"podd/runtime/node"
+	"podd/runtime/podsecurity"
 )
 
 // lowestOOMScore is the lowest oom_score_adj that the kernel lets this process give: its own, unless it may
@@ -81,5 +82,6 @@ func settingsOf(c *config.Config) runtime.Settings {
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
 		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, AutoUsers: c.UserNamespaces.Auto(),
+		PodSecurity: podsecurity.Settings{Enforced: c.PodSecurity, Namespaces: c.PodSecurityExemptions.Namespaces, RuntimeClasses: c.PodSecurityExemptions.RuntimeClasses},
 	}
 }
