@@ -13,44 +13,47 @@ import (
 	"podd/runtime/status"
 )
 
+// admission says which pods this node takes.
+type admission struct{ r *Runtime }
+
 // admitPod fails a pod that this node does not take, as a kubelet does, before anything is made for it. One that runs stays,
 // whatever the settings say now. A pod that was not taken and would be now begins anew.
 // https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#enabling-unsafe-sysctls
-func (r *Runtime) admitPod(p *lifecycle.Pod, now state.Instant) {
+func (ad admission) admitPod(p *lifecycle.Pod, now state.Instant) {
 	f := p.Record.Finish
 	rejected := p.Record.State == state.PodFinished && f != nil && status.Rejected(f.Reason)
-	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit != "" || !r.wanted(p) || r.blocked(p)) {
+	if !rejected && (p.Record.State != state.PodWaiting || p.Record.Ending() != nil || p.Unfit != "" || !ad.r.wanted(p) || ad.r.blocked(p)) {
 		return
 	}
-	reason, why := r.forbidden(p.Record.Object)
+	reason, why := ad.forbidden(p.Record.Object)
 	switch {
 	case rejected:
 		p.Deleted = p.Deleted || why == "" && p.Record.Kept
 	case why != "":
 		p.Record.Finish = &state.FinishRecord{Failed: true, Reason: reason, Message: "Pod was rejected: " + why}
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, reason, why)
-		r.save(p)
+		ad.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, reason, why)
+		ad.r.save(p)
 	}
 }
 
 // forbidden says what of a pod this machine or its settings forbid, "" if nothing.
-func (r *Runtime) forbidden(pod *corev1.Pod) (reason, why string) {
-	if why := sysctl.Forbidden(&pod.Spec, r.Settings.AllowedUnsafeSysctls); why != "" {
+func (ad admission) forbidden(pod *corev1.Pod) (reason, why string) {
+	if why := sysctl.Forbidden(&pod.Spec, ad.r.Settings.AllowedUnsafeSysctls); why != "" {
 		return status.ReasonSysctlForbidden, why
 	}
-	if why := r.engine.Modules.ForbidsAppArmor(pod); why != "" {
+	if why := ad.r.engine.Modules.ForbidsAppArmor(pod); why != "" {
 		return status.ReasonAppArmor, why
 	}
-	return status.ReasonSELinux, r.engine.Modules.ForbidsLabels(pod)
+	return status.ReasonSELinux, ad.r.engine.Modules.ForbidsLabels(pod)
 }
 
-// judge says what the Pod Security Standards have against a pod.
-func (r *Runtime) judge(pod *corev1.Pod) podsecurity.Verdict {
+// checkSecurity says what the Pod Security Standards have against a pod.
+func (ad admission) checkSecurity(pod *corev1.Pod) podsecurity.Verdict {
 	var labels map[string]string
-	if n := r.objects.Get("Namespace", "", pod.Namespace); n != nil {
+	if n := ad.r.objects.Get("Namespace", "", pod.Namespace); n != nil {
 		labels = n.Value.GetLabels()
 	}
-	v, err := r.Settings.PodSecurity.Judge(pod, labels)
+	v, err := ad.r.Settings.PodSecurity.Judge(pod, labels)
 	if err != nil {
 		v.Refused = err.Error()
 	}
@@ -58,13 +61,13 @@ func (r *Runtime) judge(pod *corev1.Pod) podsecurity.Verdict {
 }
 
 // violates says what is wrong with a version of a manifest, "" if nothing is. A pod that is there is not judged again.
-func (r *Runtime) violates(m *manifest.Pod) string {
-	for _, p := range r.pods {
+func (ad admission) violates(m *manifest.Pod) string {
+	for _, p := range ad.r.pods {
 		if rec := p.Record; rec.Hash == m.Hash && keyOf(rec.Object) == keyOf(m.Object) && !p.Deleted && rec.State != state.PodGone {
 			return ""
 		}
 	}
-	return r.judge(m.Object).Refused
+	return ad.checkSecurity(m.Object).Refused
 }
 
 func securityProblem(m *manifest.Pod, why string) manifest.Problem {
@@ -75,20 +78,20 @@ func securityProblem(m *manifest.Pod, why string) manifest.Problem {
 }
 
 // before is the version of a manifest that a pod has now, nil if there is none: it goes on.
-func (r *Runtime) before(m *manifest.Pod) *manifest.Pod {
-	if p := r.current(m); p != nil {
+func (ad admission) before(m *manifest.Pod) *manifest.Pod {
+	if p := ad.r.current(m); p != nil {
 		return madePod(p.Record)
 	}
 	return nil
 }
 
 // warnOfSecurity says of a new pod what its namespace only warns of, to those who look at the pod, or audits.
-func (r *Runtime) warnOfSecurity(p *lifecycle.Pod, now state.Instant) {
-	v := r.judge(p.Record.Object)
+func (ad admission) warnOfSecurity(p *lifecycle.Pod, now state.Instant) {
+	v := ad.checkSecurity(p.Record.Object)
 	if v.Warned != "" {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, manifest.ReasonPodSecurity, v.Warned)
+		ad.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, manifest.ReasonPodSecurity, v.Warned)
 	}
 	if v.Audited != "" {
-		r.Log.Warn("pod is not what its namespace audits", "pod", p.Name(), "violations", v.Audited)
+		ad.r.Log.Warn("pod is not what its namespace audits", "pod", p.Name(), "violations", v.Audited)
 	}
 }

@@ -16,73 +16,76 @@ import (
 	"podd/runtime/state"
 )
 
+// adopter takes over what an earlier daemon has left, once, at the start.
+type adopter struct{ r *Runtime }
+
 // adopt takes over what an earlier daemon left: a crash, an upgrade and a restart look the same from here.
-func (r *Runtime) adopt(now state.Instant) error {
-	if err := r.storage.Start(); err != nil {
-		r.Log.Error("podd starts without all that it needs", "error", err)
+func (ad adopter) adopt(now state.Instant) error {
+	if err := ad.r.storage.Start(); err != nil {
+		ad.r.Log.Error("podd starts without all that it needs", "error", err)
 	}
-	r.watchCgroups()
-	r.restoreNames()
-	r.readCordon()
-	r.disk.Restored(r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
-	r.disk.Restored(r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
-	r.disk.SetAside(r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
-	recs, bad := r.records.ReadAll()
-	r.disk.SetAside(bad, lostRecord)
-	r.kernel.receive()
+	ad.r.watchCgroups()
+	ad.r.network.restoreNames()
+	ad.r.scheduling.readCordon()
+	ad.r.disk.Restored(ad.r.rollout.ReadAliases(), "which pods were changed in place follows from those that run")
+	ad.r.disk.Restored(ad.r.claims.Read(), "what claims are bound to follows from their folders and from the pods that run; others wait")
+	ad.r.disk.SetAside(ad.r.rollout.PeekRevisions(), "the version before, to which a pod could be put back")
+	recs, bad := ad.r.records.ReadAll()
+	ad.r.disk.SetAside(bad, lostRecord)
+	ad.r.kernel.receive()
 	for _, rec := range recs {
 		p := lifecycle.NewPod(rec)
-		r.pods[rec.UID] = p
-		r.lifecycle.Adopt(p, now)
-		r.lifecycle.CheckCgroups(p, now)
-		r.adoptFinished(p)
-		r.save(p)
-		r.mark(rec.UID)
+		ad.r.pods[rec.UID] = p
+		ad.r.lifecycle.Adopt(p, now)
+		ad.r.lifecycle.CheckCgroups(p, now)
+		ad.adoptFinished(p)
+		ad.r.save(p)
+		ad.r.mark(rec.UID)
 	}
-	r.readWorkloads(now)
+	ad.r.workloads.readWorkloads(now)
 	var err error
-	if r.orphans, err = adoption.FindOrphans(r.kernel, func(uid types.UID) bool { return r.pods[uid] != nil }); err != nil {
-		r.Log.Error("cannot look for containers without a record", "error", err)
+	if ad.r.orphans, err = adoption.FindOrphans(ad.r.kernel, func(uid types.UID) bool { return ad.r.pods[uid] != nil }); err != nil {
+		ad.r.Log.Error("cannot look for containers without a record", "error", err)
 	}
-	r.disk.Wait()
-	r.readResolver()
-	r.services.ReadAllocations()
-	r.restoreNetwork(now)
-	r.kernel.dropUnclaimed(r.orphans.Own)
-	r.removeRemains()
-	r.awaitExits()
-	r.devices.adopt()
-	r.shares.update()
+	ad.r.disk.Wait()
+	ad.r.resolver.readResolver()
+	ad.r.services.ReadAllocations()
+	ad.r.network.restoreNetwork(now)
+	ad.r.kernel.dropUnclaimed(ad.r.orphans.Own)
+	ad.removeRemains()
+	ad.awaitExits()
+	ad.r.devices.adopt()
+	ad.r.shares.update()
 	return nil
 }
 
 // adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost.
-func (r *Runtime) adoptFinished(p *lifecycle.Pod) {
+func (ad adopter) adoptFinished(p *lifecycle.Pod) {
 	if p.Record.State != state.PodFinished {
 		return
 	}
 	if p.Record.Kept {
-		if err := r.finished.Check(p.Record.UID); err != nil {
-			r.disk.SetAside([]error{err}, "it is written again")
+		if err := ad.r.finished.Check(p.Record.UID); err != nil {
+			ad.r.disk.SetAside([]error{err}, "it is written again")
 			p.Record.Kept = false
 		}
 	}
 	if !p.Record.Kept {
-		r.saveFinished(p)
+		ad.r.saveFinished(p)
 	}
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.
-func (r *Runtime) awaitExits() {
+func (ad adopter) awaitExits() {
 	var pids []int
-	for _, p := range r.pods {
+	for _, p := range ad.r.pods {
 		for _, c := range p.Record.Containers {
 			if c.State.Alive() {
 				pids = append(pids, c.PID)
 			}
 		}
 	}
-	r.kernel.awaitExits(pids)
+	ad.r.kernel.awaitExits(pids)
 }
 
 const lostRecord = "what runs of the pod goes on, and what is known of it begins anew"
@@ -101,28 +104,28 @@ func LastKnown(runDir string) []manifest.Pod {
 }
 
 // removeRemains takes away what no record and no orphan has.
-func (r *Runtime) removeRemains() {
+func (ad adopter) removeRemains() {
 	var keep adoption.Keep
-	for _, p := range r.pods {
+	for _, p := range ad.r.pods {
 		keep.Record(p.Record, func(name string) bool { return p.IO[name] != nil })
 	}
-	keep.Orphans(&r.orphans)
-	if err := r.remains.Remove(keep); err != nil {
-		r.Log.Error("cannot remove all remains", "error", err)
+	keep.Orphans(&ad.r.orphans)
+	if err := ad.r.remains.Remove(keep); err != nil {
+		ad.r.Log.Error("cannot remove all remains", "error", err)
 	}
 }
 
 // adoptOrphan gives a pod whose record is lost a new one, if it is an orphan.
-func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *lifecycle.Pod {
-	rec := r.orphans.TakeRecord(r.kernel, executor.LogFolders{Paths: r.paths}, m, now)
+func (ad adopter) adoptOrphan(m *manifest.Pod, now state.Instant) *lifecycle.Pod {
+	rec := ad.r.orphans.TakeRecord(ad.r.kernel, executor.LogFolders{Paths: ad.r.paths}, m, now)
 	if rec == nil {
 		return nil
 	}
 	p := lifecycle.NewPod(rec)
-	r.pods[rec.UID] = p
-	r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "RecordLost",
+	ad.r.pods[rec.UID] = p
+	ad.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "RecordLost",
 		fmt.Sprintf("The record of pod %q was lost; it runs on, and what is known of it begins anew", rec.Object.Name))
-	r.lifecycle.Adopt(p, now)
+	ad.r.lifecycle.Adopt(p, now)
 	for _, c := range rec.Containers {
 		if c.Started != nil && c.Started.Mono < rec.Created.Mono {
 			rec.Created = *c.Started
@@ -132,14 +135,14 @@ func (r *Runtime) adoptOrphan(m *manifest.Pod, now state.Instant) *lifecycle.Pod
 }
 
 // endOrphans takes away the orphans that no manifest speaks of.
-func (r *Runtime) endOrphans() {
-	for uid, err := range r.remains.RemoveOrphans(&r.orphans) {
-		r.Log.Warn("a pod without a record and without a manifest is taken away", "uid", uid)
+func (ad adopter) endOrphans() {
+	for uid, err := range ad.r.remains.RemoveOrphans(&ad.r.orphans) {
+		ad.r.Log.Warn("a pod without a record and without a manifest is taken away", "uid", uid)
 		if err != nil {
-			r.Log.Error("cannot take away a pod without a record", "uid", uid, "error", err)
+			ad.r.Log.Error("cannot take away a pod without a record", "uid", uid, "error", err)
 		}
 	}
-	r.kernel.dropUnclaimed(nil)
+	ad.r.kernel.dropUnclaimed(nil)
 }
 
 // ReadImageUse reads what the pods of a daemon use that does not run. After an error it is not all of it.

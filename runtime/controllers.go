@@ -21,71 +21,74 @@ import (
 const mostPods = 110
 
 // controllerLoop is the loop as controllers know it.
-type controllerLoop struct{ r *Runtime }
-
-func (l controllerLoop) CreatePod(pod *corev1.Pod, owner controller.Origin, now state.Instant) error {
-	return l.r.createPod(pod, owner, now)
+type controllerLoop struct {
+	r     *Runtime
+	taken bool // the workloads of an earlier daemon were read, once
 }
 
-func (l controllerLoop) UpdatePod(pod *corev1.Pod, now state.Instant) { l.r.updatePod(pod, now) }
+func (l *controllerLoop) CreatePod(pod *corev1.Pod, owner controller.Origin, now state.Instant) error {
+	return l.createPod(pod, owner, now)
+}
 
-func (l controllerLoop) DeletePod(uid types.UID, now state.Instant) { l.r.endMade(uid) }
+func (l *controllerLoop) UpdatePod(pod *corev1.Pod, now state.Instant) { l.updatePod(pod, now) }
 
-func (l controllerLoop) Made(uid types.UID) bool {
+func (l *controllerLoop) DeletePod(uid types.UID, now state.Instant) { l.endMade(uid) }
+
+func (l *controllerLoop) Made(uid types.UID) bool {
 	p := l.r.pods[uid]
 	return p != nil && p.Record.Made
 }
 
 // Node is the board, as far as controllers look at it.
-func (l controllerLoop) Node() *corev1.Node {
+func (l *controllerLoop) Node() *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: l.r.NodeName, Labels: node.Labels(l.r.NodeName, l.r.Settings.Labels)}}
 	l.r.Cordon().Show(&n.Spec)
 	return n
 }
 
-func (l controllerLoop) ClaimsChanged(changed map[objects.Key]bool, now state.Instant) {
+func (l *controllerLoop) ClaimsChanged(changed map[objects.Key]bool, now state.Instant) {
 	if len(changed) > 0 {
 		l.r.objectsChanged(changed, now)
 	}
 }
 
 // syncControllers lets the controllers of workloads look at what has changed.
-func (r *Runtime) syncControllers(now state.Instant) {
-	if !r.stopping {
-		r.controllers.Sync(now)
+func (l *controllerLoop) syncControllers(now state.Instant) {
+	if !l.r.stopping {
+		l.r.controllers.Sync(now)
 	}
 }
 
 // takeWorkloads takes in what the folder says of workloads. What an earlier daemon has left of their pods is seen before.
-func (r *Runtime) takeWorkloads(set *manifest.Set, now state.Instant) {
-	if !r.workloadsTaken {
-		r.workloadsTaken = true
-		for _, p := range r.pods {
-			r.publish(p, now)
+func (l *controllerLoop) takeWorkloads(set *manifest.Set, now state.Instant) {
+	if !l.taken {
+		l.taken = true
+		for _, p := range l.r.pods {
+			l.r.publish(p, now)
 		}
 	}
-	r.controllers.Take(set, now)
-	if r.controllers.HasSchedules() {
-		r.accounts.WatchClock()
+	l.r.controllers.Take(set, now)
+	if l.r.controllers.HasSchedules() {
+		l.r.accounts.WatchClock()
 	}
 }
 
 // readWorkloads takes over what an earlier daemon knew of workloads, and the pods that it had made for them. Of those of an
 // earlier boot are left that had ended for good.
-func (r *Runtime) readWorkloads(now state.Instant) {
-	r.disk.SetAside(r.controllers.Read(now), "the revisions of a workload and what its Jobs have counted; they begin anew")
-	recs, bad := r.finished.ReadMade()
-	r.disk.SetAside(bad, "that a pod of a workload has ended")
+func (l *controllerLoop) readWorkloads(now state.Instant) {
+	l.r.disk.SetAside(l.r.controllers.Read(now), "the revisions of a workload and what its Jobs have counted; they begin anew")
+	recs, bad := l.r.finished.ReadMade()
+	l.r.disk.SetAside(bad, "that a pod of a workload has ended")
 	for _, rec := range recs {
-		if r.pods[rec.UID] == nil {
-			r.pods[rec.UID] = lifecycle.NewPod(rec)
-			r.save(r.pods[rec.UID])
-			r.mark(rec.UID)
+		if l.r.pods[rec.UID] == nil {
+			l.r.pods[rec.UID] = lifecycle.NewPod(rec)
+			l.r.save(l.r.pods[rec.UID])
+			l.r.mark(rec.UID)
 		}
 	}
-	for uid, p := range r.pods {
+	for uid, p := range l.r.pods {
 		if p.Record.Made && p.Record.Stop == nil {
-			r.made[uid] = madePod(p.Record)
+			l.r.made[uid] = madePod(p.Record)
 		}
 	}
 }
@@ -96,27 +99,27 @@ func madePod(rec *state.Record) *manifest.Pod {
 }
 
 // createPod makes a pod for a controller. The errors are the API server's and the scheduler's.
-func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.Instant) error {
-	if r.madeAlive() >= mostPods {
+func (l *controllerLoop) createPod(pod *corev1.Pod, owner controller.Origin, now state.Instant) error {
+	if l.madeAlive() >= mostPods {
 		return fmt.Errorf("pods %q is forbidden: 0/1 nodes are available: 1 Too many pods: %d is the most on one board", pod.Name, mostPods)
 	}
 	pod = pod.DeepCopy()
 	if err := manifest.Admit(pod); err != nil {
 		return err
 	}
-	if v := r.judge(pod); v.Refused != "" {
+	if v := l.r.admission.checkSecurity(pod); v.Refused != "" {
 		return fmt.Errorf("pods %q is forbidden: %s", pod.Name, v.Refused)
 	}
 	key := keyOf(pod)
-	if r.desired[key] != nil || r.named(key) != nil {
+	if l.r.desired[key] != nil || l.r.named(key) != nil {
 		return fmt.Errorf("pods %q already exists", pod.Name)
 	}
 	m := &manifest.Pod{Object: pod, File: owner.File, Doc: owner.Doc, Hash: manifest.HashOfPod(pod), Since: now.Wall}
-	m = r.accounts.Admit(m, nil)
-	r.made[pod.UID], r.desired[key] = m, m
-	r.welcome(m, now)
-	rec := r.pods[pod.UID].Record
-	rec.Made, r.reschedule = true, true
+	m = l.r.accounts.Admit(m, nil)
+	l.r.made[pod.UID], l.r.desired[key] = m, m
+	l.r.addPod(m, now)
+	rec := l.r.pods[pod.UID].Record
+	rec.Made, l.r.reschedule = true, true
 	if owner.Pins != nil {
 		rec.Pins = owner.Pins
 	}
@@ -124,28 +127,18 @@ func (r *Runtime) createPod(pod *corev1.Pod, owner controller.Origin, now state.
 }
 
 // madeAlive counts the pods of controllers that have not ended for good: those take a place on the board.
-func (r *Runtime) madeAlive() (n int) {
-	for uid := range r.made {
-		if p := r.pods[uid]; p == nil || p.Record.State != state.PodFinished {
+func (l *controllerLoop) madeAlive() (n int) {
+	for uid := range l.r.made {
+		if p := l.r.pods[uid]; p == nil || p.Record.State != state.PodFinished {
 			n++
 		}
 	}
 	return n
 }
 
-// named is a pod of a name that is there, nil if there is none.
-func (r *Runtime) named(key types.NamespacedName) *lifecycle.Pod {
-	for _, p := range r.pods {
-		if keyOf(p.Record.Object) == key && p.Record.State != state.PodGone {
-			return p
-		}
-	}
-	return nil
-}
-
 // updatePod gives a pod the metadata that a controller wants it to have.
-func (r *Runtime) updatePod(pod *corev1.Pod, now state.Instant) {
-	p := r.pods[pod.UID]
+func (l *controllerLoop) updatePod(pod *corev1.Pod, now state.Instant) {
+	p := l.r.pods[pod.UID]
 	if p == nil {
 		return
 	}
@@ -154,45 +147,45 @@ func (r *Runtime) updatePod(pod *corev1.Pod, now state.Instant) {
 	object.OwnerReferences, object.Finalizers = pod.OwnerReferences, pod.Finalizers
 	raw, err := json.Marshal(&object)
 	if err != nil {
-		r.Log.Error("cannot change a pod", "pod", p.Name(), "error", err)
+		l.r.Log.Error("cannot change a pod", "pod", p.Name(), "error", err)
 		return
 	}
 	p.Record.Object, p.Record.Raw = &object, raw
-	if m := r.made[pod.UID]; m != nil {
+	if m := l.r.made[pod.UID]; m != nil {
 		changed := *m
 		changed.Object = &object
-		r.made[pod.UID] = &changed
-		if key := keyOf(&object); r.desired[key] == m {
-			r.desired[key] = &changed
+		l.r.made[pod.UID] = &changed
+		if key := keyOf(&object); l.r.desired[key] == m {
+			l.r.desired[key] = &changed
 		}
 	}
 	if p.Record.State == state.PodFinished {
-		r.saveFinished(p)
+		l.r.saveFinished(p)
 	}
-	r.save(p)
-	r.mark(pod.UID)
-	r.publish(p, now)
+	l.r.save(p)
+	l.r.mark(pod.UID)
+	l.r.publish(p, now)
 }
 
 // endMade ends a pod that a controller does not want any more, or that somebody has deleted: another takes its place if its
 // owner wants one.
-func (r *Runtime) endMade(uid types.UID) {
-	delete(r.made, uid)
-	p := r.pods[uid]
+func (l *controllerLoop) endMade(uid types.UID) {
+	delete(l.r.made, uid)
+	p := l.r.pods[uid]
 	if p == nil {
 		return
 	}
-	if key := keyOf(p.Record.Object); r.desired[key] != nil && r.desired[key].Object.UID == uid {
-		delete(r.desired, key)
+	if key := keyOf(p.Record.Object); l.r.desired[key] != nil && l.r.desired[key].Object.UID == uid {
+		delete(l.r.desired, key)
 	}
-	r.mark(uid)
+	l.r.mark(uid)
 }
 
 // addMade adds the pods of controllers to those of the folder, which come first.
-func (r *Runtime) addMade() {
-	for _, m := range r.made {
-		if key := keyOf(m.Object); r.desired[key] == nil {
-			r.desired[key] = m
+func (l *controllerLoop) addMade() {
+	for _, m := range l.r.made {
+		if key := keyOf(m.Object); l.r.desired[key] == nil {
+			l.r.desired[key] = m
 		}
 	}
 }

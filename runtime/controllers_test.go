@@ -123,7 +123,7 @@ func TestDeploymentOfTheFolder(t *testing.T) {
 	}
 	// A pod that somebody deletes has a successor, of another name.
 	for uid, p := range w.d.r.pods {
-		w.d.r.endMade(uid)
+		w.d.r.workloads.endMade(uid)
 		_ = p
 		break
 	}

@@ -32,18 +32,18 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	if r.scanned || !set.Gone {
 		r.policies.MarkChanged()
 		r.takeObjects(set.Objects, now)
-		r.takeWorkloads(&set, now)
+		r.workloads.takeWorkloads(&set, now)
 	}
 	before := r.desired
 	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
 	var forbidden []manifest.Problem
 	for i := range set.Pods {
-		m := r.admitAccount(&set.Pods[i])
-		if why := r.violates(m); why == "" {
+		m := r.admission.admitAccount(&set.Pods[i])
+		if why := r.admission.violates(m); why == "" {
 			m = r.resolve(m, now)
 		} else {
 			forbidden = append(forbidden, securityProblem(m, why))
-			if m = r.before(m); m == nil {
+			if m = r.admission.before(m); m == nil {
 				continue
 			}
 		}
@@ -51,10 +51,10 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 			r.desired[keyOf(m.Object)] = m
 		}
 	}
-	r.addMade()
+	r.workloads.addMade()
 	if !r.scanned && !set.Gone {
 		r.scanned = true
-		r.catchUpVolumes()
+		r.podVolumes.catchUpVolumes()
 		r.disk.Do(r.volumes.FreeProjects)
 	}
 	if !r.swept && !set.Hides("Pod", "", "") {
@@ -64,7 +64,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 			wanted[m.Object.UID] = true
 		}
 		r.finished.Prune(wanted)
-		r.sweepVolumes()
+		r.podVolumes.sweepVolumes()
 	}
 	if !set.Gone {
 		r.rollout.Prune(func(key types.NamespacedName) bool { return r.desired[key] != nil })
@@ -72,7 +72,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	for key, m := range r.desired {
 		old := before[key]
 		if old == nil || old.Object.UID != m.Object.UID || old.File != m.File || old.Doc != m.Doc {
-			r.welcome(m, now)
+			r.addPod(m, now)
 		}
 	}
 	for key, old := range before {
@@ -81,7 +81,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 		}
 	}
 	if !set.Hides("Pod", "", "") {
-		r.endOrphans()
+		r.adopter.endOrphans()
 	}
 	r.takeProblems(slices.Concat(r.rollout.Problems(set.Pods), forbidden, set.Problems), now)
 }
@@ -120,19 +120,19 @@ func (r *Runtime) checkProgressDeadline(p *lifecycle.Pod, blocked bool, now stat
 	return wake
 }
 
-// welcome makes a new pod known, unless it is known from an earlier daemon.
-func (r *Runtime) welcome(m *manifest.Pod, now state.Instant) {
+// addPod makes a new pod known, unless it is known from an earlier daemon.
+func (r *Runtime) addPod(m *manifest.Pod, now state.Instant) {
 	uid := m.Object.UID
 	p := r.pods[uid]
 	if p == nil {
-		p = r.adoptOrphan(m, now)
+		p = r.adopter.adoptOrphan(m, now)
 	}
 	if p == nil {
 		rec := r.restoreRecord(uid, state.NewRecord(uid, m.Object, now))
 		rec.Pins = r.rollout.Pins(m)
 		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
-		r.warnOfSecurity(p, now)
+		r.admission.warnOfSecurity(p, now)
 	}
 	r.reattach = true
 	p.Record.File, p.Record.Doc, p.Record.Hash, p.Record.Since = m.File, m.Doc, m.Hash, m.Since
@@ -172,7 +172,7 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	if changed {
 		r.store.SetProblems(problems)
 		r.reattach = true
-		r.claims.Bind(r.claimView(now)) // a claim that a bad file may have had is gone, perhaps
+		r.claims.Bind(r.podVolumes.claimView(now)) // a claim that a bad file may have had is gone, perhaps
 	}
 }
 

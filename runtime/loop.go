@@ -16,7 +16,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	reactorEnd := make(chan error, 1)
 	go func() { reactorEnd <- r.io.Reactor.Run() }()
 	defer func() { _ = r.io.Reactor.Close() }()
-	if err := r.adopt(r.now()); err != nil {
+	if err := r.adopter.adopt(r.now()); err != nil {
 		return err
 	}
 	r.inbox.put(msgManifests{})
@@ -31,7 +31,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		}
 		if r.stopping && len(r.pods) == 0 {
 			r.disk.Wait()
-			r.forwarding.Wait()
+			r.network.forwarding.Wait()
 			return r.volumes.Close()
 		}
 		r.arm(timer)
@@ -98,9 +98,9 @@ func (r *Runtime) step() {
 		r.storage.Try()
 	}
 	if r.recheck != 0 && now.Mono >= r.recheck {
-		r.scanFolder(now)
+		r.scan.begin(now)
 	}
-	r.checkScan(now)
+	r.scan.check(now)
 	if !r.scan.seen && !r.stopping {
 		r.saveAll()
 		return // to a loop that knows of no manifest all pods are unwanted
@@ -113,10 +113,10 @@ func (r *Runtime) step() {
 	if r.reattach {
 		r.attachProblems(now)
 	}
-	r.syncPolicies(now)
-	r.syncServices(now) // whoever starts now finds Services of now
+	r.network.syncPolicies(now)
+	r.network.syncServices(now) // whoever starts now finds Services of now
 	// What is decided for pods may concern controllers, and what those do concerns pods.
-	for r.syncAll(now); len(r.dirty) > 0; r.syncAll(now) {
+	for r.scheduling.syncAll(now); len(r.dirty) > 0; r.scheduling.syncAll(now) {
 		for uid := range r.dirty {
 			delete(r.dirty, uid)
 			if p := r.pods[uid]; p != nil {
@@ -124,19 +124,19 @@ func (r *Runtime) step() {
 			}
 		}
 	}
-	r.syncServices(now)
+	r.network.syncServices(now)
 	r.saveAll()
 }
 
 func (r *Runtime) receive(m message, now state.Instant) {
 	switch m := m.(type) {
 	case msgManifests:
-		r.scanFolder(now)
+		r.scan.begin(now)
 	case msgScanned:
-		r.takeScan(m.set, now)
+		r.scan.take(m.set, now)
 	case msgRescan:
 		r.scan.next = append(r.scan.next, m.done)
-		r.scanFolder(now)
+		r.scan.begin(now)
 		if r.scan.hangs {
 			release(&r.scan.next)
 		}
@@ -144,9 +144,9 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.Settings, r.reschedule = m.settings, true
 		r.controllers.NodeChanged()
 	case msgResolver:
-		r.readResolver()
+		r.resolver.readResolver()
 	case msgPolicy:
-		r.retryJudged()
+		r.imagePulls.retryJudged()
 	case msgImages:
 		r.markAwaiting()
 	case msgImporting:
@@ -176,7 +176,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			r.lifecycle.HandleOutcome(m.pod, m.outcome, now)
 		}
 	case msgMoved:
-		r.showAddresses(now)
+		r.network.showAddresses(now)
 		r.ReportNetwork("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
 	case msgKept:
@@ -211,7 +211,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		close(m.done)
 	case msgStopAll:
 		r.stopping = true
-		r.endOrphans()
+		r.adopter.endOrphans()
 		for uid, p := range r.pods {
 			r.dirty[uid] = true
 			if limit := r.Settings.StopGrace; limit > 0 {
@@ -266,8 +266,8 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 		return
 	}
 	p.CancelPulls()
-	r.judgeFit(p, now)
-	r.admitPod(p, now)
+	r.scheduling.checkNodeFit(p, now)
+	r.admission.admitPod(p, now)
 	renew := r.renewTokens(p, now)
 	view := plan.ViewOf(p.Record, r.factsOf(p))
 	decision := plan.Compute(view, now.Mono)
@@ -304,8 +304,8 @@ func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 		KeepEnd: r.stopping && !p.Deleted, StopGrace: r.stopGrace(p),
 		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
 		HookRuns:     p.Probes.HookRuns,
-		Image:        func(name string) plan.Image { return r.imageNeed(p, name) },
-		VolumeImages: r.volumeImages(p),
+		Image:        func(name string) plan.Image { return r.imagePulls.imageNeed(p, name) },
+		VolumeImages: r.imagePulls.volumeImages(p),
 	}
 }
 

@@ -122,7 +122,7 @@ func (w *world) start() error {
 	}
 	d.r, w.d = r, d
 	r.kernel, r.lifecycle.Kernel, r.remains.Kernel, r.now = d, d, d, func() state.Instant { return w.now }
-	if err := r.adopt(w.now); err != nil {
+	if err := r.adopter.adopt(w.now); err != nil {
 		return err
 	}
 	r.inbox.put(msgManifests{})
@@ -147,7 +147,7 @@ func (w *world) settle() error {
 	for range 1000 {
 		r.step()
 		r.disk.Wait()
-		r.forwarding.Wait()
+		r.network.forwarding.Wait()
 		if err := w.check(); err != nil {
 			return err
 		}

@@ -5,23 +5,33 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/background"
 	"podd/netns"
 	"podd/runtime/lifecycle"
 	"podd/runtime/sandbox"
+	"podd/runtime/service"
 	"podd/runtime/state"
 )
 
-// Annotations that limit a pod's traffic (kubernetes, pkg/util/bandwidth).
-const ()
+// networkSync brings the pods' network into line with pods, Services and policies.
+type networkSync struct {
+	r *Runtime
+	// forwarding puts tables of Services into the kernel.
+	forwarding background.Queue
+	// nextTable is the one that the kernel is to have; nil: it has been given it.
+	nextTable atomic.Pointer[netns.ServiceTable]
+	hostIPs   hostAddresses
+}
 
 // restoreNetwork tells the network of the pods that it has from an earlier daemon.
-func (r *Runtime) restoreNetwork(now state.Instant) {
+func (ns *networkSync) restoreNetwork(now state.Instant) {
 	var recs []*state.Record
-	for _, p := range r.pods {
+	for _, p := range ns.r.pods {
 		if p.Record.Sandbox.Ready != nil && p.Record.State != state.PodFinished && !p.Record.Object.Spec.HostNetwork {
 			recs = append(recs, p.Record)
 		}
@@ -32,40 +42,94 @@ func (r *Runtime) restoreNetwork(now state.Instant) {
 	})
 	pods := make([]netns.Pod, len(recs))
 	for i, rec := range recs {
-		pods[i] = sandbox.NetworkPod(r.paths, rec)
+		pods[i] = sandbox.NetworkPod(ns.r.paths, rec)
 		pods[i].IP, _ = netip.ParseAddr(rec.Sandbox.IP)
 		pods[i].IPv4Only = rec.Sandbox.IP6 == ""
 	}
-	homeless, err := r.Network.Restore(pods)
-	r.ReportNetwork("pods of before", err)
+	homeless, err := ns.r.Network.Restore(pods)
+	ns.r.ReportNetwork("pods of before", err)
 	for id, why := range homeless {
-		r.replaceHomeless(r.pods[types.UID(id)], why, now)
+		ns.replaceHomeless(ns.r.pods[types.UID(id)], why, now)
 	}
-	r.ReportNetwork("addresses", r.Network.Overlap())
+	ns.r.ReportNetwork("addresses", ns.r.Network.Overlap())
 }
 
 // replaceHomeless ends a pod that has no address, and lets it begin anew with one: its containers know it by the address
 // that it had.
-func (r *Runtime) replaceHomeless(p *lifecycle.Pod, why error, now state.Instant) {
+func (ns *networkSync) replaceHomeless(p *lifecycle.Pod, why error, now state.Instant) {
 	p.Record.Sandbox.IP, p.Record.Sandbox.IP6, p.Deleted = "", "", true
 	text := fmt.Sprintf("Pod sandbox changed, it will be killed and re-created: %v", why)
-	r.Log.Error("a pod has no address and is replaced", "pod", p.Name(), "error", why)
-	r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "AddressConflict", text)
-	r.save(p)
-	r.mark(p.Record.UID)
+	ns.r.Log.Error("a pod has no address and is replaced", "pod", p.Name(), "error", why)
+	ns.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "AddressConflict", text)
+	ns.r.save(p)
+	ns.r.mark(p.Record.UID)
 }
 
 // showAddresses publishes the machine's addresses of now in every pod's status, if they are others.
-func (r *Runtime) showAddresses(now state.Instant) {
-	before := r.boardIPs()
-	r.hostIPs.forget()
-	if slices.Equal(before, r.boardIPs()) {
+func (ns *networkSync) showAddresses(now state.Instant) {
+	before := ns.boardIPs()
+	ns.hostIPs.forget()
+	if slices.Equal(before, ns.boardIPs()) {
 		return
 	}
-	r.services.MarkChanged() // a LoadBalancer is on them
-	for _, p := range r.pods {
+	ns.r.services.MarkChanged() // a LoadBalancer is on them
+	for _, p := range ns.r.pods {
 		if !p.Busy { // else its outcome publishes it
-			r.publish(p, now)
+			ns.r.publish(p, now)
 		}
+	}
+}
+
+// Forwarder leads connections from Services to pods.
+type Forwarder interface {
+	service.Ports
+	Apply(t netns.ServiceTable) error
+}
+
+// syncServices brings the kernel's table, the names and what the API shows into line with Services and pods, if any have
+// changed. As long as no folder was seen those of the daemon before stay.
+func (ns *networkSync) syncServices(now state.Instant) {
+	if !ns.r.objects.Known() || !ns.r.services.Due(now.Mono) {
+		return
+	}
+	if !ns.r.services.Synced() {
+		// What an earlier daemon left is to be seen before anything is taken away from it.
+		for _, p := range ns.r.pods {
+			ns.r.publish(p, now)
+		}
+	}
+	ns.r.services.Sync(ns.boardIPs(), now)
+}
+
+// forward gives the kernel a table away from the loop; of several that wait the newest counts.
+func (ns *networkSync) forward(t netns.ServiceTable) {
+	ns.nextTable.Store(&t)
+	ns.forwarding.Do(func() {
+		next := ns.nextTable.Swap(nil)
+		if next == nil {
+			return
+		}
+		err := ns.r.Forwarder.Apply(*next)
+		if err != nil {
+			err = fmt.Errorf("they go on as they were: %w", err)
+		}
+		ns.r.ReportNetwork("Services", err)
+	})
+}
+
+// restoreNames serves what an earlier daemon of this boot has left, before anything else is looked at.
+func (ns *networkSync) restoreNames() {
+	if zone := ns.r.services.ReadZone(); zone != nil {
+		ns.r.resolver.readResolver()
+		ns.r.services.ServeZone(*zone)
+	}
+}
+
+// syncPolicies tells the network what the policies come to for the pods of now, if that may be something else. It goes
+// before the operations that the same turn of the loop begins: a pod's policies are known before it has an address.
+func (ns *networkSync) syncPolicies(now state.Instant) {
+	// As long as no folder was seen those of the daemon before stay: none would open the pods.
+	if ns.r.objects.Known() && ns.r.policies.Due(now.Mono) {
+		ns.r.ReportNetwork("network policies", ns.r.policies.Sync(ns.r.podsByNow(), now))
 	}
 }

@@ -20,7 +20,7 @@ func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 // objectsChanged shows changed objects and looks again at whatever depends on them. A kind whose shown form is not its
 // manifest (it has a status) has a case here.
 func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant) {
-	r.claims.Bind(r.claimView(now))
+	r.claims.Bind(r.podVolumes.claimView(now))
 	for key := range changed {
 		if key.Kind == "Namespace" {
 			r.controllers.RetryCreate()
@@ -44,8 +44,8 @@ func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant
 		}
 	}
 	for uid, p := range r.pods {
-		if r.pullsWith(p, changed) {
-			r.retryPulls(p)
+		if r.imagePulls.pullsWith(p, changed) {
+			r.imagePulls.retryPulls(p)
 			r.mark(uid)
 		}
 		if objects.RefersToAny(p.Record.Object, changed) || storage.WaitsForClaim(p.Record) {

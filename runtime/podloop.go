@@ -34,14 +34,14 @@ func (l podLoop) Wanted(p *lifecycle.Pod) bool { return l.r.wanted(p) }
 
 func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrace(p) }
 
-func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.sayResolver(p, now) }
+func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.resolver.sayResolver(p, now) }
 
 func (l podLoop) ResourcesChanged() { l.r.shares.update() }
 
 func (l podLoop) CgroupLost() { l.r.shares.forget() }
 
 func (l podLoop) Pull(p *lifecycle.Pod, name, volume string, now state.Instant) {
-	l.r.beginPull(p, lifecycle.PullTarget{Container: name, Volume: volume}, now)
+	l.r.imagePulls.beginPull(p, lifecycle.PullTarget{Container: name, Volume: volume}, now)
 }
 
 func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Record) }
@@ -82,11 +82,11 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 	r.accounts.Forget(p.Record.UID)
 	r.policies.MarkChanged()
 	r.services.ForgetPod(p.Record.UID)
-	r.freeClaims(p)
+	r.podVolumes.freeClaims(p)
 	r.markSuccessors(key)
 	r.store.RemovePod(p.Record.UID)
 	if stays && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
-		r.welcome(m, r.now())
+		r.addPod(m, r.now())
 	}
 }

@@ -173,3 +173,13 @@ func (t *podTable) podsByNow() []*corev1.Pod {
 	}
 	return pods
 }
+
+// named is a pod of a name that is there, nil if there is none.
+func (t *podTable) named(key types.NamespacedName) *lifecycle.Pod {
+	for _, p := range t.pods {
+		if keyOf(p.Record.Object) == key && p.Record.State != state.PodGone {
+			return p
+		}
+	}
+	return nil
+}

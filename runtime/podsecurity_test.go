@@ -63,7 +63,7 @@ func TestPodSecurity(t *testing.T) {
 	w.d.r.Settings.PodSecurity = podsecurity.Settings{Enforced: "baseline"}
 	made := privileged(3)
 	made.Name, made.UID = "made", "made"
-	if err := w.d.r.createPod(made, controller.Origin{}, w.now); err == nil || !strings.Contains(err.Error(), `pods "made" is forbidden: `+why) {
+	if err := w.d.r.workloads.createPod(made, controller.Origin{}, w.now); err == nil || !strings.Contains(err.Error(), `pods "made" is forbidden: `+why) {
 		t.Errorf("a controller's pod: %v", err)
 	}
 	w.desired["web"] = modelPod("web", 4, 0)

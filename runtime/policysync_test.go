@@ -42,7 +42,7 @@ func TestPoliciesAreTriedAgain(t *testing.T) {
 		says  bool
 	}{{0, 1, true}, {time.Second, 1, true}, {5 * time.Second, 2, true}, {5 * time.Second, 3, false}, {time.Hour, 3, false}} {
 		at.Mono = at.After(c.after)
-		r.syncPolicies(at)
+		r.network.syncPolicies(at)
 		if said := strings.Contains(r.conditions.network.Condition.Text(), "network policies: they stay as they were, and podd tries again: no room"); kernel.asked != c.asked || said != c.says {
 			t.Errorf("step %d: asked %d times, the node says %q", i, kernel.asked, r.conditions.network.Condition.Text())
 		}

@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"cmp"
+	"encoding/json"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api"
 	"podd/runtime/container/spec"
@@ -50,11 +52,35 @@ func (r *Runtime) isShown(p *lifecycle.Pod) bool {
 
 func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {
 	f := status.Facts{
-		Now: now, NodeName: r.NodeName, HostIPs: r.boardIPs(), QOSClass: resources.QOSClass(&p.Record.Object.Spec),
+		Now: now, NodeName: r.NodeName, HostIPs: r.network.boardIPs(), QOSClass: resources.QOSClass(&p.Record.Object.Spec),
 		Unfit: p.Unfit, ShutDown: r.stopping, RecursiveReadOnly: spec.CanReadOnlyRecursively(),
 	}
 	if p.Problem != nil {
 		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.Problem.Reason, Message: p.Problem.Message}
 	}
 	return f
+}
+
+// saveFinished writes the record of a pod that has just ended, away from the loop: the disk may be slow.
+func (r *Runtime) saveFinished(p *lifecycle.Pod) {
+	data, err := json.Marshal(p.Record)
+	if err != nil {
+		r.Log.Error("cannot keep the end of a pod", "pod", p.Name(), "error", err)
+		return
+	}
+	uid := p.Record.UID
+	r.disk.Do(func() {
+		if err := r.finished.Save(uid, data); err != nil {
+			r.Log.Error("cannot keep the end of a pod; it would run again after a reboot", "error", err)
+		}
+		r.inbox.put(msgKept{p})
+	})
+}
+
+// deleteFinished forgets that a pod has ended, before it can come back and be taken for one that has.
+func (r *Runtime) deleteFinished(uid types.UID) {
+	r.disk.Wait() // its end may be being written
+	if err := r.finished.Delete(uid); err != nil {
+		r.Log.Error("cannot forget the end of a pod; it would not run if it came back", "error", err)
+	}
 }

@@ -15,20 +15,25 @@ import (
 	"podd/runtime/state"
 )
 
+// imagePulls decides which images are pulled or judged for which pod, and when again.
+type imagePulls struct{ r *Runtime }
+
 // imageNeed says how it stands with the image that a container's next attempt starts from.
-func (r *Runtime) imageNeed(p *lifecycle.Pod, name string) plan.Image {
+func (ip imagePulls) imageNeed(p *lifecycle.Pod, name string) plan.Image {
 	c, spec := p.Record.Container(name), p.Record.Spec(name)
-	q := r.questionOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
-	return imagepull.Need(r.Images, q, r.pulls())
+	q := ip.questionOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+	return imagepull.Need(ip.r.Images, q, ip.pulls())
 }
 
 // pulls says that images are pulled now.
-func (r *Runtime) pulls() bool { return r.Puller != nil && r.Puller.CanPull() && !r.stopping }
+func (ip imagePulls) pulls() bool {
+	return ip.r.Puller != nil && ip.r.Puller.CanPull() && !ip.r.stopping
+}
 
 // pinned is the version of a container's image that was good and is put back as it was; "": it is the newest.
-func (r *Runtime) pinned(p *lifecycle.Pod, container string) string {
+func (ip imagePulls) pinned(p *lifecycle.Pod, container string) string {
 	if pin := p.Record.Pins[container]; pin != "" {
-		if img, err := r.Images.Get(pin); err == nil {
+		if img, err := ip.r.Images.Get(pin); err == nil {
 			return img.ID
 		}
 	}
@@ -36,52 +41,52 @@ func (r *Runtime) pinned(p *lifecycle.Pod, container string) string {
 }
 
 // volumeImages are the images of a pod's volumes.
-func (r *Runtime) volumeImages(p *lifecycle.Pod) []plan.VolumeImage {
+func (ip imagePulls) volumeImages(p *lifecycle.Pod) []plan.VolumeImage {
 	var list []plan.VolumeImage
 	for i := range p.Record.Object.Spec.Volumes {
 		v := &p.Record.Object.Spec.Volumes[i]
 		if v.Image == nil || p.Record.Volumes.Ready {
 			continue
 		}
-		q := r.questionOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
-		list = append(list, plan.VolumeImage{Volume: v.Name, Image: imagepull.Need(r.Images, q, r.pulls())})
+		q := ip.questionOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
+		list = append(list, plan.VolumeImage{Volume: v.Name, Image: imagepull.Need(ip.r.Images, q, ip.pulls())})
 	}
 	return list
 }
 
-func (r *Runtime) questionOf(
+func (ip imagePulls) questionOf(
 	p *lifecycle.Pod, target lifecycle.PullTarget, image string, policy corev1.PullPolicy, attempt int, last *state.PullRecord,
 ) imagepull.Question {
 	q := imagepull.Question{Image: image, Policy: policy, Attempt: attempt, Last: last, Pulling: p.Pulls[target] != nil}
-	if r.Puller != nil {
-		q.Allowed = func(id string) bool { return r.Puller.Allows(id, image, r.pullKeys(p)) }
-		q.Passes = func(id string) bool { return r.Puller.Passes(image, id) }
+	if ip.r.Puller != nil {
+		q.Allowed = func(id string) bool { return ip.r.Puller.Allows(id, image, ip.pullKeys(p)) }
+		q.Passes = func(id string) bool { return ip.r.Puller.Passes(image, id) }
 	}
 	if target.Container != "" {
-		q.Pinned = r.pinned(p, target.Container)
+		q.Pinned = ip.pinned(p, target.Container)
 	}
 	return q
 }
 
 // toJudge is the ID of the image that a verdict is wanted for; "": it is to be pulled.
-func (r *Runtime) toJudge(p *lifecycle.Pod, target lifecycle.PullTarget) string {
+func (ip imagePulls) toJudge(p *lifecycle.Pod, target lifecycle.PullTarget) string {
 	var q imagepull.Question
 	if c, spec := p.Record.Container(target.Container), p.Record.Spec(target.Container); target.Volume == "" && c != nil && spec != nil {
-		q = r.questionOf(p, target, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+		q = ip.questionOf(p, target, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
 	} else {
 		for i := range p.Record.Object.Spec.Volumes {
 			if v := &p.Record.Object.Spec.Volumes[i]; v.Name == target.Volume && v.Image != nil {
-				q = r.questionOf(p, target, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
+				q = ip.questionOf(p, target, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
 			}
 		}
 	}
-	if imagepull.What(r.Images, q, r.pulls()) != imagepull.WantJudge {
+	if imagepull.What(ip.r.Images, q, ip.pulls()) != imagepull.WantJudge {
 		return ""
 	}
 	if q.Pinned != "" {
 		return q.Pinned
 	}
-	img, err := r.Images.Get(q.Image)
+	img, err := ip.r.Images.Get(q.Image)
 	if err != nil {
 		return ""
 	}
@@ -89,34 +94,34 @@ func (r *Runtime) toJudge(p *lifecycle.Pod, target lifecycle.PullTarget) string 
 }
 
 // beginPull lets a worker pull an image.
-func (r *Runtime) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now state.Instant) {
+func (ip imagePulls) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now state.Instant) {
 	image := p.ImageOf(target)
-	if image == "" || p.Pulls[target] != nil || r.Puller == nil {
+	if image == "" || p.Pulls[target] != nil || ip.r.Puller == nil {
 		return
 	}
-	keys := r.pullKeys(p)
+	keys := ip.pullKeys(p)
 	if len(keys.Missing) > 0 {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedToRetrieveImagePullSecret",
+		ip.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedToRetrieveImagePullSecret",
 			"Unable to retrieve some image pull secrets ("+strings.Join(keys.Missing, ", ")+"); attempting to pull the image may not succeed.")
 	}
 	for _, fault := range keys.Faults {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedToRetrieveImagePullSecret", fault)
+		ip.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedToRetrieveImagePullSecret", fault)
 	}
-	judge := r.toJudge(p, target)
+	judge := ip.toJudge(p, target)
 	if judge == "" {
-		r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+reference.Hide(image)+"\"")
+		ip.r.lifecycle.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulling", "Pulling image \""+reference.Hide(image)+"\"")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pull := &lifecycle.Pull{Image: image, Cancel: cancel}
 	p.Pulls[target] = pull
-	_, err := r.Images.Get(image)
-	request := imagepull.Request{Image: image, Judge: judge, Identity: keys.Identity, Present: err == nil && r.mayStayOffline(p, target)}
+	_, err := ip.r.Images.Get(image)
+	request := imagepull.Request{Image: image, Judge: judge, Identity: keys.Identity, Present: err == nil && ip.mayStayOffline(p, target)}
 	if keys.Entries != nil {
 		request.Keyring = keys.Entries
 	}
-	r.kernel.pull(ctx, request, func(result imagepull.Result) {
+	ip.r.kernel.pull(ctx, request, func(result imagepull.Result) {
 		cancel()
-		r.inbox.put(msgPulled{p, target, pull, lifecycle.Pulled{
+		ip.r.inbox.put(msgPulled{p, target, pull, lifecycle.Pulled{
 			Image: image, Reason: result.Reason, Message: result.Message, After: result.After, Took: result.Took, Waited: result.Waited,
 			Size: result.Image.Size, Present: result.Present, Judged: result.Judged,
 		}})
@@ -124,20 +129,20 @@ func (r *Runtime) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, now s
 }
 
 // mayStayOffline says whether a pull is only to see whether there is something newer: what is there is the pod's to use.
-func (r *Runtime) mayStayOffline(p *lifecycle.Pod, target lifecycle.PullTarget) bool {
+func (ip imagePulls) mayStayOffline(p *lifecycle.Pod, target lifecycle.PullTarget) bool {
 	image := p.ImageOf(target)
-	img, err := r.Images.Get(image)
-	return err == nil && r.Puller.Allows(img.ID, image, r.pullKeys(p))
+	img, err := ip.r.Images.Get(image)
+	return err == nil && ip.r.Puller.Allows(img.ID, image, ip.pullKeys(p))
 }
 
 // pullKeys are the credentials that a pod brings.
-func (r *Runtime) pullKeys(p *lifecycle.Pod) imagepull.Keys {
+func (ip imagePulls) pullKeys(p *lifecycle.Pod) imagepull.Keys {
 	pod := p.Record.Object
-	names := imagepull.SecretNames(&pod.Spec, r.accountOf(pod))
+	names := imagepull.SecretNames(&pod.Spec, ip.accountOf(pod))
 	return imagepull.KeysOf(names, func(name string) *corev1.Secret {
 		key := objects.Key{Kind: "Secret", Namespace: pod.Namespace, Name: name}
-		o := r.objects.Get(key.Kind, key.Namespace, key.Name)
-		if o == nil || r.objects.Locked(key) != nil {
+		o := ip.r.objects.Get(key.Kind, key.Namespace, key.Name)
+		if o == nil || ip.r.objects.Locked(key) != nil {
 			return nil
 		}
 		s, _ := o.Value.(*corev1.Secret)
@@ -145,12 +150,12 @@ func (r *Runtime) pullKeys(p *lifecycle.Pod) imagepull.Keys {
 	})
 }
 
-func (r *Runtime) accountOf(pod *corev1.Pod) *corev1.ServiceAccount {
+func (ip imagePulls) accountOf(pod *corev1.Pod) *corev1.ServiceAccount {
 	name := pod.Spec.ServiceAccountName
 	if name == "" {
 		name = "default"
 	}
-	o := r.objects.Get("ServiceAccount", pod.Namespace, name)
+	o := ip.r.objects.Get("ServiceAccount", pod.Namespace, name)
 	if o == nil {
 		return nil
 	}
@@ -159,11 +164,11 @@ func (r *Runtime) accountOf(pod *corev1.Pod) *corev1.ServiceAccount {
 }
 
 // retryPulls lets pulls that have failed be tried again at once: what they depend on has changed.
-func (r *Runtime) retryPulls(p *lifecycle.Pod, reasons ...string) {
+func (ip imagePulls) retryPulls(p *lifecycle.Pod, reasons ...string) {
 	again := func(pull *state.PullRecord) {
 		if pull != nil && !pull.Done && pull.Reason != "" && (len(reasons) == 0 || slices.Contains(reasons, pull.Reason)) {
 			pull.RetryNow()
-			r.mark(p.Record.UID)
+			ip.r.mark(p.Record.UID)
 		}
 	}
 	for _, c := range p.Record.Containers {
@@ -175,9 +180,9 @@ func (r *Runtime) retryPulls(p *lifecycle.Pod, reasons ...string) {
 }
 
 // pullsWith says whether a pod pulls with one of the objects: its own Secrets, or those of its ServiceAccount.
-func (r *Runtime) pullsWith(p *lifecycle.Pod, changed map[objects.Key]bool) bool {
+func (ip imagePulls) pullsWith(p *lifecycle.Pod, changed map[objects.Key]bool) bool {
 	pod := p.Record.Object
-	account := r.accountOf(pod)
+	account := ip.accountOf(pod)
 	if account != nil && changed[objects.Key{Kind: "ServiceAccount", Namespace: pod.Namespace, Name: account.Name}] {
 		return true
 	}
@@ -195,9 +200,9 @@ func passesOf(p Puller) func(image, id string) bool {
 }
 
 // retryJudged lets images be judged again that were not let pass: by another policy they may.
-func (r *Runtime) retryJudged() {
-	for _, p := range r.pods {
-		r.retryPulls(p, state.ReasonSignature)
-		r.mark(p.Record.UID)
+func (ip imagePulls) retryJudged() {
+	for _, p := range ip.r.pods {
+		ip.retryPulls(p, state.ReasonSignature)
+		ip.r.mark(p.Record.UID)
 	}
 }

@@ -12,9 +12,11 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/container/spec"
+	"podd/runtime/controller"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
+	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -214,7 +216,7 @@ func (q Requests) DeletePod(ctx context.Context, namespace, name string, grace *
 			}
 			err, p.Deleted = nil, !p.Record.Made
 			if p.Record.Made {
-				q.loop.endMade(uid)
+				q.loop.workloads.endMade(uid)
 			}
 			if grace != nil {
 				p.Grace = grace
@@ -268,7 +270,7 @@ func (q Requests) NetworkNamespace(ctx context.Context, namespace, name string) 
 
 // DeleteClaim removes what a claim holds, and returns when it is gone. One whose manifest stays is bound anew, to an empty folder.
 func (q Requests) DeleteClaim(ctx context.Context, namespace, name string) (err error) {
-	callErr := q.call(ctx, func() { err = q.loop.claims.Delete(q.loop.claimView(q.loop.now()), namespace, name) })
+	callErr := q.call(ctx, func() { err = q.loop.claims.Delete(q.loop.podVolumes.claimView(q.loop.now()), namespace, name) })
 	if callErr != nil {
 		return callErr
 	}
@@ -278,7 +280,9 @@ func (q Requests) DeleteClaim(ctx context.Context, namespace, name string) (err 
 
 // ClaimFolder is where a claim's data is; alone: no pod may use it.
 func (q Requests) ClaimFolder(ctx context.Context, namespace, name string, alone bool) (a executor.ClaimFolder, err error) {
-	callErr := q.call(ctx, func() { a, err = q.loop.claims.DataFolder(q.loop.claimView(q.loop.now()), namespace, name, alone) })
+	callErr := q.call(ctx, func() {
+		a, err = q.loop.claims.DataFolder(q.loop.podVolumes.claimView(q.loop.now()), namespace, name, alone)
+	})
 	if callErr != nil {
 		return executor.ClaimFolder{}, callErr
 	}
@@ -292,3 +296,43 @@ func (q Requests) OpenID(ctx context.Context) (discovery, keys []byte, err error
 	}
 	return discovery, keys, err
 }
+
+// workload runs fn in the loop and gives its error the code that the API has for it.
+func (q Requests) workload(ctx context.Context, fn func() error) (err error) {
+	if callErr := q.call(ctx, func() { err = fn() }); callErr != nil {
+		return callErr
+	}
+	switch {
+	case errors.Is(err, controller.ErrNotFound):
+		return api.AsNotFound(err)
+	case err != nil:
+		return api.AsBadRequest(err)
+	}
+	return nil
+}
+
+// SetWorkload sets a field of a workload until its file changes that field; nil takes the field away.
+func (q Requests) SetWorkload(ctx context.Context, kind, namespace, name, path string, value any) error {
+	return q.workload(ctx, func() error {
+		return q.loop.controllers.Set(objects.Key{Kind: kind, Namespace: namespace, Name: name}, path, value)
+	})
+}
+
+// RestartWorkload gives all pods of a workload successors.
+func (q Requests) RestartWorkload(ctx context.Context, kind, namespace, name string) error {
+	return q.workload(ctx, func() error {
+		return q.loop.controllers.Restart(objects.Key{Kind: kind, Namespace: namespace, Name: name}, q.loop.now())
+	})
+}
+
+// UndoWorkload puts the template of an earlier revision of a workload back; 0: that of the one before.
+func (q Requests) UndoWorkload(ctx context.Context, kind, namespace, name string, revision int64) (said string, err error) {
+	err = q.workload(ctx, func() (err error) {
+		said, err = q.loop.controllers.Undo(objects.Key{Kind: kind, Namespace: namespace, Name: name}, revision)
+		return err
+	})
+	return said, err
+}
+
+// ErrNotFound says that there is no such pod or container.
+var ErrNotFound = errors.New("not found")

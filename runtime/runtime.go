@@ -14,12 +14,12 @@ import (
 
 	"podd/cgroups"
 	"podd/internal/atomicfile"
-	"podd/internal/background"
 	"podd/internal/hostfile"
 	"podd/netns"
 	"podd/netns/dns"
 	"podd/runtime/adoption"
 	"podd/runtime/container"
+	"podd/runtime/container/rlimit"
 	"podd/runtime/container/seccomp"
 	"podd/runtime/container/spec"
 	"podd/runtime/controller"
@@ -31,6 +31,7 @@ import (
 	"podd/runtime/networkpolicy"
 	"podd/runtime/node"
 	"podd/runtime/objects"
+	"podd/runtime/podsecurity"
 	"podd/runtime/prober"
 	"podd/runtime/rollout"
 	"podd/runtime/sandbox"
@@ -157,29 +158,28 @@ type Runtime struct {
 	accounts  *serviceaccount.Manager
 	prober    *prober.Prober
 	lifecycle *lifecycle.Handler
-	// hostResolver is what the host's resolv.conf said last.
-	hostResolver atomic.Pointer[sandbox.Resolver]
 
-	finished state.FinishedStore
-	rollout  *rollout.Manager
-	claims   *storage.Claims // what claims are bound to
-	disk     *state.Disk
-	services *service.Syncer
-	policies *networkpolicy.Syncer
-	// forwarding puts tables of Services into the kernel.
-	forwarding background.Queue
-	// nextTable is the one that the kernel is to have; nil: it has been given it.
-	nextTable      atomic.Pointer[netns.ServiceTable]
-	scanned        bool // the folder was seen at least once
-	swept          bool // what pods left that went while no podd was there is removed
-	folderNow      manifest.Set
-	controllers    *controller.Manager
-	workloadsTaken bool // once
-	reschedule     bool // a pod that waits may come onto the board
-	cordon         atomic.Pointer[node.Cordon]
-	scan           scanner
-	// resolvGuard is of a resolv.conf that never answers.
-	resolvGuard hostfile.Guard
+	finished    state.FinishedStore
+	rollout     *rollout.Manager
+	claims      *storage.Claims // what claims are bound to
+	disk        *state.Disk
+	services    *service.Syncer
+	policies    *networkpolicy.Syncer
+	scanned     bool // the folder was seen at least once
+	swept       bool // what pods left that went while no podd was there is removed
+	folderNow   manifest.Set
+	controllers *controller.Manager
+	reschedule  bool // a pod that waits may come onto the board
+	cordon      atomic.Pointer[node.Cordon]
+	scan        scanner
+	workloads   controllerLoop
+	imagePulls  imagePulls
+	adopter     adopter
+	resolver    resolverSync
+	network     networkSync
+	admission   admission
+	scheduling  scheduling
+	podVolumes  podVolumes
 	problems    []manifest.Problem
 	reattach    bool           // which pods they belong to is to be looked at
 	recheck     state.BootTime // since boot; scan the folder again
@@ -188,7 +188,6 @@ type Runtime struct {
 	worked     bool           // since the last rest
 	idle       bool           // as was told
 	idleAt     state.BootTime // since boot; 0: idle already
-	hostIPs    hostAddresses
 	folders    *folders.Folders
 	storage    *folders.Monitor
 	remains    *adoption.Remains
@@ -211,8 +210,12 @@ func New(c Config) (*Runtime, error) {
 
 		disk: &state.Disk{Log: c.Log, Damaged: c.Damaged},
 	}
-	r.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
+	r.resolver.resolvGuard = hostfile.Guard{Patience: resolvPatience, Most: 1, Returned: func(string) { r.ResolverChanged() }}
 	r.Requests.loop = r
+	r.scan.r = r
+	r.workloads.r, r.resolver.r, r.network.r = r, r, r
+	r.imagePulls, r.adopter, r.admission, r.podVolumes = imagePulls{r}, adopter{r}, admission{r}, podVolumes{r}
+	r.scheduling = scheduling{r}
 	r.devices.loop, r.devices.watcher.Changed = r, r.devices.changed
 	r.podTable = newPodTable(state.Store{Dir: filepath.Join(c.RunDir, "pods")}, func(err error) { r.storage.Suspect(err) }, c.Log)
 	r.shares = cpuShares{pods: &r.podTable, cgroups: c.Cgroups, last: cgroups.MilliCPUToShares(0), log: c.Log}
@@ -223,7 +226,7 @@ func New(c Config) (*Runtime, error) {
 	r.objects = &objects.Desired{Keys: seal.Of(c.RootDir), RecordEvent: r.recordEvent, Log: c.Log}
 	r.claims = storage.New(c.RootDir, &storage.Claims{Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log})
 	r.controllers = controller.New(&controller.Manager{
-		Loop: controllerLoop{r}, Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log,
+		Loop: &r.workloads, Objects: r.objects, Store: r.store, Disk: r.disk, RecordEvent: r.recordEvent, Log: c.Log,
 		RunDir: filepath.Join(c.RunDir, "workloads"), RootDir: filepath.Join(c.RootDir, "workloads"),
 	})
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
@@ -265,7 +268,7 @@ func New(c Config) (*Runtime, error) {
 	})
 	r.inputs = &inputs{
 		settings: &r.Settings, paths: r.paths, images: c.Images, passes: passesOf(c.Puller), objects: r.objects, claims: r.claims,
-		nameServers: r.nameServers, hostIPs: r.boardIPs, claimView: r.claimView,
+		nameServers: r.resolver.nameServers, hostIPs: r.network.boardIPs, claimView: r.podVolumes.claimView,
 	}
 	r.lifecycle = &lifecycle.Handler{
 		Loop: podLoop{r}, Inputs: r.inputs, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
@@ -281,7 +284,7 @@ func New(c Config) (*Runtime, error) {
 	r.services = &service.Syncer{
 		NodeName: c.NodeName, ClusterDomain: c.ClusterDomain, PodCIDRs: c.PodCIDRs, ServiceCIDRs: c.ServiceCIDRs,
 		AllocationsFile: filepath.Join(c.RootDir, "services.json"), ZoneFile: filepath.Join(c.RunDir, "names.json"),
-		Objects: r.objects, Store: r.store, Ports: c.Forwarder, Disk: r.disk, Forward: r.forward,
+		Objects: r.objects, Store: r.store, Ports: c.Forwarder, Disk: r.disk, Forward: r.network.forward,
 		SetZone: func(z *dns.Zone) { r.Names.SetZone(z) }, HealthPorts: c.HealthPorts, RecordEvent: r.recordEvent, Log: c.Log,
 	}
 	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
@@ -302,3 +305,25 @@ func (r *Runtime) recordEvent(now time.Time, ref corev1.ObjectReference, typ, re
 
 // Store gives what is published.
 func (r *Runtime) Store() *objects.Store { return r.store }
+
+// Settings are the part of Config that may change while pods run.
+type Settings struct {
+	LogMaxSize   int64 // bytes of one log file
+	LogMaxFiles  int
+	PodPidsLimit int64
+	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+	// LongestBackoff is what a container that crashes waits at most; 0: Kubernetes' five minutes.
+	LongestBackoff time.Duration
+	// Rlimits are those of containers that start later.
+	Rlimits []rlimit.Limit
+	// AllowedUnsafeSysctls are names and prefixes (kernel.msg*) of sysctls that pods may set beside the safe ones.
+	AllowedUnsafeSysctls []string
+	// AutoUsers gives pods that start later and do not say hostUsers ids of their own, where that goes.
+	AutoUsers bool
+	// SeccompDefault confines containers that start later and whose pods name no seccomp profile by the runtime's.
+	SeccompDefault bool
+	// PodSecurity is what pods may ask for that are made later.
+	PodSecurity podsecurity.Settings
+	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
+	Labels map[string]string
+}

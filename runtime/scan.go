@@ -14,6 +14,7 @@ const scanPatience = 15 * time.Second
 // scanner is the loop's side of looking at the folder of manifests: one Scan at a time, in a goroutine of its own. One that
 // never returns, because the folder's file system does not answer, keeps that goroutine and nothing else.
 type scanner struct {
+	r              *Runtime
 	running, again bool           // again: asked for meanwhile
 	began          state.BootTime // since boot
 	hangs          bool           // it is past scanPatience, which was told
@@ -21,46 +22,43 @@ type scanner struct {
 	waiting, next  []chan struct{}
 }
 
-// scanFolder begins to look at the folder, or again once that is done.
-func (r *Runtime) scanFolder(now state.Instant) {
-	s := &r.scan
+// begin begins to look at the folder, or again once that is done.
+func (s *scanner) begin(now state.Instant) {
 	if s.running {
 		s.again = true
 		return
 	}
 	s.running, s.began, s.waiting, s.next = true, now.Mono, s.next, nil
-	r.recheck = 0
-	go func() { r.inbox.put(msgScanned{r.Folder.Scan(now.Wall)}) }()
+	s.r.recheck = 0
+	go func() { s.r.inbox.put(msgScanned{s.r.Folder.Scan(now.Wall)}) }()
 }
 
-// takeScan takes in what the folder says.
-func (r *Runtime) takeScan(set manifest.Set, now state.Instant) {
-	s := &r.scan
+// take takes in what the folder says.
+func (s *scanner) take(set manifest.Set, now state.Instant) {
 	if s.hangs {
-		r.Log.Info("the folder of manifests answers again")
+		s.r.Log.Info("the folder of manifests answers again")
 	}
 	s.running, s.hangs, s.seen = false, false, true
-	r.takeSet(set, now)
+	s.r.takeSet(set, now)
 	release(&s.waiting)
 	if s.again {
 		s.again = false
-		r.scanFolder(now)
+		s.begin(now)
 	}
 }
 
-// checkScan says when the folder does not answer. What it said last goes on; at the start that are the pods of the records.
-func (r *Runtime) checkScan(now state.Instant) {
-	s := &r.scan
+// check says when the folder does not answer. What it said last goes on; at the start that are the pods of the records.
+func (s *scanner) check(now state.Instant) {
 	if !s.running || s.hangs || now.Mono < s.began.Add(scanPatience) {
 		return
 	}
 	s.hangs = true
-	problem := r.Folder.Unanswered()
+	problem := s.r.Folder.Unanswered()
 	if s.seen {
-		r.takeProblems(append(r.problems, problem), now)
+		s.r.takeProblems(append(s.r.problems, problem), now)
 	} else {
 		s.seen = true
-		r.takeSet(manifest.Set{Pods: LastKnown(r.RunDir), Gone: true, Problems: []manifest.Problem{problem}}, now)
+		s.r.takeSet(manifest.Set{Pods: LastKnown(s.r.RunDir), Gone: true, Problems: []manifest.Problem{problem}}, now)
 	}
 	release(&s.waiting)
 	release(&s.next)

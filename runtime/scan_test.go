@@ -68,7 +68,7 @@ func newSlowFolder(t *testing.T) (*Runtime, *slowFolder, *event.Recorder) {
 	r.HostIPs = func() ([]netip.Addr, error) { return nil, nil }
 	recorder := event.Open(event.Options{})
 	r.Events = recorder
-	t.Cleanup(func() { r.disk.Wait(); r.forwarding.Wait() })
+	t.Cleanup(func() { r.disk.Wait(); r.network.forwarding.Wait() })
 	return r, f, recorder
 }
 
@@ -96,7 +96,7 @@ func TestAFolderThatHangs(t *testing.T) {
 	}
 	now := state.Now()
 	for range 5 {
-		r.scanFolder(now)
+		r.scan.begin(now)
 	}
 	<-f.began
 
@@ -108,7 +108,7 @@ func TestAFolderThatHangs(t *testing.T) {
 	}
 	late := state.Instant{Wall: now.Wall, Mono: r.scan.began.Add(scanPatience)}
 	for range 3 {
-		r.checkScan(late)
+		r.scan.check(late)
 	}
 	if !r.wanted(held) || r.objects.Known() || r.scanned {
 		t.Errorf("wanted %t, Services known %t, folder seen %t", r.wanted(held), r.objects.Known(), r.scanned)
@@ -132,7 +132,7 @@ func TestAFolderThatHangs(t *testing.T) {
 	}
 
 	// And hangs again: a reload does not wait for it.
-	r.checkScan(state.Instant{Mono: r.scan.began.Add(scanPatience)})
+	r.scan.check(state.Instant{Mono: r.scan.began.Add(scanPatience)})
 	reloaded := make(chan error, 1)
 	go func() { reloaded <- r.Rescan(t.Context()) }()
 	for waiting := true; waiting; {
@@ -144,7 +144,7 @@ func TestAFolderThatHangs(t *testing.T) {
 			waiting = false
 		case <-r.inbox.ring:
 			r.step()
-			r.checkScan(state.Instant{Mono: r.scan.began.Add(scanPatience)})
+			r.scan.check(state.Instant{Mono: r.scan.began.Add(scanPatience)})
 		case <-time.After(10 * time.Second):
 			t.Fatal("the reload waits")
 		}
@@ -170,18 +170,18 @@ func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
 	if err := os.WriteFile(path, []byte("nameserver 192.0.2.1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.readResolver()
-	before := r.hostResolver.Load()
+	r.resolver.readResolver()
+	before := r.resolver.hostResolver.Load()
 	release := make(chan struct{})
-	r.resolvGuard.Patience = time.Millisecond
-	if _, err := hostfile.Do(&r.resolvGuard, "", func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
+	r.resolver.resolvGuard.Patience = time.Millisecond
+	if _, err := hostfile.Do(&r.resolver.resolvGuard, "", func() int { <-release; return 0 }); !errors.Is(err, hostfile.ErrHangs) {
 		t.Fatal(err)
 	}
-	r.resolvGuard.Patience = time.Minute
+	r.resolver.resolvGuard.Patience = time.Minute
 	for range 3 {
-		r.readResolver()
+		r.resolver.readResolver()
 	}
-	if r.hostResolver.Load() != before {
+	if r.resolver.hostResolver.Load() != before {
 		t.Error("the name servers are forgotten")
 	}
 	if said := messages(events, "NetworkNotReady"); len(said) != 1 || !strings.Contains(said[0], "does not answer") {
@@ -196,7 +196,7 @@ func TestAListOfNameServersThatCannotBeRead(t *testing.T) {
 	for _, m := range r.inbox.take() {
 		r.receive(m, state.Now())
 	}
-	if r.hostResolver.Load() == before || r.conditions.network.Condition.Text() != "" {
-		t.Errorf("still %v, %q", r.hostResolver.Load(), r.conditions.network.Condition.Text())
+	if r.resolver.hostResolver.Load() == before || r.conditions.network.Condition.Text() != "" {
+		t.Errorf("still %v, %q", r.resolver.hostResolver.Load(), r.conditions.network.Condition.Text())
 	}
 }

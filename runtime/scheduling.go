@@ -18,16 +18,19 @@ import (
 	"podd/runtime/state"
 )
 
+// scheduling puts pods of controllers on the board when there is room for them.
+type scheduling struct{ r *Runtime }
+
 // schedule looks at the pods of controllers that are not on the board yet, the most important first, then the oldest, when
 // something has changed that may make room for them. Once on the board a pod stays, as in Kubernetes.
-func (r *Runtime) schedule(now state.Instant) {
-	if !r.reschedule || r.stopping {
+func (sc scheduling) schedule(now state.Instant) {
+	if !sc.r.reschedule || sc.r.stopping {
 		return
 	}
-	r.reschedule = false
+	sc.r.reschedule = false
 	var waiting []*lifecycle.Pod
-	for _, p := range r.pods {
-		if unscheduled(p.Record) && r.wanted(p) {
+	for _, p := range sc.r.pods {
+		if unscheduled(p.Record) && sc.r.wanted(p) {
 			waiting = append(waiting, p)
 		}
 	}
@@ -37,7 +40,7 @@ func (r *Runtime) schedule(now state.Instant) {
 	slices.SortFunc(waiting, func(a, b *lifecycle.Pod) int {
 		return cmp.Or(-cmp.Compare(priority(a), priority(b)), cmp.Compare(a.Record.Created.Mono, b.Record.Created.Mono), cmp.Compare(a.Name(), b.Name()))
 	})
-	board := r.board()
+	board := sc.board()
 	for _, p := range waiting {
 		spec := &p.Record.Object.Spec
 		why := board.Refuse(spec)
@@ -45,26 +48,26 @@ func (r *Runtime) schedule(now state.Instant) {
 			board.Add(spec)
 			at := now
 			p.Record.Scheduled = &at
-			r.save(p)
+			sc.r.save(p)
 		}
-		r.setUnfit(p, why, now)
-		r.mark(p.Record.UID)
+		sc.setUnfit(p, why, now)
+		sc.r.mark(p.Record.UID)
 	}
 }
 
 // syncAll lets controllers look at what has changed, and the pods that they have made come onto the board.
-func (r *Runtime) syncAll(now state.Instant) {
-	r.syncControllers(now)
-	r.schedule(now)
+func (sc scheduling) syncAll(now state.Instant) {
+	sc.r.workloads.syncControllers(now)
+	sc.schedule(now)
 }
 
 // board is the node as the scheduler sees it.
-func (r *Runtime) board() *scheduler.Board {
+func (sc scheduling) board() *scheduler.Board {
 	b := &scheduler.Board{
-		Name: r.NodeName, Labels: node.Labels(r.NodeName, r.Settings.Labels),
-		Unschedulable: r.Cordon().Unschedulable, Allocatable: node.Capacity(r.RootDir),
+		Name: sc.r.NodeName, Labels: node.Labels(sc.r.NodeName, sc.r.Settings.Labels),
+		Unschedulable: sc.r.Cordon().Unschedulable, Allocatable: node.Capacity(sc.r.RootDir),
 	}
-	for _, p := range r.pods {
+	for _, p := range sc.r.pods {
 		if s := p.Record.State; !unscheduled(p.Record) && s != state.PodFinished && s != state.PodGone && p.Unfit == "" {
 			b.Add(&p.Record.Object.Spec)
 		}
@@ -84,8 +87,8 @@ func priority(p *lifecycle.Pod) int32 {
 	return 0
 }
 
-// judgeFit says, once, that a pod of the folder is not for this board. One that runs is left alone, as in Kubernetes.
-func (r *Runtime) judgeFit(p *lifecycle.Pod, now state.Instant) {
+// checkNodeFit says, once, that a pod of the folder is not for this board. One that runs is left alone, as in Kubernetes.
+func (sc scheduling) checkNodeFit(p *lifecycle.Pod, now state.Instant) {
 	if p.Record.Made {
 		if !unscheduled(p.Record) {
 			p.Unfit = ""
@@ -93,28 +96,28 @@ func (r *Runtime) judgeFit(p *lifecycle.Pod, now state.Instant) {
 		return
 	}
 	why := ""
-	if p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, r.NodeName, node.Labels(r.NodeName, r.Settings.Labels)) {
+	if p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, sc.r.NodeName, node.Labels(sc.r.NodeName, sc.r.Settings.Labels)) {
 		why = scheduler.NotSelected
 	}
-	r.setUnfit(p, why, now)
+	sc.setUnfit(p, why, now)
 }
 
 // setUnfit takes in why a pod cannot come onto the board, and says it when it is new.
-func (r *Runtime) setUnfit(p *lifecycle.Pod, why string, now state.Instant) {
+func (sc scheduling) setUnfit(p *lifecycle.Pod, why string, now state.Instant) {
 	if why != "" && why != p.Unfit {
-		r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", why)
+		sc.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, "FailedScheduling", why)
 	}
 	p.Unfit = why
 }
 
 // cordonFile keeps over deaths and boots that the board is cordoned.
-func (r *Runtime) cordonFile() string { return filepath.Join(r.RootDir, "cordon.json") }
+func (sc scheduling) cordonFile() string { return filepath.Join(sc.r.RootDir, "cordon.json") }
 
 // readCordon takes over what an earlier daemon was told.
-func (r *Runtime) readCordon() {
-	c, err := node.ReadCordon(r.cordonFile())
-	r.disk.Restored(err, "whether the board is cordoned; it is not")
-	r.cordon.Store(&c)
+func (sc scheduling) readCordon() {
+	c, err := node.ReadCordon(sc.cordonFile())
+	sc.r.disk.Restored(err, "whether the board is cordoned; it is not")
+	sc.r.cordon.Store(&c)
 }
 
 // Cordon says whether the board takes new pods of controllers. Any goroutine may ask.
@@ -140,9 +143,9 @@ func (q Requests) SetCordon(ctx context.Context, unschedulable bool) error {
 		}
 		r.cordon.Store(&c)
 		if unschedulable {
-			r.disk.Persist(r.cordonFile(), c, "that the board is cordoned")
+			r.disk.Persist(r.scheduling.cordonFile(), c, "that the board is cordoned")
 		} else {
-			r.disk.Remove(r.cordonFile())
+			r.disk.Remove(r.scheduling.cordonFile())
 		}
 		r.recordEvent(now.Wall, node.Reference(r.NodeName), corev1.EventTypeNormal, reason, fmt.Sprintf("Node %s status is now: %s", r.NodeName, reason))
 		r.Log.Info("the board takes new pods of controllers", "yes", !unschedulable)
@@ -154,9 +157,9 @@ func (q Requests) SetCordon(ctx context.Context, unschedulable bool) error {
 	}
 	r.disk.Wait()
 	// Whoever is told that it is done may switch the board off.
-	_, err := os.Lstat(r.cordonFile())
+	_, err := os.Lstat(r.scheduling.cordonFile())
 	if kept := err == nil; kept != unschedulable && (kept || errors.Is(err, os.ErrNotExist)) {
-		return api.AsConflict(fmt.Errorf("it holds until podd ends, but cannot be kept: %s cannot be written", r.cordonFile()))
+		return api.AsConflict(fmt.Errorf("it holds until podd ends, but cannot be kept: %s cannot be written", r.scheduling.cordonFile()))
 	}
 	return nil
 }

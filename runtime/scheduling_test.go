@@ -94,7 +94,7 @@ func TestPortsOfControllersPods(t *testing.T) {
 	check("after a death")
 	for uid, p := range w.d.r.pods {
 		if p.Record.State == state.PodRunning {
-			w.d.r.endMade(uid)
+			w.d.r.workloads.endMade(uid)
 		}
 	}
 	check("one deleted")

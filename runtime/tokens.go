@@ -9,12 +9,12 @@ import (
 )
 
 // admitAccount settles with its ServiceAccount whether a pod has a token.
-func (r *Runtime) admitAccount(m *manifest.Pod) *manifest.Pod {
+func (ad admission) admitAccount(m *manifest.Pod) *manifest.Pod {
 	var running *corev1.Pod
-	if p := r.current(m); p != nil {
+	if p := ad.r.current(m); p != nil {
 		running = p.Record.Object
 	}
-	return r.accounts.Admit(m, running)
+	return ad.r.accounts.Admit(m, running)
 }
 
 // renewTokens writes the tokens of a pod anew when they are due, and says when to look again (since boot; 0: never).
@@ -33,7 +33,7 @@ func (r *Runtime) renewTokens(p *lifecycle.Pod, now state.Instant) state.BootTim
 // clockSet gives every pod tokens of the new time.
 func (r *Runtime) clockSet() {
 	for _, p := range r.pods {
-		r.retryPulls(p, state.ReasonClock)
+		r.imagePulls.retryPulls(p, state.ReasonClock)
 	}
 	for _, uid := range r.accounts.ForgetAll() {
 		if p := r.pods[uid]; p != nil {

@@ -6,59 +6,62 @@ import (
 	"podd/runtime/storage"
 )
 
+// podVolumes follows what claims and volumes of pods come to.
+type podVolumes struct{ r *Runtime }
+
 // catchUpVolumes brings the volumes of adopted pods up to date.
-func (r *Runtime) catchUpVolumes() {
-	for _, p := range r.pods {
+func (pv podVolumes) catchUpVolumes() {
+	for _, p := range pv.r.pods {
 		if p.Record.Volumes.Ready {
-			r.claims.ShowEphemeral(p.Record)
+			pv.r.claims.ShowEphemeral(p.Record)
 		}
-		r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
+		pv.r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
 }
 
 // sweepVolumes removes what pods have left on disk whose manifests went while no daemon was there to see it.
-func (r *Runtime) sweepVolumes() {
+func (pv podVolumes) sweepVolumes() {
 	known := map[string]bool{}
-	for uid := range r.pods {
+	for uid := range pv.r.pods {
 		known[string(uid)] = true
 	}
-	for _, m := range r.desired {
+	for _, m := range pv.r.desired {
 		known[string(m.Object.UID)] = true
 	}
-	for _, uid := range r.volumes.Orphans(known) {
-		r.disk.Do(func() {
-			if err := r.volumes.Remove(uid); err != nil {
-				r.Log.Error("cannot remove the volumes of a pod that is gone", "uid", uid, "error", err)
+	for _, uid := range pv.r.volumes.Orphans(known) {
+		pv.r.disk.Do(func() {
+			if err := pv.r.volumes.Remove(uid); err != nil {
+				pv.r.Log.Error("cannot remove the volumes of a pod that is gone", "uid", uid, "error", err)
 			}
 		})
 	}
 }
 
 // claimView is what claims depend on, as it is now.
-func (r *Runtime) claimView(now state.Instant) storage.View {
+func (pv podVolumes) claimView(now state.Instant) storage.View {
 	v := storage.View{Now: now, Pods: func(yield func(*state.Record) bool) {
-		for _, p := range r.pods {
+		for _, p := range pv.r.pods {
 			if !yield(p.Record) {
 				return
 			}
 		}
 	}}
-	if r.scanned {
-		v.Manifests = &r.folderNow
+	if pv.r.scanned {
+		v.Manifests = &pv.r.folderNow
 	}
 	return v
 }
 
 // freeClaims looks again at what waited for the end of a pod: a claim to go with it, a pod to have its claim alone.
-func (r *Runtime) freeClaims(p *lifecycle.Pod) {
-	r.claims.HideEphemeral(p.Record)
+func (pv podVolumes) freeClaims(p *lifecycle.Pod) {
+	pv.r.claims.HideEphemeral(p.Record)
 	if len(p.Record.Volumes.Folders) == 0 {
 		return
 	}
-	r.claims.Bind(r.claimView(r.now()))
-	for _, other := range r.pods {
+	pv.r.claims.Bind(pv.claimView(pv.r.now()))
+	for _, other := range pv.r.pods {
 		if storage.WaitsForClaim(other.Record) {
-			r.refreshVolumes(other)
+			pv.r.refreshVolumes(other)
 		}
 	}
 }

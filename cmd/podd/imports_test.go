@@ -307,7 +307,7 @@ func TestLayers(t *testing.T) {
 func TestPackagesAreSmall(t *testing.T) {
 	const most = 25     // files, without tests
 	larger := []string{ // not yet
-		"podd/netns", "podd/runtime",
+		"podd/netns",
 	}
 	for _, p := range linked(t) {
 		files := len(p.GoFiles) + len(p.CgoFiles)
@@ -319,6 +319,61 @@ func TestPackagesAreSmall(t *testing.T) {
 			t.Errorf("%s has %d files: take it from the list of larger ones", p.ImportPath, files)
 		}
 	}
+}
+
+// A type whose methods are too many to be read at once has more than one subject.
+func TestTypesAreSmall(t *testing.T) {
+	const most = 40
+	larger := map[string]bool{ // not yet
+		"podd/netns.Network": true, "podd/images.Store": true, "podd/runtime/controller.Manager": true, "podd/cgroups.Tree": true,
+		"podd/cmd/podd/internal/daemon.daemon": true, "podd/runtime/lifecycle.Handler": true, "podd/runtime/container.Engine": true,
+	}
+	for _, p := range linked(t) {
+		if !isOurs(p.ImportPath) {
+			continue
+		}
+		for name, n := range countMethods(t, p) {
+			typ := p.ImportPath + "." + name
+			switch {
+			case n > most && !larger[typ]:
+				t.Errorf("%s has %d methods, more than %d: what in it is a subject of its own?", typ, n, most)
+			case n <= most && larger[typ]:
+				t.Errorf("%s has %d methods: take it from the list of larger ones", typ, n)
+			}
+		}
+	}
+}
+
+// countMethods counts the methods that a package declares, by the name of their type.
+func countMethods(t *testing.T, p goPackage) map[string]int {
+	methods := map[string]int{}
+	for _, name := range slices.Concat(p.GoFiles, p.CgoFiles) {
+		tree, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range tree.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
+				methods[receiver(f.Recv.List[0].Type)]++
+			}
+		}
+	}
+	return methods
+}
+
+// receiver is the name of a receiver's type, be it a pointer or generic.
+func receiver(typ ast.Expr) string {
+	switch typ := typ.(type) {
+	case *ast.StarExpr:
+		return receiver(typ.X)
+	case *ast.IndexExpr:
+		return receiver(typ.X)
+	case *ast.IndexListExpr:
+		return receiver(typ.X)
+	case *ast.Ident:
+		return typ.Name
+	}
+	return ""
 }
 
 // Every start of a container runs the initialisers of the whole binary: a regular expression
