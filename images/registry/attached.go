@@ -82,6 +82,11 @@ func (a Attached) check(data []byte, at string, limit int64, err error) ([]byte,
 	return data, nil
 }
 
+// Layer opens a blob of any size, which goes on where it stops. What is read is not verified.
+func (a Attached) Layer(ctx context.Context, digest string) io.ReadCloser {
+	return &blob{ctx: ctx, s: a.s, digest: digest}
+}
+
 // URL fetches a file of a lookaside store, by http, https or file.
 func (a Attached) URL(ctx context.Context, address string, limit int64) ([]byte, error) {
 	return a.s.c.Lookaside(ctx, address, limit)

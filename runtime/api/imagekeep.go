@@ -19,6 +19,26 @@ type ImageKeeper interface {
 	PruneImages(ctx context.Context, o ImagePrune) (ImagesPruned, error)
 	// VerifyImages compares all files of images with what they were. report is called for each layer, and not at once.
 	VerifyImages(ctx context.Context, o ImageVerify, report func(LayerVerified)) error
+	// ImageLayers says what an image is made of.
+	ImageLayers(ctx context.Context, ref string) (ImageLayers, error)
+}
+
+// ImageLayers is an image with what it is made of.
+type ImageLayers struct {
+	ImageInfo
+
+	Layers []LayerInfo `json:"layers"` // lowest first
+	// Configuration and Manifest are the documents as they came; "": an earlier podd has not kept them.
+	Configuration json.RawMessage `json:"configuration,omitempty"`
+	Manifest      json.RawMessage `json:"manifest,omitempty"`
+}
+
+// LayerInfo is one layer.
+type LayerInfo struct {
+	DiffID string   `json:"diffID"`           // of its tar
+	Blob   string   `json:"blob,omitempty"`   // of the compressed file that it came in
+	Size   int64    `json:"size"`             // bytes of its files
+	Shared []string `json:"shared,omitempty"` // other images that have it, by name or ID
 }
 
 // ImagePrune says which images to remove.
@@ -64,6 +84,15 @@ func (s *server) saveImages(w http.ResponseWriter, r *http.Request) error {
 		panic(http.ErrAbortHandler)
 	}
 	return err
+}
+
+func (s *server) imageLayers(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.backend.ImageLayers(r.Context(), r.URL.Query().Get("ref"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, &l)
+	return nil
 }
 
 func (s *server) tagImage(w http.ResponseWriter, r *http.Request) error {

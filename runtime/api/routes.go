@@ -62,6 +62,7 @@ func (s *server) routes() http.Handler {
 	m.Handle("POST /podd/v1/images/pull", s.handle(s.pullImage))
 	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
 	get("/podd/v1/images/tar", s.saveImages)
+	get("/podd/v1/images/layers", s.imageLayers)
 	m.Handle("POST /podd/v1/images/tag", s.handle(s.tagImage))
 	m.Handle("POST /podd/v1/images/pin", s.handle(s.pinImage))
 	m.Handle("DELETE /podd/v1/images/pin", s.handle(s.pinImage))

@@ -109,9 +109,14 @@ func (b *Backend) PruneImages(ctx context.Context, o api.ImagePrune) (api.Images
 	return api.ImagesPruned{Removed: c.Removed, Freed: c.Freed}, err
 }
 
-// VerifyImages compares all files of images with what they were, and mends them from the folder of archives.
+// VerifyImages compares all files of images with what they were, and mends them from the folder of archives, or from
+// their registries with the node's credentials.
 func (b *Backend) VerifyImages(ctx context.Context, o api.ImageVerify, report func(api.LayerVerified)) error {
-	err := b.ImageStore.Verify(ctx, images.VerifyOptions{Refs: o.Refs, Repair: o.Repair, Report: func(v images.Verified) {
+	var sources []images.LayerSource
+	if b.Puller.CanPull() {
+		sources = append(sources, b.Puller.Layer)
+	}
+	err := b.ImageStore.Verify(ctx, images.VerifyOptions{Refs: o.Refs, Repair: o.Repair, Sources: sources, Report: func(v images.Verified) {
 		l := api.LayerVerified{Layer: v.Layer, Images: v.Images, Mended: v.Mended}
 		for _, d := range v.Differences {
 			l.Differences = append(l.Differences, api.FileDifference{Path: d.Path, Problem: d.Problem})
@@ -123,4 +128,17 @@ func (b *Backend) VerifyImages(ctx context.Context, o api.ImageVerify, report fu
 	}})
 	b.Runtime.ImagesChanged()
 	return imageError(err)
+}
+
+// ImageLayers says what an image is made of.
+func (b *Backend) ImageLayers(_ context.Context, ref string) (api.ImageLayers, error) {
+	d, err := b.ImageStore.Details(ref)
+	if err != nil {
+		return api.ImageLayers{}, imageError(err)
+	}
+	out := api.ImageLayers{ImageInfo: imageInfo(d.Image), Configuration: []byte(d.Configuration), Manifest: []byte(d.Manifest)}
+	for _, l := range d.LayerList {
+		out.Layers = append(out.Layers, api.LayerInfo{DiffID: l.DiffID, Blob: l.Blob, Size: l.Size, Shared: l.Shared})
+	}
+	return out, nil
 }

@@ -363,3 +363,27 @@ func (s stub) Get(ref string) (images.Image, error) {
 }
 
 func (s stub) Brought(string) bool { return false }
+
+// A damaged file of an image comes again from its registry.
+func TestRepairFromTheRegistry(t *testing.T) {
+	b := newBoard(t)
+	img := small()
+	img.Compress = "gzip"
+	b.reg.Add(t, "app", "v1", img)
+	out := b.pull(b.host + "/app:v1")
+	if out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	file := filepath.Join(out.Image.Layers[0], "hello")
+	if err := os.WriteFile(file, []byte("w0rld"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var verdicts []images.Verified
+	o := images.VerifyOptions{Repair: true, Sources: []images.LayerSource{b.puller.Layer}, Report: func(v images.Verified) { verdicts = append(verdicts, v) }}
+	if err := b.store.Verify(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "world" || len(verdicts) != 1 || !verdicts[0].Mended {
+		t.Errorf("%q, %v, %+v", text, err, verdicts)
+	}
+}

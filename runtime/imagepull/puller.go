@@ -135,6 +135,38 @@ func (p *Puller) Pull(ctx context.Context, r Request) Result {
 	}
 }
 
+// Layer opens a layer of an image that is there where its name leads to, with the node's credentials.
+func (p *Puller) Layer(ctx context.Context, img images.Image, diffID, blob string) (io.ReadCloser, error) {
+	if blob == "" {
+		blob = diffID // it came as it is
+	}
+	err := fmt.Errorf("image %s has no name in a registry", img.ID)
+	for _, name := range img.Names {
+		var ref registry.Reference
+		if ref, err = registry.ParseReference(name); err != nil {
+			continue
+		}
+		var at registry.Attached
+		var done func()
+		if at, done, err = p.Client.Beside(ctx, ref, nil); err != nil {
+			continue
+		}
+		return &closing{at.Layer(ctx, blob), done}, nil
+	}
+	return nil, err
+}
+
+// closing lets go of the connections with the body.
+type closing struct {
+	io.ReadCloser
+	done func()
+}
+
+func (c *closing) Close() error {
+	defer c.done()
+	return c.ReadCloser.Close()
+}
+
 // judge looks whether an image that is there may run.
 func (p *Puller) judge(ctx context.Context, r Request) Result {
 	img, err := p.Store.Get(r.Judge)

@@ -2,7 +2,9 @@ package apitest
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"podd/runtime/api"
@@ -58,4 +60,17 @@ func (f *Fake) VerifyImages(_ context.Context, o api.ImageVerify, report func(ap
 	}
 	report(api.LayerVerified{Layer: "sha256:bad", Images: []string{"a:1", "b:1"}, Mended: o.Repair, Differences: []api.FileDifference{{Path: "etc/x", Problem: "content"}}})
 	return nil
+}
+
+// ImageLayers implements api.Backend.
+func (f *Fake) ImageLayers(_ context.Context, ref string) (api.ImageLayers, error) {
+	for _, i := range f.images {
+		if slices.Contains(i.Names, ref) || i.ID == ref {
+			return api.ImageLayers{
+				ImageInfo: i, Layers: []api.LayerInfo{{DiffID: "sha256:base", Size: 4 << 20, Shared: []string{"other:1"}}, {DiffID: "sha256:own", Size: 1500}},
+				Configuration: []byte(`{"history":[{"created":"2023-11-14T22:13:20Z","created_by":"ADD rootfs.tar /"},{"created":"2023-11-14T22:13:20Z","created_by":"CMD [\"sh\"]","empty_layer":true},{"created":"2023-11-14T22:13:20Z","created_by":"COPY x /x","comment":"by hand"}]}`),
+			}, nil
+		}
+	}
+	return api.ImageLayers{}, api.AsNotFound(fmt.Errorf("image %q is not in the store", ref))
 }

@@ -46,7 +46,8 @@ func newImagesCommand(o *options) *cobra.Command {
 		RunE:  ls.RunE, // without -o
 	}
 	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
-	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand(), i.saveCommand(), i.tagCommand(), i.pinCommand(true), i.pinCommand(false), i.pruneCommand(), i.verifyCommand())
+	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand(), i.saveCommand(), i.tagCommand(), i.pinCommand(true), i.pinCommand(false), i.pruneCommand(), i.verifyCommand(), i.importCommand())
+	cmd.AddCommand(i.lookCommands()...)
 	return cmd
 }
 

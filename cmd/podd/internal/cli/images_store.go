@@ -284,3 +284,22 @@ func (l *localImages) VerifyImages(ctx context.Context, o api.ImageVerify, repor
 		report(out)
 	}})
 }
+
+// ImageLayers implements api.ImageKeeper.
+func (s *remoteImages) ImageLayers(ctx context.Context, ref string) (l api.ImageLayers, err error) {
+	err = s.ask(ctx, http.MethodGet, "layers", url.Values{"ref": {ref}}, &l)
+	return l, err
+}
+
+// ImageLayers implements api.ImageKeeper.
+func (l *localImages) ImageLayers(_ context.Context, ref string) (api.ImageLayers, error) {
+	d, err := l.store.Details(ref)
+	if err != nil {
+		return api.ImageLayers{}, err
+	}
+	out := api.ImageLayers{ImageInfo: imageInfos([]store.Image{d.Image})[0], Configuration: []byte(d.Configuration), Manifest: []byte(d.Manifest)}
+	for _, layer := range d.LayerList {
+		out.Layers = append(out.Layers, api.LayerInfo{DiffID: layer.DiffID, Blob: layer.Blob, Size: layer.Size, Shared: layer.Shared})
+	}
+	return out, nil
+}

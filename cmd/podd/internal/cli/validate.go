@@ -8,12 +8,14 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"podd/internal/escape"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/fields"
 	"podd/runtime/manifest/folder"
 )
 
@@ -133,4 +135,20 @@ func verdicts(objects []manifest.Object, problems []manifest.Problem) []verdict 
 		return a.file < b.file || a.file == b.file && a.doc < b.doc
 	})
 	return list
+}
+
+func newFieldsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "fields",
+		Short: "Print what podd does with each field of a pod",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 3, ' ', 0)
+			fmt.Fprintln(w, "FIELD\tSUPPORT\tWHY")
+			for _, f := range fields.Fields() {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", f.Path, f.Support, f.Why)
+			}
+			return w.Flush()
+		},
+	}
 }
