@@ -163,6 +163,9 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 	for _, problem := range problems {
 		if !slices.Contains(r.problems, problem) {
 			r.Log.Error("manifest refused", "file", problem.File, "reason", problem.Reason, "error", problem.Message)
+			if problem.Reason == rollout.ReasonRolledBack {
+				continue // its pod has an event already
+			}
 			r.Events.Record(now.Wall, objects.ProblemReference(&problem), corev1.EventTypeWarning, problem.Reason, problem.Message)
 		}
 	}

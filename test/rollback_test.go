@@ -44,6 +44,13 @@ func TestRollback(t *testing.T) {
 		}
 		back := b.wait("app", isBack)
 		b.event("was put back to the version that was Ready last")
+		events, err := b.Events()
+		b.must(err)
+		for _, e := range events {
+			if e.Reason == "RolledBack" && e.InvolvedObject.UID != first.UID {
+				t.Errorf("%s: a second event is about %s", name, e.InvolvedObject.UID)
+			}
+		}
 		if back.UID != first.UID {
 			t.Errorf("%s: pod %s came back as %s", name, first.UID, back.UID)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,7 +55,6 @@ func (r *refusal) Status() metav1.Status {
 	return metav1.Status{Status: metav1.StatusFailure, Code: r.code, Reason: r.reason, Message: r.Error()}
 }
 
-// methodNotAllowed is an answer with code 405 and this message.
 // unsupportedMedia refuses a form of patch.
 func unsupportedMedia(kind string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
@@ -63,6 +63,14 @@ func unsupportedMedia(kind string) error {
 	}}
 }
 
+// forbidden is an answer with code 403 and this message.
+func forbidden(message string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: message,
+	}}
+}
+
+// methodNotAllowed is an answer with code 405 and this message.
 func methodNotAllowed(message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,
@@ -70,6 +78,54 @@ func methodNotAllowed(message string) error {
 		Reason:  metav1.StatusReasonMethodNotAllowed,
 		Message: message,
 	}}
+}
+
+// refuseWrite says of a request that no path takes what does what it asks for.
+func refuseWrite(path string) error {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	core := strings.HasPrefix(path, "/api/v1/")
+	switch {
+	case strings.HasPrefix(path, "/apis/authorization.k8s.io/"), strings.HasPrefix(path, "/apis/authentication.k8s.io/"):
+		return methodNotAllowed("podd has no users: who may open its socket may do all, and who may open the socket of socketReadGroup may read")
+	case !core && (len(parts) < 3 || parts[0] != "apis" || len(folderResources(parts[1]+"/"+parts[2])) == 0):
+		return &apierrors.StatusError{ErrStatus: unknownPath(path)}
+	}
+	const depth = 2 // of /api/v1 and what follows it, less one for /apis/GROUP/VERSION
+	rest := parts[depth:]
+	if !core {
+		rest = parts[depth+1:]
+	}
+	if len(rest) > 2 && rest[0] == "namespaces" {
+		rest = rest[2:]
+	}
+	resource, subresource := "", ""
+	if len(rest) > 0 {
+		resource = rest[0]
+	}
+	if len(rest) > 2 {
+		subresource = rest[2]
+	}
+	for _, w := range []struct{ resource, subresource, answer string }{
+		{"pods", "eviction", "one board has no other to move a pod to: DELETE of the pod ends it, and it starts anew while its file is there"},
+		{"pods", "binding", "one board needs no scheduler: pods of the folder are the board's"},
+		{"pods", "ephemeralcontainers", "podd adds no ephemeral containers to a pod: exec runs a command in one of its containers"},
+		{"pods", "resize", "podd takes the resources of a pod from its file, and changes them in place: change the file"},
+		{"pods", "attach", "podd has no attach: the log, with follow=true, shows what a container writes, and exec runs a command in it"},
+		{"pods", "proxy", "podd proxies no HTTP: portforward reaches the ports of a pod"},
+		{"services", "proxy", "podd proxies no HTTP: portforward reaches the ports of the pods behind a Service"},
+		{"nodes", "proxy", "podd proxies no HTTP to its node"},
+		{"serviceaccounts", "token", "podd gives tokens to pods alone: as a projected volume (serviceAccountToken)"},
+		{"namespaces", "finalize", "a namespace of podd is there while a file names it"},
+		{"*", "status", "the status of an object is podd's own; that of a pod takes conditions as a PATCH"},
+		{"events", "", "events are podd's own: they cannot be written"},
+		{"nodes", "", "the node is the board that podd runs on: nodeLabels of the configuration sets its labels"},
+		{"*", "", "podd takes its pods from the files of its manifest folder: to change one, change its file"},
+	} {
+		if (w.resource == resource || w.resource == "*") && w.subresource == subresource {
+			return methodNotAllowed(w.answer)
+		}
+	}
+	return &apierrors.StatusError{ErrStatus: unknownPath(path)}
 }
 
 // statusOf turns any error into what the client gets.

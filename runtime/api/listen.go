@@ -20,7 +20,13 @@ const maxConnections = 256
 
 // Listen makes the socket, with mode 0600 from its first moment. One that a dead daemon
 // has left is replaced; ErrInUse when a server answers on it.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (net.Listener, error) { return ListenAs(path, NoGroup) }
+
+// NoGroup is the group of a socket that is its owner's alone.
+const NoGroup = -1
+
+// ListenAs makes a socket as Listen does, which the members of a group may open, too: with mode 0660 and this gid.
+func ListenAs(path string, gid int) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the socket: %w", err)
 	}
@@ -47,7 +53,12 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
 	}
 	l.SetUnlinkOnClose(false)
-	if err := errors.Join(os.Chmod(tmp, 0o600), os.Rename(tmp, path)); err != nil {
+	mode := os.FileMode(0o600)
+	if gid != NoGroup {
+		mode = 0o660
+		err = os.Lchown(tmp, -1, gid)
+	}
+	if err := errors.Join(err, os.Chmod(tmp, mode), os.Rename(tmp, path)); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("cannot make the socket: %w", err)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -86,7 +87,12 @@ func (s *server) handle(h handler) http.Handler {
 		if r.ContentLength != 0 && !strings.HasPrefix(r.URL.Path, ownPaths) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}
-		err := h(w, r)
+		var err error
+		if s.reads && !isRead(r.Pattern) {
+			err = forbidden("whoever is not in socketGroup may only read, and neither Secrets nor what claims and images hold; run this as root")
+		} else {
+			err = h(w, r)
+		}
 		if err == nil {
 			return
 		}
@@ -96,10 +102,27 @@ func (s *server) handle(h handler) http.Handler {
 	})
 }
 
+// isRead says whether a route shows what everybody may know who may look at the board at all. It goes by the pattern, and not
+// by the path: there is one spelling of it.
+func isRead(pattern string) bool {
+	method, path, _ := strings.Cut(pattern, " ")
+	if pattern == "/" { // of what there is not
+		return true
+	}
+	parts := strings.Split(path, "/")
+	switch last := parts[len(parts)-1]; {
+	case method != http.MethodGet, slices.Contains(parts, "secrets"), last == "exec", last == "portforward", last == "attach":
+		return false
+	case strings.HasPrefix(path, ownPaths):
+		return path == ownPaths+"images"
+	}
+	return true
+}
+
 // serveUnknown answers for whatever no other path is for.
 func serveUnknown(_ http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return methodNotAllowed("podd takes its pods from the files of its manifest folder: to change one, change its file")
+		return refuseWrite(r.URL.Path)
 	}
 	return &apierrors.StatusError{ErrStatus: unknownPath(r.URL.Path)}
 }

@@ -23,12 +23,20 @@ type server struct {
 	backend Backend
 	log     *slog.Logger
 	now     func() time.Time // for the ages in tables
+	reads   bool             // it serves those who may only read
 }
 
 // Serve answers on l until ctx ends; then it ends all watches and sessions, closes l and
 // returns nil. It has no timers of its own while nobody asks.
 func Serve(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
 	s := &server{backend: b, log: log, now: time.Now}
+	return s.serve(ctx, l)
+}
+
+// ServeReaders answers on l as Serve does, to those who may only look: nothing changes, nothing runs in a container, and what
+// Secrets, claims and images hold is not shown.
+func ServeReaders(ctx context.Context, l net.Listener, b Backend, log *slog.Logger) error {
+	s := &server{backend: b, log: log, now: time.Now, reads: true}
 	return s.serve(ctx, l)
 }
 

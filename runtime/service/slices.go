@@ -63,7 +63,7 @@ func newSlice(s *corev1.Service, g group, number int, ports []port) *discoveryv1
 		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: s.Name + "-" + suffix, Namespace: s.Namespace, GenerateName: s.Name + "-",
-			UID:    types.UID(string(s.UID) + "-" + suffix),
+			UID: types.UID(string(s.UID) + "-" + suffix), CreationTimestamp: s.CreationTimestamp,
 			Labels: map[string]string{discoveryv1.LabelServiceName: s.Name, discoveryv1.LabelManagedBy: managedBy},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: "v1", Kind: "Service", Name: s.Name, UID: s.UID, Controller: &yes, BlockOwnerDeletion: &yes,

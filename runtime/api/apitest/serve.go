@@ -23,6 +23,18 @@ func Serve(t *testing.T, b api.Backend) string {
 	return path
 }
 
+// ServeReaders serves b to those who may only read; it returns the socket's path.
+func ServeReaders(t *testing.T, b api.Backend) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "podd-read.sock")
+	l, err := api.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, func(ctx context.Context) error { return api.ServeReaders(ctx, l, b, slog.New(slog.DiscardHandler)) })
+	return path
+}
+
 // ServeTCP serves b on a port of the loopback interface; it returns host:port.
 func ServeTCP(t *testing.T, b api.Backend) string {
 	t.Helper()
@@ -35,9 +47,13 @@ func ServeTCP(t *testing.T, b api.Backend) string {
 }
 
 func serve(t *testing.T, l net.Listener, b api.Backend) {
+	run(t, func(ctx context.Context) error { return api.Serve(ctx, l, b, slog.New(slog.DiscardHandler)) })
+}
+
+func run(t *testing.T, serve func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- api.Serve(ctx, l, b, slog.New(slog.DiscardHandler)) }()
+	go func() { done <- serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

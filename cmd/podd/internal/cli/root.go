@@ -3,12 +3,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"podd/cmd/podd/internal/cli/hint"
 	"podd/cmd/podd/internal/cli/node"
@@ -93,6 +95,10 @@ func (o *options) client() *client.Client { return client.New(o.socket, o.warnin
 func defaultClientSocket() string {
 	if s := os.Getenv("PODD_SOCKET"); s != "" {
 		return s
+	}
+	read := config.ReadSocket(config.DefaultSocket)
+	if errors.Is(unix.Access(config.DefaultSocket, unix.W_OK), unix.EACCES) && unix.Access(read, unix.W_OK) == nil {
+		return read // of those who may look
 	}
 	return config.DefaultSocket
 }

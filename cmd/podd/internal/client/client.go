@@ -134,7 +134,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return &NoDaemonError{c.socket}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("cannot open the socket %s: only its owner may, run this as root", c.socket)
+		return fmt.Errorf("cannot open the socket %s: only its owner may, run this as root; or set socketGroup or socketReadGroup in /etc/podd/config.yaml", c.socket)
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
 	}

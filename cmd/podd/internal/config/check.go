@@ -24,8 +24,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("podCIDR must be an IPv4 network such as 10.210.0.0/22")
 	case c.Bridge == "" || len(c.Bridge) > maxInterfaceName || strings.ContainsAny(c.Bridge, "/: \t"):
 		return fmt.Errorf("bridge %q cannot be the name of a network interface: 1 to %d characters without blank, slash or colon", c.Bridge, maxInterfaceName)
-	case len(c.Socket)+len(".new") > maxSocketPath:
-		return fmt.Errorf("socket %q is longer than the %d bytes that a socket's path may have", c.Socket, maxSocketPath-len(".new"))
+	case len(ReadSocket(c.Socket))+len(".new") > maxSocketPath:
+		return fmt.Errorf("socket %q is longer than the %d bytes that a socket's path may have", c.Socket, maxSocketPath-len("-read")-len(".new"))
 	case c.ContainerLogMaxFiles < 2:
 		return fmt.Errorf("containerLogMaxFiles must be at least 2, not %d", c.ContainerLogMaxFiles)
 	case c.ContainerLogMaxSize.Value() < minLogSize:
@@ -65,6 +65,9 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := c.NamesConfig.check(); err != nil {
+		return err
+	}
+	if err := c.SocketConfig.check(); err != nil {
 		return err
 	}
 	if err := c.PullConfig.check(); err != nil {

@@ -61,6 +61,7 @@ type Config struct {
 	NetworkConfig `json:",inline"`
 	NamesConfig   `json:",inline"`
 	PullConfig    `json:",inline"`
+	SocketConfig  `json:",inline"`
 
 	file string // --config
 }

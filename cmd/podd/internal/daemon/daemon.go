@@ -237,7 +237,7 @@ const maxEvents = 1000
 func (d *daemon) serve() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	listener, err := api.Listen(d.config.Socket)
+	listener, err := d.listen()
 	if errors.Is(err, api.ErrInUse) {
 		return err
 	}
@@ -248,7 +248,11 @@ func (d *daemon) serve() error {
 	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
-	answer := sync.OnceFunc(func() { go func() { served <- d.answer(ctx, listener, b) }() })
+	readers := make(chan struct{})
+	answer := sync.OnceFunc(func() {
+		go func() { served <- d.answer(ctx, listener, b) }()
+		go func() { d.answerReaders(ctx, b); close(readers) }()
+	})
 	announce := d.announce()
 	collect := sync.OnceFunc(func() { go d.collectImages(ctx, 0) })
 
@@ -265,6 +269,7 @@ func (d *daemon) serve() error {
 	_ = d.manager.Notify(fdstore.Stopping)
 	cancel()
 	err = errors.Join(err, <-served)
+	<-readers
 	if d.runtime.Empty() {
 		err = errors.Join(err, d.clear())
 	}
@@ -280,7 +285,7 @@ func (d *daemon) answer(ctx context.Context, listener net.Listener, b *backend.B
 		case <-time.After(delay):
 		}
 		var err error
-		if listener, err = api.Listen(d.config.Socket); err == nil {
+		if listener, err = d.listen(); err == nil {
 			d.log.Info("podd can be asked again", "socket", d.config.Socket)
 		}
 	}
