@@ -44,8 +44,10 @@ test: ## install what is missing, build, run all tests, also those against the r
 	@$(MAKE) --no-print-directory build
 	@hack/test.sh bin/podd $(TESTFLAGS) $(PKGS)
 
-test-conformance: build ## compare podd's verdict with the API server's own code over 70,000 mutated objects (some minutes)
-	@cd test/conformance && GOFLAGS= go build -o ../../bin/conformance . && ../../bin/conformance mutate \
+test-conformance: ## compare podd's verdict with the API server's own code over 70,000 mutated objects (some minutes)
+	@hack/deps.sh build
+	@$(MAKE) --no-print-directory build
+	@cd test/conformance && CGO_ENABLED=0 GOFLAGS= go build -o ../../bin/conformance . && ../../bin/conformance mutate \
 		-podd ../../bin/podd -out ../../bin/conformance.report bases/*.yaml
 
 test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2 and Debian's kernels (root)

@@ -94,6 +94,15 @@ func GoldenLayers() map[string][]File {
 			{Header: tar.Header{Name: "dev/sda", Typeflag: tar.TypeBlock, Devmajor: 8}},
 			hardlink("dev/console2", "dev/console"),
 			Symlink("dev/stdin", "/proc/self/fd/0"),
+			{Header: tar.Header{Name: "dev/net/tun", Typeflag: tar.TypeChar, Devmajor: 10, Devminor: 200}},
+			{Header: tar.Header{Name: "var/named/chroot/dev/null", Mode: 0o666, Uid: 25, Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}},
+			hardlink("var/named/chroot/dev/null2", "var/named/chroot/dev/null"),
+			{Header: tar.Header{Name: "srv/mem", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 1}},
+			{Header: tar.Header{Name: "srv/sda", Typeflag: tar.TypeBlock, Devmajor: 8}},
+			hardlink("srv/sdb", "srv/sda"), hardlink("srv/sdc", "srv/sdb"),
+		},
+		"absolute": {
+			root, Dir("/abs/"), Regular("/abs/path", "x"), hardlink("//abs/link", "/abs/path"), Symlink("/abs/to", "/abs/path"), WhiteoutOf("/abs/gone"),
 		},
 	}
 }

@@ -20,13 +20,13 @@ const (
 	maxPath = 4095
 )
 
+// relative is a name from the layer's root on: some builders write absolute ones, which all others take so.
+func relative(name string) string { return path.Clean(strings.TrimLeft(name, "/")) }
+
 // cleanName checks the name of an entry and gives it relative to the root, "." for the root itself.
 func cleanName(name string) (string, error) {
-	if name == "/" {
-		return ".", nil // kaniko describes the root so
-	}
-	if name == "" || strings.HasPrefix(name, "/") {
-		return "", fault.Refusef("entry %q has an absolute or empty name", fault.Clip(name))
+	if name == "" {
+		return "", fault.Refusef("entry %q has an empty name", name)
 	}
 	if len(name) > maxPath || strings.ContainsRune(name, 0) {
 		return "", fault.Refusef("entry %q has an impossible name", fault.Clip(name))
@@ -39,7 +39,7 @@ func cleanName(name string) (string, error) {
 			return "", fault.Refusef("entry %q has an overlong name", fault.Clip(name))
 		}
 	}
-	return path.Clean(name), nil
+	return relative(name), nil
 }
 
 // add writes one entry of a layer; r gives the content of a regular file.
@@ -73,11 +73,7 @@ func (t *tree) add(h *tar.Header, r io.Reader, buf []byte) error {
 	case tar.TypeFifo:
 		return t.addFifo(name, h)
 	case tar.TypeChar, tar.TypeBlock:
-		// A container's /dev is a file system of its own, so that old base images' nodes there would be hidden anyway.
-		if dir == "dev" && (h.Devmajor != 0 || h.Devminor != 0) {
-			return nil
-		}
-		return fault.Refusef("entry %q is a device, which no image needs outside /dev", fault.Clip(name))
+		return t.addDevice(name, h)
 	case tar.TypeXGlobalHeader:
 		return nil
 	}
@@ -251,18 +247,23 @@ func (t *tree) addLink(name string, h *tar.Header) error {
 		return fault.Refusef("hard link %q points to itself", fault.Clip(name))
 	}
 	dir, err := t.open(path.Dir(target))
+	if errors.Is(err, unix.ENOENT) && t.leftOut[target] {
+		t.leaveOut(name)
+		return nil
+	}
 	if err != nil {
 		return linkError(name, target, err)
 	}
 	defer func() { _ = unix.Close(dir) }() // opened for reading: nothing to lose
 	var st unix.Stat_t
 	if err := unix.Fstatat(dir, path.Base(target), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		if errors.Is(err, unix.ENOENT) && path.Dir(name) == "dev" && path.Dir(target) == "dev" {
-			return nil // to a device node that was left out
+		if errors.Is(err, unix.ENOENT) && t.leftOut[target] {
+			t.leaveOut(name)
+			return nil
 		}
 		return linkError(name, target, err)
 	}
-	if kind := st.Mode & unix.S_IFMT; kind == unix.S_IFDIR || kind == unix.S_IFCHR {
+	if kind := st.Mode & unix.S_IFMT; kind == unix.S_IFDIR || kind == unix.S_IFCHR && st.Rdev == 0 {
 		return fault.Refusef("hard link %q points to %q, which is no file", fault.Clip(name), fault.Clip(target))
 	}
 	_, err = t.place(name, func(p *parentDir, base string) error {
@@ -290,4 +291,50 @@ func (t *tree) addFifo(name string, h *tar.Header) error {
 		return err
 	}
 	return t.setAttrs(p, path.Base(name), a)
+}
+
+// addDevice makes the devices that every container has anyway: the chroots of name servers and the like have them. Others,
+// which a container's cgroup keeps closed, and all below /dev, which is a file system of the container's own, are left out.
+func (t *tree) addDevice(name string, h *tar.Header) error {
+	if h.Devmajor == 0 && h.Devminor == 0 {
+		return fault.Refusef("entry %q is a device without a number, which stands for a deletion", fault.Clip(name))
+	}
+	if strings.HasPrefix(name, "dev/") || h.Typeflag != tar.TypeChar || !isHarmless(h.Devmajor, h.Devminor) {
+		t.leaveOut(name)
+		return nil
+	}
+	a, err := headerAttrs(h, unix.S_IFCHR)
+	if err != nil {
+		return err
+	}
+	p, err := t.place(name, func(p *parentDir, base string) error {
+		return unix.Mknodat(p.fd, base, unix.S_IFCHR|a.mode&0o777, int(unix.Mkdev(uint32(h.Devmajor), uint32(h.Devminor))))
+	})
+	if errors.Is(err, unix.EPERM) { // podd itself runs in a container
+		t.leaveOut(name)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.setAttrs(p, path.Base(name), a)
+}
+
+// isHarmless is true of null, zero, full, random, urandom and tty. Linux, Documentation/admin-guide/devices.txt
+func isHarmless(major, minor int64) bool {
+	switch major {
+	case 1:
+		return minor == 3 || minor == 5 || minor >= 7 && minor <= 9
+	case 5:
+		return minor == 0
+	}
+	return false
+}
+
+// leaveOut notes an entry that is not made, so that hard links to it are left out, too.
+func (t *tree) leaveOut(name string) {
+	if t.leftOut == nil {
+		t.leftOut = map[string]bool{}
+	}
+	t.leftOut[name] = true
 }

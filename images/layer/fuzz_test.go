@@ -16,7 +16,8 @@ import (
 	"podd/images/imagetest"
 )
 
-// FuzzUnpackLayer: whatever the bytes are, nothing outside of the layer's directory changes and no device appears.
+// FuzzUnpackLayer: whatever the bytes are, nothing outside of the layer's directory changes and no device appears that not every
+// container has.
 func FuzzUnpackLayer(f *testing.F) {
 	for _, layers := range []map[string][]imagetest.File{imagetest.GoldenLayers(), imagetest.HostileLayers()} {
 		for name, files := range layers {
@@ -80,7 +81,7 @@ func wantNoDevices(t *testing.T, dir string) {
 			return err
 		}
 		kind := st.Mode & unix.S_IFMT
-		if (kind == unix.S_IFCHR && st.Rdev != 0) || kind == unix.S_IFBLK {
+		if (kind == unix.S_IFCHR && st.Rdev != 0 && !isHarmless(int64(unix.Major(st.Rdev)), int64(unix.Minor(st.Rdev)))) || kind == unix.S_IFBLK {
 			t.Errorf("%s is a device", path)
 		}
 		return nil

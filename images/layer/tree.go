@@ -24,6 +24,7 @@ type tree struct {
 	umask    uint32
 	implicit map[string]bool // directories made for the entries below them
 	opaque   bool            // the root hides all lower layers, which overlayfs cannot express by an attribute
+	leftOut  map[string]bool // devices that are not made
 	acls     bool            // a default ACL was set: new files would inherit it
 	budget   int             // of entries, implied directories included
 	written  int64           // bytes of files without their holes

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"path"
 	"strings"
 	"sync/atomic"
 
@@ -136,7 +135,7 @@ func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size in
 			return 0, fault.Refusef("its files are larger than the limit of %d bytes together", l.Bytes)
 		}
 		if hasPlainContent(h) {
-			rec.content(h.Size, path.Clean(h.Name))
+			rec.content(h.Size, relative(h.Name))
 		}
 		if err := t.add(h, r, buf); err != nil {
 			return 0, err

@@ -26,6 +26,7 @@ import (
 	genericrequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 
+	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
 	_ "k8s.io/kubernetes/pkg/apis/batch/install"
@@ -213,6 +214,8 @@ func main() {
 		os.Exit(2)
 	}
 	capabilities.Setup(true, 0)
+	klog.LogToStderr(false) // Kubernetes logs each address that is none
+	klog.SetOutput(io.Discard)
 	switch os.Args[1] {
 	case "judge":
 		for _, path := range os.Args[2:] {
