@@ -21,7 +21,7 @@ type imagePulls struct{ r *Runtime }
 // imageNeed says how it stands with the image that a container's next attempt starts from.
 func (ip imagePulls) imageNeed(p *lifecycle.Pod, name string) plan.Image {
 	c, spec := p.Record.Container(name), p.Record.Spec(name)
-	q := ip.questionOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+	q := ip.questionOf(p, lifecycle.PullTarget{Container: name}, spec.Image, spec.ImagePullPolicy, c.NextAttempt(), c.Pull)
 	return imagepull.Need(ip.r.Images, q, ip.pulls())
 }
 
@@ -72,7 +72,7 @@ func (ip imagePulls) questionOf(
 func (ip imagePulls) toJudge(p *lifecycle.Pod, target lifecycle.PullTarget) string {
 	var q imagepull.Question
 	if c, spec := p.Record.Container(target.Container), p.Record.Spec(target.Container); target.Volume == "" && c != nil && spec != nil {
-		q = ip.questionOf(p, target, spec.Image, spec.ImagePullPolicy, c.Attempt+1, c.Pull)
+		q = ip.questionOf(p, target, spec.Image, spec.ImagePullPolicy, c.NextAttempt(), c.Pull)
 	} else {
 		for i := range p.Record.Object.Spec.Volumes {
 			if v := &p.Record.Object.Spec.Volumes[i]; v.Name == target.Volume && v.Image != nil {

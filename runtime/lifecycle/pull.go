@@ -155,7 +155,7 @@ func (p *Pod) pullRecord(target PullTarget) *state.PullRecord {
 
 func (p *Pod) nextAttempt(target PullTarget) int {
 	if c := p.Record.Container(target.Container); c != nil {
-		return c.Attempt + 1
+		return c.NextAttempt()
 	}
 	return 0
 }

@@ -214,12 +214,20 @@ func keep(p *Plan, v View, c ContainerView, now state.BootTime, held bool) (star
 	return false
 }
 
+// nextAttempt is state.ContainerRecord's NextAttempt.
+func (c *ContainerView) nextAttempt() int {
+	if c.Void {
+		return c.Attempt
+	}
+	return c.Attempt + 1
+}
+
 func planStart(p *Plan, c ContainerView, now state.BootTime) (starts bool) {
 	switch {
 	case now < c.NotBefore:
 		p.WakeAt(c.NotBefore)
 	case c.Image:
-		p.do(StartContainer{c.Name, c.Attempt + 1})
+		p.do(StartContainer{c.Name, c.nextAttempt()})
 		return true
 	case c.Pulling:
 	case c.Pull && now >= c.PullAfter:

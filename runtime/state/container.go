@@ -156,6 +156,14 @@ func (c *ContainerRecord) Uncount() {
 	}
 }
 
+// NextAttempt is the number of the attempt to come: that of one that never became a container is used again.
+func (c *ContainerRecord) NextAttempt() int {
+	if c.Void {
+		return c.Attempt
+	}
+	return c.Attempt + 1
+}
+
 // MarkChanged lets a container start anew with another definition. An init container that has succeeded has nothing
 // to do with it any more.
 func (c *ContainerRecord) MarkChanged(reason string) {
