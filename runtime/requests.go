@@ -210,19 +210,11 @@ func (q Requests) Exec(ctx context.Context, namespace, name string, command Comm
 func (q Requests) DeletePod(ctx context.Context, namespace, name string, grace *int64) error {
 	err := noPod(namespace, name)
 	callErr := q.call(ctx, func() {
-		for uid, p := range q.loop.pods {
-			if !is(p, namespace, name) {
-				continue
+		for _, p := range q.loop.pods {
+			if is(p, namespace, name) {
+				err = nil
+				q.loop.endByHand(p, grace, q.loop.now())
 			}
-			err, p.Deleted = nil, !p.Record.Made
-			if p.Record.Made {
-				q.loop.workloads.endMade(uid)
-			}
-			if grace != nil {
-				p.Grace = grace
-				q.loop.lifecycle.ShortenGrace(p, time.Duration(*grace)*time.Second, q.loop.now())
-			}
-			q.loop.mark(uid)
 		}
 	})
 	if callErr != nil {

@@ -103,7 +103,7 @@ func TestQuarantine(t *testing.T) {
 		"filippo.io":                             {"podd/runtime/seal"},
 		"go.yaml.in":                             {"podd/runtime/manifest/decode"},
 		"sigs.k8s.io/yaml":                       {"podd/runtime/manifest/decode", "podd/cmd/podd/internal/cli/printers"},
-		"net/http":                               {"podd/runtime/api", "podd/cmd/podd/internal/client", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/daemon", "podd/probe", "podd/images/registry"},
+		"net/http":                               {"podd/runtime/api", "podd/cmd/podd/internal/client", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/daemon", "podd/probe", "podd/images/registry"},
 		"github.com/sirupsen":                    {"podd/runtime/container/reexec"},
 		"k8s.io/klog":                            {},
 		"github.com/json-iterator":               {},

@@ -32,6 +32,8 @@ type Backend interface {
 	Dial(ctx context.Context, namespace, name string, port uint16) (net.Conn, error)
 	// DeletePod ends a pod, or says why it cannot.
 	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
+	// EvictPod ends a pod if its disruption budgets let it go now; the error has code 429 if they do not. A dry run only asks.
+	EvictPod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
 	// SetConditions sets conditions that podd does not set itself. The server has checked them.
 	SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error
 	// DeleteClaim removes what a persistent volume claim holds.

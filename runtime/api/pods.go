@@ -49,6 +49,30 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// evictPod ends a pod if its disruption budgets let it go.
+func (s *server) evictPod(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.pod(r)
+	if err != nil {
+		return err
+	}
+	if err := checkAccepted(p); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return BadRequest("cannot read the eviction: " + err.Error())
+	}
+	o, err := body.Eviction(data, p.Name, r.URL.Query()["dryRun"])
+	if err != nil {
+		return err
+	}
+	if err := s.backend.EvictPod(r.Context(), p.Namespace, p.Name, o); err != nil {
+		return err
+	}
+	writeStatus(w, metav1.Status{Status: metav1.StatusSuccess, Code: http.StatusCreated})
+	return nil
+}
+
 // patchNode cordons and uncordons the board, as `kubectl cordon` does.
 func (s *server) patchNode(w http.ResponseWriter, r *http.Request) error {
 	o, _, err := s.find(kinds.Nodes(), r)

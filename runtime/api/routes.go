@@ -53,6 +53,7 @@ func (s *server) routes() http.Handler {
 	get(pod+"/exec", s.podExec)
 	get(pod+"/portforward", s.podForward)
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
+	m.Handle("POST "+pod+"/eviction", s.handle(s.evictPod))
 	m.Handle("DELETE "+pod, s.handle(s.deletePod))
 
 	get("/.well-known/openid-configuration", s.openIDDiscovery)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/images"
@@ -115,6 +117,21 @@ func (b *Backend) DeletePod(ctx context.Context, namespace, name string, o *meta
 		grace = o.GracePeriodSeconds
 	}
 	return b.Runtime.DeletePod(ctx, namespace, name, grace)
+}
+
+// EvictPod ends a pod if its disruption budgets let it go now.
+func (b *Backend) EvictPod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error {
+	err := b.Runtime.EvictPod(ctx, namespace, name, o)
+	refusal := runtime.Refused(err)
+	switch {
+	case refusal == nil:
+		return err
+	case refusal.Budget == "":
+		return apierrors.NewInternalError(refusal)
+	}
+	answer := apierrors.NewTooManyRequests(refusal.Error(), 0)
+	answer.ErrStatus.Details.Causes = append(answer.ErrStatus.Details.Causes, metav1.StatusCause{Type: policyv1.DisruptionBudgetCause, Message: refusal.Cause})
+	return answer
 }
 
 // SetConditions sets conditions that podd does not set itself: those that readiness gates wait for.

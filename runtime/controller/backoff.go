@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/state"
 	"podd/runtime/workload"
@@ -103,8 +105,9 @@ func (m *Manager) collectFinished(now state.Instant) {
 	}
 }
 
-// MayEvict says why a pod may not be evicted now; nil: it may. The pod is to be ended before the next is asked about.
-func (m *Manager) MayEvict(pod *corev1.Pod, now state.Instant) *disruption.Refusal {
+// MayEvict says why a pod may not be evicted now; nil: it may. ends says of a pod that it was told to end, though it is not
+// shown so yet.
+func (m *Manager) MayEvict(pod *corev1.Pod, ends func(types.UID) bool, now state.Instant) *disruption.Refusal {
 	var budgets []*policyv1.PodDisruptionBudget
 	for _, e := range m.sorted() {
 		if b, ok := e.object.(*policyv1.PodDisruptionBudget); ok && b.Namespace == pod.Namespace {
@@ -114,5 +117,12 @@ func (m *Manager) MayEvict(pod *corev1.Pod, now state.Instant) *disruption.Refus
 	if len(budgets) == 0 {
 		return nil
 	}
-	return disruption.MayEvict(pod, budgets, m.podsIn(pod.Namespace, now), m.scales(pod.Namespace))
+	pods := m.podsIn(pod.Namespace, now)
+	for i, p := range pods {
+		if p.DeletionTimestamp == nil && ends(p.UID) {
+			ending, at := *p, metav1.NewTime(now.Wall)
+			ending.DeletionTimestamp, pods[i] = &at, &ending
+		}
+	}
+	return disruption.MayEvict(pod, budgets, pods, m.scales(pod.Namespace))
 }

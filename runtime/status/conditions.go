@@ -163,6 +163,9 @@ func foreignConditions(rec *state.Record) []corev1.PodCondition {
 // disruption says that the pod ends because of the board, not of itself.
 // https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
 func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
+	if _, told := rec.Set[string(corev1.DisruptionTarget)]; told {
+		return nil // it was evicted through the API
+	}
 	c := condition(corev1.DisruptionTarget, true)
 	c.Reason = corev1.PodReasonTerminationByKubelet
 	switch f := rec.Finish; {

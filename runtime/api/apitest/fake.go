@@ -147,6 +147,14 @@ func (f *Fake) DeletePod(_ context.Context, namespace, name string, _ *metav1.De
 	return nil
 }
 
+// EvictPod removes a pod.
+func (f *Fake) EvictPod(_ context.Context, namespace, name string, o *metav1.DeleteOptions) error {
+	if len(o.DryRun) == 0 {
+		f.Remove(namespace, name)
+	}
+	return nil
+}
+
 // SetConditions appends to a pod's conditions.
 func (f *Fake) SetConditions(_ context.Context, namespace, name string, conditions []corev1.PodCondition) error {
 	pods, _ := f.Pods()

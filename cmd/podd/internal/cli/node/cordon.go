@@ -21,7 +21,14 @@ type Options struct {
 
 // Commands are those about the board.
 func Commands(o *Options) []*cobra.Command {
-	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false)}
+	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false), newDrainCommand(o)}
+}
+
+func oneNode(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return errors.New("there is one node: name it, or none")
+	}
+	return nil
 }
 
 func newCordonCommand(o *Options, on bool) *cobra.Command {
@@ -38,12 +45,7 @@ affected: they are static pods. The board stays cordoned over deaths of podd and
 
   # See it
   podd get node`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return errors.New("there is one node: name it, or none")
-			}
-			return nil
-		},
+		Args: oneNode,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dry, err := isClientDryRun(dryRun)
 			if err != nil {

@@ -1,0 +1,102 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"podd/runtime/lifecycle"
+	"podd/runtime/state"
+	"podd/runtime/workload/disruption"
+)
+
+// EvictPod ends a pod as DeletePod does, if the disruption budgets of its namespace let it go now; if not the error is a
+// *disruption.Refusal. A dry run asks and does nothing.
+// https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+func (q Requests) EvictPod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error {
+	r := q.loop
+	err := q.pod(ctx, namespace, name, func(p *lifecycle.Pod) error {
+		now := r.now()
+		shown := r.shownPod(p.Record.UID)
+		if shown == nil {
+			return noPod(namespace, name)
+		}
+		if err := meets(o.Preconditions, shown); err != nil {
+			return err
+		}
+		ends := func(uid types.UID) bool { return r.pods[uid] != nil && !r.wanted(r.pods[uid]) }
+		if !ends(p.Record.UID) { // otherwise it has been evicted already
+			if refusal := r.controllers.MayEvict(shown, ends, now); refusal != nil {
+				return refusal
+			}
+		}
+		if len(o.DryRun) > 0 {
+			return nil
+		}
+		if p.Record.Set == nil {
+			p.Record.Set = map[string]state.SetCondition{}
+		}
+		p.Record.Set[string(corev1.DisruptionTarget)] = state.SetCondition{
+			Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", Message: "Eviction API: evicting",
+		}
+		r.save(p)
+		r.publish(p, now)
+		r.endByHand(p, o.GracePeriodSeconds, now)
+		return nil
+	})
+	return err
+}
+
+// shownPod is a pod as clients see it.
+func (r *Runtime) shownPod(uid types.UID) *corev1.Pod {
+	pods, _ := r.store.Pods()
+	for _, p := range pods {
+		if p.UID == uid {
+			return p
+		}
+	}
+	return nil
+}
+
+// endByHand ends a pod, in grace seconds if that is not nil: one of the folder begins anew.
+func (r *Runtime) endByHand(p *lifecycle.Pod, grace *int64, now state.Instant) {
+	p.Deleted = !p.Record.Made
+	if p.Record.Made {
+		r.workloads.endMade(p.Record.UID)
+	}
+	if grace != nil {
+		p.Grace = grace
+		r.lifecycle.ShortenGrace(p, time.Duration(*grace)*time.Second, now)
+	}
+	r.mark(p.Record.UID)
+}
+
+// meets says whether a pod is the one that a client means.
+func meets(c *metav1.Preconditions, p *corev1.Pod) error {
+	conflict := func(text string, args ...any) error {
+		return apierrors.NewConflict(corev1.Resource("Pod"), p.Name, fmt.Errorf(text, args...))
+	}
+	switch {
+	case c == nil:
+	case c.UID != nil && *c.UID != "" && *c.UID != p.UID:
+		return conflict("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *c.UID, p.UID)
+	case c.ResourceVersion != nil && *c.ResourceVersion != "" && *c.ResourceVersion != p.ResourceVersion:
+		return conflict("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified", *c.ResourceVersion, p.ResourceVersion)
+	}
+	return nil
+}
+
+// Refused is why a pod may not be evicted now, nil if err is about something else.
+func Refused(err error) *disruption.Refusal {
+	var refusal *disruption.Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return nil
+}
