@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/lifecycle"
+	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload/disruption"
 )
@@ -23,7 +24,7 @@ func (q Requests) EvictPod(ctx context.Context, namespace, name string, o *metav
 	r := q.loop
 	err := q.pod(ctx, namespace, name, func(p *lifecycle.Pod) error {
 		now := r.now()
-		shown := r.shownPod(p.Record.UID)
+		shown := shownPod(r.store, p.Record.UID)
 		if shown == nil {
 			return noPod(namespace, name)
 		}
@@ -47,15 +48,15 @@ func (q Requests) EvictPod(ctx context.Context, namespace, name string, o *metav
 		}
 		r.save(p)
 		r.publish(p, now)
-		r.endByHand(p, o.GracePeriodSeconds, now)
+		q.endByHand(p, o.GracePeriodSeconds, now)
 		return nil
 	})
 	return err
 }
 
 // shownPod is a pod as clients see it.
-func (r *Runtime) shownPod(uid types.UID) *corev1.Pod {
-	pods, _ := r.store.Pods()
+func shownPod(store *objects.Store, uid types.UID) *corev1.Pod {
+	pods, _ := store.Pods()
 	for _, p := range pods {
 		if p.UID == uid {
 			return p
@@ -65,16 +66,16 @@ func (r *Runtime) shownPod(uid types.UID) *corev1.Pod {
 }
 
 // endByHand ends a pod, in grace seconds if that is not nil: one of the folder begins anew.
-func (r *Runtime) endByHand(p *lifecycle.Pod, grace *int64, now state.Instant) {
+func (q Requests) endByHand(p *lifecycle.Pod, grace *int64, now state.Instant) {
 	p.Deleted = !p.Record.Made
 	if p.Record.Made {
-		r.workloads.endMade(p.Record.UID)
+		q.loop.workloads.endMade(p.Record.UID)
 	}
 	if grace != nil {
 		p.Grace = grace
-		r.lifecycle.ShortenGrace(p, time.Duration(*grace)*time.Second, now)
+		q.loop.lifecycle.ShortenGrace(p, time.Duration(*grace)*time.Second, now)
 	}
-	r.mark(p.Record.UID)
+	q.loop.mark(p.Record.UID)
 }
 
 // meets says whether a pod is the one that a client means.
