@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/adoption"
+	"podd/runtime/controller"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
@@ -158,5 +159,6 @@ func ReadImageUse(runDir, rootDir string) (state.ImageUse, error) {
 	revisions := rollout.New(rootDir, nil)
 	_ = revisions.PeekRevisions() // a version that cannot be read cannot be put back either
 	use.AddIDs(revisions.Images())
+	use.AddIDs(controller.ReadImages(filepath.Join(rootDir, "workloads")))
 	return use, nil
 }

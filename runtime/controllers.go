@@ -56,6 +56,9 @@ func (l *controllerLoop) ClaimsChanged(changed map[objects.Key]bool, now state.I
 func (l *controllerLoop) syncControllers(now state.Instant) {
 	if !l.r.stopping {
 		l.r.controllers.Sync(now)
+		if l.r.controllers.RolledBack() {
+			l.r.inbox.put(msgManifests{})
+		}
 	}
 }
 

@@ -577,3 +577,93 @@ spec:
 	w.pass(t, 40*time.Minute)
 	expect("goes on", "01:00", "05:00", "06:00")
 }
+
+// A version of a workload that does not come to serve is put back to the last good one, by the images of that time. That
+// outlives deaths and reboots, until the file has another version.
+func TestWorkloadIsPutBack(t *testing.T) {
+	for kind, more := range map[string]string{"Deployment": "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 0}}, ", "StatefulSet": "serviceName: web, replicas: 2, ", "DaemonSet": ""} {
+		t.Run(kind, func(t *testing.T) {
+			w := workloadWorld(t)
+			text := func(image, value string) string {
+				return fmt.Sprintf(`apiVersion: apps/v1
+kind: %s
+metadata: {name: web, annotations: {podd.dev/rollback: "true", podd.dev/progress-deadline: "120"}}
+spec:
+  %sselector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {terminationGracePeriodSeconds: 3, containers: [{name: main, image: %s, env: [{name: V, value: "%s"}]}]}
+`, kind, strings.ReplaceAll(more, ", ", "\n  "), image, value)
+			}
+			// All containers of the image app2 end at once.
+			play := func(d time.Duration) {
+				for range int(d / (5 * time.Second)) {
+					w.pass(t, 5*time.Second)
+					for _, id := range w.ids(func(p *fakeProcess) bool { return p.alive }) {
+						if w.made[id] == "app2" {
+							w.exit(id, 1)
+						}
+					}
+				}
+			}
+			problems := func() (list []string) {
+				for _, p := range w.d.r.problems {
+					list = append(list, p.Reason)
+				}
+				return list
+			}
+			change := func(s string) {
+				w.workloads["web.yaml"] = s
+				w.d.r.inbox.put(msgManifests{})
+			}
+			want := 2
+			if kind == "DaemonSet" {
+				want = 1
+			}
+			w.workloads["web.yaml"] = text("app", "1")
+			if err := w.start(); err != nil {
+				t.Fatal(err)
+			}
+			play(time.Minute)
+			if w.running()["app"] != want {
+				t.Fatal(w.running())
+			}
+			// Its pods never serve: a StatefulSet waits for such a pod, whatever its template says by then.
+			change(strings.Replace(text("app2", "2"), "{terminationGrace", "{initContainers: [{name: init, image: app2}], terminationGrace", 1))
+			play(90 * time.Second)
+			if len(problems()) > 0 {
+				t.Fatal("put back before its time", problems())
+			}
+			play(4 * time.Minute)
+			back := func(when string) {
+				t.Helper()
+				if got := w.running(); got["app"] != want || got["app2"] > 0 || fmt.Sprint(problems()) != "[RolledBack]" {
+					t.Fatalf("%s: %v, %v", when, got, problems())
+				}
+			}
+			back("after the deadline")
+			w.die()
+			if err := w.start(); err != nil {
+				t.Fatal(err)
+			}
+			play(time.Minute)
+			back("after a death")
+			w.reboot(t)
+			if err := w.start(); err != nil {
+				t.Fatal(err)
+			}
+			play(time.Minute)
+			back("after a reboot")
+			for _, p := range w.d.r.pods {
+				if p.Record.Pins["main"] != "sha256:app" {
+					t.Errorf("%s runs %v", p.Name(), p.Record.Pins)
+				}
+			}
+			change(text("app", "3"))
+			play(time.Minute)
+			if got := w.running(); got["app"] != want || len(problems()) > 0 {
+				t.Errorf("corrected: %v, %v", got, problems())
+			}
+		})
+	}
+}

@@ -83,7 +83,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	if !set.Hides("Pod", "", "") {
 		r.adopter.endOrphans()
 	}
-	r.takeProblems(slices.Concat(r.rollout.Problems(set.Pods), forbidden, set.Problems), now)
+	r.takeProblems(slices.Concat(r.rollout.Problems(set.Pods), r.controllers.Problems(), forbidden, set.Problems), now)
 }
 
 // resolve gives a manifest the UID of the pod that it continues, which takes the change if it can.

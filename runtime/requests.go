@@ -77,6 +77,7 @@ func (q Requests) LongestGrace(ctx context.Context) (time.Duration, error) {
 func (q Requests) imageUse() state.ImageUse {
 	use := q.loop.podTable.imageUse()
 	use.AddIDs(q.loop.rollout.Images())
+	use.AddIDs(q.loop.controllers.Images())
 	return use
 }
 

@@ -34,6 +34,7 @@ type tree struct {
 	Overrides []Override    `json:"overrides,omitempty"`
 	Ended     []types.UID   `json:"ended,omitempty"`
 	Good      *goodVersion  `json:"good,omitempty"`
+	Trial     *trial        `json:"trial,omitempty"`  // of this boot
 	Ghosts    []*corev1.Pod `json:"ghosts,omitempty"` // pods that are gone, and whose end is not counted
 	Clock     time.Duration `json:"clock"`            // see Manager.clock
 }
@@ -95,7 +96,7 @@ func (m *Manager) writeTree(root *entry) {
 func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
 	t = &tree{
 		Hash: root.hash, File: root.origin.File, Doc: root.origin.Doc, Since: root.origin.Since,
-		Overrides: root.overrides, Good: root.good, Clock: m.clock,
+		Overrides: root.overrides, Good: root.good, Trial: root.trial, Clock: m.clock,
 	}
 	for uid := range root.ended {
 		t.Ended = append(t.Ended, uid)
@@ -211,7 +212,7 @@ func (m *Manager) readTree(path string, thisBoot bool) error {
 		}
 	}
 	if thisBoot {
-		m.clock = t.Clock
+		m.clock, root.trial = t.Clock, t.Trial
 	} else {
 		m.save(root)
 	}

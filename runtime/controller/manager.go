@@ -57,17 +57,18 @@ type Manager struct {
 	// RunDir and RootDir hold the files: of this boot, and of all.
 	RunDir, RootDir string
 
-	entries map[types.UID]*entry
-	names   map[objects.Key]types.UID
-	pods    map[types.UID]*corev1.Pod // as they are shown, and those whose end nobody has counted yet
-	ending  map[types.UID]bool        // pods that were told to end
-	ghosts  map[types.UID]bool        // pods that are gone, and have a finalizer
-	claims  map[objects.Key]*manifest.Object
-	taken   bool // the folder's objects were looked at
-	unsaved map[types.UID]bool
-	written map[types.UID]string      // what is on flash of a root: a sum of it
-	files   map[objects.Key]types.UID // whose files may be there
-	clock   time.Duration             // the board's clock less the time since boot, as times of objects were written
+	entries    map[types.UID]*entry
+	names      map[objects.Key]types.UID
+	pods       map[types.UID]*corev1.Pod // as they are shown, and those whose end nobody has counted yet
+	ending     map[types.UID]bool        // pods that were told to end
+	ghosts     map[types.UID]bool        // pods that are gone, and have a finalizer
+	claims     map[objects.Key]*manifest.Object
+	rolledBack bool // since RolledBack was asked
+	taken      bool // the folder's objects were looked at
+	unsaved    map[types.UID]bool
+	written    map[types.UID]string      // what is on flash of a root: a sum of it
+	files      map[objects.Key]types.UID // whose files may be there
+	clock      time.Duration             // the board's clock less the time since boot, as times of objects were written
 }
 
 // New makes a Manager of m's exported fields that knows nothing yet.
@@ -98,6 +99,7 @@ type entry struct {
 	overrides []Override
 	ended     map[types.UID]bool // pods of the folder that were adopted, and that the controller has ended
 	good      *goodVersion
+	trial     *trial
 }
 
 // kinds are those that a controller acts for.

@@ -33,7 +33,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 		since = *rec.Changed
 	}
 	if ready, ok := rec.ReadySince(); ok {
-		if by := max(ready.Mono, since.Mono).Add(annotation.MinReady(rec.Object)); now.Mono < by {
+		if by := max(ready.Mono, since.Mono).Add(annotation.MinReady(rec.Object.Annotations)); now.Mono < by {
 			return by, ""
 		}
 		m.saveRevision(rec)
@@ -42,7 +42,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 	if r == nil || rec.State != state.PodWaiting && rec.State != state.PodRunning {
 		return 0, ""
 	}
-	by := since.After(annotation.ProgressDeadline(rec.Object))
+	by := since.After(annotation.ProgressDeadline(rec.Object.Annotations))
 	if now.Mono < by {
 		return by, ""
 	}
@@ -53,7 +53,7 @@ func (m *Manager) CheckProgressDeadline(p *Pod, rec *state.Record, blocked bool,
 func (m *Manager) rollback(rec *state.Record, r *revision) (message string) {
 	r.Bad = rec.Hash
 	r.Message = fmt.Sprintf("%s: pod %q did not become Ready within %s of its change and was put back to the version that was Ready last; correct the file to have it tried again",
-		rec.File, rec.Object.Name, annotation.ProgressDeadline(rec.Object))
+		rec.File, rec.Object.Name, annotation.ProgressDeadline(rec.Object.Annotations))
 	m.files.Persist(m.revisionPath(keyOf(rec.Object)), r, "that a pod was put back")
 	return r.Message
 }

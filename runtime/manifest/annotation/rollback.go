@@ -27,14 +27,14 @@ const (
 // WantsRollback says whether a pod asks for AnnotationRollback.
 func WantsRollback(p *corev1.Pod) bool { return p.Annotations[RollbackKey] == "true" }
 
-// ProgressDeadline is how long a changed pod has to become Ready.
-func ProgressDeadline(p *corev1.Pod) time.Duration {
-	return seconds(p.Annotations[ProgressDeadlineKey], progressDefault)
+// ProgressDeadline is how long a changed pod or workload has to become Ready, by its annotations.
+func ProgressDeadline(annotations map[string]string) time.Duration {
+	return seconds(annotations[ProgressDeadlineKey], progressDefault)
 }
 
-// MinReady is how long a pod must stay Ready to count as good.
-func MinReady(p *corev1.Pod) time.Duration {
-	return seconds(p.Annotations[MinReadyKey], minReadyDefault)
+// MinReady is how long a pod or workload must stay Ready to count as good.
+func MinReady(annotations map[string]string) time.Duration {
+	return seconds(annotations[MinReadyKey], minReadyDefault)
 }
 
 func seconds(text string, otherwise time.Duration) time.Duration {

@@ -16,7 +16,7 @@ func cronJobRules() *Rules {
 		Prepare:  func(v Value) { prepareCronJob(v.(*batchv1.CronJob)) },
 		Validate: func(v Value) field.ErrorList { return validateCronJob(v.(*batchv1.CronJob)) },
 		Refused: func(v Value) field.ErrorList {
-			return refusedJob(&v.(*batchv1.CronJob).Spec.JobTemplate.Spec, field.NewPath("spec", "jobTemplate", "spec"))
+			return append(refusedJob(&v.(*batchv1.CronJob).Spec.JobTemplate.Spec, field.NewPath("spec", "jobTemplate", "spec")), refusedRollback(v)...)
 		},
 	}
 }

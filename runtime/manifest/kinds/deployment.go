@@ -20,8 +20,7 @@ func deploymentRules() *Rules {
 			return append(annotation.ValidateRollback(d.Annotations, field.NewPath("metadata", "annotations")), validateDeployment(&d.Spec, field.NewPath("spec"))...)
 		},
 		Refused: func(v Value) field.ErrorList {
-			errs := refusedTemplate(&v.(*appsv1.Deployment).Spec.Template, field.NewPath("spec", "template"))
-			return append(errs, refusedRollback(v)...)
+			return refusedTemplate(&v.(*appsv1.Deployment).Spec.Template, field.NewPath("spec", "template"))
 		},
 		Update: func(before, after Value) field.ErrorList {
 			return unchanged(before.(*appsv1.Deployment).Spec.Selector, after.(*appsv1.Deployment).Spec.Selector, field.NewPath("spec", "selector"))
@@ -81,13 +80,4 @@ func validateStrategy(s *appsv1.DeploymentStrategy, path *field.Path) field.Erro
 		errs = append(errs, field.Invalid(path.Child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0"))
 	}
 	return append(errs, atMostAll(unavailable, path.Child("maxUnavailable"))...)
-}
-
-// refusedRollback refuses the annotation by which pods ask to be put back.
-func refusedRollback(v Value) field.ErrorList {
-	if v.GetAnnotations()[annotation.RollbackKey] != "true" {
-		return nil
-	}
-	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "annotations").Key(annotation.RollbackKey),
-		"podd puts pods back by itself, and workloads not yet: remove it, and use podd rollout undo")}
 }

@@ -35,7 +35,9 @@ func jobRules() *Rules {
 			}
 			return append(errs, validateIndexedName(j)...)
 		},
-		Refused: func(v Value) field.ErrorList { return refusedJob(&v.(*batchv1.Job).Spec, field.NewPath("spec")) },
+		Refused: func(v Value) field.ErrorList {
+			return append(refusedJob(&v.(*batchv1.Job).Spec, field.NewPath("spec")), refusedRollback(v)...)
+		},
 		Update: func(before, after Value) field.ErrorList {
 			return updateJob(&before.(*batchv1.Job).Spec, &after.(*batchv1.Job).Spec, field.NewPath("spec"))
 		},

@@ -31,7 +31,7 @@ func replicaSetRules() *Rules {
 			return append(errs, alwaysRestarts(&s.Template, "ReplicaSet", path.Child("template"))...)
 		},
 		Refused: func(v Value) field.ErrorList {
-			return refusedTemplate(&v.(*appsv1.ReplicaSet).Spec.Template, field.NewPath("spec", "template"))
+			return append(refusedTemplate(&v.(*appsv1.ReplicaSet).Spec.Template, field.NewPath("spec", "template")), refusedRollback(v)...)
 		},
 		Update: func(before, after Value) field.ErrorList {
 			return unchanged(before.(*appsv1.ReplicaSet).Spec.Selector, after.(*appsv1.ReplicaSet).Spec.Selector, field.NewPath("spec", "selector"))
@@ -48,7 +48,7 @@ func replicationControllerRules() *Rules {
 			return validateReplicationController(&v.(*corev1.ReplicationController).Spec)
 		},
 		Refused: func(v Value) field.ErrorList {
-			return refusedTemplate(v.(*corev1.ReplicationController).Spec.Template, field.NewPath("spec", "template"))
+			return append(refusedTemplate(v.(*corev1.ReplicationController).Spec.Template, field.NewPath("spec", "template")), refusedRollback(v)...)
 		},
 	}
 }

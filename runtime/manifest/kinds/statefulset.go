@@ -26,7 +26,7 @@ func statefulSetRules() *Rules {
 			return append(annotation.ValidateRollback(s.Annotations, field.NewPath("metadata", "annotations")), validateStatefulSet(&s.Spec, field.NewPath("spec"))...)
 		},
 		Refused: func(v Value) field.ErrorList {
-			return append(refusedStatefulSet(&v.(*appsv1.StatefulSet).Spec), refusedRollback(v)...)
+			return refusedStatefulSet(&v.(*appsv1.StatefulSet).Spec)
 		},
 		Update: func(before, after Value) field.ErrorList {
 			a, b, path := &before.(*appsv1.StatefulSet).Spec, &after.(*appsv1.StatefulSet).Spec, field.NewPath("spec")

@@ -46,6 +46,15 @@ func refusedTemplate(t *corev1.PodTemplateSpec, path *field.Path) field.ErrorLis
 	return append(errs, sysctl.Refused(t.Spec.SecurityContext, path.Child("spec", "securityContext"))...)
 }
 
+// refusedRollback refuses the annotation by which workloads ask to be put back where there is nothing to go back to.
+func refusedRollback(v Value) field.ErrorList {
+	if v.GetAnnotations()[annotation.RollbackKey] != "true" {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("metadata", "annotations").Key(annotation.RollbackKey),
+		"podd puts back Pods, Deployments, StatefulSets and DaemonSets; the others have no versions: remove it")}
+}
+
 // alwaysRestarts demands of a template what all kinds but Job do.
 func alwaysRestarts(t *corev1.PodTemplateSpec, kind string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
