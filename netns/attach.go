@@ -54,7 +54,7 @@ func (n *Network) Attach(p Pod) (Attachment, error) {
 	}
 	defer ns.Close()
 	p.IPv4Only = !n.UsesIPv6()
-	known, err := n.claim(p)
+	known, err := n.hostPorts.claim(p)
 	if err != nil {
 		return Attachment{}, err
 	}
@@ -66,10 +66,10 @@ func (n *Network) Attach(p Pod) (Attachment, error) {
 }
 
 func (n *Network) attach(p Pod, ns int) (Attachment, error) {
-	if err := n.refuseOverlap(p.ID); err != nil {
+	if err := n.uplinks.refuseOverlap(p.ID); err != nil {
 		return Attachment{}, err
 	}
-	ip, err := n.leaseAddress(p.ID)
+	ip, err := n.addresses.leaseAddress(p.ID)
 	if err != nil {
 		return Attachment{}, err
 	}
@@ -145,7 +145,7 @@ func (n *Network) endsOf(ip netip.Addr) []end {
 // route points the node at the pod. There is no neighbour to ask for on a link with one other end: both
 // ends know each other's address from the start, and nobody can claim another's.
 func (n *Network) route(host *rtnetlink.Conn, outer *rtnetlink.Link, v rtnetlink.VethPair, ends []end, p Pod) error {
-	if err := n.prepareLink(v.Host, p); err != nil {
+	if err := n.forwarding.prepareLink(v.Host, p); err != nil {
 		return err
 	}
 	reqs := rtnetlink.Requests(rtnetlink.Distrust(v.Host), rtnetlink.NoLinkLocal(v.Host), rtnetlink.SetUp(outer.Index))

@@ -219,7 +219,7 @@ func TestUDPThatBeganWithoutRules(t *testing.T) {
 		t.Fatalf("%q answers without rules", got)
 	}
 	out.send(t)
-	if err := n.repair(hintRules); err != nil {
+	if err := n.repairer.repair(hintRules); err != nil {
 		t.Fatal(err)
 	}
 	if got := in.send(t); got != "a" {

@@ -11,69 +11,72 @@ import (
 	"podd/netns/rtnetlink"
 )
 
+// hostSide is what all pods share on the node.
+type hostSide struct{ n *Network }
+
 // EnsureHost makes what all pods share: the gateway's addresses, routes, forwarding, and the nftables
 // table. It repairs what is missing or was changed, and leaves alone what is right.
 func (n *Network) EnsureHost() error {
 	n.hostMu.Lock()
 	defer n.hostMu.Unlock()
-	if err := n.ensureLinks(); err != nil {
+	if err := n.hostSide.ensureLinks(); err != nil {
 		return err
 	}
 	if err := n.rules.ensure(); err != nil {
 		return fmt.Errorf("cannot prepare nftables table %s: %w", n.cfg.TableName, err)
 	}
-	return n.ensureForwarding()
+	return n.forwarding.ensureForwarding()
 }
 
 // ensureShared is EnsureHost but for the rules, which have events of their own.
-func (n *Network) ensureShared() error {
-	n.hostMu.Lock()
-	defer n.hostMu.Unlock()
-	if err := n.ensureLinks(); err != nil {
+func (hs hostSide) ensureShared() error {
+	hs.n.hostMu.Lock()
+	defer hs.n.hostMu.Unlock()
+	if err := hs.ensureLinks(); err != nil {
 		return err
 	}
-	return n.ensureForwarding()
+	return hs.n.forwarding.ensureForwarding()
 }
 
 // ensureLinks is all of it that comes before the rules, which come before forwarding: no packet is to slip through
 // between.
-func (n *Network) ensureLinks() error {
-	host, err := n.host()
+func (hs hostSide) ensureLinks() error {
+	host, err := hs.n.host()
 	if err != nil {
 		return err
 	}
-	if err := n.ensureBridge(host); err != nil {
-		return fmt.Errorf("cannot prepare bridge %s: %w", n.cfg.Bridge, err)
+	if err := hs.ensureBridge(host); err != nil {
+		return fmt.Errorf("cannot prepare bridge %s: %w", hs.n.cfg.Bridge, err)
 	}
-	return n.lookAround()
+	return hs.n.uplinks.checkUplinks()
 }
 
-func (n *Network) ensureBridge(host *rtnetlink.Conn) error {
-	l, err := host.GetLink(n.cfg.Bridge)
+func (hs hostSide) ensureBridge(host *rtnetlink.Conn) error {
+	l, err := host.GetLink(hs.n.cfg.Bridge)
 	if err != nil {
 		return err
 	}
 	if l == nil {
-		if l, err = n.makeBridge(host); err != nil {
+		if l, err = hs.makeBridge(host); err != nil {
 			return err
 		}
 	}
 	if l.Kind != "bridge" {
 		return fmt.Errorf("%w: %s", ErrNotABridge, l.Kind)
 	}
-	n.bridge.Store(int64(l.Index))
-	n.lookForIPv6()
+	hs.n.bridge.Store(int64(l.Index))
+	hs.n.lookForIPv6()
 	// In one call, but the addresses first: routes need the link to be up with one.
 	reqs := rtnetlink.Requests(rtnetlink.SetUp(l.Index))
-	for _, p := range n.gateways() {
-		if p.Addr().Is4() || n.UsesIPv6() {
+	for _, p := range hs.n.gateways() {
+		if p.Addr().Is4() || hs.n.UsesIPv6() {
 			reqs = append(reqs, rtnetlink.SetAddr(l.Index, p))
 		}
 	}
 	if _, err := host.Do(reqs...); ignoreNoIPv6(err) != nil {
 		return err
 	}
-	_, err = host.Do(n.sharedRoutes(l.Index)...)
+	_, err = host.Do(hs.sharedRoutes(l.Index)...)
 	return err
 }
 
@@ -96,30 +99,30 @@ func (n *Network) networks() []netip.Prefix {
 
 // sharedRoutes answer at once for addresses that no pod has, and give the node a way, if only to the rules,
 // for what it sends to Services.
-func (n *Network) sharedRoutes(bridge int) []*nl.NetlinkRequest {
+func (hs hostSide) sharedRoutes(bridge int) []*nl.NetlinkRequest {
 	var reqs []*nl.NetlinkRequest
-	for _, p := range n.networks() {
-		if p.Addr().Is4() || n.UsesIPv6() {
+	for _, p := range hs.n.networks() {
+		if p.Addr().Is4() || hs.n.UsesIPv6() {
 			reqs = append(reqs, rtnetlink.SetUnreachable(p))
 		}
 	}
-	for _, p := range n.cfg.ServiceCIDRs {
-		if p.Addr().Is4() || n.UsesIPv6() {
+	for _, p := range hs.n.cfg.ServiceCIDRs {
+		if p.Addr().Is4() || hs.n.UsesIPv6() {
 			reqs = append(reqs, rtnetlink.SetLinkRoute(bridge, p.Masked()))
 		}
 	}
 	return reqs
 }
 
-func (n *Network) makeBridge(host *rtnetlink.Conn) (*rtnetlink.Link, error) {
-	_, err := host.Do(rtnetlink.CreateBridge(n.cfg.Bridge, podMAC(n.gateway)))
+func (hs hostSide) makeBridge(host *rtnetlink.Conn) (*rtnetlink.Link, error) {
+	_, err := host.Do(rtnetlink.CreateBridge(hs.n.cfg.Bridge, podMAC(hs.n.gateway)))
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, err
 	}
-	if _, err := host.Do(rtnetlink.NoLinkLocal(n.cfg.Bridge)); ignoreNoIPv6(err) != nil {
+	if _, err := host.Do(rtnetlink.NoLinkLocal(hs.n.cfg.Bridge)); ignoreNoIPv6(err) != nil {
 		return nil, err
 	}
-	l, err := host.GetLink(n.cfg.Bridge)
+	l, err := host.GetLink(hs.n.cfg.Bridge)
 	if err == nil && l == nil {
 		err = fmt.Errorf("interface is gone again: %w", unix.ENODEV)
 	}
@@ -135,7 +138,7 @@ func (n *Network) RemoveHost() error {
 	if err != nil {
 		return err
 	}
-	if err := n.endForwarding(); err != nil {
+	if err := n.forwarding.endForwarding(); err != nil {
 		return err
 	}
 	if err := n.rules.remove(); err != nil {

@@ -220,7 +220,7 @@ func TestForwardingIsWrittenOnlyWhenOff(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.before), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.ensureForwarding(); err != nil {
+		if err := n.forwarding.ensureForwarding(); err != nil {
 			t.Fatal(err)
 		}
 		if got, _ := os.ReadFile(path); string(got) != c.after {

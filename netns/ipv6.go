@@ -21,7 +21,7 @@ func (n *Network) UsesIPv6() bool { return n.cfg.CIDR6.IsValid() && !n.without6.
 
 // linkHasIPv6 asks the kernel about one link of the machine's. It has no settings for a link whose MTU is too small.
 func (n *Network) linkHasIPv6(name string) bool {
-	on, err := n.sysctlIs("net/ipv6/conf/"+name+"/disable_ipv6", "0")
+	on, err := n.forwarding.sysctlIs("net/ipv6/conf/"+name+"/disable_ipv6", "0")
 	return err == nil && on
 }
 

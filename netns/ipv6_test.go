@@ -107,7 +107,7 @@ func TestIPv6GoesAndComesBack(t *testing.T) {
 		}
 		wantAnswer(t, a.ns, TCP, netip.AddrPortFrom(b.IP, 8080).String(), "b")
 		wantAnswer(t, b.ns, TCP, netip.AddrPortFrom(a.IP, 8080).String(), "a")
-		if err := n.repair(hintAllPods | hintHost); err != nil {
+		if err := n.repairer.repair(hintAllPods | hintHost); err != nil {
 			t.Error(err)
 		}
 	})

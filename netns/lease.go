@@ -9,6 +9,9 @@ import (
 	"podd/internal/lease"
 )
 
+// addresses hands out the pods' addresses.
+type addresses struct{ n *Network }
+
 // newLeases hands out the addresses of one network. Those of another network (the configured one has changed) stay their
 // pods' until these get a new attachment.
 func newLeases(dir string, cidr netip.Prefix, report atomicfile.Report) *lease.Leases[netip.Addr] {
@@ -25,35 +28,35 @@ func newLeases(dir string, cidr netip.Prefix, report atomicfile.Report) *lease.L
 }
 
 // leaseAddress gives a pod its address.
-func (n *Network) leaseAddress(id string) (netip.Addr, error) {
-	a, err := n.leases.Acquire(id)
+func (ad addresses) leaseAddress(id string) (netip.Addr, error) {
+	a, err := ad.n.leases.Acquire(id)
 	if errors.Is(err, lease.ErrExhausted) {
 		err = ErrExhausted
 	}
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("cannot lease an address of %s: %w", n.cfg.CIDR, err)
+		return netip.Addr{}, fmt.Errorf("cannot lease an address of %s: %w", ad.n.cfg.CIDR, err)
 	}
 	return a, nil
 }
 
 // reclaim gives a pod the address that it is known to have, whoever holds it according to the folder.
-func (n *Network) reclaim(id string, a netip.Addr) error {
-	err := n.leases.Claim(id, a)
+func (ad addresses) reclaim(id string, a netip.Addr) error {
+	err := ad.n.leases.Claim(id, a)
 	if !errors.Is(err, lease.ErrTaken) {
 		return err
 	}
-	if err := n.leases.Release(n.leases.Holder(a)); err != nil {
+	if err := ad.n.leases.Release(ad.n.leases.Holder(a)); err != nil {
 		return err
 	}
-	return n.leases.Claim(id, a)
+	return ad.n.leases.Claim(id, a)
 }
 
 // canHave says whether a pod can have an address: one of the network, or of the network that was configured before.
-func (n *Network) canHave(a netip.Addr) bool {
-	if !n.cfg.CIDR.Contains(a) {
+func (ad addresses) canHave(a netip.Addr) bool {
+	if !ad.n.cfg.CIDR.Contains(a) {
 		return a.Is4() && a.IsGlobalUnicast()
 	}
-	return a != n.cfg.CIDR.Addr() && a != n.gateway && a != lastAddr(n.cfg.CIDR)
+	return a != ad.n.cfg.CIDR.Addr() && a != ad.n.gateway && a != lastAddr(ad.n.cfg.CIDR)
 }
 
 // nextHost is the address after a that a pod may have, round robin: not the network's own, not

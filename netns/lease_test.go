@@ -128,7 +128,7 @@ func TestDamagedLeases(t *testing.T) {
 			}
 			l := n.leases
 			seen := map[netip.Addr]string{}
-			if err := n.reclaim("a", first); err != nil { // as Restore does
+			if err := n.addresses.reclaim("a", first); err != nil { // as Restore does
 				t.Fatal(err)
 			}
 			for i := range 5 { // all that there are
@@ -166,7 +166,7 @@ func TestReclaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, ip := range map[string]netip.Addr{"a": a3, "b": a4, "c": netip.MustParseAddr("10.0.0.5")} {
-		if err := n.reclaim(id, ip); err != nil {
+		if err := n.addresses.reclaim(id, ip); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -61,6 +61,13 @@ type Network struct {
 	hostMu sync.Mutex // one EnsureHost or RemoveHost at a time
 	connMu sync.Mutex
 	conn   *rtnetlink.Conn // opened at first use, in the namespace of the process
+
+	forwarding forwarding
+	repairer   repairer
+	addresses  addresses
+	hostPorts  hostPorts
+	hostSide   hostSide
+	uplinks    uplinks
 }
 
 // New checks the configuration; it touches nothing.
@@ -79,6 +86,12 @@ func New(c Config) (*Network, error) {
 	}
 	c.CIDR = c.CIDR.Masked()
 	n := &Network{cfg: c, gateway: c.CIDR.Addr().Next(), leases: newLeases(c.LeaseDir, c.CIDR, c.Damaged), pods: map[string]Pod{}, suspects: map[string]bool{}}
+	n.forwarding = forwarding{n}
+	n.repairer = repairer{n}
+	n.addresses = addresses{n}
+	n.hostPorts = hostPorts{n}
+	n.hostSide = hostSide{n}
+	n.uplinks = uplinks{n}
 	if c.CIDR6.IsValid() && haveIPv6(c.ProcSys) {
 		n.cfg.CIDR6 = c.CIDR6.Masked()
 		n.gateway6 = n.addr6(n.gateway)

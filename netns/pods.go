@@ -22,7 +22,7 @@ func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
 	holders := make(map[netip.Addr]*Pod, len(pods))
 	for i := range pods {
 		p := &pods[i]
-		if p.IP.IsValid() && !n.canHave(p.IP) {
+		if p.IP.IsValid() && !n.addresses.canHave(p.IP) {
 			p.IP = netip.Addr{}
 		}
 		if !p.IP.IsValid() {
@@ -33,7 +33,7 @@ func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
 			continue
 		}
 		holders[p.IP] = p
-		if err := n.reclaim(p.ID, p.IP); err != nil {
+		if err := n.addresses.reclaim(p.ID, p.IP); err != nil {
 			errs = append(errs, fmt.Errorf("cannot lease %s to pod %q again: %w", p.IP, p.ID, err))
 		}
 	}

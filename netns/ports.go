@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// hostPorts says whose a port of the node is.
+type hostPorts struct{ n *Network }
+
 // HostPort forwards a port of the node to a pod.
 type HostPort struct {
 	HostIP    netip.Addr // one address of the node; unspecified or none: all of its family, or of both
@@ -82,24 +85,24 @@ func addHostPort(f family, p HostPort, ip netip.Addr, ports, at, hairpin *set) {
 }
 
 // claim takes the host ports for the pod, all of them or none. It says whether the pod has been attached before.
-func (n *Network) claim(p Pod) (known bool, err error) {
-	n.podsMu.Lock()
-	defer n.podsMu.Unlock()
-	if _, known = n.pods[p.ID]; !known {
+func (hp hostPorts) claim(p Pod) (known bool, err error) {
+	hp.n.podsMu.Lock()
+	defer hp.n.podsMu.Unlock()
+	if _, known = hp.n.pods[p.ID]; !known {
 		for _, port := range p.Ports {
-			for id, other := range n.pods {
+			for id, other := range hp.n.pods {
 				for _, o := range other.Ports {
 					if port.clashes(o) {
 						return false, fmt.Errorf("%w: host port %s belongs to pod %s", ErrTaken, port, cmpName(other.Name, id))
 					}
 				}
 			}
-			if err := n.hostUses(port); err != nil {
+			if err := hp.hostUses(port); err != nil {
 				return false, err
 			}
 		}
 	}
-	n.pods[p.ID] = p
+	hp.n.pods[p.ID] = p
 	return known, nil
 }
 
@@ -112,9 +115,9 @@ func cmpName(name, id string) string {
 
 // hostUses finds out whether a process of the node has the port by asking for it too: translation would
 // take it away from that process without a word.
-func (n *Network) hostUses(p HostPort) error {
+func (hp hostPorts) hostUses(p HostPort) error {
 	for _, f := range families() {
-		if !p.covers(f) || f.bits == 128 && !n.cfg.CIDR6.IsValid() {
+		if !p.covers(f) || f.bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
 			continue
 		}
 		if err := tryPort(f, p); err != nil {

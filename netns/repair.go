@@ -12,6 +12,9 @@ import (
 	"podd/netns/rtnetlink"
 )
 
+// repairer judges what the kernel tells of changes, and puts back what somebody took away.
+type repairer struct{ n *Network }
+
 const (
 	rtmNewNetconf     = 80 // RTM_NEWNETCONF, linux/rtnetlink.h
 	netconfIndex      = 1  // NETCONFA_IFINDEX, linux/netconf.h
@@ -20,34 +23,34 @@ const (
 )
 
 // repair puts right what the hints are about.
-func (n *Network) repair(h hint) error {
+func (rp repairer) repair(h hint) error {
 	var errs []error
 	if h&hintRules != 0 {
-		if err := n.rules.tampered(); err != nil {
+		if err := rp.n.rules.tampered(); err != nil {
 			errs = append(errs, fmt.Errorf("cannot put the firewall rules back: %w", err))
 		}
-		errs = append(errs, n.forgetAllMisled())
+		errs = append(errs, rp.n.forgetAllMisled())
 	}
 	if h&(hintHost|hintMoved) != 0 {
-		mtu, six := n.mtu.Load(), n.UsesIPv6()
-		errs = append(errs, n.ensureShared())
-		if n.mtu.Load() != mtu || n.UsesIPv6() && !six {
+		mtu, six := rp.n.mtu.Load(), rp.n.UsesIPv6()
+		errs = append(errs, rp.n.hostSide.ensureShared())
+		if rp.n.mtu.Load() != mtu || rp.n.UsesIPv6() && !six {
 			h |= hintAllPods
 		}
 	}
-	suspects := n.takeSuspects()
+	suspects := rp.takeSuspects()
 	if h&hintAllPods != 0 {
-		suspects = n.attached()
+		suspects = rp.n.attached()
 	}
 	for _, p := range suspects {
-		errs = append(errs, n.repairPod(p))
+		errs = append(errs, rp.n.repairPod(p))
 	}
 	return errors.Join(errs...)
 }
 
 // judgeRules: only podd's own table matters, and only what somebody else has done to it.
-func (n *Network) judgeRules(m rtnetlink.Message) hint {
-	if m.Kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < nfgenmsgSize || m.Port == n.rules.port() {
+func (rp repairer) classifyRules(m rtnetlink.Message) hint {
+	if m.Kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < nfgenmsgSize || m.Port == rp.n.rules.port() {
 		return 0
 	}
 	h := hint(0)
@@ -56,7 +59,7 @@ func (n *Network) judgeRules(m rtnetlink.Message) hint {
 	}
 	rtnetlink.EachAttr(m.Data[nfgenmsgSize:], func(kind uint16, value []byte) {
 		// NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE: all 1.
-		if kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == n.cfg.TableName {
+		if kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == rp.n.cfg.TableName {
 			h = hintRules
 		}
 	})
@@ -81,36 +84,36 @@ func byPackets(m rtnetlink.Message) bool {
 	return len(name) > 3 && name[:3] == affinityPrefix
 }
 
-func (n *Network) judgeRoutes(m rtnetlink.Message) hint {
+func (rp repairer) classifyRoutes(m rtnetlink.Message) hint {
 	switch m.Kind {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		return n.judgeLink(m)
+		return rp.classifyLink(m)
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-		return n.judgeAddr(m)
+		return rp.classifyAddr(m)
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		return n.judgeRoute(m)
+		return rp.classifyRoute(m)
 	case rtmNewNetconf:
-		return judgeNetconf(m)
+		return classifyNetconf(m)
 	}
 	return 0
 }
 
 // judgeLink: the bridge must be there and up; a pod's link must not go while its pod is attached, and comes into the
 // world down.
-func (n *Network) judgeLink(m rtnetlink.Message) hint {
+func (rp repairer) classifyLink(m rtnetlink.Message) hint {
 	l, err := rtnetlink.ParseLink(m.Data)
 	if err != nil {
 		return 0
 	}
 	gone := m.Kind == unix.RTM_DELLINK
 	switch {
-	case l.Name == n.cfg.Bridge:
+	case l.Name == rp.n.cfg.Bridge:
 		if gone || !l.Up {
 			return hintHost
 		}
 	case isHostIf(l.Name):
 		if gone || !l.Up && !l.Fresh || l.Master != 0 {
-			return n.suspect(func(id string) bool { return hostIf(id) == l.Name })
+			return rp.suspect(func(id string) bool { return hostIf(id) == l.Name })
 		}
 	default:
 		return hintMoved
@@ -118,11 +121,11 @@ func (n *Network) judgeLink(m rtnetlink.Message) hint {
 	return 0
 }
 
-func (n *Network) judgeAddr(m rtnetlink.Message) hint {
+func (rp repairer) classifyAddr(m rtnetlink.Message) hint {
 	if len(m.Data) < unix.SizeofIfAddrmsg {
 		return 0
 	}
-	if index := int64(binary.NativeEndian.Uint32(m.Data[4:])); index != n.bridge.Load() {
+	if index := int64(binary.NativeEndian.Uint32(m.Data[4:])); index != rp.n.bridge.Load() {
 		return hintMoved
 	}
 	if m.Kind == unix.RTM_DELADDR {
@@ -133,12 +136,12 @@ func (n *Network) judgeAddr(m rtnetlink.Message) hint {
 
 // judgeRoute: a route that has come or gone elsewhere may be a way out, or a network that has pods'
 // addresses. Those to pods and Services are podd's own, and may only go with their pods.
-func (n *Network) judgeRoute(m rtnetlink.Message) hint {
+func (rp repairer) classifyRoute(m rtnetlink.Message) hint {
 	if len(m.Data) < unix.SizeofRtMsg {
 		return 0
 	}
 	if m.Data[4] != unix.RT_TABLE_MAIN {
-		if m.Kind == unix.RTM_NEWROUTE && m.Data[7] == unix.RTN_MULTICAST && n.without6.Load() {
+		if m.Kind == unix.RTM_NEWROUTE && m.Data[7] == unix.RTN_MULTICAST && rp.n.without6.Load() {
 			return hintHost // a link has IPv6 now: ff00::/8 comes with it
 		}
 		return 0
@@ -154,13 +157,13 @@ func (n *Network) judgeRoute(m rtnetlink.Message) hint {
 			oif = rtnetlink.Number(value)
 		}
 	})
-	ours := slices.ContainsFunc(n.networks(), func(p netip.Prefix) bool { return dst.IsValid() && p.Contains(dst) })
+	ours := slices.ContainsFunc(rp.n.networks(), func(p netip.Prefix) bool { return dst.IsValid() && p.Contains(dst) })
 	switch {
 	case ours && bits == dst.BitLen():
 		if gone {
-			return n.suspect(func(id string) bool { return slices.Contains(n.addressesOf(id), dst) })
+			return rp.suspect(func(id string) bool { return slices.Contains(rp.n.addressesOf(id), dst) })
 		}
-	case ours && kind == unix.RTN_UNREACHABLE, int64(oif) == n.bridge.Load():
+	case ours && kind == unix.RTN_UNREACHABLE, int64(oif) == rp.n.bridge.Load():
 		if gone {
 			return hintHost
 		}
@@ -170,8 +173,8 @@ func (n *Network) judgeRoute(m rtnetlink.Message) hint {
 	return 0
 }
 
-// judgeNetconf: forwarding was turned off, or on by somebody else.
-func judgeNetconf(m rtnetlink.Message) hint {
+// classifyNetconf: forwarding was turned off, or on by somebody else.
+func classifyNetconf(m rtnetlink.Message) hint {
 	everywhere, h := false, hint(0)
 	const netconfMsg = 1 // bytes: the family
 	if len(m.Data) < rtnetlink.Align4(netconfMsg) {
@@ -191,13 +194,13 @@ func judgeNetconf(m rtnetlink.Message) hint {
 
 // suspect marks the attached pods of whom an event tells nothing good. A pod that is being detached is
 // forgotten first.
-func (n *Network) suspect(is func(id string) bool) hint {
-	n.podsMu.Lock()
-	defer n.podsMu.Unlock()
+func (rp repairer) suspect(is func(id string) bool) hint {
+	rp.n.podsMu.Lock()
+	defer rp.n.podsMu.Unlock()
 	h := hint(0)
-	for id := range n.pods {
+	for id := range rp.n.pods {
 		if is(id) {
-			n.suspects[id] = true
+			rp.n.suspects[id] = true
 			h = hintPods
 		}
 	}
@@ -206,15 +209,15 @@ func (n *Network) suspect(is func(id string) bool) hint {
 
 // takeSuspects returns the marked pods. Events of a pod's own beginning mark it too: where all is well now,
 // nothing is done.
-func (n *Network) takeSuspects() []Pod {
-	n.podsMu.Lock()
-	defer n.podsMu.Unlock()
+func (rp repairer) takeSuspects() []Pod {
+	rp.n.podsMu.Lock()
+	defer rp.n.podsMu.Unlock()
 	var pods []Pod
-	for id := range n.suspects {
-		if p, ok := n.pods[id]; ok {
+	for id := range rp.n.suspects {
+		if p, ok := rp.n.pods[id]; ok {
 			pods = append(pods, p)
 		}
 	}
-	clear(n.suspects)
+	clear(rp.n.suspects)
 	return pods
 }

@@ -199,7 +199,7 @@ func TestForwardingWaitsForTheRules(t *testing.T) {
 		if err := n.EnsureHost(); err == nil {
 			t.Fatal("rules that the kernel cannot have were accepted")
 		}
-		if err := n.repair(hintHost); err == nil {
+		if err := n.repairer.repair(hintHost); err == nil {
 			t.Error("nothing is said")
 		}
 		if got := forwardingNow(t); got != "0 0" {

@@ -123,7 +123,7 @@ func (s *Services) InUse(ip netip.Addr, p Protocol, port uint16) bool {
 	if ip.IsValid() {
 		return tryPort(familyOf(ip), HostPort{HostIP: ip, Protocol: p, HostPort: port}) != nil
 	}
-	if s.n.hostUses(HostPort{Protocol: p, HostPort: port}) == nil {
+	if s.n.hostPorts.hostUses(HostPort{Protocol: p, HostPort: port}) == nil {
 		return false
 	}
 	addrs, err := HostIPs()

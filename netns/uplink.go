@@ -11,10 +11,13 @@ import (
 	"podd/netns/rtnetlink"
 )
 
-// lookAround learns what the machine's other networks mean for the pods: the MTU, and addresses that
+// uplinks follows the node's other networks.
+type uplinks struct{ n *Network }
+
+// checkUplinks learns what the machine's other networks mean for the pods: the MTU, and addresses that
 // somebody else has. The routes are read before the interfaces: so each route's interface is among these,
 // or is gone by now and its route with it.
-func (n *Network) lookAround() error {
+func (up uplinks) checkUplinks() error {
 	routes, err := mainRoutes()
 	if err != nil {
 		return err
@@ -23,18 +26,18 @@ func (n *Network) lookAround() error {
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
-	n.mtu.Store(int64(n.chooseMTU(links, defaultRoutes(routes))))
-	pods, services := n.findOverlaps(links, routes)
-	n.overlap.Store(pods)
-	n.shadowed.Store(&services)
-	forwarded := n.forwarded()
+	up.n.mtu.Store(int64(up.chooseMTU(links, defaultRoutes(routes))))
+	pods, services := up.findOverlaps(links, routes)
+	up.n.overlap.Store(pods)
+	up.n.shadowed.Store(&services)
+	forwarded := up.n.forwarding.forwarded()
 	for _, l := range links {
-		if l.Kind == "bridge" && l.Name != n.cfg.Bridge {
+		if l.Kind == "bridge" && l.Name != up.n.cfg.Bridge {
 			forwarded.bridges = append(forwarded.bridges, l.Index)
 		}
 	}
 	slices.Sort(forwarded.bridges)
-	if err := n.rules.setRouting(forwarded); err != nil {
+	if err := up.n.rules.setRouting(forwarded); err != nil {
 		return fmt.Errorf("cannot limit what is forwarded to what pods need: %w", err)
 	}
 	return nil
@@ -50,9 +53,9 @@ func (s *Services) Overlaps() []netip.Prefix {
 
 // chooseMTU is the smallest of the interfaces with a default route, so that no pod sends what the way out
 // would have to cut; 0 is the kernel's choice.
-func (n *Network) chooseMTU(links []*rtnetlink.Link, uplinks map[int]int) int {
-	if n.cfg.MTU > 0 {
-		return n.cfg.MTU
+func (up uplinks) chooseMTU(links []*rtnetlink.Link, uplinks map[int]int) int {
+	if up.n.cfg.MTU > 0 {
+		return up.n.cfg.MTU
 	}
 	mtu := 0
 	for _, l := range links {
@@ -82,19 +85,19 @@ func mainRoutes() ([]netlink.Route, error) {
 }
 
 // findOverlaps finds whose addresses the pods' and the Services' networks have too.
-func (n *Network) findOverlaps(links []*rtnetlink.Link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {
+func (up uplinks) findOverlaps(links []*rtnetlink.Link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {
 	foreign := map[int]bool{0: true} // a route of several hops has no interface of its own
 	for _, l := range links {
-		foreign[l.Index] = l.Name != n.cfg.Bridge && l.Group != rtnetlink.PodGroup && !isHostIf(l.Name)
+		foreign[l.Index] = l.Name != up.n.cfg.Bridge && l.Group != rtnetlink.PodGroup && !isHostIf(l.Name)
 	}
 	for _, r := range routes {
 		if !foreign[r.LinkIndex] {
 			continue
 		}
-		if o := overlapWith(n.networks(), r); o != nil && pods == nil {
+		if o := overlapWith(up.n.networks(), r); o != nil && pods == nil {
 			pods = o
 		}
-		if o := overlapWith(n.cfg.ServiceCIDRs, r); o != nil {
+		if o := overlapWith(up.n.cfg.ServiceCIDRs, r); o != nil {
 			services = append(services, o.other)
 		}
 	}
@@ -122,11 +125,11 @@ func overlapWith(own []netip.Prefix, r netlink.Route) *overlap {
 }
 
 // refuseOverlap keeps pods from starting on addresses that are somebody else's. Those that have theirs stay.
-func (n *Network) refuseOverlap(id string) error {
-	if _, has := n.leases.Lookup(id); has {
+func (up uplinks) refuseOverlap(id string) error {
+	if _, has := up.n.leases.Lookup(id); has {
 		return nil
 	}
-	return n.Overlap()
+	return up.n.Overlap()
 }
 
 // Overlap is ErrOverlap while another network of the machine has addresses of the pods'.

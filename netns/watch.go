@@ -63,9 +63,11 @@ func (n *Network) Watch(ctx context.Context, moved func(), repaired func(what st
 		repaired("links and routes", err)
 	}
 	hints, done := make(chan hint), make(chan error, 2)
-	go func() { done <- hearEvents(ctx, routes, hints, n.judgeRoutes, hintAllPods|hintHost|hintMoved) }()
-	go func() { done <- hearEvents(ctx, rules, hints, n.judgeRules, hintRules) }()
-	n.answer(ctx, hints, moved, repaired)
+	go func() {
+		done <- hearEvents(ctx, routes, hints, n.repairer.classifyRoutes, hintAllPods|hintHost|hintMoved)
+	}()
+	go func() { done <- hearEvents(ctx, rules, hints, n.repairer.classifyRules, hintRules) }()
+	n.repairer.answer(ctx, hints, moved, repaired)
 	return errors.Join(<-done, <-done)
 }
 
@@ -89,14 +91,14 @@ func listen(protocol int, groups ...int) (*os.File, error) {
 }
 
 // hearEvents turns messages into hints. Events that the kernel had no room for are worth every look.
-func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, judge func(rtnetlink.Message) hint, lost hint) error {
+func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, classify func(rtnetlink.Message) hint, lost hint) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("cannot read network events: %w", err)
 	}
 	buf := make([]byte, rtnetlink.AnswerSize)
 	for {
-		h, err := readHint(conn, buf, judge)
+		h, err := readHint(conn, buf, classify)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -117,7 +119,7 @@ func hearEvents(ctx context.Context, f *os.File, hints chan<- hint, judge func(r
 }
 
 // readHint waits for one datagram of the kernel's and judges what is in it.
-func readHint(conn syscall.RawConn, buf []byte, judge func(rtnetlink.Message) hint) (h hint, err error) {
+func readHint(conn syscall.RawConn, buf []byte, classify func(rtnetlink.Message) hint) (h hint, err error) {
 	n := 0
 	cerr := conn.Read(func(fd uintptr) bool {
 		var from unix.Sockaddr
@@ -135,13 +137,13 @@ func readHint(conn syscall.RawConn, buf []byte, judge func(rtnetlink.Message) hi
 		if m, rest, err = rtnetlink.NextMessage(rest); err != nil {
 			return h, nil // cut off: the rest of it is worth no more
 		}
-		h |= judge(m)
+		h |= classify(m)
 	}
 	return h, nil
 }
 
 // answer repairs, a moment after the first hint of several.
-func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), repaired func(what string, err error)) {
+func (rp repairer) answer(ctx context.Context, hints <-chan hint, moved func(), repaired func(what string, err error)) {
 	var due hint
 	settled := time.NewTimer(0)
 	settled.Stop()
@@ -153,7 +155,7 @@ func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), r
 		case h := <-hints:
 			if h == hintRules {
 				// At once: connections that are translated break on the first packet that is not.
-				repaired("rules", n.repair(h))
+				repaired("rules", rp.repair(h))
 				continue
 			}
 			if due == 0 {
@@ -161,7 +163,7 @@ func (n *Network) answer(ctx context.Context, hints <-chan hint, moved func(), r
 			}
 			due |= h
 		case <-settled.C:
-			repaired("links and routes", n.repair(due))
+			repaired("links and routes", rp.repair(due))
 			if due&hintMoved != 0 {
 				moved()
 			}

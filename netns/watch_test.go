@@ -76,7 +76,7 @@ func TestAttachIsNoEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			heard = true
-			if h := n.judgeRoutes(m); h&(hintPods|hintAllPods) != 0 {
+			if h := n.repairer.classifyRoutes(m); h&(hintPods|hintAllPods) != 0 {
 				l, _ := rtnetlink.ParseLink(m.Data)
 				t.Errorf("message %d of %+v is taken for damage", m.Kind, l)
 			}
