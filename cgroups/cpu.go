@@ -7,15 +7,15 @@ import (
 	oc "github.com/opencontainers/cgroups"
 )
 
-func (t *Tree) setCPU(cgroup string, r Resources) error {
+func (li limits) setCPU(cgroup string, r Resources) error {
 	if r.CPUShares == 0 && r.CPUQuotaUS == 0 {
 		return nil
 	}
-	dir, err := t.dirFor("cpu", cgroup)
+	dir, err := li.t.dirFor("cpu", cgroup)
 	if err != nil {
 		return err
 	}
-	if err := t.setShares(dir, r.CPUShares); err != nil {
+	if err := li.setShares(dir, r.CPUShares); err != nil {
 		return err
 	}
 	if r.CPUQuotaUS == 0 {
@@ -25,24 +25,24 @@ func (t *Tree) setCPU(cgroup string, r Resources) error {
 	if period == 0 {
 		period = DefaultPeriod
 	}
-	if t.version == 2 {
-		return t.write(dir, "cpu.max", cpuMax(r.CPUQuotaUS, period))
+	if li.t.version == 2 {
+		return li.t.write(dir, "cpu.max", cpuMax(r.CPUQuotaUS, period))
 	}
-	if err := t.writeInt(dir, "cpu.cfs_period_us", period); err != nil {
+	if err := li.t.writeInt(dir, "cpu.cfs_period_us", period); err != nil {
 		return err
 	}
-	return t.writeInt(dir, "cpu.cfs_quota_us", max(r.CPUQuotaUS, -1))
+	return li.t.writeInt(dir, "cpu.cfs_quota_us", max(r.CPUQuotaUS, -1))
 }
 
-func (t *Tree) setShares(dir string, shares uint64) error {
+func (li limits) setShares(dir string, shares uint64) error {
 	switch {
 	case shares == 0:
 		return nil
-	case t.version == 2:
-		return t.write(dir, "cpu.weight", strconv.FormatUint(oc.ConvertCPUSharesToCgroupV2Value(shares), 10))
+	case li.t.version == 2:
+		return li.t.write(dir, "cpu.weight", strconv.FormatUint(oc.ConvertCPUSharesToCgroupV2Value(shares), 10))
 	}
 	shares = min(max(shares, MinShares), MaxShares)
-	return t.write(dir, "cpu.shares", strconv.FormatUint(shares, 10))
+	return li.t.write(dir, "cpu.shares", strconv.FormatUint(shares, 10))
 }
 
 func cpuMax(quota, period int64) string {

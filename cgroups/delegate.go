@@ -11,25 +11,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// delegation makes room for pods below the cgroup that systemd gives podd.
+type delegation struct{ t *Tree }
+
+func (t *Tree) delegation() delegation { return delegation{t} }
+
 // delegate prepares the parent on version 2. A cgroup either has processes or hands controllers
 // down, the root excepted (cgroup-v2.rst, "No Internal Process Constraint"): only it lacks
 // cgroup.type, which the root of a cgroup namespace has.
-func (t *Tree) delegate(own string) error {
-	dir := filepath.Join(t.hierarchies[0].dir, t.parent)
+func (dg delegation) delegate(own string) error {
+	dir := filepath.Join(dg.t.hierarchies[0].dir, dg.t.parent)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make cgroup: %w", err)
 	}
-	if own == t.parent && exists(filepath.Join(dir, "cgroup.type")) {
-		if err := t.moveSelf(filepath.Join(dir, leaf)); err != nil {
+	if own == dg.t.parent && exists(filepath.Join(dir, "cgroup.type")) {
+		if err := dg.moveSelf(filepath.Join(dir, leaf)); err != nil {
 			return err
 		}
 	}
-	for _, level := range t.levels() {
+	for _, level := range dg.levels() {
 		b, err := os.ReadFile(filepath.Join(level, "cgroup.controllers"))
 		if err != nil {
 			return fmt.Errorf("cannot read controllers: %w", err)
 		}
-		if t.controllers, err = t.handDown(level, strings.Fields(string(b))); err != nil {
+		if dg.t.controllers, err = dg.handDown(level, strings.Fields(string(b))); err != nil {
 			return err
 		}
 	}
@@ -38,10 +43,10 @@ func (t *Tree) delegate(own string) error {
 
 // levels are the cgroups that hand controllers down to kubepods: all from the root on, or only the
 // parent where it was delegated and what is above belongs to others.
-func (t *Tree) levels() []string {
-	root := t.hierarchies[0].dir
-	dir := filepath.Join(root, t.parent)
-	if t.lent {
+func (dg delegation) levels() []string {
+	root := dg.t.hierarchies[0].dir
+	dir := filepath.Join(root, dg.t.parent)
+	if dg.t.lent {
 		return []string{dir}
 	}
 	levels := []string{dir}
@@ -53,31 +58,31 @@ func (t *Tree) levels() []string {
 	return levels
 }
 
-func (t *Tree) moveSelf(dir string) error {
+func (dg delegation) moveSelf(dir string) error {
 	if _, err := ensureDir(dir); err != nil {
 		return err
 	}
-	if err := t.write(dir, "cgroup.procs", "0"); err != nil {
+	if err := dg.t.write(dir, "cgroup.procs", "0"); err != nil {
 		return fmt.Errorf("cannot move the daemon to its leaf: %w", err)
 	}
-	t.ownDir = dir
+	dg.t.ownDir = dir
 	return nil
 }
 
 // handDown lets the children of dir use controllers and returns those that the kernel agreed to:
 // it refuses some in some states, as cpu while there are realtime processes.
-func (t *Tree) handDown(dir string, controllers []string) ([]string, error) {
+func (dg delegation) handDown(dir string, controllers []string) ([]string, error) {
 	const file = "cgroup.subtree_control"
 	if len(controllers) == 0 {
 		return nil, nil
 	}
-	err := t.write(dir, file, "+"+strings.Join(controllers, " +"))
+	err := dg.t.write(dir, file, "+"+strings.Join(controllers, " +"))
 	if err == nil {
 		return controllers, nil
 	}
 	var usable []string
 	for _, c := range controllers {
-		if t.write(dir, file, "+"+c) == nil {
+		if dg.t.write(dir, file, "+"+c) == nil {
 			usable = append(usable, c)
 		}
 	}

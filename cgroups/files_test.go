@@ -34,7 +34,7 @@ func TestSignalsDoNotInterruptLimits(t *testing.T) {
 		}
 	})
 	for range 2000 {
-		if err := tree.apply(pod, r); err != nil {
+		if err := tree.limits().apply(pod, r); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,24 +11,24 @@ import (
 
 // setHugetlb limits use and, where the kernel has it (5.7), reservation: without the latter, a
 // process over the limit learns it by SIGBUS instead of a failing mmap.
-func (t *Tree) setHugetlb(cgroup string, r Resources) error {
+func (li limits) setHugetlb(cgroup string, r Resources) error {
 	if len(r.Hugepages) == 0 {
 		return nil
 	}
-	dir, err := t.dirFor("hugetlb", cgroup)
+	dir, err := li.t.dirFor("hugetlb", cgroup)
 	if err != nil {
 		return err
 	}
 	suffix := "limit_in_bytes"
-	if t.version == 2 {
+	if li.t.version == 2 {
 		suffix = "max"
 	}
 	for _, size := range slices.Sorted(maps.Keys(r.Hugepages)) {
 		limit := strconv.FormatUint(r.Hugepages[size], 10)
-		if err := t.write(dir, "hugetlb."+size+"."+suffix, limit); err != nil {
+		if err := li.t.write(dir, "hugetlb."+size+"."+suffix, limit); err != nil {
 			return err
 		}
-		err := t.write(dir, "hugetlb."+size+".rsvd."+suffix, limit)
+		err := li.t.write(dir, "hugetlb."+size+".rsvd."+suffix, limit)
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}

@@ -5,27 +5,27 @@ import (
 	"strconv"
 )
 
-func (t *Tree) setMemory(cgroup string, r Resources) error {
+func (li limits) setMemory(cgroup string, r Resources) error {
 	if r.MemoryLimit == 0 && !r.OOMGroup {
 		return nil
 	}
-	dir, err := t.dirFor("memory", cgroup)
+	dir, err := li.t.dirFor("memory", cgroup)
 	if err != nil {
 		return err
 	}
-	if t.version == 1 {
+	if li.t.version == 1 {
 		if r.MemoryLimit == 0 {
 			return nil
 		}
-		return t.writeInt(dir, "memory.limit_in_bytes", max(r.MemoryLimit, -1))
+		return li.t.writeInt(dir, "memory.limit_in_bytes", max(r.MemoryLimit, -1))
 	}
 	if r.MemoryLimit != 0 {
-		if err := t.write(dir, "memory.max", orMax(r.MemoryLimit)); err != nil {
+		if err := li.t.write(dir, "memory.max", orMax(r.MemoryLimit)); err != nil {
 			return err
 		}
 	}
 	if r.OOMGroup {
-		return t.write(dir, "memory.oom.group", "1")
+		return li.t.write(dir, "memory.oom.group", "1")
 	}
 	return nil
 }

@@ -2,15 +2,15 @@ package cgroups
 
 import "os"
 
-func (t *Tree) setPids(cgroup string, r Resources) error {
+func (li limits) setPids(cgroup string, r Resources) error {
 	if r.PidsLimit == 0 {
 		return nil
 	}
-	dir, err := t.dirFor("pids", cgroup)
+	dir, err := li.t.dirFor("pids", cgroup)
 	if err != nil {
 		return err
 	}
-	return t.write(dir, "pids.max", orMax(r.PidsLimit)) // the same file in both versions
+	return li.t.write(dir, "pids.max", orMax(r.PidsLimit)) // the same file in both versions
 }
 
 func (t *Tree) pidsCurrent(cgroup string) (uint64, error) {

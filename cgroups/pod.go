@@ -34,38 +34,38 @@ func (t *Tree) EnsurePod(uid, qos string, r Resources) (string, error) {
 	tier := path.Dir(pod)
 	err = t.makePod(tier, pod, r)
 	if errors.Is(err, os.ErrNotExist) { // somebody removed the tier
-		t.forgetTier(tier)
+		t.tierLevels().forgetTier(tier)
 		err = t.makePod(tier, pod, r)
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot make cgroup for pod %q: %w", uid, err)
 	}
-	if err := t.apply(pod, r); err != nil {
+	if err := t.limits().apply(pod, r); err != nil {
 		return "", fmt.Errorf("cannot limit pod %q: %w", uid, err)
 	}
 	return pod, nil
 }
 
 func (t *Tree) makePod(tier, pod string, r Resources) error {
-	if err := t.ensureTier(tier); err != nil {
+	if err := t.tierLevels().ensureTier(tier); err != nil {
 		return err
 	}
-	for _, dir := range t.limitDirs(pod, r) {
+	for _, dir := range t.limits().limitDirs(pod, r) {
 		if _, err := ensureDir(dir); err != nil {
 			return err
 		}
 	}
 	if t.version == 2 {
-		_, err := t.handDown(t.dirs(pod)[0], t.controllers)
+		_, err := t.delegation().handDown(t.dirs(pod)[0], t.controllers)
 		return err
 	}
 	return nil
 }
 
 // limitDirs are the folders that take limits, each once: controllers may share a hierarchy.
-func (t *Tree) limitDirs(cgroup string, r Resources) []string {
-	if t.version == 2 {
-		return t.dirs(cgroup)
+func (li limits) limitDirs(cgroup string, r Resources) []string {
+	if li.t.version == 2 {
+		return li.t.dirs(cgroup)
 	}
 	want := []string{"cpu", "memory", "pids"}
 	if len(r.Hugepages) > 0 {
@@ -73,7 +73,7 @@ func (t *Tree) limitDirs(cgroup string, r Resources) []string {
 	}
 	var dirs []string
 	for _, controller := range want {
-		dir, err := t.dirFor(controller, cgroup)
+		dir, err := li.t.dirFor(controller, cgroup)
 		if err == nil && (len(dirs) == 0 || dirs[len(dirs)-1] != dir) {
 			dirs = append(dirs, dir)
 		}

@@ -16,39 +16,39 @@ func (t *Tree) Resize(cgroup string, r Resources) error {
 		if err == nil && used > uint64(r.MemoryLimit) {
 			return fmt.Errorf("%w: cgroup %s uses %d bytes, its limit was to be %d", ErrInUse, filepath.Base(cgroup), used, r.MemoryLimit)
 		}
-		if err := t.raiseSwapLimit(cgroup, r.MemoryLimit); err != nil {
+		if err := t.limits().raiseSwapLimit(cgroup, r.MemoryLimit); err != nil {
 			return err
 		}
 	}
-	if err := t.setCPU(cgroup, r); err != nil {
+	if err := t.limits().setCPU(cgroup, r); err != nil {
 		return err
 	}
-	if err := t.setMemory(cgroup, r); err != nil {
+	if err := t.limits().setMemory(cgroup, r); err != nil {
 		return err
 	}
-	return t.setSwapLimit(cgroup, r.MemoryLimit)
+	return t.limits().setSwapLimit(cgroup, r.MemoryLimit)
 }
 
 // The limit of memory and swap together that version 1 has must never be below that of memory alone: raised, it
 // goes first; lowered, last.
 const swapLimit = "memory.memsw.limit_in_bytes"
 
-func (t *Tree) raiseSwapLimit(cgroup string, limit int64) error {
-	dir, err := t.dirFor("memory", cgroup)
-	if err != nil || t.version != 1 || !exists(filepath.Join(dir, swapLimit)) {
+func (li limits) raiseSwapLimit(cgroup string, limit int64) error {
+	dir, err := li.t.dirFor("memory", cgroup)
+	if err != nil || li.t.version != 1 || !exists(filepath.Join(dir, swapLimit)) {
 		return err
 	}
 	now, err := readUint(dir, swapLimit)
 	if err != nil || now >= uint64(limit) {
 		return err
 	}
-	return t.writeInt(dir, swapLimit, limit)
+	return li.t.writeInt(dir, swapLimit, limit)
 }
 
-func (t *Tree) setSwapLimit(cgroup string, limit int64) error {
-	dir, err := t.dirFor("memory", cgroup)
-	if err != nil || t.version != 1 || limit == 0 || !exists(filepath.Join(dir, swapLimit)) {
+func (li limits) setSwapLimit(cgroup string, limit int64) error {
+	dir, err := li.t.dirFor("memory", cgroup)
+	if err != nil || li.t.version != 1 || limit == 0 || !exists(filepath.Join(dir, swapLimit)) {
 		return nil // without the controller there is nothing to set
 	}
-	return t.writeInt(dir, swapLimit, max(limit, -1))
+	return li.t.writeInt(dir, swapLimit, max(limit, -1))
 }

@@ -1,5 +1,10 @@
 package cgroups
 
+// limits writes what pods may use.
+type limits struct{ t *Tree }
+
+func (t *Tree) limits() limits { return limits{t} }
+
 // Resources are the limits of a pod. 0 leaves the kernel's default; −1 means no limit, where a
 // limit may have been set before.
 type Resources struct {
@@ -13,8 +18,8 @@ type Resources struct {
 }
 
 // apply sets everything that r asks for.
-func (t *Tree) apply(cgroup string, r Resources) error {
-	for _, set := range []func(string, Resources) error{t.setCPU, t.setMemory, t.setPids, t.setHugetlb} {
+func (li limits) apply(cgroup string, r Resources) error {
+	for _, set := range []func(string, Resources) error{li.setCPU, li.setMemory, li.setPids, li.setHugetlb} {
 		if err := set(cgroup, r); err != nil {
 			return err
 		}

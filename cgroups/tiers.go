@@ -7,6 +7,11 @@ import (
 	"path/filepath"
 )
 
+// tierLevels are the cgroups of the QoS classes, and what is above them.
+type tierLevels struct{ t *Tree }
+
+func (t *Tree) tierLevels() tierLevels { return tierLevels{t} }
+
 func (t *Tree) tierPath(qos string) (string, error) {
 	switch qos {
 	case Guaranteed:
@@ -34,40 +39,40 @@ func (t *Tree) SetTierShares(qos string, shares uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := t.ensureTier(tier); err != nil {
+	if err := t.tierLevels().ensureTier(tier); err != nil {
 		return err
 	}
 	dir, err := t.dirFor("cpu", tier)
 	if err != nil {
 		return err
 	}
-	return t.setShares(dir, max(shares, MinShares))
+	return t.limits().setShares(dir, max(shares, MinShares))
 }
 
 // ensureTier makes kubepods and the tier, once per process.
-func (t *Tree) ensureTier(tier string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.tiers[tier] {
+func (tl tierLevels) ensureTier(tier string) error {
+	tl.t.mu.Lock()
+	defer tl.t.mu.Unlock()
+	if tl.t.tiers[tier] {
 		return nil
 	}
-	levels := []string{t.kubepods()}
-	if tier != t.kubepods() {
+	levels := []string{tl.t.kubepods()}
+	if tier != tl.t.kubepods() {
 		levels = append(levels, tier)
 	}
 	for _, level := range levels {
-		if err := t.ensureLevel(level, tier); err != nil {
+		if err := tl.ensureLevel(level, tier); err != nil {
 			return err
 		}
 	}
-	t.tiers[tier] = true
+	tl.t.tiers[tier] = true
 	return nil
 }
 
-func (t *Tree) ensureLevel(level, tier string) error {
+func (tl tierLevels) ensureLevel(level, tier string) error {
 	fresh := false
-	for _, dir := range t.limitDirs(level, Resources{Hugepages: map[string]uint64{"": 0}}) {
-		if t.parent != "/" {
+	for _, dir := range tl.t.limits().limitDirs(level, Resources{Hugepages: map[string]uint64{"": 0}}) {
+		if tl.t.parent != "/" {
 			if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 				return fmt.Errorf("cannot make cgroup: %w", err)
 			}
@@ -78,24 +83,24 @@ func (t *Tree) ensureLevel(level, tier string) error {
 		}
 		fresh = fresh || made
 	}
-	if t.version == 2 {
-		if _, err := t.handDown(t.dirs(level)[0], t.controllers); err != nil {
+	if tl.t.version == 2 {
+		if _, err := tl.t.delegation().handDown(tl.t.dirs(level)[0], tl.t.controllers); err != nil {
 			return err
 		}
 	}
-	if !fresh || level != tier || tier == t.kubepods() {
+	if !fresh || level != tier || tier == tl.t.kubepods() {
 		return nil
 	}
-	dir, err := t.dirFor("cpu", tier)
+	dir, err := tl.t.dirFor("cpu", tier)
 	if err != nil {
 		return nil // without the controller there is nothing to share
 	}
-	return t.setShares(dir, MinShares)
+	return tl.t.limits().setShares(dir, MinShares)
 }
 
 // forgetTier makes the next ensureTier look again.
-func (t *Tree) forgetTier(tier string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.tiers, tier)
+func (tl tierLevels) forgetTier(tier string) {
+	tl.t.mu.Lock()
+	defer tl.t.mu.Unlock()
+	delete(tl.t.tiers, tier)
 }

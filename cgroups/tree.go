@@ -64,7 +64,7 @@ func open(o Options, openFlag int) (*Tree, error) {
 		return nil, err
 	}
 	if t.version == 2 {
-		if err := t.delegate(own); err != nil {
+		if err := t.delegation().delegate(own); err != nil {
 			return nil, err
 		}
 	}

@@ -14,34 +14,39 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// checks notes which layers may be torn by a power cut.
+type checks struct{ s *Store }
+
+func (s *Store) checks() checks { return checks{s} }
+
 // tornSuffix marks a layer that is not what it was: nothing runs from it until it is mended or has come again.
 const tornSuffix = ".torn"
 
-func (s *Store) ledgerFile(dir string) string { return filepath.Join(s.dir("d"), dir) }
+func (ch checks) ledgerFile(dir string) string { return filepath.Join(ch.s.dir("d"), dir) }
 
 // markTorn takes a layer out of use. Its files stay: those that are whole need not come again.
-func (s *Store) markTorn(dir string) error {
-	return s.changing(func() error {
-		if s.state.Load().torn[dir] {
+func (ch checks) markTorn(dir string) error {
+	return ch.s.changing(func() error {
+		if ch.s.state.Load().torn[dir] {
 			return nil
 		}
-		if err := atomicfile.WriteSync(s.ledgerFile(dir)+tornSuffix, []byte("damaged\n"), 0o600); err != nil {
+		if err := atomicfile.WriteSync(ch.ledgerFile(dir)+tornSuffix, []byte("damaged\n"), 0o600); err != nil {
 			return fmt.Errorf("cannot mark a damaged layer: %w", err)
 		}
-		return s.bumpGeneration()
+		return ch.s.generations().bumpGeneration()
 	})
 }
 
 // markWhole puts a layer into use again.
-func (s *Store) markWhole(dir string) error {
-	return s.changing(func() error {
-		if err := os.Remove(s.ledgerFile(dir) + tornSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (ch checks) markWhole(dir string) error {
+	return ch.s.changing(func() error {
+		if err := os.Remove(ch.ledgerFile(dir) + tornSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot mark a layer as whole: %w", err)
 		}
-		if err := atomicfile.SyncDir(s.dir("d")); err != nil {
+		if err := atomicfile.SyncDir(ch.s.dir("d")); err != nil {
 			return fmt.Errorf("cannot mark a layer as whole: %w", err)
 		}
-		return s.bumpGeneration()
+		return ch.s.generations().bumpGeneration()
 	})
 }
 
@@ -57,21 +62,21 @@ func (s *Store) CloseClean() error {
 
 // checkAfterBoot looks at all layers if the machine went down without warning since the store was used last: a disk that
 // does not keep its word leaves files empty or missing.
-func (s *Store) checkAfterBoot(boot string) error {
+func (ch checks) checkAfterBoot(boot string) error {
 	if boot == "" {
 		return nil
 	}
-	data, err := atomicfile.Read(s.dir("checked"), 128)
+	data, err := atomicfile.Read(ch.s.dir("checked"), 128)
 	last := strings.TrimSpace(string(data))
 	if err == nil && last == boot {
 		return nil
 	}
 	if last != cleanEnd {
-		if err := s.CheckShapes(); err != nil {
+		if err := ch.s.CheckShapes(); err != nil {
 			return err
 		}
 	}
-	if err := atomicfile.WriteSync(s.dir("checked"), []byte(boot+"\n"), 0o600); err != nil {
+	if err := atomicfile.WriteSync(ch.s.dir("checked"), []byte(boot+"\n"), 0o600); err != nil {
 		return fmt.Errorf("cannot note that the image store was looked at: %w", err)
 	}
 	return nil
@@ -98,7 +103,7 @@ func (s *Store) CheckShapes() error {
 	for i := range checkers {
 		wait.Go(func() {
 			for l := range next {
-				if err := s.checkShape(l); err != nil {
+				if err := s.checks().checkShape(l); err != nil {
 					errs[i] = err
 				}
 			}
@@ -112,27 +117,27 @@ func (s *Store) CheckShapes() error {
 	return errors.Join(errs...)
 }
 
-func (s *Store) checkShape(l layer.Record) error {
-	shape, err := layer.Shape(filepath.Join(s.dir("l"), l.Dir))
+func (ch checks) checkShape(l layer.Record) error {
+	shape, err := layer.Shape(filepath.Join(ch.s.dir("l"), l.Dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it is lost, which shows by itself
 	}
 	if err == nil && shape == l.Shape {
 		return nil
 	}
-	if err := s.markTorn(l.Dir); err != nil {
+	if err := ch.markTorn(l.Dir); err != nil {
 		return err
 	}
-	s.warnOnce(s.tornError(l.Dir, errors.Join(err, errors.New("its files are not what they were"))))
+	ch.s.records().warnOnce(ch.tornError(l.Dir, errors.Join(err, errors.New("its files are not what they were"))))
 	return nil
 }
 
 // tornError says which images a damaged layer takes out of use.
-func (s *Store) tornError(dir string, why error) error {
+func (ch checks) tornError(dir string, why error) error {
 	var titles []string
-	for _, r := range s.state.Load().records {
+	for _, r := range ch.s.state.Load().records {
 		if slices.ContainsFunc(r.Layers, func(l layer.Record) bool { return l.Dir == dir }) {
-			titles = append(titles, s.state.Load().byID[r.ID].title())
+			titles = append(titles, ch.s.state.Load().byID[r.ID].title())
 		}
 	}
 	return fmt.Errorf("layer %s of image %s was set aside: %w; its archive is read again if it is in the folder of archives, "+

@@ -17,6 +17,11 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// garbage says which images may go.
+type garbage struct{ s *Store }
+
+func (s *Store) garbage() garbage { return garbage{s} }
+
 // Needs are the images that pods have or may want. What is not in it may go.
 type Needs struct {
 	IDs   map[string]bool // of containers, of volumes, of versions to go back to
@@ -50,8 +55,8 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 	var c Collected
 	var plan gc.Plan
 	err := s.changing(func() error {
-		list := s.candidates(o)
-		disk, err := s.disk()
+		list := s.garbage().candidates(o)
+		disk, err := s.garbage().disk()
 		if err != nil {
 			return err
 		}
@@ -62,7 +67,7 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 					plan.IDs = append(plan.IDs, i.ID)
 				}
 			}
-			plan.Bytes = s.freedBy(plan.IDs)
+			plan.Bytes = s.garbage().freedBy(plan.IDs)
 		case o.Need > 0:
 			c.Wanted = max(o.Need-disk.Available, 0)
 			plan = gc.Choose(o.Settings, list, c.Wanted, o.Now)
@@ -80,7 +85,7 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 			if o.DryRun {
 				continue
 			}
-			if err := s.drop(id); err != nil {
+			if err := s.removal().drop(id); err != nil {
 				return err
 			}
 		}
@@ -89,13 +94,13 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 	if err != nil || len(plan.IDs) == 0 || o.DryRun {
 		return c, err
 	}
-	return c, s.collect()
+	return c, s.removal().collect()
 }
 
 // disk is the file system of the store.
-func (s *Store) disk() (gc.Disk, error) {
+func (gb garbage) disk() (gc.Disk, error) {
 	var st unix.Statfs_t
-	if err := unix.Statfs(s.root, &st); err != nil {
+	if err := unix.Statfs(gb.s.root, &st); err != nil {
 		return gc.Disk{}, fmt.Errorf("cannot tell how full the disk of the images is: %w", err)
 	}
 	if st.Blocks == 0 {
@@ -105,9 +110,9 @@ func (s *Store) disk() (gc.Disk, error) {
 }
 
 // freedBy is the size of the layers that no other image has.
-func (s *Store) freedBy(ids []string) (n int64) {
+func (gb garbage) freedBy(ids []string) (n int64) {
 	stay, gone := map[string]bool{}, map[string]int64{}
-	for _, r := range s.state.Load().records {
+	for _, r := range gb.s.state.Load().records {
 		for _, l := range r.Layers {
 			if slices.Contains(ids, r.ID) {
 				gone[l.Dir] = l.Size
@@ -125,33 +130,33 @@ func (s *Store) freedBy(ids []string) (n int64) {
 }
 
 // candidates lists all images with what is known of their use.
-func (s *Store) candidates(o CollectOptions) []gc.Image {
-	state := s.state.Load()
+func (gb garbage) candidates(o CollectOptions) []gc.Image {
+	state := gb.s.state.Load()
 	kept := map[string]string{}
-	for _, m := range s.readMemory() {
+	for _, m := range gb.s.imports().readMemory() {
 		for _, id := range m.IDs {
 			kept[id] = "in the folder"
 		}
 	}
-	for _, ref := range s.readPins() {
+	for _, ref := range gb.readPins() {
 		if img, err := state.find(ref); err == nil {
 			kept[img.ID] = "pinned"
 		}
 	}
-	s.uses.open(s.dir("used.json"))
+	gb.s.uses.open(gb.s.dir("used.json"))
 	for name := range o.Needs.Names {
 		if img, err := state.find(name); err == nil {
 			kept[img.ID] = "wanted"
-			s.uses.note(img.ID, o.Now)
+			gb.s.uses.note(img.ID, o.Now)
 		}
 	}
 	for id := range o.Needs.IDs {
 		kept[id] = "in use"
-		s.uses.note(id, o.Now)
+		gb.s.uses.note(id, o.Now)
 	}
 	var list []gc.Image
 	for _, r := range state.records {
-		u := s.uses.of(r.ID, o.Now)
+		u := gb.s.uses.of(r.ID, o.Now)
 		i := gc.Image{ID: r.ID, Layers: map[string]int64{}, First: u.First, Last: u.Last, Kept: kept[r.ID]}
 		for _, l := range r.Layers {
 			i.Layers[l.Dir] = l.Size
@@ -262,7 +267,7 @@ func (u *uses) save(file string, state *snapshot, now time.Time) error {
 
 // Pin keeps an image from being collected, by name or ID: a name keeps whatever image has it. It gives what is pinned.
 func (s *Store) Pin(ref string) (string, error) {
-	return s.changePins(ref, func(pins []string, ref string) []string {
+	return s.garbage().changePins(ref, func(pins []string, ref string) []string {
 		if slices.Contains(pins, ref) {
 			return pins
 		}
@@ -272,14 +277,14 @@ func (s *Store) Pin(ref string) (string, error) {
 
 // Unpin takes the pin away.
 func (s *Store) Unpin(ref string) (string, error) {
-	return s.changePins(ref, func(pins []string, ref string) []string {
+	return s.garbage().changePins(ref, func(pins []string, ref string) []string {
 		return slices.DeleteFunc(pins, func(p string) bool { return p == ref })
 	})
 }
 
-func (s *Store) changePins(ref string, change func([]string, string) []string) (pinned string, err error) {
-	err = s.changing(func() error {
-		img, err := s.state.Load().find(ref)
+func (gb garbage) changePins(ref string, change func([]string, string) []string) (pinned string, err error) {
+	err = gb.s.changing(func() error {
+		img, err := gb.s.state.Load().find(ref)
 		if err != nil {
 			return err
 		}
@@ -287,26 +292,26 @@ func (s *Store) changePins(ref string, change func([]string, string) []string) (
 		if r, err := reference.Parse(ref); err == nil && slices.Contains(img.Names, r.String()) {
 			pinned = r.String()
 		}
-		pins := change(s.readPins(), pinned)
+		pins := change(gb.readPins(), pinned)
 		slices.Sort(pins)
 		data, err := json.Marshal(pins)
 		if err == nil {
-			err = atomicfile.WriteSync(s.dir("pins.json"), append(data, '\n'), 0o600)
+			err = atomicfile.WriteSync(gb.s.dir("pins.json"), append(data, '\n'), 0o600)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot pin image %s: %w", ref, err)
 		}
-		return s.bumpGeneration()
+		return gb.s.generations().bumpGeneration()
 	})
 	return pinned, err
 }
 
 // readPins: a damaged list keeps nothing, which is said.
-func (s *Store) readPins() []string {
+func (gb garbage) readPins() []string {
 	var pins []string
-	if err := atomicfile.LoadJSON(s.dir("pins.json"), &pins, nil); err != nil {
+	if err := atomicfile.LoadJSON(gb.s.dir("pins.json"), &pins, nil); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.warnOnce(fmt.Errorf("no image is pinned any more: %w", err))
+			gb.s.records().warnOnce(fmt.Errorf("no image is pinned any more: %w", err))
 		}
 		return nil
 	}
@@ -316,7 +321,7 @@ func (s *Store) readPins() []string {
 // Pinned says which of the images are pinned, by ID.
 func (s *Store) Pinned() map[string]bool {
 	out := map[string]bool{}
-	for _, ref := range s.readPins() {
+	for _, ref := range s.garbage().readPins() {
 		if img, err := s.state.Load().find(ref); err == nil {
 			out[img.ID] = true
 		}

@@ -14,47 +14,52 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// commits makes what a load has staged part of the store.
+type commits struct{ s *Store }
+
+func (s *Store) commits() commits { return commits{s} }
+
 // commit makes staged images part of the store: first the layers are on stable storage, then they get their place, then
 // the records name them. A power cut in between leaves layers without a record, which the next Open removes.
-func (s *Store) commit(list []*record, st *layer.Staging) ([]Image, error) {
+func (cm commits) commit(list []*record, st *layer.Staging) ([]Image, error) {
 	if len(st.Layers) > 0 {
-		if err := syncFilesystem(s.root); err != nil {
+		if err := syncFilesystem(cm.s.root); err != nil {
 			return nil, err
 		}
 	}
-	s.change.Lock()
-	defer s.change.Unlock()
-	err := s.locked(func() error {
-		if err := s.place(list, st); err != nil {
+	cm.s.change.Lock()
+	defer cm.s.change.Unlock()
+	err := cm.s.locked(func() error {
+		if err := cm.moveLayers(list, st); err != nil {
 			return err
 		}
 		for _, r := range list {
-			if err := s.enroll(r); err != nil {
+			if err := cm.writeImageRecord(r); err != nil {
 				return err
 			}
 		}
-		return s.bumpGeneration()
+		return cm.s.generations().bumpGeneration()
 	})
 	if err != nil {
 		return nil, err
 	}
 	var out []Image
 	for _, c := range list {
-		if img := s.state.Load().byID[c.ID]; img != nil && !slices.ContainsFunc(out, func(i Image) bool { return i.ID == c.ID }) {
+		if img := cm.s.state.Load().byID[c.ID]; img != nil && !slices.ContainsFunc(out, func(i Image) bool { return i.ID == c.ID }) {
 			out = append(out, *img)
 		}
 	}
 	return out, nil
 }
 
-// place moves the staged layers that images want into l/ and fills in where each layer is.
-func (s *Store) place(list []*record, st *layer.Staging) error {
+// moveLayers moves the staged layers that images want into l/ and fills in where each layer is.
+func (cm commits) moveLayers(list []*record, st *layer.Staging) error {
 	dirs := map[string]string{} // diffID → dir
 	moved := false
 	for _, c := range list {
 		for i := range c.Layers {
 			l := &c.Layers[i]
-			if have, ok := s.state.Load().layers[l.DiffID]; ok {
+			if have, ok := cm.s.state.Load().layers[l.DiffID]; ok {
 				l.Dir = have.Dir
 				continue
 			}
@@ -65,8 +70,8 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 			if from == nil {
 				return fmt.Errorf("another process has removed layer %s meanwhile: load the archive again", l.DiffID)
 			}
-			l.Dir = s.freeDir(l.DiffID)
-			if err := s.placeLayer(from, l.Dir); err != nil {
+			l.Dir = cm.layerDirName(l.DiffID)
+			if err := cm.moveLayer(from, l.Dir); err != nil {
 				return err
 			}
 			dirs[l.DiffID] = l.Dir
@@ -76,14 +81,14 @@ func (s *Store) place(list []*record, st *layer.Staging) error {
 	if !moved {
 		return nil
 	}
-	return errors.Join(atomicfile.SyncDir(s.dir("d")), atomicfile.SyncDir(s.dir("l")))
+	return errors.Join(atomicfile.SyncDir(cm.s.dir("d")), atomicfile.SyncDir(cm.s.dir("l")))
 }
 
-// placeLayer moves a staged layer to dir in l/. The ledger goes first: a layer in its place has one.
-func (s *Store) placeLayer(from *layer.Staged, dir string) error {
-	err := os.Rename(from.Ledger(), s.ledgerFile(dir))
+// moveLayer moves a staged layer to dir in l/. The ledger goes first: a layer in its place has one.
+func (cm commits) moveLayer(from *layer.Staged, dir string) error {
+	err := os.Rename(from.Ledger(), cm.s.checks().ledgerFile(dir))
 	if err == nil {
-		err = os.Rename(from.Path, filepath.Join(s.dir("l"), dir))
+		err = os.Rename(from.Path, filepath.Join(cm.s.dir("l"), dir))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot put a layer in its place: %w", err)
@@ -91,27 +96,27 @@ func (s *Store) placeLayer(from *layer.Staged, dir string) error {
 	return nil
 }
 
-// freeDir derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty
+// layerDirName derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty
 // bits do not collide by chance, but somebody could try: then the next ones are taken.
-func (s *Store) freeDir(diffID string) string {
+func (cm commits) layerDirName(diffID string) string {
 	enc := base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 	for n := 0; ; n++ {
 		sum := sha256.Sum256([]byte(diffID + strings.Repeat("+", n)))
 		dir := enc.EncodeToString(sum[:])[:10]
-		if owner, taken := s.state.Load().dirs[dir]; taken && owner != diffID {
+		if owner, taken := cm.s.state.Load().dirs[dir]; taken && owner != diffID {
 			continue
 		}
-		if _, err := os.Lstat(filepath.Join(s.dir("l"), dir)); err == nil {
+		if _, err := os.Lstat(filepath.Join(cm.s.dir("l"), dir)); err == nil {
 			continue // what a crash has left, or what is torn; it goes when no load is under way
 		}
 		return dir
 	}
 }
 
-// enroll writes the record of an image and takes its names from their former owners.
-func (s *Store) enroll(r *record) error {
-	state := s.state.Load()
-	r.Seq = s.nextSeq()
+// writeImageRecord writes the record of an image and takes its names from their former owners.
+func (cm commits) writeImageRecord(r *record) error {
+	state := cm.s.state.Load()
+	r.Seq = cm.nextSeq()
 	for _, old := range state.records {
 		if old.ID == r.ID {
 			r.Names = union(old.Names, r.Names)
@@ -119,7 +124,7 @@ func (s *Store) enroll(r *record) error {
 			r.Trust = old.Trust.with(r.Trust)
 		}
 	}
-	if err := s.writeRecord(r); err != nil {
+	if err := cm.s.records().writeRecord(r); err != nil {
 		return err
 	}
 	for _, old := range state.records {
@@ -128,17 +133,17 @@ func (s *Store) enroll(r *record) error {
 		}
 		left := *old
 		left.Names = slices.DeleteFunc(slices.Clone(old.Names), func(n string) bool { return slices.Contains(r.Names, n) })
-		if err := s.writeRecord(&left); err != nil {
+		if err := cm.s.records().writeRecord(&left); err != nil {
 			return err
 		}
 	}
-	return s.reread()
+	return cm.s.reread()
 }
 
 // nextSeq is above that of all records.
-func (s *Store) nextSeq() int64 {
+func (cm commits) nextSeq() int64 {
 	seq := int64(0)
-	for _, r := range s.state.Load().records {
+	for _, r := range cm.s.state.Load().records {
 		seq = max(seq, r.Seq)
 	}
 	return seq + 1

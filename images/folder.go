@@ -22,6 +22,11 @@ import (
 	"podd/internal/hostfile"
 )
 
+// imports follows the folder of archives.
+type imports struct{ s *Store }
+
+func (s *Store) imports() imports { return imports{s} }
+
 // ImportResult is what became of one archive of a folder.
 type ImportResult struct {
 	File    string
@@ -45,11 +50,11 @@ type memory struct {
 // folder with an oci-layout counts as an archive. A folder that does not exist holds none. The results are in the order
 // of the names. One goroutine of one process may import at a time.
 func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, error) {
-	found, hanging, err := s.listArchives(dir)
+	found, hanging, err := s.imports().listArchives(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the folder of image archives %s: %w", dir, err)
 	}
-	known := s.readMemory()
+	known := s.imports().readMemory()
 	next := map[string]memory{}
 	var results []ImportResult
 	for _, path := range hanging {
@@ -61,8 +66,8 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 	for _, a := range found {
 		m, ok := known[a.path]
 		r := ImportResult{File: a.path}
-		if !ok || m.Size != a.size || !m.MTime.Equal(a.mtime) || s.lacks(m.IDs) {
-			r = s.importArchive(ctx, a)
+		if !ok || m.Size != a.size || !m.MTime.Equal(a.mtime) || s.imports().lacks(m.IDs) {
+			r = s.imports().importArchive(ctx, a)
 			m = memory{Size: a.size, MTime: a.mtime}
 			for _, img := range r.Images {
 				m.IDs = append(m.IDs, img.ID)
@@ -87,7 +92,7 @@ func (s *Store) ImportFolder(ctx context.Context, dir string) ([]ImportResult, e
 			m.IDs = slices.DeleteFunc(m.IDs, func(id string) bool { return s.state.Load().byID[id] == nil })
 			next[path] = m
 		}
-		return s.writeMemory(next)
+		return s.imports().writeMemory(next)
 	})
 }
 
@@ -96,8 +101,8 @@ func sameMemory(a, b memory) bool {
 }
 
 // lacks says that the store has lost an image.
-func (s *Store) lacks(ids []string) bool {
-	state := s.state.Load()
+func (im imports) lacks(ids []string) bool {
+	state := im.s.state.Load()
 	return slices.ContainsFunc(ids, func(id string) bool {
 		img := state.byID[id]
 		return img == nil || img.lost != ""
@@ -105,8 +110,8 @@ func (s *Store) lacks(ids []string) bool {
 }
 
 // forgetImported lets an image that somebody removes stay away though its archive is still in the folder.
-func (s *Store) forgetImported(id string) error {
-	known := s.readMemory()
+func (im imports) forgetImported(id string) error {
+	known := im.readMemory()
 	changed := false
 	for path, m := range known {
 		if slices.Contains(m.IDs, id) {
@@ -117,7 +122,7 @@ func (s *Store) forgetImported(id string) error {
 	if !changed {
 		return nil
 	}
-	return s.writeMemory(known)
+	return im.writeMemory(known)
 }
 
 // isFinal tells a verdict on the archive from a failure of the machine, after which the same file may well go in.
@@ -125,12 +130,12 @@ func isFinal(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, ErrTruncated) || errors.Is(err, ErrPlatform)
 }
 
-func (s *Store) importArchive(ctx context.Context, a foundArchive) ImportResult {
+func (im imports) importArchive(ctx context.Context, a foundArchive) ImportResult {
 	r := ImportResult{File: a.path, New: true}
 	if a.file && beingWritten(a.path) {
 		return ImportResult{File: a.path, Pending: true}
 	}
-	r.Images, r.Err = s.LoadPath(ctx, a.path, LoadOptions{})
+	r.Images, r.Err = im.s.LoadPath(ctx, a.path, LoadOptions{})
 	if r.Err != nil && a.file && beingWritten(a.path) {
 		return ImportResult{File: a.path, Pending: true}
 	}
@@ -163,12 +168,12 @@ const archivePatience = 4 * time.Second
 func (s *Store) OnAnswer(hint func()) { s.archives.Returned = func(string) { hint() } }
 
 // listArchives lists the archives of a folder, and those that do not answer.
-func (s *Store) listArchives(dir string) (out []foundArchive, hanging []string, err error) {
+func (im imports) listArchives(dir string) (out []foundArchive, hanging []string, err error) {
 	type answer struct {
 		entries []fs.DirEntry
 		err     error
 	}
-	a, err := hostfile.Do(&s.archives, dir, func() (a answer) {
+	a, err := hostfile.Do(&im.s.archives, dir, func() (a answer) {
 		a.entries, a.err = os.ReadDir(dir)
 		return a
 	})
@@ -183,7 +188,7 @@ func (s *Store) listArchives(dir string) (out []foundArchive, hanging []string, 
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		found, err := hostfile.Do(&s.archives, path, func() *foundArchive { return lookAtArchive(path) })
+		found, err := hostfile.Do(&im.s.archives, path, func() *foundArchive { return lookAtArchive(path) })
 		if err != nil {
 			hanging = append(hanging, path)
 		} else if found != nil {
@@ -227,26 +232,26 @@ func isNoArchive(name string) bool {
 }
 
 // readMemory: without it archives are merely read once more, so that a damaged file is no error.
-func (s *Store) readMemory() map[string]memory {
+func (im imports) readMemory() map[string]memory {
 	m := map[string]memory{}
-	if err := atomicfile.LoadJSON(s.dir("folder.json"), &m, nil); err != nil {
+	if err := atomicfile.LoadJSON(im.s.dir("folder.json"), &m, nil); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.warnOnce(fmt.Errorf("all archives are read once more: %w", err))
+			im.s.records().warnOnce(fmt.Errorf("all archives are read once more: %w", err))
 		}
 		return map[string]memory{}
 	}
 	return m
 }
 
-func (s *Store) writeMemory(m map[string]memory) error {
+func (im imports) writeMemory(m map[string]memory) error {
 	data, err := json.Marshal(m)
 	if err == nil {
-		err = atomicfile.WriteSync(s.dir("folder.json"), append(data, '\n'), 0o600)
+		err = atomicfile.WriteSync(im.s.dir("folder.json"), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot remember which archives were imported: %w", err)
 	}
-	s.noteBrought(m)
+	im.noteBrought(m)
 	return nil
 }
 
@@ -257,12 +262,12 @@ func (s *Store) Brought(id string) bool {
 }
 
 // noteBrought remembers which images archives have brought: who asks is in a hurry.
-func (s *Store) noteBrought(m map[string]memory) {
+func (im imports) noteBrought(m map[string]memory) {
 	ids := map[string]bool{}
 	for _, a := range m {
 		for _, id := range a.IDs {
 			ids[id] = true
 		}
 	}
-	s.brought.Store(&ids)
+	im.s.brought.Store(&ids)
 }

@@ -113,15 +113,15 @@ func (r *record) check(name string) error {
 	return nil
 }
 
-func (s *Store) recordFile(id string) string {
-	return filepath.Join(s.dir("i"), strings.TrimPrefix(id, "sha256:")+".json")
+func (rc records) recordFile(id string) string {
+	return filepath.Join(rc.s.dir("i"), strings.TrimPrefix(id, "sha256:")+".json")
 }
 
-func (s *Store) writeRecord(r *record) error {
+func (rc records) writeRecord(r *record) error {
 	slices.Sort(r.Names)
 	data, err := json.Marshal(r)
 	if err == nil {
-		err = atomicfile.WriteSync(s.recordFile(r.ID), append(data, '\n'), 0o600)
+		err = atomicfile.WriteSync(rc.recordFile(r.ID), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot record image %s: %w", r.ID, err)

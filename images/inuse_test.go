@@ -18,7 +18,7 @@ func TestLayersInUseStay(t *testing.T) {
 	s := openStore(t, Options{})
 	img := loadBytes(t, s, dockerArchive(t, hello("a", "1")))[0]
 	used := map[string]bool{filepath.Base(img.Layers[0]): true}
-	if err := os.WriteFile(s.recordFile(img.ID), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(s.records().recordFile(img.ID), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	there := func() (list []bool) {
@@ -59,7 +59,7 @@ func TestImportFolderAgain(t *testing.T) {
 	writeFile(t, dir, "a.tar", dockerArchive(t, hello("a", "1")))
 	img := importFolder(t, s, dir)[0].Images[0]
 	for what, lose := range map[string]func() error{
-		"record": func() error { return os.Remove(s.recordFile(img.ID)) },
+		"record": func() error { return os.Remove(s.records().recordFile(img.ID)) },
 		"layer":  func() error { return os.RemoveAll(img.Layers[1]) },
 	} {
 		if err := errors.Join(lose(), s.Recheck()); err != nil {

@@ -14,6 +14,11 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// keptLayers are layers of a load that did not come to its end, for the next one.
+type keptLayers struct{ s *Store }
+
+func (s *Store) kept() keptLayers { return keptLayers{s} }
+
 // A pull may end between two layers: with podd, with the machine, or with the network. Layers that are whole by then are
 // kept, each with a small file in p/, until an image has them or nobody has asked for them for long.
 const (
@@ -22,35 +27,35 @@ const (
 )
 
 // keep puts whole layers of a pull into their places, on stable storage, although there is no image yet.
-func (s *Store) keep(st *layer.Staging, layers []*layer.Staged) error {
+func (kl keptLayers) keep(st *layer.Staging, layers []*layer.Staged) error {
 	if len(layers) == 0 {
 		return nil
 	}
-	if err := syncFilesystem(s.root); err != nil {
+	if err := syncFilesystem(kl.s.root); err != nil {
 		return err
 	}
-	return s.changing(func() error {
-		if err := atomicfile.EnsureDir(s.dir("p"), 0o700, s.reportDamage, "layers of pulls that did not end are fetched again"); err != nil {
+	return kl.s.changing(func() error {
+		if err := atomicfile.EnsureDir(kl.s.dir("p"), 0o700, kl.s.records().reportDamage, "layers of pulls that did not end are fetched again"); err != nil {
 			return err
 		}
 		for _, l := range layers {
 			r := recordOf(l)
-			if _, have := s.state.Load().layers[r.DiffID]; have {
+			if _, have := kl.s.state.Load().layers[r.DiffID]; have {
 				continue
 			}
-			r.Dir = s.freeDir(r.DiffID)
-			if err := s.placeLayer(l, r.Dir); err != nil {
+			r.Dir = kl.s.commits().layerDirName(r.DiffID)
+			if err := kl.s.commits().moveLayer(l, r.Dir); err != nil {
 				return err
 			}
 			st.Take(r.DiffID)
-			if err := s.writeKept(r); err != nil {
+			if err := kl.writeKept(r); err != nil {
 				return err
 			}
 		}
-		if err := errors.Join(atomicfile.SyncDir(s.dir("d")), atomicfile.SyncDir(s.dir("l"))); err != nil {
+		if err := errors.Join(atomicfile.SyncDir(kl.s.dir("d")), atomicfile.SyncDir(kl.s.dir("l"))); err != nil {
 			return err
 		}
-		return s.bumpGeneration()
+		return kl.s.generations().bumpGeneration()
 	})
 }
 
@@ -62,12 +67,12 @@ func recordOf(l *layer.Staged) layer.Record {
 	return r
 }
 
-func (s *Store) keptFile(dir string) string { return filepath.Join(s.dir("p"), dir+".json") }
+func (kl keptLayers) keptFile(dir string) string { return filepath.Join(kl.s.dir("p"), dir+".json") }
 
-func (s *Store) writeKept(r layer.Record) error {
+func (kl keptLayers) writeKept(r layer.Record) error {
 	data, err := json.Marshal(r)
 	if err == nil {
-		err = atomicfile.WriteSync(s.keptFile(r.Dir), append(data, '\n'), 0o600)
+		err = atomicfile.WriteSync(kl.keptFile(r.Dir), append(data, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot keep a layer: %w", err)
@@ -76,8 +81,8 @@ func (s *Store) writeKept(r layer.Record) error {
 }
 
 // readKept lists the layers of pulls that have not ended. One whose file is damaged is fetched again.
-func (s *Store) readKept() ([]layer.Record, error) {
-	entries, err := os.ReadDir(s.dir("p"))
+func (kl keptLayers) readKept() ([]layer.Record, error) {
+	entries, err := os.ReadDir(kl.s.dir("p"))
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -91,7 +96,7 @@ func (s *Store) readKept() ([]layer.Record, error) {
 			continue
 		}
 		var r layer.Record
-		err := atomicfile.LoadJSON(s.keptFile(dir), &r, func() error {
+		err := atomicfile.LoadJSON(kl.keptFile(dir), &r, func() error {
 			if r.Dir != dir || r.DiffID == "" || dir == "" || dir[0] == '.' {
 				return errors.New("it is of another layer")
 			}
@@ -99,7 +104,7 @@ func (s *Store) readKept() ([]layer.Record, error) {
 		})
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				s.warnOnce(fmt.Errorf("a layer of a pull that did not end is fetched again: %w", err))
+				kl.s.records().warnOnce(fmt.Errorf("a layer of a pull that did not end is fetched again: %w", err))
 			}
 			continue
 		}
@@ -109,8 +114,8 @@ func (s *Store) readKept() ([]layer.Record, error) {
 }
 
 // dropKept forgets layers that an image has now, and those that nobody has asked for for long.
-func (s *Store) dropKept(now time.Time) error {
-	entries, err := os.ReadDir(s.dir("p"))
+func (kl keptLayers) dropKept(now time.Time) error {
+	entries, err := os.ReadDir(kl.s.dir("p"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -118,7 +123,7 @@ func (s *Store) dropKept(now time.Time) error {
 		return fmt.Errorf("cannot look for layers of old pulls: %w", err)
 	}
 	owned := map[string]bool{}
-	for _, r := range s.state.Load().records {
+	for _, r := range kl.s.state.Load().records {
 		for _, l := range r.Layers {
 			owned[l.Dir] = true
 		}
@@ -131,7 +136,7 @@ func (s *Store) dropKept(now time.Time) error {
 				continue
 			}
 		}
-		if err := os.Remove(filepath.Join(s.dir("p"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(kl.s.dir("p"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot forget a layer of an old pull: %w", err)
 		}
 		dropped = true
@@ -139,5 +144,5 @@ func (s *Store) dropKept(now time.Time) error {
 	if !dropped {
 		return nil
 	}
-	return s.reread()
+	return kl.s.reread()
 }

@@ -18,6 +18,11 @@ import (
 	"podd/internal/hostfile"
 )
 
+// loads stages and commits images.
+type loads struct{ s *Store }
+
+func (s *Store) loads() loads { return loads{s} }
+
 // LoadOptions of one archive.
 type LoadOptions struct {
 	Name     string // for the one image of the archive, instead of the names in it
@@ -33,11 +38,11 @@ func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, 
 	o.Source = source(o.Source, "the archive")
 	if f, ok := r.(*os.File); ok && archive.InPlace(f) {
 		o.Source = source(o.Source, f.Name())
-		return s.load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
+		return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
 			return archive.OpenFile(ctx, f, st)
 		})
 	}
-	return s.load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
+	return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
 		return archive.OpenStream(ctx, r, st)
 	})
 }
@@ -49,7 +54,7 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
-	load := func() ([]Image, error) { return s.loadPath(ctx, path, st.IsDir(), o) }
+	load := func() ([]Image, error) { return s.loads().loadPath(ctx, path, st.IsDir(), o) }
 	imgs, err := load()
 	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom(0) {
 		imgs, err = load()
@@ -59,21 +64,21 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 
 func outOfSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-func (s *Store) loadPath(ctx context.Context, path string, folder bool, o LoadOptions) ([]Image, error) {
+func (lo loads) loadPath(ctx context.Context, path string, folder bool, o LoadOptions) ([]Image, error) {
 	if !folder {
 		f, err := hostfile.Open(path)
 		if err != nil {
 			return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 		}
 		defer func() { _ = f.Close() }() // only read
-		return s.Load(ctx, f, o)
+		return lo.s.Load(ctx, f, o)
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
 	defer func() { _ = root.Close() }()
-	return s.load(ctx, o, func(context.Context, *layer.Staging) (archive.Archive, error) {
+	return lo.load(ctx, o, func(context.Context, *layer.Staging) (archive.Archive, error) {
 		return archive.OpenFolder(root), nil
 	})
 }
@@ -86,30 +91,30 @@ func source(given, fallback string) string {
 }
 
 // load is the way of every archive: stage, verify, sync, commit.
-func (s *Store) load(ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error)) ([]Image, error) {
-	imgs, err := s.stageAndCommit(ctx, o, open)
+func (lo loads) load(ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error)) ([]Image, error) {
+	imgs, err := lo.stageAndCommit(ctx, o, open)
 	if err != nil {
 		return nil, loadError(o.Source, err)
 	}
-	if err := s.collect(); err != nil { // the images are there
-		s.warnOnce(err)
+	if err := lo.s.removal().collect(); err != nil { // the images are there
+		lo.s.records().warnOnce(err)
 	}
 	return imgs, nil
 }
 
-func (s *Store) stageAndCommit(
+func (lo loads) stageAndCommit(
 	ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error),
 ) (imgs []Image, err error) {
-	want := s.want
+	want := lo.s.want
 	if o.Platform != "" {
 		if want, err = platform.Parse(o.Platform); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.Recheck(); err != nil { // a layer that is gone must be brought again
+	if err := lo.s.Recheck(); err != nil { // a layer that is gone must be brought again
 		return nil, err
 	}
-	done, err := filelock.Wait(s.dir("loads"), filelock.Shared, s.reportDamage)
+	done, err := filelock.Wait(lo.s.dir("loads"), filelock.Shared, lo.s.records().reportDamage)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +122,7 @@ func (s *Store) stageAndCommit(
 		done.Close()
 		debug.FreeOSMemory() // the decoders' windows: the daemon lives in less
 	}()
-	st, err := layer.NewStaging(s.dir("tmp"), s.limits, s.knownLayer)
+	st, err := layer.NewStaging(lo.s.dir("tmp"), lo.s.limits, lo.knownLayer)
 	if err != nil {
 		return nil, err
 	}
@@ -137,17 +142,17 @@ func (s *Store) stageAndCommit(
 	}
 	var records []*record
 	for _, c := range list {
-		r, err := s.stageImage(ctx, a, c, st)
+		r, err := lo.stageImage(ctx, a, c, st)
 		if err != nil {
 			return nil, err
 		}
 		records = append(records, r)
 	}
-	return s.commit(records, st)
+	return lo.s.commits().commit(records, st)
 }
 
-func (s *Store) knownLayer(digest string) (layer.Record, bool) {
-	l, ok := s.state.Load().layers[digest]
+func (lo loads) knownLayer(digest string) (layer.Record, bool) {
+	l, ok := lo.s.state.Load().layers[digest]
 	return l, ok
 }
 
@@ -168,7 +173,7 @@ func loadError(source string, err error) error {
 }
 
 // stageImage unpacks the layers of an image that the store does not have, verifies them, and makes the image's record.
-func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Image, st *layer.Staging) (*record, error) {
+func (lo loads) stageImage(ctx context.Context, a archive.Archive, c *archive.Image, st *layer.Staging) (*record, error) {
 	if p, ok := a.(*pulled); ok {
 		if err := p.stage(ctx, c, st); err != nil {
 			return nil, err
@@ -182,7 +187,7 @@ func (s *Store) stageImage(ctx context.Context, a archive.Archive, c *archive.Im
 		}
 		layers = append(layers, l)
 	}
-	layers, err := st.AddFixup(layers, s.dir("l"))
+	layers, err := st.AddFixup(layers, lo.s.dir("l"))
 	if err != nil {
 		return nil, err
 	}

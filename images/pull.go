@@ -63,7 +63,7 @@ func (s *Store) Pull(ctx context.Context, src archive.Source, root archive.Descr
 	var p *pulled
 	pull := func() ([]Image, error) {
 		p = &pulled{store: s, src: src, o: o, parallel: parallel, synced: time.Now(), blobs: map[string]string{}}
-		return s.stageAndCommit(ctx, LoadOptions{Platform: o.Platform}, func(ctx context.Context, _ *layer.Staging) (archive.Archive, error) {
+		return s.loads().stageAndCommit(ctx, LoadOptions{Platform: o.Platform}, func(ctx context.Context, _ *layer.Staging) (archive.Archive, error) {
 			p.Archive = archive.OpenRemote(ctx, src, root, o.Name, p.watch)
 			return p, nil
 		})
@@ -76,8 +76,8 @@ func (s *Store) Pull(ctx context.Context, src archive.Source, root archive.Descr
 		return Image{}, p.explain(err)
 	}
 	p.forget()
-	if err := s.collect(); err != nil { // the image is there
-		s.warnOnce(err)
+	if err := s.removal().collect(); err != nil { // the image is there
+		s.records().warnOnce(err)
 	}
 	return list[0], nil
 }
@@ -133,18 +133,18 @@ func (p *pulled) explain(err error) error {
 }
 
 // found says what is to be fetched, and looks whether there is room for it.
-func (s *Store) found(c *archive.Image, p *pulled) error {
+func (lo loads) found(c *archive.Image, p *pulled) error {
 	o := p.o
 	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: [2]int64{-1, -1}}
 	seen := map[string]bool{}
 	for _, l := range c.Layers {
-		if _, known := s.knownLayer(l.DiffID); !known && !seen[l.DiffID] {
+		if _, known := lo.knownLayer(l.DiffID); !known && !seen[l.DiffID] {
 			seen[l.DiffID] = true
 			m.Layers = append(m.Layers, Blob{l.Blob, max(l.Size, 0)})
 		}
 	}
 	var st unix.Statfs_t
-	if unix.Statfs(s.root, &st) == nil {
+	if unix.Statfs(lo.s.root, &st) == nil {
 		m.Free[0] = int64(st.Bavail) * st.Bsize
 		if st.Files > 0 { // btrfs has no such limit
 			m.Free[1] = int64(st.Ffree)
@@ -187,7 +187,7 @@ func size(n int64) string {
 
 // stage fetches the layers that are missing, several at once. Those that are whole are kept, whatever becomes of the others.
 func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging) error {
-	if err := p.store.found(c, p); err != nil {
+	if err := p.store.loads().found(c, p); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -255,7 +255,7 @@ func (p *pulled) keep(st *layer.Staging) error {
 func (p *pulled) keepLocked(st *layer.Staging) error {
 	list := p.waiting
 	p.waiting = nil
-	if err := p.store.keep(st, list); err != nil {
+	if err := p.store.kept().keep(st, list); err != nil {
 		return err
 	}
 	for _, l := range list {

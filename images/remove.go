@@ -18,6 +18,11 @@ import (
 	"podd/internal/filelock"
 )
 
+// removal takes away names, records and layers.
+type removal struct{ s *Store }
+
+func (s *Store) removal() removal { return removal{s} }
+
 // Remove takes a name from its image, and removes the image with the layers that no other one has when that was its last
 // name or when ref is an ID. It returns the names and IDs that are gone. An image that inUse knows (by ID) is not removed
 // (ErrInUse); inUse may be nil.
@@ -34,18 +39,18 @@ func (s *Store) Remove(ref string, inUse func(id string) bool) ([]string, error)
 		}
 		if name != "" && len(img.Names) > 1 {
 			gone = []string{name}
-			return s.untag(img.ID, name)
+			return s.removal().untag(img.ID, name)
 		}
 		if inUse != nil && inUse(img.ID) {
 			return &fault.Sentence{Kind: ErrInUse, Text: fmt.Sprintf("cannot remove image %s: a pod uses it, remove its pod first", ref)}
 		}
 		gone = append(slices.Clone(img.Names), img.ID)
-		return s.drop(img.ID)
+		return s.removal().drop(img.ID)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return gone, s.collect()
+	return gone, s.removal().collect()
 }
 
 // Prune removes the images that have lost their last name to a newer one and that inUse does not know. It returns their
@@ -57,7 +62,7 @@ func (s *Store) Prune(inUse func(id string) bool) ([]string, error) {
 			if len(img.Names) > 0 || (inUse != nil && inUse(img.ID)) {
 				continue
 			}
-			if err := s.drop(img.ID); err != nil {
+			if err := s.removal().drop(img.ID); err != nil {
 				return err
 			}
 			gone = append(gone, img.ID)
@@ -67,7 +72,7 @@ func (s *Store) Prune(inUse func(id string) bool) ([]string, error) {
 	if err != nil || len(gone) == 0 {
 		return nil, err
 	}
-	return gone, s.collect()
+	return gone, s.removal().collect()
 }
 
 func (s *Store) changing(fn func() error) error {
@@ -76,39 +81,39 @@ func (s *Store) changing(fn func() error) error {
 	return s.locked(fn)
 }
 
-func (s *Store) untag(id, name string) error {
-	for _, r := range s.state.Load().records {
+func (rm removal) untag(id, name string) error {
+	for _, r := range rm.s.state.Load().records {
 		if r.ID != id {
 			continue
 		}
 		left := *r
 		left.Names = slices.DeleteFunc(slices.Clone(r.Names), func(n string) bool { return n == name })
-		if err := s.writeRecord(&left); err != nil {
+		if err := rm.s.records().writeRecord(&left); err != nil {
 			return err
 		}
 	}
-	return s.bumpGeneration()
+	return rm.s.generations().bumpGeneration()
 }
 
 // drop removes an image's record. First it is forgotten that the image came from the folder of archives, from which it
 // would come back at once.
-func (s *Store) drop(id string) error {
-	if err := s.forgetImported(id); err != nil {
+func (rm removal) drop(id string) error {
+	if err := rm.s.imports().forgetImported(id); err != nil {
 		return err
 	}
-	if err := os.Remove(s.recordFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(rm.s.records().recordFile(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
-	if err := atomicfile.SyncDir(s.dir("i")); err != nil {
+	if err := atomicfile.SyncDir(rm.s.dir("i")); err != nil {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
-	return s.bumpGeneration()
+	return rm.s.generations().bumpGeneration()
 }
 
 // collect removes layers that no image has, and leftovers of processes that died. It does nothing while a load is under
 // way anywhere: that load may be about to use such a layer, and collects when it ends.
-func (s *Store) collect() error {
-	done, err := filelock.Try(s.dir("loads"), filelock.Exclusive, s.reportDamage)
+func (rm removal) collect() error {
+	done, err := filelock.Try(rm.s.dir("loads"), filelock.Exclusive, rm.s.records().reportDamage)
 	if err != nil || done == nil {
 		return err
 	}
@@ -116,58 +121,58 @@ func (s *Store) collect() error {
 	// After the record of an image has gone: whoever finds the image from now on does not exist, and who found it before
 	// says here that it uses it.
 	used := map[string]bool{}
-	if s.inUse != nil {
-		if used, err = s.inUse(); err != nil {
+	if rm.s.inUse != nil {
+		if used, err = rm.s.inUse(); err != nil {
 			// What they take is given back when it is known again: nothing of an image is lost, and nothing has to wait.
-			s.warnOnce(fmt.Errorf("unused layers stay: %w", err))
+			rm.s.records().warnOnce(fmt.Errorf("unused layers stay: %w", err))
 			return nil
 		}
 	}
-	if err := s.changing(func() error { return s.setAside(used) }); err != nil {
+	if err := rm.s.changing(func() error { return rm.setAside(used) }); err != nil {
 		return err
 	}
-	return s.emptyTmp()
+	return rm.emptyTmp()
 }
 
 // setAside moves orphaned layers out of l/, which is quick, so that the slow part needs no lock.
-func (s *Store) setAside(inUse map[string]bool) error {
-	if err := s.dropKept(time.Now()); err != nil {
+func (rm removal) setAside(inUse map[string]bool) error {
+	if err := rm.s.kept().dropKept(time.Now()); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(s.dir("l"))
+	entries, err := os.ReadDir(rm.s.dir("l"))
 	if err != nil {
 		return fmt.Errorf("cannot look for unused layers: %w", err)
 	}
 	for _, e := range entries {
-		if _, used := s.state.Load().dirs[e.Name()]; used || inUse[e.Name()] {
+		if _, used := rm.s.state.Load().dirs[e.Name()]; used || inUse[e.Name()] {
 			continue
 		}
-		gone := filepath.Join(s.dir("tmp"), "gone-"+e.Name())
-		err := os.Rename(filepath.Join(s.dir("l"), e.Name()), gone)
+		gone := filepath.Join(rm.s.dir("tmp"), "gone-"+e.Name())
+		err := os.Rename(filepath.Join(rm.s.dir("l"), e.Name()), gone)
 		if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) { // a crash has left one half removed
 			if err = os.RemoveAll(gone); err == nil {
-				err = os.Rename(filepath.Join(s.dir("l"), e.Name()), gone)
+				err = os.Rename(filepath.Join(rm.s.dir("l"), e.Name()), gone)
 			}
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove an unused layer: %w", err)
 		}
 	}
-	return errors.Join(s.removeLedgers(), s.removeHalfRecords())
+	return errors.Join(rm.removeLedgers(), rm.removeHalfRecords())
 }
 
 // removeLedgers removes what is said of layers that are not there.
-func (s *Store) removeLedgers() error {
-	entries, err := os.ReadDir(s.dir("d"))
+func (rm removal) removeLedgers() error {
+	entries, err := os.ReadDir(rm.s.dir("d"))
 	if err != nil {
 		return fmt.Errorf("cannot look for unused layers: %w", err)
 	}
 	for _, e := range entries {
-		_, err := os.Lstat(filepath.Join(s.dir("l"), strings.TrimSuffix(e.Name(), tornSuffix)))
+		_, err := os.Lstat(filepath.Join(rm.s.dir("l"), strings.TrimSuffix(e.Name(), tornSuffix)))
 		if !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.dir("d"), e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(rm.s.dir("d"), e.Name())); err != nil {
 			return fmt.Errorf("cannot remove what is said of an unused layer: %w", err)
 		}
 	}
@@ -175,8 +180,8 @@ func (s *Store) removeLedgers() error {
 }
 
 // removeHalfRecords takes away what a crash has left of a write.
-func (s *Store) removeHalfRecords() error {
-	entries, err := os.ReadDir(s.dir("i"))
+func (rm removal) removeHalfRecords() error {
+	entries, err := os.ReadDir(rm.s.dir("i"))
 	if err != nil {
 		return fmt.Errorf("cannot look for leftovers: %w", err)
 	}
@@ -184,20 +189,20 @@ func (s *Store) removeHalfRecords() error {
 		if !strings.HasSuffix(e.Name(), ".tmp") {
 			continue
 		}
-		if err := os.Remove(filepath.Join(s.dir("i"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(rm.s.dir("i"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove a leftover: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) emptyTmp() error {
-	entries, err := os.ReadDir(s.dir("tmp"))
+func (rm removal) emptyTmp() error {
+	entries, err := os.ReadDir(rm.s.dir("tmp"))
 	if err != nil {
 		return fmt.Errorf("cannot look for leftovers: %w", err)
 	}
 	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(s.dir("tmp"), e.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(rm.s.dir("tmp"), e.Name())); err != nil {
 			return fmt.Errorf("cannot remove a leftover: %w", err)
 		}
 	}

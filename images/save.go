@@ -33,7 +33,7 @@ func (s *Store) Tag(ref, name string) (full string, err error) {
 		i := slices.IndexFunc(s.state.Load().records, func(r *record) bool { return r.ID == img.ID })
 		tagged := *s.state.Load().records[i]
 		tagged.Names = union(tagged.Names, []string{r.String()})
-		return errors.Join(s.enroll(&tagged), s.bumpGeneration())
+		return errors.Join(s.commits().writeImageRecord(&tagged), s.generations().bumpGeneration())
 	})
 	return r.String(), err
 }
@@ -45,7 +45,7 @@ func (s *Store) Save(ctx context.Context, w io.Writer, refs []string) error {
 	if err := s.Recheck(); err != nil {
 		return err
 	}
-	inUse, err := filelock.Wait(s.dir("loads"), filelock.Shared, s.reportDamage) // no layer goes meanwhile
+	inUse, err := filelock.Wait(s.dir("loads"), filelock.Shared, s.records().reportDamage) // no layer goes meanwhile
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Store) Save(ctx context.Context, w io.Writer, refs []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := a.layer(l, s.ledgerFile(l.Dir), filepath.Join(s.dir("l"), l.Dir)); err != nil {
+		if err := a.layer(l, s.checks().ledgerFile(l.Dir), filepath.Join(s.dir("l"), l.Dir)); err != nil {
 			return fmt.Errorf("cannot save images: %w", err)
 		}
 	}

@@ -16,6 +16,11 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// records reads and writes the records of images.
+type records struct{ s *Store }
+
+func (s *Store) records() records { return records{s} }
+
 // snapshot is the content of a store at one moment. It never changes.
 type snapshot struct {
 	generation int64
@@ -31,8 +36,8 @@ type snapshot struct {
 
 // readSnapshot reads all records. One that is damaged is set aside: the other images are not to be lost for it, and the
 // archive that it came from is read again.
-func (s *Store) readSnapshot() (*snapshot, error) {
-	entries, err := os.ReadDir(s.dir("i"))
+func (rc records) readSnapshot() (*snapshot, error) {
+	entries, err := os.ReadDir(rc.s.dir("i"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the image store: %w", err)
 	}
@@ -41,40 +46,40 @@ func (s *Store) readSnapshot() (*snapshot, error) {
 		if !strings.HasSuffix(e.Name(), ".json") {
 			continue
 		}
-		r, err := readRecord(filepath.Join(s.dir("i"), e.Name()))
+		r, err := readRecord(filepath.Join(rc.s.dir("i"), e.Name()))
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
 		case errors.As(err, new(*atomicfile.Damage)):
-			s.warnOnce(fmt.Errorf("an image is lost, load its archive again, unless it is in the folder of archives: %w", err))
+			rc.warnOnce(fmt.Errorf("an image is lost, load its archive again, unless it is in the folder of archives: %w", err))
 		case err != nil:
 			return nil, err
 		default:
 			records = append(records, r)
 		}
 	}
-	kept, err := s.readKept()
+	kept, err := rc.s.kept().readKept()
 	if err != nil {
 		return nil, err
 	}
-	state := newSnapshot(s.root, records, kept)
+	state := newSnapshot(rc.s.root, records, kept)
 	for _, img := range state.images {
 		if img.lost != "" && !state.torn[img.lost] {
-			s.warnOnce(fmt.Errorf("image %s has lost its layer %s: load its archive again, unless it is in the folder of archives", img.title(), img.lost))
+			rc.warnOnce(fmt.Errorf("image %s has lost its layer %s: load its archive again, unless it is in the folder of archives", img.title(), img.lost))
 		}
 	}
 	return state, nil
 }
 
-func (s *Store) reportDamage(damage *atomicfile.Damage, lost string) {
-	s.warnOnce(fmt.Errorf("%w: %s", damage, lost))
+func (rc records) reportDamage(damage *atomicfile.Damage, lost string) {
+	rc.warnOnce(fmt.Errorf("%w: %s", damage, lost))
 }
 
-func (s *Store) warnOnce(err error) {
-	s.warnMu.Lock()
-	defer s.warnMu.Unlock()
-	if s.warn != nil && !s.warned[err.Error()] {
-		s.warned[err.Error()] = true
-		s.warn(err)
+func (rc records) warnOnce(err error) {
+	rc.s.warnMu.Lock()
+	defer rc.s.warnMu.Unlock()
+	if rc.s.warn != nil && !rc.s.warned[err.Error()] {
+		rc.s.warned[err.Error()] = true
+		rc.s.warn(err)
 	}
 }
 

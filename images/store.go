@@ -18,6 +18,11 @@ import (
 	"podd/internal/hostfile"
 )
 
+// generations number the states of the store.
+type generations struct{ s *Store }
+
+func (s *Store) generations() generations { return generations{s} }
+
 // Options of a store. The zero value is right for a board.
 type Options struct {
 	Platform      string // "linux/arm/v7"; "" is this machine's
@@ -86,17 +91,17 @@ func Open(root string, o Options) (*Store, error) {
 		}
 	}
 	s.state.Store(newSnapshot(root, nil, nil))
-	s.noteBrought(s.readMemory())
+	s.imports().noteBrought(s.imports().readMemory())
 	if err := s.Recheck(); err != nil {
 		return s, err
 	}
-	return s, errors.Join(s.checkAfterBoot(o.Boot), s.collect())
+	return s, errors.Join(s.checks().checkAfterBoot(o.Boot), s.removal().collect())
 }
 
 func (s *Store) ensureFolders() error {
 	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("d"), s.dir("tmp")} {
 		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
-		if err := atomicfile.EnsureDir(dir, 0o700, s.reportDamage, "images are imported again"); err != nil {
+		if err := atomicfile.EnsureDir(dir, 0o700, s.records().reportDamage, "images are imported again"); err != nil {
 			return fmt.Errorf("cannot open image store: %w", err)
 		}
 	}
@@ -152,7 +157,7 @@ func (s *Store) Generation() uint64 { return uint64(s.state.Load().generation) }
 func (s *Store) Refresh() error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if s.state.Load().generation == s.readGeneration() {
+	if s.state.Load().generation == s.generations().readGeneration() {
 		return nil
 	}
 	return s.locked(func() error { return nil })
@@ -164,34 +169,34 @@ func (s *Store) Recheck() error {
 }
 
 // readGeneration: a file's size needs no block on flash, and one stat gives it whole.
-func (s *Store) readGeneration() int64 {
-	st, err := os.Stat(s.dir("generation"))
+func (gn generations) readGeneration() int64 {
+	st, err := os.Stat(gn.s.dir("generation"))
 	if err != nil {
 		return 0
 	}
 	return st.Size()
 }
 
-func (s *Store) ensureGeneration() error {
-	f, err := atomicfile.Open(s.dir("generation"))
+func (gn generations) ensureGeneration() error {
+	f, err := atomicfile.Open(gn.s.dir("generation"))
 	if err == nil {
 		return f.Close()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		s.warnOnce(atomicfile.SetAside(s.dir("generation"), err))
+		gn.s.records().warnOnce(atomicfile.SetAside(gn.s.dir("generation"), err))
 	}
-	f, err = os.OpenFile(s.dir("generation"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err = os.OpenFile(gn.s.dir("generation"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot count a change of the image store: %w", err)
 	}
 	return f.Close()
 }
 
-func (s *Store) bumpGeneration() error {
-	if err := s.ensureGeneration(); err != nil {
+func (gn generations) bumpGeneration() error {
+	if err := gn.ensureGeneration(); err != nil {
 		return err
 	}
-	return os.Truncate(s.dir("generation"), s.readGeneration()+1)
+	return os.Truncate(gn.s.dir("generation"), gn.readGeneration()+1)
 }
 
 // locked runs fn, which may change the store, alone among all processes and on the newest state, and reads the outcome.
@@ -200,7 +205,7 @@ func (s *Store) locked(fn func() error) error {
 	if err := s.ensureFolders(); err != nil { // somebody may have removed them while podd runs
 		return errors.Join(err, s.reread())
 	}
-	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.reportDamage)
+	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.records().reportDamage)
 	if err != nil {
 		return errors.Join(err, s.reread()) // what there is can be used, and nothing is changed
 	}
@@ -209,15 +214,15 @@ func (s *Store) locked(fn func() error) error {
 		return err
 	}
 	err = fn()
-	if s.state.Load().generation != s.readGeneration() {
+	if s.state.Load().generation != s.generations().readGeneration() {
 		err = errors.Join(err, s.reread())
 	}
 	return err
 }
 
 func (s *Store) reread() error {
-	gen := s.readGeneration()
-	state, err := s.readSnapshot()
+	gen := s.generations().readGeneration()
+	state, err := s.records().readSnapshot()
 	if err != nil {
 		return err
 	}

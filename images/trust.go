@@ -79,10 +79,10 @@ func (s *Store) SetTrust(id string, t Trust) error {
 			return nil
 		}
 		r.Trust = &t
-		if err := s.writeRecord(&r); err != nil {
+		if err := s.records().writeRecord(&r); err != nil {
 			return err
 		}
-		return s.bumpGeneration()
+		return s.generations().bumpGeneration()
 	})
 }
 

@@ -17,6 +17,11 @@ import (
 	"podd/internal/hostfile"
 )
 
+// verification compares layers with their ledgers, and mends them.
+type verification struct{ s *Store }
+
+func (s *Store) verification() verification { return verification{s} }
+
 // Verified is what became of one layer.
 type Verified struct {
 	Layer       string   // its digest
@@ -46,7 +51,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) error {
 	if err := s.Recheck(); err != nil {
 		return err
 	}
-	todo, err := s.layersOf(o.Refs)
+	todo, err := s.verification().layersOf(o.Refs)
 	if err != nil {
 		return err
 	}
@@ -55,7 +60,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) error {
 		runtime.LockOSThread() // and never unlock: the thread ends with its patience
 		beIdle()
 		for _, l := range todo {
-			v := s.verifyLayer(ctx, l, o)
+			v := s.verification().verifyLayer(ctx, l, o)
 			if err := ctx.Err(); err != nil {
 				done <- err
 				return
@@ -76,8 +81,8 @@ func beIdle() {
 }
 
 // layersOf lists the layers of images, each once.
-func (s *Store) layersOf(refs []string) ([]layer.Record, error) {
-	state := s.state.Load()
+func (vf verification) layersOf(refs []string) ([]layer.Record, error) {
+	state := vf.s.state.Load()
 	want := map[string]bool{}
 	for _, ref := range refs {
 		img, err := state.find(ref)
@@ -101,39 +106,39 @@ func (s *Store) layersOf(refs []string) ([]layer.Record, error) {
 	return out, nil
 }
 
-func (s *Store) verifyLayer(ctx context.Context, l layer.Record, o VerifyOptions) Verified {
+func (vf verification) verifyLayer(ctx context.Context, l layer.Record, o VerifyOptions) Verified {
 	v := Verified{Layer: l.DiffID}
 	var owners []Image
-	for _, r := range s.state.Load().records {
+	for _, r := range vf.s.state.Load().records {
 		if slices.ContainsFunc(r.Layers, func(have layer.Record) bool { return have.Dir == l.Dir }) {
-			img := s.state.Load().byID[r.ID]
+			img := vf.s.state.Load().byID[r.ID]
 			owners = append(owners, *img)
 			v.Images = append(v.Images, img.title())
 		}
 	}
-	dir := filepath.Join(s.dir("l"), l.Dir)
-	if _, err := os.Lstat(s.ledgerFile(l.Dir)); errors.Is(err, os.ErrNotExist) {
+	dir := filepath.Join(vf.s.dir("l"), l.Dir)
+	if _, err := os.Lstat(vf.s.checks().ledgerFile(l.Dir)); errors.Is(err, os.ErrNotExist) {
 		v.Err = errors.New("nobody has kept its digests: it was imported by an earlier podd; remove the image and load it again")
 		return v
 	}
-	v.Differences, v.Err = layer.Verify(ctx, s.ledgerFile(l.Dir), dir)
+	v.Differences, v.Err = layer.Verify(ctx, vf.s.checks().ledgerFile(l.Dir), dir)
 	if v.Err != nil {
 		return v
 	}
 	if len(v.Differences) == 0 {
-		if s.state.Load().torn[l.Dir] { // somebody else has mended it
-			v.Err = s.markWhole(l.Dir)
+		if vf.s.state.Load().torn[l.Dir] { // somebody else has mended it
+			v.Err = vf.s.checks().markWhole(l.Dir)
 		}
 		return v
 	}
 	if !o.Repair {
-		if v.Err = s.markTorn(l.Dir); v.Err == nil {
-			s.warnOnce(s.tornError(l.Dir, fmt.Errorf("%d files differ, %s for one", len(v.Differences), v.Differences[0].Path)))
+		if v.Err = vf.s.checks().markTorn(l.Dir); v.Err == nil {
+			vf.s.records().warnOnce(vf.s.checks().tornError(l.Dir, fmt.Errorf("%d files differ, %s for one", len(v.Differences), v.Differences[0].Path)))
 		}
 		return v
 	}
-	if v.Err = s.mendLayer(ctx, l, dir, owners, v.Differences, o.Sources); v.Err != nil {
-		if err := s.markTorn(l.Dir); err != nil {
+	if v.Err = vf.mendLayer(ctx, l, dir, owners, v.Differences, o.Sources); v.Err != nil {
+		if err := vf.s.checks().markTorn(l.Dir); err != nil {
 			v.Err = errors.Join(v.Err, err)
 		}
 		return v
@@ -143,13 +148,13 @@ func (s *Store) verifyLayer(ctx context.Context, l layer.Record, o VerifyOptions
 }
 
 // mendLayer mends a layer in place. While it does, the layer is marked: a power cut leaves it out of use.
-func (s *Store) mendLayer(ctx context.Context, l layer.Record, dir string, owners []Image, list []layer.Difference, more []LayerSource) error {
-	if err := s.markTorn(l.Dir); err != nil {
+func (vf verification) mendLayer(ctx context.Context, l layer.Record, dir string, owners []Image, list []layer.Difference, more []LayerSource) error {
+	if err := vf.s.checks().markTorn(l.Dir); err != nil {
 		return err
 	}
 	sources := []func() (io.ReadCloser, error){nil}
 	if layer.NeedsContent(list) {
-		sources = s.sourcesOf(ctx, l, owners, more)
+		sources = vf.sourcesOf(ctx, l, owners, more)
 	}
 	err := layer.ErrNoSource
 	for _, source := range sources {
@@ -157,7 +162,7 @@ func (s *Store) mendLayer(ctx context.Context, l layer.Record, dir string, owner
 			break
 		}
 		// What an earlier source has mended need not come again.
-		left, verr := layer.Verify(ctx, s.ledgerFile(l.Dir), dir)
+		left, verr := layer.Verify(ctx, vf.s.checks().ledgerFile(l.Dir), dir)
 		if verr != nil {
 			return errors.Join(err, verr)
 		}
@@ -166,22 +171,22 @@ func (s *Store) mendLayer(ctx context.Context, l layer.Record, dir string, owner
 	if err != nil {
 		return err
 	}
-	if left, err := layer.Verify(ctx, s.ledgerFile(l.Dir), dir); err != nil || len(left) > 0 {
+	if left, err := layer.Verify(ctx, vf.s.checks().ledgerFile(l.Dir), dir); err != nil || len(left) > 0 {
 		return errors.Join(fmt.Errorf("%d files still differ", len(left)), err)
 	}
-	if err := syncFilesystem(s.root); err != nil {
+	if err := syncFilesystem(vf.s.root); err != nil {
 		return err
 	}
-	return s.markWhole(l.Dir)
+	return vf.s.checks().markWhole(l.Dir)
 }
 
 // sourcesOf lists who may have a layer: the archives of the folder that gave an image with it, then others.
-func (s *Store) sourcesOf(ctx context.Context, l layer.Record, owners []Image, more []LayerSource) []func() (io.ReadCloser, error) {
+func (vf verification) sourcesOf(ctx context.Context, l layer.Record, owners []Image, more []LayerSource) []func() (io.ReadCloser, error) {
 	var out []func() (io.ReadCloser, error)
-	for path, m := range s.readMemory() {
+	for path, m := range vf.s.imports().readMemory() {
 		for _, img := range owners {
 			if slices.Contains(m.IDs, img.ID) {
-				out = append(out, func() (io.ReadCloser, error) { return s.layerInArchive(path, img.ID, l.DiffID) })
+				out = append(out, func() (io.ReadCloser, error) { return vf.layerInArchive(path, img.ID, l.DiffID) })
 				break
 			}
 		}
@@ -198,7 +203,7 @@ func (s *Store) sourcesOf(ctx context.Context, l layer.Record, owners []Image, m
 }
 
 // layerInArchive opens a layer where it lies in an archive.
-func (s *Store) layerInArchive(path, id, diffID string) (io.ReadCloser, error) {
+func (vf verification) layerInArchive(path, id, diffID string) (io.ReadCloser, error) {
 	var a archive.Archive
 	var closer io.Closer
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
@@ -218,7 +223,7 @@ func (s *Store) layerInArchive(path, id, diffID string) (io.ReadCloser, error) {
 		}
 		a, closer = in, f
 	}
-	list, err := archive.Images(a, s.want, "")
+	list, err := archive.Images(a, vf.s.want, "")
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())
 	}

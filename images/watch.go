@@ -21,7 +21,7 @@ func (s *Store) Watch(ctx context.Context, hint func()) error {
 		return err
 	}
 	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
-	err := s.changing(s.ensureGeneration)
+	err := s.changing(s.generations().ensureGeneration)
 	if err == nil {
 		err = watchAll(ctx, map[string]uint32{
 			s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,

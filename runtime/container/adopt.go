@@ -24,7 +24,7 @@ type Found struct {
 // Find looks a container up in the state folder. A nil Found says that libcontainer never got as far as
 // writing its state.
 func (e *Engine) Find(id string) (*Found, error) {
-	c, err := e.load(id)
+	c, err := e.stateFiles().load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func (e *Engine) Find(id string) (*Found, error) {
 // CgroupLost names a cgroup that a container was started in and that is not there any more, "" if there is none: it cannot
 // have been removed while it had processes, so that they are elsewhere now.
 func (e *Engine) CgroupLost(id string) (string, error) {
-	c, err := e.load(id)
+	c, err := e.stateFiles().load(id)
 	if err != nil {
 		return "", err
 	}

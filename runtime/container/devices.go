@@ -23,6 +23,11 @@ import (
 	"podd/runtime/device"
 )
 
+// deviceNodes makes and follows the devices of containers.
+type deviceNodes struct{ e *Engine }
+
+func (e *Engine) deviceNodes() deviceNodes { return deviceNodes{e} }
+
 // A container with devices of the host has nodes of its own for them, in a file system of its own beside its root: with the
 // owner's ids of the pod, and replaced when a device is unplugged and another one comes. The file system is podd's, so that
 // its nodes can be opened also within a user namespace.
@@ -57,8 +62,11 @@ func (s *deviceState) check() error {
 	return nil
 }
 
-func (e *Engine) devicesFile(id string) string { return filepath.Join(e.MountDir, id, devicesFile) }
-func (e *Engine) nodesDir(id string) string    { return filepath.Join(e.MountDir, id, nodesDir) }
+func (dn deviceNodes) devicesFile(id string) string {
+	return filepath.Join(dn.e.MountDir, id, devicesFile)
+}
+
+func (dn deviceNodes) nodesDir(id string) string { return filepath.Join(dn.e.MountDir, id, nodesDir) }
 
 // DeviceChange is news of a device in a running container.
 type DeviceChange struct {
@@ -69,14 +77,14 @@ type DeviceChange struct {
 
 // makeDevices makes the nodes of a container that is about to start, adds their mounts to it and returns the groups that they
 // are for.
-func (e *Engine) makeDevices(c *spec.Config) ([]int, error) {
-	e.deviceLock.Lock()
-	defer e.deviceLock.Unlock()
+func (dn deviceNodes) makeDevices(c *spec.Config) ([]int, error) {
+	dn.e.deviceLock.Lock()
+	defer dn.e.deviceLock.Unlock()
 	if len(c.Devices) == 0 {
-		return nil, e.dropDevices(c.ID)
+		return nil, dn.dropDevices(c.ID)
 	}
 	state := &deviceState{Users: c.Sandbox.Users, Any: spec.IsPrivileged(c)}
-	if err := e.mountNodes(c.ID); err != nil {
+	if err := dn.mountNodes(c.ID); err != nil {
 		return nil, err
 	}
 	var groups []int
@@ -91,11 +99,11 @@ func (e *Engine) makeDevices(c *spec.Config) ([]int, error) {
 		case device.Other:
 			return nil, fmt.Errorf("%s: %w", g.Source, device.ErrNotDevice)
 		}
-		at := filepath.Join(e.nodesDir(c.ID), strconv.Itoa(i))
+		at := filepath.Join(dn.nodesDir(c.ID), strconv.Itoa(i))
 		if err := os.MkdirAll(at, 0o755); err != nil {
 			return nil, fmt.Errorf("cannot make device nodes: %w", err)
 		}
-		if _, err := e.copyNodes(c.ID, i, g, state.Users); err != nil {
+		if _, err := dn.copyNodes(c.ID, i, g, state.Users); err != nil {
 			return nil, err
 		}
 		if !g.Folder {
@@ -109,17 +117,17 @@ func (e *Engine) makeDevices(c *spec.Config) ([]int, error) {
 		}
 	}
 	slices.Sort(groups)
-	return groups, e.saveDevices(c.ID, state)
+	return groups, dn.saveDevices(c.ID, state)
 }
 
 func (g *deviceGrant) all() []device.Node {
 	return slices.Concat(slices.Collect(maps.Values(g.Nodes)), slices.Collect(maps.Values(g.Linked)))
 }
 
-func (e *Engine) saveDevices(id string, state *deviceState) error {
+func (dn deviceNodes) saveDevices(id string, state *deviceState) error {
 	data, err := encodeJSON(state)
 	if err == nil {
-		err = atomicfile.Write(e.devicesFile(id), data, 0o600)
+		err = atomicfile.Write(dn.devicesFile(id), data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot keep the devices of container %s: %w", id, err)
@@ -128,11 +136,11 @@ func (e *Engine) saveDevices(id string, state *deviceState) error {
 }
 
 // mountNodes begins with an empty file system.
-func (e *Engine) mountNodes(id string) error {
-	if err := e.dropDevices(id); err != nil {
+func (dn deviceNodes) mountNodes(id string) error {
+	if err := dn.dropDevices(id); err != nil {
 		return err
 	}
-	dir := e.nodesDir(id)
+	dir := dn.nodesDir(id)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make device nodes: %w", err)
 	}
@@ -143,9 +151,9 @@ func (e *Engine) mountNodes(id string) error {
 }
 
 // dropDevices takes away the nodes of a container that does not run.
-func (e *Engine) dropDevices(id string) error {
-	err := unmountAll(e.nodesDir(id))
-	if removed := os.Remove(e.devicesFile(id)); !errors.Is(removed, fs.ErrNotExist) {
+func (dn deviceNodes) dropDevices(id string) error {
+	err := unmountAll(dn.nodesDir(id))
+	if removed := os.Remove(dn.devicesFile(id)); !errors.Is(removed, fs.ErrNotExist) {
 		err = errors.Join(err, removed)
 	}
 	if err != nil {
@@ -155,7 +163,7 @@ func (e *Engine) dropDevices(id string) error {
 }
 
 // copyNodes brings the nodes of one device up to date with the host.
-func (e *Engine) copyNodes(id string, i int, g *deviceGrant, users *spec.Users) ([]DeviceChange, error) {
+func (dn deviceNodes) copyNodes(id string, i int, g *deviceGrant, users *spec.Users) ([]DeviceChange, error) {
 	want := map[string]device.Entry{}
 	if g.Folder {
 		list, err := device.ReadFolder(g.Source)
@@ -168,7 +176,7 @@ func (e *Engine) copyNodes(id string, i int, g *deviceGrant, users *spec.Users) 
 	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, device.ErrNotDevice) {
 		return nil, err
 	}
-	root, err := os.OpenRoot(filepath.Join(e.nodesDir(id), strconv.Itoa(i)))
+	root, err := os.OpenRoot(filepath.Join(dn.nodesDir(id), strconv.Itoa(i)))
 	if err != nil {
 		return nil, fmt.Errorf("cannot open device nodes: %w", err)
 	}
@@ -341,7 +349,7 @@ func (e *Engine) SyncDevices(id string, sources map[string]string, fresh bool) (
 	e.deviceLock.Lock()
 	defer e.deviceLock.Unlock()
 	state := &deviceState{}
-	err := atomicfile.LoadJSON(e.devicesFile(id), state, state.check)
+	err := atomicfile.LoadJSON(e.deviceNodes().devicesFile(id), state, state.check)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -354,7 +362,7 @@ func (e *Engine) SyncDevices(id string, sources map[string]string, fresh bool) (
 		if at, ok := sources[g.Unit]; ok && g.Unit != "" {
 			g.Source = at
 		}
-		news, err := e.copyNodes(id, i, g, state.Users)
+		news, err := e.deviceNodes().copyNodes(id, i, g, state.Users)
 		if err != nil {
 			return changes, err
 		}
@@ -363,21 +371,21 @@ func (e *Engine) SyncDevices(id string, sources map[string]string, fresh bool) (
 	if len(changes) == 0 && !fresh {
 		return nil, nil
 	}
-	lc, err := e.load(id)
+	lc, err := e.stateFiles().load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) { // it is being made
-		return changes, e.saveDevices(id, state)
+		return changes, e.deviceNodes().saveDevices(id, state)
 	}
 	if err != nil {
 		return changes, err
 	}
-	if err := e.apply(id, lc, state, changes, fresh); err != nil {
+	if err := e.deviceNodes().apply(id, lc, state, changes, fresh); err != nil {
 		return changes, err
 	}
-	return changes, e.saveDevices(id, state)
+	return changes, e.deviceNodes().saveDevices(id, state)
 }
 
 // apply carries changes out in the container. What went is closed first, and what came is opened last.
-func (e *Engine) apply(id string, lc *libcontainer.Container, state *deviceState, changes []DeviceChange, fresh bool) error {
+func (dn deviceNodes) apply(id string, lc *libcontainer.Container, state *deviceState, changes []DeviceChange, fresh bool) error {
 	lcState, err := lc.State()
 	if err != nil {
 		return fmt.Errorf("cannot read the state of container %s: %w", id, err)
@@ -392,7 +400,7 @@ func (e *Engine) apply(id string, lc *libcontainer.Container, state *deviceState
 		return nil // it has ended
 	}
 	defer closeFile(pidfd)
-	return plug(lcState.InitProcessPid, pidfd, state.Users, e.plugs(id, state, changes, fresh))
+	return plug(lcState.InitProcessPid, pidfd, state.Users, dn.plugs(id, state, changes, fresh))
 }
 
 // rules are those that a container's devices add to everybody's.
@@ -410,13 +418,13 @@ func (s *deviceState) rules() []*cgroupdevices.Rule {
 
 // plugs are the mounts that follow from changes. A folder shows its nodes by itself; single devices and links' targets are
 // mounted one by one.
-func (e *Engine) plugs(id string, state *deviceState, changes []DeviceChange, fresh bool) []plugging {
+func (dn deviceNodes) plugs(id string, state *deviceState, changes []DeviceChange, fresh bool) []plugging {
 	var out []plugging
 	changed := func(at string) bool {
 		return slices.ContainsFunc(changes, func(c DeviceChange) bool { return c.Destination == at })
 	}
 	for i, g := range state.Devices {
-		dir := filepath.Join(e.nodesDir(id), strconv.Itoa(i))
+		dir := filepath.Join(dn.nodesDir(id), strconv.Itoa(i))
 		if !g.Folder && changed(g.Destination) {
 			p := plugging{place: g.Destination}
 			_, there := g.Nodes[""]
@@ -429,7 +437,7 @@ func (e *Engine) plugs(id string, state *deviceState, changes []DeviceChange, fr
 		}
 		for at, n := range g.Linked {
 			if (fresh || changed(at)) && device.Within(at) {
-				out = append(out, plugging{place: at, node: &n, scratch: filepath.Join(e.nodesDir(id), "linked")})
+				out = append(out, plugging{place: at, node: &n, scratch: filepath.Join(dn.nodesDir(id), "linked")})
 			}
 		}
 	}
@@ -446,7 +454,7 @@ func (e *Engine) plugs(id string, state *deviceState, changes []DeviceChange, fr
 // DeviceSources are the places on the host of a container's devices.
 func (e *Engine) DeviceSources(id string) []string {
 	var state deviceState
-	if atomicfile.PeekJSON(e.devicesFile(id), &state, state.check) != nil {
+	if atomicfile.PeekJSON(e.deviceNodes().devicesFile(id), &state, state.check) != nil {
 		return nil // SyncDevices tells
 	}
 	var out []string

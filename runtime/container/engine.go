@@ -78,7 +78,7 @@ func (e *Engine) Remove(id string) error {
 func (e *Engine) RemoveState(id string) error {
 	e.fresh.Delete(id)
 	defer e.states.Delete(id)
-	c, err := e.load(id)
+	c, err := e.stateFiles().load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) {
 		// Killed before libcontainer had written its state: an empty folder at most.
 		return os.RemoveAll(filepath.Join(e.StateDir, id))

@@ -30,7 +30,7 @@ type Exec struct {
 
 // Exec runs one more command. c is the configuration that the container was started with.
 func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
-	lc, err := e.load(c.ID)
+	lc, err := e.stateFiles().load(c.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func TestKillAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lc, err := e.load(c.ID)
+		lc, err := e.stateFiles().load(c.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestExecWithoutProgram(t *testing.T) {
 // Where the limit of processes leaves no room for a command, the error says so.
 func TestExecAtTheLimitOfProcesses(t *testing.T) {
 	withContainer(t, func(e *Engine, c *spec.Config) {
-		lc, err := e.load(c.ID)
+		lc, err := e.stateFiles().load(c.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ var ProbeInput = sync.OnceValues(func() (*os.File, error) {
 
 // KillProbes ends the commands of probes that a dead daemon has left in a container: nobody waits for them any more.
 func (e *Engine) KillProbes(id string) error {
-	lc, err := e.load(id)
+	lc, err := e.stateFiles().load(id)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func isMountPoint(path string) (bool, error) {
 // RemoveRoot takes away a container's root with all that it has written. What is gone already counts as removed.
 func (e *Engine) RemoveRoot(id string) error {
 	dir := filepath.Join(e.MountDir, id)
-	for _, at := range []string{e.nodesDir(id), e.rootPath(id), dir} { // an earlier podd had the overlay right there
+	for _, at := range []string{e.deviceNodes().nodesDir(id), e.rootPath(id), dir} { // an earlier podd had the overlay right there
 		if err := unmountAll(at); err != nil {
 			return fmt.Errorf("cannot unmount the root of container %s: %w", id, err)
 		}

@@ -45,7 +45,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err != nil {
 		return nil, err
 	}
-	groups, err := e.makeDevices(c)
+	groups, err := e.deviceNodes().makeDevices(c)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (e *Engine) started(id string, lc *libcontainer.Container, who spec.Identit
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a pidfd for container %s: %w", id, err)
 	}
-	if err := e.copyState(id); err != nil {
+	if err := e.stateFiles().copyState(id); err != nil {
 		return nil, err
 	}
 	e.fresh.Store(id, state.InitProcessPid)

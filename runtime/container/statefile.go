@@ -17,6 +17,11 @@ import (
 	"podd/internal/atomicfile"
 )
 
+// stateFiles are libcontainer's files of state, and copies of them.
+type stateFiles struct{ e *Engine }
+
+func (e *Engine) stateFiles() stateFiles { return stateFiles{e} }
+
 // libcontainer writes stateFile while a container starts, and believes what is in it: it dereferences what is not there. The
 // copy is podd's own, with a checksum before it. What is loaded is what was written when the container was started.
 const (
@@ -36,11 +41,11 @@ type stateStamp struct {
 
 // load reads a container from the state folder. libcontainer.ErrNotExist: it never got as far as having a
 // state, or what is there could not be believed and was set aside.
-func (e *Engine) load(id string) (*libcontainer.Container, error) {
-	err := e.checkState(id)
+func (sf stateFiles) load(id string) (*libcontainer.Container, error) {
+	err := sf.checkState(id)
 	var c *libcontainer.Container
 	if err == nil {
-		c, err = libcontainer.Load(e.StateDir, id)
+		c, err = libcontainer.Load(sf.e.StateDir, id)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot load container %s: %w", id, err)
@@ -49,22 +54,22 @@ func (e *Engine) load(id string) (*libcontainer.Container, error) {
 }
 
 // checkState puts the state of a container in order before libcontainer reads it.
-func (e *Engine) checkState(id string) error {
-	path := filepath.Join(e.StateDir, id, stateFile)
+func (sf stateFiles) checkState(id string) error {
+	path := filepath.Join(sf.e.StateDir, id, stateFile)
 	stamp, err := stampOfState(path)
-	if have, ok := e.states.Load(id); err == nil && ok && have == stamp {
+	if have, ok := sf.e.states.Load(id); err == nil && ok && have == stamp {
 		return nil
 	}
 	state, err := atomicfile.Read(path, maxState)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		e.Damaged.Of(atomicfile.SetAside(path, err), "it is put back from its copy")
+		sf.e.Damaged.Of(atomicfile.SetAside(path, err), "it is put back from its copy")
 	}
-	kept, keptErr := e.readCopy(id)
+	kept, keptErr := sf.readCopy(id)
 	switch {
 	case keptErr == nil && err == nil && bytes.Equal(state, kept):
 	case keptErr == nil:
 		if err == nil {
-			e.Damaged.Of(atomicfile.SetAside(path, errors.New("it is not what was written at the start of the container")), "it is put back from its copy")
+			sf.e.Damaged.Of(atomicfile.SetAside(path, errors.New("it is not what was written at the start of the container")), "it is put back from its copy")
 		}
 		if err := atomicfile.Write(path, kept, 0o600); err != nil {
 			return fmt.Errorf("cannot put back the state: %w", err)
@@ -74,46 +79,46 @@ func (e *Engine) checkState(id string) error {
 	default:
 		// The daemon died before it had made the copy, or an earlier podd made none.
 		if err := plausibleState(state, id); err != nil {
-			e.Damaged.Of(atomicfile.SetAside(path, err), "no command can be run in container "+id+" until it starts again")
+			sf.e.Damaged.Of(atomicfile.SetAside(path, err), "no command can be run in container "+id+" until it starts again")
 			return libcontainer.ErrNotExist
 		}
-		if err := e.writeCopy(id, state); err != nil {
+		if err := sf.writeCopy(id, state); err != nil {
 			return err
 		}
 	}
 	if stamp, err = stampOfState(path); err == nil {
-		e.states.Store(id, stamp)
+		sf.e.states.Store(id, stamp)
 	}
 	return nil
 }
 
 // copyState keeps a copy of the state that libcontainer has just written.
-func (e *Engine) copyState(id string) error {
-	path := filepath.Join(e.StateDir, id, stateFile)
+func (sf stateFiles) copyState(id string) error {
+	path := filepath.Join(sf.e.StateDir, id, stateFile)
 	state, err := atomicfile.Read(path, maxState)
 	if err != nil {
 		return fmt.Errorf("cannot read the state of container %s: %w", id, err)
 	}
-	if err := e.writeCopy(id, state); err != nil {
+	if err := sf.writeCopy(id, state); err != nil {
 		return err
 	}
 	if stamp, err := stampOfState(path); err == nil {
-		e.states.Store(id, stamp)
+		sf.e.states.Store(id, stamp)
 	}
 	return nil
 }
 
-func (e *Engine) writeCopy(id string, state []byte) error {
+func (sf stateFiles) writeCopy(id string, state []byte) error {
 	text := append(fmt.Appendf(nil, "%08x\n", checksum(state)), state...)
-	if err := atomicfile.Write(filepath.Join(e.StateDir, id, stateCopy), text, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(sf.e.StateDir, id, stateCopy), text, 0o600); err != nil {
 		return fmt.Errorf("cannot keep a copy of the state of container %s: %w", id, err)
 	}
 	return nil
 }
 
 // readCopy reads the state out of its copy. A damaged copy is set aside.
-func (e *Engine) readCopy(id string) (state []byte, err error) {
-	err = atomicfile.Load(filepath.Join(e.StateDir, id, stateCopy), maxState, func(data []byte) error {
+func (sf stateFiles) readCopy(id string) (state []byte, err error) {
+	err = atomicfile.Load(filepath.Join(sf.e.StateDir, id, stateCopy), maxState, func(data []byte) error {
 		sum, rest, found := bytes.Cut(data, []byte("\n"))
 		want, err := strconv.ParseUint(string(sum), 16, 32)
 		if err != nil || !found || uint32(want) != checksum(rest) {
@@ -122,7 +127,7 @@ func (e *Engine) readCopy(id string) (state []byte, err error) {
 		state = rest
 		return nil
 	})
-	e.Damaged.Of(err, "it is made again from what it is a copy of")
+	sf.e.Damaged.Of(err, "it is made again from what it is a copy of")
 	return state, err
 }
 

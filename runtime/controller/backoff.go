@@ -15,6 +15,11 @@ import (
 	"podd/runtime/workload/disruption"
 )
 
+// failures hold back workloads whose pods fail.
+type failures struct{ m *Manager }
+
+func (m *Manager) failures() failures { return failures{m} }
+
 // A pod that has failed is replaced after a while that doubles with each round of failures. The numbers are those by which
 // kube-controller-manager replaces failed pods of DaemonSets; here they hold for all kinds but Jobs, which have their own:
 // the API server of a cluster slows its controllers down, and nothing here does.
@@ -28,8 +33,8 @@ const mostFinished = 100
 
 // noteFailure counts a pod that has failed. All that fail while the next ones are held back are one round. A pod that has
 // lived for long has not failed because it cannot run here.
-func (m *Manager) noteFailure(p *corev1.Pod, now state.Instant) {
-	e := m.entries[controllerOf(p)]
+func (fa failures) noteFailure(p *corev1.Pod, now state.Instant) {
+	e := fa.m.entries[controllerOf(p)]
 	if e == nil || e.key.Kind == kindJob || now.Mono < e.hold {
 		return
 	}
@@ -42,21 +47,21 @@ func (m *Manager) noteFailure(p *corev1.Pod, now state.Instant) {
 	}
 	e.failures++
 	e.hold = now.After(wait)
-	m.save(e)
+	fa.m.save(e)
 	if e.failures > 1 {
 		why := p.Status.Message
 		if why == "" {
 			why = p.Status.Reason
 		}
-		m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, "BackOff",
+		fa.m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, "BackOff",
 			fmt.Sprintf("Pod %s failed: %s; the next one is made in %s", p.Name, why, wait))
 	}
 }
 
 // forgive lets an object, and what was made of it, begin at once: somebody has changed it.
-func (m *Manager) forgive(root *entry) {
-	for _, e := range m.entries {
-		if m.root(e) == root {
+func (fa failures) forgive(root *entry) {
+	for _, e := range fa.m.entries {
+		if fa.m.root(e) == root {
 			e.failures, e.hold = 0, 0
 		}
 	}
@@ -72,10 +77,10 @@ func (e *entry) heldUntil(now state.Instant) time.Time {
 
 // collectFinished removes the oldest pods that have ended for good and that nobody has to look at any more, if there are too
 // many, as a cluster does. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
-func (m *Manager) collectFinished(now state.Instant) {
+func (fa failures) collectFinished(now state.Instant) {
 	var done []*corev1.Pod
-	for uid, p := range m.pods {
-		if workload.Terminal(p) && !m.ending[uid] && !m.ghosts[uid] && p.DeletionTimestamp == nil && m.Loop.Made(uid) {
+	for uid, p := range fa.m.pods {
+		if workload.Terminal(p) && !fa.m.ending[uid] && !fa.m.ghosts[uid] && p.DeletionTimestamp == nil && fa.m.Loop.Made(uid) {
 			done = append(done, p)
 		}
 	}
@@ -100,8 +105,8 @@ func (m *Manager) collectFinished(now state.Instant) {
 			continue
 		}
 		extra--
-		m.ending[p.UID] = true
-		m.Loop.DeletePod(p.UID, now)
+		fa.m.ending[p.UID] = true
+		fa.m.Loop.DeletePod(p.UID, now)
 	}
 }
 
@@ -124,5 +129,5 @@ func (m *Manager) MayEvict(pod *corev1.Pod, ends func(types.UID) bool, now state
 			ending.DeletionTimestamp, pods[i] = &at, &ending
 		}
 	}
-	return disruption.MayEvict(pod, budgets, pods, m.scales(pod.Namespace))
+	return disruption.MayEvict(pod, budgets, pods, m.stepper().scales(pod.Namespace))
 }

@@ -23,6 +23,11 @@ import (
 	"podd/runtime/state"
 )
 
+// treeFiles are the files of workloads: of this boot, and of all.
+type treeFiles struct{ m *Manager }
+
+func (m *Manager) treeFiles() treeFiles { return treeFiles{m} }
+
 // tree is the file of one object of the folder, with all that was made of it. It is written whole: on tmpfs whenever
 // something in it has changed, on flash when that must survive a reboot.
 type tree struct {
@@ -53,50 +58,52 @@ func fileName(key objects.Key) string {
 	return strings.ToLower(key.Kind) + "_" + key.Namespace + "_" + key.Name + ".json"
 }
 
-func (m *Manager) runFile(key objects.Key) string { return filepath.Join(m.RunDir, fileName(key)) }
+func (tf treeFiles) runFile(key objects.Key) string { return filepath.Join(tf.m.RunDir, fileName(key)) }
 
-func (m *Manager) flashFile(key objects.Key) string { return filepath.Join(m.RootDir, fileName(key)) }
-func (m *Manager) claimsFile() string               { return filepath.Join(m.RootDir, "claims") } // not *.json: those are trees
+func (tf treeFiles) flashFile(key objects.Key) string {
+	return filepath.Join(tf.m.RootDir, fileName(key))
+}
+func (tf treeFiles) claimsFile() string { return filepath.Join(tf.m.RootDir, "claims") } // not *.json: those are trees
 
 // save has the tree of an entry written.
 func (m *Manager) save(e *entry) { m.unsaved[m.root(e).object.GetUID()] = true }
 
 // write writes the trees that have changed. What is gone is removed.
-func (m *Manager) write() {
-	for uid := range m.unsaved {
-		delete(m.unsaved, uid)
-		e := m.entries[uid]
+func (tf treeFiles) write() {
+	for uid := range tf.m.unsaved {
+		delete(tf.m.unsaved, uid)
+		e := tf.m.entries[uid]
 		if e == nil || e.parent != "" {
 			continue
 		}
-		m.writeTree(e)
+		tf.writeTree(e)
 	}
-	m.removeOld()
+	tf.removeOld()
 }
 
-func (m *Manager) writeTree(root *entry) {
-	m.files[root.key] = root.object.GetUID()
-	t, lasting := m.treeOf(root)
+func (tf treeFiles) writeTree(root *entry) {
+	tf.m.files[root.key] = root.object.GetUID()
+	t, lasting := tf.treeOf(root)
 	data, err := json.Marshal(t)
 	if err == nil {
-		err = atomicfile.Write(m.runFile(root.key), data, 0o600)
+		err = atomicfile.Write(tf.runFile(root.key), data, 0o600)
 	}
 	if err != nil {
-		m.Log.Error("cannot keep what a controller knows", "kind", root.key.Kind, "namespace", root.key.Namespace, "name", root.key.Name, "error", err)
+		tf.m.Log.Error("cannot keep what a controller knows", "kind", root.key.Kind, "namespace", root.key.Namespace, "name", root.key.Name, "error", err)
 	}
 	sum := sha256.Sum256(lasting)
 	uid := root.object.GetUID()
-	if now := hex.EncodeToString(sum[:8]); now != m.written[uid] {
-		m.written[uid] = now
-		m.Disk.Persist(m.flashFile(root.key), t, "the revisions of a workload")
+	if now := hex.EncodeToString(sum[:8]); now != tf.m.written[uid] {
+		tf.m.written[uid] = now
+		tf.m.Disk.Persist(tf.flashFile(root.key), t, "the revisions of a workload")
 	}
 }
 
 // treeOf is what is kept of an object of the folder, and that of it which must survive a reboot.
-func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
+func (tf treeFiles) treeOf(root *entry) (t *tree, lasting []byte) {
 	t = &tree{
 		Hash: root.hash, File: root.origin.File, Doc: root.origin.Doc, Since: root.origin.Since,
-		Overrides: root.overrides, Good: root.good, Trial: root.trial, Clock: m.clock,
+		Overrides: root.overrides, Good: root.good, Trial: root.trial, Clock: tf.m.clock,
 	}
 	for uid := range root.ended {
 		t.Ended = append(t.Ended, uid)
@@ -104,8 +111,8 @@ func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
 	slices.Sort(t.Ended)
 	uid := root.object.GetUID()
 	keep := []any{uid, root.hash, root.overrides, t.Ended, root.good}
-	for _, e := range m.sorted() {
-		if e != root && (e.parent == "" || m.root(e) != root) {
+	for _, e := range tf.m.sorted() {
+		if e != root && (e.parent == "" || tf.m.root(e) != root) {
 			continue
 		}
 		data, err := json.Marshal(e.object)
@@ -120,9 +127,9 @@ func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
 			t.Objects = append(t.Objects, o)
 		}
 	}
-	for ghost := range m.ghosts {
-		if e := m.entries[controllerOf(m.pods[ghost])]; e != nil && m.root(e) == root {
-			t.Ghosts = append(t.Ghosts, m.pods[ghost])
+	for ghost := range tf.m.ghosts {
+		if e := tf.m.entries[controllerOf(tf.m.pods[ghost])]; e != nil && tf.m.root(e) == root {
+			t.Ghosts = append(t.Ghosts, tf.m.pods[ghost])
 		}
 	}
 	slices.SortFunc(t.Ghosts, func(a, b *corev1.Pod) int { return cmp.Compare(a.UID, b.UID) })
@@ -131,15 +138,15 @@ func (m *Manager) treeOf(root *entry) (t *tree, lasting []byte) {
 }
 
 // removeOld removes the trees of objects that are gone.
-func (m *Manager) removeOld() {
-	for key, uid := range m.files {
-		if m.entries[uid] != nil {
+func (tf treeFiles) removeOld() {
+	for key, uid := range tf.m.files {
+		if tf.m.entries[uid] != nil {
 			continue
 		}
-		delete(m.files, key)
-		delete(m.written, uid)
-		_ = os.Remove(m.runFile(key))
-		m.Disk.Remove(m.flashFile(key))
+		delete(tf.m.files, key)
+		delete(tf.m.written, uid)
+		_ = os.Remove(tf.runFile(key))
+		tf.m.Disk.Remove(tf.flashFile(key))
 	}
 }
 
@@ -156,15 +163,15 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 			if !strings.HasSuffix(f.Name(), ".json") {
 				continue
 			}
-			if err := m.readTree(filepath.Join(dir, f.Name()), dir == m.RunDir); err != nil {
+			if err := m.treeFiles().readTree(filepath.Join(dir, f.Name()), dir == m.RunDir); err != nil {
 				bad = append(bad, err)
 			}
 		}
 	}
-	return append(bad, m.readClaims()...)
+	return append(bad, m.treeFiles().readClaims()...)
 }
 
-func (m *Manager) readTree(path string, thisBoot bool) error {
+func (tf treeFiles) readTree(path string, thisBoot bool) error {
 	var t tree
 	var list []*entry
 	err := atomicfile.PeekJSON(path, &t, func() error {
@@ -193,7 +200,7 @@ func (m *Manager) readTree(path string, thisBoot bool) error {
 		return err
 	}
 	root := list[0]
-	if m.names[root.key] != "" {
+	if tf.m.names[root.key] != "" {
 		return nil // the tree of this boot is the newer one
 	}
 	root.hash, root.overrides, root.good = t.Hash, t.Overrides, t.Good
@@ -203,20 +210,20 @@ func (m *Manager) readTree(path string, thisBoot bool) error {
 		root.ended[uid] = true
 	}
 	for _, e := range list {
-		m.add(e)
-		m.show(e)
+		tf.m.add(e)
+		tf.m.stepper().show(e)
 	}
 	for _, p := range t.Ghosts {
 		if p != nil && p.UID != "" {
-			m.pods[p.UID], m.ghosts[p.UID] = p, true
+			tf.m.pods[p.UID], tf.m.ghosts[p.UID] = p, true
 		}
 	}
 	if thisBoot {
-		m.clock, root.trial = t.Clock, t.Trial
+		tf.m.clock, root.trial = t.Clock, t.Trial
 	} else {
-		m.save(root)
+		tf.m.save(root)
 	}
-	m.files[root.key] = root.object.GetUID()
+	tf.m.files[root.key] = root.object.GetUID()
 	return nil
 }
 
@@ -225,20 +232,20 @@ type claimsOnDisk struct {
 	Claims []*corev1.PersistentVolumeClaim `json:"claims"`
 }
 
-func (m *Manager) saveClaims() {
+func (tf treeFiles) saveClaims() {
 	var all claimsOnDisk
-	for _, o := range m.claims {
+	for _, o := range tf.m.claims {
 		all.Claims = append(all.Claims, o.Value.(*corev1.PersistentVolumeClaim))
 	}
 	slices.SortFunc(all.Claims, func(a, b *corev1.PersistentVolumeClaim) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	m.Disk.Persist(m.claimsFile(), all, "the claims that controllers have made")
+	tf.m.Disk.Persist(tf.claimsFile(), all, "the claims that controllers have made")
 }
 
-func (m *Manager) readClaims() []error {
+func (tf treeFiles) readClaims() []error {
 	var all claimsOnDisk
-	err := atomicfile.PeekJSON(m.claimsFile(), &all, func() error {
+	err := atomicfile.PeekJSON(tf.claimsFile(), &all, func() error {
 		for _, c := range all.Claims {
 			if c == nil || c.Name == "" || c.Namespace == "" || c.UID == "" {
 				return errors.New("a claim without a name")
@@ -254,8 +261,8 @@ func (m *Manager) readClaims() []error {
 	}
 	for _, c := range all.Claims {
 		key := objects.Key{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name}
-		m.claims[key] = &manifest.Object{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name, UID: c.UID, Hash: string(c.UID), Since: c.CreationTimestamp.Time, Value: c}
+		tf.m.claims[key] = &manifest.Object{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name, UID: c.UID, Hash: string(c.UID), Since: c.CreationTimestamp.Time, Value: c}
 	}
-	_ = m.Objects.SetMade(m.madeClaims()) // nobody looks at claims yet
+	_ = tf.m.Objects.SetMade(tf.m.madeClaims()) // nobody looks at claims yet
 	return nil
 }

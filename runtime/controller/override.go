@@ -15,6 +15,11 @@ import (
 	"podd/runtime/workload"
 )
 
+// overrides are the fields that were set by hand.
+type overrides struct{ m *Manager }
+
+func (m *Manager) overrides() overrides { return overrides{m} }
+
 // AnnotationOverrides names, on an object as it is shown, the fields in which it is not as its file says.
 const AnnotationOverrides = "podd.dev/overrides"
 
@@ -71,7 +76,7 @@ func (e *entry) labelled(o workload.Object) workload.Object {
 
 // Set sets a field of a workload by hand; nil: takes it away. The error is about the value.
 func (m *Manager) Set(key objects.Key, path string, value any) error {
-	e, err := m.ownEntry(key)
+	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return err
 	}
@@ -81,12 +86,12 @@ func (m *Manager) Set(key objects.Key, path string, value any) error {
 			return err
 		}
 	}
-	return m.setOverride(e, Override{Path: path, Value: data})
+	return m.overrides().setOverride(e, Override{Path: path, Value: data})
 }
 
 // Restart gives the pods of a workload successors, as kubectl does: by an annotation of the template.
 func (m *Manager) Restart(key objects.Key, now state.Instant) error {
-	e, err := m.ownEntry(key)
+	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return err
 	}
@@ -103,12 +108,12 @@ func (m *Manager) Restart(key objects.Key, now state.Instant) error {
 	if err != nil {
 		return err
 	}
-	return m.setOverride(e, Override{Path: "spec.template", Value: data})
+	return m.overrides().setOverride(e, Override{Path: "spec.template", Value: data})
 }
 
 // setOverride takes a value in the place of what the file says.
-func (m *Manager) setOverride(e *entry, v Override) error {
-	of := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name)
+func (ov overrides) setOverride(e *entry, v Override) error {
+	of := ov.m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name)
 	if of == nil {
 		return fmt.Errorf("%s %q: %w", e.key.Kind, e.key.Name, ErrNotFound)
 	}
@@ -134,20 +139,20 @@ func (m *Manager) setOverride(e *entry, v Override) error {
 		changed.SetGeneration(e.object.GetGeneration() + 1)
 	}
 	e.object, e.dirty, e.createError = changed, true, ""
-	m.forgive(e)
-	m.save(e)
-	m.show(e)
-	m.markScales(e)
+	ov.m.failures().forgive(e)
+	ov.m.save(e)
+	ov.m.stepper().show(e)
+	ov.m.markScales(e)
 	return nil
 }
 
 // noteOverridden keeps what a controller has changed of its object's spec: the template of a revision that was put back.
-func (m *Manager) noteOverridden(e *entry, o workload.Object) {
+func (ov overrides) noteOverridden(e *entry, o workload.Object) {
 	if e.parent != "" || sameJSON(specOf(o), specOf(e.object)) {
 		return
 	}
 	v := Override{Path: "spec.template", Value: fieldOf(o, "spec.template")}
-	if of := m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); of != nil {
+	if of := ov.m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name); of != nil {
 		v.Base = fieldOf(of.Value.(workload.Object), v.Path)
 	}
 	e.overrides = append(slices.DeleteFunc(e.overrides, func(old Override) bool { return old.Path == v.Path }), v)

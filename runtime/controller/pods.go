@@ -22,9 +22,9 @@ func (m *Manager) NotePod(p *corev1.Pod, now state.Instant) {
 	}
 	if workload.Terminal(p) && (before == nil || !workload.Terminal(before)) {
 		if p.Status.Phase == corev1.PodFailed && before != nil {
-			m.noteFailure(p, now)
+			m.failures().noteFailure(p, now)
 		}
-		m.collectFinished(now)
+		m.failures().collectFinished(now)
 		m.RetryCreate() // it has a place no more
 	}
 	m.concern(p)
@@ -73,7 +73,7 @@ func (m *Manager) ForgetPod(uid types.UID) {
 		}
 		m.pods[uid], m.ghosts[uid] = &ghost, true
 		m.save(owner)
-		m.write() // before the pod's record is removed: its end is to be counted
+		m.treeFiles().write() // before the pod's record is removed: its end is to be counted
 	} else {
 		delete(m.pods, uid)
 	}
@@ -158,29 +158,29 @@ func (m *Manager) podsIn(namespace string, now state.Instant) []*corev1.Pod {
 }
 
 // updatePod gives a pod what a controller has changed of its metadata.
-func (m *Manager) updatePod(p *corev1.Pod, now state.Instant) {
-	if m.ghosts[p.UID] {
+func (st stepper) updatePod(p *corev1.Pod, now state.Instant) {
+	if st.m.ghosts[p.UID] {
 		if len(p.Finalizers) == 0 {
-			delete(m.pods, p.UID)
-			delete(m.ghosts, p.UID)
+			delete(st.m.pods, p.UID)
+			delete(st.m.ghosts, p.UID)
 		} else {
-			m.pods[p.UID] = p
+			st.m.pods[p.UID] = p
 		}
 		return
 	}
-	m.pods[p.UID] = p
-	m.Loop.UpdatePod(p, now)
+	st.m.pods[p.UID] = p
+	st.m.Loop.UpdatePod(p, now)
 }
 
 // deletePod ends a pod.
-func (m *Manager) deletePod(root *entry, p *corev1.Pod, now state.Instant) {
-	if m.ghosts[p.UID] {
+func (st stepper) deletePod(root *entry, p *corev1.Pod, now state.Instant) {
+	if st.m.ghosts[p.UID] {
 		return
 	}
-	if root != nil && !m.Loop.Made(p.UID) {
+	if root != nil && !st.m.Loop.Made(p.UID) {
 		root.ended[p.UID] = true
-		m.save(root)
+		st.m.save(root)
 	}
-	m.ending[p.UID] = true
-	m.Loop.DeletePod(p.UID, now)
+	st.m.ending[p.UID] = true
+	st.m.Loop.DeletePod(p.UID, now)
 }

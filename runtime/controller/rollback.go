@@ -139,7 +139,7 @@ func (m *Manager) lookAt(e *entry, at state.BootTime, now state.Instant) {
 func (m *Manager) putBack(e *entry, limit time.Duration, now state.Instant) {
 	why := fmt.Sprintf("%s: %s %q did not become available within %s of its change and was put back to the version that was available last; correct the file to have it tried again",
 		e.origin.File, e.key.Kind, e.key.Name, limit)
-	err := m.setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why})
+	err := m.overrides().setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why})
 	if err != nil {
 		m.Log.Error("cannot put a workload back", "kind", e.key.Kind, "namespace", e.key.Namespace, "name", e.key.Name, "error", err)
 		e.good = nil // it is no version that can be had
@@ -150,7 +150,7 @@ func (m *Manager) putBack(e *entry, limit time.Duration, now state.Instant) {
 		// It waits for a pod that does not serve, even if its template is another by now.
 		for _, p := range m.podsIn(e.key.Namespace, now) {
 			if controllerOf(p) == e.object.GetUID() && workload.Active(p) && !workload.Ready(p) {
-				m.deletePod(e, p, now)
+				m.stepper().deletePod(e, p, now)
 			}
 		}
 	}

@@ -25,6 +25,11 @@ import (
 	"podd/runtime/workload/statefulset"
 )
 
+// stepper lets a controller look at one object, and carries out what it decides.
+type stepper struct{ m *Manager }
+
+func (m *Manager) stepper() stepper { return stepper{m} }
+
 // mostSteps is more than a controller needs to come to rest; one that does not is left until something changes.
 const mostSteps = 200
 
@@ -79,24 +84,24 @@ func (m *Manager) Sync(now state.Instant) {
 				m.Log.Error("a controller does not come to rest", "kind", e.key.Kind, "namespace", e.key.Namespace, "name", e.key.Name)
 				continue
 			}
-			m.step(e, now)
+			m.stepper().step(e, now)
 			again = true
 		}
 	}
-	m.write()
+	m.treeFiles().write()
 }
 
 // step computes one step of a controller, and carries it out.
-func (m *Manager) step(e *entry, now state.Instant) {
-	res := compute(e.object, m.input(e, now))
+func (st stepper) step(e *entry, now state.Instant) {
+	res := compute(e.object, st.input(e, now))
 	e.wake = res.Wake
-	root := m.root(e)
+	root := st.m.root(e)
 	e.sequence = max(e.sequence, res.Sequence)
 	if res.Object != nil {
-		m.replace(e, res.Object, now)
+		st.replace(e, res.Object, now)
 	}
 	for _, child := range res.Write {
-		m.writeChild(e, child, now)
+		st.writeChild(e, child, now)
 	}
 	create := res.Create
 	if e.createError != "" {
@@ -104,94 +109,94 @@ func (m *Manager) step(e *entry, now state.Instant) {
 	}
 	if e.key.Kind == kindJob && (len(res.Update) > 0 || res.Object != nil) {
 		// What is counted is durable before the pods that it was counted of are let go.
-		m.save(e)
-		m.write()
+		st.m.save(e)
+		st.m.treeFiles().write()
 	}
 	made := create
 	for i, pod := range create {
-		if err := m.createPod(e, root, pod, now); err != nil {
+		if err := st.createPod(e, root, pod, now); err != nil {
 			e.createError = err.Error()
-			m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, "FailedCreate", "Error creating: "+e.createError)
+			st.m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, "FailedCreate", "Error creating: "+e.createError)
 			made = create[:i]
 			break
 		}
 	}
-	m.recordEvents(e, &res, made, now)
+	st.recordEvents(e, &res, made, now)
 	for _, pod := range res.Update {
-		m.updatePod(pod, now)
+		st.updatePod(pod, now)
 	}
 	for _, pod := range res.Delete {
-		m.deletePod(root, pod, now)
+		st.deletePod(root, pod, now)
 	}
 	for _, child := range res.Remove {
-		m.remove(child, now)
+		st.remove(child, now)
 	}
 	if !res.Settled() || e.createError != "" && len(create) > 0 {
-		m.save(e)
+		st.m.save(e)
 		// A result that only wants what cannot be had is the last one until something changes.
 		stuck := e.createError != "" && len(create) == 0 && res.Object == nil && len(res.Write)+len(res.Update)+len(res.Delete)+len(res.Remove) == 0
 		e.dirty = e.dirty || !stuck
-		m.markUpOf(e)
+		st.markUpOf(e)
 	}
-	m.judge(e, now)
+	st.m.judge(e, now)
 }
 
 // recordEvents records what a step has to say, but of pods that could not be made.
-func (m *Manager) recordEvents(e *entry, res *workload.Result, made []*corev1.Pod, now state.Instant) {
+func (st stepper) recordEvents(e *entry, res *workload.Result, made []*corev1.Pod, now state.Instant) {
 	for _, ev := range res.Events {
 		about := func(p *corev1.Pod) bool { return strings.Contains(ev.Message, p.Name) }
 		if ev.Reason == "SuccessfulCreate" && slices.ContainsFunc(res.Create, about) && !slices.ContainsFunc(made, about) {
 			continue
 		}
-		m.RecordEvent(now.Wall, e.reference(), ev.Type, ev.Reason, ev.Message)
+		st.m.RecordEvent(now.Wall, e.reference(), ev.Type, ev.Reason, ev.Message)
 	}
 }
 
 // markUpOf looks again at those that an entry was made for.
-func (m *Manager) markUpOf(e *entry) {
-	m.markUp(m.entries[e.parent])
-	m.markScales(e)
+func (st stepper) markUpOf(e *entry) {
+	st.m.markUp(st.m.entries[e.parent])
+	st.m.markScales(e)
 }
 
 // replace takes what a controller says of its own object.
-func (m *Manager) replace(e *entry, o workload.Object, now state.Instant) {
-	m.noteOverridden(e, o)
+func (st stepper) replace(e *entry, o workload.Object, now state.Instant) {
+	st.m.overrides().noteOverridden(e, o)
 	e.object = o
-	m.save(e)
-	m.show(e)
+	st.m.save(e)
+	st.show(e)
 }
 
 // show publishes an entry.
-func (m *Manager) show(e *entry) {
-	m.Store.SetObject(e.key.Kind, objects.ShallowCopy[hub.Object](e.object))
+func (st stepper) show(e *entry) {
+	st.m.Store.SetObject(e.key.Kind, objects.ShallowCopy[hub.Object](e.object))
 }
 
-func (m *Manager) createPod(e, root *entry, pod *corev1.Pod, now state.Instant) error {
+func (st stepper) createPod(e, root *entry, pod *corev1.Pod, now state.Instant) error {
 	origin := root.origin
 	origin.Pins = root.pinsFor(pod)
-	if err := m.Loop.CreatePod(pod, origin, now); err != nil {
+	if err := st.m.Loop.CreatePod(pod, origin, now); err != nil {
 		return err
 	}
-	if m.pods[pod.UID] == nil {
+	if st.m.pods[pod.UID] == nil {
 		p := *pod
 		p.Status.Phase = corev1.PodPending
-		m.pods[pod.UID] = &p
+		st.m.pods[pod.UID] = &p
 	}
 	return nil
 }
 
 // writeChild makes or replaces a child.
-func (m *Manager) writeChild(e *entry, o workload.Object, now state.Instant) {
+func (st stepper) writeChild(e *entry, o workload.Object, now state.Instant) {
 	key := objects.Key{Kind: kindOf(o), Namespace: o.GetNamespace(), Name: o.GetName()}
 	if claim, ok := o.(*corev1.PersistentVolumeClaim); ok {
-		m.writeClaim(key, claim, now)
+		st.m.claimsOf().writeClaim(key, claim, now)
 		return
 	}
-	child := m.entries[o.GetUID()]
+	child := st.m.entries[o.GetUID()]
 	if child == nil {
-		if taken := m.names[key]; taken != "" && m.entries[taken] != nil {
+		if taken := st.m.names[key]; taken != "" && st.m.entries[taken] != nil {
 			// It is known under another UID, as of a state that was lost: the new one takes its place.
-			m.drop(m.entries[taken])
+			st.m.drop(st.m.entries[taken])
 		}
 		if j, ok := o.(*batchv1.Job); ok {
 			kinds.CompleteJob(j)
@@ -199,9 +204,9 @@ func (m *Manager) writeChild(e *entry, o workload.Object, now state.Instant) {
 		}
 		o.SetGeneration(max(o.GetGeneration(), 1))
 		child = &entry{key: key, object: o, parent: e.object.GetUID()}
-		m.add(child)
-		m.save(child)
-		m.show(child)
+		st.m.add(child)
+		st.m.save(child)
+		st.show(child)
 		return
 	}
 	if spec := specOf(o); spec != nil && !sameJSON(spec, specOf(child.object)) {
@@ -209,69 +214,69 @@ func (m *Manager) writeChild(e *entry, o workload.Object, now state.Instant) {
 	}
 	takeStatus(o, child.object)
 	child.object, child.dirty = o, true
-	m.save(child)
-	m.show(child)
-	m.markScales(child)
+	st.m.save(child)
+	st.show(child)
+	st.m.markScales(child)
 }
 
 // remove removes a child, with what it owns.
-func (m *Manager) remove(o workload.Object, now state.Instant) {
+func (st stepper) remove(o workload.Object, now state.Instant) {
 	if claim, ok := o.(*corev1.PersistentVolumeClaim); ok {
-		m.removeClaim(objects.Key{Kind: kindClaim, Namespace: claim.Namespace, Name: claim.Name}, now)
+		st.m.claimsOf().removeClaim(objects.Key{Kind: kindClaim, Namespace: claim.Namespace, Name: claim.Name}, now)
 		return
 	}
-	if e := m.entries[o.GetUID()]; e != nil {
-		m.cascade(e, now)
+	if e := st.m.entries[o.GetUID()]; e != nil {
+		st.cascade(e, now)
 	}
 }
 
 // cascade ends an entry with all that it owns. Pods of the folder that were adopted are let go.
-func (m *Manager) cascade(e *entry, now state.Instant) {
+func (st stepper) cascade(e *entry, now state.Instant) {
 	uid := e.object.GetUID()
-	for _, child := range m.sorted() {
+	for _, child := range st.m.sorted() {
 		if child.parent == uid {
-			m.cascade(child, now)
+			st.cascade(child, now)
 		}
 	}
-	for _, p := range m.podsIn(e.key.Namespace, now) {
+	for _, p := range st.m.podsIn(e.key.Namespace, now) {
 		if controllerOf(p) != uid {
 			continue
 		}
-		if m.Loop.Made(p.UID) && !m.ghosts[p.UID] {
-			m.ending[p.UID] = true
-			m.Loop.DeletePod(p.UID, now)
+		if st.m.Loop.Made(p.UID) && !st.m.ghosts[p.UID] {
+			st.m.ending[p.UID] = true
+			st.m.Loop.DeletePod(p.UID, now)
 			continue
 		}
 		free := *p
 		free.OwnerReferences, free.Finalizers = nil, nil
-		m.updatePod(&free, now)
+		st.updatePod(&free, now)
 	}
-	m.save(e)
-	m.drop(e)
-	m.markNamespace(e.key.Namespace)
+	st.m.save(e)
+	st.m.drop(e)
+	st.m.markNamespace(e.key.Namespace)
 }
 
 // input is what a controller looks at.
-func (m *Manager) input(e *entry, now state.Instant) workload.Input {
-	in := workload.Input{Now: now.Wall, Pods: m.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError, HoldUntil: e.heldUntil(now)}
+func (st stepper) input(e *entry, now state.Instant) workload.Input {
+	in := workload.Input{Now: now.Wall, Pods: st.m.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError, HoldUntil: e.heldUntil(now)}
 	switch e.key.Kind {
 	case kindDeployment:
-		in.ReplicaSets = childrenOf[*appsv1.ReplicaSet](m, e.key.Namespace)
+		in.ReplicaSets = childrenOf[*appsv1.ReplicaSet](st.m, e.key.Namespace)
 	case kindCron:
 		in.ClockUnset = now.Wall.Unix() < clockSet
-		in.Jobs = childrenOf[*batchv1.Job](m, e.key.Namespace)
+		in.Jobs = childrenOf[*batchv1.Job](st.m, e.key.Namespace)
 	case kindStateful:
-		in.Revisions = childrenOf[*appsv1.ControllerRevision](m, e.key.Namespace)
-		for _, o := range m.Objects.List(kindClaim) {
+		in.Revisions = childrenOf[*appsv1.ControllerRevision](st.m, e.key.Namespace)
+		for _, o := range st.m.Objects.List(kindClaim) {
 			if o.Namespace == e.key.Namespace {
 				in.Claims = append(in.Claims, o.Value.(*corev1.PersistentVolumeClaim))
 			}
 		}
 	case kindDaemon:
-		in.Revisions = childrenOf[*appsv1.ControllerRevision](m, e.key.Namespace)
-		in.Node = m.Loop.Node()
+		in.Revisions = childrenOf[*appsv1.ControllerRevision](st.m, e.key.Namespace)
+		in.Node = st.m.Loop.Node()
 	case kindBudget:
-		in.Scales = m.scales(e.key.Namespace)
+		in.Scales = st.scales(e.key.Namespace)
 	}
 	return in
 }
@@ -288,14 +293,14 @@ func childrenOf[O workload.Object](m *Manager, namespace string) []O {
 }
 
 // scales are the numbers of pods that the controllers of a namespace want. A ReplicaSet of a Deployment counts as that.
-func (m *Manager) scales(namespace string) map[types.UID]workload.Scale {
+func (st stepper) scales(namespace string) map[types.UID]workload.Scale {
 	scales := map[types.UID]workload.Scale{}
-	for uid, e := range m.entries {
+	for uid, e := range st.m.entries {
 		if e.key.Namespace != namespace {
 			continue
 		}
 		o := e.object
-		if up := m.entries[e.parent]; up != nil && e.key.Kind == kindReplicaSet {
+		if up := st.m.entries[e.parent]; up != nil && e.key.Kind == kindReplicaSet {
 			o = up.object
 		}
 		if n := replicasOf(o); n != nil {

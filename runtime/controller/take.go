@@ -19,6 +19,11 @@ import (
 	"podd/runtime/workload"
 )
 
+// claimsOf are the claims that StatefulSets have made.
+type claimsOf struct{ m *Manager }
+
+func (m *Manager) claimsOf() claimsOf { return claimsOf{m} }
+
 // Take brings the workloads into line with what the folder says. What the folder may still have, in a file that cannot be
 // read now, stays.
 func (m *Manager) Take(set *manifest.Set, now state.Instant) {
@@ -31,12 +36,12 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 	}
 	for _, e := range m.sorted() {
 		if e.parent == "" && !there[e.key] && !set.Hides(e.key.Kind, e.key.Namespace, e.key.Name) {
-			m.cascade(e, now)
+			m.stepper().cascade(e, now)
 		}
 	}
 	m.taken = true
 	m.collect(set, now)
-	m.write()
+	m.treeFiles().write()
 }
 
 // takeObject makes a version of an object of the folder the present one.
@@ -60,7 +65,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 		e.object, e.hash = value, o.Hash
 		m.add(e)
 		m.save(e)
-		m.show(e)
+		m.stepper().show(e)
 		return
 	}
 	e.origin.File, e.origin.Doc = o.File, o.Doc
@@ -82,9 +87,9 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	takeStatus(value, e.object)
 	e.object, e.hash, e.dirty, e.createError = value, o.Hash, true, ""
 	clear(e.ended)
-	m.forgive(e)
+	m.failures().forgive(e)
 	m.save(e)
-	m.show(e)
+	m.stepper().show(e)
 	m.markScales(e)
 }
 
@@ -164,7 +169,7 @@ func sameJSON(a, b any) bool {
 func (m *Manager) collect(set *manifest.Set, now state.Instant) {
 	for _, e := range m.sorted() {
 		if e.parent != "" && m.entries[e.parent] == nil && m.entries[e.object.GetUID()] == e {
-			m.cascade(e, now)
+			m.stepper().cascade(e, now)
 		}
 	}
 	for uid, p := range m.pods {
@@ -179,7 +184,7 @@ func (m *Manager) collect(set *manifest.Set, now state.Instant) {
 		case !m.Loop.Made(uid):
 			free := *p
 			free.OwnerReferences, free.Finalizers = nil, nil
-			m.updatePod(&free, now)
+			m.stepper().updatePod(&free, now)
 		case !set.Gone && !set.Unread:
 			m.ending[uid] = true
 			m.Loop.DeletePod(uid, now)
@@ -188,26 +193,26 @@ func (m *Manager) collect(set *manifest.Set, now state.Instant) {
 }
 
 // writeClaim makes a claim, or gives it other owners.
-func (m *Manager) writeClaim(key objects.Key, claim *corev1.PersistentVolumeClaim, now state.Instant) {
-	if o := m.Objects.Get(key.Kind, key.Namespace, key.Name); o != nil && o.File != "" {
+func (co claimsOf) writeClaim(key objects.Key, claim *corev1.PersistentVolumeClaim, now state.Instant) {
+	if o := co.m.Objects.Get(key.Kind, key.Namespace, key.Name); o != nil && o.File != "" {
 		return // it is of the folder, which says what it is
 	}
-	m.claims[key] = &manifest.Object{
+	co.m.claims[key] = &manifest.Object{
 		Kind: key.Kind, Namespace: key.Namespace, Name: key.Name, UID: claim.UID, Hash: string(claim.UID), Since: now.Wall, Value: claim,
 	}
-	m.claimsChanged(now)
+	co.claimsChanged(now)
 }
 
-func (m *Manager) removeClaim(key objects.Key, now state.Instant) {
-	if m.claims[key] != nil {
-		delete(m.claims, key)
-		m.claimsChanged(now)
+func (co claimsOf) removeClaim(key objects.Key, now state.Instant) {
+	if co.m.claims[key] != nil {
+		delete(co.m.claims, key)
+		co.claimsChanged(now)
 	}
 }
 
-func (m *Manager) claimsChanged(now state.Instant) {
-	m.saveClaims()
-	m.Loop.ClaimsChanged(m.Objects.SetMade(m.madeClaims()), now)
+func (co claimsOf) claimsChanged(now state.Instant) {
+	co.m.treeFiles().saveClaims()
+	co.m.Loop.ClaimsChanged(co.m.Objects.SetMade(co.m.madeClaims()), now)
 }
 
 func (m *Manager) madeClaims() []manifest.Object {

@@ -19,9 +19,9 @@ type revisionOf struct {
 }
 
 // revisions are the versions that are kept of a workload, the oldest first.
-func (m *Manager) revisions(e *entry) []revisionOf {
+func (ov overrides) revisions(e *entry) []revisionOf {
 	var list []revisionOf
-	for _, child := range m.entries {
+	for _, child := range ov.m.entries {
 		if child.parent != e.object.GetUID() {
 			continue
 		}
@@ -51,11 +51,11 @@ func (m *Manager) revisions(e *entry) []revisionOf {
 
 // Undo puts the template of an earlier revision back; 0: that of the one before. It says which it is now, in kubectl's words.
 func (m *Manager) Undo(key objects.Key, to int64) (string, error) {
-	e, err := m.ownEntry(key)
+	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return "", err
 	}
-	list := m.revisions(e)
+	list := m.overrides().revisions(e)
 	var target *revisionOf
 	switch {
 	case to == 0 && len(list) < 2:
@@ -79,16 +79,16 @@ func (m *Manager) Undo(key objects.Key, to int64) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "rolled back", m.setOverride(e, Override{Path: "spec.template", Value: data})
+	return "rolled back", m.overrides().setOverride(e, Override{Path: "spec.template", Value: data})
 }
 
 // ownEntry is the entry of an object that may be set by hand.
-func (m *Manager) ownEntry(key objects.Key) (*entry, error) {
-	e := m.get(key.Kind, key.Namespace, key.Name)
+func (ov overrides) ownEntry(key objects.Key) (*entry, error) {
+	e := ov.m.get(key.Kind, key.Namespace, key.Name)
 	if e == nil {
 		return nil, fmt.Errorf("%s %q: %w", key.Kind, key.Name, ErrNotFound)
 	}
-	if root := m.root(e); root != e {
+	if root := ov.m.root(e); root != e {
 		return nil, fmt.Errorf("%s %q belongs to %s %q: change that", key.Kind, key.Name, root.key.Kind, root.key.Name)
 	}
 	return e, nil

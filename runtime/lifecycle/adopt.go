@@ -11,6 +11,11 @@ import (
 	"podd/runtime/state"
 )
 
+// adoption takes over the containers of a pod that an earlier daemon has started.
+type adoption struct{ h *Handler }
+
+func (h *Handler) adoption() adoption { return adoption{h} }
+
 // Adopt takes over the containers that an earlier daemon has left of a pod: those that run, and those that have ended meanwhile.
 func (h *Handler) Adopt(p *Pod, now state.Instant) {
 	if sandbox.SharesProcesses(p.Record.Object) {
@@ -20,9 +25,9 @@ func (h *Handler) Adopt(p *Pod, now state.Instant) {
 		}
 	}
 	for _, c := range p.Record.Containers {
-		if err := h.adoptContainer(p, c, now); err != nil {
+		if err := h.adoption().adoptContainer(p, c, now); err != nil {
 			h.Log.Error("cannot adopt a container whole", "pod", p.Name(), "container", c.Name, "error", err)
-			h.adoptUnlogged(p, c, now)
+			h.adoption().adoptUnlogged(p, c, now)
 		}
 	}
 	if err := h.Kernel.AdoptUsers(p.Record); err != nil {
@@ -31,42 +36,42 @@ func (h *Handler) Adopt(p *Pod, now state.Instant) {
 	}
 }
 
-func (h *Handler) adoptContainer(p *Pod, c *state.ContainerRecord, now state.Instant) error {
+func (ad adoption) adoptContainer(p *Pod, c *state.ContainerRecord, now state.Instant) error {
 	switch c.State {
 	case state.ContainerStarting:
-		return h.adoptStarting(p, c, now)
+		return ad.adoptStarting(p, c, now)
 	case state.ContainerPostStart, state.ContainerRunning, state.ContainerPreStop, state.ContainerStopping, state.ContainerExited:
-		return h.adoptStarted(p, c, now)
+		return ad.adoptStarted(p, c, now)
 	case state.ContainerWaiting, state.ContainerCollected:
 	}
 	return nil
 }
 
 // adoptStarting settles a start in whose middle the daemon died: it came through, or it never was.
-func (h *Handler) adoptStarting(p *Pod, c *state.ContainerRecord, now state.Instant) error {
+func (ad adoption) adoptStarting(p *Pod, c *state.ContainerRecord, now state.Instant) error {
 	id := state.ContainerID(p.Record.UID, c.Name, c.Attempt)
-	found, err := h.Kernel.Find(id)
+	found, err := ad.h.Kernel.Find(id)
 	if err != nil || found == nil || !found.Started {
-		return errors.Join(err, h.Kernel.Discard(id), c.UndoStart(now.After(time.Second)))
+		return errors.Join(err, ad.h.Kernel.Discard(id), c.UndoStart(now.After(time.Second)))
 	}
 	at := state.SinceBootTicks(found.StartTime, now)
 	c.Started, c.PID, c.PIDStart, c.Waiting = &at, found.PID, found.StartTime, nil
-	if image, err := h.Inputs.Image(p.Record, c.Name); err == nil {
+	if image, err := ad.h.Inputs.Image(p.Record, c.Name); err == nil {
 		c.ImageID = image.ID
 		c.UseImage(state.ImageRecord{Ref: p.Record.Spec(c.Name).Image, ID: image.ID})
 		if len(c.Layers) == 0 {
 			c.Layers = image.LayerDirs()
 		}
 	}
-	if err := c.MarkCreated(p.Record.Spec(c.Name), corev1.Signal(h.Inputs.StopSignal(p.Record, c.Name))); err != nil {
+	if err := c.MarkCreated(p.Record.Spec(c.Name), corev1.Signal(ad.h.Inputs.StopSignal(p.Record, c.Name))); err != nil {
 		return err
 	}
-	return h.adoptStarted(p, c, now)
+	return ad.adoptStarted(p, c, now)
 }
 
 // adoptStarted takes over the descriptors of an attempt and looks whether its process still runs.
-func (h *Handler) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Instant) error {
-	l, stored, err := h.Kernel.Adopt(state.ContainerID(p.Record.UID, c.Name, c.Attempt), h.Inputs.Log(p.Record, c.Name, c.Attempt))
+func (ad adoption) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Instant) error {
+	l, stored, err := ad.h.Kernel.Adopt(state.ContainerID(p.Record.UID, c.Name, c.Attempt), ad.h.Inputs.Log(p.Record, c.Name, c.Attempt))
 	if l != nil {
 		p.IO[c.Name] = l
 	}
@@ -79,45 +84,45 @@ func (h *Handler) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Insta
 	}
 	if !running {
 		if !stored {
-			h.sayLost(p, c, now)
+			ad.sayLost(p, c, now)
 		}
-		h.recordExit(p, c, l, now)
+		ad.h.recordExit(p, c, l, now)
 		return nil
 	}
-	h.Log.Info("container adopted", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
-	h.Prober.EndOldCommands(p.Record, c)
-	h.watchCgroup(p.Record)
-	return h.watch(p, c.Name)
+	ad.h.Log.Info("container adopted", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
+	ad.h.Prober.EndOldCommands(p.Record, c)
+	ad.h.watchCgroup(p.Record)
+	return ad.h.watch(p, c.Name)
 }
 
 // sayLost says what nobody could keep: the last output of a container that ended while no daemon was there to
 // read it, and no descriptor store to hold its pipes.
-func (h *Handler) sayLost(p *Pod, c *state.ContainerRecord, now state.Instant) {
+func (ad adoption) sayLost(p *Pod, c *state.ContainerRecord, now state.Instant) {
 	text := fmt.Sprintf("Container %s ended while podd was not running; what it wrote since podd was last there is lost", c.Name)
-	h.Log.Warn("log lines are lost", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt)
-	h.Event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)
+	ad.h.Log.Warn("log lines are lost", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt)
+	ad.h.Event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)
 }
 
 // adoptUnlogged takes over a container of which something could not be: it is watched, or counts as ended. A
 // record that says Running has a process that somebody watches, or none of the pod's moves would ever come.
-func (h *Handler) adoptUnlogged(p *Pod, c *state.ContainerRecord, now state.Instant) {
+func (ad adoption) adoptUnlogged(p *Pod, c *state.ContainerRecord, now state.Instant) {
 	if !c.State.Alive() {
 		return
 	}
 	id := state.ContainerID(p.Record.UID, c.Name, c.Attempt)
 	l := p.IO[c.Name]
 	if l == nil {
-		l = h.Kernel.AdoptUnlogged(id)
+		l = ad.h.Kernel.AdoptUnlogged(id)
 		p.IO[c.Name] = l
 	}
 	running, err := l.AdoptProcess(c.PID, c.PIDStart)
 	if err != nil {
-		h.Log.Error("cannot find a container's process", "containerID", id, "error", err)
+		ad.h.Log.Error("cannot find a container's process", "containerID", id, "error", err)
 	}
-	if running && !l.Watched() && h.watch(p, c.Name) == nil {
+	if running && !l.Watched() && ad.h.watch(p, c.Name) == nil {
 		return
 	}
 	if !l.Watched() {
-		h.recordExit(p, c, l, now)
+		ad.h.recordExit(p, c, l, now)
 	}
 }

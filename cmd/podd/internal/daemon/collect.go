@@ -14,6 +14,11 @@ import (
 	"podd/images/gc"
 )
 
+// garbage removes images when the disk is full.
+type garbage struct{ d *daemon }
+
+func (d *daemon) garbage() garbage { return garbage{d} }
+
 // collector removes images when the disk is full, and when nobody has used them for long. Nothing ticks: it looks before
 // images come, when there is no room, and when the next image becomes too old.
 type collector struct {
@@ -23,73 +28,73 @@ type collector struct {
 }
 
 // collectBy sets when images go.
-func (d *daemon) collectBy(s gc.Settings) { d.collector.settings.Store(&s) }
+func (gb garbage) collectBy(s gc.Settings) { gb.d.collector.settings.Store(&s) }
 
 // imageNeeds asks the pods.
-func (d *daemon) imageNeeds(ctx context.Context) (store.Needs, error) {
+func (gb garbage) imageNeeds(ctx context.Context) (store.Needs, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute) // the loop may have ended
 	defer cancel()
-	use, err := d.runtime.ImageNeeds(ctx)
+	use, err := gb.d.runtime.ImageNeeds(ctx)
 	return store.Needs{IDs: use.IDs, Names: use.Names}, err
 }
 
 // collectImages frees what the settings ask for, or need bytes if that is not 0, and says whether it freed any.
-func (d *daemon) collectImages(ctx context.Context, need int64) bool {
-	d.collector.mu.Lock()
-	defer d.collector.mu.Unlock()
-	needs, err := d.imageNeeds(ctx)
+func (gb garbage) collectImages(ctx context.Context, need int64) bool {
+	gb.d.collector.mu.Lock()
+	defer gb.d.collector.mu.Unlock()
+	needs, err := gb.imageNeeds(ctx)
 	if err != nil {
-		d.log.Debug("images are not collected", "error", err)
+		gb.d.log.Debug("images are not collected", "error", err)
 		return false
 	}
-	c, err := d.images.Collect(store.CollectOptions{Settings: *d.collector.settings.Load(), Needs: needs, Now: time.Now(), Need: need})
+	c, err := gb.d.images.Collect(store.CollectOptions{Settings: *gb.d.collector.settings.Load(), Needs: needs, Now: time.Now(), Need: need})
 	if err != nil {
-		d.log.Error("cannot collect images", "error", err)
-		d.event(corev1.EventTypeWarning, "ImageGCFailed", err.Error())
-		d.runtime.SuspectStorage(err)
+		gb.d.log.Error("cannot collect images", "error", err)
+		gb.event(corev1.EventTypeWarning, "ImageGCFailed", err.Error())
+		gb.d.runtime.SuspectStorage(err)
 		return false
 	}
-	d.collectAgain(ctx, c.Next)
+	gb.collectAgain(ctx, c.Next)
 	if len(c.Removed) > 0 {
 		text := fmt.Sprintf("Removed %d images that nobody needs and freed %d bytes: %s", len(c.Removed), c.Freed, strings.Join(c.Removed, ", "))
-		d.log.Info("images collected", "images", c.Removed, "bytes", c.Freed)
-		d.event(corev1.EventTypeNormal, "ImageGCSucceeded", text)
-		d.runtime.ImagesChanged()
+		gb.d.log.Info("images collected", "images", c.Removed, "bytes", c.Freed)
+		gb.event(corev1.EventTypeNormal, "ImageGCSucceeded", text)
+		gb.d.runtime.ImagesChanged()
 	}
 	if c.Short > 0 {
-		d.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
+		gb.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
 			"Attempted to free %d bytes, but only found %d bytes eligible to free.", c.Wanted, c.Freed))
 	}
 	return c.Freed > 0
 }
 
 // collectAgain waits for the moment when the next image becomes too old.
-func (d *daemon) collectAgain(ctx context.Context, at time.Time) {
-	if d.collector.timer != nil {
-		d.collector.timer.Stop()
-		d.collector.timer = nil
+func (gb garbage) collectAgain(ctx context.Context, at time.Time) {
+	if gb.d.collector.timer != nil {
+		gb.d.collector.timer.Stop()
+		gb.d.collector.timer = nil
 	}
 	if at.IsZero() {
 		return
 	}
-	d.collector.timer = time.AfterFunc(max(time.Until(at), time.Second), func() {
+	gb.d.collector.timer = time.AfterFunc(max(time.Until(at), time.Second), func() {
 		if ctx.Err() == nil {
-			d.collectImages(ctx, 0)
+			gb.collectImages(ctx, 0)
 		}
 	})
 }
 
 // event records what concerns no pod.
-func (d *daemon) event(typ, reason, message string) {
-	d.events.Record(time.Now(), d.nodeReference(), typ, reason, message)
+func (gb garbage) event(typ, reason, message string) {
+	gb.d.events.Record(time.Now(), gb.d.nodeReference(), typ, reason, message)
 }
 
 // makeRoom is asked by the image store when an image does not fit.
-func (d *daemon) makeRoom(need int64) bool {
-	if d.runtime == nil {
+func (gb garbage) makeRoom(need int64) bool {
+	if gb.d.runtime == nil {
 		return false
 	}
-	return d.collectImages(context.Background(), max(need, roomForImage))
+	return gb.collectImages(context.Background(), max(need, roomForImage))
 }
 
 // roomForImage is what is freed when an image has not fitted at least, as nobody knows how large it will become.

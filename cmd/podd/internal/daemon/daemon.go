@@ -132,8 +132,8 @@ func (d *daemon) open() error {
 		Warn: func(err error) { d.log.Warn("events are not kept", "error", err) },
 	})
 	d.recordDamages()
-	d.collectBy(c.Collection())
-	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID(), MakeRoom: d.makeRoom})
+	d.garbage().collectBy(c.Collection())
+	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID(), MakeRoom: d.garbage().makeRoom})
 	if images == nil {
 		return imagesErr
 	}
@@ -173,7 +173,7 @@ func (d *daemon) open() error {
 	if err != nil {
 		return fmt.Errorf("cannot find podd's own file: %w", err)
 	}
-	if d.puller, err = d.openPuller(); err != nil {
+	if d.puller, err = d.imagePulls().openPuller(); err != nil {
 		return err
 	}
 	d.runtime, err = runtime.New(runtime.Config{
@@ -254,7 +254,7 @@ func (d *daemon) serve() error {
 		go func() { d.answerReaders(ctx, b); close(readers) }()
 	})
 	announce := d.announce()
-	collect := sync.OnceFunc(func() { go d.collectImages(ctx, 0) })
+	collect := sync.OnceFunc(func() { go d.garbage().collectImages(ctx, 0) })
 
 	d.watch(ctx)
 	go d.obey(ctx, cancel)

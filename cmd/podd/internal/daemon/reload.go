@@ -61,12 +61,12 @@ func (d *daemon) change(next *config.Config) {
 	}
 	relabelled := !maps.Equal(d.config.NodeLabels, next.NodeLabels)
 	d.config.TakeLive(next)
-	d.collectBy(next.Collection())
+	d.garbage().collectBy(next.Collection())
 	d.runtime.Change(d.settings())
-	d.keepPullSettings()
+	d.imagePulls().keepPullSettings()
 	images := d.config.ImagesConfig
 	d.imageRules.Store(&images)
-	d.policyChanged()
+	d.imagePulls().policyChanged()
 	if relabelled {
 		d.folder.Reread()
 	}

@@ -28,7 +28,7 @@ func (d *daemon) watch(ctx context.Context) {
 		policy := d.config.ImagePolicy
 		go follow("the policy of images", func(ctx context.Context, hint func()) error {
 			return watchFile(ctx, func() string { return policy }, hint)
-		}, d.policyChanged)
+		}, d.imagePulls().policyChanged)
 	}
 	d.runtime.Importing(true) // until the folder has been looked at
 	importing := make(chan struct{}, 1)
@@ -113,7 +113,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 			return
 		}
 		d.runtime.Importing(true)
-		d.collectImages(ctx, 0)
+		d.garbage().collectImages(ctx, 0)
 		results, err := d.images.ImportFolder(ctx, d.config.Images)
 		if err != nil {
 			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)
