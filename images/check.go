@@ -33,7 +33,7 @@ func (ch checks) markTorn(dir string) error {
 		if err := atomicfile.WriteSync(ch.ledgerFile(dir)+tornSuffix, []byte("damaged\n"), 0o600); err != nil {
 			return fmt.Errorf("cannot mark a damaged layer: %w", err)
 		}
-		return ch.s.generations().bumpGeneration()
+		return ch.s.records().bumpGeneration()
 	})
 }
 
@@ -46,7 +46,7 @@ func (ch checks) markWhole(dir string) error {
 		if err := atomicfile.SyncDir(ch.s.dir("d")); err != nil {
 			return fmt.Errorf("cannot mark a layer as whole: %w", err)
 		}
-		return ch.s.generations().bumpGeneration()
+		return ch.s.records().bumpGeneration()
 	})
 }
 

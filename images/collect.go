@@ -301,7 +301,7 @@ func (gb garbage) changePins(ref string, change func([]string, string) []string)
 		if err != nil {
 			return fmt.Errorf("cannot pin image %s: %w", ref, err)
 		}
-		return gb.s.generations().bumpGeneration()
+		return gb.s.records().bumpGeneration()
 	})
 	return pinned, err
 }

@@ -38,7 +38,7 @@ func (cm commits) commit(list []*record, st *layer.Staging) ([]Image, error) {
 				return err
 			}
 		}
-		return cm.s.generations().bumpGeneration()
+		return cm.s.records().bumpGeneration()
 	})
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func (kl keptLayers) keep(st *layer.Staging, layers []*layer.Staged) error {
 		if err := errors.Join(atomicfile.SyncDir(kl.s.dir("d")), atomicfile.SyncDir(kl.s.dir("l"))); err != nil {
 			return err
 		}
-		return kl.s.generations().bumpGeneration()
+		return kl.s.records().bumpGeneration()
 	})
 }
 

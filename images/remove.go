@@ -92,7 +92,7 @@ func (rm removal) untag(id, name string) error {
 			return err
 		}
 	}
-	return rm.s.generations().bumpGeneration()
+	return rm.s.records().bumpGeneration()
 }
 
 // drop removes an image's record. First it is forgotten that the image came from the folder of archives, from which it
@@ -107,7 +107,7 @@ func (rm removal) drop(id string) error {
 	if err := atomicfile.SyncDir(rm.s.dir("i")); err != nil {
 		return fmt.Errorf("cannot remove image %s: %w", id, err)
 	}
-	return rm.s.generations().bumpGeneration()
+	return rm.s.records().bumpGeneration()
 }
 
 // collect removes layers that no image has, and leftovers of processes that died. It does nothing while a load is under

@@ -33,7 +33,7 @@ func (s *Store) Tag(ref, name string) (full string, err error) {
 		i := slices.IndexFunc(s.state.Load().records, func(r *record) bool { return r.ID == img.ID })
 		tagged := *s.state.Load().records[i]
 		tagged.Names = union(tagged.Names, []string{r.String()})
-		return errors.Join(s.commits().writeImageRecord(&tagged), s.generations().bumpGeneration())
+		return errors.Join(s.commits().writeImageRecord(&tagged), s.records().bumpGeneration())
 	})
 	return r.String(), err
 }

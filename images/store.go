@@ -18,11 +18,6 @@ import (
 	"podd/internal/hostfile"
 )
 
-// generations number the states of the store.
-type generations struct{ s *Store }
-
-func (s *Store) generations() generations { return generations{s} }
-
 // Options of a store. The zero value is right for a board.
 type Options struct {
 	Platform      string // "linux/arm/v7"; "" is this machine's
@@ -98,10 +93,10 @@ func Open(root string, o Options) (*Store, error) {
 	return s, errors.Join(s.checks().checkAfterBoot(o.Boot), s.removal().collect())
 }
 
-func (s *Store) ensureFolders() error {
-	for _, dir := range []string{s.root, s.dir("i"), s.dir("l"), s.dir("d"), s.dir("tmp")} {
+func (rc records) ensureFolders() error {
+	for _, dir := range []string{rc.s.root, rc.s.dir("i"), rc.s.dir("l"), rc.s.dir("d"), rc.s.dir("tmp")} {
 		// 0700: set-user-ID programs of images must not be reachable for the machine's own users.
-		if err := atomicfile.EnsureDir(dir, 0o700, s.records().reportDamage, "images are imported again"); err != nil {
+		if err := atomicfile.EnsureDir(dir, 0o700, rc.reportDamage, "images are imported again"); err != nil {
 			return fmt.Errorf("cannot open image store: %w", err)
 		}
 	}
@@ -157,7 +152,7 @@ func (s *Store) Generation() uint64 { return uint64(s.state.Load().generation) }
 func (s *Store) Refresh() error {
 	s.change.Lock()
 	defer s.change.Unlock()
-	if s.state.Load().generation == s.generations().readGeneration() {
+	if s.state.Load().generation == s.records().readGeneration() {
 		return nil
 	}
 	return s.locked(func() error { return nil })
@@ -165,44 +160,44 @@ func (s *Store) Refresh() error {
 
 // Recheck reads the store again, whatever its generation says: records and layers may have been lost.
 func (s *Store) Recheck() error {
-	return errors.Join(s.ensureFolders(), s.changing(func() error { return nil }))
+	return errors.Join(s.records().ensureFolders(), s.changing(func() error { return nil }))
 }
 
 // readGeneration: a file's size needs no block on flash, and one stat gives it whole.
-func (gn generations) readGeneration() int64 {
-	st, err := os.Stat(gn.s.dir("generation"))
+func (rc records) readGeneration() int64 {
+	st, err := os.Stat(rc.s.dir("generation"))
 	if err != nil {
 		return 0
 	}
 	return st.Size()
 }
 
-func (gn generations) ensureGeneration() error {
-	f, err := atomicfile.Open(gn.s.dir("generation"))
+func (rc records) ensureGeneration() error {
+	f, err := atomicfile.Open(rc.s.dir("generation"))
 	if err == nil {
 		return f.Close()
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		gn.s.records().warnOnce(atomicfile.SetAside(gn.s.dir("generation"), err))
+		rc.warnOnce(atomicfile.SetAside(rc.s.dir("generation"), err))
 	}
-	f, err = os.OpenFile(gn.s.dir("generation"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err = os.OpenFile(rc.s.dir("generation"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot count a change of the image store: %w", err)
 	}
 	return f.Close()
 }
 
-func (gn generations) bumpGeneration() error {
-	if err := gn.ensureGeneration(); err != nil {
+func (rc records) bumpGeneration() error {
+	if err := rc.ensureGeneration(); err != nil {
 		return err
 	}
-	return os.Truncate(gn.s.dir("generation"), gn.readGeneration()+1)
+	return os.Truncate(rc.s.dir("generation"), rc.readGeneration()+1)
 }
 
 // locked runs fn, which may change the store, alone among all processes and on the newest state, and reads the outcome.
 // It does not trust the generation: a process may have died between a change and its count.
 func (s *Store) locked(fn func() error) error {
-	if err := s.ensureFolders(); err != nil { // somebody may have removed them while podd runs
+	if err := s.records().ensureFolders(); err != nil { // somebody may have removed them while podd runs
 		return errors.Join(err, s.reread())
 	}
 	lock, err := filelock.Wait(s.dir("lock"), filelock.Exclusive, s.records().reportDamage)
@@ -214,14 +209,14 @@ func (s *Store) locked(fn func() error) error {
 		return err
 	}
 	err = fn()
-	if s.state.Load().generation != s.generations().readGeneration() {
+	if s.state.Load().generation != s.records().readGeneration() {
 		err = errors.Join(err, s.reread())
 	}
 	return err
 }
 
 func (s *Store) reread() error {
-	gen := s.generations().readGeneration()
+	gen := s.records().readGeneration()
 	state, err := s.records().readSnapshot()
 	if err != nil {
 		return err

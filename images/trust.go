@@ -82,7 +82,7 @@ func (s *Store) SetTrust(id string, t Trust) error {
 		if err := s.records().writeRecord(&r); err != nil {
 			return err
 		}
-		return s.generations().bumpGeneration()
+		return s.records().bumpGeneration()
 	})
 }
 
