@@ -137,11 +137,13 @@ func TestLayers(t *testing.T) {
 			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/hint", "podd/cmd/podd/internal/cli/printers",
 			"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/sandbox", "podd/netns/diagnose", "podd/board", "podd/images",
 			"podd/cmd/podd/internal/cli/node",
+			"podd/cmd/podd/internal/cli/security",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {},
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
+		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
@@ -253,6 +255,7 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},
 		"podd/runtime/container/seccomp/filter": {},
+		"podd/runtime/container/confinement":    {},
 		"podd/runtime/container/lsm":            {"podd/runtime/manifest/annotation"},
 
 		"podd/runtime/controller": {

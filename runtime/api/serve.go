@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -42,11 +44,12 @@ func ServeReaders(ctx context.Context, l net.Listener, b Backend, log *slog.Logg
 
 func (s *server) serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
-		Handler:           s.routes(),
+		Handler:           s.logWriters(s.routes()),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withPeer,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
@@ -68,4 +71,38 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return fmt.Errorf("cannot serve the API: %w", err)
+}
+
+// peerKey is that of a connection's other end in the context of its requests.
+type peerKey struct{}
+
+// withPeer notes who has connected. man 7 unix, SO_PEERCRED: the kernel says it, not the client.
+func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if held, ok := c.(*counted); ok {
+		c = held.Conn
+	}
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return ctx
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return ctx
+	}
+	var cred *unix.Ucred
+	if e := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); e != nil || err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peerKey{}, cred)
+}
+
+// logWriters logs who changes something, or runs something in a pod.
+func (s *server) logWriters(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Upgrade") == ""
+		if cred, ok := r.Context().Value(peerKey{}).(*unix.Ucred); ok && !reads {
+			s.log.Info("API request", "method", r.Method, "path", r.URL.Path, "pid", cred.Pid, "uid", cred.Uid, "gid", cred.Gid)
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -89,6 +89,17 @@ func (s *Settings) Judge(pod *corev1.Pod, labels map[string]string) (Verdict, er
 	return v, nil
 }
 
+// Strictest names the strictest level of the latest version that a pod keeps to.
+func Strictest(pod *corev1.Pod) string {
+	for _, level := range []api.Level{api.LevelRestricted, api.LevelBaseline} {
+		s := Settings{Enforced: string(level)}
+		if v, err := s.Judge(pod, nil); err == nil && v.Refused == "" {
+			return string(level)
+		}
+	}
+	return string(api.LevelPrivileged)
+}
+
 func (s *Settings) exempts(pod *corev1.Pod) bool {
 	class := pod.Spec.RuntimeClassName
 	return slices.Contains(s.Namespaces, pod.Namespace) || class != nil && slices.Contains(s.RuntimeClasses, *class)

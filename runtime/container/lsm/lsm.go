@@ -28,8 +28,8 @@ func (m Machine) path(name string) string {
 	return filepath.Join(m.Sys, name)
 }
 
-// appArmor says whether AppArmor enforces profiles.
-func (m Machine) appArmor() bool {
+// Enforces says whether AppArmor enforces profiles.
+func (m Machine) Enforces() bool {
 	if _, err := os.Stat(m.path("kernel/security/apparmor")); err != nil {
 		return false
 	}
@@ -82,7 +82,7 @@ func (m Machine) Profile(pod *corev1.Pod, c *corev1.Container) (string, error) {
 	case privileged: // as with containerd
 		return "", nil
 	}
-	if !m.appArmor() {
+	if !m.Enforces() {
 		if asked != nil {
 			return "", fmt.Errorf("apparmor is not supported on this machine, and container %q asks for it", c.Name)
 		}
@@ -105,7 +105,7 @@ func (m Machine) ForbidsAppArmor(pod *corev1.Pod) string {
 		a := armorOf(pod, c)
 		return a != nil && a.Type != corev1.AppArmorProfileTypeUnconfined
 	})
-	if asks && !m.appArmor() {
+	if asks && !m.Enforces() {
 		return "Cannot enforce AppArmor: AppArmor is not enabled on the host"
 	}
 	return ""

@@ -2,12 +2,17 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"podd/board"
+	"podd/cmd/podd/internal/cli/security"
+	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 	"podd/internal/escape"
 	"podd/netns/diagnose"
@@ -34,7 +39,7 @@ or all of them, cannot run.`,
 	}
 	defaults.AddFlags(cmd.Flags())
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
-	cmd.AddCommand(newDoctorNetworkCommand(o))
+	cmd.AddCommand(newDoctorNetworkCommand(o), newDoctorSecurityCommand(o))
 	return cmd
 }
 
@@ -79,4 +84,38 @@ func printFindings(out io.Writer, list []board.Finding, format string) error {
 		return exitError(exitFailed)
 	}
 	return nil
+}
+
+func newDoctorSecurityCommand(o *options) *cobra.Command {
+	var output, pod, namespace string
+	cmd := &cobra.Command{
+		Use:   "security",
+		Short: "Say what confines each container that runs, and what would confine it more",
+		Long: `Read from the kernel what confines each container that runs: its user namespace, its
+capabilities, seccomp, AppArmor, no_new_privs, its root, what is masked, which of the
+machine's namespaces it is in, its devices and its mounts. Below "tighter" is what its
+manifest could say. It changes nothing.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "" && output != "json" {
+				return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json", output)
+			}
+			if os.Geteuid() != 0 {
+				return errors.New("podd doctor security needs root: it looks at the containers' processes")
+			}
+			var pods corev1.PodList
+			if err := o.client().Object(cmd.Context(), "/api/v1/pods", nil, client.AcceptObject, &pods); err != nil {
+				return err
+			}
+			list, err := security.Of(&pods, namespace, pod)
+			if err != nil {
+				return err
+			}
+			return security.Print(formatOutput(cmd, output), list, output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json")
+	cmd.Flags().StringVar(&pod, "pod", "", "`name` of the pod to look at, else all")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", "", "its namespace, else all")
+	return cmd
 }

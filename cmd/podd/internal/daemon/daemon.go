@@ -77,6 +77,7 @@ func runDaemon(source *config.Source, version string) error {
 	limitHeap()
 	thinInit()
 	resetCoredumpFilter()
+	forbidCoreDump()
 	d := &daemon{version: version, lowered: rlimit.Reset(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4), mended: make(chan struct{}, 1)}
 	// At once: a stop that comes while podd opens its folders is still a stop of all pods.
 	signal.Notify(d.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)

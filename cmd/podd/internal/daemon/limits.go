@@ -42,6 +42,12 @@ func resetCoredumpFilter() {
 	}
 }
 
+// forbidCoreDump keeps what the daemon has read, such as Secrets, out of core dumps, and its memory from processes without
+// CAP_SYS_PTRACE. What it executes is as any other program again. man 2 PR_SET_DUMPABLE
+func forbidCoreDump() {
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
 // settings are those of the configuration as far as the kernel grants them; what it does not is said once.
 func (d *daemon) settings() runtime.Settings {
 	s := settingsOf(d.config)

@@ -1,0 +1,65 @@
+package test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"podd/test/lab"
+)
+
+// podd doctor security tells apart what is confined by default, as far as a manifest can, and not at all.
+func TestDoctorSecurity(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("plain", podOf("plain", containerOf("main", forever)))
+	b.drop("tight", podOf("tight", "hostUsers: true", containerOf("main", forever,
+		"securityContext: {runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, seccompProfile: {type: RuntimeDefault}, capabilities: {drop: [ALL]}}")))
+	b.drop("loose", podOf("loose", "hostPID: true", containerOf("main", forever, "securityContext: {privileged: true}")))
+	for _, name := range []string{"plain", "tight", "loose"} {
+		b.running(name)
+	}
+	var said struct {
+		Containers []struct {
+			Pod, PodSecurity, Seccomp                     string
+			UID                                           int
+			Capabilities, Masked, HostNamespaces, Tighter []string
+			NoNewPrivileges, ReadOnlyRoot                 bool
+		}
+	}
+	if err := json.Unmarshal([]byte(b.podd("doctor", "security", "-o", "json")), &said); err != nil {
+		t.Fatal(err)
+	}
+	if len(said.Containers) != 3 {
+		t.Fatalf("%+v", said)
+	}
+	for _, c := range said.Containers {
+		got := fmt.Sprintf("%s %s %s %d caps=%t masked=%t nnp=%t ro=%t %v", c.Pod, c.PodSecurity, c.Seccomp, c.UID, len(c.Capabilities) > 0,
+			slices.Contains(c.Masked, "/proc/keys"), c.NoNewPrivileges, c.ReadOnlyRoot, c.HostNamespaces)
+		want := map[string]string{
+			"plain": "plain baseline filter 0 caps=true masked=true nnp=false ro=false []",
+			"tight": "tight restricted filter 1000 caps=false masked=true nnp=true ro=true []",
+			"loose": "loose privileged none 0 caps=true masked=false nnp=false ro=false [PID]",
+		}[c.Pod]
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if c.Pod == "tight" && len(c.Tighter) != 1 || !strings.Contains(strings.Join(c.Tighter, ";"), "hostUsers: false") {
+			t.Errorf("%s would be tighter with %q", c.Pod, c.Tighter)
+		}
+	}
+	if out := b.podd("doctor", "security", "--pod", "loose"); !strings.Contains(out, "hostPID: false") || !strings.Contains(out, "privileged: false") {
+		t.Error(out)
+	}
+	// Who writes is in the daemon's log, and nobody reads its memory.
+	b.podd("delete", "pod", "plain")
+	const line = `msg="API request" method=DELETE path=/api/v1/namespaces/default/pods/plain pid=`
+	b.must(lab.Poll(limit, func() (bool, error) {
+		_, rest, found := strings.Cut(b.Output(), line)
+		return found && strings.Contains(strings.SplitN(rest, "\n", 2)[0], fmt.Sprintf(" uid=%d gid=%d", os.Geteuid(), os.Getegid())), errors.New(b.Output())
+	}))
+}
