@@ -121,6 +121,7 @@ func renderLocalPorts(r *ruleset) {
 			ports.add("", f.only(), f.inNet(f.dest, expr.CmpOpEq, netip.PrefixFrom(netip.IPv6Loopback(), 128)), verdict(expr.VerdictReturn))
 		}
 		ports.add("host ports of one address", f.only(), f.loadAddr(f.dest, 0), loadPort(f.words), lookup(setPortsAt+f.suffix), f.dnat())
+		ports.add("ports of the machine's own", f.only(), f.loadAddr(f.dest, 0), loadPort(f.words), in(setKeptPorts+f.suffix, false), verdict(expr.VerdictReturn))
 		ports.add("host ports", f.only(), loadPort(0), lookup(setPorts+f.suffix), f.dnat())
 		if f.bits == 32 {
 			ports.add("no node ports on the loopback", f.only(), f.inNet(f.dest, expr.CmpOpEq, loopbackNet()), verdict(expr.VerdictReturn))

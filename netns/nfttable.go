@@ -47,7 +47,7 @@ type table struct {
 func newTable(c *Config) *table {
 	none := func(string) []netip.Addr { return nil }
 	return &table{
-		name: c.TableName, flags: tableOwner | tablePersist, cfg: c, base: renderBase(c, routing{}), ports: renderPorts(nil, none),
+		name: c.TableName, flags: tableOwner | tablePersist, cfg: c, base: renderBase(c, routing{}), ports: renderPorts(nil, none, nil),
 		services: renderServices(nil), policies: renderPolicies(nil, none),
 	}
 }

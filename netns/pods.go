@@ -70,7 +70,15 @@ func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
 func (n *Network) renderPods() *ruleset {
 	n.podsMu.Lock()
 	defer n.podsMu.Unlock()
-	return renderPorts(n.pods, n.addressesOf)
+	known := map[Protocol][]listener{}
+	return renderPorts(n.pods, n.addressesOf, func(p Protocol) []listener {
+		list, ok := known[p]
+		if !ok {
+			list, _ = listeners(p) // where it cannot be read the pod has the port on all addresses, as elsewhere
+			known[p] = list
+		}
+		return list
+	})
 }
 
 // forget lets go of a pod and its host ports. It says whether there were any.

@@ -43,18 +43,20 @@ func (p HostPort) clashes(o HostPort) bool {
 
 // Names of the host ports' maps, less the family.
 const (
-	setPorts           = "host-ports"    // protocol, port: to address, port
-	setPortsAt         = "host-ports-at" // address, protocol, port: likewise
-	setHairpinPorts    = "hairpin-ports" // address, the same again: pods that may meet themselves
+	setPorts           = "host-ports"      // protocol, port: to address, port
+	setPortsAt         = "host-ports-at"   // address, protocol, port: likewise
+	setKeptPorts       = "host-ports-kept" // address, protocol, port: of a process of the machine, though a pod has the port
+	setHairpinPorts    = "hairpin-ports"   // address, the same again: pods that may meet themselves
 	setHairpinServices = "hairpin-services"
 )
 
 // renderPorts forwards what the pods' host ports take.
-func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr) *ruleset {
+func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr, listening func(Protocol) []listener) *ruleset {
 	r := newRuleset()
 	for _, f := range families() {
 		ports := r.addSet(&set{name: setPorts + f.suffix, key: []field{fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
 		at := r.addSet(&set{name: setPortsAt + f.suffix, key: []field{f.addr, fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
+		spared := r.addSet(&set{name: setKeptPorts + f.suffix, key: []field{f.addr, fieldProto, fieldPort}})
 		hairpin := r.addSet(&set{name: setHairpinPorts + f.suffix, key: []field{f.addr, f.addr}})
 		for id := range pods {
 			for _, ip := range addressesOf(id) {
@@ -63,6 +65,7 @@ func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr) 
 				}
 				for _, p := range pods[id].Ports {
 					addHostPort(f, p, ip, ports, at, hairpin)
+					keepPort(f, p, listening, spared)
 				}
 			}
 		}
@@ -84,6 +87,16 @@ func addHostPort(f family, p HostPort, ip netip.Addr, ports, at, hairpin *set) {
 	ports.add(keyOf(proto, port), target)
 }
 
+// keepPort leaves a port to those who listen to it on an address of their own, such as podd's name server and systemd's.
+func keepPort(f family, p HostPort, listening func(Protocol) []listener, spared *set) {
+	if !p.covers(f) || p.HostIP.IsValid() && !p.HostIP.IsUnspecified() || p.Protocol == SCTP {
+		return
+	}
+	for _, ip := range kept(listening(p.Protocol), f, p.HostPort) {
+		spared.add(keyOf(ip.AsSlice(), []byte{byte(p.Protocol)}, portBytes(p.HostPort)), "")
+	}
+}
+
 // claim takes the host ports for the pod, all of them or none. It says whether the pod has been attached before.
 func (hp hostPorts) claim(p Pod) (known bool, err error) {
 	hp.n.podsMu.Lock()
@@ -97,7 +110,7 @@ func (hp hostPorts) claim(p Pod) (known bool, err error) {
 					}
 				}
 			}
-			if err := hp.hostUses(port); err != nil {
+			if err := hp.overlaps(port); err != nil {
 				return false, err
 			}
 		}
@@ -113,6 +126,36 @@ func cmpName(name, id string) string {
 	return id
 }
 
+// overlaps is hostUses for a pod's port, which others may have on addresses of their own: those are left out of what is
+// translated.
+func (hp hostPorts) overlaps(p HostPort) error {
+	err := hp.hostUses(p)
+	if err == nil || p.HostIP.IsValid() && !p.HostIP.IsUnspecified() || p.Protocol == SCTP {
+		return err
+	}
+	list, lerr := listeners(p.Protocol)
+	if lerr != nil {
+		return err
+	}
+	others := false
+	for _, f := range families() {
+		if !p.covers(f) || f.bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
+			continue
+		}
+		if l := holder(list, f, p.HostPort); l != nil {
+			if name := nameOf(l.inode); name != "" {
+				return fmt.Errorf("%w: host port %s is used by %s on all addresses; let that listen on some only, or stop it", ErrTaken, p, name)
+			}
+			return err
+		}
+		others = others || len(kept(list, f, p.HostPort)) > 0
+	}
+	if others {
+		return nil
+	}
+	return err
+}
+
 // hostUses finds out whether a process of the node has the port by asking for it too: translation would
 // take it away from that process without a word.
 func (hp hostPorts) hostUses(p HostPort) error {
@@ -121,7 +164,7 @@ func (hp hostPorts) hostUses(p HostPort) error {
 			continue
 		}
 		if err := tryPort(f, p); err != nil {
-			return fmt.Errorf("%w: host port %s is used by a process of this machine", ErrTaken, p)
+			return fmt.Errorf("%w: host port %s is used by a process of this machine; stop that, or write a hostIP that it does not listen on", ErrTaken, p)
 		}
 	}
 	return nil

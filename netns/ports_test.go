@@ -130,6 +130,11 @@ func TestPortsInConflict(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer u.Close()
+	all, err := net.Listen("tcp", ":85")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
 	for i, c := range []struct {
 		port HostPort
 		why  string
@@ -139,11 +144,13 @@ func TestPortsInConflict(t *testing.T) {
 		{at("", 80, UDP), ""},
 		{at("10.88.0.1", 81, UDP), ""},
 		{at("0.0.0.0", 81, UDP), `belongs to pod "default/a"`},
-		{at("", 82, TCP), "host port 82/TCP is used by a process of this machine"},
+		{at("", 82, TCP), ""}, // on all other addresses
 		{at("127.0.0.1", 82, TCP), "is used by a process"},
 		{at("10.88.0.1", 82, TCP), ""},
 		{at("", 82, UDP), ""},
-		{at("", 83, UDP), "host port 83/UDP is used by a process of this machine"},
+		{at("", 83, UDP), ""},
+		{at("", 85, TCP), "host port 85/TCP is used by "},
+		{at("127.0.0.1", 85, TCP), "write a hostIP that it does not listen on"},
 		{at("", 84, SCTP), ""},
 	} {
 		id := fmt.Sprint("p", i)
@@ -152,6 +159,14 @@ func TestPortsInConflict(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := n.Attach(Pod{ID: id, NetNS: filepath.Join(dir, "net"), Ports: []HostPort{c.port}})
+		if c.port == at("", 82, TCP) { // the pod has the port on all other addresses, where nobody answers
+			conn, err := net.DialTimeout("tcp", "127.0.0.1:82", 5*time.Second)
+			if err != nil {
+				t.Errorf("the machine's own listener is not reached: %v", err)
+			} else {
+				_ = conn.Close()
+			}
+		}
 		switch {
 		case c.why == "" && err != nil:
 			t.Errorf("%s: %v", c.port, err)
