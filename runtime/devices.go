@@ -2,14 +2,17 @@ package runtime
 
 import (
 	"fmt"
+	"reflect"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/internal/background"
 	"podd/runtime/container"
 	"podd/runtime/device"
 	"podd/runtime/lifecycle"
+	"podd/runtime/node"
 	"podd/runtime/state"
 )
 
@@ -20,6 +23,10 @@ type hostDevices struct {
 	watcher device.Watcher
 	work    background.Queue
 	queued  atomic.Bool // a look is in the queue, and has not begun
+	// rules are those of the settings.
+	rules atomic.Pointer[[]device.Rule]
+	// inventory is what the last look has found; nil: there was none.
+	inventory atomic.Pointer[device.Inventory]
 }
 
 // msgDevices: devices may have come and gone; these are what running containers got and lost, by the container's id.
@@ -35,8 +42,11 @@ func (d *hostDevices) changed() {
 	d.work.Do(func() {
 		d.queued.Store(false)
 		out := msgDevices{changes: map[string][]container.DeviceChange{}}
+		inv := d.find()
+		d.inventory.Store(&inv)
+		sources := inv.Sources()
 		for _, id := range d.loop.engine.WithDevices() {
-			changes, err := d.loop.engine.SyncDevices(id, nil, false)
+			changes, err := d.loop.engine.SyncDevices(id, sources, false)
 			if err != nil {
 				d.loop.Log.Error("cannot bring the devices of a container up to date", "containerID", id, "error", err)
 			}
@@ -63,38 +73,131 @@ func (d *hostDevices) adopt() {
 			d.watch(source)
 		}
 	}
-	if len(ids) > 0 {
-		d.changed()
+	d.use(d.loop.Settings.Devices)
+}
+
+// use takes other rules. What pods have stays theirs.
+func (d *hostDevices) use(rules []device.Rule) {
+	if old := d.rules.Swap(&rules); old != nil && reflect.DeepEqual(*old, rules) {
+		return
+	}
+	for i := range rules {
+		switch path := rules[i].Path; {
+		case path == "" && rules[i].CDI == "":
+			d.watch(device.Dir + "/null")
+		case path != "":
+			d.watch(path)
+		}
+	}
+	d.changed()
+}
+
+// find looks for what the rules offer.
+func (d *hostDevices) find() device.Inventory {
+	f := device.Finder{Dev: device.Dir, Sys: "/sys", CDI: func(string) []string { return nil }}
+	rules := d.rules.Load()
+	if rules == nil {
+		return device.Inventory{}
+	}
+	return f.Find(*rules)
+}
+
+// has is what was found last; known: somebody has looked.
+func (d *hostDevices) has() (inv device.Inventory, known bool) {
+	if p := d.inventory.Load(); p != nil {
+		return *p, true
+	}
+	return device.Inventory{}, false
+}
+
+func (d *hostDevices) plugged(resource, id string) bool {
+	inv, known := d.has()
+	if !known {
+		return true
+	}
+	_, ok := inv.Find(resource, id)
+	return ok
+}
+
+// Capacity is what the board has, with what devices offer. Any goroutine may ask.
+func (r *Runtime) Capacity() corev1.ResourceList { return r.devices.capacity() }
+
+func (d *hostDevices) capacity() corev1.ResourceList {
+	list := node.Capacity(d.loop.RootDir)
+	inv, _ := d.has()
+	for name, units := range inv {
+		list[corev1.ResourceName(name)] = *resource.NewQuantity(int64(len(units)), resource.DecimalSI)
+	}
+	return list
+}
+
+// allocate gives a pod the devices that it asks for, or says in the scheduler's words which are not there or are others'.
+func (d *hostDevices) allocate(p *lifecycle.Pod) (why string) {
+	if !device.Asks(&p.Record.Object.Spec) {
+		return ""
+	}
+	inv, _ := d.has()
+	used := map[string]bool{}
+	for _, other := range d.loop.pods {
+		if other != p && other.Record.State != state.PodFinished {
+			device.Allocations(other.Record.Devices).AddUsed(used)
+		}
+	}
+	units, short := device.Allocate(&p.Record.Object.Spec, inv, used)
+	if len(short) > 0 {
+		units, why = nil, device.Insufficient(short)
+	}
+	if !reflect.DeepEqual(units, device.Allocations(p.Record.Devices)) {
+		p.Record.Devices = units
+		d.loop.save(p)
+	}
+	return why
+}
+
+// freed lets pods try again that wait for what another had.
+func (d *hostDevices) freed(p *lifecycle.Pod) {
+	if len(p.Record.Devices) == 0 {
+		return
+	}
+	for uid, other := range d.loop.pods {
+		if other.Unfit != "" {
+			d.loop.mark(uid)
+		}
 	}
 }
 
-// devicesChanged tells of what containers got and lost, and lets those try again that wait for a device.
-func (r *Runtime) devicesChanged(m msgDevices, now state.Instant) {
+// take tells of what containers got and lost, and lets those try again that wait for a device.
+func (d *hostDevices) take(m msgDevices, now state.Instant) {
+	r := d.loop
+	r.reschedule = true
 	for uid, p := range r.pods {
 		for _, c := range p.Record.Containers {
 			for _, change := range m.changes[state.ContainerID(uid, c.Name, c.Attempt)] {
-				r.sayDevice(p, c.Name, change, now)
+				d.say(p, c.Name, change, now)
 			}
 		}
-		if r.awaitDevice(p) {
+		if awaits(p) || p.Unfit != "" {
 			r.mark(uid)
+		}
+		if len(p.Record.Devices) > 0 {
+			r.publish(p, now)
 		}
 	}
 }
 
-func (r *Runtime) sayDevice(p *lifecycle.Pod, name string, change container.DeviceChange, now state.Instant) {
+func (d *hostDevices) say(p *lifecycle.Pod, name string, change container.DeviceChange, now state.Instant) {
 	if change.Gone {
-		r.lifecycle.Event(p, name, now, corev1.EventTypeWarning, "DeviceUnplugged",
+		d.loop.lifecycle.Event(p, name, now, corev1.EventTypeWarning, "DeviceUnplugged",
 			fmt.Sprintf("Container %s has lost %s (%s), which is not at %s any more", name, change.Destination, change.Number, change.Source))
 		return
 	}
-	r.lifecycle.Event(p, name, now, corev1.EventTypeNormal, "DevicePlugged",
+	d.loop.lifecycle.Event(p, name, now, corev1.EventTypeNormal, "DevicePlugged",
 		fmt.Sprintf("Container %s has got %s (%s), which is at %s", name, change.Destination, change.Number, change.Source))
 }
 
-// awaitDevice cuts the waiting of a pod short that may wait for a device.
-func (r *Runtime) awaitDevice(p *lifecycle.Pod) (waits bool) {
-	if !usesDevices(&p.Record.Object.Spec) {
+// awaits cuts the waiting of a pod short that may wait for a device.
+func awaits(p *lifecycle.Pod) (waits bool) {
+	if !usesDevices(&p.Record.Object.Spec) && len(p.Record.Devices) == 0 {
 		return false
 	}
 	if v := &p.Record.Volumes; v.Error != "" {

@@ -9,6 +9,7 @@ import (
 
 	"podd/images"
 	"podd/runtime/container/spec"
+	"podd/runtime/device"
 	"podd/runtime/env"
 	"podd/runtime/executor"
 	"podd/runtime/imagepull"
@@ -35,6 +36,7 @@ type inputs struct {
 	accounts *serviceaccount.Manager
 	services *service.Syncer
 	executor *executor.Executor
+	devices  *hostDevices
 
 	nameServers func() sandbox.NameServers
 	hostIPs     func() []netip.Addr
@@ -85,6 +87,13 @@ func (src *inputs) fillStart(rec *state.Record, name string, in *executor.Inputs
 		in.Images = map[string]images.Image{}
 		in.ServiceLinks, in.HostIPs = src.serviceLinks(rec.Object), src.hostIPs()
 		src.fillObjects(rec, in)
+	}
+	inv, _ := src.devices.has()
+	if units := device.Allocations(rec.Devices).Of(name, inv); len(units) > 0 {
+		if in.Devices == nil {
+			in.Devices = map[string][]device.Given{}
+		}
+		in.Devices[name] = units
 	}
 	if image, err := src.Image(rec, name); err == nil && src.passes(rec.Spec(name).Image, image.ID) {
 		in.Images[name] = image

@@ -142,6 +142,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		}
 	case msgSettings:
 		r.Settings, r.reschedule = m.settings, true
+		r.devices.use(r.Settings.Devices)
 		r.controllers.NodeChanged()
 	case msgResolver:
 		r.resolver.readResolver()
@@ -200,7 +201,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 			r.dirty[m.pod.Record.UID] = true
 		}
 	case msgDevices:
-		r.devicesChanged(m, now)
+		r.devices.take(m, now)
 	case msgClock:
 		r.clockSet()
 		r.controllers.ClockSet()

@@ -49,6 +49,7 @@ func (l podLoop) VolumesReady(p *lifecycle.Pod) { l.r.claims.ShowEphemeral(p.Rec
 func (l podLoop) Finished(p *lifecycle.Pod) {
 	l.r.reschedule = true
 	l.r.saveFinished(p)
+	l.r.devices.freed(p)
 }
 
 func (l podLoop) Forget(p *lifecycle.Pod) { l.r.forget(p) }
@@ -78,6 +79,7 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
 	}
 	delete(r.pods, p.Record.UID)
+	r.devices.freed(p)
 	r.reattach, r.reschedule = true, true
 	r.accounts.Forget(p.Record.UID)
 	r.policies.MarkChanged()

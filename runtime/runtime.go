@@ -23,6 +23,7 @@ import (
 	"podd/runtime/container/seccomp"
 	"podd/runtime/container/spec"
 	"podd/runtime/controller"
+	"podd/runtime/device"
 	"podd/runtime/executor"
 	"podd/runtime/folders"
 	"podd/runtime/imagepull"
@@ -268,7 +269,7 @@ func New(c Config) (*Runtime, error) {
 	})
 	r.inputs = &inputs{
 		settings: &r.Settings, paths: r.paths, images: c.Images, passes: passesOf(c.Puller), objects: r.objects, claims: r.claims,
-		nameServers: r.resolver.nameServers, hostIPs: r.network.boardIPs, claimView: r.podVolumes.claimView,
+		devices: &r.devices, nameServers: r.resolver.nameServers, hostIPs: r.network.boardIPs, claimView: r.podVolumes.claimView,
 	}
 	r.lifecycle = &lifecycle.Handler{
 		Loop: podLoop{r}, Inputs: r.inputs, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
@@ -290,7 +291,7 @@ func New(c Config) (*Runtime, error) {
 	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
-		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Capacity(c.RootDir) },
+		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.Capacity,
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 		WatchDevice: r.devices.watch,
 	})
@@ -324,6 +325,8 @@ type Settings struct {
 	SeccompDefault bool
 	// PodSecurity is what pods may ask for that are made later.
 	PodSecurity podsecurity.Settings
+	// Devices offer devices as resources, to pods that start later.
+	Devices []device.Rule
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.
 	Labels map[string]string
 }

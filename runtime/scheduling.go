@@ -65,7 +65,7 @@ func (sc scheduling) syncAll(now state.Instant) {
 func (sc scheduling) board() *scheduler.Board {
 	b := &scheduler.Board{
 		Name: sc.r.NodeName, Labels: node.Labels(sc.r.NodeName, sc.r.Settings.Labels),
-		Unschedulable: sc.r.Cordon().Unschedulable, Allocatable: node.Capacity(sc.r.RootDir),
+		Unschedulable: sc.r.Cordon().Unschedulable, Allocatable: sc.r.Capacity(),
 	}
 	for _, p := range sc.r.pods {
 		if s := p.Record.State; !unscheduled(p.Record) && s != state.PodFinished && s != state.PodGone && p.Unfit == "" {
@@ -87,17 +87,18 @@ func priority(p *lifecycle.Pod) int32 {
 	return 0
 }
 
-// checkNodeFit says, once, that a pod of the folder is not for this board. One that runs is left alone, as in Kubernetes.
+// checkNodeFit says, once, that a pod of the folder is not for this board, and gives one that is the devices that it asks for. One that runs is left alone, as in Kubernetes.
 func (sc scheduling) checkNodeFit(p *lifecycle.Pod, now state.Instant) {
-	if p.Record.Made {
-		if !unscheduled(p.Record) {
-			p.Unfit = ""
-		}
+	if unscheduled(p.Record) {
 		return
 	}
 	why := ""
-	if p.Record.State == state.PodWaiting && !node.Fits(&p.Record.Object.Spec, sc.r.NodeName, node.Labels(sc.r.NodeName, sc.r.Settings.Labels)) {
+	switch {
+	case p.Record.State != state.PodWaiting:
+	case !p.Record.Made && !node.Fits(&p.Record.Object.Spec, sc.r.NodeName, node.Labels(sc.r.NodeName, sc.r.Settings.Labels)):
 		why = scheduler.NotSelected
+	case p.Record.Ending() == nil && sc.r.wanted(p) && !sc.r.blocked(p):
+		why = sc.r.devices.allocate(p)
 	}
 	sc.setUnfit(p, why, now)
 }

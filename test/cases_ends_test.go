@@ -48,6 +48,6 @@ func examples() map[string]example {
 		"pods/security/seccomp/alpha/fine-pod.yaml":   {end: `use the "seccompProfile" field instead`, why: "the annotation has done nothing since Kubernetes 1.27"},
 		"pods/security/seccomp/ga/fine-pod.yaml":      {end: "CreateContainerError cannot load seccomp profile", why: "its profile is to be put on the node"},
 		"pods/security/seccomp/ga/violation-pod.yaml": {end: "CreateContainerError cannot load seccomp profile", why: "its profile is to be put on the node"},
-		"pods/resource/extended-resource-pod-2.yaml":  {end: "podd limits cpu and memory only; remove this resource", why: "it asks for a device of its node"},
+		"pods/resource/extended-resource-pod-2.yaml":  {end: "0/1 nodes are available: 1 Insufficient example.com/dongle.", why: "it asks for a device of its node"},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 
 	"podd/test/lab"
 )
@@ -151,4 +152,71 @@ func TestPodAwaitsItsDevice(t *testing.T) {
 	b.makeDevice(stick, 10, 235, 0)
 	b.running("waits")
 	b.sh("waits", "main", "exec 3<>/dev/stick")
+}
+
+// Devices that rules of the configuration match are counted, given to one pod at a time, and followed wherever they are plugged
+// in. A pod that asks for more than there is waits in the scheduler's words, and begins when a device is free.
+func TestDevicesAsResources(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	b := newEmptyBoard(t, withArgs("--config", file))
+	dir := b.devFolder()
+	rules := fmt.Sprintf("devices:\n- {resource: smarter-devices/*, path: %s/tty*, mountPath: /dev/stick}\n- {resource: squat.ai/many, path: %[1]s/many, count: 2}\n", dir)
+	b.must(os.WriteFile(file, []byte(rules), 0o600))
+	b.makeDevice(filepath.Join(dir, "tty0"), 10, 235, 4321)
+	b.makeDevice(filepath.Join(dir, "many"), 10, 234, 0)
+	b.loadImages("busybox.tar")
+	b.start()
+	asks := func(name, resource string) {
+		b.drop(name, podOf(name, containerOf("main", forever, fmt.Sprintf("resources: {limits: {%s: 1}}\nsecurityContext: {runAsUser: 1000}", resource))))
+	}
+	asks("first", "smarter-devices/tty0")
+	b.running("first")
+	b.sh("first", "main", "exec 3<>/dev/stick")
+	asks("second", "smarter-devices/tty0")
+	b.wait("second", func(p *corev1.Pod) string {
+		if len(p.Status.Conditions) == 1 && p.Status.Conditions[0].Message == "0/1 nodes are available: 1 Insufficient smarter-devices/tty0." {
+			return ""
+		}
+		return fmt.Sprint(p.Status.Conditions)
+	})
+	asks("none", "smarter-devices/tty1")
+	b.hasEvent("0/1 nodes are available: 1 Insufficient smarter-devices/tty1.")
+	for _, name := range []string{"one", "two"} {
+		asks(name, "squat.ai/many")
+		b.running(name)
+	}
+	asks("three", "squat.ai/many")
+	b.hasEvent("0/1 nodes are available: 1 Insufficient squat.ai/many.")
+	// The daemon's death changes nothing of who has what.
+	b.kill9()
+	b.start()
+	out := b.podd("describe", "node")
+	for _, want := range []string{"smarter-devices/tty0: 1", "squat.ai/many: 2", "smarter-devices/tty0 tty0 Healthy default/first main", "squat.ai/many many-0 Healthy default/one main", "squat.ai/many many-1 Healthy default/two main"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("describe node lacks %q:\n%s", want, out)
+		}
+	}
+	b.wait("second", isPhase(corev1.PodPending))
+	b.remove("first")
+	b.running("second")
+	// Unplugged, and back as another device.
+	b.must(os.Remove(filepath.Join(dir, "tty0")))
+	b.hasEvent("Container main has lost /dev/stick (c 10:235)")
+	b.wait("second", func(p *corev1.Pod) string {
+		if s := p.Status.ContainerStatuses; len(s) == 1 && len(s[0].AllocatedResourcesStatus) == 1 && s[0].AllocatedResourcesStatus[0].Resources[0].Health == corev1.ResourceHealthStatusUnhealthy {
+			return ""
+		}
+		return "it is said to be healthy"
+	})
+	b.makeDevice(filepath.Join(dir, "tty0"), 10, 234, 4321)
+	b.hasEvent("Container main has got /dev/stick (c 10:234)")
+	b.sh("second", "main", "exec 3<>/dev/stick")
+	// Plugged in for the first time.
+	b.makeDevice(filepath.Join(dir, "tty1"), 10, 235, 4321)
+	b.running("none")
+	// Another rule, from a reload on.
+	b.must(os.WriteFile(file, []byte(strings.ReplaceAll(rules, "count: 2", "count: 3")), 0o600))
+	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+	b.running("three")
 }

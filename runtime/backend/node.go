@@ -25,7 +25,7 @@ func (b *Backend) Node() *corev1.Node {
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.Runtime.NodeName, node.UID, "1", boot
 	n.Labels = b.Labels()
 	b.Runtime.Cordon().Show(&n.Spec)
-	n.Status.Capacity = node.Capacity(b.Runtime.RootDir)
+	n.Status.Capacity = b.Runtime.Capacity()
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)
 	n.Status.RuntimeHandlers = node.RuntimeHandlers()

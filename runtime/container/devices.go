@@ -46,8 +46,10 @@ type deviceState struct {
 
 type deviceGrant struct {
 	spec.Device
-	Folder bool                   `json:"folder,omitempty"`
-	Nodes  map[string]device.Node `json:"nodes,omitempty"` // that are open now, by their path in the folder; "" for a single device
+	Folder bool `json:"folder,omitempty"`
+	// Unplugged says of a unit of a resource that it is not there: what is at Source now is another's.
+	Unplugged bool                   `json:"unplugged,omitempty"`
+	Nodes     map[string]device.Node `json:"nodes,omitempty"` // that are open now, by their path in the folder; "" for a single device
 	// Linked are devices that links of the folder lead to, by the place in the container where they are looked for.
 	Linked map[string]device.Node `json:"linked,omitempty"`
 }
@@ -172,7 +174,9 @@ func (dn deviceNodes) copyNodes(id string, i int, g *deviceGrant, users *spec.Us
 		}
 		want = list
 	} else if n, err := device.Stat(g.Source); err == nil {
-		want[""] = device.Entry{Node: &n}
+		if !g.Unplugged {
+			want[""] = device.Entry{Node: &n}
+		}
 	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, device.ErrNotDevice) {
 		return nil, err
 	}
@@ -359,8 +363,11 @@ func (e *Engine) SyncDevices(id string, sources map[string]string, fresh bool) (
 	}
 	var changes []DeviceChange
 	for i, g := range state.Devices {
-		if at, ok := sources[g.Unit]; ok && g.Unit != "" {
-			g.Source = at
+		if g.Unit != "" && sources != nil {
+			at, ok := sources[g.Unit]
+			if g.Unplugged = !ok; ok {
+				g.Source = at
+			}
 		}
 		news, err := e.deviceNodes().copyNodes(id, i, g, state.Users)
 		if err != nil {

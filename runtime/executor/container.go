@@ -41,6 +41,9 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	if err != nil {
 		return out, err
 	}
+	if err := op.giveDevices(c, a.Name); err != nil {
+		return out, err
+	}
 	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
 	l, err := op.Hub.Open(c.ID, log)
 	if err != nil {

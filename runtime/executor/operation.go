@@ -9,6 +9,7 @@ import (
 	"podd/images"
 	"podd/runtime/container/process"
 	"podd/runtime/container/rlimit"
+	"podd/runtime/device"
 	"podd/runtime/env"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
@@ -48,7 +49,9 @@ type Inputs struct {
 	Sandbox     sandbox.Inputs
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
-	Rlimits     []rlimit.Limit // of containers that start
+	// Devices are those that containers that start were allocated.
+	Devices map[string][]device.Given
+	Rlimits []rlimit.Limit // of containers that start
 	// SeccompDefault confines them by the runtime's seccomp profile if their pod names none.
 	SeccompDefault bool
 

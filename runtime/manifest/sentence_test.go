@@ -68,8 +68,8 @@ func TestSentences(t *testing.T) {
 			web + `[spec.containers[0].resources.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0, spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0]`,
 		},
 		{
-			"device", head + one + "    resources:\n      limits: {nvidia.com/gpu: 1}\n", 10,
-			`f: Pod "web" is refused: spec.containers[0].resources.limits[nvidia.com/gpu]: Forbidden: podd limits cpu and memory only; remove this resource`,
+			"device", head + one + "    resources:\n      limits: {nvidia.com/gpu: 1}\n      requests: {nvidia.com/gpu: 2}\n", 11,
+			web + `spec.containers[0].resources.requests: Invalid value: "2": must be equal to nvidia.com/gpu limit of 1`,
 		},
 		{
 			"port of the host", head + "spec:\n  hostNetwork: true\n  containers:\n  - name: c\n    image: i\n    ports:\n    - containerPort: 70000\n", 11,

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/device"
 	"podd/runtime/sandbox/userns"
 	"podd/runtime/state"
 )
@@ -73,6 +74,11 @@ func whyHostUsers(p *corev1.Pod) string {
 }
 
 func whyHostUsersOf(c *corev1.Container) string {
+	for name := range c.Resources.Limits {
+		if device.IsExtended(name) {
+			return "resource " + string(name)
+		}
+	}
 	if len(c.VolumeDevices) > 0 {
 		return "volumeDevices"
 	}

@@ -13,27 +13,29 @@ import (
 // Record is what podd remembers of a pod from one daemon to the next. It lives on tmpfs and dies with the
 // processes that it describes. A record explains; observation decides.
 type Record struct {
-	UID        types.UID          `json:"uid"`
-	File       string             `json:"file"`
-	Doc        int                `json:"doc"`
-	Hash       string             `json:"hash"`
-	Since      time.Time          `json:"since"`
-	Object     *corev1.Pod        `json:"-"`
-	Raw        json.RawMessage    `json:"object"`         // Object as it is written each time
-	Kept       bool               `json:"kept,omitempty"` // that it has ended is on disk
-	Made       bool               `json:"made,omitempty"` // by a controller: no manifest is its own
-	State      PodState           `json:"state"`
-	Created    Instant            `json:"created"`
-	Scheduled  *Instant           `json:"scheduled,omitempty"` // onto the board, if a controller has made it; a pod of the folder is at once
-	Sandbox    SandboxRecord      `json:"sandbox"`
-	Volumes    VolumesRecord      `json:"volumes,omitzero"`
-	Stop       *StopRecord        `json:"stop,omitempty"`
-	Changed    *Instant           `json:"changed,omitempty"` // in place, last
-	Pins       map[string]string  `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
-	Resize     *ResizeRecord      `json:"resize,omitempty"`
-	Generation int64              `json:"generation,omitempty"` // changes of the spec in place
-	Finish     *FinishRecord      `json:"finish,omitempty"`
-	Containers []*ContainerRecord `json:"containers"` // init containers and sidecars first
+	UID       types.UID       `json:"uid"`
+	File      string          `json:"file"`
+	Doc       int             `json:"doc"`
+	Hash      string          `json:"hash"`
+	Since     time.Time       `json:"since"`
+	Object    *corev1.Pod     `json:"-"`
+	Raw       json.RawMessage `json:"object"`         // Object as it is written each time
+	Kept      bool            `json:"kept,omitempty"` // that it has ended is on disk
+	Made      bool            `json:"made,omitempty"` // by a controller: no manifest is its own
+	State     PodState        `json:"state"`
+	Created   Instant         `json:"created"`
+	Scheduled *Instant        `json:"scheduled,omitempty"` // onto the board, if a controller has made it; a pod of the folder is at once
+	// Devices are the ids of the units of resources that containers have, by container and resource.
+	Devices    map[string]map[string][]string `json:"devices,omitempty"`
+	Sandbox    SandboxRecord                  `json:"sandbox"`
+	Volumes    VolumesRecord                  `json:"volumes,omitzero"`
+	Stop       *StopRecord                    `json:"stop,omitempty"`
+	Changed    *Instant                       `json:"changed,omitempty"` // in place, last
+	Pins       map[string]string              `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
+	Resize     *ResizeRecord                  `json:"resize,omitempty"`
+	Generation int64                          `json:"generation,omitempty"` // changes of the spec in place
+	Finish     *FinishRecord                  `json:"finish,omitempty"`
+	Containers []*ContainerRecord             `json:"containers"` // init containers and sidecars first
 	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
 	Initialized bool `json:"initialized,omitempty"`
 	// RestartAll: a restart rule asks for all containers to begin anew.

@@ -4,6 +4,7 @@ package status
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,11 +22,13 @@ const containerIDScheme = "podd://"
 
 // Facts are what a pod's status depends on beside its record.
 type Facts struct {
-	Now               state.Instant
-	NodeName          string
-	HostIPs           []netip.Addr // of the board, by family
-	QOSClass          corev1.PodQOSClass
-	Unfit             string               // why the board is not for the pod, in the scheduler's words; "": it is
+	Now      state.Instant
+	NodeName string
+	HostIPs  []netip.Addr // of the board, by family
+	QOSClass corev1.PodQOSClass
+	Unfit    string // why the board is not for the pod, in the scheduler's words; "": it is
+	// Plugged says of a unit of a resource that it is there; nil: all are.
+	Plugged           func(resource, id string) bool
 	Refused           *corev1.PodCondition // why the pod's manifest is not followed as it is now
 	ShutDown          bool                 // the board ends its pods
 	RecursiveReadOnly bool                 // the kernel can mount whole trees read-only
@@ -108,6 +111,23 @@ func containerStatuses(rec *state.Record, f Facts) (mains, inits []corev1.Contai
 	return mains, inits
 }
 
+// allocated tells which devices a container has, and whether they are plugged in. KEP-4680
+func allocated(units map[string][]string, plugged func(resource, id string) bool) []corev1.ResourceStatus {
+	var out []corev1.ResourceStatus
+	for _, resource := range slices.Sorted(maps.Keys(units)) {
+		s := corev1.ResourceStatus{Name: corev1.ResourceName(resource)}
+		for _, id := range units[resource] {
+			health := corev1.ResourceHealthStatusHealthy
+			if plugged != nil && !plugged(resource, id) {
+				health = corev1.ResourceHealthStatusUnhealthy
+			}
+			s.Resources = append(s.Resources, corev1.ResourceHealth{ResourceID: corev1.ResourceID(id), Health: health})
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 func containerStatus(rec *state.Record, spec *corev1.Container, c *state.ContainerRecord, f Facts) corev1.ContainerStatus {
 	now := f.Now
 	running, started := c.CountsAsRunning(), c.HasStarted(spec)
@@ -119,6 +139,7 @@ func containerStatus(rec *state.Record, spec *corev1.Container, c *state.Contain
 		Started:      &started,
 		State:        containerState(rec, c, now),
 	}
+	s.AllocatedResourcesStatus = allocated(rec.Devices[c.Name], f.Plugged)
 	if attempt >= c.Base {
 		s.ContainerID = containerIDScheme + state.ContainerID(rec.UID, c.Name, attempt)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -116,6 +117,9 @@ func (w *walker) resources(list corev1.ResourceList, rowPath, path []byte) {
 		key := string(name)
 		if resources.IsHugePages(name) {
 			key = corev1.ResourceHugePagesPrefix + "*"
+		}
+		if domain, _, ok := strings.Cut(key, "/"); ok && !strings.Contains(domain, "kubernetes.io") {
+			key = "*/*" // extended resources
 		}
 		r := rowOf(fmt.Appendf(nil, "%s[%s]", rowPath, key))
 		if r == nil {

@@ -35,7 +35,7 @@ func reach(t reflect.Type, path string, yield func(path string, t reflect.Type) 
 		for _, key := range []string{"[cpu]", "[memory]", "[*]"} {
 			yield(path+key, t.Elem())
 		}
-		for _, key := range []string{"[ephemeral-storage]", "[hugepages-*]"} { // where they have rows
+		for _, key := range []string{"[ephemeral-storage]", "[hugepages-*]", "[*/*]"} { // where they have rows
 			if rowOf([]byte(path+key)) != nil {
 				yield(path+key, t.Elem())
 			}

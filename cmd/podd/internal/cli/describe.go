@@ -19,7 +19,7 @@ import (
 func newDescribeCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:   "describe (pod|deployment|job|...) [NAME...]",
+		Use:   "describe (pod|node|deployment|job|...) [NAME...]",
 		Short: "Show all there is to know of a pod or a workload, with its events",
 		Args:  named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,8 +39,11 @@ func describePods(cmd *cobra.Command, c *client.Client, namespace string, args [
 	if describe.Knows(r.kind) {
 		return describeWorkloads(cmd, c, namespace, r, names)
 	}
+	if r.plural == "nodes" {
+		return describeNodes(cmd, c, r, names)
+	}
 	if r.plural != "pods" {
-		return fmt.Errorf("only pods and workloads can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
+		return fmt.Errorf("only nodes, pods and workloads can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
 	}
 	pods, err := fetchPods(cmd.Context(), c, namespace, names)
 	if len(pods) == 0 && err == nil {
@@ -94,6 +97,40 @@ func podEvents(ctx context.Context, c *client.Client, p *corev1.Pod) ([]corev1.E
 	return slices.DeleteFunc(list.Items, func(e corev1.Event) bool {
 		return e.InvolvedObject.UID != "" && e.InvolvedObject.UID != p.UID
 	}), err
+}
+
+// describeNodes describes nodes, of which there is one, with the pods that have its devices.
+func describeNodes(cmd *cobra.Command, c *client.Client, r objectType, names []string) error {
+	var nodes []corev1.Node
+	if len(names) == 0 {
+		var list corev1.NodeList
+		if err := c.Object(cmd.Context(), r.path("", ""), nil, client.AcceptObject, &list); err != nil {
+			return err
+		}
+		nodes = list.Items
+	}
+	for _, name := range names {
+		var node corev1.Node
+		if err := c.Object(cmd.Context(), r.path("", name), nil, client.AcceptObject, &node); err != nil {
+			return err
+		}
+		nodes = append(nodes, node)
+	}
+	var pods corev1.PodList
+	if err := c.Object(cmd.Context(), resources()[0].path("", ""), nil, client.AcceptObject, &pods); err != nil {
+		return err
+	}
+	for i := range nodes {
+		var events corev1.EventList
+		q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.kind=Node", nodes[i].Name)}}
+		if err := c.Object(cmd.Context(), resources()[1].path("", ""), q, client.AcceptObject, &events); err != nil {
+			return err
+		}
+		if err := describe.Node(cmd.OutOrStdout(), &nodes[i], pods.Items, events.Items, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // describeWorkloads describes the workloads of these names, or all of a namespace.

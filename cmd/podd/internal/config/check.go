@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,6 +53,11 @@ func (c *Config) check() error {
 			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
 		}
 	}
+	for i := range c.Devices {
+		if err := c.Devices[i].Check(qualifiedName); err != nil {
+			return fmt.Errorf("devices[%d]: %w", i, err)
+		}
+	}
 	if err := podsecurity.Check(c.PodSecurity); err != nil {
 		return fmt.Errorf("podSecurity: %w", err)
 	}
@@ -77,4 +83,11 @@ func (c *Config) check() error {
 		return err
 	}
 	return c.Logging.check()
+}
+
+func qualifiedName(name string) error {
+	if why := validation.IsQualifiedName(name); len(why) > 0 {
+		return errors.New(why[0])
+	}
+	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/device"
 )
 
 const (
@@ -46,6 +48,8 @@ type Config struct {
 	DefaultRlimits map[string]rlimitText `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
+	// Devices offer devices of the machine to pods as resources.
+	Devices []device.Rule `json:"devices"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
 	SeccompDefault bool `json:"seccompDefault"`
 	// PodSecurity is the level of the Pod Security Standards for namespaces whose labels say nothing, with a version after a
@@ -104,6 +108,7 @@ func Default() Config {
 		NodeLabels:           map[string]string{},
 		DefaultRlimits:       map[string]rlimitText{},
 		AllowedUnsafeSysctls: []string{},
+		Devices:              []device.Rule{},
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
 

@@ -9,7 +9,7 @@ import (
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
 	return []string{
-		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "podSecurity", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
+		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "devices", "podSecurity", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
 		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline",
@@ -55,6 +55,7 @@ func (c *Config) TakeLive(next *Config) {
 	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
 	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls
 	c.NodeLabels, c.CrashLoopBackOff = next.NodeLabels, next.CrashLoopBackOff
+	c.Devices = next.Devices
 	c.SeccompDefault, c.UserNamespaces.Mode = next.SeccompDefault, next.UserNamespaces.Mode
 	c.PodSecurity, c.PodSecurityExemptions = next.PodSecurity, next.PodSecurityExemptions
 	c.ImagesConfig = next.ImagesConfig

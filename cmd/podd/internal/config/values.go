@@ -11,6 +11,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/device"
 	kjson "sigs.k8s.io/json"
 
 	"podd/runtime/manifest/decode"
@@ -104,6 +106,8 @@ func wanted(key string, d reflect.Value) string {
 		return "a network such as 10.210.0.0/22"
 	case []netip.Prefix:
 		return "a list of networks such as [192.168.0.0/16]"
+	case []device.Rule:
+		return "a list of rules such as [{resource: example.com/stick, path: /dev/ttyACM*}]"
 	case []string:
 		return "a list such as [a, b]"
 	case map[string]string:

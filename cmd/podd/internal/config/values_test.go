@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/device"
 )
 
 // Every key answers a value of another type with a sentence that names the file, the line, the key and what it takes.
@@ -27,6 +29,8 @@ func TestWrongValues(t *testing.T) {
 			want, wrong = "a network such as ", []string{"here", "10.0.0.0", "7", "[10.0.0.0/8]", "{a: b}"}
 		case []netip.Prefix:
 			want, wrong = "a list of networks such as [192.168.0.0/16]", []string{"here", "[here]", "[[10.0.0.0/8]]", "{a: b}"}
+		case []device.Rule:
+			want, wrong = "a list of rules such as [{resource: example.com/stick, path: /dev/ttyACM*}]", []string{"here", "{a: b}", "[a]", "[{path: [a]}]"}
 		case []string:
 			want, wrong = "a list such as [a, b]", []string{"{a: b}", "[[a]]", "[{a: b}]"}
 		case map[string]string:
