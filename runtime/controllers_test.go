@@ -667,3 +667,136 @@ spec:
 		})
 	}
 }
+
+// Ten thousand replicas are as many pods as the board takes, the scheduler's sentence, and no work at rest.
+func TestTenThousandReplicas(t *testing.T) {
+	w := workloadWorld(t)
+	w.workloads["web.yaml"] = deploymentYAML(10000, "app")
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t, time.Minute)
+	if n := w.running()["app"]; n != 110 {
+		t.Errorf("%d pods run", n)
+	}
+	if n := len(w.d.r.pods); n > 110 {
+		t.Errorf("%d pods are known", n)
+	}
+	d := w.deployment(t)
+	said := ""
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure {
+			said = c.Message
+		}
+	}
+	if !strings.Contains(said, "Too many pods") {
+		t.Errorf("%+v", d.Status.Conditions)
+	}
+	w.pass(t, time.Hour)
+	if w.d.r.controllers.Due(w.now) {
+		t.Error("it looks again and again")
+	}
+}
+
+// Of two workloads that select one pod the first takes it, and the other makes its own.
+func TestTwoClaimants(t *testing.T) {
+	w := workloadWorld(t)
+	one := func(name string) string {
+		return fmt.Sprintf(`apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: %s}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: app}]}
+`, name)
+	}
+	pod := modelPod("orphan", 1, 0)
+	pod.Labels = map[string]string{"app": "web"}
+	w.desired["orphan"] = pod
+	w.workloads["a.yaml"], w.workloads["b.yaml"] = one("a"), one("b")
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(t, time.Minute)
+	owners := map[string]int{}
+	for _, p := range w.d.r.pods {
+		for _, ref := range p.Record.Object.OwnerReferences {
+			owners[ref.Name]++
+		}
+	}
+	if owners["a"] != 1 || owners["b"] != 1 || len(w.d.r.pods) != 2 {
+		t.Errorf("%v of %d pods", owners, len(w.d.r.pods))
+	}
+	// The owner goes, the pod of the folder stays, and is the other's: which then has one too many.
+	delete(w.workloads, "a.yaml")
+	w.d.r.inbox.put(msgManifests{})
+	w.pass(t, time.Minute)
+	left := 0
+	for _, p := range w.d.r.pods {
+		if p.Record.Stop == nil {
+			left++
+		}
+		if refs := p.Record.Object.OwnerReferences; len(refs) != 1 || refs[0].Name != "b" {
+			t.Errorf("%s of %v", p.Name(), refs)
+		}
+	}
+	if left != 1 {
+		t.Errorf("%d pods are left", left)
+	}
+}
+
+// The claims of a StatefulSet go with it, or with its number, if its policy says so.
+func TestClaimsGo(t *testing.T) {
+	w := workloadWorld(t)
+	text := func(replicas int) string {
+		return fmt.Sprintf(`apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: %d
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Delete}
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: main, image: app}]}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+`, replicas)
+	}
+	claims := func() string {
+		var names []string
+		for _, o := range w.d.r.objects.List("PersistentVolumeClaim") {
+			names = append(names, o.Name)
+		}
+		sort.Strings(names)
+		return strings.Join(names, " ")
+	}
+	expect := func(what, want string) {
+		t.Helper()
+		w.pass(t, time.Minute)
+		if got := claims(); got != want {
+			t.Fatalf("%s: %q, want %q", what, got, want)
+		}
+	}
+	w.workloads["db.yaml"] = text(2)
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	expect("new", "data-db-0 data-db-1")
+	w.workloads["db.yaml"] = text(1)
+	w.d.r.inbox.put(msgManifests{})
+	expect("scaled", "data-db-0")
+	w.reboot(t)
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	expect("after a reboot", "data-db-0")
+	delete(w.workloads, "db.yaml")
+	w.d.r.inbox.put(msgManifests{})
+	expect("gone", "")
+}

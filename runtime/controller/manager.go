@@ -64,6 +64,7 @@ type Manager struct {
 	ghosts     map[types.UID]bool        // pods that are gone, and have a finalizer
 	claims     map[objects.Key]*manifest.Object
 	rolledBack bool // since RolledBack was asked
+	ownersGone bool // of claims, perhaps: see collectClaims
 	taken      bool // the folder's objects were looked at
 	unsaved    map[types.UID]bool
 	written    map[types.UID]string      // what is on flash of a root: a sum of it
@@ -126,6 +127,7 @@ func (m *Manager) add(e *entry) {
 func (m *Manager) drop(e *entry) {
 	uid := e.object.GetUID()
 	delete(m.entries, uid)
+	m.ownersGone = true
 	if m.names[e.key] == uid {
 		delete(m.names, e.key)
 		m.Store.RemoveObject(e.key)

@@ -77,6 +77,7 @@ func (m *Manager) ForgetPod(uid types.UID) {
 	} else {
 		delete(m.pods, uid)
 	}
+	m.ownersGone = true
 	m.concern(p)
 	m.RetryCreate()
 }

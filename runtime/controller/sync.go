@@ -38,6 +38,9 @@ func (m *Manager) Due(now state.Instant) bool {
 	if !m.taken {
 		return false
 	}
+	if m.ownersGone {
+		return true
+	}
 	for _, e := range m.entries {
 		if e.dirty || !e.wake.IsZero() && !now.Wall.Before(e.wake) {
 			return true
@@ -85,6 +88,9 @@ func (m *Manager) Sync(now state.Instant) {
 				continue
 			}
 			m.stepper().step(e, now)
+			again = true
+		}
+		if !again && m.claimsOf().collectClaims(now) {
 			again = true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 			m.stepper().cascade(e, now)
 		}
 	}
-	m.taken = true
+	m.taken, m.ownersGone = true, true
 	m.collect(set, now)
 	m.treeFiles().write()
 }
@@ -208,6 +209,41 @@ func (co claimsOf) removeClaim(key objects.Key, now state.Instant) {
 		delete(co.m.claims, key)
 		co.claimsChanged(now)
 	}
+}
+
+// collectClaims removes the claims whose owners are all gone, and that no pod uses any more, as a cluster's garbage collector
+// does: those of a StatefulSet whose policy is Delete. It says whether there were any.
+func (co claimsOf) collectClaims(now state.Instant) (some bool) {
+	m := co.m
+	if !m.ownersGone {
+		return false
+	}
+	m.ownersGone = false
+	for key, o := range m.claims {
+		claim := o.Value.(*corev1.PersistentVolumeClaim)
+		gone := func(ref metav1.OwnerReference) bool { return m.entries[ref.UID] == nil && m.pods[ref.UID] == nil }
+		if len(claim.OwnerReferences) == 0 || slices.ContainsFunc(claim.OwnerReferences, func(ref metav1.OwnerReference) bool { return !gone(ref) }) || co.usesClaim(key) {
+			continue
+		}
+		delete(m.claims, key)
+		m.markNamespace(key.Namespace) // a pod may wait until the claim of its name is gone
+		some = true
+	}
+	if some {
+		co.claimsChanged(now)
+	}
+	return some
+}
+
+func (co claimsOf) usesClaim(key objects.Key) bool {
+	for _, p := range co.m.pods {
+		for i := range p.Spec.Volumes {
+			if c := p.Spec.Volumes[i].PersistentVolumeClaim; c != nil && c.ClaimName == key.Name && p.Namespace == key.Namespace && !workload.Terminal(p) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (co claimsOf) claimsChanged(now state.Instant) {
