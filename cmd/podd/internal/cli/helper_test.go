@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"podd/cmd/podd/internal/config"
 )
 
 // result is what a run of podd has left.
@@ -30,7 +32,9 @@ func poddContext(t *testing.T, ctx context.Context, out *buffer, stdin io.Reader
 	t.Helper()
 	t.Setenv("TZ", "UTC")
 	var errOut buffer
-	root := New("v0.1.0-dev", &cobra.Command{Use: "run"}, nothingInUse)
+	run := &cobra.Command{Use: "run"}
+	(&config.Config{}).AddFlags(run.Flags())
+	root := New("v0.1.0-dev", run, nothingInUse)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(out)

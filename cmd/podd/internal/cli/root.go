@@ -33,6 +33,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		},
 	}
 	root.PersistentFlags().StringVar(&o.socket, "socket", defaultClientSocket(), "socket of the daemon (also PODD_SOCKET)")
+	addRunPod(run, o)
 	root.AddCommand(
 		run,
 		newGetCommand(o),

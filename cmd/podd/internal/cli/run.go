@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/cmd/podd/internal/cli/printers"
+	"podd/cmd/podd/internal/client"
+	"podd/cmd/podd/internal/config"
+	"podd/internal/atomicfile"
+	"podd/internal/escape"
+	"podd/runtime/manifest"
+)
+
+// runPod is `podd run NAME --image=IMAGE`: kubectl run, which writes a manifest into the folder.
+type runPod struct {
+	*options
+	namespace, image, restart, pullPolicy, dryRun, output, labels string
+	env                                                           []string
+	port                                                          int32
+	command, attach, remove                                       bool
+}
+
+// addRunPod lets the command that is the daemon also run one pod, if it is told an image.
+func addRunPod(cmd *cobra.Command, o *options) {
+	r := &runPod{options: o}
+	cmd.Use = "run [NAME --image=IMAGE [-- ARG...]]"
+	cmd.Long += "\n\nWith a NAME and an --image it writes the manifest of a pod into the folder, for the podd that runs, as kubectl run does."
+	addNamespace(cmd, &r.namespace)
+	f := cmd.Flags()
+	f.StringVar(&r.image, "image", "", "run a pod of this image instead of the daemon")
+	f.StringArrayVar(&r.env, "env", nil, "variable NAME=VALUE of the container; may be given several times")
+	f.Int32Var(&r.port, "port", 0, "port that the container listens at")
+	f.StringVarP(&r.labels, "labels", "l", "", "labels KEY=VALUE,... of the pod, instead of run=NAME")
+	f.BoolVar(&r.command, "command", false, "what follows -- is the command, and not its arguments")
+	f.StringVar(&r.restart, "restart", string(corev1.RestartPolicyAlways), "restartPolicy: Always, OnFailure or Never")
+	f.StringVar(&r.pullPolicy, "image-pull-policy", "", "imagePullPolicy: Always, IfNotPresent or Never")
+	f.StringVar(&r.dryRun, "dry-run", "none", "client: print the manifest and write none")
+	f.StringVarP(&r.output, "output", "o", "", "yaml or json, with --dry-run")
+	f.BoolVar(&r.attach, "attach", false, "show what the pod writes, until it ends")
+	f.BoolVar(&r.remove, "rm", false, "remove the pod when it has ended; implies --attach")
+	f.Lookup("dry-run").NoOptDefVal = "client"
+	mustComplete(cmd, "restart", completeWords("Always", "OnFailure", "Never"))
+	mustComplete(cmd, "dry-run", completeWords("none", "client"))
+	mustComplete(cmd, "output", completeWords("yaml", "json"))
+	daemonArgs, daemon := cmd.Args, cmd.RunE
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if r.image == "" && daemonArgs != nil {
+			if err := daemonArgs(cmd, args); err != nil {
+				return fmt.Errorf("%w (a pod needs --image)", err)
+			}
+			return nil
+		}
+		if len(args) == 0 || cmd.ArgsLenAtDash() == 0 {
+			return errors.New("NAME is required for run")
+		}
+		if dash := cmd.ArgsLenAtDash(); dash > 1 || dash < 0 && len(args) > 1 {
+			return errors.New("name one pod; what its command is to get stands behind --")
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if r.image == "" {
+			return daemon(cmd, args)
+		}
+		if f := cmd.Flags().Lookup("socket"); f != nil && f.Changed { // the daemon's own flag hides that of all commands
+			r.socket = f.Value.String()
+		}
+		return r.run(cmd, args[0], args[1:])
+	}
+}
+
+func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
+	if r.remove && r.restart == string(corev1.RestartPolicyAlways) && cmd.Flags().Changed("restart") {
+		return errors.New("--rm needs a pod that ends: --restart=Never or OnFailure")
+	}
+	pod, err := r.pod(name, args)
+	if err != nil {
+		return err
+	}
+	data, err := printers.MarshalYAML(pod)
+	if err != nil {
+		return err
+	}
+	if _, problems := manifest.Parse(name+".yaml", data); len(problems) > 0 {
+		return errors.New(escape.Line(problems[0].Message))
+	}
+	switch r.dryRun {
+	case "none":
+	case "client":
+		return r.print(cmd, pod, data)
+	default:
+		return fmt.Errorf("--dry-run must be none or client, not %q: podd run writes a file, which no server sees", r.dryRun)
+	}
+	if r.output != "" {
+		return errors.New("-o goes with --dry-run=client")
+	}
+	file, err := r.write(cmd, name, data)
+	if err != nil {
+		return err
+	}
+	if !r.attach && !r.remove {
+		fmt.Fprintf(cmd.OutOrStdout(), "pod/%s created\n", name)
+		return nil
+	}
+	err = r.follow(cmd, name)
+	if r.remove {
+		if rmErr := os.Remove(file); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("cannot remove the manifest: %w", rmErr))
+		}
+	}
+	return err
+}
+
+// pod is what the flags say, as kubectl run makes it.
+func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
+	labels := map[string]string{"run": name}
+	if r.labels != "" {
+		labels = map[string]string{}
+		for _, pair := range strings.Split(r.labels, ",") {
+			key, value, ok := strings.Cut(pair, "=")
+			if !ok {
+				return nil, fmt.Errorf("--labels must be KEY=VALUE,..., not %q", pair)
+			}
+			labels[key] = value
+		}
+	}
+	c := corev1.Container{Name: name, Image: r.image, ImagePullPolicy: corev1.PullPolicy(r.pullPolicy)}
+	for _, pair := range r.env {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("--env must be NAME=VALUE, not %q", pair)
+		}
+		c.Env = append(c.Env, corev1.EnvVar{Name: key, Value: value})
+	}
+	if r.port != 0 {
+		c.Ports = []corev1.ContainerPort{{ContainerPort: r.port}}
+	}
+	if r.command {
+		c.Command = args
+	} else {
+		c.Args = args
+	}
+	if r.remove && r.restart == string(corev1.RestartPolicyAlways) {
+		r.restart = string(corev1.RestartPolicyNever)
+	}
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.namespace, Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{c}, RestartPolicy: corev1.RestartPolicy(r.restart)},
+	}, nil
+}
+
+func (r *runPod) print(cmd *cobra.Command, pod *corev1.Pod, data []byte) error {
+	out := formatOutput(cmd, r.output)
+	switch r.output {
+	case "yaml":
+		_, err := out.Write(data)
+		return err
+	case "json":
+		text, err := json.MarshalIndent(pod, "", "    ")
+		if err == nil {
+			_, err = fmt.Fprintf(out, "%s\n", text)
+		}
+		return err
+	case "":
+		_, err := fmt.Fprintf(out, "pod/%s created (dry run)\n", pod.Name)
+		return err
+	}
+	return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,yaml", r.output)
+}
+
+// write puts the manifest into the folder. It takes the place of no other.
+func (r *runPod) write(cmd *cobra.Command, name string, data []byte) (file string, err error) {
+	source, err := config.NewSource(cmd.Flags())
+	if err != nil {
+		return "", err
+	}
+	c, _, err := source.Read()
+	if err != nil {
+		return "", err
+	}
+	base := name
+	if r.namespace != "default" {
+		base = r.namespace + "-" + name
+	}
+	file = filepath.Join(c.Manifests, base+".yaml")
+	var there corev1.Pod
+	path := client.PodPath(r.namespace, name)
+	if _, err := os.Lstat(file); err == nil || r.client().Object(cmd.Context(), path, nil, client.AcceptObject, &there) == nil {
+		return "", fmt.Errorf("pods %q already exists: take another name, or remove its manifest from %s", name, c.Manifests)
+	}
+	if err := atomicfile.WriteSync(file, data, 0o644); err != nil {
+		return "", fmt.Errorf("cannot write the manifest: %w", err)
+	}
+	return file, nil
+}
+
+// follow shows what a pod writes until it ends, and ends as its container does.
+func (r *runPod) follow(cmd *cobra.Command, name string) error {
+	ctx := cmd.Context()
+	status, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
+	if err != nil {
+		return err
+	}
+	logs := newLogsCommand(r.options)
+	logs.SetArgs([]string{name, "-n", r.namespace, "-c", name, "-f"})
+	logs.SetOut(cmd.Root().OutOrStdout())
+	logs.SetErr(cmd.Root().ErrOrStderr())
+	logs.SilenceErrors, logs.SilenceUsage = true, true
+	if err := logs.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	if status, err = r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Terminated != nil }); err != nil {
+		return err
+	}
+	if code := status.State.Terminated.ExitCode; code != 0 {
+		return exitError(code)
+	}
+	return nil
+}
+
+// await asks for a pod until its container is as wanted, and says what it waits for meanwhile.
+func (r *runPod) await(ctx context.Context, cmd *cobra.Command, name string, wanted func(*corev1.ContainerStatus) bool) (*corev1.ContainerStatus, error) {
+	said := ""
+	for {
+		var pod corev1.Pod
+		err := r.client().Object(ctx, client.PodPath(r.namespace, name), nil, client.AcceptObject, &pod)
+		var none *client.NoDaemonError
+		if errors.As(err, &none) || ctx.Err() != nil {
+			return nil, errors.Join(err, ctx.Err())
+		}
+		for i := range pod.Status.ContainerStatuses {
+			s := &pod.Status.ContainerStatuses[i]
+			if wanted(s) {
+				return s, nil
+			}
+			if w := s.State.Waiting; w != nil && w.Message != "" && w.Message != said {
+				said = w.Message
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", w.Reason, escape.Line(w.Message))
+			}
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

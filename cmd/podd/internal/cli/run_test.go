@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"podd/runtime/api/apitest"
+)
+
+func TestRunPrintsAPod(t *testing.T) {
+	socket := apitest.Serve(t, apitest.New())
+	run := func(args ...string) result {
+		return podd(t, strings.NewReader(""), append([]string{"--socket", socket, "run", "--manifests", t.TempDir()}, args...)...)
+	}
+	got := run("web", "--image=nginx:1", "--env=A=b=c", "--port=80", "--labels=app=web,tier=x", "--restart=OnFailure", "--dry-run=client", "-o", "yaml", "--", "-g", "x y")
+	want := `apiVersion: v1
+kind: Pod
+metadata:
+  labels:
+    app: web
+    tier: x
+  name: web
+  namespace: default
+spec:
+  containers:
+  - args:
+    - -g
+    - x y
+    env:
+    - name: A
+      value: b=c
+    image: nginx:1
+    name: web
+    ports:
+    - containerPort: 80
+    resources: {}
+  restartPolicy: OnFailure
+`
+	if strings.TrimSuffix(got.stdout, "status: {}\n") != want || got.code != 0 {
+		t.Errorf("%s\n%+v", got.stdout, got)
+	}
+	if got := run("web", "--image=nginx", "--dry-run", "-o", "yaml", "--command", "--", "sleep", "1"); !strings.Contains(got.stdout, "command:\n    - sleep\n") || !strings.Contains(got.stdout, "run: web") {
+		t.Errorf("%+v", got)
+	}
+	for args, says := range map[string]string{
+		"--image=x":                           "NAME is required for run",
+		"a b --image=x":                       "name one pod",
+		"Web --image=x --dry-run":             "Web",
+		"web --image=x --env=A --dry-run":     "--env must be NAME=VALUE",
+		"web --image=x --labels=A":            "--labels must be KEY=VALUE",
+		"web --image=x --dry-run=server":      "--dry-run must be none or client",
+		"web --image=x --restart=Sometimes":   "restartPolicy",
+		"web --image=x -o yaml":               "-o goes with --dry-run=client",
+		"web --image=x --rm --restart=Always": "--rm needs a pod that ends",
+	} {
+		if got := run(words(args)...); got.code == 0 || !strings.Contains(got.stderr, says) || strings.Count(got.stderr, "\n") != 1 {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+// A manifest goes into the folder, and takes the place of no other.
+func TestRunWritesAManifest(t *testing.T) {
+	dir := t.TempDir()
+	run := func(args ...string) result {
+		return podd(t, strings.NewReader(""), append([]string{"run", "--manifests", dir, "--socket", filepath.Join(dir, "none")}, args...)...)
+	}
+	if got := run("web", "--image=nginx"); got.code != 0 || got.stdout != "pod/web created\n" {
+		t.Fatalf("%+v", got)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "web.yaml"))
+	if err != nil || !strings.Contains(string(data), "image: nginx\n") {
+		t.Errorf("%s, %v", data, err)
+	}
+	if got := run("web", "--image=other"); got.code == 0 || !strings.Contains(got.stderr, `pods "web" already exists`) {
+		t.Errorf("%+v", got)
+	}
+	if got := run("web", "--image=other", "-n", "team"); got.code != 0 {
+		t.Errorf("in another namespace: %+v", got)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 2 {
+		t.Errorf("%v", left)
+	}
+}
