@@ -93,3 +93,58 @@ func (w *world) checkNames(pods []*corev1.Pod) error {
 	}
 	return nil
 }
+
+// TestImageOfAVolumeIsMissing: a container whose volume shows an image that does not come waits as for an image of its own,
+// and a volume that nobody mounts holds nothing up.
+func TestImageOfAVolumeIsMissing(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	volume := func(name string) corev1.Volume {
+		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Image: &corev1.ImageVolumeSource{Reference: "data", PullPolicy: corev1.PullIfNotPresent}}}
+	}
+	idle, shows := modelPod("idle", 1, 0), modelPod("shows", 1, 0)
+	idle.Spec.Volumes, shows.Spec.Volumes = []corev1.Volume{volume("v")}, []corev1.Volume{volume("v")}
+	shows.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/v"}}
+	w.desired["idle"], w.desired["shows"] = idle, shows
+	shown := func() map[string]string {
+		out := map[string]string{}
+		pods, _ := w.d.r.store.Pods()
+		for _, p := range pods {
+			out[p.Name] = string(p.Status.Phase)
+			if s := p.Status.ContainerStatuses; len(s) > 0 && s[0].State.Waiting != nil {
+				out[p.Name] += " " + s[0].State.Waiting.Reason + ": " + s[0].State.Waiting.Message
+			}
+		}
+		return out
+	}
+	play := func(kind string, n, m int) {
+		t.Helper()
+		if err := w.do(move{kind, n, m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	play("time", 0, 0)
+	for range 10 {
+		play("advance", 0, 0)
+	}
+	if len(w.d.pulls) != 1 {
+		t.Fatalf("%d images are pulled, want that of the volume", len(w.d.pulls))
+	}
+	w.d.finishPull(0, 1)
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	seen := shown()
+	for range 10 {
+		play("advance", 0, 0)
+	}
+	backs := shown()
+	if got := seen["shows"]; !strings.HasPrefix(got, "Pending ErrImagePull: ") {
+		t.Errorf("after the pull: %q", got)
+	}
+	if got := backs["shows"]; !strings.HasPrefix(got, `Pending ImagePullBackOff: Back-off pulling image "data": ErrImagePull: `) {
+		t.Errorf("then: %q", got)
+	}
+	if got := backs["idle"]; got != "Running" {
+		t.Errorf("the pod that does not mount it: %q", got)
+	}
+}

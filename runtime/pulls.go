@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images/reference"
+	"podd/runtime/executor"
 	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
 	"podd/runtime/objects"
@@ -45,11 +46,12 @@ func (ip imagePulls) volumeImages(p *lifecycle.Pod) []plan.VolumeImage {
 	var list []plan.VolumeImage
 	for i := range p.Record.Object.Spec.Volumes {
 		v := &p.Record.Object.Spec.Volumes[i]
-		if v.Image == nil || p.Record.Volumes.Ready {
+		if v.Image == nil || p.Record.Volumes.Ready || !executor.IsMounted(&p.Record.Object.Spec, v.Name) {
 			continue
 		}
-		q := ip.questionOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, p.Record.Volumes.Pulls[v.Name])
-		list = append(list, plan.VolumeImage{Volume: v.Name, Image: imagepull.Need(ip.r.Images, q, ip.pulls())})
+		last := p.Record.Volumes.Pulls[v.Name]
+		q := ip.questionOf(p, lifecycle.PullTarget{Volume: v.Name}, v.Image.Reference, v.Image.PullPolicy, 0, last)
+		list = append(list, plan.VolumeImage{Volume: v.Name, Awaited: last != nil && last.Awaited, Image: imagepull.Need(ip.r.Images, q, ip.pulls())})
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package executor
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -65,6 +66,9 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 	made.Folders, made.Images = map[string]string{}, map[string]string{}
 	for i := range op.Record.Object.Spec.Volumes {
 		v := &op.Record.Object.Spec.Volumes[i]
+		if v.Image != nil && !IsMounted(&op.Record.Object.Spec, v.Name) {
+			continue // its image may never come
+		}
 		request := op.volumeRequest(v)
 		if v.PersistentVolumeClaim != nil {
 			folder, err := op.Inputs.Claims[v.Name].ensure()
@@ -82,6 +86,18 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 	}
 	op.Record.Volumes.Folders = maps.Clone(made.Folders) // of the copy: the containers that start now look there
 	return made, nil
+}
+
+// IsMounted says whether a container mounts a volume. An image that nobody sees holds nothing up.
+func IsMounted(spec *corev1.PodSpec, volume string) bool {
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			if slices.ContainsFunc(list[i].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ensureVolume makes one volume, which the ids of the pod must fit.

@@ -39,7 +39,7 @@ func (h *Handler) HandleOutcome(p *Pod, o executor.Outcome, now state.Instant) {
 		err = nil
 	case executor.ImageAwaited:
 		if err == nil {
-			h.handleImageAwaited(p, o.Name, now)
+			h.handleImageAwaited(p, PullTarget{Container: o.Name, Volume: o.Volume}, now)
 		}
 		err = nil
 	case executor.PostStartBegun:

@@ -86,29 +86,68 @@ func (h *Handler) pullFailed(p *Pod, target PullTarget, rec *state.PullRecord, o
 	}
 	if target.Volume != "" {
 		p.Record.Volumes.Error = fmt.Sprintf("volume %q: %s: %s", target.Volume, out.Reason, out.Message)
+		rec.Waiting = &state.Waiting{Reason: out.Reason, Message: out.Message}
 		return
 	}
 	p.Record.Container(target.Container).Waiting = &state.Waiting{Reason: out.Reason, Message: out.Message}
 }
 
-// handleImageAwaited says that a container does not start because its image is not there: nobody may pull it, or not yet.
-func (h *Handler) handleImageAwaited(p *Pod, name string, now state.Instant) {
-	c, spec := p.Record.Container(name), p.Record.Spec(name)
-	switch pull := c.Pull; {
-	case spec.ImagePullPolicy == corev1.PullNever && (pull == nil || pull.Reason != state.ReasonSignature):
-		text := fmt.Sprintf("Container image %q is not present with pull policy of Never; load it with 'podd images load'", spec.Image)
-		c.Waiting = &state.Waiting{Reason: state.ReasonImageNever, Message: text}
+// handleImageAwaited says that a container does not start because its image, or that of a volume, is not there: nobody may
+// pull it, or not yet.
+func (h *Handler) handleImageAwaited(p *Pod, target PullTarget, now state.Instant) {
+	waiting := h.awaited(p, target, now)
+	if target.Volume != "" {
+		rec := p.Record.Volumes.Pull(target.Volume)
+		rec.Awaited = true
+		if waiting != nil {
+			rec.Waiting = waiting
+			p.Record.Volumes.Error = fmt.Sprintf("volume %q: %s: %s", target.Volume, waiting.Reason, waiting.Message)
+		}
+		return
+	}
+	if waiting != nil {
+		p.Record.Container(target.Container).Waiting = waiting
+	}
+}
+
+// awaited says why an image is waited for; nil: what was said last holds.
+func (h *Handler) awaited(p *Pod, target PullTarget, now state.Instant) *state.Waiting {
+	image, name, what := p.ImageOf(target), target.Container, "Container image"
+	policy, pull := p.policyOf(target), (*state.PullRecord)(nil)
+	if target.Volume != "" {
+		what, pull = "Image volume", p.Record.Volumes.Pulls[target.Volume]
+	} else {
+		pull = p.Record.Container(name).Pull
+	}
+	switch {
+	case policy == corev1.PullNever && (pull == nil || pull.Reason != state.ReasonSignature):
+		text := fmt.Sprintf("%s %q is not present with pull policy of Never; load it with 'podd images load'", what, image)
 		h.Event(p, name, now, corev1.EventTypeWarning, state.ReasonImageNever, text)
+		return &state.Waiting{Reason: state.ReasonImageNever, Message: text}
 	case pull != nil && pull.Reason != "" && !waitsFor(pull.Reason):
-		text := fmt.Sprintf("Back-off pulling image %q", reference.Hide(spec.Image))
-		c.Waiting = &state.Waiting{Reason: state.ReasonImageBackOff, Message: text + ": " + pull.Reason + ": " + pull.Error}
+		text := fmt.Sprintf("Back-off pulling image %q", reference.Hide(image))
 		h.Event(p, name, now, corev1.EventTypeNormal, "BackOff", text)
 		h.Event(p, name, now, corev1.EventTypeWarning, "Failed", "Error: "+state.ReasonImageBackOff)
+		return &state.Waiting{Reason: state.ReasonImageBackOff, Message: text + ": " + pull.Reason + ": " + pull.Error}
 	case pull == nil || pull.Reason == "":
-		text := fmt.Sprintf("image %q is not on this board, and images are not pulled; load it with 'podd images load' or put its archive into the folder of images", spec.Image)
-		c.Waiting = &state.Waiting{Reason: state.ReasonImageBackOff, Message: text}
+		text := fmt.Sprintf("image %q is not on this board, and images are not pulled; load it with 'podd images load' or put its archive into the folder of images", image)
 		h.Event(p, name, now, corev1.EventTypeWarning, "Failed", text)
+		return &state.Waiting{Reason: state.ReasonImageBackOff, Message: text}
 	}
+	return nil
+}
+
+// policyOf is the policy by which the image of a container or a volume is pulled.
+func (p *Pod) policyOf(target PullTarget) corev1.PullPolicy {
+	if target.Volume == "" {
+		return p.Record.Spec(target.Container).ImagePullPolicy
+	}
+	for i := range p.Record.Object.Spec.Volumes {
+		if v := &p.Record.Object.Spec.Volumes[i]; v.Name == target.Volume && v.Image != nil {
+			return v.Image.PullPolicy
+		}
+	}
+	return ""
 }
 
 // CancelPulls lets go of the pulls of a pod that ends, and of those of images that it does not name any more.

@@ -24,8 +24,8 @@ type (
 	}
 	// PullImage begins to pull the image of a container, or of a volume.
 	PullImage struct{ Name, Volume string }
-	// AwaitImage says that a container cannot start before its image is there.
-	AwaitImage struct{ Name string }
+	// AwaitImage says that a container cannot start before its image, or that of a volume, is there.
+	AwaitImage struct{ Name, Volume string }
 	// RunPostStart begins the postStart hook again that an earlier daemon has left in its middle.
 	RunPostStart struct{ Name string }
 	// RunPreStop begins the preStop hook of a container that is to end.
@@ -59,13 +59,19 @@ func (RefreshVolumes) String() string   { return "refresh volumes" }
 func (MeasureVolumes) String() string   { return "measure volumes" }
 func (RemoveSandbox) String() string    { return "remove sandbox" }
 func (a StartContainer) String() string { return fmt.Sprintf("start %s#%d", a.Name, a.Attempt) }
+func (a AwaitImage) String() string {
+	if a.Volume != "" {
+		return "await image of volume " + a.Volume
+	}
+	return "await image of " + a.Name
+}
+
 func (a PullImage) String() string {
 	if a.Volume != "" {
 		return "pull image of volume " + a.Volume
 	}
 	return "pull image of " + a.Name
 }
-func (a AwaitImage) String() string       { return "await image of " + a.Name }
 func (a RunPostStart) String() string     { return "post-start " + a.Name }
 func (a RunPreStop) String() string       { return "pre-stop " + a.Name }
 func (a StopContainer) String() string    { return "stop " + a.Name }

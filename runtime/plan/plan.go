@@ -96,22 +96,23 @@ func planVolumes(p *Plan, v View, now state.BootTime) {
 	p.do(EnsureVolumes{})
 }
 
-// planVolumeImages begins to pull the images that volumes lack; there: none lacks any that a pull could bring.
+// planVolumeImages begins to pull the images that volumes lack, as those of containers; there: none lacks any.
 func planVolumeImages(p *Plan, v View, now state.BootTime) (there bool) {
-	there = true
 	for _, image := range v.VolumeImages {
 		switch {
 		case image.Pulling:
-			there = false
-		case image.Pull && now < image.After:
-			p.WakeAt(image.After)
-			there = false
-		case image.Pull:
+		case image.Pull && now >= image.After:
 			p.do(PullImage{Volume: image.Volume})
-			there = false
+		default:
+			if image.Pull {
+				p.WakeAt(image.After)
+			}
+			if !image.Awaited {
+				p.do(AwaitImage{Volume: image.Volume})
+			}
 		}
 	}
-	return there
+	return len(v.VolumeImages) == 0
 }
 
 func planMeasure(p *Plan, v View, now state.BootTime) {
@@ -237,7 +238,7 @@ func planStart(p *Plan, c ContainerView, now state.BootTime) (starts bool) {
 			p.WakeAt(c.PullAfter)
 		}
 		if !c.Awaited {
-			p.do(AwaitImage{c.Name})
+			p.do(AwaitImage{Name: c.Name})
 		}
 	}
 	return false

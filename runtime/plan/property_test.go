@@ -138,7 +138,12 @@ func (m *model) applyContainer(a Action) {
 	case RunPostStart:
 		m.at(a.Name).Hooking = true
 	case AwaitImage:
-		m.at(a.Name).Awaited = true
+		if a.Volume == "" {
+			m.at(a.Name).Awaited = true
+		}
+		for i := range m.VolumeImages {
+			m.VolumeImages[i].Awaited = m.VolumeImages[i].Awaited || m.VolumeImages[i].Volume == a.Volume
+		}
 	case RunPreStop:
 		c := m.at(a.Name)
 		c.State, c.Hooking, c.Hooked = state.ContainerPreStop, true, false

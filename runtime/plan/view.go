@@ -71,7 +71,8 @@ type Image struct {
 
 // VolumeImage is an image that a volume shows.
 type VolumeImage struct {
-	Volume string
+	Volume  string
+	Awaited bool // it was said that it is awaited
 	Image
 }
 

@@ -11,6 +11,8 @@ type PullRecord struct {
 	For       int           `json:"for,omitempty"`       // the attempt that it was pulled for
 	Reason    string        `json:"reason,omitempty"`    // why the last try failed: ErrImagePull and others
 	Error     string        `json:"error,omitempty"`     // the sentence about that
+	Waiting   *Waiting      `json:"waiting,omitempty"`   // of a volume's image: what its containers wait for
+	Awaited   bool          `json:"awaited,omitempty"`   // of a volume's image: it was said that it is awaited
 	Backoff   time.Duration `json:"backoff,omitempty"`   // before the next try
 	NotBefore BootTime      `json:"notBefore,omitempty"` // since boot
 }

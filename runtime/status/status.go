@@ -180,12 +180,29 @@ func containerState(rec *state.Record, c *state.ContainerRecord, now state.Insta
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(c.Started.WallAt(now))}}
 	case c.Waiting != nil && (!ending(rec) || c.Ended == nil) && !c.CrashLoops(now):
 		return waiting(c.Waiting.Reason, c.Waiting.Message)
+	case (c.Ended == nil || c.State == state.ContainerWaiting) && waitsForVolume(rec, c) != nil:
+		w := waitsForVolume(rec, c)
+		return waiting(w.Reason, w.Message)
 	case c.Ended == nil, (c.State == state.ContainerWaiting || c.Anew) && !ending(rec):
 		return waiting(waitingReason(rec), cmp.Or(rec.Sandbox.Error, rec.Volumes.Error))
 	case c.Done && c.Kind == state.KindInit, ending(rec), !c.WasDelayed(), !starts() && !restarts():
 		return corev1.ContainerState{Terminated: terminated(c.Ended, now)}
 	}
 	return waiting("CrashLoopBackOff", backoffMessage(rec, c)) // until the next attempt is there
+}
+
+// waitsForVolume is why an image is lacking that a container has as a volume; nil: it has none that is.
+func waitsForVolume(rec *state.Record, c *state.ContainerRecord) *state.Waiting {
+	if rec.Volumes.Ready || len(rec.Volumes.Pulls) == 0 {
+		return nil
+	}
+	spec := rec.Spec(c.Name)
+	for i := range spec.VolumeMounts {
+		if pull := rec.Volumes.Pulls[spec.VolumeMounts[i].Name]; pull != nil && pull.Waiting != nil {
+			return pull.Waiting
+		}
+	}
+	return nil
 }
 
 // waitingReason is that of a container whose turn has not come.

@@ -18,6 +18,7 @@ import (
 	"os"
 
 	dockerref "github.com/distribution/reference"
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -214,8 +215,7 @@ func main() {
 		os.Exit(2)
 	}
 	capabilities.Setup(true, 0)
-	klog.LogToStderr(false) // Kubernetes logs each address that is none
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(logr.Discard()) // Kubernetes logs each address that is none
 	switch os.Args[1] {
 	case "judge":
 		for _, path := range os.Args[2:] {
