@@ -64,6 +64,7 @@ func measurements() []measurement {
 		{"volumes", (*bench).volumes},
 		{"names", (*bench).dnsDeath},
 		{"load", (*bench).load},
+		{"pull", (*bench).pull},
 		{"size", (*bench).size},
 	}
 }
