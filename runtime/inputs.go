@@ -50,8 +50,8 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.IO)),
 		Inputs: executor.Inputs{
 			ShutDown: stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
-			SeccompDefault: settings.SeccompDefault,
-			Sandbox:        sandbox.Inputs{PidsLimit: settings.PodPidsLimit, AutoUsers: settings.AutoUsers},
+			SeccompDefault: settings.SeccompDefault, NoNewPrivileges: settings.NoNewPrivileges,
+			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit, AutoUsers: settings.AutoUsers},
 		},
 	}
 	for name, l := range p.IO {

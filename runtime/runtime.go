@@ -323,6 +323,8 @@ type Settings struct {
 	AutoUsers bool
 	// SeccompDefault confines containers that start later and whose pods name no seccomp profile by the runtime's.
 	SeccompDefault bool
+	// NoNewPrivileges is for containers that start later and whose pods do not say allowPrivilegeEscalation.
+	NoNewPrivileges bool
 	// PodSecurity is what pods may ask for that are made later.
 	PodSecurity podsecurity.Settings
 	// Devices offer devices as resources, to pods that start later.

@@ -85,6 +85,7 @@ func TestSeccompOfStartAndExec(t *testing.T) {
 	for name, tc := range map[string]struct {
 		sc   *corev1.SecurityContext
 		off  bool
+		held bool   // the node's noNewPrivileges
 		want string // mode, filters, no_new_privs
 	}{
 		"default":        {want: "210"},
@@ -92,6 +93,9 @@ func TestSeccompOfStartAndExec(t *testing.T) {
 		"a user":         {sc: &corev1.SecurityContext{RunAsUser: &zero}, want: "210"},
 		"both":           {sc: &corev1.SecurityContext{RunAsUser: &zero, AllowPrivilegeEscalation: &no}, want: "211"},
 		"capabilities":   {sc: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}, want: "210"},
+		"held":           {held: true, want: "211"},
+		"held, may rise": {held: true, sc: &corev1.SecurityContext{AllowPrivilegeEscalation: &yes}, want: "210"},
+		"held, admin":    {held: true, sc: &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}}}, want: "210"},
 		"privileged":     {sc: &corev1.SecurityContext{Privileged: &yes}, want: "000"},
 		"unconfined":     {sc: &corev1.SecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: "Unconfined"}}, want: "000"},
 		"off":            {off: true, want: "000"},
@@ -99,12 +103,13 @@ func TestSeccompOfStartAndExec(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testConfig(image, "x0", "/bin/sleep", "1000")
-			c.Container.SecurityContext, c.SeccompDefault = tc.sc, !tc.off
+			c.Container.SecurityContext, c.SeccompDefault, c.NoNewPrivileges = tc.sc, !tc.off, tc.held
 			startFor(t, e, c, func(p *Process) {
 				e.awaitProgram(c.ID)
 				if got := seccompOf(t, strconv.Itoa(p.PID)); got != tc.want {
 					t.Errorf("the first process has %s, want %s", got, tc.want)
 				}
+				c.NoNewPrivileges = false // whoever executes knows nothing of it
 				text, _ := output(t, e, c, ExecConfig{Args: []string{"/bin/cat", "/proc/self/status"}})
 				if got := line(text, "Seccomp:") + line(text, "Seccomp_filters:") + line(text, "NoNewPrivs:"); got != tc.want {
 					t.Errorf("a command has %s, want %s\n%s", got, tc.want, text)

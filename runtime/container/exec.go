@@ -48,6 +48,8 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	}
 	p := newProcess(ociSpec)
 	p.Args = x.Args
+	held := lc.Config().NoNewPrivileges || *p.NoNewPrivileges // as it was started, whatever the node's setting is now
+	p.NoNewPrivileges = &held
 	if len(lc.Config().Rlimits) == 0 { // an earlier podd has started it
 		p.Rlimits = processRlimits(c.Rlimits)
 	}

@@ -27,7 +27,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 		return out, err
 	}
 	c := op.ContainerConfig(op.Record, a.Name, a.Attempt, image)
-	c.Rlimits, c.SeccompDefault = op.Inputs.Rlimits, op.Inputs.SeccompDefault
+	c.Rlimits, c.SeccompDefault, c.NoNewPrivileges = op.Inputs.Rlimits, op.Inputs.SeccompDefault, op.Inputs.NoNewPrivileges
 	if sandbox.SharesProcesses(op.Record.Object) {
 		if c.Sandbox.PIDNS, err = op.Sandboxes.EnsurePause(op.Record); err != nil {
 			return out, err

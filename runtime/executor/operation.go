@@ -54,6 +54,8 @@ type Inputs struct {
 	Rlimits []rlimit.Limit // of containers that start
 	// SeccompDefault confines them by the runtime's seccomp profile if their pod names none.
 	SeccompDefault bool
+	// NoNewPrivileges keeps them from gaining privileges if their pod does not say.
+	NoNewPrivileges bool
 
 	Images      map[string]images.Image // that containers start from, by the container's name
 	StopSignals map[string]string       // by the container's name

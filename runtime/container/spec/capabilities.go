@@ -79,14 +79,14 @@ func capabilityName(c corev1.Capability) string {
 	return "CAP_" + strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_")
 }
 
-// specCapabilities gives the set to a process. Nothing is inheritable or ambient, so a user other than root
-// loses all of it at exec (man 7 capabilities).
 // MayMount says whether a container may mount, within its user namespace at least.
 func MayMount(sc *corev1.SecurityContext) bool {
 	set, err := capabilities(sc)
 	return err != nil || slices.Contains(set, "CAP_SYS_ADMIN")
 }
 
+// specCapabilities gives the set to a process. Nothing is inheritable or ambient, so a user other than root
+// loses all of it at exec (man 7 capabilities).
 func specCapabilities(set []string) *specs.LinuxCapabilities {
 	return &specs.LinuxCapabilities{Bounding: set, Effective: set, Permitted: set}
 }

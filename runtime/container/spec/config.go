@@ -67,6 +67,8 @@ type Config struct {
 	Rlimits []rlimit.Limit
 	// SeccompDefault confines containers whose pods name no seccomp profile by the runtime's.
 	SeccompDefault bool
+	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
+	NoNewPrivileges bool
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
 }

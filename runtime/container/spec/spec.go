@@ -30,7 +30,7 @@ func Build(c *Config, who Identity, root string) (*specs.Spec, error) {
 			Cwd:             workingDir(c, declared),
 			User:            specs.User{UID: uint32(who.UID), GID: uint32(who.GID), Umask: &umask, AdditionalGids: gids(who.Groups)},
 			Capabilities:    specCapabilities(caps),
-			NoNewPrivileges: noNewPrivileges(c.Container.SecurityContext),
+			NoNewPrivileges: noNewPrivileges(c.Container.SecurityContext, c.NoNewPrivileges),
 			OOMScoreAdj:     c.OOMScoreAdj,
 		},
 		Linux: &specs.Linux{
@@ -105,7 +105,16 @@ func unmaskedProc(c *Config) bool {
 	return c.Sandbox.Users != nil && sc != nil && sc.ProcMount != nil && *sc.ProcMount == corev1.UnmaskedProcMount
 }
 
-// noNewPrivileges follows allowPrivilegeEscalation: only an explicit false sets it.
-func noNewPrivileges(sc *corev1.SecurityContext) bool {
-	return sc != nil && sc.AllowPrivilegeEscalation != nil && !*sc.AllowPrivilegeEscalation
+// noNewPrivileges follows allowPrivilegeEscalation. Without it the node's setting counts, but for containers that have all
+// privileges, of which Kubernetes says that they may always gain more.
+func noNewPrivileges(sc *corev1.SecurityContext, byDefault bool) bool {
+	switch {
+	case sc == nil:
+		return byDefault
+	case sc.AllowPrivilegeEscalation != nil:
+		return !*sc.AllowPrivilegeEscalation
+	case sc.Privileged != nil && *sc.Privileged, sc.Capabilities != nil && (has(sc.Capabilities.Add, "SYS_ADMIN") || has(sc.Capabilities.Add, "ALL")):
+		return false
+	}
+	return byDefault
 }

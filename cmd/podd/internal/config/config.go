@@ -52,6 +52,8 @@ type Config struct {
 	Devices []device.Rule `json:"devices"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
 	SeccompDefault bool `json:"seccompDefault"`
+	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
+	NoNewPrivileges bool `json:"noNewPrivileges"`
 	// PodSecurity is the level of the Pod Security Standards for namespaces whose labels say nothing, with a version after a
 	// colon.
 	PodSecurity           string             `json:"podSecurity"`

@@ -87,7 +87,7 @@ func settingsOf(c *config.Config) runtime.Settings {
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
-		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, Devices: c.Devices, AutoUsers: c.UserNamespaces.Auto(),
+		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, AutoUsers: c.UserNamespaces.Auto(),
 		PodSecurity: podsecurity.Settings{Enforced: c.PodSecurity, Namespaces: c.PodSecurityExemptions.Namespaces, RuntimeClasses: c.PodSecurityExemptions.RuntimeClasses},
 	}
 }
