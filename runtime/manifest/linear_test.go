@@ -48,3 +48,31 @@ func TestConcern(t *testing.T) {
 		}
 	}
 }
+
+// TestCostIsLinear counts what reading a file of many objects allocates: four times as many objects, four times as much. Keys
+// are put together at every look, so that what looks at all objects for each of them shows.
+func TestCostIsLinear(t *testing.T) {
+	cost := func(n int) float64 {
+		docs := make([]string, n)
+		for i := range docs {
+			docs[i] = fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d}\ndata: {k: v, bad: %d}\n", i, i) // refused: a number
+			if i%2 == 0 {
+				docs[i] = fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d}\n", i)
+			}
+		}
+		text := []byte(strings.Join(docs, "---\n"))
+		return testing.AllocsPerRun(1, func() {
+			objects, problems := Parse("f", text)
+			index, concern := IndexOf(objects), NewConcern(problems)
+			for i := range objects {
+				if index[objects[i].Key()] == nil || concern.Has(&objects[i]) {
+					t.Fatalf("object %d is not found, or refused", i)
+				}
+			}
+		})
+	}
+	small, large := cost(200), cost(800)
+	if large > 4.4*small {
+		t.Errorf("200 objects take %.0f allocations, 800 take %.0f", small, large)
+	}
+}
