@@ -110,6 +110,7 @@ func (r *Runtime) step() {
 			r.dirty[uid] = true
 		}
 	}
+	podLoop{r}.advanceStop(now)
 	if r.reattach {
 		r.attachProblems(now)
 	}
@@ -123,6 +124,7 @@ func (r *Runtime) step() {
 				r.decide(p, now)
 			}
 		}
+		podLoop{r}.advanceStop(now) // the last pod of a priority may have gone
 	}
 	r.network.syncServices(now)
 	r.saveAll()
@@ -211,14 +213,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgBeat:
 		close(m.done)
 	case msgStopAll:
-		r.stopping = true
-		r.adopter.endOrphans()
-		for uid, p := range r.pods {
-			r.dirty[uid] = true
-			if limit := r.Settings.StopGrace; limit > 0 {
-				r.lifecycle.ShortenGrace(p, limit, now)
-			}
-		}
+		podLoop{r}.beginStop(now)
 	}
 }
 
@@ -238,6 +233,9 @@ func (r *Runtime) arm(timer *time.Timer) {
 		next = at
 	}
 	if at := r.controllers.WakeAt(r.now()); at != 0 && !r.stopping && (next == 0 || at < next) {
+		next = at
+	}
+	if at := r.stages.WakeAt(); r.stopping && at != 0 && (next == 0 || at < next) {
 		next = at
 	}
 	if r.idleAt != 0 && (next == 0 || r.idleAt < next) {

@@ -15,7 +15,7 @@ func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
 	if p.Grace != nil {
 		grace = time.Duration(*p.Grace) * time.Second
 	}
-	if limit := r.Settings.StopGrace; r.stopping && limit > 0 {
+	if limit := r.stages.Limit(priorityOf(p)); r.stopping && limit > 0 {
 		grace = min(grace, limit)
 	}
 	return grace
@@ -23,6 +23,43 @@ func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
 
 // podLoop is the loop as a pod knows it.
 type podLoop struct{ r *Runtime }
+
+// beginStop lets the pods end with the board, those of the lowest priority first.
+func (l podLoop) beginStop(now state.Instant) {
+	r := l.r
+	if !r.stopping {
+		r.stopping = true
+		r.stages.Begin(r.Settings.StopGroups, now.Mono)
+	}
+	r.adopter.endOrphans()
+	l.endStage(now)
+}
+
+// endStage lets the pods end whose turn has come.
+func (l podLoop) endStage(now state.Instant) {
+	r := l.r
+	for uid, p := range r.pods {
+		r.dirty[uid] = true
+		if limit := r.stages.Limit(priorityOf(p)); limit > 0 && !r.wanted(p) {
+			r.lifecycle.ShortenGrace(p, limit, now)
+		}
+	}
+}
+
+// advanceStop sees whether the next pods are to end.
+func (l podLoop) advanceStop(now state.Instant) {
+	r := l.r
+	if !r.stopping {
+		return
+	}
+	left := make([]int32, 0, len(r.pods))
+	for _, p := range r.pods {
+		left = append(left, priorityOf(p))
+	}
+	if r.stages.Advance(left, now.Mono) {
+		l.endStage(now)
+	}
+}
 
 func (l podLoop) Save(p *lifecycle.Pod) { l.r.save(p) }
 

@@ -8,6 +8,7 @@ import (
 
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
+	"podd/runtime/shutdown"
 	"podd/runtime/state"
 )
 
@@ -19,6 +20,7 @@ type podTable struct {
 	made    map[types.UID]*manifest.Pod // of desired, those of controllers
 	// stopping: all pods end with the board.
 	stopping bool
+	stages   shutdown.Stages
 	dirty    map[types.UID]bool // to be decided on anew
 	unsaved  map[types.UID]bool // whose records have changed
 
@@ -40,11 +42,18 @@ func keyOf(p *corev1.Pod) types.NamespacedName {
 }
 
 func (t *podTable) wanted(p *lifecycle.Pod) bool {
-	if t.stopping || p.Deleted {
+	if p.Deleted || t.stopping && (p.Record.State == state.PodWaiting || t.stages.Ends(priorityOf(p))) {
 		return false
 	}
 	m := t.desired[keyOf(p.Record.Object)]
 	return m != nil && m.Object.UID == p.Record.UID
+}
+
+func priorityOf(p *lifecycle.Pod) int32 {
+	if priority := p.Record.Object.Spec.Priority; priority != nil {
+		return *priority
+	}
+	return 0
 }
 
 // current is the pod of a manifest's name that could take a change.

@@ -17,6 +17,7 @@ import (
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/objects"
+	"podd/runtime/shutdown"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 )
@@ -60,15 +61,13 @@ func (q Requests) Rescan(ctx context.Context) error {
 }
 
 // LongestGrace is how long the pods that there are may take to end, if all of them are told to now.
-func (q Requests) LongestGrace(ctx context.Context) (time.Duration, error) {
-	var longest time.Duration
-	err := q.call(ctx, func() {
+func (q Requests) LongestGrace(ctx context.Context) (longest time.Duration, err error) {
+	err = q.call(ctx, func() {
+		var pods []shutdown.Pod
 		for _, p := range q.loop.pods {
-			longest = max(longest, q.loop.stopGrace(p))
+			pods = append(pods, shutdown.Pod{Priority: priorityOf(p), Grace: q.loop.stopGrace(p)})
 		}
-		if limit := q.loop.Settings.StopGrace; limit > 0 {
-			longest = min(longest, limit)
-		}
+		longest = shutdown.Longest(q.loop.Settings.StopGroups, pods)
 	})
 	return longest, err
 }

@@ -39,6 +39,7 @@ import (
 	"podd/runtime/seal"
 	"podd/runtime/service"
 	"podd/runtime/serviceaccount"
+	"podd/runtime/shutdown"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 	"podd/runtime/storage"
@@ -312,7 +313,8 @@ type Settings struct {
 	LogMaxSize   int64 // bytes of one log file
 	LogMaxFiles  int
 	PodPidsLimit int64
-	StopGrace    time.Duration // the longest grace when the board stops; 0: each pod's own
+	// StopGroups are in which order pods end with the board, and their longest graces; none: all at once, within their own.
+	StopGroups []shutdown.Group
 	// LongestBackoff is what a container that crashes waits at most; 0: Kubernetes' five minutes.
 	LongestBackoff time.Duration
 	// Rlimits are those of containers that start later.

@@ -145,7 +145,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device"},
+		"podd/cmd/podd/internal/config":                {"podd/runtime/shutdown", "podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
@@ -185,6 +185,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/prober":         {"podd/runtime/state", "podd/runtime/stdio", "podd/runtime/container", "podd/probe"},
 		"podd/runtime/serviceaccount": {"podd/runtime/manifest", "podd/runtime/objects", "podd/runtime/state", "podd/runtime/token"},
+		"podd/runtime/shutdown":       {"podd/runtime/state"},
 		"podd/runtime/status":         {"podd/runtime/state", "podd/runtime/plan", "podd/runtime/manifest/annotation"},
 		"podd/runtime/node":           {"podd/runtime/container/spec"},
 		"podd/runtime/scheduler":      {"podd/runtime/node", "podd/runtime/manifest/resources"},

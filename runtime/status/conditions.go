@@ -172,7 +172,7 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 	case f != nil && f.Reason == ReasonEvicted:
 		c.Message = f.Message
 	case shutDown && rec.Stop != nil:
-		c.Message = "Pod was terminated in response to imminent node shutdown."
+		c.Message = shutdownMessage
 	default:
 		return nil
 	}
@@ -180,6 +180,12 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 }
 
 const ReasonEvicted = "Evicted"
+
+// What a pod says that ends with the board, in a kubelet's words (pkg/kubelet/nodeshutdown).
+const (
+	reasonShutdown  = "Terminated"
+	shutdownMessage = "Pod was terminated in response to imminent node shutdown."
+)
 
 // Reasons of pods which the node has not admitted.
 const (

@@ -63,6 +63,9 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 			out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
 		}
 	}
+	if f.ShutDown && rec.Stop != nil && out.Status.Phase != corev1.PodSucceeded && out.Status.Reason == "" {
+		out.Status.Reason, out.Status.Message = reasonShutdown, shutdownMessage
+	}
 	if f.Unfit != "" {
 		setUnscheduled(&out)
 	} else {

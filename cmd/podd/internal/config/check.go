@@ -73,6 +73,9 @@ func (c *Config) check() error {
 	if err := c.NamesConfig.check(); err != nil {
 		return err
 	}
+	if err := c.checkShutdown(); err != nil {
+		return err
+	}
 	if err := c.SocketConfig.check(); err != nil {
 		return err
 	}

@@ -44,6 +44,9 @@ type Config struct {
 	PodPidsLimit         int64             `json:"podPidsLimit"`        // -1: none
 	ShutdownGracePeriod  metav1.Duration   `json:"shutdownGracePeriod"` // for all pods when the unit or machine stops
 	CrashLoopBackOff     CrashLoopConfig   `json:"crashLoopBackOff"`
+
+	ShutdownConfig `json:",inline"`
+
 	// DefaultRlimits are resource limits of containers, "soft:hard" by name.
 	DefaultRlimits map[string]rlimitText `json:"defaultRlimits"`
 	// AllowedUnsafeSysctls are names of sysctls, or prefixes with an asterisk, that pods may set beside the safe ones.
@@ -119,6 +122,7 @@ func Default() Config {
 		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
 		PodPidsLimit:         -1,
+		ShutdownConfig:       ShutdownConfig{ShutdownGracePeriodByPodPriority: []PriorityShutdown{}},
 		ShutdownGracePeriod:  metav1.Duration{Duration: time.Minute},
 		CrashLoopBackOff:     CrashLoopConfig{metav1.Duration{Duration: maxRestartPeriod}},
 		Logging:              LoggingConfig{Format: "text", Level: "info"},

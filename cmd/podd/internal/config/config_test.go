@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -130,6 +131,9 @@ func TestConfigRefused(t *testing.T) {
 		{"bad level", "logging: {level: loud}\n", nil, `logging level must be debug, info, warn or error, not "loud"`},
 		{"bad format", "", []string{"--log-format", "xml"}, `logging format must be text or json, not "xml"`},
 		{"negative grace", "shutdownGracePeriod: -1s\n", nil, "shutdownGracePeriod must not be negative"},
+		{"critical pods have more than all", "shutdownGracePeriod: 5s\nshutdownGracePeriodCriticalPods: 6s\n", nil, "is a part of shutdownGracePeriod (5s), and cannot be 6s"},
+		{"both ways", "shutdownGracePeriodCriticalPods: 6s\nshutdownGracePeriodByPodPriority: [{priority: 0, shutdownGracePeriodSeconds: 5}]\n", nil, "takes the place of"},
+		{"a priority twice", "shutdownGracePeriodByPodPriority: [{priority: 7}, {priority: 7}]\n", nil, "has priority 7 twice"},
 		{"short back-off", "crashLoopBackOff: {maxContainerRestartPeriod: 500ms}\n", nil, "crashLoopBackOff.maxContainerRestartPeriod must be between 1s and 5m, not 500ms"},
 		{"long back-off", "crashLoopBackOff: {maxContainerRestartPeriod: 301s}\n", nil, "crashLoopBackOff.maxContainerRestartPeriod must be between 1s and 5m, not 5m1s"},
 		{"long socket", "", []string{"--socket", "/" + strings.Repeat("x", 120)}, "is longer than"},
@@ -143,5 +147,23 @@ func TestConfigRefused(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestStopGroups(t *testing.T) {
+	for text, want := range map[string]string{
+		"{}\n": "[{0 50s} {2000000000 10s}]",
+		"shutdownGracePeriod: 30s\nshutdownGracePeriodCriticalPods: 10s\n": "[{0 20s} {2000000000 10s}]",
+		"shutdownGracePeriod: 0s\n":                                        "[{0 0s} {2000000000 0s}]",
+		"shutdownGracePeriod: 5s\nshutdownGracePeriodCriticalPods: 5s\n":   "[{0 1ms} {2000000000 5s}]",
+		"shutdownGracePeriodByPodPriority: [{priority: 1000, shutdownGracePeriodSeconds: 20}, {priority: 0, shutdownGracePeriodSeconds: 0}]\n": "[{0 1ms} {1000 20s}]",
+	} {
+		c, err := configure(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(c.StopGroups()); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func settingsOf(c *config.Config) runtime.Settings {
 	limits, _ := c.Rlimits() // check has seen them
 	return runtime.Settings{
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
-		PodPidsLimit: c.PodPidsLimit, StopGrace: c.ShutdownGracePeriod.Duration, Labels: c.Labels(),
+		PodPidsLimit: c.PodPidsLimit, StopGroups: c.StopGroups(), Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
 		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, AutoUsers: c.UserNamespaces.Auto(),
 		PodSecurity: podsecurity.Settings{Enforced: c.PodSecurity, Namespaces: c.PodSecurityExemptions.Namespaces, RuntimeClasses: c.PodSecurityExemptions.RuntimeClasses},
