@@ -13,7 +13,7 @@ declare -A packages=(
 	[vm]="qemu-system-x86 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs busybox-static"
 	[board]="qemu-system-arm qemu-efi-aarch64 qemu-utils ipxe-qemu mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs busybox-static"
 	[image]="fdisk dosfstools mtools mmdebstrap arch-test kmod cpio xz-utils zstd e2fsprogs"
-	[bench]="e2fsprogs"
+	[bench]="e2fsprogs docker-registry skopeo"
 	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross file"
 )
 

@@ -87,7 +87,7 @@ func (i *images) lsCommand() *cobra.Command {
 }
 
 func (i *images) loadCommand() *cobra.Command {
-	var name string
+	var name, progress string
 	cmd := &cobra.Command{
 		Use:   "load FILE|FOLDER|-",
 		Short: "Load the images of an archive: OCI layout or docker save",
@@ -97,21 +97,33 @@ func (i *images) loadCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := loadArchive(cmd, s, args[0], name)
+			_, notes := rawOutput(cmd)
+			show, err := printers.LoadTo(cmd.OutOrStdout(), notes, progress)
+			if err != nil {
+				return err
+			}
+			loaded, err := loadArchive(cmd, s, args[0], name, show)
+			show.End()
 			if err != nil {
 				return err
 			}
 			for _, img := range loaded {
+				if progress == "json" {
+					show.Step(args[0], api.PullStep{Status: "done", Image: &img})
+					continue
+				}
 				fmt.Fprintf(cmd.OutOrStdout(), "loaded %s\n", escape.Line(printers.ImageTitle(&img)))
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name for the archive's one image, instead of the name in it")
+	cmd.Flags().StringVar(&progress, "progress", "auto", "auto (a bar on a terminal), plain or json: how much of a file was sent to the daemon")
+	mustComplete(cmd, "progress", completeWords("auto", "plain", "json"))
 	return cmd
 }
 
-func loadArchive(cmd *cobra.Command, s imageStore, path, name string) ([]api.ImageInfo, error) {
+func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show printers.PullProgress) ([]api.ImageInfo, error) {
 	if path == "-" {
 		return s.load(cmd.Context(), cmd.InOrStdin(), name)
 	}
@@ -127,7 +139,29 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string) ([]api.Ima
 	if st.IsDir() {
 		return s.loadFolder(cmd.Context(), path, name)
 	}
-	return s.load(cmd.Context(), f, name)
+	if _, remote := s.(*remoteImages); !remote {
+		return s.load(cmd.Context(), f, name) // which is read in place
+	}
+	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), tell: func(n int64) {
+		show.Step(path, api.PullStep{Status: "loading", Layer: filepath.Base(path), Current: n, Total: st.Size()})
+	}}, name)
+}
+
+// shownReader tells how much of a file was read, at most a hundred times.
+type shownReader struct {
+	in             io.Reader
+	n, told, total int64
+	tell           func(n int64)
+}
+
+func (r *shownReader) Read(b []byte) (int, error) {
+	n, err := r.in.Read(b)
+	r.n += int64(n)
+	if r.n-r.told > r.total/100 || err != nil && r.n > r.told {
+		r.told = r.n
+		r.tell(r.n)
+	}
+	return n, err
 }
 
 func (i *images) rmCommand() *cobra.Command {
@@ -351,7 +385,8 @@ func (i *images) pullCommand() *cobra.Command {
 			"of the node; it goes on with what came of an earlier pull.",
 		Args: named("name an image, such as busybox:1.36", cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			show, err := printers.PullTo(cmd.OutOrStdout(), cmd.ErrOrStderr(), progress)
+			_, notes := rawOutput(cmd) // a terminal must be known as one; what is shown there is escaped by the printer
+			show, err := printers.PullTo(cmd.OutOrStdout(), notes, progress)
 			if err != nil {
 				return err
 			}

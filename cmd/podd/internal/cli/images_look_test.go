@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,35 @@ func TestImagesImport(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := run("images", "import", filepath.Join(root, "gone"), "x:1"); got.code != 1 || strings.Count(got.stderr, "\n") != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A file that is loaded shows how far it was sent, and ends with what was in it.
+func TestLoadShowsProgress(t *testing.T) {
+	f := apitest.New()
+	f.OnLoad = func(r io.Reader, _ api.ImageLoad) ([]api.ImageInfo, error) {
+		_, err := io.Copy(io.Discard, r)
+		return []api.ImageInfo{{ID: "sha256:1", Names: []string{"a:1"}}}, err
+	}
+	socket := apitest.Serve(t, f)
+	file := filepath.Join(t.TempDir(), "a.tar")
+	if err := os.WriteFile(file, make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	load := func(mode string) result {
+		return podd(t, strings.NewReader(""), "images", "load", file, "--progress", mode, "--socket", socket)
+	}
+	if got := load("auto"); got.stdout != "loaded a:1\n" || got.stderr != "" {
+		t.Errorf("%+v", got)
+	}
+	if got := load("plain"); got.stdout != "loaded a:1\n" || !strings.Contains(got.stderr, "3.15MB of 3.15MB") {
+		t.Errorf("%+v", got)
+	}
+	if got := load("json"); !strings.Contains(got.stdout, `"current":3145728`) || !strings.Contains(got.stdout, `"status":"done"`) || strings.Contains(got.stdout, "loaded") {
+		t.Errorf("%+v", got)
+	}
+	if got := load("colour"); got.code == 0 || !strings.Contains(got.stderr, "--progress") {
 		t.Errorf("%+v", got)
 	}
 }

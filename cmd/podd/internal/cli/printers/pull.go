@@ -37,6 +37,21 @@ func PullTo(out, notes io.Writer, mode string) (PullProgress, error) {
 	return nil, fmt.Errorf("--progress must be auto, plain or json, not %q", mode)
 }
 
+// LoadTo shows how an archive is loaded, as PullTo; without a terminal auto shows nothing.
+func LoadTo(out, notes io.Writer, mode string) (PullProgress, error) {
+	show, err := PullTo(out, notes, mode)
+	if _, plain := show.(*plainProgress); plain && mode == "auto" {
+		return noProgress{}, nil
+	}
+	return show, err
+}
+
+type noProgress struct{}
+
+func (noProgress) Step(string, api.PullStep) {}
+
+func (noProgress) End() {}
+
 // jsonProgress writes each step as a line of JSON, for programs.
 type jsonProgress struct{ out *json.Encoder }
 
