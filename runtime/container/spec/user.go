@@ -64,7 +64,7 @@ func ResolveIdentity(c *Config, root string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: container %q: %w", ErrConfig, c.Container.Name, err)
 	}
 	if sc.runAsNonRoot != nil && *sc.runAsNonRoot && id.UID == 0 {
-		return Identity{}, nonRootError(c, "the image runs as root")
+		return Identity{}, nonRootError(c, "container has runAsNonRoot and image will run as root")
 	}
 	return id, nil
 }
@@ -134,22 +134,23 @@ func checkNonRoot(c *Config, sc securityContext) error {
 	}
 	if sc.runAsUser != nil {
 		if *sc.runAsUser == 0 {
-			return nonRootError(c, "runAsUser is 0")
+			return nonRootError(c, "container's runAsUser breaks non-root policy")
 		}
 		return nil
 	}
 	name, _, _ := strings.Cut(c.Image.User, ":")
 	if name == "" {
-		return nonRootError(c, "the image runs as root")
+		return nonRootError(c, "container has runAsNonRoot and image will run as root")
 	}
 	if !isNumber(name) {
-		return nonRootError(c, fmt.Sprintf("the image's user %q is a name; set runAsUser to its number", name))
+		return nonRootError(c, fmt.Sprintf("container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root", name))
 	}
 	return nil
 }
 
+// nonRootError has the kubelet's words (kubernetes pkg/kubelet/kuberuntime, verifyRunAsNonRoot).
 func nonRootError(c *Config, why string) error {
-	return fmt.Errorf("%w: container %q has runAsNonRoot, but %s", ErrConfig, c.Container.Name, why)
+	return fmt.Errorf("%w: %s (pod: \"%s_%s(%s)\", container: %s)", ErrConfig, why, c.Pod.Name, c.Pod.Namespace, c.Pod.UID, c.Container.Name)
 }
 
 func closeFile(f *os.File) {
