@@ -48,6 +48,7 @@ common() {
 	"$podd" completion fish >"$root/usr/share/fish/vendor_completions.d/podd.fish"
 	put 755 board/packaging/busybox-image usr/share/podd/busybox-image
 	for f in board/packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
+	for f in README.md CHANGELOG.md docs/*.md; do put 644 "$f" "usr/share/doc/podd/$f"; done # a board without the web reads them
 	for f in "$man"/*.1; do squeeze "usr/share/man/man1/${f##*/}.gz" <"$f"; done
 	squeeze usr/share/doc/podd/licenses.gz < <(hack/licenses.sh)
 }

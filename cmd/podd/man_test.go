@@ -80,11 +80,25 @@ func manPage(c *cobra.Command) string {
 	if c.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(c.Example))
 	}
+	b.WriteString(".SH EXIT STATUS\n" + roffText(exitStatus(c)))
 	if !c.HasParent() {
 		b.WriteString(manFiles())
 	}
 	manSeeAlso(&b, c)
 	return b.String()
+}
+
+// exitStatus says what a command ends with.
+func exitStatus(c *cobra.Command) string {
+	switch c.Name() {
+	case "exec":
+		return "That of the command; 126 and 127 if it cannot be started, and 1 if podd cannot."
+	case "diff":
+		return "0: nothing would change, 1: something would, 2: some of it could not be compared."
+	case "status":
+		return "0: all is well, 1: something is not, or no daemon answers."
+	}
+	return "0: it is done, 1: it could not be done, and a sentence on stderr says why, 130: it was interrupted."
 }
 
 func manOptions(b *strings.Builder, title string, flags *pflag.FlagSet) {
