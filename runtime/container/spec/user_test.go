@@ -64,7 +64,7 @@ func TestResolveIdentity(t *testing.T) {
 		{name: "nonroot and zero", c: &own{RunAsNonRoot: ptr(true), RunAsUser: ptr[int64](0)}, bad: `container's runAsUser breaks non-root policy (pod: "_()", container: c)`},
 		{name: "nonroot and a zero of the image", image: "000", c: &own{RunAsNonRoot: ptr(true)}, bad: `container has runAsNonRoot and image will run as root (pod: "_()", container: c)`},
 		{name: "nonroot and a name", image: "web", c: &own{RunAsNonRoot: ptr(true)}, bad: `container has runAsNonRoot and image has non-numeric user (web), cannot verify user is non-root (pod: "_()", container: c)`},
-		{name: "nonroot and a sign", image: "+0", c: &own{RunAsNonRoot: ptr(true)}, bad: `container has runAsNonRoot and image has non-numeric user (web), cannot verify user is non-root (pod: "_()", container: c)`},
+		{name: "nonroot and a sign", image: "+0", c: &own{RunAsNonRoot: ptr(true)}, bad: `container has runAsNonRoot and image has non-numeric user (+0), cannot verify user is non-root (pod: "_()", container: c)`},
 		{name: "nonroot and a number", image: "33", c: &own{RunAsNonRoot: ptr(true)}, want: Identity{UID: 33, GID: 34, Groups: []int{34, 50}}},
 		{name: "nonroot and a name that is a number", image: "1000", c: &own{RunAsNonRoot: ptr(true)}, want: Identity{UID: 1000, Groups: []int{0}}},
 	} {
