@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -11,6 +13,7 @@ import (
 	"podd/internal/background"
 	"podd/runtime/container"
 	"podd/runtime/device"
+	"podd/runtime/device/cdi"
 	"podd/runtime/lifecycle"
 	"podd/runtime/node"
 	"podd/runtime/state"
@@ -27,6 +30,7 @@ type hostDevices struct {
 	rules atomic.Pointer[[]device.Rule]
 	// inventory is what the last look has found; nil: there was none.
 	inventory atomic.Pointer[device.Inventory]
+	told      map[string]bool // sentences about CDI specs; of the queue
 }
 
 // msgDevices: devices may have come and gone; these are what running containers got and lost, by the container's id.
@@ -42,7 +46,7 @@ func (d *hostDevices) changed() {
 	d.work.Do(func() {
 		d.queued.Store(false)
 		out := msgDevices{changes: map[string][]container.DeviceChange{}}
-		inv := d.find()
+		inv := d.find(d.loadCDI())
 		d.inventory.Store(&inv)
 		sources := inv.Sources()
 		for _, id := range d.loop.engine.WithDevices() {
@@ -78,8 +82,14 @@ func (d *hostDevices) adopt() {
 
 // use takes other rules. What pods have stays theirs.
 func (d *hostDevices) use(rules []device.Rule) {
-	if old := d.rules.Swap(&rules); old != nil && reflect.DeepEqual(*old, rules) {
-		return
+	d.rules.Store(&rules)
+	for _, dir := range d.loop.CDISpecDirs {
+		if _, err := os.Stat(dir); err != nil {
+			continue // one that is made later is seen after a reload; specs are read whenever a container starts
+		}
+		if err := d.watcher.WatchFolders(dir); err != nil {
+			d.loop.Log.Warn("CDI specs that change will not be seen", "folder", dir, "error", err)
+		}
 	}
 	for i := range rules {
 		switch path := rules[i].Path; {
@@ -93,13 +103,28 @@ func (d *hostDevices) use(rules []device.Rule) {
 }
 
 // find looks for what the rules offer.
-func (d *hostDevices) find() device.Inventory {
-	f := device.Finder{Dev: device.Dir, Sys: "/sys", CDI: func(string) []string { return nil }}
+func (d *hostDevices) find(specs *cdi.Specs) device.Inventory {
 	rules := d.rules.Load()
 	if rules == nil {
 		return device.Inventory{}
 	}
+	f := device.Finder{Dev: device.Dir, Sys: "/sys", CDI: specs.Kind}
 	return f.Find(*rules)
+}
+
+// loadCDI reads the specs, and says once of a file why it is left out.
+func (d *hostDevices) loadCDI() *cdi.Specs {
+	specs := cdi.Load(d.loop.CDISpecDirs)
+	told := map[string]bool{}
+	for _, p := range specs.Problems {
+		text := p.Error()
+		if told[text] = true; !d.told[text] {
+			d.loop.Log.Warn("a CDI spec is left out", "file", p.File, "error", p.Err)
+			d.loop.recordEvent(time.Now(), node.Reference(d.loop.NodeName), corev1.EventTypeWarning, "CDISpecRefused", text)
+		}
+	}
+	d.told = told
+	return specs
 }
 
 // has is what was found last; known: somebody has looked.

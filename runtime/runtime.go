@@ -106,6 +106,7 @@ type Config struct {
 	HostIPs                 func() ([]netip.Addr, error)
 	ResolvConf              func() string // the host's file, which may be another one each time
 	ClusterDomain           string        // of the names of Services
+	CDISpecDirs             []string      // of CDI specs, the later ones before the earlier
 	DefaultDeny             []string      // Ingress, Egress: pods are isolated without any NetworkPolicy
 	Executable              string        // podd itself, whose pause command holds shared PID namespaces
 	Settings                Settings      // as they are now
@@ -294,7 +295,7 @@ func New(c Config) (*Runtime, error) {
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
 		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.Capacity,
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
-		WatchDevice: r.devices.watch,
+		CDIDirs: c.CDISpecDirs, WatchDevice: r.devices.watch,
 	})
 	r.inputs.accounts, r.inputs.services, r.inputs.executor = r.accounts, r.services, r.executor
 	return r, nil

@@ -220,3 +220,46 @@ func TestDevicesAsResources(t *testing.T) {
 	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
 	b.running("three")
 }
+
+// CDI specs say what a container with a device of theirs gets: nodes, variables, mounts, groups, hooks; by an annotation and by
+// a resource. A spec that cannot be used is told of, and the others count.
+func TestCDI(t *testing.T) {
+	t.Parallel()
+	file, specs := filepath.Join(t.TempDir(), "config.yaml"), t.TempDir()
+	b := newEmptyBoard(t, withArgs("--config", file))
+	b.must(os.WriteFile(file, fmt.Appendf(nil, "cdiSpecDirs: [%s]\ndevices: [{cdi: example.com/gpu}]\n", specs), 0o600))
+	stick, hook, said := filepath.Join(b.Dir, "stick"), filepath.Join(b.Dir, "hook"), filepath.Join(b.Dir, "said")
+	b.makeDevice(stick, 10, 235, 4321)
+	b.must(os.WriteFile(hook, []byte("#!/bin/sh\ncat >"+said+"\n"), 0o755))
+	b.must(os.WriteFile(filepath.Join(specs, "gpu.yaml"), fmt.Appendf(nil, `cdiVersion: "0.7.0"
+kind: example.com/gpu
+containerEdits:
+  env: [GPUS=some]
+  hooks: [{hookName: createRuntime, path: %s, args: [hook]}]
+devices:
+- name: "0"
+  containerEdits:
+    env: [GPU=0]
+    deviceNodes: [{path: /dev/gpu0, hostPath: %s}]
+    mounts: [{hostPath: %s, containerPath: /specs, options: [ro, nosuid]}]
+    additionalGids: [777]
+`, hook, stick, specs), 0o600))
+	b.must(os.WriteFile(filepath.Join(specs, "bad.yaml"), []byte("cdiVersion: 0.7.0\nkind: nothing\n"), 0o600))
+	b.loadImages("busybox.tar")
+	b.start()
+	b.hasEvent("cannot use CDI spec " + filepath.Join(specs, "bad.yaml") + `: kind "nothing" must be VENDOR/CLASS`)
+	user := "securityContext: {runAsUser: 1000}"
+	b.drop("noted", replaceIn(t, podOf("noted", containerOf("main", forever, user)), "  name: noted\n", "  name: noted\n  annotations: {cdi.k8s.io/me: example.com/gpu=0}\n"))
+	b.drop("asks", podOf("asks", containerOf("main", forever, "resources: {limits: {example.com/gpu: 1}}", user)))
+	for _, name := range []string{"noted", "asks"} {
+		b.running(name)
+		b.sh(name, "main", `exec 3<>/dev/gpu0; test "$GPUS $GPU" = "some 0" && test -e /specs/gpu.yaml && ! touch /specs/x 2>/dev/null && id -G | grep -qw 777`)
+	}
+	state, err := os.ReadFile(said)
+	b.must(err)
+	if !strings.Contains(string(state), `"bundle":"`+b.Run+"/roots/") {
+		t.Errorf("the hook is told %s", state)
+	}
+	b.drop("unknown", replaceIn(t, podOf("unknown", containerOf("main", forever)), "  name: unknown\n", "  name: unknown\n  annotations: {cdi.k8s.io/me: example.com/gpu=9}\n"))
+	b.wait("unknown", isWaitingFor("CreateContainerError", "CDI device injection failed: unresolvable CDI devices example.com/gpu=9"))
+}

@@ -99,6 +99,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/robfig/cron":                 {"podd/runtime/manifest/schedule"},
 		"github.com/klauspost/compress":          {"podd/images/layer"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
+		"tags.cncf.io":                           {"podd/runtime/device/cdi", "podd/runtime/executor"},
 		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
 		"filippo.io":                             {"podd/runtime/seal"},
 		"go.yaml.in":                             {"podd/runtime/manifest/decode"},
@@ -253,6 +254,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/container/devicerules": {},
 		"podd/runtime/container/cgroupview":  {},
 		"podd/runtime/device":                {},
+		"podd/runtime/device/cdi":            {"podd/runtime/manifest/decode"},
 		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview", "podd/runtime/container/seccomp/filter"}, // and so it is initialised early
 
 		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},

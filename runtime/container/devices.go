@@ -174,6 +174,7 @@ func (dn deviceNodes) copyNodes(id string, i int, g *deviceGrant, users *spec.Us
 		}
 		want = list
 	} else if n, err := device.Stat(g.Source); err == nil {
+		g.own(&n)
 		if !g.Unplugged {
 			want[""] = device.Entry{Node: &n}
 		}
@@ -217,6 +218,19 @@ func (dn deviceNodes) copyNodes(id string, i int, g *deviceGrant, users *spec.Us
 	changes := g.compare(nodes, linked)
 	g.Nodes, g.Linked = nodes, linked
 	return changes, nil
+}
+
+// own gives a node the owner and mode that a CDI spec says.
+func (g *deviceGrant) own(n *device.Node) {
+	if g.UID != nil {
+		n.UID = int(*g.UID)
+	}
+	if g.GID != nil {
+		n.GID = int(*g.GID)
+	}
+	if g.Mode != nil {
+		n.Mode = uint32(g.Mode.Perm())
+	}
 }
 
 func outside(at, dir string) bool {

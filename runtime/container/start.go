@@ -1,10 +1,12 @@
 package container
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/internal/atomicfile"
 	_ "podd/runtime/container/devicerules" // libcontainer's cgroup managers call it
 	"podd/runtime/container/rlimit"
 	"podd/runtime/container/spec"
@@ -50,6 +53,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 		return nil, err
 	}
 	who.AddDeviceGroups(c, groups)
+	who.AddGroups(c.AdditionalGIDs)
 	if err := spec.CheckPropagation(c.Mounts); err != nil {
 		return nil, err
 	}
@@ -152,6 +156,9 @@ func (e *Engine) create(c *spec.Config, ociSpec *specs.Spec) (*libcontainer.Cont
 	if config.RootPropagation == 0 {
 		// The container must not see mounts that the host makes later, nor the host the container's.
 		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
+	}
+	if err := e.writeBundle(c, ociSpec, config); err != nil {
+		return nil, err
 	}
 	joinUsers(c.Sandbox.Users, config)
 	denyTun(config, c)
@@ -335,4 +342,22 @@ func processRlimits(list []rlimit.Limit) []configs.Rlimit {
 		out = append(out, configs.Rlimit{Type: l.Resource(), Soft: l.Soft, Hard: l.Hard})
 	}
 	return out
+}
+
+// writeBundle gives hooks the configuration that they look for, as OCI's state tells them where: config.json in the bundle.
+func (e *Engine) writeBundle(c *spec.Config, ociSpec *specs.Spec, config *configs.Config) error {
+	if ociSpec.Hooks == nil {
+		return nil
+	}
+	data, err := json.Marshal(ociSpec)
+	dir := filepath.Join(e.MountDir, c.ID)
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(dir, "config.json"), data, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the configuration for hooks of container %s: %w", c.ID, err)
+	}
+	config.Labels = slices.DeleteFunc(config.Labels, func(l string) bool { return strings.HasPrefix(l, "bundle=") })
+	config.Labels = append(config.Labels, "bundle="+dir)
+	return nil
 }

@@ -33,7 +33,11 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 			return out, err
 		}
 	}
-	if c.Env, err = op.resolveEnv(a.Name, a.Attempt); err != nil {
+	edits, err := op.cdiEdits(a.Name)
+	if err != nil {
+		return out, err
+	}
+	if c.Env, err = op.resolveEnv(a.Name, a.Attempt, variables(edits.Env)); err != nil {
 		return out, err
 	}
 	release, err := op.containerMounts(c, a.Name, a.Attempt)
@@ -44,6 +48,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	if err := op.giveDevices(c, a.Name); err != nil {
 		return out, err
 	}
+	op.applyCDI(c, &edits)
 	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
 	l, err := op.Hub.Open(c.ID, log)
 	if err != nil {

@@ -26,7 +26,7 @@ func (c configError) Unwrap() error { return c.error }
 
 // resolveEnv works out the environment of an attempt that is about to start, and keeps it for as long as that lives. It
 // is nil for a container whose manifest says all.
-func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
+func (op *run) resolveEnv(name string, attempt int, more []corev1.EnvVar) ([]corev1.EnvVar, error) {
 	rec := op.Record
 	c := rec.Spec(name)
 	pod := op.podWithAddresses()
@@ -36,7 +36,7 @@ func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
 		Secret:    op.Inputs.Objects.Secret,
 		File:      op.volumeFile,
 	}
-	if !env.Refers(c) && len(source.Services) == 0 {
+	if !env.Refers(c) && len(source.Services) == 0 && len(more) == 0 {
 		return nil, nil
 	}
 	vars, err := env.Resolve(c, source, spec.Expand)
@@ -47,6 +47,7 @@ func (op *run) resolveEnv(name string, attempt int) ([]corev1.EnvVar, error) {
 	for i, v := range vars {
 		out[i] = corev1.EnvVar{Name: v.Name, Value: v.Value}
 	}
+	out = append(out, more...)
 	return out, keepEnv(op.Paths.Env(rec.UID, name, attempt), out)
 }
 

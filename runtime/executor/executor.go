@@ -47,6 +47,7 @@ type Executor struct {
 	// Restored is told of what could not be read of an earlier start, and what is lost by it.
 	Restored func(err error, lost string)
 	Log      *slog.Logger
+	CDIDirs  []string // of CDI specs, the later ones before the earlier
 	// WatchDevice is called before it is looked whether a device is there; nil: nobody wants to know.
 	WatchDevice func(path string)
 

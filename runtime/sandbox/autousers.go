@@ -58,6 +58,11 @@ func whyHostUsers(p *corev1.Pod) string {
 	case beyond(sc.RunAsUser) || beyond(sc.RunAsGroup) || beyond(sc.FSGroup) || slices.ContainsFunc(sc.SupplementalGroups, func(id int64) bool { return beyond(&id) }):
 		return fmt.Sprintf("ids above %d in the securityContext", podIDs-1)
 	}
+	for key := range p.Annotations {
+		if strings.HasPrefix(key, "cdi.k8s.io/") {
+			return "annotation " + key
+		}
+	}
 	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range list {
 			if why := whyHostUsersOf(&list[i]); why != "" {

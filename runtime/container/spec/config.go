@@ -8,6 +8,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,6 +55,9 @@ type Config struct {
 	Mounts []Mount
 	// Devices are devices of the host, and folders of them.
 	Devices []Device
+	// Hooks are run as OCI's; AdditionalGIDs are more groups of the container's user. They come from CDI specs.
+	Hooks          []Hook
+	AdditionalGIDs []int
 	// TerminationLog is the host's file behind terminationMessagePath.
 	TerminationLog string
 	// OOMGroup lets the OOM killer end all of the container at once, as the kubelet has it on cgroup v2.
@@ -80,6 +84,18 @@ type Device struct {
 	Access      string `json:"access"` // of r, w, m
 	// Unit is the unit of a resource that it was allocated as; "": it is where the manifest says.
 	Unit string `json:"unit,omitempty"`
+	// UID, GID and Mode are those of the node, nil: as on the host.
+	UID  *uint32      `json:"uid,omitempty"`
+	GID  *uint32      `json:"gid,omitempty"`
+	Mode *os.FileMode `json:"mode,omitempty"`
+}
+
+// Hook is a program of the host.
+type Hook struct {
+	Stage     string // prestart, createRuntime, createContainer, startContainer, poststart, poststop
+	Path      string
+	Args, Env []string
+	Timeout   *int // seconds
 }
 
 // User is whom a process runs as.

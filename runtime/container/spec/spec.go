@@ -41,6 +41,7 @@ func Build(c *Config, who Identity, root string) (*specs.Spec, error) {
 			RootfsPropagation: rootPropagation(c.Mounts),
 		},
 	}
+	spec.Hooks = hooks(c.Hooks)
 	if privileged {
 		if spec.Linux.Devices, err = hostDevices(); err != nil {
 			return nil, err
@@ -117,4 +118,29 @@ func noNewPrivileges(sc *corev1.SecurityContext, byDefault bool) bool {
 		return false
 	}
 	return byDefault
+}
+
+func hooks(list []Hook) *specs.Hooks {
+	if len(list) == 0 {
+		return nil
+	}
+	out := &specs.Hooks{}
+	for _, h := range list {
+		hook := specs.Hook{Path: h.Path, Args: h.Args, Env: h.Env, Timeout: h.Timeout}
+		switch h.Stage {
+		case "prestart":
+			out.Prestart = append(out.Prestart, hook) //nolint:staticcheck // CDI has it still
+		case "createRuntime":
+			out.CreateRuntime = append(out.CreateRuntime, hook)
+		case "createContainer":
+			out.CreateContainer = append(out.CreateContainer, hook)
+		case "startContainer":
+			out.StartContainer = append(out.StartContainer, hook)
+		case "poststart":
+			out.Poststart = append(out.Poststart, hook)
+		case "poststop":
+			out.Poststop = append(out.Poststop, hook)
+		}
+	}
+	return out
 }

@@ -112,6 +112,13 @@ func (id *Identity) AddDeviceGroups(c *Config, groups []int) {
 	}
 }
 
+// AddGroups adds groups.
+func (id *Identity) AddGroups(gids []int) {
+	for _, gid := range gids {
+		id.addGroup(gid)
+	}
+}
+
 func (id *Identity) addGroup(gid int) {
 	if !slices.Contains(id.Groups, gid) {
 		id.Groups = append(id.Groups, gid)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -51,6 +52,11 @@ func (c *Config) check() error {
 	for _, pattern := range c.AllowedUnsafeSysctls {
 		if err := sysctl.CheckPattern(pattern); err != nil {
 			return fmt.Errorf("allowedUnsafeSysctls: %w", err)
+		}
+	}
+	for _, dir := range c.CDISpecDirs {
+		if !filepath.IsAbs(dir) {
+			return fmt.Errorf("cdiSpecDirs: %q must begin with /", dir)
 		}
 	}
 	for i := range c.Devices {

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/device"
+	"podd/runtime/device/cdi"
 )
 
 const (
@@ -53,6 +54,8 @@ type Config struct {
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
 	// Devices offer devices of the machine to pods as resources.
 	Devices []device.Rule `json:"devices"`
+	// CDISpecDirs are the folders of CDI specs, the later ones before the earlier.
+	CDISpecDirs []string `json:"cdiSpecDirs"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
 	SeccompDefault bool `json:"seccompDefault"`
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
@@ -114,6 +117,7 @@ func Default() Config {
 		DefaultRlimits:       map[string]rlimitText{},
 		AllowedUnsafeSysctls: []string{},
 		Devices:              []device.Rule{},
+		CDISpecDirs:          cdi.DefaultDirs(),
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
 

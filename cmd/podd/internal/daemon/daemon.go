@@ -180,7 +180,7 @@ func (d *daemon) open() error {
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
 		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
-		ResolvConf: c.ResolvConfFile, ClusterDomain: c.ClusterDomain, DefaultDeny: c.DefaultDeny, Names: d.names,
+		ResolvConf: c.ResolvConfFile, ClusterDomain: c.ClusterDomain, CDISpecDirs: c.CDISpecDirs, DefaultDeny: c.DefaultDeny, Names: d.names,
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
