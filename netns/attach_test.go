@@ -13,7 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/inspect"
 	"podd/netns/namespace"
+	"podd/netns/nft"
 	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
@@ -21,7 +23,7 @@ import (
 // hostLinks counts the interfaces of the host side.
 func hostLinks(t testing.TB) int {
 	t.Helper()
-	links, err := rtnetlink.RetryDump(listLinks)
+	links, err := rtnetlink.RetryDump(inspect.ListLinks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			}
 		},
 		"marked for deletion": func(t *testing.T, n *Network, _, _ string) {
-			if _, err := host(n).Do(setGroup(hostIf("uid"), doomed)); err != nil {
+			if _, err := host(n).Do(setGroup(hostIf("uid"), nft.Doomed)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -189,7 +191,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			if err != nil || first != second {
 				t.Fatalf("Attach = %+v, %v, want %+v", second, err, first)
 			}
-			if err := deleteGroup(host(n), doomed); err != nil {
+			if err := deleteGroup(host(n), nft.Doomed); err != nil {
 				t.Fatal(err)
 			}
 			reach(t, filepath.Join(dir, "net"), n.gateway)

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
 
+	"podd/netns/inspect"
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
 
@@ -37,7 +37,7 @@ func (n *Network) Collect(keep map[string]bool) error {
 // collectLinks looks at veths that have our kind of name and are in our group or about to be deleted; those
 // that are routed to addresses of another network have another owner.
 func (n *Network) collectLinks(kept map[string]bool) error {
-	links, err := rtnetlink.RetryDump(listLinks)
+	links, err := rtnetlink.RetryDump(inspect.ListLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
@@ -47,7 +47,7 @@ func (n *Network) collectLinks(kept map[string]bool) error {
 	}
 	var stale []string
 	for _, l := range links {
-		ours := isHostIf(l.Name) && l.Kind == "veth" && (l.Group == rtnetlink.PodGroup || l.Group == doomed) && !others[l.Index]
+		ours := isHostIf(l.Name) && l.Kind == "veth" && (l.Group == rtnetlink.PodGroup || l.Group == nft.Doomed) && !others[l.Index]
 		if ours && !kept[l.Name] {
 			stale = append(stale, l.Name)
 		}
@@ -74,24 +74,4 @@ func (n *Network) linksOfOthers() (map[int]bool, error) {
 		}
 	}
 	return others, nil
-}
-
-// listLinks leaves the statistics out: they are the larger part of the answer.
-func listLinks() ([]*rtnetlink.Link, error) {
-	r := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
-	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
-	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtnetlink.SkipStats)))
-	msgs, err := r.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return nil, err
-	}
-	links := make([]*rtnetlink.Link, 0, len(msgs))
-	for _, m := range msgs {
-		l, perr := rtnetlink.ParseLink(m)
-		if perr != nil {
-			return nil, perr
-		}
-		links = append(links, l)
-	}
-	return links, err
 }

@@ -3,13 +3,12 @@ package netns
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
 
@@ -48,71 +47,43 @@ func (f *flow) settled() bool { return f.protocol != UDP && f.status&ctAssured !
 
 // forgetFlows makes the kernel forget the flows that are stale: their next packet is looked up in the rules of now.
 func forgetFlows(stale func(*flow) bool) error {
-	c, err := dialNft()
+	c, err := nft.Dial()
 	if err != nil {
 		return err
 	}
-	defer c.close()
-	list := &batch{}
-	list.header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, unix.AF_UNSPEC)
-	list.close()
-	deletions, err := rtnetlink.RetryDump(func() (*batch, error) {
-		b := &batch{}
-		return b, c.dump(list, func(data []byte) {
+	defer c.Close()
+	list := &nft.Batch{}
+	list.Header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctGet, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, unix.AF_UNSPEC)
+	list.Close()
+	deletions, err := rtnetlink.RetryDump(func() (*nft.Batch, error) {
+		b := &nft.Batch{}
+		return b, c.Dump(list, func(data []byte) {
 			if f, ok := parseFlow(data); ok && stale(&f) {
-				b.forget(&f)
+				forgetFlow(b, &f)
 			}
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("cannot list connections: %w", err)
 	}
-	if err := c.send(deletions); err != nil {
+	if err := c.Send(deletions); err != nil {
 		return fmt.Errorf("cannot forget connections: %w", err)
 	}
 	return nil
 }
 
-func (b *batch) forget(f *flow) {
+func forgetFlow(b *nft.Batch, f *flow) {
 	family := byte(unix.AF_INET)
 	if f.client.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	b.header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctDelete, unix.NLM_F_REQUEST, family)
-	b.attr(ctTupleOrig|unix.NLA_F_NESTED, f.orig)
-	b.attr(ctID, f.id)
+	b.Header(unix.NFNL_SUBSYS_CTNETLINK<<8|ctDelete, unix.NLM_F_REQUEST, family)
+	b.Attr(ctTupleOrig|unix.NLA_F_NESTED, f.orig)
+	b.Attr(ctID, f.id)
 	if f.zone != nil {
-		b.attr(ctZone, f.zone)
+		b.Attr(ctZone, f.zone)
 	}
-	b.close()
-}
-
-// send carries out messages that are no transaction. What is gone already is no failure.
-func (c *nftConn) send(b *batch) error {
-	for rest := b.buf; len(rest) > 0; {
-		part := rest[:cutMessages(rest, nftSendBuffer/4)]
-		rest = rest[len(part):]
-		if err := unix.Sendto(c.fd, part, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-			return os.NewSyscallError("sendto", err)
-		}
-		if err := c.failures(func(err error) bool { return !errors.Is(err, unix.ENOENT) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// cutMessages is the length of as many whole messages as fit into limit bytes, at least one.
-func cutMessages(b []byte, limit int) int {
-	end := 0
-	for end < len(b) {
-		size := rtnetlink.Align4(int(binary.NativeEndian.Uint32(b[end:])))
-		if end > 0 && end+size > limit {
-			break
-		}
-		end += size
-	}
-	return min(end, len(b))
+	b.Close()
 }
 
 // parseFlow reads one entry of a dump. The flow borrows nothing of it.

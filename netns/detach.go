@@ -9,11 +9,9 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
-
-// doomed is the interface group of links about to be deleted ("podd").
-const doomed = 0x706f6464
 
 // Detach takes the pod off the network: its veth pair, then its address. Gone is success.
 //
@@ -107,7 +105,7 @@ func deleteLinks(names []string) []error {
 	}
 	var marked []int
 	for i, name := range names {
-		_, err := c.Do(setGroup(name, doomed))
+		_, err := c.Do(setGroup(name, nft.Doomed))
 		switch {
 		case errors.Is(err, unix.ENODEV):
 		case err != nil:
@@ -116,7 +114,7 @@ func deleteLinks(names []string) []error {
 			marked = append(marked, i)
 		}
 	}
-	err = deleteGroup(c, doomed)
+	err = deleteGroup(c, nft.Doomed)
 	for _, i := range marked {
 		errs[i] = err
 	}

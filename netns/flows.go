@@ -7,6 +7,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
 
@@ -53,13 +54,13 @@ func (f fronts) addPod(p *Pod, addresses []netip.Addr) {
 			continue
 		}
 		for _, ip := range addresses {
-			of := familyOf(ip)
+			of := nft.FamilyOf(ip)
 			if !port.covers(of) || p.IPv4Only && ip.Is6() {
 				continue
 			}
 			at := port.HostIP
 			if !at.IsValid() {
-				at = of.any.Addr()
+				at = of.Any.Addr()
 			}
 			f[front{port.Protocol, netip.AddrPortFrom(at, port.HostPort)}] = map[netip.AddrPort]bool{netip.AddrPortFrom(ip, port.Container): true}
 		}
@@ -73,7 +74,7 @@ func (f fronts) misled(w *flow, local map[netip.Addr]bool) bool {
 	}
 	to, ok := f[front{w.protocol, w.server}]
 	if ip := w.server.Addr(); !ok && (local[ip] || ip.IsLoopback()) {
-		to, ok = f[front{w.protocol, netip.AddrPortFrom(familyOf(ip).any.Addr(), w.server.Port())}]
+		to, ok = f[front{w.protocol, netip.AddrPortFrom(nft.FamilyOf(ip).Any.Addr(), w.server.Port())}]
 	}
 	if ok && len(to) == 0 {
 		return w.from != w.server

@@ -13,7 +13,9 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/inspect"
 	"podd/netns/namespace"
+	"podd/netns/nft"
 	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
@@ -215,7 +217,7 @@ func TestForwardingIsWrittenOnlyWhenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.rules.have = &inKernel{}
+	n.rules.have = &nft.InKernel{}
 	for _, c := range []struct{ before, after string }{{"0\n", "2"}, {"1\n", "1\n"}, {"2\n", "2\n"}} {
 		if err := os.WriteFile(path, []byte(c.before), 0o644); err != nil {
 			t.Fatal(err)
@@ -251,7 +253,7 @@ func TestRemoveHostSparesAnothersBridge(t *testing.T) {
 	if l, err := host.GetLink("podd0"); err != nil || l == nil {
 		t.Fatalf("bridge = %v, %v; want it kept", l, err)
 	}
-	if ips, err := HostIPs(); err != nil || len(ips) != 0 {
+	if ips, err := inspect.HostIPs(); err != nil || len(ips) != 0 {
 		t.Errorf("addresses = %v, %v; want the gateway's gone", ips, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/internal/lease"
+	"podd/netns/nft"
 )
 
 // addresses hands out the pods' addresses.
@@ -56,7 +57,7 @@ func (ad addresses) canHave(a netip.Addr) bool {
 	if !ad.n.cfg.CIDR.Contains(a) {
 		return a.Is4() && a.IsGlobalUnicast()
 	}
-	return a != ad.n.cfg.CIDR.Addr() && a != ad.n.gateway && a != lastAddr(ad.n.cfg.CIDR)
+	return a != ad.n.cfg.CIDR.Addr() && a != ad.n.gateway && a != nft.LastAddr(ad.n.cfg.CIDR)
 }
 
 // nextHost is the address after a that a pod may have, round robin: not the network's own, not
@@ -67,7 +68,7 @@ func nextHost(p netip.Prefix, a netip.Addr) netip.Addr {
 		return first
 	}
 	next := a.Next()
-	if !next.Less(lastAddr(p)) {
+	if !next.Less(nft.LastAddr(p)) {
 		return first
 	}
 	return next

@@ -15,6 +15,7 @@ import (
 
 	"podd/internal/atomicfile"
 	"podd/internal/lease"
+	"podd/netns/nft"
 )
 
 func testLeases(dir, cidr string) *lease.Leases[netip.Addr] {
@@ -37,7 +38,7 @@ func TestEveryAddressOfANetworkOnce(t *testing.T) {
 		seen := map[netip.Addr]bool{}
 		for i := range want {
 			a := mustAcquire(t, l, fmt.Sprint(i))
-			if seen[a] || !p.Contains(a) || a == p.Addr() || a == p.Addr().Next() || a == lastAddr(p) {
+			if seen[a] || !p.Contains(a) || a == p.Addr() || a == p.Addr().Next() || a == nft.LastAddr(p) {
 				t.Errorf("%s: got %s", cidr, a)
 			}
 			seen[a] = true
@@ -283,7 +284,7 @@ func FuzzNextHost(f *testing.F) {
 	f.Fuzz(func(t *testing.T, network uint32, bits uint8, from uint32) {
 		p := netip.PrefixFrom(addr4(network), 8+int(bits)%23).Masked()
 		a := nextHost(p, addr4(from))
-		if !p.Contains(a) || a == p.Addr() || a == p.Addr().Next() || a == lastAddr(p) {
+		if !p.Contains(a) || a == p.Addr() || a == p.Addr().Next() || a == nft.LastAddr(p) {
 			t.Errorf("nextHost(%s, %s) = %s", p, addr4(from), a)
 		}
 		if hostCount(p) > 1 && a == addr4(from) {

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"podd/netns/nft"
 )
 
 // listener is a socket of the machine that takes what comes to a port: of a listening TCP socket, or of a UDP socket that is
@@ -73,10 +75,10 @@ func parseEndpoint(text string) (netip.AddrPort, bool) {
 }
 
 // holder is the listener that has a port on all addresses of a family; nil: there is none. One on :: has those of IPv4, too.
-func holder(list []listener, f family, port uint16) *listener {
+func holder(list []listener, f nft.Family, port uint16) *listener {
 	for i := range list {
 		ip := list[i].at.Addr()
-		if list[i].at.Port() == port && ip.IsUnspecified() && (f.bits == 32 || ip.Is6()) {
+		if list[i].at.Port() == port && ip.IsUnspecified() && (f.Bits == 32 || ip.Is6()) {
 			return &list[i]
 		}
 	}
@@ -84,10 +86,10 @@ func holder(list []listener, f family, port uint16) *listener {
 }
 
 // kept are the addresses of a family on which others listen to a port that a pod has on all the rest.
-func kept(list []listener, f family, port uint16) []netip.Addr {
+func kept(list []listener, f nft.Family, port uint16) []netip.Addr {
 	var out []netip.Addr
 	for _, l := range list {
-		if ip := l.at.Addr(); l.at.Port() == port && !ip.IsUnspecified() && ip.Zone() == "" && ip.Is4() == (f.bits == 32) {
+		if ip := l.at.Addr(); l.at.Port() == port && !ip.IsUnspecified() && ip.Zone() == "" && ip.Is4() == (f.Bits == 32) {
 			out = append(out, ip)
 		}
 	}

@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"podd/netns/rtnetlink"
+	"podd/netns/nft"
 )
 
 // Flags of a table (linux/netfilter/nf_tables.h). A table with an owner is left alone by "nft flush ruleset",
@@ -27,13 +26,13 @@ type table struct {
 	name string
 
 	mu         sync.Mutex
-	conn       *nftConn
-	have       *inKernel // nil: unknown, and written anew as a whole
-	generation uint32    // of the ruleset after our last word
+	conn       *nft.Conn
+	have       *nft.InKernel // nil: unknown, and written anew as a whole
+	generation uint32        // of the ruleset after our last word
 	flags      uint32
 	inherited  bool
 
-	base, ports, services, policies *ruleset
+	base, ports, services, policies *nft.Ruleset
 
 	cfg     *Config
 	routing routing
@@ -59,7 +58,7 @@ func (t *table) ensure() error {
 	if err := t.dial(); err != nil {
 		return err
 	}
-	now, err := t.conn.generation()
+	now, err := t.conn.Generation()
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func (t *table) ensure() error {
 		t.have = nil
 	}
 	if t.have == nil && !t.inherited {
-		if t.inherited, err = t.conn.hasTable(t.name); err != nil {
+		if t.inherited, err = t.conn.HasTable(t.name); err != nil {
 			return err
 		}
 		// Only a table that this daemon has not written is somebody's before it.
@@ -91,7 +90,7 @@ func (t *table) dial() error {
 	if t.conn != nil {
 		return nil
 	}
-	c, err := dialNft()
+	c, err := nft.Dial()
 	t.conn = c
 	return err
 }
@@ -104,10 +103,10 @@ func (t *table) commit() error {
 	if err := t.dial(); err != nil {
 		return err
 	}
-	want := merge(t.base, t.ports, t.services, t.policies)
-	for _, c := range want.chains {
-		if c.err != nil {
-			return c.err
+	want := nft.Merge(t.base, t.ports, t.services, t.policies)
+	for _, c := range want.Chains {
+		if c.Err != nil {
+			return c.Err
 		}
 	}
 	if t.have != nil {
@@ -121,29 +120,29 @@ func (t *table) commit() error {
 }
 
 // write turns what the kernel has, nil for nothing known, into want. It says whether nothing had to be done.
-func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
-	b := newBatch(t.name)
-	var known map[string][]client
+func (t *table) write(have *nft.InKernel, want *nft.Ruleset) (same bool, err error) {
+	b := nft.NewBatch(t.name)
+	var known map[string][]nft.Client
 	if have == nil {
-		if known, err = t.conn.clients(t.name, want); err != nil {
+		if known, err = t.conn.Clients(t.name, want); err != nil {
 			return false, err
 		}
 		// Adding first lets the deletion succeed where there was no table.
-		b.addTable(0)
-		b.deleteTable()
-		b.addTable(t.flags)
-		have = &inKernel{}
+		b.AddTable(0)
+		b.DeleteTable()
+		b.AddTable(t.flags)
+		have = &nft.InKernel{}
 	}
-	empty := len(b.buf)
-	next := difference(b, have, want)
-	for _, name := range sorted(known) {
-		b.remember(want.sets[name], known[name])
+	empty := len(b.Buf)
+	next := nft.Difference(b, have, want)
+	for _, name := range nft.Sorted(known) {
+		b.Remember(want.Sets[name], known[name])
 	}
-	if len(b.buf) == empty && t.have != nil {
+	if len(b.Buf) == empty && t.have != nil {
 		t.have = next
 		return true, nil
 	}
-	err = t.conn.commit(b)
+	err = t.conn.Commit(b)
 	if t.flags != 0 && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) && t.have == nil {
 		t.flags = 0
 		return t.write(nil, want)
@@ -153,7 +152,7 @@ func (t *table) write(have *inKernel, want *ruleset) (same bool, err error) {
 		return false, fmt.Errorf("cannot change nftables table %s: %w", t.name, err)
 	}
 	t.have, t.inherited = next, false
-	t.generation, err = t.conn.generation()
+	t.generation, err = t.conn.Generation()
 	return false, err
 }
 
@@ -164,18 +163,18 @@ func (t *table) remove() error {
 	if err := t.dial(); err != nil {
 		return err
 	}
-	b := newBatch(t.name)
-	b.addTable(0)
-	b.deleteTable()
+	b := nft.NewBatch(t.name)
+	b.AddTable(0)
+	b.DeleteTable()
 	t.have, t.inherited = nil, false
-	return t.conn.commit(b)
+	return t.conn.Commit(b)
 }
 
 func (t *table) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.conn != nil {
-		t.conn.close()
+		t.conn.Close()
 		t.conn = nil
 	}
 }
@@ -187,7 +186,7 @@ func (t *table) port() uint32 {
 	if t.conn == nil {
 		return 0
 	}
-	return t.conn.port
+	return t.conn.Port
 }
 
 // setRouting has the base follow what the kernel forwards. Where nothing is in force yet, ensure writes it.
@@ -230,7 +229,7 @@ func (t *table) expectServices() {
 
 // setPorts asks for the rules when it is its turn: of two that come at once, the later must not write what the earlier
 // has seen.
-func (t *table) setPorts(render func() *ruleset) error {
+func (t *table) setPorts(render func() *nft.Ruleset) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.awaitPods = false
@@ -258,7 +257,7 @@ func (t *table) addressed(id string, addressesOf func(string) []netip.Addr) erro
 }
 
 // replace puts a part in; one that the kernel does not take leaves the old one in force.
-func (t *table) replace(part **ruleset, r *ruleset) error {
+func (t *table) replace(part **nft.Ruleset, r *nft.Ruleset) error {
 	old := *part
 	*part = r
 	err := t.commit()
@@ -316,56 +315,4 @@ func changedServices(have, want ServiceTable) (changed fronts, same bool) {
 		changed.addService(p, p.Endpoints)
 	}
 	return changed, len(old) == 0 && len(others) == 0
-}
-
-// ask sends one message and returns the payload of the answer.
-func (c *nftConn) ask(b *batch) ([]byte, error) {
-	if err := unix.Sendto(c.fd, b.buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, fmt.Errorf("cannot ask nftables: %w", err)
-	}
-	n, _, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_DONTWAIT)
-	if err != nil {
-		return nil, fmt.Errorf("cannot hear nftables: %w", err)
-	}
-	m, _, err := rtnetlink.NextMessage(c.buf[:n])
-	if err != nil {
-		return nil, err
-	}
-	if m.Kind == unix.NLMSG_ERROR {
-		return nil, m.Err()
-	}
-	if len(m.Data) < nfgenmsgSize {
-		return nil, fmt.Errorf("cannot parse nftables answer of %d bytes", len(m.Data))
-	}
-	return m.Data[nfgenmsgSize:], nil
-}
-
-// generation is what the kernel counts up with each change of anybody's ruleset.
-func (c *nftConn) generation() (uint32, error) {
-	b := &batch{}
-	b.open(unix.NFT_MSG_GETGEN, unix.NLM_F_REQUEST)
-	b.close()
-	answer, err := c.ask(b)
-	if err != nil {
-		return 0, err
-	}
-	var id uint32
-	rtnetlink.EachAttr(answer, func(kind uint16, value []byte) {
-		if kind == unix.NFTA_GEN_ID && len(value) == 4 {
-			id = binary.BigEndian.Uint32(value)
-		}
-	})
-	return id, nil
-}
-
-func (c *nftConn) hasTable(name string) (bool, error) {
-	b := &batch{}
-	b.open(unix.NFT_MSG_GETTABLE, unix.NLM_F_REQUEST)
-	b.text(unix.NFTA_TABLE_NAME, name)
-	b.close()
-	_, err := c.ask(b)
-	if errors.Is(err, unix.ENOENT) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"podd/netns/namespace"
+	"podd/netns/nft"
 )
 
 // Await says that Restore and SetPolicies will be called: until then the rules of an earlier daemon stand.
@@ -67,7 +68,7 @@ func (n *Network) Restore(pods []Pod) (homeless map[string]error, err error) {
 	return homeless, errors.Join(errs...)
 }
 
-func (n *Network) renderPods() *ruleset {
+func (n *Network) renderPods() *nft.Ruleset {
 	n.podsMu.Lock()
 	defer n.podsMu.Unlock()
 	known := map[Protocol][]listener{}

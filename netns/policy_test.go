@@ -132,7 +132,7 @@ func TestPoliciesFollowTheAddress(t *testing.T) {
 	count := func() int {
 		n.rules.mu.Lock()
 		defer n.rules.mu.Unlock()
-		return len(n.rules.have.sets[setIngress+"4"].elements)
+		return len(n.rules.have.Sets[setIngress+"4"].Elements)
 	}
 	if got := count(); got != 1 {
 		t.Fatalf("%d addresses are isolated, want 1", got)

@@ -7,6 +7,8 @@ import (
 	"sort"
 
 	"github.com/google/nftables/expr"
+
+	"podd/netns/nft"
 )
 
 // Names of the policies' maps, less the family: from a pod's address to the chain of what it may do.
@@ -25,30 +27,32 @@ type portSpan struct {
 
 func anyPort() portSpan { return portSpan{[2]byte{0, 255}, 0, 65535} }
 
-func policyKey(f family) []field { return []field{f.addr, fieldProto, fieldPort} }
+func policyKey(f nft.Family) []nft.Field {
+	return []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}
+}
 
-func policyElement(s span, p portSpan) string {
-	return keyOf(s.from.AsSlice(), p.proto[:1], portBytes(p.first)) + keyOf(s.to.AsSlice(), p.proto[1:], portBytes(p.last))
+func policyElement(s nft.Span, p portSpan) string {
+	return nft.KeyOf(s.From.AsSlice(), p.proto[:1], nft.PortBytes(p.first)) + nft.KeyOf(s.To.AsSlice(), p.proto[1:], nft.PortBytes(p.last))
 }
 
 // renderPolicies gives each isolated pod a chain that comes back with what is allowed and drops the rest.
 // Pods that are allowed the same share it.
-func renderPolicies(t PolicyTable, addressesOf func(id string) []netip.Addr) *ruleset {
-	r := newRuleset()
-	for _, f := range families() {
-		r.addSet(&set{name: setIngress + f.suffix, key: []field{f.addr}, verdicts: true, jumps: true})
-		r.addSet(&set{name: setEgress + f.suffix, key: []field{f.addr}, verdicts: true, jumps: true})
-		r.addSet(&set{name: setIsolated + f.suffix, key: []field{f.addr}})
+func renderPolicies(t PolicyTable, addressesOf func(id string) []netip.Addr) *nft.Ruleset {
+	r := nft.NewRuleset()
+	for _, f := range nft.Families() {
+		r.AddSet(&nft.Set{Name: setIngress + f.Suffix, Key: []nft.Field{f.Addr}, Verdicts: true, Jumps: true})
+		r.AddSet(&nft.Set{Name: setEgress + f.Suffix, Key: []nft.Field{f.Addr}, Verdicts: true, Jumps: true})
+		r.AddSet(&nft.Set{Name: setIsolated + f.Suffix, Key: []nft.Field{f.Addr}})
 	}
 	for _, p := range t {
 		for _, ip := range addressesOf(p.ID) {
-			f := familyOf(ip)
+			f := nft.FamilyOf(ip)
 			if p.Ingress != nil {
-				r.sets[setIngress+f.suffix].add(keyOf(ip.AsSlice()), renderAllowed(r, f, "from", f.source, *p.Ingress, addressesOf))
-				r.sets[setIsolated+f.suffix].add(keyOf(ip.AsSlice()), "")
+				r.Sets[setIngress+f.Suffix].Add(nft.KeyOf(ip.AsSlice()), renderAllowed(r, f, "from", f.Source, *p.Ingress, addressesOf))
+				r.Sets[setIsolated+f.Suffix].Add(nft.KeyOf(ip.AsSlice()), "")
 			}
 			if p.Egress != nil {
-				r.sets[setEgress+f.suffix].add(keyOf(ip.AsSlice()), renderAllowed(r, f, "to", f.dest, *p.Egress, addressesOf))
+				r.Sets[setEgress+f.Suffix].Add(nft.KeyOf(ip.AsSlice()), renderAllowed(r, f, "to", f.Dest, *p.Egress, addressesOf))
 			}
 		}
 	}
@@ -56,7 +60,7 @@ func renderPolicies(t PolicyTable, addressesOf func(id string) []netip.Addr) *ru
 }
 
 // renderAllowed names a chain by what it allows. The other side's address is at offset.
-func renderAllowed(r *ruleset, f family, name string, offset uint32, rules []PolicyRule, addressesOf func(string) []netip.Addr) string {
+func renderAllowed(r *nft.Ruleset, f nft.Family, name string, offset uint32, rules []PolicyRule, addressesOf func(string) []netip.Addr) string {
 	var allowed [][]string
 	for _, rule := range rules {
 		if keys := rule.elements(f, addressesOf); len(keys) > 0 {
@@ -65,27 +69,27 @@ func renderAllowed(r *ruleset, f family, name string, offset uint32, rules []Pol
 	}
 	sort.Slice(allowed, func(i, j int) bool { return slices.Compare(allowed[i], allowed[j]) < 0 })
 	allowed = slices.CompactFunc(allowed, slices.Equal)
-	name += f.suffix + "-" + shortHash(name, allowed)
-	if r.chains[name] != nil {
+	name += f.Suffix + "-" + nft.ShortHash(name, allowed)
+	if r.Chains[name] != nil {
 		return name
 	}
-	c := r.chain(name, nil)
+	c := r.Chain(name, nil)
 	for _, keys := range allowed {
-		s := r.addSet(&set{name: "allow" + f.suffix + "-" + shortHash(keys), key: policyKey(f), ranges: true})
+		s := r.AddSet(&nft.Set{Name: "allow" + f.Suffix + "-" + nft.ShortHash(keys), Key: policyKey(f), Ranges: true})
 		for _, k := range keys {
-			s.add(k, "")
+			s.Add(k, "")
 		}
-		c.add("", f.loadAddr(offset, 0), loadPort(f.words), in(s.name, false), verdict(expr.VerdictReturn))
+		c.Add("", f.LoadAddr(offset, 0), nft.LoadPort(f.Words), nft.In(s.Name, false), nft.Verdict(expr.VerdictReturn))
 	}
-	c.add("all else", verdict(expr.VerdictDrop))
+	c.Add("all else", nft.Verdict(expr.VerdictDrop))
 	return name
 }
 
 // elements are the rule's peers times its ports: both without overlaps, so that their product has none.
-func (rule PolicyRule) elements(f family, addressesOf func(string) []netip.Addr) []string {
-	var peers []span
+func (rule PolicyRule) elements(f nft.Family, addressesOf func(string) []netip.Addr) []string {
+	var peers []nft.Span
 	if rule.Anyone {
-		peers = []span{spanOf(f.any)}
+		peers = []nft.Span{nft.SpanOf(f.Any)}
 	}
 	for _, p := range rule.Peers {
 		peers = append(peers, p.spans(f, addressesOf)...)
@@ -95,7 +99,7 @@ func (rule PolicyRule) elements(f family, addressesOf func(string) []netip.Addr)
 		ports = []portSpan{anyPort()}
 	}
 	var keys []string
-	for _, s := range mergeSpans(peers) {
+	for _, s := range nft.MergeSpans(peers) {
 		for _, p := range ports {
 			keys = append(keys, policyElement(s, p))
 		}
@@ -103,17 +107,17 @@ func (rule PolicyRule) elements(f family, addressesOf func(string) []netip.Addr)
 	return keys
 }
 
-func (p Peer) spans(f family, addressesOf func(string) []netip.Addr) []span {
+func (p Peer) spans(f nft.Family, addressesOf func(string) []netip.Addr) []nft.Span {
 	if p.Net.IsValid() {
-		if p.Net.Addr().Is4() != (f.bits == 32) {
+		if p.Net.Addr().Is4() != (f.Bits == 32) {
 			return nil
 		}
-		return subtract(spanOf(p.Net), spansOf(p.Except, f))
+		return nft.Subtract(nft.SpanOf(p.Net), spansOf(p.Except, f))
 	}
-	var all []span
+	var all []nft.Span
 	for _, ip := range addressesOf(p.ID) {
-		if ip.Is4() == (f.bits == 32) {
-			all = append(all, span{ip, ip})
+		if ip.Is4() == (f.Bits == 32) {
+			all = append(all, nft.Span{From: ip, To: ip})
 		}
 	}
 	return all

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/nft"
 )
 
 // hostPorts says whose a port of the node is.
@@ -27,8 +29,8 @@ func (p HostPort) String() string {
 }
 
 // covers says whether the port is open on addresses of the family.
-func (p HostPort) covers(f family) bool {
-	return !p.HostIP.IsValid() || p.HostIP.Is4() == (f.bits == 32)
+func (p HostPort) covers(f nft.Family) bool {
+	return !p.HostIP.IsValid() || p.HostIP.Is4() == (f.Bits == 32)
 }
 
 // clashes follows the scheduler's rule: an unspecified address takes the port on every other
@@ -51,16 +53,16 @@ const (
 )
 
 // renderPorts forwards what the pods' host ports take.
-func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr, listening func(Protocol) []listener) *ruleset {
-	r := newRuleset()
-	for _, f := range families() {
-		ports := r.addSet(&set{name: setPorts + f.suffix, key: []field{fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
-		at := r.addSet(&set{name: setPortsAt + f.suffix, key: []field{f.addr, fieldProto, fieldPort}, data: []field{f.addr, fieldPort}})
-		spared := r.addSet(&set{name: setKeptPorts + f.suffix, key: []field{f.addr, fieldProto, fieldPort}})
-		hairpin := r.addSet(&set{name: setHairpinPorts + f.suffix, key: []field{f.addr, f.addr}})
+func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr, listening func(Protocol) []listener) *nft.Ruleset {
+	r := nft.NewRuleset()
+	for _, f := range nft.Families() {
+		ports := r.AddSet(&nft.Set{Name: setPorts + f.Suffix, Key: []nft.Field{nft.FieldProto, nft.FieldPort}, Data: []nft.Field{f.Addr, nft.FieldPort}})
+		at := r.AddSet(&nft.Set{Name: setPortsAt + f.Suffix, Key: []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}, Data: []nft.Field{f.Addr, nft.FieldPort}})
+		spared := r.AddSet(&nft.Set{Name: setKeptPorts + f.Suffix, Key: []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}})
+		hairpin := r.AddSet(&nft.Set{Name: setHairpinPorts + f.Suffix, Key: []nft.Field{f.Addr, f.Addr}})
 		for id := range pods {
 			for _, ip := range addressesOf(id) {
-				if ip.Is4() != (f.bits == 32) || ip.Is6() && pods[id].IPv4Only {
+				if ip.Is4() != (f.Bits == 32) || ip.Is6() && pods[id].IPv4Only {
 					continue
 				}
 				for _, p := range pods[id].Ports {
@@ -73,27 +75,27 @@ func renderPorts(pods map[string]Pod, addressesOf func(id string) []netip.Addr, 
 	return r
 }
 
-func addHostPort(f family, p HostPort, ip netip.Addr, ports, at, hairpin *set) {
+func addHostPort(f nft.Family, p HostPort, ip netip.Addr, ports, at, hairpin *nft.Set) {
 	if !p.covers(f) {
 		return
 	}
-	target := addrPortValue(netip.AddrPortFrom(ip, p.Container))
-	proto, port := []byte{byte(p.Protocol)}, portBytes(p.HostPort)
-	hairpin.add(keyOf(ip.AsSlice(), ip.AsSlice()), "")
+	target := nft.AddrPortValue(netip.AddrPortFrom(ip, p.Container))
+	proto, port := []byte{byte(p.Protocol)}, nft.PortBytes(p.HostPort)
+	hairpin.Add(nft.KeyOf(ip.AsSlice(), ip.AsSlice()), "")
 	if p.HostIP.IsValid() && !p.HostIP.IsUnspecified() {
-		at.add(keyOf(p.HostIP.AsSlice(), proto, port), target)
+		at.Add(nft.KeyOf(p.HostIP.AsSlice(), proto, port), target)
 		return
 	}
-	ports.add(keyOf(proto, port), target)
+	ports.Add(nft.KeyOf(proto, port), target)
 }
 
 // keepPort leaves a port to those who listen to it on an address of their own, such as podd's name server and systemd's.
-func keepPort(f family, p HostPort, listening func(Protocol) []listener, spared *set) {
+func keepPort(f nft.Family, p HostPort, listening func(Protocol) []listener, spared *nft.Set) {
 	if !p.covers(f) || p.HostIP.IsValid() && !p.HostIP.IsUnspecified() || p.Protocol == SCTP {
 		return
 	}
 	for _, ip := range kept(listening(p.Protocol), f, p.HostPort) {
-		spared.add(keyOf(ip.AsSlice(), []byte{byte(p.Protocol)}, portBytes(p.HostPort)), "")
+		spared.Add(nft.KeyOf(ip.AsSlice(), []byte{byte(p.Protocol)}, nft.PortBytes(p.HostPort)), "")
 	}
 }
 
@@ -138,8 +140,8 @@ func (hp hostPorts) overlaps(p HostPort) error {
 		return err
 	}
 	others := false
-	for _, f := range families() {
-		if !p.covers(f) || f.bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
+	for _, f := range nft.Families() {
+		if !p.covers(f) || f.Bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
 			continue
 		}
 		if l := holder(list, f, p.HostPort); l != nil {
@@ -159,8 +161,8 @@ func (hp hostPorts) overlaps(p HostPort) error {
 // hostUses finds out whether a process of the node has the port by asking for it too: translation would
 // take it away from that process without a word.
 func (hp hostPorts) hostUses(p HostPort) error {
-	for _, f := range families() {
-		if !p.covers(f) || f.bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
+	for _, f := range nft.Families() {
+		if !p.covers(f) || f.Bits == 128 && !hp.n.cfg.CIDR6.IsValid() {
 			continue
 		}
 		if err := tryPort(f, p); err != nil {
@@ -172,13 +174,13 @@ func (hp hostPorts) hostUses(p HostPort) error {
 
 // tryPort reports nothing but a port in use: an address that the node does not have yet, or a protocol that
 // its kernel has no sockets for, can still be forwarded.
-func tryPort(f family, p HostPort) error {
+func tryPort(f nft.Family, p HostPort) error {
 	kind := unix.SOCK_STREAM
 	if p.Protocol == UDP {
 		kind = unix.SOCK_DGRAM
 	}
 	domain, addr := unix.AF_INET, sockaddr(f, p)
-	if f.bits == 128 {
+	if f.Bits == 128 {
 		domain = unix.AF_INET6
 	}
 	fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, int(p.Protocol))
@@ -190,7 +192,7 @@ func tryPort(f family, p HostPort) error {
 		// Connections of the past (TIME_WAIT) are in nobody's way; listeners still are.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
-	if f.bits == 128 {
+	if f.Bits == 128 {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
 	err = unix.Bind(fd, addr)
@@ -201,12 +203,12 @@ func tryPort(f family, p HostPort) error {
 	return nil
 }
 
-func sockaddr(f family, p HostPort) unix.Sockaddr {
-	ip := f.any.Addr()
+func sockaddr(f nft.Family, p HostPort) unix.Sockaddr {
+	ip := f.Any.Addr()
 	if p.HostIP.IsValid() {
 		ip = p.HostIP
 	}
-	if f.bits == 32 {
+	if f.Bits == 32 {
 		return &unix.SockaddrInet4{Port: int(p.HostPort), Addr: ip.As4()}
 	}
 	return &unix.SockaddrInet6{Port: int(p.HostPort), Addr: ip.As16()}

@@ -16,6 +16,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"podd/netns/namespace"
+	"podd/netns/nft"
 )
 
 func TestHostPorts(t *testing.T) {
@@ -288,7 +289,7 @@ func TestHostPortsOfManyAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		if !reflect.DeepEqual(n.rules.ports, n.renderPods()) {
-			t.Errorf("the rules are %v, want %v", n.rules.ports.sets, n.renderPods().sets)
+			t.Errorf("the rules are %v, want %v", n.rules.ports.Sets, n.renderPods().Sets)
 		}
 	}
 	for range 10 {
@@ -311,13 +312,13 @@ func TestHostPortsOfAFailedAttachment(t *testing.T) {
 		t.Error("a file is no network namespace")
 	}
 	if !reflect.DeepEqual(n.rules.ports, n.renderPods()) {
-		t.Errorf("the rules are %v", n.rules.ports.sets)
+		t.Errorf("the rules are %v", n.rules.ports.Sets)
 	}
 }
 
 func TestPortsAreRenderedInTurn(t *testing.T) {
 	n := newTestNetwork(t, "10.88.13.0/24")
-	err := n.rules.setPorts(func() *ruleset {
+	err := n.rules.setPorts(func() *nft.Ruleset {
 		if n.rules.mu.TryLock() {
 			n.rules.mu.Unlock()
 			t.Error("another may write its rules between")

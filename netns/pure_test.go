@@ -8,6 +8,9 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/inspect"
+	"podd/netns/nft"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -48,7 +51,7 @@ func TestLastAddr(t *testing.T) {
 	for cidr, want := range map[string]string{
 		"10.0.0.0/24": "10.0.0.255", "10.0.0.0/8": "10.255.255.255", "10.1.2.7/30": "10.1.2.7", "10.1.2.3/23": "10.1.3.255",
 	} {
-		if got := lastAddr(netip.MustParsePrefix(cidr)).String(); got != want {
+		if got := nft.LastAddr(netip.MustParsePrefix(cidr)).String(); got != want {
 			t.Errorf("lastAddr(%s) = %s, want %s", cidr, got, want)
 		}
 	}
@@ -64,7 +67,7 @@ func TestSortHostIPs(t *testing.T) {
 		addr(3, 0, "10.0.0.7"), addr(3, 0, "2001:db8::3"), addr(3, unix.IFA_F_TENTATIVE, "2001:db8::4"),
 		addr(4, 0, "10.88.0.1"), addr(5, 0, "172.16.0.9"), addr(5, 0, "169.254.0.1"),
 	}
-	got := sortHostIPs(addrs, map[int]bool{1: true, 4: true}, map[int]int{3: 0, 5: 1})
+	got := inspect.SortHostIPs(addrs, map[int]bool{1: true, 4: true}, map[int]int{3: 0, 5: 1})
 	want := "10.0.0.7 172.16.0.9 192.168.1.5 2001:db8::3 2001:db8::2"
 	var words []string
 	for _, ip := range got {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/inspect"
 	"podd/netns/namespace"
 	"podd/netns/rtnetlink"
 )
@@ -83,7 +84,7 @@ func TestPodsReachEachOtherAndOut(t *testing.T) {
 	if from := connectFrom(t, pod0, filepath.Join(outside, "net"), netip.MustParseAddr("192.0.2.2")); from != netip.MustParseAddr("192.0.2.1") {
 		t.Errorf("the outside sees %s, want the node's 192.0.2.1", from)
 	}
-	ips, err := HostIPs("podd0")
+	ips, err := inspect.HostIPs("podd0")
 	if err != nil || len(ips) != 1 || ips[0] != netip.MustParseAddr("192.0.2.1") {
 		t.Errorf("HostIPs = %v, %v", ips, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
 
@@ -50,14 +51,14 @@ func (rp repairer) repair(h hint) error {
 
 // judgeRules: only podd's own table matters, and only what somebody else has done to it.
 func (rp repairer) classifyRules(m rtnetlink.Message) hint {
-	if m.Kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < nfgenmsgSize || m.Port == rp.n.rules.port() {
+	if m.Kind>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < nft.NfgenmsgSize || m.Port == rp.n.rules.port() {
 		return 0
 	}
 	h := hint(0)
 	if kind := m.Kind & 0xff; kind == unix.NFT_MSG_NEWGEN || m.Data[0] != unix.NFPROTO_INET {
 		return 0
 	}
-	rtnetlink.EachAttr(m.Data[nfgenmsgSize:], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[nft.NfgenmsgSize:], func(kind uint16, value []byte) {
 		// NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE: all 1.
 		if kind == unix.NFTA_TABLE_NAME && unix.ByteSliceToString(value) == rp.n.cfg.TableName {
 			h = hintRules
@@ -76,7 +77,7 @@ func byPackets(m rtnetlink.Message) bool {
 		return false
 	}
 	name := ""
-	rtnetlink.EachAttr(m.Data[nfgenmsgSize:], func(kind uint16, value []byte) {
+	rtnetlink.EachAttr(m.Data[nft.NfgenmsgSize:], func(kind uint16, value []byte) {
 		if kind == unix.NFTA_SET_ELEM_LIST_SET {
 			name = unix.ByteSliceToString(value)
 		}

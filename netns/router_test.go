@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nft"
 	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
@@ -189,7 +190,7 @@ func TestForwardingWaitsForTheRules(t *testing.T) {
 	nstest.NeedRoot(t)
 	setForwarding(t, "0")
 	n := openTestNetwork(t, "10.88.0.0/24", t.TempDir())
-	n.rules.ports.chain("broken", &hook{kind: "nonsense", number: unix.NF_INET_FORWARD})
+	n.rules.ports.Chain("broken", &nft.Hook{Kind: "nonsense", Number: unix.NF_INET_FORWARD})
 	t.Cleanup(func() {
 		if err := n.RemoveHost(); err != nil {
 			t.Error(err)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"podd/netns/nft"
 )
 
 // Names of the Services' maps, less the family.
@@ -26,22 +28,22 @@ const (
 
 // renderServices builds maps and chains: a packet costs one lookup of its destination and, with more than
 // one endpoint, one of a random number, however many there are.
-func renderServices(t ServiceTable) *ruleset {
-	r := newRuleset()
-	health := r.addSet(&set{name: setHealth, key: []field{fieldProto, fieldPort}})
+func renderServices(t ServiceTable) *nft.Ruleset {
+	r := nft.NewRuleset()
+	health := r.AddSet(&nft.Set{Name: setHealth, Key: []nft.Field{nft.FieldProto, nft.FieldPort}})
 	for i := range t {
 		if port := t[i].HealthPort; port != 0 {
-			health.add(keyOf([]byte{byte(TCP)}, portBytes(port)), "")
+			health.Add(nft.KeyOf([]byte{byte(TCP)}, nft.PortBytes(port)), "")
 		}
 	}
-	for _, f := range families() {
-		r.addSet(&set{name: setServices + f.suffix, key: []field{f.addr, fieldProto, fieldPort}, verdicts: true})
-		r.addSet(&set{name: setNodePorts + f.suffix, key: []field{fieldProto, fieldPort}, verdicts: true})
-		r.addSet(&set{name: setNobody + f.suffix, key: []field{f.addr, fieldProto, fieldPort}})
-		r.addSet(&set{name: setNobodyOn + f.suffix, key: []field{fieldProto, fieldPort}})
-		r.addSet(&set{name: setClusters + f.suffix, key: []field{f.addr}})
-		r.addSet(&set{name: setRemotes + f.suffix, key: []field{f.addr, fieldProto, fieldPort}})
-		r.addSet(&set{name: setHairpinServices + f.suffix, key: []field{f.addr, f.addr}})
+	for _, f := range nft.Families() {
+		r.AddSet(&nft.Set{Name: setServices + f.Suffix, Key: []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}, Verdicts: true})
+		r.AddSet(&nft.Set{Name: setNodePorts + f.Suffix, Key: []nft.Field{nft.FieldProto, nft.FieldPort}, Verdicts: true})
+		r.AddSet(&nft.Set{Name: setNobody + f.Suffix, Key: []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}})
+		r.AddSet(&nft.Set{Name: setNobodyOn + f.Suffix, Key: []nft.Field{nft.FieldProto, nft.FieldPort}})
+		r.AddSet(&nft.Set{Name: setClusters + f.Suffix, Key: []nft.Field{f.Addr}})
+		r.AddSet(&nft.Set{Name: setRemotes + f.Suffix, Key: []nft.Field{f.Addr, nft.FieldProto, nft.FieldPort}})
+		r.AddSet(&nft.Set{Name: setHairpinServices + f.Suffix, Key: []nft.Field{f.Addr, f.Addr}})
 		for i := range t {
 			renderService(r, f, &t[i])
 		}
@@ -49,15 +51,15 @@ func renderServices(t ServiceTable) *ruleset {
 	return r
 }
 
-func renderService(r *ruleset, f family, p *ServicePort) {
+func renderService(r *nft.Ruleset, f nft.Family, p *ServicePort) {
 	ends := p.endpoints(f)
 	proto := []byte{byte(p.Protocol)}
 	for _, e := range ends {
 		ip := e.Addr.Addr().AsSlice()
 		if e.Remote {
-			r.sets[setRemotes+f.suffix].add(keyOf(ip, proto, portBytes(e.Addr.Port())), "")
+			r.Sets[setRemotes+f.Suffix].Add(nft.KeyOf(ip, proto, nft.PortBytes(e.Addr.Port())), "")
 		} else {
-			r.sets[setHairpinServices+f.suffix].add(keyOf(ip, ip), "")
+			r.Sets[setHairpinServices+f.Suffix].Add(nft.KeyOf(ip, ip), "")
 		}
 	}
 	inside, outside := "", ""
@@ -74,39 +76,39 @@ func renderService(r *ruleset, f family, p *ServicePort) {
 	}
 	front := func(list []netip.Addr, target string) {
 		for _, ip := range list {
-			if ip.Is4() != (f.bits == 32) {
+			if ip.Is4() != (f.Bits == 32) {
 				continue
 			}
-			key := keyOf(ip.AsSlice(), proto, portBytes(p.Port))
+			key := nft.KeyOf(ip.AsSlice(), proto, nft.PortBytes(p.Port))
 			if target == "" {
-				r.sets[setNobody+f.suffix].add(key, "")
+				r.Sets[setNobody+f.Suffix].Add(key, "")
 			} else {
-				r.sets[setServices+f.suffix].add(key, target)
+				r.Sets[setServices+f.Suffix].Add(key, target)
 			}
 		}
 	}
 	front(p.External, outside)
 	front(p.ClusterIPs, inside)
 	for _, ip := range p.ClusterIPs {
-		if ip.Is4() == (f.bits == 32) {
-			r.sets[setClusters+f.suffix].add(keyOf(ip.AsSlice()), "")
+		if ip.Is4() == (f.Bits == 32) {
+			r.Sets[setClusters+f.Suffix].Add(nft.KeyOf(ip.AsSlice()), "")
 		}
 	}
 	if p.NodePort == 0 {
 		return
 	}
-	if key := keyOf(proto, portBytes(p.NodePort)); outside == "" {
-		r.sets[setNobodyOn+f.suffix].add(key, "")
+	if key := nft.KeyOf(proto, nft.PortBytes(p.NodePort)); outside == "" {
+		r.Sets[setNobodyOn+f.Suffix].Add(key, "")
 	} else {
-		r.sets[setNodePorts+f.suffix].add(key, outside)
+		r.Sets[setNodePorts+f.Suffix].Add(key, outside)
 	}
 }
 
 // endpoints are those of the family, in an order of their own.
-func (p *ServicePort) endpoints(f family) []Endpoint {
+func (p *ServicePort) endpoints(f nft.Family) []Endpoint {
 	var ends []Endpoint
 	for _, e := range p.Endpoints {
-		if e.Addr.Addr().Is4() == (f.bits == 32) {
+		if e.Addr.Addr().Is4() == (f.Bits == 32) {
 			ends = append(ends, e)
 		}
 	}
@@ -116,68 +118,68 @@ func (p *ServicePort) endpoints(f family) []Endpoint {
 
 // renderOutside makes the chain of addresses outside under a Local policy. The node and its pods are not outside: what
 // they send stays here, and may go to any endpoint, as with kube-proxy.
-func renderOutside(r *ruleset, f family, p *ServicePort, ends []Endpoint) string {
+func renderOutside(r *nft.Ruleset, f nft.Family, p *ServicePort, ends []Endpoint) string {
 	local := renderEndpoints(r, f, p, ends, true)
 	if !slices.ContainsFunc(ends, func(e Endpoint) bool { return e.Remote }) {
 		return local
 	}
 	all := renderEndpoints(r, f, p, ends, false)
-	c := r.chain("ext"+f.suffix+"-"+shortHash(p.Name), nil)
-	c.add(p.Name+": from pods", fromPods(), goTo(all))
-	c.add(p.Name+": from the node", fromThisHost(), goTo(all))
-	c.add(p.Name+": from outside", goTo(local))
-	return c.name
+	c := r.Chain("ext"+f.Suffix+"-"+nft.ShortHash(p.Name), nil)
+	c.Add(p.Name+": from pods", fromPods(), nft.GoTo(all))
+	c.Add(p.Name+": from the node", nft.FromThisHost(), nft.GoTo(all))
+	c.Add(p.Name+": from outside", nft.GoTo(local))
+	return c.Name
 }
 
 // renderEndpoints makes the chain that deals connections to endpoints, and returns its name. The name is
 // the Service's: a change behind it leaves the maps in front alone.
-func renderEndpoints(r *ruleset, f family, p *ServicePort, ends []Endpoint, local bool) string {
-	suffix := f.suffix
+func renderEndpoints(r *nft.Ruleset, f nft.Family, p *ServicePort, ends []Endpoint, local bool) string {
+	suffix := f.Suffix
 	if local {
 		suffix += "l"
 	}
 	ends = takingNew(ends, local)
-	name := "svc" + suffix + "-" + shortHash(p.Name)
-	c := r.chain(name, nil)
+	name := "svc" + suffix + "-" + nft.ShortHash(p.Name)
+	c := r.Chain(name, nil)
 	if len(ends) == 0 {
-		c.add(p.Name+": no endpoint on this node", verdict(expr.VerdictDrop))
+		c.Add(p.Name+": no endpoint on this node", nft.Verdict(expr.VerdictDrop))
 		return name
 	}
 	pick := pickEndpoint(r, f, name, ends)
 	if p.Affinity <= 0 {
-		c.add(p.Name, pick, f.dnat())
+		c.Add(p.Name, pick, f.Dnat())
 		return name
 	}
-	known := r.addSet(&set{
+	known := r.AddSet(&nft.Set{
 		// The time is part of the name: it cannot change otherwise.
-		name: affinityPrefix + suffix + "-" + shortHash(p.Name, p.Affinity), key: []field{f.addr},
-		data: []field{f.addr, fieldPort}, timeout: p.Affinity,
+		Name: affinityPrefix + suffix + "-" + nft.ShortHash(p.Name, p.Affinity), Key: []nft.Field{f.Addr},
+		Data: []nft.Field{f.Addr, nft.FieldPort}, Timeout: p.Affinity,
 	})
-	remember := append(f.loadAddr(f.source, f.words+1),
+	remember := append(f.LoadAddr(f.Source, f.Words+1),
 		&expr.Dynset{
-			SrcRegKey: reg(f.words + 1), SrcRegData: reg(0), SetName: known.name,
+			SrcRegKey: nft.Reg(f.Words + 1), SrcRegData: nft.Reg(0), SetName: known.Name,
 			Operation: uint32(unix.NFT_DYNSET_OP_UPDATE), Timeout: p.Affinity,
 		})
-	members := r.addSet(&set{name: "eps" + suffix + "-" + shortHash(p.Name), key: []field{f.addr, fieldPort}})
+	members := r.AddSet(&nft.Set{Name: "eps" + suffix + "-" + nft.ShortHash(p.Name), Key: []nft.Field{f.Addr, nft.FieldPort}})
 	for _, e := range ends {
-		members.add(addrPortValue(e.Addr), "")
+		members.Add(nft.AddrPortValue(e.Addr), "")
 	}
 	// Who was here before goes where it went, if that is still an endpoint.
-	c.add(p.Name+": known clients", f.loadAddr(f.source, 0), lookup(known.name), in(members.name, false), remember, f.dnat())
-	c.add(p.Name, pick, remember, f.dnat())
+	c.Add(p.Name+": known clients", f.LoadAddr(f.Source, 0), nft.Lookup(known.Name), nft.In(members.Name, false), remember, f.Dnat())
+	c.Add(p.Name, pick, remember, f.Dnat())
 	return name
 }
 
 // pickEndpoint leaves address and port of one of the endpoints in the registers.
-func pickEndpoint(r *ruleset, f family, chain string, ends []Endpoint) []expr.Any {
+func pickEndpoint(r *nft.Ruleset, f nft.Family, chain string, ends []Endpoint) []expr.Any {
 	if len(ends) == 1 {
 		a := ends[0].Addr
-		return one(&expr.Immediate{Register: reg(0), Data: a.Addr().AsSlice()},
-			&expr.Immediate{Register: reg(f.words), Data: portBytes(a.Port())})
+		return nft.One(&expr.Immediate{Register: nft.Reg(0), Data: a.Addr().AsSlice()},
+			&expr.Immediate{Register: nft.Reg(f.Words), Data: nft.PortBytes(a.Port())})
 	}
-	choice := r.addSet(&set{name: "ends-" + chain, key: []field{fieldIndex}, data: []field{f.addr, fieldPort}})
+	choice := r.AddSet(&nft.Set{Name: "ends-" + chain, Key: []nft.Field{nft.FieldIndex}, Data: []nft.Field{f.Addr, nft.FieldPort}})
 	for i, e := range ends {
-		choice.add(string(binary.NativeEndian.AppendUint32(nil, uint32(i))), addrPortValue(e.Addr))
+		choice.Add(string(binary.NativeEndian.AppendUint32(nil, uint32(i))), nft.AddrPortValue(e.Addr))
 	}
-	return append(one(&expr.Numgen{Register: reg(0), Modulus: uint32(len(ends)), Type: unix.NFT_NG_RANDOM}), lookup(choice.name)...)
+	return append(nft.One(&expr.Numgen{Register: nft.Reg(0), Modulus: uint32(len(ends)), Type: unix.NFT_NG_RANDOM}), nft.Lookup(choice.Name)...)
 }

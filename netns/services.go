@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/inspect"
+	"podd/netns/nft"
 )
 
 // Protocol is a transport protocol by its number.
@@ -121,12 +124,12 @@ func (s *Services) Apply(t ServiceTable) error {
 // that has node ports: all but the loopback's.
 func (s *Services) InUse(ip netip.Addr, p Protocol, port uint16) bool {
 	if ip.IsValid() {
-		return tryPort(familyOf(ip), HostPort{HostIP: ip, Protocol: p, HostPort: port}) != nil
+		return tryPort(nft.FamilyOf(ip), HostPort{HostIP: ip, Protocol: p, HostPort: port}) != nil
 	}
 	if s.n.hostPorts.hostUses(HostPort{Protocol: p, HostPort: port}) == nil {
 		return false
 	}
-	addrs, err := HostIPs()
+	addrs, err := inspect.HostIPs()
 	return err == nil && slices.ContainsFunc(addrs, func(ip netip.Addr) bool { return s.InUse(ip, p, port) })
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/netns/namespace"
+	"podd/netns/nft"
 	"podd/netns/nstest"
 )
 
@@ -217,11 +218,11 @@ func TestUnchangedServicesAreNotTouched(t *testing.T) {
 	if now := generation(t); now != before {
 		t.Error("the same table again is a change")
 	}
-	b := newBatch("podd")
-	empty := len(b.buf)
+	b := nft.NewBatch("podd")
+	empty := len(b.Buf)
 	one.Endpoints[0].Addr = netip.MustParseAddrPort("10.88.0.5:80")
-	difference(b, n.rules.have, merge(n.rules.base, n.rules.ports, n.rules.policies, renderServices(ServiceTable{one, two})))
-	if size := len(b.buf) - empty; size == 0 || size > 1500 {
+	nft.Difference(b, n.rules.have, nft.Merge(n.rules.base, n.rules.ports, n.rules.policies, renderServices(ServiceTable{one, two})))
+	if size := len(b.Buf) - empty; size == 0 || size > 1500 {
 		t.Errorf("one endpoint of another Service's is a change of %d bytes", size)
 	}
 }
@@ -360,7 +361,7 @@ func TestClientsAreRemembered(t *testing.T) {
 	}
 	n.rules.mu.Lock()
 	defer n.rules.mu.Unlock()
-	known, err := n.rules.conn.clients(n.rules.name, n.rules.services)
+	known, err := n.rules.conn.Clients(n.rules.name, n.rules.services)
 	if err != nil || len(known) != 2 {
 		t.Fatalf("%d sets of clients, %v", len(known), err)
 	}
@@ -369,8 +370,8 @@ func TestClientsAreRemembered(t *testing.T) {
 			t.Errorf("%s has %d clients", name, len(list))
 		}
 		for _, c := range list {
-			if c.left == 0 || c.left > uint64(time.Hour/time.Millisecond) {
-				t.Errorf("a client has %d ms left", c.left)
+			if c.Left == 0 || c.Left > uint64(time.Hour/time.Millisecond) {
+				t.Errorf("a client has %d ms left", c.Left)
 			}
 		}
 	}
@@ -383,19 +384,19 @@ func BenchmarkClients(b *testing.B) {
 	s.Affinity = time.Hour
 	apply(b, n, s)
 	want := renderServices(ServiceTable{s})
-	fill := newBatch(n.rules.name)
-	for name, set := range want.sets {
-		if set.timeout == 0 || set.key[0] != field4 {
+	fill := nft.NewBatch(n.rules.name)
+	for name, set := range want.Sets {
+		if set.Timeout == 0 || set.Key[0] != nft.Field4 {
 			continue
 		}
-		var list []client
-		for i := range dynamicSize {
+		var list []nft.Client
+		for i := range nft.DynamicSize {
 			ip := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
-			list = append(list, client{element{keyOf(ip.AsSlice()), addrPortValue(s.Endpoints[0].Addr)}, 1000000})
+			list = append(list, nft.Client{Element: nft.Element{Key: nft.KeyOf(ip.AsSlice()), Value: nft.AddrPortValue(s.Endpoints[0].Addr)}, Left: 1000000})
 		}
-		fill.remember(want.sets[name], list)
+		fill.Remember(want.Sets[name], list)
 	}
-	if err := n.rules.conn.commit(fill); err != nil {
+	if err := n.rules.conn.Commit(fill); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -5,26 +5,28 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"podd/netns/nft"
 )
 
-func parseSpans(t *testing.T, text string) []span {
+func parseSpans(t *testing.T, text string) []nft.Span {
 	t.Helper()
-	var all []span
+	var all []nft.Span
 	for _, w := range strings.Fields(text) {
 		a, b, ok := strings.Cut(w, "-")
 		if !ok {
-			all = append(all, spanOf(netip.MustParsePrefix(w)))
+			all = append(all, nft.SpanOf(netip.MustParsePrefix(w)))
 			continue
 		}
-		all = append(all, span{netip.MustParseAddr(a), netip.MustParseAddr(b)})
+		all = append(all, nft.Span{From: netip.MustParseAddr(a), To: netip.MustParseAddr(b)})
 	}
 	return all
 }
 
-func spanText(all []span) string {
+func spanText(all []nft.Span) string {
 	var words []string
 	for _, s := range all {
-		words = append(words, fmt.Sprintf("%s-%s", s.from, s.to))
+		words = append(words, fmt.Sprintf("%s-%s", s.From, s.To))
 	}
 	return strings.Join(words, " ")
 }
@@ -41,7 +43,7 @@ func TestSpans(t *testing.T) {
 		{"0.0.0.0/0", "128.0.0.0/1", "0.0.0.0-127.255.255.255"},
 		{"::/0", "fd00::/8", "::-fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff fe00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	} {
-		if got := spanText(subtract(parseSpans(t, c.from)[0], parseSpans(t, c.holes))); got != c.want {
+		if got := spanText(nft.Subtract(parseSpans(t, c.from)[0], parseSpans(t, c.holes))); got != c.want {
 			t.Errorf("%s less %s = %s, want %s", c.from, c.holes, got, c.want)
 		}
 	}
@@ -51,7 +53,7 @@ func TestSpans(t *testing.T) {
 		"10.0.0.5/32 10.0.0.7/32": "10.0.0.5-10.0.0.5 10.0.0.7-10.0.0.7",
 		"0.0.0.0/0 1.2.3.4/32":    "0.0.0.0-255.255.255.255",
 	} {
-		if got := spanText(mergeSpans(parseSpans(t, in))); got != want {
+		if got := spanText(nft.MergeSpans(parseSpans(t, in))); got != want {
 			t.Errorf("%s merged = %s, want %s", in, got, want)
 		}
 	}
@@ -70,7 +72,7 @@ func FuzzRuleElements(f *testing.F) {
 			rule.Ports = append(rule.Ports, PortRange{[]Protocol{TCP, UDP}[b[5]%2], first, max(first, first+uint16(b[5])<<4)})
 			b = b[6:]
 		}
-		v4 := families()[0]
+		v4 := nft.Families()[0]
 		keys := rule.elements(v4, nil)
 		for i, k := range keys {
 			for _, o := range keys[:i] {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/netns/namespace"
+	"podd/netns/nft"
 	"podd/netns/nstest"
 	"podd/netns/rtnetlink"
 )
@@ -205,7 +206,7 @@ func TestDoomedLinksAreGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.Do(setGroup(c.HostIf, doomed)); err != nil {
+	if _, err := host.Do(setGroup(c.HostIf, nft.Doomed)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {

@@ -8,6 +8,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/inspect"
 	"podd/netns/rtnetlink"
 )
 
@@ -18,15 +19,15 @@ type uplinks struct{ n *Network }
 // somebody else has. The routes are read before the interfaces: so each route's interface is among these,
 // or is gone by now and its route with it.
 func (up uplinks) checkUplinks() error {
-	routes, err := mainRoutes()
+	routes, err := inspect.MainRoutes()
 	if err != nil {
 		return err
 	}
-	links, err := rtnetlink.RetryDump(listLinks)
+	links, err := rtnetlink.RetryDump(inspect.ListLinks)
 	if err != nil {
 		return fmt.Errorf("cannot list interfaces: %w", err)
 	}
-	up.n.mtu.Store(int64(up.chooseMTU(links, defaultRoutes(routes))))
+	up.n.mtu.Store(int64(up.chooseMTU(links, inspect.DefaultRoutes(routes))))
 	pods, services := up.findOverlaps(links, routes)
 	up.n.overlap.Store(pods)
 	up.n.shadowed.Store(&services)
@@ -70,19 +71,6 @@ const maxVethMTU = 65535 // ETH_MAX_MTU, linux/if_ether.h
 
 // overlap names a network of the machine that has addresses of one of podd's.
 type overlap struct{ own, other netip.Prefix }
-
-// mainRoutes are those of both families.
-func mainRoutes() ([]netlink.Route, error) {
-	var all []netlink.Route
-	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		routes, err := rtnetlink.RetryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
-		if err != nil {
-			return nil, fmt.Errorf("cannot list routes: %w", err)
-		}
-		all = append(all, routes...)
-	}
-	return all, nil
-}
 
 // findOverlaps finds whose addresses the pods' and the Services' networks have too.
 func (up uplinks) findOverlaps(links []*rtnetlink.Link, routes []netlink.Route) (pods *overlap, services []netip.Prefix) {

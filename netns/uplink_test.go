@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"podd/netns/inspect"
 	"podd/netns/namespace"
 	"podd/netns/rtnetlink"
 )
@@ -98,8 +99,8 @@ func TestPodsThatComeMeanwhileAreNoOverlap(t *testing.T) {
 }
 
 func TestLocalNetwork(t *testing.T) {
-	a, b := LocalNetwork("x", "pods", 64), LocalNetwork("y", "pods", 64)
-	if a == b || a == LocalNetwork("x", "services", 64) || a != LocalNetwork("x", "pods", 64) {
+	a, b := inspect.LocalNetwork("x", "pods", 64), inspect.LocalNetwork("y", "pods", 64)
+	if a == b || a == inspect.LocalNetwork("x", "services", 64) || a != inspect.LocalNetwork("x", "pods", 64) {
 		t.Errorf("%s, %s", a, b)
 	}
 	if !netip.MustParsePrefix("fd00::/8").Contains(a.Addr()) || a.Bits() != 64 || a != a.Masked() {

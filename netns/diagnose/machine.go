@@ -4,7 +4,7 @@ package diagnose
 
 import (
 	"podd/board"
-	"podd/netns"
+	"podd/netns/inspect"
 )
 
 // table is podd's own in nftables.
@@ -13,7 +13,7 @@ const table = "podd"
 // Examine looks at the routes and the firewalls beside what is known of a machine, and judges all of it.
 func Examine(m *board.Machine) []board.Finding {
 	m.Table, m.Errors = table, map[string]error{}
-	routes, err := netns.Routes()
+	routes, err := inspect.Routes()
 	m.Errors["routes"] = err
 	for _, r := range routes {
 		m.Routes = append(m.Routes, board.Route(r))
@@ -23,7 +23,7 @@ func Examine(m *board.Machine) []board.Finding {
 }
 
 func baseChains() ([]board.Chain, error) {
-	chains, err := netns.BaseChains()
+	chains, err := inspect.BaseChains()
 	var list []board.Chain
 	for _, chain := range chains {
 		list = append(list, board.Chain(chain))

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"podd/netns"
+	"podd/netns/inspect"
 	"podd/netns/namespace"
 )
 
@@ -39,7 +39,7 @@ func Leased(leaseDir string, namespaceOf func(uid string) string) (Viewpoint, bo
 // addOthers adds the addresses that the pod has beside the one that its lease is of.
 func (v *Viewpoint) addOthers() {
 	_ = v.inside(func() error {
-		list, err := netns.HostIPs()
+		list, err := inspect.HostIPs()
 		for _, a := range list {
 			if !slices.Contains(v.Addrs, a) {
 				v.Addrs = append(v.Addrs, a)

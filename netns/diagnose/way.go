@@ -8,6 +8,7 @@ import (
 
 	"podd/board"
 	"podd/netns"
+	"podd/netns/inspect"
 )
 
 // Options say what the network is to be like.
@@ -24,7 +25,7 @@ func Walk(p *board.Path, from Viewpoint, o Options) (err error) {
 	if p.Chains, err = baseChains(); err != nil {
 		return err
 	}
-	p.Masquerade, p.MasqueradeErr = netns.Rules(p.Table, "postrouting")
+	p.Masquerade, p.MasqueradeErr = inspect.Rules(p.Table, "postrouting")
 	var all sync.WaitGroup
 	for _, cidr := range []netip.Prefix{o.Network.CIDR, o.Network.CIDR6} {
 		if !cidr.IsValid() || cidr.Addr().Is6() && !hasIPv6(o.Network.Bridge) {
@@ -70,19 +71,19 @@ func lookAlong(w *board.Way, from Viewpoint, servers []netip.Addr) {
 	}
 	if w.Addr.IsValid() {
 		w.Pod.Err = from.inside(func() error {
-			h, err := netns.Uplink(six)
+			h, err := inspect.Uplink(six)
 			w.Pod = hop(h, err)
 			return err
 		})
 		w.Reach = from.inside(func() error { return knock(netip.AddrPortFrom(w.Node, 1)) })
-		w.Back = hop(netns.Toward(w.Addr))
+		w.Back = hop(inspect.Toward(w.Addr))
 	}
 	w.Forwarding = forwards(six)
-	w.Uplink = hop(netns.Uplink(six))
+	w.Uplink = hop(inspect.Uplink(six))
 	if g := w.Uplink.Gateway; g.IsValid() && w.Uplink.Carrier {
 		// Whatever comes of it: the kernel has to look for the gateway.
 		_ = knock(netip.AddrPortFrom(g.WithZone(zone(g, w.Uplink.Link)), 1))
-		w.Uplink = hop(netns.Uplink(six))
+		w.Uplink = hop(inspect.Uplink(six))
 	}
 	for _, addr := range servers {
 		if addr.Is6() == six {
@@ -98,7 +99,7 @@ func zone(a netip.Addr, link string) string {
 	return ""
 }
 
-func hop(h netns.Hop, err error) board.Hop {
+func hop(h inspect.Hop, err error) board.Hop {
 	return board.Hop{Link: h.Link, Up: h.Up, Carrier: h.Carrier, Addressed: h.Addressed, Gateway: h.Gateway, Silent: h.Silent, Err: err}
 }
 

@@ -47,7 +47,7 @@ func (fa failures) noteFailure(p *corev1.Pod, now state.Instant) {
 	}
 	e.failures++
 	e.hold = now.After(wait)
-	fa.m.save(e)
+	fa.m.treeFiles().save(e)
 	if e.failures > 1 {
 		why := p.Status.Message
 		if why == "" {
@@ -122,7 +122,7 @@ func (m *Manager) MayEvict(pod *corev1.Pod, ends func(types.UID) bool, now state
 	if len(budgets) == 0 {
 		return nil
 	}
-	pods := m.podsIn(pod.Namespace, now)
+	pods := m.stepper().podsIn(pod.Namespace, now)
 	for i, p := range pods {
 		if p.DeletionTimestamp == nil && ends(p.UID) {
 			ending, at := *p, metav1.NewTime(now.Wall)

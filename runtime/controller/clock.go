@@ -38,7 +38,7 @@ func (m *Manager) followClock(now state.Instant) {
 		if !e.wake.IsZero() {
 			e.wake = e.wake.Add(by)
 		}
-		m.save(e)
+		m.treeFiles().save(e)
 	}
 }
 

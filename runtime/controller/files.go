@@ -66,7 +66,7 @@ func (tf treeFiles) flashFile(key objects.Key) string {
 func (tf treeFiles) claimsFile() string { return filepath.Join(tf.m.RootDir, "claims") } // not *.json: those are trees
 
 // save has the tree of an entry written.
-func (m *Manager) save(e *entry) { m.unsaved[m.root(e).object.GetUID()] = true }
+func (tf treeFiles) save(e *entry) { tf.m.unsaved[tf.m.root(e).object.GetUID()] = true }
 
 // write writes the trees that have changed. What is gone is removed.
 func (tf treeFiles) write() {
@@ -221,7 +221,7 @@ func (tf treeFiles) readTree(path string, thisBoot bool) error {
 	if thisBoot {
 		tf.m.clock, root.trial = t.Clock, t.Trial
 	} else {
-		tf.m.save(root)
+		tf.save(root)
 	}
 	tf.m.files[root.key] = root.object.GetUID()
 	return nil
@@ -263,6 +263,6 @@ func (tf treeFiles) readClaims() []error {
 		key := objects.Key{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name}
 		tf.m.claims[key] = &manifest.Object{Kind: kindClaim, Namespace: c.Namespace, Name: c.Name, UID: c.UID, Hash: string(c.UID), Since: c.CreationTimestamp.Time, Value: c}
 	}
-	_ = tf.m.Objects.SetMade(tf.m.madeClaims()) // nobody looks at claims yet
+	_ = tf.m.Objects.SetMade(tf.m.claimsOf().madeClaims()) // nobody looks at claims yet
 	return nil
 }

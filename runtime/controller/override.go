@@ -140,7 +140,7 @@ func (ov overrides) setOverride(e *entry, v Override) error {
 	}
 	e.object, e.dirty, e.createError = changed, true, ""
 	ov.m.failures().forgive(e)
-	ov.m.save(e)
+	ov.m.treeFiles().save(e)
 	ov.m.stepper().show(e)
 	ov.m.markScales(e)
 	return nil

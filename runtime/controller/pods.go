@@ -72,7 +72,7 @@ func (m *Manager) ForgetPod(uid types.UID) {
 			ghost.Status.Phase = corev1.PodFailed
 		}
 		m.pods[uid], m.ghosts[uid] = &ghost, true
-		m.save(owner)
+		m.treeFiles().save(owner)
 		m.treeFiles().write() // before the pod's record is removed: its end is to be counted
 	} else {
 		delete(m.pods, uid)
@@ -132,13 +132,13 @@ func (m *Manager) Ended(uid types.UID) bool {
 }
 
 // podsIn lists the pods of a namespace, by name, as controllers see them: one that was told to end is ending.
-func (m *Manager) podsIn(namespace string, now state.Instant) []*corev1.Pod {
+func (st stepper) podsIn(namespace string, now state.Instant) []*corev1.Pod {
 	var list []*corev1.Pod
-	for uid, p := range m.pods {
+	for uid, p := range st.m.pods {
 		if p.Namespace != namespace {
 			continue
 		}
-		if m.ending[uid] && p.DeletionTimestamp == nil {
+		if st.m.ending[uid] && p.DeletionTimestamp == nil {
 			q := *p
 			at := metav1.NewTime(now.Wall)
 			q.DeletionTimestamp = &at
@@ -180,7 +180,7 @@ func (st stepper) deletePod(root *entry, p *corev1.Pod, now state.Instant) {
 	}
 	if root != nil && !st.m.Loop.Made(p.UID) {
 		root.ended[p.UID] = true
-		st.m.save(root)
+		st.m.treeFiles().save(root)
 	}
 	st.m.ending[p.UID] = true
 	st.m.Loop.DeletePod(p.UID, now)

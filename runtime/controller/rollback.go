@@ -22,6 +22,11 @@ import (
 	"podd/runtime/workload"
 )
 
+// rollbacks watch how new revisions of workloads do, and put earlier ones back.
+type rollbacks struct{ m *Manager }
+
+func (m *Manager) rollbacks() rollbacks { return rollbacks{m} }
+
 // reasonRolledBack is that of a manifest whose version was given up, as for pods.
 const reasonRolledBack = "RolledBack"
 
@@ -73,10 +78,10 @@ func standingOf(o workload.Object) (s standing) {
 	return s
 }
 
-// judge keeps the version of a workload that asks for it when it is complete for a while, and puts that one back when a later
+// checkProgress keeps the version of a workload that asks for it when it is complete for a while, and puts that one back when a later
 // one does not become so in time. It is called after each step.
-func (m *Manager) judge(e *entry, now state.Instant) {
-	if e.parent != "" || m.entries[e.object.GetUID()] != e || templateOf(e.object) == nil {
+func (rb rollbacks) checkProgress(e *entry, now state.Instant) {
+	if e.parent != "" || rb.m.entries[e.object.GetUID()] != e || templateOf(e.object) == nil {
 		return
 	}
 	asks := e.object.GetAnnotations()
@@ -93,78 +98,78 @@ func (m *Manager) judge(e *entry, now state.Instant) {
 	of := hex.EncodeToString(sum[:8])
 	if e.trial == nil || e.trial.Of != of {
 		e.trial = &trial{Of: of, Since: now.Mono}
-		m.save(e)
+		rb.m.treeFiles().save(e)
 	}
 	t := e.trial
 	if s.complete {
 		if t.Good == 0 {
 			t.Good = max(now.Mono, 1)
-			m.save(e)
+			rb.m.treeFiles().save(e)
 		}
 		at := t.Good.Add(annotation.MinReady(asks))
 		if now.Mono < at {
-			m.lookAt(e, at, now)
+			rb.lookAt(e, at, now)
 			return
 		}
 		if e.good == nil || string(e.good.Template) != string(template) {
-			e.good = &goodVersion{Template: template, Images: m.imagesOf(e)}
-			m.save(e)
+			e.good = &goodVersion{Template: template, Images: rb.imagesOf(e)}
+			rb.m.treeFiles().save(e)
 		}
 		return
 	}
 	t.Good = 0
 	if s.progress > t.Best {
 		t.Best, t.Since = s.progress, now.Mono
-		m.save(e)
+		rb.m.treeFiles().save(e)
 	}
 	if e.good == nil || string(e.good.Template) == string(template) {
 		return
 	}
 	limit := annotation.ProgressDeadline(asks)
 	if at := t.Since.Add(limit); now.Mono < at && !s.failed {
-		m.lookAt(e, at, now)
+		rb.lookAt(e, at, now)
 		return
 	}
-	m.putBack(e, limit, now)
+	rb.rollbackTo(e, limit, now)
 }
 
 // lookAt has an entry looked at again at a moment since boot.
-func (m *Manager) lookAt(e *entry, at state.BootTime, now state.Instant) {
+func (rb rollbacks) lookAt(e *entry, at state.BootTime, now state.Instant) {
 	if wall := now.Wall.Add(at.Sub(now.Mono)); e.wake.IsZero() || wall.Before(e.wake) {
 		e.wake = wall
 	}
 }
 
-// putBack sets the template of the last good version over that of the file, until the file has another one.
-func (m *Manager) putBack(e *entry, limit time.Duration, now state.Instant) {
+// rollbackTo sets the template of the last good version over that of the file, until the file has another one.
+func (rb rollbacks) rollbackTo(e *entry, limit time.Duration, now state.Instant) {
 	why := fmt.Sprintf("%s: %s %q did not become available within %s of its change and was put back to the version that was available last; correct the file to have it tried again",
 		e.origin.File, e.key.Kind, e.key.Name, limit)
-	err := m.overrides().setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why})
+	err := rb.m.overrides().setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why})
 	if err != nil {
-		m.Log.Error("cannot put a workload back", "kind", e.key.Kind, "namespace", e.key.Namespace, "name", e.key.Name, "error", err)
+		rb.m.Log.Error("cannot put a workload back", "kind", e.key.Kind, "namespace", e.key.Namespace, "name", e.key.Name, "error", err)
 		e.good = nil // it is no version that can be had
-		m.save(e)
+		rb.m.treeFiles().save(e)
 		return
 	}
 	if e.key.Kind == kindStateful {
 		// It waits for a pod that does not serve, even if its template is another by now.
-		for _, p := range m.podsIn(e.key.Namespace, now) {
+		for _, p := range rb.m.stepper().podsIn(e.key.Namespace, now) {
 			if controllerOf(p) == e.object.GetUID() && workload.Active(p) && !workload.Ready(p) {
-				m.stepper().deletePod(e, p, now)
+				rb.m.stepper().deletePod(e, p, now)
 			}
 		}
 	}
 	e.trial = nil
-	m.rolledBack = true
-	m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, reasonRolledBack, why)
+	rb.m.rolledBack = true
+	rb.m.RecordEvent(now.Wall, e.reference(), corev1.EventTypeWarning, reasonRolledBack, why)
 }
 
 // imagesOf are the IDs of the images that the pods of a workload run, by container.
-func (m *Manager) imagesOf(e *entry) map[string]string {
+func (rb rollbacks) imagesOf(e *entry) map[string]string {
 	ids := map[string]string{}
-	for _, p := range m.pods {
-		owner := m.entries[controllerOf(p)]
-		if owner == nil || m.root(owner) != e || !workload.Active(p) || m.ending[p.UID] || !workload.Ready(p) {
+	for _, p := range rb.m.pods {
+		owner := rb.m.entries[controllerOf(p)]
+		if owner == nil || rb.m.root(owner) != e || !workload.Active(p) || rb.m.ending[p.UID] || !workload.Ready(p) {
 			continue
 		}
 		for _, list := range [][]corev1.ContainerStatus{p.Status.InitContainerStatuses, p.Status.ContainerStatuses} {

@@ -115,7 +115,7 @@ func (st stepper) step(e *entry, now state.Instant) {
 	}
 	if e.key.Kind == kindJob && (len(res.Update) > 0 || res.Object != nil) {
 		// What is counted is durable before the pods that it was counted of are let go.
-		st.m.save(e)
+		st.m.treeFiles().save(e)
 		st.m.treeFiles().write()
 	}
 	made := create
@@ -138,13 +138,13 @@ func (st stepper) step(e *entry, now state.Instant) {
 		st.remove(child, now)
 	}
 	if !res.Settled() || e.createError != "" && len(create) > 0 {
-		st.m.save(e)
+		st.m.treeFiles().save(e)
 		// A result that only wants what cannot be had is the last one until something changes.
 		stuck := e.createError != "" && len(create) == 0 && res.Object == nil && len(res.Write)+len(res.Update)+len(res.Delete)+len(res.Remove) == 0
 		e.dirty = e.dirty || !stuck
 		st.markUpOf(e)
 	}
-	st.m.judge(e, now)
+	st.m.rollbacks().checkProgress(e, now)
 }
 
 // recordEvents records what a step has to say, but of pods that could not be made.
@@ -168,7 +168,7 @@ func (st stepper) markUpOf(e *entry) {
 func (st stepper) replace(e *entry, o workload.Object, now state.Instant) {
 	st.m.overrides().noteOverridden(e, o)
 	e.object = o
-	st.m.save(e)
+	st.m.treeFiles().save(e)
 	st.show(e)
 }
 
@@ -211,7 +211,7 @@ func (st stepper) writeChild(e *entry, o workload.Object, now state.Instant) {
 		o.SetGeneration(max(o.GetGeneration(), 1))
 		child = &entry{key: key, object: o, parent: e.object.GetUID()}
 		st.m.add(child)
-		st.m.save(child)
+		st.m.treeFiles().save(child)
 		st.show(child)
 		return
 	}
@@ -220,7 +220,7 @@ func (st stepper) writeChild(e *entry, o workload.Object, now state.Instant) {
 	}
 	takeStatus(o, child.object)
 	child.object, child.dirty = o, true
-	st.m.save(child)
+	st.m.treeFiles().save(child)
 	st.show(child)
 	st.m.markScales(child)
 }
@@ -244,7 +244,7 @@ func (st stepper) cascade(e *entry, now state.Instant) {
 			st.cascade(child, now)
 		}
 	}
-	for _, p := range st.m.podsIn(e.key.Namespace, now) {
+	for _, p := range st.podsIn(e.key.Namespace, now) {
 		if controllerOf(p) != uid {
 			continue
 		}
@@ -257,14 +257,14 @@ func (st stepper) cascade(e *entry, now state.Instant) {
 		free.OwnerReferences, free.Finalizers = nil, nil
 		st.updatePod(&free, now)
 	}
-	st.m.save(e)
+	st.m.treeFiles().save(e)
 	st.m.drop(e)
 	st.m.markNamespace(e.key.Namespace)
 }
 
 // input is what a controller looks at.
 func (st stepper) input(e *entry, now state.Instant) workload.Input {
-	in := workload.Input{Now: now.Wall, Pods: st.m.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError, HoldUntil: e.heldUntil(now)}
+	in := workload.Input{Now: now.Wall, Pods: st.podsIn(e.key.Namespace, now), Sequence: e.sequence, CreateError: e.createError, HoldUntil: e.heldUntil(now)}
 	switch e.key.Kind {
 	case kindDeployment:
 		in.ReplicaSets = childrenOf[*appsv1.ReplicaSet](st.m, e.key.Namespace)

@@ -65,7 +65,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 		numberTemplate(value, nil)
 		e.object, e.hash = value, o.Hash
 		m.add(e)
-		m.save(e)
+		m.treeFiles().save(e)
 		m.stepper().show(e)
 		return
 	}
@@ -89,7 +89,7 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	e.object, e.hash, e.dirty, e.createError = value, o.Hash, true, ""
 	clear(e.ended)
 	m.failures().forgive(e)
-	m.save(e)
+	m.treeFiles().save(e)
 	m.stepper().show(e)
 	m.markScales(e)
 }
@@ -248,12 +248,12 @@ func (co claimsOf) usesClaim(key objects.Key) bool {
 
 func (co claimsOf) claimsChanged(now state.Instant) {
 	co.m.treeFiles().saveClaims()
-	co.m.Loop.ClaimsChanged(co.m.Objects.SetMade(co.m.madeClaims()), now)
+	co.m.Loop.ClaimsChanged(co.m.Objects.SetMade(co.madeClaims()), now)
 }
 
-func (m *Manager) madeClaims() []manifest.Object {
+func (co claimsOf) madeClaims() []manifest.Object {
 	var list []manifest.Object
-	for _, o := range m.claims {
+	for _, o := range co.m.claims {
 		list = append(list, *o)
 	}
 	return list

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"podd/netns"
+	"podd/netns/inspect"
 )
 
 // NetworkConfig is the part of the configuration that is about the pods' network, at the top level of the file.
@@ -78,11 +79,11 @@ func (c *Config) Network() netns.Config {
 		secret = strings.TrimSpace(string(id))
 	}
 	if n.CIDR6 = c.PodCIDR6; !n.CIDR6.IsValid() {
-		n.CIDR6 = netns.LocalNetwork(secret, "pods", 64)
+		n.CIDR6 = inspect.LocalNetwork(secret, "pods", 64)
 	}
 	services := c.ServiceCIDR6
 	if !services.IsValid() {
-		services = netns.LocalNetwork(secret, "services", 112)
+		services = inspect.LocalNetwork(secret, "services", 112)
 	}
 	n.ServiceCIDRs = append(slices.Clip(n.ServiceCIDRs), services)
 	return n

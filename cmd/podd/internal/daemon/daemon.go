@@ -27,6 +27,7 @@ import (
 	"podd/internal/atomicfile"
 	"podd/internal/beneath"
 	"podd/netns"
+	"podd/netns/inspect"
 	"podd/netns/namespace"
 	"podd/netns/procevent"
 	"podd/runtime"
@@ -179,7 +180,7 @@ func (d *daemon) open() error {
 	}
 	d.runtime, err = runtime.New(runtime.Config{
 		RunDir: c.RunDir, RootDir: c.Root, LogDir: c.LogDir, NodeName: c.NodeName,
-		HostIPs: func() ([]netip.Addr, error) { return netns.HostIPs(c.Bridge) }, Executable: executable,
+		HostIPs: func() ([]netip.Addr, error) { return inspect.HostIPs(c.Bridge) }, Executable: executable,
 		ResolvConf: c.ResolvConfFile, ClusterDomain: c.ClusterDomain, CDISpecDirs: c.CDISpecDirs, DefaultDeny: c.DefaultDeny, Names: d.names,
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,

@@ -1,4 +1,4 @@
-package netns
+package nft
 
 import (
 	"encoding/binary"
@@ -11,27 +11,27 @@ import (
 	"podd/netns/rtnetlink"
 )
 
-// client is where somebody is led by affinity, as packets have filled it in.
-type client struct {
-	element
-	left uint64 // milliseconds
+// Client is where somebody is led by affinity, as packets have filled it in.
+type Client struct {
+	Element
+	Left uint64 // milliseconds
 }
 
-// clients reads what packets have put into the sets with a timeout, so that it can be written again with the rest: clients
+// Clients reads what packets have put into the sets with a timeout, so that it can be written again with the rest: clients
 // stay with their endpoints over a daemon's death, and when the table is written anew. A set that is not there has none.
-func (c *nftConn) clients(table string, want *ruleset) (map[string][]client, error) {
-	all := map[string][]client{}
-	for _, name := range sorted(want.sets) {
-		if want.sets[name].timeout == 0 {
+func (c *Conn) Clients(table string, want *Ruleset) (map[string][]Client, error) {
+	all := map[string][]Client{}
+	for _, name := range Sorted(want.Sets) {
+		if want.Sets[name].Timeout == 0 {
 			continue
 		}
-		b := &batch{}
+		b := &Batch{}
 		b.open(unix.NFT_MSG_GETSETELEM, unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 		b.text(unix.NFTA_SET_ELEM_LIST_TABLE, table)
 		b.text(unix.NFTA_SET_ELEM_LIST_SET, name)
-		b.close()
-		list, err := rtnetlink.RetryDump(func() (list []client, err error) {
-			err = c.dump(b, func(data []byte) { list = append(list, parseClients(data)...) })
+		b.Close()
+		list, err := rtnetlink.RetryDump(func() (list []Client, err error) {
+			err = c.Dump(b, func(data []byte) { list = append(list, parseClients(data)...) })
 			return list, err
 		})
 		// A list that always changes while it is read lacks some, and is better than none.
@@ -45,9 +45,9 @@ func (c *nftConn) clients(table string, want *ruleset) (map[string][]client, err
 	return all, nil
 }
 
-// dump asks for a list; the kernel makes the next part of it when one has been read.
-func (c *nftConn) dump(b *batch, each func(data []byte)) error {
-	if err := unix.Sendto(c.fd, b.buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+// Dump asks for a list; the kernel makes the next part of it when one has been read.
+func (c *Conn) Dump(b *Batch, each func(data []byte)) error {
+	if err := unix.Sendto(c.fd, b.Buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return os.NewSyscallError("sendto nftables", err)
 	}
 	interrupted := false
@@ -72,22 +72,22 @@ func (c *nftConn) dump(b *batch, each func(data []byte)) error {
 				return unix.EINTR
 			case m.Kind == unix.NLMSG_DONE:
 				return nil
-			case len(m.Data) > nfgenmsgSize:
-				each(m.Data[nfgenmsgSize:])
+			case len(m.Data) > NfgenmsgSize:
+				each(m.Data[NfgenmsgSize:])
 			}
 		}
 	}
 }
 
 // parseClients takes the elements out of one message of a dump.
-func parseClients(data []byte) []client {
-	var list []client
+func parseClients(data []byte) []Client {
+	var list []Client
 	rtnetlink.EachAttr(data, func(kind uint16, elements []byte) {
 		if kind != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 			return
 		}
 		rtnetlink.EachAttr(elements, func(_ uint16, e []byte) {
-			if c := parseClient(e); c.key != "" && c.value != "" && c.left > 0 {
+			if c := parseClient(e); c.Key != "" && c.Value != "" && c.Left > 0 {
 				list = append(list, c)
 			}
 		})
@@ -95,17 +95,17 @@ func parseClients(data []byte) []client {
 	return list
 }
 
-func parseClient(e []byte) client {
-	var c client
+func parseClient(e []byte) Client {
+	var c Client
 	rtnetlink.EachAttr(e, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_SET_ELEM_KEY:
-			c.key = dataValue(value)
+			c.Key = dataValue(value)
 		case unix.NFTA_SET_ELEM_DATA:
-			c.value = dataValue(value)
+			c.Value = dataValue(value)
 		case unix.NFTA_SET_ELEM_EXPIRATION:
 			if len(value) == 8 {
-				c.left = binary.BigEndian.Uint64(value)
+				c.Left = binary.BigEndian.Uint64(value)
 			}
 		}
 	})
@@ -122,23 +122,23 @@ func dataValue(nested []byte) string {
 	return out
 }
 
-// remember puts clients back, each with the time that it had left.
-func (b *batch) remember(s *set, list []client) {
+// Remember puts clients back, each with the time that it had left.
+func (b *Batch) Remember(s *Set, list []Client) {
 	for len(list) > 0 {
 		n := min(len(list), elementsPerBundle)
 		b.open(unix.NFT_MSG_NEWSETELEM, newFlags)
 		b.text(unix.NFTA_SET_ELEM_LIST_TABLE, b.table)
-		b.text(unix.NFTA_SET_ELEM_LIST_SET, s.name)
+		b.text(unix.NFTA_SET_ELEM_LIST_SET, s.Name)
 		b.nest(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func() {
 			for _, c := range list[:n] {
 				b.nest(unix.NFTA_LIST_ELEM, func() {
-					b.nest(unix.NFTA_SET_ELEM_KEY, func() { b.attr(unix.NFTA_DATA_VALUE, []byte(c.key)) })
-					b.nest(unix.NFTA_SET_ELEM_DATA, func() { b.attr(unix.NFTA_DATA_VALUE, []byte(c.value)) })
-					b.double(unix.NFTA_SET_ELEM_EXPIRATION, c.left)
+					b.nest(unix.NFTA_SET_ELEM_KEY, func() { b.Attr(unix.NFTA_DATA_VALUE, []byte(c.Key)) })
+					b.nest(unix.NFTA_SET_ELEM_DATA, func() { b.Attr(unix.NFTA_DATA_VALUE, []byte(c.Value)) })
+					b.double(unix.NFTA_SET_ELEM_EXPIRATION, c.Left)
 				})
 			}
 		})
-		b.close()
+		b.Close()
 		list = list[n:]
 	}
 }

@@ -1,4 +1,4 @@
-package netns
+package inspect
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,5 @@
-package netns
+// Package inspect looks at the network of the machine: its routes, addresses and the rules of others.
+package inspect
 
 import (
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"podd/netns/nft"
 	"podd/netns/rtnetlink"
 )
 
@@ -29,7 +31,7 @@ func Routes() ([]Route, error) {
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	routes, err := mainRoutes()
+	routes, err := MainRoutes()
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +88,10 @@ func BaseChains() ([]Chain, error) {
 
 // parseChain reads one chain; false: it is not a base chain.
 func parseChain(m []byte) (Chain, bool) {
-	if len(m) < nfgenmsgSize {
+	if len(m) < nft.NfgenmsgSize {
 		return Chain{}, false
 	}
-	attrs, err := nl.ParseRouteAttr(m[nfgenmsgSize:])
+	attrs, err := nl.ParseRouteAttr(m[nft.NfgenmsgSize:])
 	if err != nil {
 		return Chain{}, false
 	}

@@ -1,13 +1,15 @@
-package netns
+package inspect
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"sort"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"podd/netns/rtnetlink"
@@ -19,7 +21,7 @@ import (
 // returns none.
 func HostIPs(except ...string) ([]netip.Addr, error) {
 	skip := map[int]bool{}
-	links, err := rtnetlink.RetryDump(listLinks)
+	links, err := rtnetlink.RetryDump(ListLinks)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list interfaces: %w", err)
 	}
@@ -32,15 +34,15 @@ func HostIPs(except ...string) ([]netip.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list addresses: %w", err)
 	}
-	routes, err := mainRoutes()
+	routes, err := MainRoutes()
 	if err != nil {
 		return nil, err
 	}
-	return sortHostIPs(addrs, skip, defaultRoutes(routes)), nil
+	return SortHostIPs(addrs, skip, DefaultRoutes(routes)), nil
 }
 
 // sortHostIPs ranks by family, then by whether the interface has the default route.
-func sortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) []netip.Addr {
+func SortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) []netip.Addr {
 	type ranked struct {
 		ip   netip.Addr
 		rank int
@@ -72,7 +74,7 @@ func sortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) [
 }
 
 // defaultRoutes maps interfaces to their rank among those with a default route: IPv4 first, then the lowest metric.
-func defaultRoutes(routes []netlink.Route) map[int]int {
+func DefaultRoutes(routes []netlink.Route) map[int]int {
 	defaults := slices.DeleteFunc(slices.Clone(routes), func(r netlink.Route) bool { return !isDefault(r) })
 	slices.SortStableFunc(defaults, func(a, b netlink.Route) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
@@ -102,4 +104,37 @@ func rankRoute(uplinks map[int]int, r netlink.Route) {
 			uplinks[i] = len(uplinks)
 		}
 	}
+}
+
+// listLinks leaves the statistics out: they are the larger part of the answer.
+func ListLinks() ([]*rtnetlink.Link, error) {
+	r := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	r.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	r.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(rtnetlink.SkipStats)))
+	msgs, err := r.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil, err
+	}
+	links := make([]*rtnetlink.Link, 0, len(msgs))
+	for _, m := range msgs {
+		l, perr := rtnetlink.ParseLink(m)
+		if perr != nil {
+			return nil, perr
+		}
+		links = append(links, l)
+	}
+	return links, err
+}
+
+// mainRoutes are those of both families.
+func MainRoutes() ([]netlink.Route, error) {
+	var all []netlink.Route
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		routes, err := rtnetlink.RetryDump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, family) })
+		if err != nil {
+			return nil, fmt.Errorf("cannot list routes: %w", err)
+		}
+		all = append(all, routes...)
+	}
+	return all, nil
 }
