@@ -29,7 +29,7 @@ func TestParseListeners(t *testing.T) {
 		"   2: " + word("fd000000") + word("00000000") + word("00000000") + word("00000001") + ":0035 0:0 07 0:0 0:0 0 0 0 13 2\n" +
 		"   3: 00000000000000000000000000000000:0050 0:0 07 0:0 0:0 0 0 0 14 2\n"
 	list := parseListeners([]byte(table), "07")
-	four, six := nft.Families()[0], families()[1]
+	four, six := nft.Families()[0], nft.Families()[1]
 	if got := fmt.Sprint(kept(list, four, 53), kept(list, six, 53)); got != "[127.0.0.53] [fd00::1]" {
 		t.Errorf("%s of %v", got, list)
 	}
