@@ -127,7 +127,7 @@ func (lo loads) stageAndCommit(
 		return nil, err
 	}
 	defer func() {
-		if _, gone := os.Lstat(st.Dir); err != nil && gone != nil {
+		if _, gone := os.Lstat(st.Dir); err != nil && (gone != nil || errors.Is(err, layer.ErrStagingGone)) {
 			err = fmt.Errorf("somebody has removed the image store meanwhile: %v", err) // which is no verdict on the archive
 		}
 		err = errors.Join(err, st.Discard())

@@ -17,11 +17,11 @@ import (
 // Watch calls hint when a process changes the store or when records or layers go, until ctx ends or a folder of the store
 // goes. Recheck then tells what changed. The folders are made if need be.
 func (s *Store) Watch(ctx context.Context, hint func()) error {
-	if err := s.records().ensureFolders(); err != nil {
-		return err
-	}
 	const lost = unix.IN_DELETE | unix.IN_MOVED_FROM
-	err := s.changing(s.records().ensureGeneration)
+	err := s.records().ensureFolders()
+	if err == nil {
+		err = s.changing(s.records().ensureGeneration)
+	}
 	if err == nil {
 		err = watchAll(ctx, map[string]uint32{
 			s.dir("generation"): unix.IN_MODIFY | unix.IN_CLOSE_WRITE,

@@ -162,7 +162,7 @@ func endOfPod(pod *corev1.Pod) string {
 			return "Ready"
 		}
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return c.Reason
+			return c.Reason + ": " + c.Message
 		}
 	}
 	said := pod.Status.Reason + " " + pod.Status.Message
@@ -197,7 +197,7 @@ func (d *document) resource() (name string, ours bool) {
 		"Pod": "pods", "ConfigMap": "configmaps", "Secret": "secrets", "Service": "services", "PersistentVolumeClaim": "persistentvolumeclaims",
 		"ServiceAccount": "serviceaccounts", "Deployment": "deployments", "ReplicaSet": "replicasets", "StatefulSet": "statefulsets", "Job": "jobs",
 		"ReplicationController": "replicationcontrollers", "PodDisruptionBudget": "poddisruptionbudgets", "PodTemplate": "podtemplates",
-		"ControllerRevision": "controllerrevisions",
+		"ControllerRevision": "controllerrevisions", "DaemonSet": "daemonsets", "CronJob": "cronjobs",
 	}[d.Kind]
 	return name, ours
 }

@@ -224,9 +224,10 @@ func TestBadEditKeepsTheDataOfClaims(t *testing.T) {
 			b.start()
 			b.drop("other", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n") // claims are looked at when anything changes
 			b.shows([]string{"other"}, "get", "cm")
-			if data, err := os.ReadFile(precious); err != nil || string(data) != "whole\n" {
-				t.Fatalf("the claim has %q, %v", data, err)
-			}
+			b.must(lab.Poll(limit, func() (bool, error) { // the pod, which writes it anew, may be starting
+				data, err := os.ReadFile(precious)
+				return string(data) == "whole\n", fmt.Errorf("the claim has %q, %v", data, err)
+			}))
 			b.drop("all", whole)
 			b.running("one")
 			b.remove("all")

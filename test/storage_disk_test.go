@@ -144,7 +144,10 @@ func TestVolumeThatStays(t *testing.T) {
 	b.drop("stuck", podOf("stuck", "volumes: [{name: v, emptyDir: {}}]\n", mounting("main", "echo x >/v/x; "+forever, "{name: v, mountPath: /v}")))
 	pod := b.running("stuck")
 	b.sh("stuck", "main", "until [ -s /v/x ]; do :; done")
-	b.must(unix.Mount("", b.Root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	b.must(lab.Poll(limit, func() (bool, error) { // podd may be writing a record
+		err := unix.Mount("", b.Root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, "")
+		return err == nil, err
+	}))
 	b.remove("stuck")
 	b.must(lab.Poll(limit, func() (bool, error) {
 		events := b.podd("get", "events")

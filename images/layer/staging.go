@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -75,8 +76,19 @@ func (st *Staging) Knows(name string) bool {
 	return ok
 }
 
+// ErrStagingGone is said when somebody removes the staging area while it is used.
+var ErrStagingGone = errors.New("the folder that it is unpacked in is gone")
+
 // Unpack makes a layer of the blob r. Nothing is left of a layer that fails. Several goroutines may call it at once.
 func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
+	l, err := st.unpack(ctx, r)
+	if errors.Is(err, fs.ErrNotExist) { // r is open: what is not there is a part of the staging area
+		err = fmt.Errorf("%w: %v", ErrStagingGone, err)
+	}
+	return l, err
+}
+
+func (st *Staging) unpack(ctx context.Context, r io.Reader) (*Staged, error) {
 	dir, l, err := st.reserve()
 	if err != nil {
 		return nil, err
