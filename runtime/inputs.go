@@ -3,6 +3,7 @@ package runtime
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -142,7 +143,12 @@ func (src *inputs) fillObjects(rec *state.Record, in *executor.Inputs) {
 		return
 	}
 	in.Objects = executor.Objects{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}, Locked: map[string]error{}}
-	objects.References(rec.Object, func(key objects.Key) {
+	pod := *rec.Object
+	pod.Spec.Containers = slices.Clone(pod.Spec.Containers)
+	for i := range rec.Ephemeral {
+		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container(rec.Ephemeral[i].EphemeralContainerCommon))
+	}
+	objects.References(&pod, func(key objects.Key) {
 		o := src.objects.Get(key.Kind, key.Namespace, key.Name)
 		if o == nil {
 			return

@@ -11,7 +11,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/api"
 	"podd/runtime/lifecycle"
+	"podd/runtime/manifest"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload/disruption"
@@ -100,4 +102,36 @@ func Refused(err error) *disruption.Refusal {
 		return refusal
 	}
 	return nil
+}
+
+// AddEphemeral adds ephemeral containers to a pod that has not ended. whole: list is all that it is to have. They are kept in
+// its record: its manifest does not know of them.
+// https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
+func (q Requests) AddEphemeral(ctx context.Context, namespace, name string, list []corev1.EphemeralContainer, whole, dryRun bool) error {
+	r := q.loop
+	return q.pod(ctx, namespace, name, func(p *lifecycle.Pod) error {
+		rec := p.Record
+		if rec.State != state.PodWaiting && rec.State != state.PodRunning || rec.Ending() != nil {
+			return api.AsConflict(fmt.Errorf("pod %s has ended, or is about to: nothing can be added to it", p.Name()))
+		}
+		all, pod, err := manifest.WithEphemeral(rec.Object, rec.Ephemeral, list, whole)
+		if err != nil {
+			return api.AsInvalid(err)
+		}
+		_, why := r.admission.forbidden(pod)
+		if why == "" {
+			why = r.admission.checkSecurity(pod).Refused
+		}
+		if why != "" {
+			return api.AsForbidden(fmt.Errorf("pods %q is forbidden: %s", name, why))
+		}
+		if dryRun {
+			return nil
+		}
+		rec.AddEphemeral(all)
+		r.save(p)
+		r.publish(p, r.now())
+		r.mark(rec.UID)
+		return nil
+	})
 }

@@ -34,6 +34,8 @@ type Backend interface {
 	DeletePod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
 	// EvictPod ends a pod if its disruption budgets let it go now; the error has code 429 if they do not. A dry run only asks.
 	EvictPod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error
+	// AddEphemeral adds ephemeral containers to a pod. whole: list is all that it is to have, otherwise more of them.
+	AddEphemeral(ctx context.Context, namespace, name string, list []corev1.EphemeralContainer, whole, dryRun bool) error
 	// SetConditions sets conditions that podd does not set itself. The server has checked them.
 	SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error
 	// DeleteClaim removes what a persistent volume claim holds.

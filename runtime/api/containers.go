@@ -59,6 +59,9 @@ func DescribeContainers(p *corev1.Pod) string {
 	for i := range p.Spec.InitContainers {
 		names = append(names, p.Spec.InitContainers[i].Name+" (init)")
 	}
+	for i := range p.Spec.EphemeralContainers {
+		names = append(names, p.Spec.EphemeralContainers[i].Name+" (ephem)")
+	}
 	return strings.Join(names, ", ")
 }
 
@@ -68,6 +71,11 @@ func declares(p *corev1.Pod, name string) bool {
 			if cs[i].Name == name {
 				return true
 			}
+		}
+	}
+	for i := range p.Spec.EphemeralContainers {
+		if p.Spec.EphemeralContainers[i].Name == name {
+			return true
 		}
 	}
 	return false

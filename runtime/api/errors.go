@@ -41,6 +41,16 @@ func AsBadRequest(err error) error {
 	return &refusal{err, http.StatusBadRequest, metav1.StatusReasonBadRequest}
 }
 
+// AsInvalid makes err, with its sentence, an answer with code 422.
+func AsInvalid(err error) error {
+	return &refusal{err, http.StatusUnprocessableEntity, metav1.StatusReasonInvalid}
+}
+
+// AsForbidden makes err, with its sentence, an answer with code 403.
+func AsForbidden(err error) error {
+	return &refusal{err, http.StatusForbidden, metav1.StatusReasonForbidden}
+}
+
 // refusal is an error of a backend with what the client gets for it.
 type refusal struct {
 	error
@@ -106,9 +116,7 @@ func refuseWrite(path string) error {
 		subresource = rest[2]
 	}
 	for _, w := range []struct{ resource, subresource, answer string }{
-		{"pods", "eviction", "one board has no other to move a pod to: DELETE of the pod ends it, and it starts anew while its file is there"},
 		{"pods", "binding", "one board needs no scheduler: pods of the folder are the board's"},
-		{"pods", "ephemeralcontainers", "podd adds no ephemeral containers to a pod: exec runs a command in one of its containers"},
 		{"pods", "resize", "podd takes the resources of a pod from its file, and changes them in place: change the file"},
 		{"pods", "attach", "podd has no attach: the log, with follow=true, shows what a container writes, and exec runs a command in it"},
 		{"pods", "proxy", "podd proxies no HTTP: portforward reaches the ports of a pod"},

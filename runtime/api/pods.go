@@ -49,6 +49,42 @@ func (s *server) deletePod(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// addEphemeral adds ephemeral containers to a pod, as `kubectl debug` does.
+func addEphemeral(s *server, w http.ResponseWriter, r *http.Request) error {
+	p, err := s.pod(r)
+	if err != nil {
+		return err
+	}
+	if err := checkAccepted(p); err != nil {
+		return err
+	}
+	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
+	case r.Method == http.MethodPut, kind == "application/strategic-merge-patch+json":
+	default:
+		return unsupportedMedia(kind)
+	}
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return BadRequest("cannot read the pod: " + err.Error())
+	}
+	list, err := body.Ephemeral(data)
+	if err != nil {
+		return err
+	}
+	dry, err := body.DryRun(r.URL.Query()["dryRun"])
+	if err != nil {
+		return err
+	}
+	if err := s.backend.AddEphemeral(r.Context(), p.Namespace, p.Name, list, r.Method == http.MethodPut, dry); err != nil {
+		return err
+	}
+	if now, err := s.pod(r); err == nil {
+		p = now
+	}
+	writeJSON(w, http.StatusOK, kinds.Pods().Complete(p))
+	return nil
+}
+
 // evictPod ends a pod if its disruption budgets let it go.
 func (s *server) evictPod(w http.ResponseWriter, r *http.Request) error {
 	p, err := s.pod(r)

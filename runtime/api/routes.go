@@ -53,6 +53,10 @@ func (s *server) routes() http.Handler {
 	get(pod+"/exec", s.podExec)
 	get(pod+"/portforward", s.podForward)
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
+	get(pod+"/ephemeralcontainers", s.get(kinds.Pods()))
+	for _, method := range []string{"PATCH ", "PUT "} {
+		m.Handle(method+pod+"/ephemeralcontainers", s.handle(func(w http.ResponseWriter, r *http.Request) error { return addEphemeral(s, w, r) }))
+	}
 	m.Handle("POST "+pod+"/eviction", s.handle(s.evictPod))
 	m.Handle("DELETE "+pod, s.handle(s.deletePod))
 

@@ -179,7 +179,7 @@ func TestStatusErrors(t *testing.T) {
 		{"GET /api/v1/pods?watch=1&resourceVersion=7", 410, "Expired", "too old resource version"},
 		{"GET /api/v1/pods?watch=1&resourceVersion=999", 410, "Expired", "too old resource version"},
 		{"POST /api/v1/namespaces/default/pods", 405, "MethodNotAllowed", "podd takes its pods from the files of its manifest folder: to change one, change its file"},
-		{"POST /api/v1/namespaces/default/pods/a/eviction", 405, "MethodNotAllowed", "one board has no other to move a pod to: DELETE of the pod ends it, and it starts anew while its file is there"},
+		{"POST /api/v1/namespaces/default/pods/a/eviction", 400, "BadRequest", "cannot read the eviction: unexpected end of JSON input"},
 		{"PATCH /api/v1/namespaces/default/pods/a/resize", 405, "MethodNotAllowed", "podd takes the resources of a pod from its file, and changes them in place: change the file"},
 		{"POST /api/v1/namespaces/default/serviceaccounts/a/token", 405, "MethodNotAllowed", "podd gives tokens to pods alone: as a projected volume (serviceAccountToken)"},
 		{"POST /api/v1/namespaces/default/pods/a/nothing", 404, "NotFound", "the server could not find the requested resource"},

@@ -134,6 +134,11 @@ func (b *Backend) EvictPod(ctx context.Context, namespace, name string, o *metav
 	return answer
 }
 
+// AddEphemeral adds ephemeral containers to a pod.
+func (b *Backend) AddEphemeral(ctx context.Context, namespace, name string, list []corev1.EphemeralContainer, whole, dryRun bool) error {
+	return b.Runtime.AddEphemeral(ctx, namespace, name, list, whole, dryRun)
+}
+
 // SetConditions sets conditions that podd does not set itself: those that readiness gates wait for.
 func (b *Backend) SetConditions(ctx context.Context, namespace, name string, conditions []corev1.PodCondition) error {
 	return b.Runtime.SetConditions(ctx, namespace, name, conditions)

@@ -33,6 +33,9 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 			return out, err
 		}
 	}
+	if c.Sandbox.PIDNS, err = op.targetProcesses(a.Name, c.Sandbox.PIDNS); err != nil {
+		return out, err
+	}
 	edits, err := op.cdiEdits(a.Name)
 	if err != nil {
 		return out, err
@@ -72,6 +75,19 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	}
 	out.Object = op.Record.Object
 	return out, nil
+}
+
+// targetProcesses is the PID namespace of the container that an ephemeral one looks into; otherwise own.
+func (op *run) targetProcesses(name, own string) (path string, err error) {
+	target := op.Record.Target(name)
+	if target == "" || own != "" || op.Record.Object.Spec.HostPID {
+		return own, nil
+	}
+	c := op.Record.Container(target)
+	if c == nil || !c.State.Alive() {
+		return "", fmt.Errorf("%w: target container %q does not run", spec.ErrConfig, target)
+	}
+	return fmt.Sprintf("/proc/%d/ns/pid", c.PID), nil
 }
 
 // makeTerminationLog makes the file that is mounted at terminationMessagePath; any user may write to it.

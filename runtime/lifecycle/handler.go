@@ -99,6 +99,9 @@ func (h *Handler) Event(p *Pod, containerName string, now state.Instant, typ, re
 		ref.FieldPath = "spec.containers{" + containerName + "}"
 		if c := p.Record.Container(containerName); c != nil && c.Kind != state.KindMain {
 			ref.FieldPath = "spec.initContainers{" + containerName + "}"
+			if c.Kind == state.KindEphemeral {
+				ref.FieldPath = "spec.ephemeralContainers{" + containerName + "}"
+			}
 		}
 	}
 	h.Events(now.Wall, ref, typ, reason, message)

@@ -153,6 +153,11 @@ func overdue(p *Plan, v View, now state.BootTime) bool {
 // planContainers brings every container that should run towards running; failed: an init container has
 // failed for good.
 func planContainers(p *Plan, v View, now state.BootTime) (failed bool) {
+	for _, c := range v.Containers {
+		if c.Kind == state.KindEphemeral { // before all others, which may be what is looked into
+			keep(p, v, c, now, false)
+		}
+	}
 	ready, failed := planInits(p, v, now)
 	if !ready {
 		return failed
@@ -172,7 +177,7 @@ func planContainers(p *Plan, v View, now state.BootTime) (failed bool) {
 func planInits(p *Plan, v View, now state.BootTime) (ready, failed bool) {
 	for _, c := range v.Containers {
 		switch {
-		case c.Kind == state.KindMain:
+		case c.Kind == state.KindMain, c.Kind == state.KindEphemeral:
 		case c.Kind == state.KindSidecar:
 			keep(p, v, c, now, false)
 			if !c.Done && !v.Initialized {
@@ -250,6 +255,7 @@ func planRestartAll(p *Plan, v View, now state.BootTime) {
 	ended := true
 	for _, c := range v.Containers {
 		switch {
+		case c.Kind == state.KindEphemeral: // it stays
 		case c.State == state.ContainerExited:
 			ended = false
 			p.do(CollectContainer{c.Name, c.Attempt})
@@ -266,7 +272,9 @@ func planRestartAll(p *Plan, v View, now state.BootTime) {
 	p.do(ResetContainers{})
 	v.Containers = slices.Clone(v.Containers)
 	for i := range v.Containers {
-		v.Containers[i].State, v.Containers[i].Done = state.ContainerWaiting, false
+		if v.Containers[i].Kind != state.KindEphemeral {
+			v.Containers[i].State, v.Containers[i].Done = state.ContainerWaiting, false
+		}
 	}
 	v.Initialized = false
 	planContainers(p, v, now)

@@ -31,6 +31,9 @@ func RestartRule(spec *corev1.Container, code int) corev1.ContainerRestartRuleAc
 
 // Restarts applies the restart policy to a container that has ended.
 func Restarts(policy corev1.RestartPolicy, c ContainerView) bool {
+	if c.Kind == state.KindEphemeral {
+		return c.Void
+	}
 	if c.Void || c.Changed || c.Kind == state.KindSidecar || c.Rule != "" {
 		return true
 	}

@@ -62,7 +62,7 @@ func (r *Record) check(uid string) error {
 			return fmt.Errorf("container %s: %w", c.Name, err)
 		}
 	}
-	if len(seen) != len(o.Spec.Containers)+len(o.Spec.InitContainers) {
+	if len(seen) != len(o.Spec.Containers)+len(o.Spec.InitContainers)+len(r.Ephemeral) {
 		return errors.New("it lacks containers that its pod has")
 	}
 	return nil
@@ -75,7 +75,7 @@ func (c *ContainerRecord) check() error {
 	switch {
 	case !c.State.known():
 		return fmt.Errorf("its state is %q", c.State)
-	case c.Kind != KindMain && c.Kind != KindInit && c.Kind != KindSidecar:
+	case c.Kind != KindMain && c.Kind != KindInit && c.Kind != KindSidecar && c.Kind != KindEphemeral:
 		return fmt.Errorf("its kind is %q", c.Kind)
 	case c.Attempt < -1 || int64(c.Attempt) > maxAttempt || c.Base < 0 || c.Attempt < 0 && c.State != ContainerWaiting:
 		return fmt.Errorf("its attempt is %d", c.Attempt)

@@ -18,6 +18,8 @@ const (
 	KindMain    ContainerKind = ""
 	KindInit    ContainerKind = "init"    // runs to its end before the next one starts
 	KindSidecar ContainerKind = "sidecar" // an init container that stays. KEP-753
+	// KindEphemeral is one that was added to the pod while it was there. It is started once. KEP-277
+	KindEphemeral ContainerKind = "ephemeral"
 )
 
 // KindOf tells sidecars among init containers. KEP-753

@@ -36,6 +36,8 @@ type Record struct {
 	Generation int64                          `json:"generation,omitempty"` // changes of the spec in place
 	Finish     *FinishRecord                  `json:"finish,omitempty"`
 	Containers []*ContainerRecord             `json:"containers"` // init containers and sidecars first
+	// Ephemeral are the containers that were added by hand; the pod's manifest does not know them.
+	Ephemeral []corev1.EphemeralContainer `json:"ephemeral,omitempty"`
 	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
 	Initialized bool `json:"initialized,omitempty"`
 	// RestartAll: a restart rule asks for all containers to begin anew.
@@ -172,7 +174,32 @@ func (r *Record) Spec(name string) *corev1.Container {
 			return &r.Object.Spec.InitContainers[i]
 		}
 	}
+	for i := range r.Ephemeral {
+		if r.Ephemeral[i].Name == name {
+			return (*corev1.Container)(&r.Ephemeral[i].EphemeralContainerCommon)
+		}
+	}
 	return nil
+}
+
+// Target is the container whose processes an ephemeral container sees; "": none.
+func (r *Record) Target(name string) string {
+	for i := range r.Ephemeral {
+		if r.Ephemeral[i].Name == name {
+			return r.Ephemeral[i].TargetContainerName
+		}
+	}
+	return ""
+}
+
+// AddEphemeral adds ephemeral containers to those that are there.
+func (r *Record) AddEphemeral(list []corev1.EphemeralContainer) {
+	for i := range list {
+		if r.Container(list[i].Name) == nil {
+			r.Ephemeral = append(slices.Clone(r.Ephemeral), list[i])
+			r.Containers = append(slices.Clone(r.Containers), &ContainerRecord{Name: list[i].Name, Kind: KindEphemeral, State: ContainerWaiting, Attempt: -1})
+		}
+	}
 }
 
 // Ending is how the pod ends, nil while it does not.

@@ -76,6 +76,9 @@ func (r *Record) ShortenGrace(grace time.Duration, now Instant) bool {
 func (r *Record) ResetContainers() error {
 	r.Initialized, r.RestartAll = false, false
 	for _, c := range r.Containers {
+		if c.Kind == KindEphemeral {
+			continue
+		}
 		if err := c.Move(EventReset); err != nil {
 			return fmt.Errorf("cannot restart all containers of pod %q: %w", r.Name(), err)
 		}

@@ -48,13 +48,16 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	}
 	out.Spec.NodeName = f.NodeName
 	out.Generation = 1 + rec.Generation
-	mains, inits := containerStatuses(rec, f)
+	out.Spec.EphemeralContainers = rec.Ephemeral
+	mains, inits, ephemerals := containerStatuses(rec, f)
 	out.Status = corev1.PodStatus{
 		ObservedGeneration:    out.Generation,
 		QOSClass:              f.QOSClass,
 		StartTime:             startTime(rec, now),
 		ContainerStatuses:     mains,
 		InitContainerStatuses: inits,
+
+		EphemeralContainerStatuses: ephemerals,
 	}
 	out.Status.Phase = phase(rec, inits, mains)
 	if end := rec.Finish; end != nil && out.Status.Phase == corev1.PodFailed {
@@ -100,18 +103,22 @@ func setAddresses(out *corev1.Pod, rec *state.Record, ips []netip.Addr) {
 	}
 }
 
-// containerStatuses lists the statuses of the main containers and those of the init containers.
-func containerStatuses(rec *state.Record, f Facts) (mains, inits []corev1.ContainerStatus) {
+// containerStatuses lists the statuses of the main containers, those of the init containers and those of ephemeral ones.
+func containerStatuses(rec *state.Record, f Facts) (mains, inits, ephemerals []corev1.ContainerStatus) {
 	mains = make([]corev1.ContainerStatus, 0, len(rec.Object.Spec.Containers))
 	for _, c := range rec.Containers {
 		s := containerStatus(rec, rec.Spec(c.Name), c, f)
-		if c.Kind == state.KindMain {
+		switch c.Kind {
+		case state.KindMain:
 			mains = append(mains, s)
-		} else {
+		case state.KindEphemeral:
+			s.Ready = false // as with a kubelet
+			ephemerals = append(ephemerals, s)
+		case state.KindInit, state.KindSidecar:
 			inits = append(inits, s)
 		}
 	}
-	return mains, inits
+	return mains, inits, ephemerals
 }
 
 // allocated tells which devices a container has, and whether they are plugged in. KEP-4680

@@ -155,6 +155,24 @@ func (f *Fake) EvictPod(_ context.Context, namespace, name string, o *metav1.Del
 	return nil
 }
 
+// AddEphemeral adds containers, which run at once.
+func (f *Fake) AddEphemeral(_ context.Context, namespace, name string, list []corev1.EphemeralContainer, _, _ bool) error {
+	pods, _ := f.Pods()
+	for _, p := range pods {
+		if p.Namespace == namespace && p.Name == name {
+			p = p.DeepCopy()
+			for i := range list {
+				p.Spec.EphemeralContainers = append(p.Spec.EphemeralContainers, list[i])
+				p.Status.EphemeralContainerStatuses = append(p.Status.EphemeralContainerStatuses, corev1.ContainerStatus{
+					Name: list[i].Name, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+				})
+			}
+			f.Put(p)
+		}
+	}
+	return nil
+}
+
 // SetConditions appends to a pod's conditions.
 func (f *Fake) SetConditions(_ context.Context, namespace, name string, conditions []corev1.PodCondition) error {
 	pods, _ := f.Pods()
