@@ -64,6 +64,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("devices[%d]: %w", i, err)
 		}
 	}
+	if c.UnknownKinds != "accept" && c.UnknownKinds != "refuse" {
+		return fmt.Errorf("unknownKinds must be accept or refuse, not %q", c.UnknownKinds)
+	}
 	if err := podsecurity.Check(c.PodSecurity); err != nil {
 		return fmt.Errorf("podSecurity: %w", err)
 	}

@@ -60,6 +60,9 @@ type Config struct {
 	SeccompDefault bool `json:"seccompDefault"`
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
 	NoNewPrivileges bool `json:"noNewPrivileges"`
+	// UnknownKinds says what becomes of documents of kinds that podd does not act on: accept stores them, refuse makes them
+	// a problem of their file.
+	UnknownKinds string `json:"unknownKinds"`
 	// PodSecurity is the level of the Pod Security Standards for namespaces whose labels say nothing, with a version after a
 	// colon.
 	PodSecurity           string             `json:"podSecurity"`
@@ -120,6 +123,7 @@ func Default() Config {
 		CDISpecDirs:          cdi.DefaultDirs(),
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
+		UnknownKinds:         "accept",
 
 		PodSecurityExemptions: SecurityExemptions{Namespaces: []string{}, RuntimeClasses: []string{}},
 

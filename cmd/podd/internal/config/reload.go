@@ -9,7 +9,7 @@ import (
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
 	return []string{
-		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "podSecurity", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
+		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
 		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline",
@@ -59,6 +59,7 @@ func (c *Config) TakeLive(next *Config) {
 	c.Devices = next.Devices
 	c.SeccompDefault, c.UserNamespaces.Mode = next.SeccompDefault, next.UserNamespaces.Mode
 	c.NoNewPrivileges = next.NoNewPrivileges
+	c.UnknownKinds = next.UnknownKinds
 	c.PodSecurity, c.PodSecurityExemptions = next.PodSecurity, next.PodSecurityExemptions
 	c.ImagesConfig = next.ImagesConfig
 	c.SerializeImagePulls, c.MaxParallelImagePulls = next.SerializeImagePulls, next.MaxParallelImagePulls

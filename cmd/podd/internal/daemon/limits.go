@@ -52,6 +52,7 @@ func forbidCoreDump() {
 func (d *daemon) settings() runtime.Settings {
 	s := settingsOf(d.config)
 	d.labels.Store(&s.Labels)
+	d.refuseUnknown.Store(d.config.UnknownKinds == "refuse")
 	var lowered []string
 	s.Rlimits, lowered = rlimit.Allowed(s.Rlimits)
 	lowered = slices.DeleteFunc(lowered, func(name string) bool { return slices.Contains(d.lowered, name) })

@@ -59,7 +59,7 @@ func (d *daemon) change(next *config.Config) {
 	if later := config.LaterKeys(d.config, next); len(later) > 0 {
 		d.log.Warn("settings have changed that count from the next restart of podd on", "keys", strings.Join(later, " "))
 	}
-	relabelled := !maps.Equal(d.config.NodeLabels, next.NodeLabels)
+	otherwise := !maps.Equal(d.config.NodeLabels, next.NodeLabels) || d.config.UnknownKinds != next.UnknownKinds
 	d.config.TakeLive(next)
 	d.garbage().collectBy(next.Collection())
 	d.runtime.Change(d.settings())
@@ -67,7 +67,7 @@ func (d *daemon) change(next *config.Config) {
 	images := d.config.ImagesConfig
 	d.imageRules.Store(&images)
 	d.imagePulls().policyChanged()
-	if relabelled {
+	if otherwise {
 		d.folder.Reread()
 	}
 	d.setLevel()
