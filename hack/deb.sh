@@ -47,6 +47,7 @@ common() {
 	"$podd" completion zsh >"$root/usr/share/zsh/vendor-completions/_podd"
 	"$podd" completion fish >"$root/usr/share/fish/vendor_completions.d/podd.fish"
 	put 755 board/packaging/busybox-image usr/share/podd/busybox-image
+	put 644 board/packaging/hardened-config.yaml usr/share/doc/podd/hardened-config.yaml
 	for f in board/packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
 	for f in README.md CHANGELOG.md docs/*.md; do put 644 "$f" "usr/share/doc/podd/$f"; done # a board without the web reads them
 	for f in "$man"/*.1; do squeeze "usr/share/man/man1/${f##*/}.gz" <"$f"; done

@@ -26,7 +26,7 @@ func Folder() []*Kind {
 		{Resource: "storageclasses", Name: "StorageClass", Short: []string{"sc"}, Group: "storage.k8s.io/v1", Blank: blank[storagev1.StorageClass], Columns: printers.ClassColumns, Row: printers.ClassRow},
 		{Resource: "serviceaccounts", Name: "ServiceAccount", Short: []string{"sa"}, Namespaced: true, Blank: blank[corev1.ServiceAccount], Columns: printers.ServiceAccountColumns, Row: printers.ServiceAccountRow},
 		{Resource: "services", Name: "Service", Short: []string{"svc"}, All: true, Namespaced: true, Blank: blank[corev1.Service], Columns: printers.ServiceColumns, Row: printers.ServiceRow},
-		{Resource: "endpoints", Name: "Endpoints", Short: []string{"ep"}, Namespaced: true, Blank: blank[corev1.Endpoints], Columns: printers.EndpointsColumns, Row: printers.EndpointsRow},
+		{Resource: "endpoints", Name: "Endpoints", Short: []string{"ep"}, Namespaced: true, Blank: blank[printers.Endpoints], Columns: printers.EndpointsColumns, Row: printers.EndpointsRow},
 		{Resource: "endpointslices", Name: "EndpointSlice", Group: "discovery.k8s.io/v1", Namespaced: true, Blank: blank[discoveryv1.EndpointSlice], Columns: printers.EndpointSliceColumns, Row: printers.EndpointSliceRow},
 	}, Workloads()...)
 }

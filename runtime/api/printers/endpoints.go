@@ -13,6 +13,9 @@ import (
 	"podd/runtime/api/hub"
 )
 
+// Endpoints are the older form of EndpointSlices.
+type Endpoints = corev1.Endpoints
+
 // EndpointsColumns are the columns of a table of such objects.
 func EndpointsColumns() []metav1.TableColumnDefinition {
 	return []metav1.TableColumnDefinition{
@@ -24,7 +27,7 @@ func EndpointsColumns() []metav1.TableColumnDefinition {
 
 // EndpointsRow is the row of one of them.
 func EndpointsRow(o hub.Object, now time.Time) metav1.TableRow {
-	e := o.(*corev1.Endpoints)
+	e := o.(*Endpoints)
 	var list []string
 	for _, s := range e.Subsets {
 		for _, a := range s.Addresses {

@@ -61,15 +61,21 @@ func TestProfile(t *testing.T) {
 		{"the container's", `{"spec":{"securityContext":{"appArmorProfile":{"type":"Unconfined"}},"containers":[{"name":"c","securityContext":{"appArmorProfile":{"type":"RuntimeDefault"}}}]}}`, armed, "podd-default", "", "", ""},
 		{"missing", `{"spec":{"securityContext":{"appArmorProfile":{"type":"Localhost","localhostProfile":"none"}},"containers":[{"name":"c"}]}}`, armed, "", "apparmor profile not found none", "", ""},
 		{"missing default", `{"spec":{"securityContext":{"appArmorProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"c"}]}}`, bare, "", "apparmor profile not found podd-default", "", ""},
-		{"asked where there is none", `{"spec":{"securityContext":{"appArmorProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"c"}]}}`, off, "",
-			`apparmor is not supported on this machine, and container "c" asks for it`, "Cannot enforce AppArmor: AppArmor is not enabled on the host", ""},
+		{
+			"asked where there is none", `{"spec":{"securityContext":{"appArmorProfile":{"type":"RuntimeDefault"}},"containers":[{"name":"c"}]}}`, off, "",
+			`apparmor is not supported on this machine, and container "c" asks for it`, "Cannot enforce AppArmor: AppArmor is not enabled on the host", "",
+		},
 		{"annotation", annotated + `localhost/mine"}},"spec":{"securityContext":{"appArmorProfile":{"type":"Unconfined"}},"containers":[{"name":"c"}]}}`, armed, "mine", "", "", ""},
 		{"annotation, unconfined", annotated + `unconfined"}},"spec":{"containers":[{"name":"c"}]}}`, armed, "", "", "", ""},
 		{"annotation, default", annotated + `runtime/default"}},"spec":{"containers":[{"name":"c"}]}}`, nil, "", `apparmor is not supported on this machine, and container "c" asks for it`, "Cannot enforce AppArmor: AppArmor is not enabled on the host", ""},
 		{"annotation beside the field", annotated + `localhost/none"}},"spec":{"containers":[{"name":"c","securityContext":{"appArmorProfile":{"type":"Localhost","localhostProfile":"mine"}}}]}}`, armed, "mine", "", "", ""},
 		{"labels without SELinux", `{"spec":{"securityContext":{"seLinuxOptions":{"type":"t"}},"containers":[{"name":"c"}]}}`, nil, "", "", "", ""},
-		{"labels with SELinux", `{"spec":{"containers":[{"name":"c","securityContext":{"seLinuxOptions":{"type":"t"}}}]}}`, map[string]string{"fs/selinux/enforce": "1"}, "", "",
-			"", "Cannot set SELinux labels: SELinux is on, and podd does not set them; remove seLinuxOptions"},
+		{
+			"labels with SELinux", `{"spec":{"containers":[{"name":"c","securityContext":{"seLinuxOptions":{"type":"t"}}}]}}`,
+			map[string]string{"fs/selinux/enforce": "1"},
+			"", "",
+			"", "Cannot set SELinux labels: SELinux is on, and podd does not set them; remove seLinuxOptions",
+		},
 	} {
 		m, p := machine(t, tc.sys), pod(t, tc.pod)
 		got, err := m.Profile(p, &p.Spec.Containers[0])

@@ -129,7 +129,8 @@ func hooks(list []Hook) *specs.Hooks {
 		hook := specs.Hook{Path: h.Path, Args: h.Args, Env: h.Env, Timeout: h.Timeout}
 		switch h.Stage {
 		case "prestart":
-			out.Prestart = append(out.Prestart, hook) //nolint:staticcheck // CDI has it still
+			//lint:ignore SA1019 CDI has it still
+			out.Prestart = append(out.Prestart, hook)
 		case "createRuntime":
 			out.CreateRuntime = append(out.CreateRuntime, hook)
 		case "createContainer":

@@ -210,7 +210,7 @@ func (r *runPod) write(cmd *cobra.Command, name string, data []byte) (file strin
 // follow shows what a pod writes until it ends, and ends as its container does.
 func (r *runPod) follow(cmd *cobra.Command, name string) error {
 	ctx := cmd.Context()
-	status, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
+	_, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,8 @@ func (r *runPod) follow(cmd *cobra.Command, name string) error {
 	if err := logs.ExecuteContext(ctx); err != nil {
 		return err
 	}
-	if status, err = r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Terminated != nil }); err != nil {
+	status, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Terminated != nil })
+	if err != nil {
 		return err
 	}
 	if code := status.State.Terminated.ExitCode; code != 0 {

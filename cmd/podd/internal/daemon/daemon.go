@@ -69,7 +69,7 @@ type daemon struct {
 	labels atomic.Pointer[map[string]string]
 	// refuseUnknown: kinds that podd does not act on are refused, by the configuration.
 	refuseUnknown atomic.Bool
-	puller *imagepull.Puller
+	puller        *imagepull.Puller
 	// imageRules say where the policy of images is.
 	imageRules atomic.Pointer[config.ImagesConfig]
 
@@ -171,7 +171,7 @@ func (d *daemon) open() error {
 	d.openNames()
 	d.folder = folder.Open(folder.Options{
 		Dir: c.Manifests, CacheDir: filepath.Join(c.Root, "lastgood"), Seed: runtime.LastKnown(c.RunDir), Damaged: d.damaged,
-		Fits: func(e string) bool { return annotation.FitsNode(e, c.NodeName, d.nodeLabels()) },
+		Fits:          func(e string) bool { return annotation.FitsNode(e, c.NodeName, d.nodeLabels()) },
 		RefuseUnknown: d.refuseUnknown.Load,
 	})
 	executable, err := os.Executable()
