@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,9 +42,10 @@ type Client struct {
 	SlowAfter time.Duration
 	Log       *slog.Logger
 
-	limit limiter
-	held  atomic.Int64     // bytes of layers in memory that are not judged yet, see spooled
-	wall  func() time.Time // of tests; nil: time.Now
+	limit   limiter
+	limited sync.Once        // the limiter knows the rate
+	held    atomic.Int64     // bytes of layers in memory that are not judged yet, see spooled
+	wall    func() time.Time // of tests; nil: time.Now
 }
 
 // Image is an image in a registry whose manifest, or index, is known.
@@ -65,7 +67,7 @@ type session struct {
 	e      *endpoint
 	http   *http.Client
 	used   Credential
-	asked  bool // the registry has asked who we are
+	asked  atomic.Bool // the registry has asked who we are
 	pooled *http.Transport
 
 	patience Patience
@@ -136,7 +138,7 @@ func (c *Client) openAt(ctx context.Context, e *endpoint, ref Reference, keys Ke
 func (c *Client) connect(ctx context.Context, e *endpoint, cred Credential, patience Patience) (*session, error) {
 	plain := func(host string) bool { return e.insecure && host == e.base.Host || isLoopback(host) }
 	pool := c.transport(e, patience)
-	c.limit.rate = c.Rate
+	c.limited.Do(func() { c.limit.rate = c.Rate })
 	w := &wire{
 		base: pool, patience: patience, limit: &c.limit, plain: plain, header: e.header, host: e.base.Host, agent: c.agent(),
 	}
@@ -171,7 +173,7 @@ type authenticator struct {
 }
 
 func (a authenticator) Authorization() (*authn.AuthConfig, error) {
-	a.s.asked = true
+	a.s.asked.Store(true)
 	return &authn.AuthConfig{
 		Username: a.c.Username, Password: a.c.Password, IdentityToken: a.c.IdentityToken, RegistryToken: a.c.RegistryToken,
 	}, nil

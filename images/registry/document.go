@@ -35,7 +35,7 @@ func (s *session) resolve(ctx context.Context, ref Reference) (*Image, error) {
 		return nil, err
 	}
 	img := &Image{Reference: ref, Host: s.e.name(), Manifest: data, Digest: digestOf(data), s: s}
-	if s.asked {
+	if s.asked.Load() {
 		img.Used = s.used
 	}
 	if ref.Digest != "" && img.Digest != ref.Digest {
