@@ -141,7 +141,8 @@ func checkAfterKillLoop(t *testing.T, b *Board) {
 	t.Helper()
 	pod := b.wait("slow", isPhase(corev1.PodFailed))
 	for container, code := range map[string]int32{"out": 5, "err": 6} {
-		if got := ended(pod, container); got.ExitCode != code {
+		// An older kernel tells it in the machine's own network namespace alone, in which a board of the tests is not.
+		if got := ended(pod, container); got.ExitCode != code && (keepsExits(t) || got.Reason != "ContainerStatusUnknown") {
 			t.Errorf("%s ended with %d, told as %+v", container, code, got)
 		}
 		checkCounter(t, container, b.logs("slow", "-c", container), sequence(counted))
