@@ -254,7 +254,12 @@ func TestExecAtTheLimitOfProcesses(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "pids.max"), fmt.Append(nil, limit), 0o644); err != nil {
 				t.Skip(err)
 			}
-			_, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
+			x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
+			if err == nil {
+				if status, err := x.Wait(); err != nil || status.Code != 0 { // the container does not die before it
+					t.Errorf("limit %d: %+v, %v", limit, status, err)
+				}
+			}
 			if err != nil && !strings.Contains(err.Error(), "processes and threads of the") {
 				t.Errorf("limit %d: %v", limit, err)
 			}
