@@ -224,7 +224,9 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/manifest/fields": {
 			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl",
 		},
-		"podd/runtime/manifest/update":     {"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/resources"},
+		"podd/runtime/manifest/update": {
+			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/kinds", "podd/runtime/manifest/resources",
+		},
 		"podd/runtime/manifest/defaults":   {"podd/runtime/manifest/annotation", "podd/runtime/manifest/resources"},
 		"podd/runtime/manifest/decode":     {},
 		"podd/runtime/manifest/annotation": {},

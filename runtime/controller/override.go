@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
@@ -19,9 +20,6 @@ import (
 type overrides struct{ m *Manager }
 
 func (m *Manager) overrides() overrides { return overrides{m} }
-
-// AnnotationOverrides names, on an object as it is shown, the fields in which it is not as its file says.
-const AnnotationOverrides = "podd.dev/overrides"
 
 // Override is one field of an object that somebody has set by hand. It holds until the file changes that field.
 type Override struct {
@@ -59,13 +57,13 @@ func (e *entry) labelled(o workload.Object) workload.Object {
 	}
 	annotations := map[string]string{}
 	for k, v := range o.GetAnnotations() {
-		if k != AnnotationOverrides {
+		if k != annotation.OverridesKey {
 			annotations[k] = v
 		}
 	}
 	if len(paths) > 0 {
 		slices.Sort(paths)
-		annotations[AnnotationOverrides] = strings.Join(paths, ",")
+		annotations[annotation.OverridesKey] = strings.Join(paths, ",")
 	}
 	if len(annotations) == 0 {
 		annotations = nil

@@ -21,6 +21,8 @@ func (d *Desired) unseal(key Key, s *corev1.Secret, now time.Time) {
 	if !annotation.IsSealed(s) {
 		return
 	}
+	s.Annotations = maps.Clone(s.Annotations)
+	s.Annotations[annotation.SealedSumKey] = annotation.SealedSum(s)
 	data, err := d.open(s)
 	s.Data = data
 	if err == nil {

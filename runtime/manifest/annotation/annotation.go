@@ -2,6 +2,8 @@
 package annotation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -115,6 +117,15 @@ const SealedKey = "podd.dev/sealed"
 
 // IsSealed says whether the values of a Secret are encrypted.
 func IsSealed(s *corev1.Secret) bool { return s.Annotations[SealedKey] != "" }
+
+// SealedSum identifies the encrypted values of a Secret.
+func SealedSum(s *corev1.Secret) string {
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(s.Data)) {
+		fmt.Fprintf(h, "%q %q\n", key, s.Data[key])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
 
 // ValidateBandwidth holds limits of traffic to what Kubernetes takes: quantities of bits a second from 1k to 1P
 // (kubernetes, pkg/util/bandwidth).

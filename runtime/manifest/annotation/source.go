@@ -13,6 +13,12 @@ const (
 	// ManifestKey names the file that a pod is from.
 	ManifestKey = "podd.dev/manifest"
 
+	// OverridesKey names, on an object as it is shown, the fields in which it is not as its file says: somebody has set
+	// them by hand, with a comma between their paths.
+	OverridesKey = "podd.dev/overrides"
+	// SealedSumKey has, on a sealed Secret as it is shown, the sum of what the manifest has for its data.
+	SealedSumKey = "podd.dev/sealed-sum"
+
 	configSourceFile = "file"
 )
 

@@ -64,12 +64,6 @@ func validate(cmd *cobra.Command, paths []string) error {
 	return nil
 }
 
-// readManifests is readObjects for those whom only the pods concern.
-func readManifests(stdin io.Reader, path string) ([]manifest.Pod, []manifest.Problem, error) {
-	objects, problems, err := readObjects(stdin, path)
-	return manifest.Pods(objects), problems, err
-}
-
 // readObjects reads a file, or a folder as the daemon does.
 func readObjects(stdin io.Reader, path string) ([]manifest.Object, []manifest.Problem, error) {
 	if path == "-" {
