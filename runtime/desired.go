@@ -9,9 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/controller"
 	"podd/runtime/executor"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/rollout"
 	"podd/runtime/state"
@@ -180,10 +182,11 @@ func (r *Runtime) takeProblems(problems []manifest.Problem, now state.Instant) {
 }
 
 // attachProblems gives each pod the sentences about manifests of its name; the others become refused pods. One namespace and
-// name is one pod, whatever files say: the pod that is there, or one that stands for all that is refused.
+// name is one pod, whatever files say: the pod that is there, or one that stands for all that is refused, workloads too.
 func (r *Runtime) attachProblems(now state.Instant) {
 	r.reattach = false
 	own, names := map[types.NamespacedName]*manifest.Problem{}, []types.NamespacedName{}
+	never := r.attachWorkloadProblems(now)
 	for i := range r.problems {
 		p := r.problems[i]
 		if !objects.OfPod(&p) {
@@ -213,5 +216,39 @@ func (r *Runtime) attachProblems(now state.Instant) {
 			refused = append(refused, *own[key])
 		}
 	}
+	for i := range never {
+		key := objects.ProblemPod(&never[i])
+		at := slices.IndexFunc(refused, func(p manifest.Problem) bool { return objects.ProblemPod(&p) == key })
+		switch {
+		case !kinds.MakesPods(never[i].Kind) || taken[key]:
+		case at >= 0:
+			refused[at].Message += "; " + never[i].Message
+		default:
+			refused = append(refused, never[i])
+		}
+	}
 	r.store.SetRefusedPods(refused, now.Wall, r.NodeName)
+}
+
+// attachWorkloadProblems shows on each workload what is wrong with its file. Those that were never good become refused
+// objects, which it returns.
+func (r *Runtime) attachWorkloadProblems(now state.Instant) (never []manifest.Problem) {
+	of := map[objects.Key]manifest.Problem{}
+	for _, p := range r.problems {
+		if !controller.Shows(p.Kind) {
+			continue
+		}
+		key := objects.ProblemKey(&p)
+		if first, ok := of[key]; ok {
+			first.Message += "; " + p.Message
+			p = first
+		}
+		of[key] = p
+	}
+	never = r.controllers.SetProblems(of, now)
+	slices.SortFunc(never, func(a, b manifest.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Kind, b.Kind))
+	})
+	r.store.SetRefusedObjects(never, now.Wall)
+	return never
 }

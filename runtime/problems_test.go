@@ -10,6 +10,8 @@ import (
 
 	"podd/runtime/api"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/annotation"
+	"podd/runtime/objects"
 )
 
 // shownPods are the pods that clients see, each with its condition podd.dev/ManifestAccepted or the sentence it stands for.
@@ -147,4 +149,80 @@ func TestImageOfAVolumeIsMissing(t *testing.T) {
 	if got := backs["idle"]; got != "Running" {
 		t.Errorf("the pod that does not mount it: %q", got)
 	}
+}
+
+// TestRefusedWorkloads: a workload that was never good is shown, with its sentence, and a pod stands for those that it would
+// make; one that was good goes on and says so; both end when the file is mended.
+func TestRefusedWorkloads(t *testing.T) {
+	w := workloadWorld(t)
+	w.desired["db"] = modelPod("db", 1, 0)
+	w.workloads["web.yaml"] = deploymentYAML(1, "app")
+	refused := func(kind, name, reason string) manifest.Problem {
+		return manifest.Problem{File: "bad.yaml", Kind: kind, Namespace: "default", Name: name, Reason: reason, Message: kind + " " + name + " is bad"}
+	}
+	all := func() (list []string) {
+		for _, kind := range []string{"Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget"} {
+			found, _ := w.d.r.store.Objects(kind)
+			for _, o := range found {
+				reason, message := annotation.ProblemOf(o)
+				list = append(list, strings.TrimSpace(fmt.Sprintf("%s/%s %s %s", kind, o.GetName(), reason, message)))
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	pods := func() (list []string) {
+		for _, text := range w.shownPods() {
+			if !strings.HasPrefix(text, "web-") {
+				list = append(list, text)
+			}
+		}
+		return list
+	}
+	expect := func(objects, shown []string) {
+		t.Helper()
+		if w.d != nil {
+			w.d.r.inbox.put(msgManifests{})
+		}
+		if err := w.rest(); err != nil {
+			t.Fatal(err)
+		}
+		if got := all(); !slices.Equal(got, objects) {
+			t.Errorf("objects %q, want %q", got, objects)
+		}
+		if got := pods(); !slices.Equal(got, shown) {
+			t.Errorf("pods %q, want %q", got, shown)
+		}
+		if got := w.running(); got["app"] != 2 {
+			t.Errorf("%v run", got)
+		}
+	}
+	w.problems = []manifest.Problem{
+		refused("Deployment", "web", "ImmutableObject"), refused("Deployment", "db", "InvalidManifest"), refused("StatefulSet", "queue", "InvalidManifest"),
+		refused("CronJob", "queue", "UnsupportedField"), refused("PodDisruptionBudget", "web", "InvalidManifest"),
+		{File: "nameless.yaml", Kind: "Deployment", Reason: "InvalidManifest", Message: "no name"},
+	}
+	bad := []string{
+		"CronJob/queue UnsupportedField CronJob queue is bad", "Deployment/db InvalidManifest Deployment db is bad", "Deployment/nameless InvalidManifest no name",
+		"Deployment/web ImmutableObject Deployment web is bad", "PodDisruptionBudget/web InvalidManifest PodDisruptionBudget web is bad",
+		"StatefulSet/queue InvalidManifest StatefulSet queue is bad",
+	}
+	shown := []string{"db Running: ", "nameless Pending: no name", "queue Pending: CronJob queue is bad; StatefulSet queue is bad"}
+	expect(bad, shown)
+	w.die()
+	expect(bad, shown)
+	if err := w.d.r.controllers.Set(objects.Key{Kind: "StatefulSet", Namespace: "default", Name: "queue"}, "spec.replicas", 2); err == nil || !strings.Contains(err.Error(), "is bad") {
+		t.Errorf("scaling what was refused: %v", err)
+	}
+	stood, _ := w.d.r.store.Pods()
+	for _, p := range stood {
+		if p.Name == "queue" && (len(p.OwnerReferences) != 1 || p.Spec.NodeName != "") {
+			t.Errorf("%+v", p)
+		}
+	}
+	w.problems = w.problems[:1]
+	w.workloads["queue.yaml"] = strings.ReplaceAll(deploymentYAML(0, "app"), "web", "queue")
+	expect([]string{"Deployment/queue", "Deployment/web ImmutableObject Deployment web is bad"}, []string{"db Running: "})
+	w.problems = nil
+	expect([]string{"Deployment/queue", "Deployment/web"}, []string{"db Running: "})
 }

@@ -141,7 +141,7 @@ func TestLayers(t *testing.T) {
 			"podd/cmd/podd/internal/cli/security",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
-		"podd/cmd/podd/internal/cli/printers/describe": {},
+		"podd/cmd/podd/internal/cli/printers/describe": {"podd/runtime/manifest/annotation"},
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
@@ -236,7 +236,7 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/api": {
 			"podd/runtime/api/protocol", "podd/runtime/api/hub", "podd/runtime/api/kinds", "podd/runtime/api/printers", "podd/runtime/api/stream",
-			"podd/runtime/api/body",
+			"podd/runtime/api/body", "podd/runtime/manifest/annotation",
 		},
 		"podd/runtime/api/protocol": {},
 		"podd/runtime/api/body":     {},

@@ -3,6 +3,7 @@ package api
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"podd/runtime/api/kinds"
+	"podd/runtime/manifest/annotation"
 )
 
 const metaGroupVersion = "meta.k8s.io/v1"
@@ -19,6 +21,7 @@ const metaGroupVersion = "meta.k8s.io/v1"
 type tableRequest struct {
 	include metav1.IncludeObjectPolicy
 	headed  bool // the columns were sent: later tables of a watch go without
+	refused bool // there is a column for the reasons why files were not taken
 }
 
 // wantsTable reads the Accept header; the first form that podd knows counts.
@@ -46,8 +49,20 @@ func (t *tableRequest) table(k *kinds.Kind, meta metav1.ListMeta, objs []kinds.O
 		Rows:     make([]metav1.TableRow, 0, len(objs)),
 	}
 	table.ColumnDefinitions = k.Columns()
+	if !t.headed {
+		t.refused = k.Folder && slices.ContainsFunc(objs, func(o kinds.Object) bool { reason, _ := annotation.ProblemOf(o); return reason != "" })
+	}
+	if t.refused {
+		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{
+			Name: "Manifest", Type: "string", Description: "Why the file was not taken; the last good version goes on.",
+		})
+	}
 	for _, o := range objs {
 		row := k.Row(o, now)
+		if t.refused {
+			reason, _ := annotation.ProblemOf(o)
+			row.Cells = append(row.Cells, reason)
+		}
 		row.Object = t.included(k, o)
 		table.Rows = append(table.Rows, row)
 	}

@@ -9,11 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api/kinds"
+	"podd/runtime/manifest/annotation"
 )
 
 // ManifestAccepted is podd's own condition: False while the pod's file holds something that cannot be run,
 // and the pod is the last good version of it.
-const ManifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
+const ManifestAccepted corev1.PodConditionType = annotation.ManifestAccepted
 
 // ConfigAccepted is podd's own condition of the node: False while podd does not run with its configuration file as it
 // is now.
@@ -45,6 +46,8 @@ func addWarnings(w http.ResponseWriter, objs []kinds.Object) {
 			text = manifestWarning(o)
 		case *corev1.Node:
 			text = configWarning(o)
+		default:
+			_, text = annotation.ProblemOf(o)
 		}
 		switch {
 		case text == "":

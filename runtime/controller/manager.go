@@ -69,6 +69,8 @@ type Manager struct {
 	unsaved    map[types.UID]bool
 	written    map[types.UID]string      // what is on flash of a root: a sum of it
 	files      map[objects.Key]types.UID // whose files may be there
+	refused    map[objects.Key]refusal   // of objects that the folder has in a version that was not taken
+	never      map[objects.Key]string    // why objects are not there of which no version was taken
 	clock      time.Duration             // the board's clock less the time since boot, as times of objects were written
 }
 

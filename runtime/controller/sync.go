@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api/hub"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
@@ -172,9 +173,13 @@ func (st stepper) replace(e *entry, o workload.Object, now state.Instant) {
 	st.show(e)
 }
 
-// show publishes an entry.
+// show publishes an entry, with what is wrong with its file.
 func (st stepper) show(e *entry) {
-	st.m.Store.SetObject(e.key.Kind, objects.ShallowCopy[hub.Object](e.object))
+	o := objects.ShallowCopy[hub.Object](e.object)
+	if p, ok := st.m.refused[e.key]; ok && e.parent == "" {
+		annotation.SetProblem(o, p.problem.Reason, p.problem.Message, p.since)
+	}
+	st.m.Store.SetObject(e.key.Kind, o)
 }
 
 func (st stepper) createPod(e, root *entry, pod *corev1.Pod, now state.Instant) error {

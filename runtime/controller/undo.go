@@ -85,6 +85,9 @@ func (m *Manager) Undo(key objects.Key, to int64) (string, error) {
 // ownEntry is the entry of an object that may be set by hand.
 func (ov overrides) ownEntry(key objects.Key) (*entry, error) {
 	e := ov.m.get(key.Kind, key.Namespace, key.Name)
+	if why := ov.m.never[key]; e == nil && why != "" {
+		return nil, fmt.Errorf("%s %q was refused: %s", key.Kind, key.Name, why)
+	}
 	if e == nil {
 		return nil, fmt.Errorf("%s %q: %w", key.Kind, key.Name, ErrNotFound)
 	}

@@ -11,8 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/annotation"
+	"podd/runtime/manifest/kinds"
 )
 
 // OfPod says whether a problem is shown among the pods: it is about one, or nobody knows about what.
@@ -29,6 +31,11 @@ func ProblemReference(p *manifest.Problem) corev1.ObjectReference {
 	if p.Reason == manifest.ReasonEmpty {
 		return Key{Kind: "File", Name: filepath.Base(p.File)}.Reference()
 	}
+	if kinds.MakesPods(p.Kind) {
+		ref := ProblemKey(p).Reference()
+		ref.APIVersion = kinds.VersionOf(p.Kind)
+		return ref
+	}
 	if !OfPod(p) {
 		return Key{p.Kind, p.Namespace, p.Name}.Reference()
 	}
@@ -37,16 +44,43 @@ func ProblemReference(p *manifest.Problem) corev1.ObjectReference {
 	}
 }
 
-// refusedPod shows a refused manifest as a pod that waits.
+// refusedPod shows a refused manifest as a pod that waits. What would make pods stands for them: it is their owner, and they
+// are not on the board.
 func refusedPod(p *manifest.Problem, now time.Time, node string) *corev1.Pod {
 	pod := &corev1.Pod{}
 	pod.Namespace, pod.Name = cmp.Or(p.Namespace, "default"), refusedName(p)
 	pod.UID = refusedUID(p)
+	if kinds.MakesPods(p.Kind) {
+		pod.OwnerReferences = []metav1.OwnerReference{{
+			APIVersion: kinds.VersionOf(p.Kind), Kind: p.Kind, Name: pod.Name, UID: pod.UID, Controller: new(true), BlockOwnerDeletion: new(true),
+		}}
+		node = ""
+	}
 	annotation.SetSource(&pod.ObjectMeta, p.File)
 	pod.CreationTimestamp = metav1.NewTime(now)
 	pod.Spec.NodeName = node
 	pod.Status = corev1.PodStatus{Phase: corev1.PodPending, Reason: p.Reason, Message: p.Message}
 	return pod
+}
+
+// ProblemKey is the object that a problem is shown on.
+func ProblemKey(p *manifest.Problem) Key {
+	name := ProblemPod(p)
+	return Key{p.Kind, name.Namespace, name.Name}
+}
+
+// refusedObject stands for a document that was refused and of which there is no good version.
+func refusedObject(p *manifest.Problem, now time.Time) hub.Object {
+	o := kinds.Of(p.Kind).Blank()
+	key := ProblemKey(p)
+	o.SetNamespace(key.Namespace)
+	o.SetName(key.Name)
+	o.SetUID(refusedUID(p))
+	o.SetCreationTimestamp(metav1.NewTime(now))
+	o.SetGeneration(1) // which nobody has observed: who waits for a rollout goes on waiting
+	o.SetAnnotations(map[string]string{annotation.ManifestKey: p.File})
+	annotation.SetProblem(o, p.Reason, p.Message, metav1.NewTime(now))
+	return o
 }
 
 // refusedName is the name to show a refused manifest under: the pod's own or, where it has none, the file's.

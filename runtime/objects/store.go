@@ -27,12 +27,13 @@ type Store struct {
 	backoffs map[types.UID]map[string]state.BootTime
 	refused  map[types.UID]bool // those of pods that stand for refused manifests
 	objects  collection[Key, hub.Object, hub.ObjectEvent]
+	standins map[Key]bool // those of objects that stand for refused documents
 	problems []manifest.Problem
 }
 
 // NewStore makes an empty store.
 func NewStore() *Store {
-	s := &Store{backoffs: map[types.UID]map[string]state.BootTime{}, refused: map[types.UID]bool{}}
+	s := &Store{backoffs: map[types.UID]map[string]state.BootTime{}, refused: map[types.UID]bool{}, standins: map[Key]bool{}}
 	// Versions of an earlier daemon stay below those of this one, as long as the clock of the boot goes on.
 	start := state.Now().Mono.Milliseconds()
 	s.pods.init(start, func(typ watch.EventType, _ types.UID, p *corev1.Pod, rv uint64) hub.PodEvent {
@@ -118,13 +119,40 @@ func (s *Store) WatchPods(since uint64) (<-chan hub.PodEvent, func(), error) {
 func (s *Store) SetObject(kind string, value hub.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.objects.set(Key{kind, value.GetNamespace(), value.GetName()}, value)
+	key := Key{kind, value.GetNamespace(), value.GetName()}
+	delete(s.standins, key)
+	s.objects.set(key, value)
+}
+
+// SetRefusedObjects shows documents of which there is no good version, each with its sentence, in place of those of before.
+func (s *Store) SetRefusedObjects(problems []manifest.Problem, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := map[Key]hub.Object{}
+	for i := range problems {
+		key, at := ProblemKey(&problems[i]), now
+		if old := s.objects.shown[key]; s.standins[key] && old.GetUID() == refusedUID(&problems[i]) {
+			at = old.GetCreationTimestamp().Time
+		}
+		next[key] = refusedObject(&problems[i], at)
+	}
+	for key := range s.standins {
+		if next[key] == nil {
+			s.objects.remove(key)
+			delete(s.standins, key)
+		}
+	}
+	for key, o := range next {
+		s.objects.set(key, o)
+		s.standins[key] = true
+	}
 }
 
 // RemoveObject takes an object away.
 func (s *Store) RemoveObject(key Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.standins, key)
 	s.objects.remove(key)
 }
 

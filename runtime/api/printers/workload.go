@@ -218,6 +218,9 @@ func jobState(j *batchv1.Job) string {
 			}
 		}
 	}
+	if len(j.Spec.Template.Spec.Containers) == 0 {
+		return none // it stands for a document that was refused
+	}
 	return "Running"
 }
 

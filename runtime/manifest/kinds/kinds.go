@@ -122,6 +122,7 @@ func (k *Rules) ValidateMeta(value Value) field.ErrorList {
 // StripMeta removes what a cluster reports of an object rather than what is wanted. See strip.
 func StripMeta(value Value) {
 	meta := metav1.ObjectMeta{Name: value.GetName(), Namespace: value.GetNamespace(), Labels: value.GetLabels(), Annotations: value.GetAnnotations()}
+	annotation.DropProblem(&meta)
 	if m, ok := value.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta); ok {
 		*m = meta
 	}

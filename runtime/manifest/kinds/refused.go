@@ -76,7 +76,7 @@ func legacyFault(h *Header) string {
 			want = "networking.k8s.io/v1"
 		}
 	case "apps/v1beta1", "apps/v1beta2":
-		if isWorkload(kind) || kind == "ControllerRevision" {
+		if MakesPods(kind) || kind == "ControllerRevision" {
 			want = "apps/v1"
 			if kind != "ControllerRevision" {
 				also = " and spec.selector"
@@ -123,8 +123,8 @@ func versionFault(h *Header, want string) string {
 	return fmt.Sprintf("kind %s of apiVersion %s is not known; write apiVersion: %s", h.Kind, h.APIVersion, want)
 }
 
-// isWorkload tells whether a kind makes pods from a template.
-func isWorkload(kind string) bool {
+// MakesPods tells whether a kind makes pods from a template.
+func MakesPods(kind string) bool {
 	switch kind {
 	case "Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "ReplicationController", "Job", "CronJob":
 		return true
@@ -138,7 +138,7 @@ func IsOther(kind string) bool {
 	case "Endpoints", "PodDisruptionBudget", "PodTemplate", "ControllerRevision":
 		return true
 	}
-	return isWorkload(kind) || slices.ContainsFunc(storedKinds[:], func(k storedKind) bool { return k.kind == kind })
+	return MakesPods(kind) || slices.ContainsFunc(storedKinds[:], func(k storedKind) bool { return k.kind == kind })
 }
 
 // NearKey returns the key that was meant as kind or apiVersion, but has other capitals.

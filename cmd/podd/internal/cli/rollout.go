@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/cmd/podd/internal/client"
+	"podd/runtime/manifest/annotation"
 )
 
 // rollout is one `podd rollout`.
@@ -201,6 +202,9 @@ func progress(plural, name string, data []byte) (text string, done bool, err err
 			return "", false, err
 		}
 		s := &d.Status
+		if err := refused(&d, s.ObservedGeneration); err != nil {
+			return "", true, err
+		}
 		switch waiting := fmt.Sprintf("Waiting for daemon set %q rollout to finish: ", name); {
 		case d.Spec.UpdateStrategy.Type != appsv1.RollingUpdateDaemonSetStrategyType:
 			return "", true, errors.New("rollout status is only available for RollingUpdate strategy type")
@@ -222,6 +226,9 @@ func progress(plural, name string, data []byte) (text string, done bool, err err
 
 func deploymentProgress(d *appsv1.Deployment) (text string, done bool, err error) {
 	s := &d.Status
+	if err := refused(d, s.ObservedGeneration); err != nil {
+		return "", true, err
+	}
 	if d.Generation > s.ObservedGeneration {
 		return "Waiting for deployment spec update to be observed...\n", false, nil
 	}
@@ -248,6 +255,9 @@ func statefulProgress(set *appsv1.StatefulSet) (text string, done bool, err erro
 	if set.Spec.Replicas != nil {
 		replicas = *set.Spec.Replicas
 	}
+	if err := refused(set, s.ObservedGeneration); err != nil {
+		return "", true, err
+	}
 	switch {
 	case u.Type != appsv1.RollingUpdateStatefulSetStrategyType:
 		return "", true, fmt.Errorf("rollout status is only available for %s strategy type", appsv1.RollingUpdateStatefulSetStrategyType)
@@ -264,6 +274,14 @@ func statefulProgress(set *appsv1.StatefulSet) (text string, done bool, err erro
 		return fmt.Sprintf("waiting for statefulset rolling update to complete %d pods at revision %s...\n", s.UpdatedReplicas, s.UpdateRevision), false, nil
 	}
 	return fmt.Sprintf("statefulset rolling update complete %d pods at revision %s...\n", s.CurrentReplicas, s.CurrentRevision), true, nil
+}
+
+// refused is the error about a workload of which no version was taken; what is shown stands for it.
+func refused(o metav1.Object, observed int64) error {
+	if reason, _ := annotation.ProblemOf(o); reason != "" && observed == 0 {
+		return fmt.Errorf("%q has no rollout: its manifest was refused (%s)", o.GetName(), reason)
+	}
+	return nil
 }
 
 // version is one revision that is kept.

@@ -16,12 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"podd/internal/escape"
+	"podd/runtime/manifest/annotation"
 )
 
 const none = "<none>"
-
-// manifestAccepted is podd's condition of a pod whose file holds something that cannot be run.
-const manifestAccepted corev1.PodConditionType = "podd.dev/ManifestAccepted"
 
 // manifestKey is the annotation that names the file that a pod is from.
 const manifestKey = "podd.dev/manifest"
@@ -134,14 +132,11 @@ func (d *printer) state(p *corev1.Pod) {
 	}
 }
 
-// manifest says why a pod runs on from an older version of its manifest.
-func (d *printer) manifest(p *corev1.Pod) {
-	for i := range p.Status.Conditions {
-		if c := &p.Status.Conditions[i]; c.Type == manifestAccepted && c.Status == corev1.ConditionFalse {
-			d.optional("Reason", c.Reason)
-			d.optional("Message", c.Message)
-		}
-	}
+// manifest says why an object goes on from an older version of its manifest, or is not there.
+func (d *printer) manifest(o metav1.Object) {
+	reason, message := annotation.ProblemOf(o)
+	d.optional("Reason", reason)
+	d.optional("Message", message)
 }
 
 func (d *printer) address(p *corev1.Pod) {

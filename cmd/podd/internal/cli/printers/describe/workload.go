@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +15,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"podd/runtime/manifest/annotation"
 )
 
 // Knows says whether Workload describes objects of a kind.
@@ -53,10 +56,13 @@ func Workload(w io.Writer, kind string, data []byte, events func(name string) ([
 	d.field(0, "Namespace", o.GetNamespace())
 	d.field(0, "CreationTimestamp", o.GetCreationTimestamp().Format(time.RFC1123Z))
 	d.pairs("Labels", o.GetLabels(), "=")
-	d.pairs("Annotations", o.GetAnnotations(), ": ")
+	annotations := maps.Clone(o.GetAnnotations())
+	delete(annotations, annotation.ProblemKey) // the message below says it
+	d.pairs("Annotations", annotations, ": ")
 	if ref := metav1.GetControllerOfNoCopy(o); ref != nil {
 		d.field(0, "Controlled By", ref.Kind+"/"+ref.Name)
 	}
+	d.manifest(o)
 	switch o := o.(type) {
 	case *appsv1.Deployment:
 		d.deployment(o)
@@ -79,6 +85,7 @@ func Workload(w io.Writer, kind string, data []byte, events func(name string) ([
 	case *policyv1.PodDisruptionBudget:
 		d.budget(o)
 	}
+	d.table(data)
 	list, err := events(o.GetName())
 	if err != nil {
 		return err
@@ -119,18 +126,21 @@ func (d *printer) template(t *corev1.PodTemplateSpec) {
 	d.tolerations(t.Spec.Tolerations)
 }
 
-// condition is one line of the table of conditions.
-type condition struct{ typ, status, reason string }
-
-func (d *printer) table(list []condition) {
-	if len(list) == 0 {
+// table prints the conditions of an object given as JSON, which all kinds that have them spell alike.
+func (d *printer) table(data []byte) {
+	var o struct {
+		Status struct {
+			Conditions []struct{ Type, Status, Reason string }
+		}
+	}
+	if json.Unmarshal(data, &o) != nil || len(o.Status.Conditions) == 0 {
 		return
 	}
 	d.line(0, "Conditions:")
 	d.line(1, "Type\tStatus\tReason")
 	d.line(1, "----\t------\t------")
-	for _, c := range list {
-		d.line(1, "%s\t%s\t%s", c.typ, c.status, c.reason)
+	for _, c := range o.Status.Conditions {
+		d.line(1, "%s\t%s\t%s", c.Type, c.Status, c.Reason)
 	}
 }
 
@@ -148,11 +158,6 @@ func (d *printer) deployment(o *appsv1.Deployment) {
 		d.field(0, "Paused", "true")
 	}
 	d.template(&o.Spec.Template)
-	var list []condition
-	for _, c := range s.Conditions {
-		list = append(list, condition{string(c.Type), string(c.Status), c.Reason})
-	}
-	d.table(list)
 }
 
 func (d *printer) statefulSet(o *appsv1.StatefulSet) {
@@ -210,11 +215,6 @@ func (d *printer) job(o *batchv1.Job) {
 		d.field(0, "Completed Indexes", o.Status.CompletedIndexes)
 	}
 	d.template(&o.Spec.Template)
-	var list []condition
-	for _, c := range o.Status.Conditions {
-		list = append(list, condition{string(c.Type), string(c.Status), c.Reason})
-	}
-	d.table(list)
 }
 
 func (d *printer) cronJob(o *batchv1.CronJob) {
