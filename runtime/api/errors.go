@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -105,7 +106,8 @@ func refuseWrite(path string) error {
 	if !core {
 		rest = parts[depth+1:]
 	}
-	if len(rest) > 2 && rest[0] == "namespaces" {
+	ofNamespace := len(rest) == 3 && (rest[2] == "finalize" || rest[2] == "status")
+	if len(rest) > 2 && rest[0] == "namespaces" && !ofNamespace {
 		rest = rest[2:]
 	}
 	resource, subresource := "", ""
@@ -114,6 +116,9 @@ func refuseWrite(path string) error {
 	}
 	if len(rest) > 2 {
 		subresource = rest[2]
+	}
+	if !servesResource(parts, core, resource) {
+		return &apierrors.StatusError{ErrStatus: unknownPath(path)}
 	}
 	for _, w := range []struct{ resource, subresource, answer string }{
 		{"pods", "binding", "one board needs no scheduler: pods of the folder are the board's"},
@@ -127,13 +132,26 @@ func refuseWrite(path string) error {
 		{"*", "status", "the status of an object is podd's own; that of a pod takes conditions as a PATCH"},
 		{"events", "", "events are podd's own: they cannot be written"},
 		{"nodes", "", "the node is the board that podd runs on: nodeLabels of the configuration sets its labels"},
-		{"*", "", "podd takes its pods from the files of its manifest folder: to change one, change its file"},
+		{"pods", "", "podd takes its pods from the files of its manifest folder: to change one, change its file"},
+		{"*", "", "podd takes its objects from the files of its manifest folder: to change one, change its file"},
 	} {
 		if (w.resource == resource || w.resource == "*") && w.subresource == subresource {
 			return methodNotAllowed(w.answer)
 		}
 	}
 	return &apierrors.StatusError{ErrStatus: unknownPath(path)}
+}
+
+// servesResource says whether the group of a path has a resource of this name.
+func servesResource(parts []string, core bool, resource string) bool {
+	version := "v1"
+	if !core {
+		version = parts[1] + "/" + parts[2]
+	}
+	if core && slices.Contains([]string{"pods", "nodes", "events", "namespaces"}, resource) {
+		return true
+	}
+	return slices.ContainsFunc(folderResources(version), func(r metav1.APIResource) bool { return r.Name == resource })
 }
 
 // statusOf turns any error into what the client gets.

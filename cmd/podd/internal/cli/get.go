@@ -67,13 +67,33 @@ func (g *get) run(ctx context.Context, args []string) error {
 	if args[0] == "all" {
 		return g.everything(ctx, args[1:])
 	}
-	if kinds := strings.Split(args[0], ","); len(kinds) > 1 {
-		return g.several(ctx, kinds, args[1:])
-	}
-	r, names, err := parseTarget(args)
+	targets, err := parseTargets(args)
 	if err != nil {
 		return err
 	}
+	if len(targets) > 1 {
+		return g.several(ctx, targets)
+	}
+	return g.one(ctx, &targets[0].of, targets[0].names)
+}
+
+// one shows objects of one type.
+func (g *get) one(ctx context.Context, r *objectType, names []string) error {
+	if err := g.checkNames(names); err != nil {
+		return err
+	}
+	if g.all {
+		g.namespace = ""
+	}
+	p := g.printer(r, len(names) == 1)
+	if g.watch {
+		return g.follow(ctx, r, names, p)
+	}
+	return g.once(ctx, r, names, p)
+}
+
+// checkNames refuses what does not go with names.
+func (g *get) checkNames(names []string) error {
 	switch {
 	case len(names) > 0 && g.all:
 		return errors.New("a resource cannot be retrieved by name across all namespaces")
@@ -82,83 +102,93 @@ func (g *get) run(ctx context.Context, args []string) error {
 	case len(names) > 1 && g.watch:
 		return errors.New("watch is only supported on individual resources and resource collections")
 	}
-	if g.all {
-		g.namespace = ""
-	}
-	p := g.printer(&r, len(names) == 1)
-	if g.watch {
-		return g.follow(ctx, &r, names, p)
-	}
-	return g.once(ctx, &r, names, p)
+	return nil
 }
 
-// several shows several types one after another.
-func (g *get) several(ctx context.Context, kinds, names []string) error {
+// target is objects of one type, all or those of these names.
+type target struct {
+	of    objectType
+	names []string
+}
+
+// parseTargets reads "pods,services", either with names, or "pod/NAME service/NAME…".
+func parseTargets(args []string) ([]target, error) {
+	var list []target
+	if !strings.Contains(args[0], "/") {
+		for _, kind := range strings.Split(args[0], ",") {
+			r, err := parseResource(kind)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, target{r, args[1:]})
+		}
+		return list, nil
+	}
+	for _, arg := range args {
+		r, names, err := parseTarget([]string{arg})
+		if err != nil {
+			return nil, err
+		}
+		if last := len(list) - 1; last >= 0 && list[last].of.plural == r.plural {
+			list[last].names = append(list[last].names, names...)
+			continue
+		}
+		list = append(list, target{r, names})
+	}
+	return list, nil
+}
+
+// several shows several types: one list of all, or tables one after another, with the kinds before the names.
+func (g *get) several(ctx context.Context, targets []target) error {
 	if g.watch {
 		return errors.New("you may only specify a single resource type with -w")
+	}
+	if g.all {
+		g.namespace = ""
 	}
 	var errs []error
 	if g.output == "yaml" || g.output == "json" {
 		one := *g
-		all := &printers.Object{Out: g.out, YAML: g.output == "yaml"}
-		one.list = all
-		for _, kind := range kinds {
-			errs = append(errs, one.run(ctx, append([]string{kind}, names...)))
+		one.list = &printers.Object{Out: g.out, YAML: g.output == "yaml"}
+		for _, t := range targets {
+			errs = append(errs, one.one(ctx, &t.of, t.names))
 		}
-		return errors.Join(append([]error{all.Flush()}, errs...)...)
+		return errors.Join(append([]error{one.list.Flush()}, errs...)...)
 	}
-	for i, kind := range kinds {
-		if i > 0 && (g.output == "" || g.output == "wide") {
-			fmt.Fprintln(g.out)
-		}
-		errs = append(errs, g.run(ctx, append([]string{kind}, names...)))
-	}
-	return errors.Join(errs...)
-}
-
-// everything shows pods, Services and workloads, those that there are, with their kinds before their names.
-func (g *get) everything(ctx context.Context, names []string) error {
-	switch {
-	case len(names) > 0:
-		return errors.New("name a kind to get something by its name")
-	case g.watch:
-		return errors.New("you may only specify a single resource type with -w")
-	case g.output == "json" || g.output == "yaml":
-		var kinds []string
-		for _, r := range resources() {
-			if r.all {
-				kinds = append(kinds, r.plural)
-			}
-		}
-		return g.several(ctx, kinds, nil)
-	}
-	if g.all {
-		g.namespace = ""
-	}
-	any := false
-	for _, r := range resources() {
-		if !r.all {
-			continue
-		}
+	shown := false
+	for _, t := range targets {
 		var found strings.Builder
 		one := *g
 		one.out, one.errOut, one.kinds = &found, io.Discard, true
-		if err := one.once(ctx, &r, nil, one.printer(&r, false)); err != nil {
-			return err
-		}
+		errs = append(errs, one.one(ctx, &t.of, t.names))
 		if found.Len() == 0 {
 			continue
 		}
-		if any && (g.output == "" || g.output == "wide") {
+		if shown && (g.output == "" || g.output == "wide") {
 			fmt.Fprintln(g.out)
 		}
-		any = true
+		shown = true
 		fmt.Fprint(g.out, found.String())
 	}
-	if !any {
-		fmt.Fprintln(g.errOut, "No resources found.")
+	err := errors.Join(errs...)
+	if !shown && err == nil && g.output != "name" {
+		g.sayNone(&objectType{namespaced: true})
 	}
-	return nil
+	return err
+}
+
+// everything shows pods, Services and workloads, those that there are.
+func (g *get) everything(ctx context.Context, names []string) error {
+	if len(names) > 0 {
+		return errors.New("name a kind to get something by its name")
+	}
+	var targets []target
+	for _, r := range resources() {
+		if r.all {
+			targets = append(targets, target{of: r})
+		}
+	}
+	return g.several(ctx, targets)
 }
 
 // held is a printer of which another says when all is there.

@@ -91,7 +91,10 @@ func (i *images) loadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load FILE|FOLDER|-",
 		Short: "Load the images of an archive: OCI layout or docker save",
-		Args:  named("name a FILE, a FOLDER or - for stdin", cobra.ExactArgs(1)),
+		Long: "Load the images of an archive of docker save, podman save or skopeo copy, packed or not: an OCI layout or what docker\n" +
+			"save writes, as a file, a folder, or - for stdin. Of another folder all archives in it are loaded.",
+		Example: "  podd images load busybox.tar\n  podman save app:1 | podd images load -\n  podd images load /media/usb/images",
+		Args:    named("name a FILE, a FOLDER or - for stdin", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -104,9 +107,6 @@ func (i *images) loadCommand() *cobra.Command {
 			}
 			loaded, err := loadArchive(cmd, s, args[0], name, show)
 			show.End()
-			if err != nil {
-				return err
-			}
 			for _, img := range loaded {
 				if progress == "json" {
 					show.Step(args[0], api.PullStep{Status: "done", Image: &img})
@@ -114,7 +114,7 @@ func (i *images) loadCommand() *cobra.Command {
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "loaded %s\n", escape.Line(printers.ImageTitle(&img)))
 			}
-			return nil
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name for the archive's one image, instead of the name in it")
@@ -137,7 +137,7 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show print
 		return nil, fmt.Errorf("cannot load the archive: %w", err)
 	}
 	if st.IsDir() {
-		return s.loadFolder(cmd.Context(), path, name)
+		return loadDir(cmd, s, path, name, show)
 	}
 	if _, remote := s.(*remoteImages); !remote {
 		return s.load(cmd.Context(), f, name) // which is read in place
@@ -145,6 +145,33 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show print
 	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), tell: func(n int64) {
 		show.Step(path, api.PullStep{Status: "loading", Layer: filepath.Base(path), Current: n, Total: st.Size()})
 	}}, name)
+}
+
+// loadDir loads a folder that is an image, or else the archives in it.
+func loadDir(cmd *cobra.Command, s imageStore, path, name string, show printers.PullProgress) ([]api.ImageInfo, error) {
+	switch {
+	case hasFile(path, layoutFile):
+		return s.loadFolder(cmd.Context(), path, name)
+	case hasFile(path, dockerFile):
+		return loadPacked(cmd.Context(), s, path, name)
+	}
+	archives, err := archivesIn(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot load the folder: %w", err)
+	case len(archives) > 1 && name != "":
+		return nil, fmt.Errorf("cannot load the folder %s: it has %d archives, and --name is for one", path, len(archives))
+	}
+	var all []api.ImageInfo
+	var errs []error
+	for _, archive := range archives {
+		loaded, err := loadArchive(cmd, s, archive, name, show)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", archive, err)
+		}
+		all, errs = append(all, loaded...), append(errs, err)
+	}
+	return all, errors.Join(errs...)
 }
 
 // shownReader tells how much of a file was read, at most a hundred times.

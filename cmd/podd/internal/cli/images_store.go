@@ -12,7 +12,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"podd/cmd/podd/internal/client"
@@ -101,6 +103,11 @@ func (s *remoteImages) load(ctx context.Context, r io.Reader, name string) ([]ap
 
 // loadFolder sends the folder as the archive that it is.
 func (s *remoteImages) loadFolder(ctx context.Context, path, name string) ([]api.ImageInfo, error) {
+	return loadPacked(ctx, s, path, name)
+}
+
+// loadPacked hands a store an unpacked archive as a stream.
+func loadPacked(ctx context.Context, s imageStore, path, name string) ([]api.ImageInfo, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot load the archive: %w", err)
@@ -123,24 +130,82 @@ func (s *remoteImages) loadFolder(ctx context.Context, path, name string) ([]api
 	return list, err
 }
 
-// packLayout writes what belongs to an OCI layout as tar, and nothing else that may lie in the folder.
-func packLayout(w io.Writer, root *os.Root) error {
-	out := tar.NewWriter(w)
-	for _, name := range []string{"oci-layout", "index.json", "manifest.json"} {
-		if err := packFile(out, root, name); err != nil && (name != "manifest.json" || !errors.Is(err, fs.ErrNotExist)) {
-			return err
+// Files by which a folder is known as an unpacked archive.
+const (
+	layoutFile = "oci-layout"
+	dockerFile = "manifest.json"
+)
+
+func hasFile(folder, name string) bool {
+	_, err := os.Stat(filepath.Join(folder, name))
+	return err == nil
+}
+
+// archivesIn lists what a folder has of archives, packed or not.
+func archivesIn(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, e := range entries {
+		name, full := e.Name(), filepath.Join(path, e.Name())
+		packed := strings.HasSuffix(name, ".tar") || strings.Contains(name, ".tar.") || strings.HasSuffix(name, ".tgz")
+		if !strings.HasPrefix(name, ".") && (packed || hasFile(full, layoutFile) || hasFile(full, dockerFile)) {
+			list = append(list, full)
 		}
 	}
-	blobs, err := fs.ReadDir(root.FS(), "blobs/sha256")
-	if err != nil {
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s is no image (it has neither %s nor %s) and has no archives (*.tar)", path, layoutFile, dockerFile)
+	}
+	return list, nil
+}
+
+// packLayout writes what belongs to an unpacked archive as tar, and nothing else that may lie in the folder.
+func packLayout(w io.Writer, root *os.Root) error {
+	names := []string{layoutFile, "index.json", dockerFile}
+	if _, err := root.Stat(layoutFile); err == nil {
+		blobs, err := fs.ReadDir(root.FS(), "blobs/sha256")
+		if err != nil {
+			return err
+		}
+		for _, b := range blobs {
+			names = append(names, "blobs/sha256/"+b.Name())
+		}
+	} else if names, err = dockerNames(root); err != nil {
 		return err
 	}
-	for _, b := range blobs {
-		if err := packFile(out, root, "blobs/sha256/"+b.Name()); err != nil {
+	out := tar.NewWriter(w)
+	for _, name := range names {
+		if err := packFile(out, root, name); err != nil && (name != dockerFile || !errors.Is(err, fs.ErrNotExist)) {
 			return err
 		}
 	}
 	return out.Close()
+}
+
+// dockerNames lists the files of what docker save has written, by its manifest.
+func dockerNames(root *os.Root) ([]string, error) {
+	data, err := root.ReadFile(dockerFile)
+	if err != nil {
+		return nil, err
+	}
+	var images []struct {
+		Config string
+		Layers []string
+	}
+	if err := json.Unmarshal(data, &images); err != nil {
+		return nil, fmt.Errorf("%s: %w", dockerFile, err)
+	}
+	names := []string{dockerFile}
+	for _, img := range images {
+		for _, name := range append([]string{img.Config}, img.Layers...) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, nil
 }
 
 func packFile(out *tar.Writer, root *os.Root, name string) error {

@@ -44,7 +44,7 @@ example.org/b:1                    0123456789ab   linux/amd64   2d2h ago   4.31M
 		{"images load -", "stdin", result{"loaded stdin\n", "", 0}},
 		{"images load --name :x " + archive, "", result{"loaded file:x\n", "", 0}},
 		{"images load " + archive + "x", "", result{"", "error: cannot load the archive: open " + archive + "x: no such file or directory\n", 1}},
-		{"images load " + dir, "", result{"", "error: cannot load the folder " + dir + ": statat oci-layout: no such file or directory\n", 1}},
+		{"images load " + dir, "", result{"", "error: cannot load the folder: " + dir + " is no image (it has neither oci-layout nor manifest.json) and has no archives (*.tar)\n", 1}},
 		{"images save a:1 b:1", "", result{"archive of a:1 b:1", "", 0}},
 		{"images save nothing", "", result{"", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
 		{"images tag a:1 b", "", result{"tagged docker.io/library/b\n", "", 0}},
@@ -111,6 +111,32 @@ func TestImageFilesAndFolders(t *testing.T) {
 	got := podd(t, strings.NewReader(""), "images", "load", dir, "--socket", socket)
 	if want := "loaded oci-layout, index.json, blobs/sha256/00\n"; got.stdout != want || got.code != 0 {
 		t.Errorf("%+v, want %q", got, want)
+	}
+	saved := filepath.Join(t.TempDir(), "saved") // by docker, unpacked
+	if err := os.Mkdir(saved, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"manifest.json": `[{"Config":"c.json","Layers":["l.tar","l.tar"]}]`, "c.json": "", "l.tar": "", "private-key": ""} {
+		if err := os.WriteFile(filepath.Join(saved, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names = nil
+	if got, want := podd(t, strings.NewReader(""), "images", "load", saved, "--socket", socket), "loaded manifest.json, c.json, l.tar\n"; got.stdout != want || got.code != 0 {
+		t.Errorf("%+v, want %q", got, want)
+	}
+	// Of a folder of archives all are loaded, and one that is bad keeps no other out.
+	if err := os.WriteFile(filepath.Join(filepath.Dir(saved), "b.tar"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names = nil
+	all := podd(t, strings.NewReader(""), "images", "load", filepath.Dir(saved), "--socket", socket)
+	if strings.Count(all.stdout, "loaded ") != 2 || all.code != 0 {
+		t.Errorf("%+v", all)
+	}
+	all = podd(t, strings.NewReader(""), "images", "load", filepath.Dir(saved), "--name", "x", "--socket", socket)
+	if all.code != 1 || !strings.Contains(all.stderr, "it has 2 archives, and --name is for one") {
+		t.Errorf("%+v", all)
 	}
 	file := filepath.Join(t.TempDir(), "a.tar")
 	for _, ref := range []string{"a:1", "nothing"} { // the second leaves what the first has written

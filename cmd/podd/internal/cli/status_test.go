@@ -156,3 +156,29 @@ func TestOneList(t *testing.T) {
 		}
 	}
 }
+
+// Tables of several types name their kinds, a type without objects has none, and names may be of several types.
+func TestSeveralTables(t *testing.T) {
+	socket := apitest.Serve(t, apitest.New(apitest.Pod("a"), apitest.Pod("b")))
+	for args, want := range map[string][]string{
+		"get pods,configmaps,nodes": {"NAME", "pod/a", "pod/b", "", "NAME", "node/"},
+		"get pod/b node/board":      {"NAME", "pod/b", "", "NAME", "node/"},
+		"get services,configmaps":   {"No resources found in default namespace."},
+	} {
+		got := podd(t, nil, append(words(args), "--socket", socket)...)
+		lines := strings.Split(strings.TrimSuffix(got.all(), "\n"), "\n")
+		if len(lines) != len(want) {
+			t.Errorf("%s: %+v", args, got)
+			continue
+		}
+		for i := range want {
+			if !strings.HasPrefix(lines[i], want[i]) {
+				t.Errorf("%s: line %d is %q, want %q", args, i, lines[i], want[i])
+			}
+		}
+	}
+	got := podd(t, nil, "get", "pods,nodes", "x", "--socket", socket)
+	if want := "Error from server (NotFound): pods \"x\" not found\nError from server (NotFound): nodes \"x\" not found\n"; got.all() != want {
+		t.Errorf("%+v", got)
+	}
+}
