@@ -18,6 +18,18 @@
 //	answerer syscalls NUMBER...
 //
 // makes system calls with arguments that none of them takes, and says what comes of each.
+//
+//	answerer confinement
+//
+// says what confines the process.
+//
+//	answerer steal
+//
+// tries for ever to overwrite the programs that others run in its container.
+//
+//	answerer swap A B
+//
+// exchanges two names for ever.
 package main
 
 import (
@@ -69,6 +81,13 @@ func main() {
 			fmt.Println(arg, unix.ErrnoName(errno))
 		}
 		return
+	case "confinement":
+		printConfinement()
+		return
+	case "steal":
+		stealExecutables()
+	case "swap":
+		swap(flag.Arg(1), flag.Arg(2))
 	case "ping":
 		_, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)
 		fmt.Println(outcome(err))

@@ -32,10 +32,6 @@ func systemMounts(c *Config, privileged bool) []specs.Mount {
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
 	}
-	if c.Pod.Spec.HostNetwork {
-		// The kernel gives sysfs only to the owner of the network namespace's user namespace; the host's is shown as it is.
-		mounts[4] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(sys, "rbind")}
-	}
 	return append(overridden(mounts, c.Mounts), placed(c)...)
 }
 

@@ -1,0 +1,198 @@
+package test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var updateConfinement = flag.Bool("update-confinement", false, "write the golden files of TestConfinementAgainstGoldenFiles")
+
+// What confines a container, whole, against golden files: credentials, limits, namespaces, open files, mounts, devices,
+// files of the kernel, what a hostile program tries first, and every system call. An exec has no more than the first process.
+func TestConfinementAgainstGoldenFiles(t *testing.T) {
+	t.Parallel()
+	b := newProbedBoard(t)
+	const answer = "answerer confinement >/tmp/first 2>&1; "
+	pods := map[string]string{
+		"plain": podOf("plain", "hostUsers: true", probed("main", answer+forever)),
+		"restricted": podOf("restricted", "hostUsers: true\nsecurityContext: {runAsNonRoot: true, runAsUser: 1000, runAsGroup: 2000, fsGroup: 3000, seccompProfile: {type: RuntimeDefault}}\nvolumes: [{name: tmp, emptyDir: {}}]",
+			probed("main", answer+forever, "securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}\nvolumeMounts: [{name: tmp, mountPath: /tmp}]")),
+		"users":      podOf("users", "hostUsers: false", probed("main", answer+forever)),
+		"host":       podOf("host", "hostNetwork: true\nhostPID: true\nhostIPC: true", probed("main", answer+forever)),
+		"privileged": podOf("privileged", "hostUsers: true", probed("main", answer+forever, "securityContext: {privileged: true}")),
+	}
+	for name, manifest := range pods {
+		b.drop(name, manifest)
+	}
+	found := map[string]confinement{}
+	for name := range pods {
+		b.running(name)
+		found[name] = b.confinementOf(b.sh(name, "main", "until grep -q '^.syscalls' /tmp/first; do sleep 0.1; done; sleep 0.5; cat /tmp/first"))
+	}
+	// What nobody filters is what the kernel refuses by itself, or has not got.
+	byItself := found["privileged"].calls()
+	for name, c := range found {
+		again := b.confinementOf(b.sh(name, "main", "answerer confinement"))
+		for _, each := range []confinement{c, again} {
+			each.dropCalls(byItself)
+			if name == "privileged" {
+				each.dropDevices()
+				delete(each, "syscalls")
+			}
+		}
+		// A command has pipes, and no session keyring (TestKeysOfContainers).
+		again["descriptors"] = c["descriptors"]
+		for i, line := range again["process"] {
+			if name == "privileged" && line == "session keyring EKEYREVOKED" {
+				again["process"][i] = "session keyring true"
+			}
+		}
+		golden := filepath.Join("testdata", "confinement", name)
+		if *updateConfinement {
+			b.must(os.MkdirAll(filepath.Dir(golden), 0o755))
+			b.must(os.WriteFile(golden, []byte(c.String()), 0o644))
+			continue
+		}
+		data, err := os.ReadFile(golden)
+		b.must(err)
+		want := parseConfinement(string(data))
+		if runtime.GOARCH != "amd64" {
+			delete(want, "syscalls") // their numbers are an architecture's
+			delete(c, "syscalls")
+			delete(again, "syscalls")
+		}
+		for what, got := range map[string]confinement{"the first process": c, "a command": again} {
+			for _, difference := range want.compare(got) {
+				t.Errorf("%s, %s: %s", name, what, difference)
+			}
+		}
+	}
+}
+
+// confinement is what "answerer confinement" says: lines by section.
+type confinement map[string][]string
+
+func parseConfinement(text string) confinement {
+	c, section := confinement{}, ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			section = strings.TrimSuffix(name, "]")
+			c[section] = []string{}
+			continue
+		}
+		c[section] = append(c[section], line)
+	}
+	return c
+}
+
+func (c confinement) String() string {
+	b := &strings.Builder{}
+	for _, section := range slices.Sorted(maps.Keys(c)) {
+		fmt.Fprintf(b, "[%s]\n", section)
+		for _, line := range c[section] {
+			fmt.Fprintln(b, line)
+		}
+	}
+	return b.String()
+}
+
+// idsOfOwn is a range of ids in a map.
+var idsOfOwn = regexp.MustCompile(`^([ug]id_map 0) [1-9][0-9]* 65536$`)
+
+// confinementOf parses what was said in a pod, and takes out what differs from board to board.
+func (b *Board) confinementOf(text string) confinement {
+	b.t.Helper()
+	c := parseConfinement(text)
+	for i, line := range c["process"] {
+		c["process"][i] = idsOfOwn.ReplaceAllString(line, "$1 N 65536")
+	}
+	// Limits that are the machine's, and what Go's runtime opens.
+	c["limits"] = slices.DeleteFunc(c["limits"], func(line string) bool {
+		return strings.HasPrefix(line, "nofile ") || strings.HasPrefix(line, "memlock ") || strings.HasPrefix(line, "stack ")
+	})
+	c["descriptors"] = slices.DeleteFunc(c["descriptors"], func(line string) bool { return strings.Contains(line, " /sys/fs/cgroup/") })
+	for i, line := range c["namespaces"] {
+		name, is, _ := strings.Cut(line, " ")
+		host, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", b.Pid(), name))
+		b.must(err)
+		whose := "own"
+		if is == host {
+			whose = "the board's"
+		}
+		c["namespaces"][i] = name + " " + whose
+	}
+	// Version 1 has a mount a controller.
+	var mounts []string
+	cgroups := map[string]bool{}
+	for _, line := range c["mounts"] {
+		if fields := strings.Fields(line); strings.HasPrefix(fields[0], "/sys/fs/cgroup") {
+			fields[0], fields[1], fields[2] = "/sys/fs/cgroup...", "cgroup", "rw"
+			line = strings.Join(fields, " ")
+			if cgroups[line] {
+				continue
+			}
+			cgroups[line] = true
+		}
+		mounts = append(mounts, line)
+	}
+	c["mounts"] = mounts
+	return c
+}
+
+// calls are the system calls that are refused, with their answers.
+func (c confinement) calls() map[string]bool {
+	calls := map[string]bool{}
+	for _, line := range c["syscalls"] {
+		answer, numbers, _ := strings.Cut(line, " ")
+		for number := range strings.FieldsSeq(numbers) {
+			calls[answer+" "+number] = true
+		}
+	}
+	return calls
+}
+
+// dropCalls takes out system calls that are answered so without any filter.
+func (c confinement) dropCalls(calls map[string]bool) {
+	for i, line := range c["syscalls"] {
+		answer, numbers, _ := strings.Cut(line, " ")
+		c["syscalls"][i] = answer + " " + strings.Join(slices.DeleteFunc(strings.Fields(numbers), func(number string) bool {
+			return calls[answer+" "+number]
+		}), " ")
+	}
+}
+
+// dropDevices takes out the machine's own devices.
+func (c confinement) dropDevices() {
+	c["devices"] = slices.DeleteFunc(c["devices"], func(line string) bool { return strings.HasPrefix(line, "/dev/") })
+}
+
+// compare says what differs. A file that this kernel has not got is none.
+func (c confinement) compare(got confinement) []string {
+	var differences []string
+	for section, lines := range got {
+		for _, line := range lines {
+			path, isMissing := strings.CutSuffix(line, " ENOENT")
+			if slices.Contains(c[section], line) || isMissing && strings.HasPrefix(path, "/") {
+				continue
+			}
+			differences = append(differences, fmt.Sprintf("unexpected in %s: %s", section, line))
+		}
+		for _, line := range c[section] {
+			path, _, _ := strings.Cut(line, " ")
+			if !slices.Contains(lines, line) && !slices.Contains(lines, path+" ENOENT") {
+				differences = append(differences, fmt.Sprintf("missing in %s: %s", section, line))
+			}
+		}
+	}
+	slices.Sort(differences)
+	return differences
+}

@@ -1,0 +1,318 @@
+package test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/images/imagetest"
+	"podd/test/lab"
+)
+
+// Known holes of runc, containerd, CRI-O and the kubelet, each tried against podd. Those that need no running pod are tested
+// where the defence is: paths below a volume in runtime/volume (CVE-2017-1002101, CVE-2021-25741), system calls and
+// capabilities in TestConfinementAgainstGoldenFiles (CVE-2022-0185, CVE-2022-0492, CVE-2022-29162, AF_ALG), logs in
+// TestLogsThatAPodHasReplaced, messages in TestContainersDoNotWriteOnTheTerminal (CVE-2021-25743).
+
+// hostileImages are images whose files or configuration attack whoever makes a container of them.
+func (b *Board) hostileImages() {
+	b.t.Helper()
+	files, err := imagetest.BusyboxFiles()
+	b.must(err)
+	link := func(name, target string) imagetest.File {
+		return imagetest.File{Header: tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: target, Mode: 0o777}}
+	}
+	image := func(name string, config imagetest.Config, own ...imagetest.File) imagetest.Image {
+		config.Env, config.Cmd = []string{path}, []string{"sh"}
+		return imagetest.Image{Names: []string{"hostile/" + name}, Layers: []imagetest.Layer{{Files: files}, {Files: own}}, Config: config}
+	}
+	archive, err := imagetest.DockerArchive(
+		image("proc-link", imagetest.Config{}, imagetest.Dir("fake/"), imagetest.Dir("fake/sys/"), link("proc", "/fake")),
+		image("sys-link", imagetest.Config{}, imagetest.Dir("fake/"), link("sys", "/fake")),
+		image("etc-link", imagetest.Config{}, link("etc", "../../../../../../../../"+strings.TrimPrefix(b.Dir, "/")+"/outside")),
+		image("workdir", imagetest.Config{WorkingDir: "/proc/self/fd/7"}),
+		image("volumes", imagetest.Config{Volumes: map[string]struct{}{"/../../../../../../../.." + b.Dir + "/outside": {}, "/copied": {}}}, link("copied", "../../../../../../../.."+b.Dir+"/outside")),
+		image("self", imagetest.Config{}, imagetest.File{Header: tar.Header{Name: "bin/self", Mode: 0o755}, Data: []byte("#!/proc/self/exe\n")}))
+	b.must(err)
+	temp := filepath.Join(b.Images, ".hostile.tar")
+	b.must(os.WriteFile(temp, archive, 0o600))
+	b.must(os.Rename(temp, filepath.Join(b.Images, "hostile.tar")))
+}
+
+// of replaces the image of a container.
+func of(image, container string) string {
+	return strings.Replace(container, "image: busybox", "image: "+image, 1)
+}
+
+// newHostileBoard is a board with hostile images, and with a folder "outside" that is the board's: nothing may come into it,
+// and its secret may not come out.
+func newHostileBoard(t *testing.T) (b *Board, outside string) {
+	t.Helper()
+	b = newProbedBoard(t)
+	outside = filepath.Join(b.Dir, "outside")
+	b.must(os.Mkdir(outside, 0o777))
+	b.must(os.WriteFile(filepath.Join(outside, "secret"), []byte("of the board"), 0o644))
+	b.hostileImages()
+	return b, outside
+}
+
+// untouched fails the test if something came into the board's folder, or onto it.
+func (b *Board) untouched(outside string) {
+	b.t.Helper()
+	entries, err := os.ReadDir(outside)
+	b.must(err)
+	if len(entries) != 1 || b.readFile(filepath.Join(outside, "secret")) != "of the board" {
+		b.t.Errorf("the board's folder holds %v", entries)
+	}
+	mounts, err := lab.MountsBelow(outside)
+	b.must(err)
+	if len(mounts) != 0 {
+		b.t.Errorf("mounted on the board: %v", mounts)
+	}
+}
+
+// settled waits until the first container runs, has ended, or waits for something that will not come by itself.
+func settled(pod *corev1.Pod) string {
+	for _, status := range pod.Status.ContainerStatuses {
+		waiting := status.State.Waiting
+		switch {
+		case waiting == nil, waiting.Reason == "CrashLoopBackOff", waiting.Reason == "RunContainerError", waiting.Reason == "CreateContainerError":
+			return ""
+		}
+	}
+	return "it has not been tried"
+}
+
+// A container that is a script of /proc/self/exe, and one that watches for podd's processes, cannot overwrite podd: what
+// starts in a container is a sealed copy. CVE-2019-5736
+func TestPoddIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	b, _ := newHostileBoard(t)
+	before := sha256.Sum256([]byte(b.readFile(suite.podd)))
+	b.drop("thief", podOf("thief", "hostUsers: true", probed("main", "exec answerer steal"),
+		of("hostile/self", strings.Replace(containerOf("script", ""), "command: [sh, -c]", "command: [/bin/self]", 1))))
+	b.wait("thief", func(pod *corev1.Pod) string {
+		if containerStatus(pod, "main").State.Running == nil {
+			return "the thief does not run"
+		}
+		return ""
+	})
+	b.must(lab.Poll(limit, func() (bool, error) {
+		_, _, _ = b.run("exec", "thief", "-c", "main", "--", "/proc/self/exe")
+		log := b.logs("thief", "-c", "main")
+		return strings.Contains(log, "cannot write: "), fmt.Errorf("the thief has seen nothing of podd's:\n%s", log)
+	}))
+	if log := b.logs("thief", "-c", "main"); strings.Contains(log, "wrote") {
+		t.Errorf("the thief says:\n%s", log)
+	}
+	if sha256.Sum256([]byte(b.readFile(suite.podd))) != before {
+		t.Error("podd's program has changed")
+	}
+}
+
+// A folder of podd's that is still open is no way out of a container. CVE-2024-21626, CVE-2016-9962
+func TestWorkingDirectoryOutside(t *testing.T) {
+	t.Parallel()
+	b, outside := newHostileBoard(t)
+	script := "up=.; for n in 1 2 3 4 5 6 7 8; do cat $up" + outside + "/secret; up=$up/..; done; echo tried; " + forever
+	var containers []string
+	for fd := 3; fd < 13; fd++ {
+		containers = append(containers, containerOf(fmt.Sprintf("c%d", fd), script, fmt.Sprintf("workingDir: /proc/self/fd/%d", fd)))
+	}
+	b.drop("fds", podOf("fds", containers...))
+	b.drop("image", podOf("image", of("hostile/workdir", containerOf("main", script))))
+	b.drop("cwd", onePod("cwd", script+"\n", "")) // that the script finds what it looks for is shown below
+	for _, name := range []string{"fds", "image"} {
+		pod := b.wait(name, settled)
+		for _, c := range pod.Spec.Containers {
+			stdout, _, _ := b.run("logs", name, "-c", c.Name)
+			if strings.Contains(stdout, "of the board") {
+				t.Errorf("%s/%s got out of its root: %s", name, c.Name, stdout)
+			}
+		}
+	}
+	b.drop("granted", podOf("granted", "volumes: [{name: v, hostPath: {path: "+outside+"}}]", mounting("main", script, "{name: v, mountPath: "+outside+"}")))
+	b.logged("granted", "main", "of the board")
+	b.untouched(outside)
+}
+
+// /proc and /sys are the kernel's, whatever an image or a volume puts there, and nothing is mounted into them.
+// CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2023-28642, CVE-2025-52881
+func TestKernelFilesAreNotReplaced(t *testing.T) {
+	t.Parallel()
+	b, outside := newHostileBoard(t)
+	const volume = "volumes: [{name: v, emptyDir: {}}]"
+	for name, c := range map[string]struct{ manifest, want string }{
+		"proc-link": {podOf("proc-link", of("hostile/proc-link", containerOf("main", forever))), `"proc" must be mounted on ordinary directory`},
+		"sys-link":  {podOf("sys-link", of("hostile/sys-link", containerOf("main", forever))), `"sysfs" must be mounted on ordinary directory`},
+		"in-proc":   {podOf("in-proc", volume, mounting("main", forever, "{name: v, mountPath: /proc/sys/kernel}")), "because it is inside /proc"},
+		"attr":      {podOf("attr", volume, mounting("main", forever, "{name: v, mountPath: /proc/self/attr}")), "because it is inside /proc"},
+		"on-proc":   {podOf("on-proc", volume, mounting("main", forever, "{name: v, mountPath: /proc}")), "because it is not of type proc"},
+	} {
+		b.drop(name, c.manifest)
+		b.happened(name, "Failed", c.want, 1)
+		if status := b.pod(name).Status.ContainerStatuses[0]; status.State.Running != nil {
+			t.Errorf("%s runs", name)
+		}
+	}
+	b.untouched(outside)
+}
+
+// A volume at /dev, made ready by another container, does not lead masks, devices and consoles to files of the kernel.
+// CVE-2025-31133, CVE-2025-52565
+func TestDevicesThatAreLinks(t *testing.T) {
+	t.Parallel()
+	b, outside := newHostileBoard(t)
+	before := b.readFile("/proc/sys/kernel/core_pattern")
+	const prepare = "cd /v; for f in null console zero pts/0; do mkdir -p $(dirname $f); ln -s /proc/sys/kernel/core_pattern $f; done; ln -s / root"
+	const attack = "for f in /proc/keys /proc/interrupts /proc/timer_list /dev/console /dev/null; do echo '|/evil' >$f; done; " + forever
+	for tty, want := range map[string]string{"false": "container's /dev/null is invalid", "true": "/dev/pts/ptmx: no such file"} {
+		name := "dev-" + tty
+		b.drop(name, podOf(name, "volumes: [{name: v, emptyDir: {}}]\ninitContainers:\n"+mounting("prepare", prepare, "{name: v, mountPath: /v}"),
+			mounting("main", attack, "{name: v, mountPath: /dev}")+"  tty: "+tty+"\n"))
+		b.happened(name, "Failed", want, 1)
+		if status := b.pod(name).Status.ContainerStatuses[0]; status.State.Running != nil {
+			t.Errorf("%s runs", name)
+		}
+	}
+	if now := b.readFile("/proc/sys/kernel/core_pattern"); now != before {
+		t.Errorf("core_pattern has become %q", now)
+	}
+	b.untouched(outside)
+}
+
+// A mount below a volume stays in the container, though another container exchanges the folder above it for a link that
+// leads outside. CVE-2021-30465, CVE-2024-45310
+func TestMountsBelowALink(t *testing.T) {
+	t.Parallel()
+	b, outside := newHostileBoard(t)
+	shared := filepath.Join(b.Dir, "shared")
+	b.must(os.Mkdir(shared, 0o777))
+	b.must(os.Mkdir(filepath.Join(shared, "dir"), 0o777))
+	b.must(os.Symlink(outside, filepath.Join(shared, "link")))
+	volumes := "volumes: [{name: v, hostPath: {path: " + shared + "}}, {name: e, emptyDir: {}}]"
+	b.drop("attacker", podOf("attacker", volumes, strings.Replace(mounting("main", "exec answerer swap /v/dir /v/link", "{name: v, mountPath: /v}"), "image: busybox", "image: answerer", 1)))
+	b.running("attacker")
+	var names []string
+	for n := range 12 {
+		name := fmt.Sprintf("victim-%d", n)
+		names = append(names, name)
+		b.drop(name, podOf(name, volumes, mounting("main", "echo 1 >/v/dir/made/file; "+forever, "{name: v, mountPath: /v}", "{name: e, mountPath: /v/dir/made}")))
+	}
+	for _, name := range names {
+		b.wait(name, settled)
+	}
+	b.untouched(outside)
+	b.drop("etc", podOf("etc", of("hostile/etc-link", containerOf("main", forever))))
+	b.drop("volumes", podOf("volumes", of("hostile/volumes", containerOf("main", "cat /copied/*; "+forever))))
+	b.wait("etc", settled)
+	b.wait("volumes", settled)
+	if stdout, _, _ := b.run("logs", "volumes"); strings.Contains(stdout, "of the board") {
+		t.Errorf("a volume of the image holds files of the board (CVE-2022-23648): %s", stdout)
+	}
+	b.untouched(outside)
+}
+
+// A value of a sysctl is one value (CVE-2022-0811), and a seccomp profile without a name is none (CVE-2023-2431).
+func TestFieldsThatSmuggle(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	before := b.readFile("/proc/sys/kernel/core_pattern")
+	b.drop("sysctl", onePod("sysctl", forever, `securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: "1+kernel.core_pattern=|/evil"}]}`))
+	b.drop("newline", onePod("newline", forever, `securityContext: {sysctls: [{name: "kernel.shm_rmid_forced/../core_pattern", value: "|/evil"}]}`))
+	b.drop("seccomp", onePod("seccomp", forever, `securityContext: {seccompProfile: {type: Localhost, localhostProfile: ""}}`))
+	for _, name := range []string{"sysctl", "newline", "seccomp"} {
+		b.must(lab.Poll(limit, func() (bool, error) {
+			stdout, _, _ := b.run("describe", "pod", name)
+			return strings.Contains(stdout, "Warning") || strings.Contains(stdout, "Message:"), fmt.Errorf("podd describe says\n%s", stdout)
+		}))
+		if pod, err := b.Pod(name); err == nil && isRunning(pod) == "" {
+			t.Errorf("%s runs", name)
+		}
+	}
+	if now := b.readFile("/proc/sys/kernel/core_pattern"); now != before {
+		t.Errorf("core_pattern has become %q", now)
+	}
+}
+
+// What a container writes into files of podd's does not fill the board (CVE-2020-8557), and what a command prints does not
+// fill podd's memory (CVE-2022-1708).
+func TestContainersDoNotFillTheBoard(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("app", podOf("app", containerOf("main", forever,
+		`readinessProbe: {periodSeconds: 1, exec: {command: [sh, -c, "touch /tmp/probed; yes | head -c 32000000"]}}`)))
+	b.wait("app", isReady("main"))
+	for _, file := range []string{"/etc/hosts", "/etc/resolv.conf", "/etc/hostname", "/dev/termination-log"} {
+		if got := b.sh("app", "main", "dd if=/dev/zero of="+file+" bs=1M count=64 2>&1 || true; stat -c %s "+file); !strings.Contains(got, "No space left on device") {
+			t.Errorf("%s takes 64 MB: %s", file, got)
+		}
+	}
+	command := b.Podd("exec", "app", "--", "sh", "-c", "yes | head -c 100000000")
+	counted := &bytes.Buffer{}
+	command.Stderr = counted
+	var length countingWriter
+	command.Stdout = &length
+	b.must(command.Run())
+	if length != 100000000 {
+		t.Errorf("100 MB came out as %d bytes: %s", length, counted)
+	}
+	if peak := b.peak(); peak > 80<<20 {
+		t.Errorf("podd took %d MB", peak>>20)
+	}
+}
+
+type countingWriter int64
+
+func (w *countingWriter) Write(data []byte) (int, error) {
+	*w += countingWriter(len(data))
+	return len(data), nil
+}
+
+// peak is the most memory that the daemon has had, in bytes.
+func (b *Board) peak() int64 {
+	b.t.Helper()
+	for line := range strings.Lines(b.readFile(fmt.Sprintf("/proc/%d/status", b.Pid()))) {
+		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var kilobytes int64
+			_, err := fmt.Sscan(text, &kilobytes)
+			b.must(err)
+			return kilobytes << 10
+		}
+	}
+	return 0
+}
+
+// Services of the board's own loopback are nobody else's, also where a hostPort has the kernel route 127.0.0.0/8.
+// The sysctl stands for frames that a pod makes by itself. CVE-2020-8558
+func TestLoopbackOfTheBoardIsItsOwn(t *testing.T) {
+	t.Parallel()
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("allowedUnsafeSysctls: [net.*]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", config))
+	const ask = `printf 'GET /x HTTP/1.0\r\n\r\n' | nc -w 3 127.0.0.1 9191 2>&1 || true`
+	b.drop("service", onePod("service", "mkdir /www; echo of the board >/www/x; exec httpd -f -p 127.0.0.1:9191 -h /www", "hostNetwork: true"))
+	b.running("service")
+	b.must(lab.Poll(limit, func() (bool, error) {
+		stdout, stderr, _ := b.run("exec", "service", "--", "sh", "-c", ask)
+		return strings.Contains(stdout, "of the board"), fmt.Errorf("the board's own service: %s%s", stdout, stderr)
+	}))
+	b.drop("neighbour", podOf("neighbour", "hostUsers: true\nsecurityContext: {sysctls: [{name: net.ipv4.conf.all.route_localnet, value: \"1\"}]}", containerOf("main", forever,
+		"ports: [{containerPort: 80, hostPort: 9192, hostIP: 127.0.0.1}]", "securityContext: {capabilities: {add: [NET_ADMIN, NET_RAW]}}")))
+	b.running("neighbour")
+	got := b.sh("neighbour", "main", `gateway=$(ip route | sed -n 's/^default via \([^ ]*\).*/\1/p')
+ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1/32 via $gateway dev eth0 src $(ip -4 addr show dev eth0 | sed -n 's/^ *inet \([0-9.]*\).*/\1/p')
+ip route get 127.0.0.1; `+ask)
+	if strings.Contains(got, "of the board") || !strings.Contains(got, "dev eth0") {
+		t.Errorf("the neighbour of the board's loopback got %q", got)
+	}
+}
