@@ -56,7 +56,7 @@ type standing struct {
 func standingOf(o workload.Object) (s standing) {
 	switch o := o.(type) {
 	case *appsv1.Deployment:
-		st, n := &o.Status, *replicasOf(o)
+		st, n := &o.Status, *o.Spec.Replicas
 		s.judged = !o.Spec.Paused && n > 0 && st.ObservedGeneration >= o.Generation
 		s.complete = st.UpdatedReplicas == n && st.Replicas == n && st.AvailableReplicas == n
 		s.progress = st.UpdatedReplicas + st.ReadyReplicas
@@ -64,7 +64,7 @@ func standingOf(o workload.Object) (s standing) {
 			s.failed = s.failed || c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ProgressDeadlineExceeded"
 		}
 	case *appsv1.StatefulSet:
-		st, n, u := &o.Status, *replicasOf(o), o.Spec.UpdateStrategy
+		st, n, u := &o.Status, *o.Spec.Replicas, o.Spec.UpdateStrategy
 		whole := u.RollingUpdate == nil || u.RollingUpdate.Partition == nil || *u.RollingUpdate.Partition == 0
 		s.judged = u.Type == appsv1.RollingUpdateStatefulSetStrategyType && whole && n > 0 && st.ObservedGeneration >= o.Generation
 		s.complete = st.CurrentRevision == st.UpdateRevision && st.Replicas == n && st.AvailableReplicas == n

@@ -303,36 +303,24 @@ func childrenOf[O workload.Object](m *Manager, namespace string) []O {
 	return list
 }
 
-// scales are the numbers of pods that the controllers of a namespace want. A ReplicaSet of a Deployment counts as that.
+// scales are the numbers of pods that the controllers of a namespace want.
 func (st stepper) scales(namespace string) map[types.UID]workload.Scale {
 	scales := map[types.UID]workload.Scale{}
 	for uid, e := range st.m.entries {
 		if e.key.Namespace != namespace {
 			continue
 		}
-		o := e.object
-		if up := st.m.entries[e.parent]; up != nil && e.key.Kind == kindReplicaSet {
-			o = up.object
-		}
-		if n := replicasOf(o); n != nil {
-			scales[uid] = workload.Scale{Of: o.GetUID(), Replicas: *n}
+		s, ok := workload.ScaleOf(e.object, func(uid types.UID) workload.Object {
+			if up := st.m.entries[uid]; up != nil {
+				return up.object
+			}
+			return nil
+		})
+		if ok {
+			scales[uid] = s
 		}
 	}
 	return scales
-}
-
-func replicasOf(o workload.Object) *int32 {
-	switch o := o.(type) {
-	case *appsv1.Deployment:
-		return o.Spec.Replicas
-	case *appsv1.ReplicaSet:
-		return o.Spec.Replicas
-	case *appsv1.StatefulSet:
-		return o.Spec.Replicas
-	case *corev1.ReplicationController:
-		return o.Spec.Replicas
-	}
-	return nil
 }
 
 // compute asks the controller of an object's kind for its next step.

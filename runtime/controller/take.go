@@ -18,6 +18,7 @@ import (
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
+	"podd/runtime/workload/job"
 )
 
 // claimsOf are the claims that StatefulSets have made.
@@ -111,18 +112,8 @@ func complete(o workload.Object) {
 	if !ok || j.Spec.Selector != nil {
 		return
 	}
-	j.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{batchv1.ControllerUidLabel: string(j.UID)}}
-	labels := maps.Clone(j.Spec.Template.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	for _, key := range []string{batchv1.ControllerUidLabel, "controller-uid"} {
-		labels[key] = string(j.UID)
-	}
-	for _, key := range []string{batchv1.JobNameLabel, "job-name"} {
-		labels[key] = j.Name
-	}
-	j.Spec.Template.Labels = labels
+	j.Spec.Template.Labels = maps.Clone(j.Spec.Template.Labels) // the template may be a CronJob's
+	job.GenerateSelector(j)
 }
 
 // numberTemplate counts the templates that a DaemonSet has had, as the API server does in an annotation.

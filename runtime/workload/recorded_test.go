@@ -13,10 +13,15 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/workload"
+	"podd/runtime/workload/cronjob"
 	"podd/runtime/workload/daemonset"
 	"podd/runtime/workload/deployment"
+	"podd/runtime/workload/disruption"
 	"podd/runtime/workload/job"
 	"podd/runtime/workload/replicaset"
 	"podd/runtime/workload/statefulset"
@@ -37,6 +42,16 @@ func compute(o workload.Object, in workload.Input) (workload.Result, bool) {
 		return daemonset.Compute(o, in), true
 	case *batchv1.Job:
 		return job.Compute(o, in), true
+	case *batchv1.CronJob:
+		res := cronjob.Compute(o, in)
+		for _, made := range res.Write { // the API server's part
+			j := made.(*batchv1.Job)
+			kinds.CompleteJob(j)
+			job.GenerateSelector(j)
+		}
+		return res, true
+	case *policyv1.PodDisruptionBudget:
+		return disruption.Compute(o, in), true
 	}
 	return workload.Result{}, false
 }
@@ -85,11 +100,20 @@ func play(t *testing.T, r *workloadtest.Recording) {
 			}
 			b.Put(o)
 		}
+		for _, path := range step.Remove {
+			kind, name, _ := strings.Cut(path, "/")
+			for _, o := range b.Objects {
+				if k, _ := workloadtest.KindOf(o); k == kind && o.GetName() == name {
+					b.Remove(o.GetUID())
+					break
+				}
+			}
+		}
 		for _, c := range step.Pods {
 			c.Apply(b)
 		}
 		looks := settle(b, names)
-		failed := diff(t, i, step.Do, "looks", looks, step.Looks)
+		failed := diff(t, i, step.Do, "looks", workloadtest.InStep(looks), workloadtest.InStep(step.Looks))
 		rest := names.Rest(b.Objects, b.Pods)
 		if diff(t, i, step.Do, "rest", rest, step.Rest) || failed {
 			return
@@ -123,6 +147,8 @@ func keepStatus(o, old workload.Object) {
 		o.Status = old.(*batchv1.Job).Status
 	case *batchv1.CronJob:
 		o.Status = old.(*batchv1.CronJob).Status
+	case *policyv1.PodDisruptionBudget:
+		o.Status = old.(*policyv1.PodDisruptionBudget).Status
 	}
 }
 
@@ -136,6 +162,7 @@ func settle(b *workloadtest.Board, names *workloadtest.Names) (lines []string) {
 				continue
 			}
 			b.Events = nil
+			b.Scales = scales(b)
 			if b.Step(before) {
 				changed = true
 			}
@@ -151,8 +178,19 @@ func settle(b *workloadtest.Board, names *workloadtest.Names) (lines []string) {
 			return lines
 		}
 	}
-	b.T.Fatal("the controllers do not come to rest")
+	b.T.Fatalf("the controllers do not come to rest:\n  %s", strings.Join(lines[max(len(lines)-4, 0):], "\n  "))
 	return nil
+}
+
+// scales are what controllers want, as the daemon says it to budgets.
+func scales(b *workloadtest.Board) map[types.UID]workload.Scale {
+	m := map[types.UID]workload.Scale{}
+	for _, o := range b.Objects {
+		if s, ok := workload.ScaleOf(o, b.Get); ok {
+			m[o.GetUID()] = s
+		}
+	}
+	return m
 }
 
 // inOrder yields the objects kind by kind, those included that a controller before has made.

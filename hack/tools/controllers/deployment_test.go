@@ -14,7 +14,7 @@ import (
 var scenarios []scenario
 
 func init() {
-	scenarios = slices.Concat(deployments, statefulSets, jobs, daemonSets)
+	scenarios = slices.Concat(deployments, statefulSets, jobs, daemonSets, cronJobs, budgets, replicaSets)
 }
 
 // web is a Deployment; more are further lines of its spec.

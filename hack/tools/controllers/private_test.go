@@ -7,7 +7,9 @@ import (
 	"unsafe"
 
 	"k8s.io/kubernetes/pkg/controller/cronjob"
+	"k8s.io/kubernetes/pkg/controller/disruption"
 	"k8s.io/kubernetes/pkg/controller/statefulset"
+	"k8s.io/kubernetes/pkg/controller/ttlafterfinished"
 )
 
 // field reads a field that only the controller's own package may read.
@@ -39,3 +41,9 @@ func syncStatefulSet(c *statefulset.StatefulSetController, ctx context.Context, 
 
 //go:linkname syncCronJob k8s.io/kubernetes/pkg/controller/cronjob.(*ControllerV2).sync
 func syncCronJob(c *cronjob.ControllerV2, ctx context.Context, key string) (*time.Duration, error)
+
+//go:linkname syncBudget k8s.io/kubernetes/pkg/controller/disruption.(*DisruptionController).sync
+func syncBudget(c *disruption.DisruptionController, ctx context.Context, key string) error
+
+//go:linkname processTTL k8s.io/kubernetes/pkg/controller/ttlafterfinished.(*Controller).processJob
+func processTTL(c *ttlafterfinished.Controller, ctx context.Context, key string) error

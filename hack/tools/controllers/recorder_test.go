@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -22,15 +23,21 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/meta/testrestmapper"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	fakediscovery "k8s.io/client-go/discovery/fake"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	fakescale "k8s.io/client-go/scale/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/flowcontrol"
@@ -43,10 +50,12 @@ import (
 	"k8s.io/kubernetes/pkg/controller/cronjob"
 	"k8s.io/kubernetes/pkg/controller/daemon"
 	"k8s.io/kubernetes/pkg/controller/deployment"
+	"k8s.io/kubernetes/pkg/controller/disruption"
 	jobcontroller "k8s.io/kubernetes/pkg/controller/job"
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/replication"
 	"k8s.io/kubernetes/pkg/controller/statefulset"
+	"k8s.io/kubernetes/pkg/controller/ttlafterfinished"
 
 	"podd/runtime/workload"
 	"podd/runtime/workload/job"
@@ -66,6 +75,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	klog.SetLogger(logr.Discard())
+	utilruntime.ErrorHandlers = nil // one of them sleeps by another clock than the scenarios'
 	os.Exit(m.Run())
 }
 
@@ -235,6 +245,19 @@ func (w *world) start() {
 	must(err)
 	cj, err := cronjob.NewControllerV2(w.ctx, batch.Jobs(), batch.CronJobs(), w.client)
 	must(err)
+	ttl := ttlafterfinished.New(w.ctx, batch.Jobs(), w.client)
+	known := w.client.Discovery().(*fakediscovery.FakeDiscovery)
+	known.Resources = []*metav1.APIResourceList{
+		{GroupVersion: "batch/v1", APIResources: []metav1.APIResource{{Name: "jobs"}}},
+		{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{{Name: "daemonsets"}}},
+	}
+	scales := &fakescale.FakeScaleClient{}
+	scales.AddReactor("get", "*", func(a clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewNotFound(a.GetResource().GroupResource(), "")
+	})
+	pdb := disruption.NewDisruptionController(w.ctx, core.Pods(), f.Policy().V1().PodDisruptionBudgets(), core.ReplicationControllers(),
+		apps.ReplicaSets(), apps.Deployments(), apps.StatefulSets(), w.client, testrestmapper.TestOnlyStaticRESTMapper(legacyscheme.Scheme),
+		scales, known)
 
 	handler := func(c any, names ...string) func(string) error {
 		h := field[func(context.Context, string) error](c, names...)
@@ -245,8 +268,11 @@ func (w *world) start() {
 		"ReplicaSet":            handler(rs, "syncHandler"),
 		"ReplicationController": handler(rc, "ReplicaSetController", "syncHandler"),
 		"DaemonSet":             handler(ds, "syncHandler"),
-		"Job":                   handler(j, "syncHandler"),
-		"StatefulSet":           func(key string) error { return syncStatefulSet(ss, w.ctx, key) },
+		"Job": func(key string) error {
+			return errors.Join(handler(j, "syncHandler")(key), processTTL(ttl, w.ctx, key))
+		},
+		"PodDisruptionBudget": func(key string) error { return syncBudget(pdb, w.ctx, key) },
+		"StatefulSet":         func(key string) error { return syncStatefulSet(ss, w.ctx, key) },
 		"CronJob": func(key string) error {
 			_, err := syncCronJob(cj, w.ctx, key)
 			return err
@@ -256,14 +282,14 @@ func (w *world) start() {
 		field[record.EventBroadcaster](d, "eventBroadcaster"), field[record.EventBroadcaster](rs, "eventBroadcaster"),
 		field[record.EventBroadcaster](rc, "ReplicaSetController", "eventBroadcaster"), field[record.EventBroadcaster](ss, "eventBroadcaster"),
 		field[record.EventBroadcaster](ds, "eventBroadcaster"), field[record.EventBroadcaster](j, "broadcaster"),
-		field[record.EventBroadcaster](cj, "broadcaster"),
+		field[record.EventBroadcaster](cj, "broadcaster"), field[record.EventBroadcaster](pdb, "broadcaster"),
 	} {
 		b.StartEventWatcher(func(e *corev1.Event) {
 			w.events = append(w.events, fmt.Sprintf("%s %s: %s", e.Type, e.Reason, e.Message))
 		})
 	}
 	w.end = func() {
-		for _, c := range []any{d, rs, &rc.ReplicaSetController, ss, ds, j, cj} {
+		for _, c := range []any{d, rs, &rc.ReplicaSetController, ss, ds, j, cj, ttl, pdb} {
 			shutQueues(c)
 		}
 		f.Shutdown()
@@ -281,6 +307,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"DaemonSet":             appsv1.SchemeGroupVersion.WithResource("daemonsets"),
 	"Job":                   batchv1.SchemeGroupVersion.WithResource("jobs"),
 	"CronJob":               batchv1.SchemeGroupVersion.WithResource("cronjobs"),
+	"PodDisruptionBudget":   policyv1.SchemeGroupVersion.WithResource("poddisruptionbudgets"),
 	"ControllerRevision":    appsv1.SchemeGroupVersion.WithResource("controllerrevisions"),
 	"PersistentVolumeClaim": corev1.SchemeGroupVersion.WithResource("persistentvolumeclaims"),
 	"Node":                  corev1.SchemeGroupVersion.WithResource("nodes"),
@@ -433,13 +460,14 @@ func (w *world) rest(step *workloadtest.Step) {
 	synctest.Wait()
 	for range 200 {
 		changed := false
-		for _, kind := range []string{"CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController"} {
+		for _, kind := range looking {
 			for _, before := range w.list(kind) {
 				before = before.DeepCopyObject().(workload.Object)
 				world := w.dump()
 				w.events = nil
 				err := w.look[kind](namespace + "/" + before.GetName())
 				synctest.Wait()
+				w.collectGarbage()
 				w.sweep()
 				synctest.Wait()
 				if err != nil {
@@ -461,19 +489,76 @@ func (w *world) rest(step *workloadtest.Step) {
 	w.t.Fatal("the controllers do not come to rest")
 }
 
+// looking are the kinds that have a controller, in the order in which these look.
+var looking = []string{
+	"CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController", "PodDisruptionBudget",
+}
+
 func (w *world) objects() (list []workload.Object) {
-	for _, kind := range []string{
-		"CronJob", "Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "ReplicationController", "ControllerRevision", "PersistentVolumeClaim",
-	} {
+	for _, kind := range append(looking[:len(looking):len(looking)], "ControllerRevision", "PersistentVolumeClaim") {
 		list = append(list, w.list(kind)...)
 	}
 	return list
+}
+
+// remove takes an object away, as a person does.
+func (w *world) remove(step *workloadtest.Step, kind, name string) {
+	if err := w.client.Tracker().Delete(resources[kind], namespace, name); err != nil {
+		w.t.Fatal(err)
+	}
+	step.Remove = append(step.Remove, kind+"/"+name)
+	w.collectGarbage()
+}
+
+// collectGarbage ends what belongs to an object that is gone, as the garbage collector does.
+func (w *world) collectGarbage() {
+	for again := true; again; {
+		again = false
+		there := map[types.UID]bool{}
+		list := w.objects()
+		for _, o := range list {
+			there[o.GetUID()] = true
+		}
+		for _, o := range list {
+			if kindOf(o) == "PersistentVolumeClaim" { // they stay as long as somebody may want to see them
+				continue
+			}
+			if ref := metav1.GetControllerOf(o); ref != nil && !there[ref.UID] {
+				if err := w.client.Tracker().Delete(resources[kindOf(o)], namespace, o.GetName()); err != nil {
+					w.t.Fatal(err)
+				}
+				again = true
+			}
+		}
+		for _, p := range w.pods() {
+			if ref := metav1.GetControllerOf(p); ref != nil && !there[ref.UID] && (p.DeletionTimestamp == nil || len(p.Finalizers) > 0) {
+				w.editPod(p.Name, func(p *corev1.Pod) {
+					if p.DeletionTimestamp == nil {
+						now := metav1.NewTime(time.Now().Truncate(time.Second))
+						p.DeletionTimestamp = &now
+					}
+					p.Finalizers = nil // the Job's controller takes its own away
+				})
+			}
+		}
+	}
+}
+
+func kindOf(o workload.Object) string {
+	if k, place := workloadtest.KindOf(o); place < 100 {
+		return k
+	}
+	_, kind, _ := strings.Cut(fmt.Sprintf("%T", o), ".")
+	return kind
 }
 
 func (w *world) dump() string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	for _, o := range w.objects() {
+		o = o.DeepCopyObject().(workload.Object)
+		o.SetResourceVersion("")
+		o.SetManagedFields(nil)
 		_ = enc.Encode(o)
 	}
 	for _, p := range w.pods() {

@@ -39,6 +39,13 @@ func edit[T workload.Object](w *world, do, kind, name string, change func(o T)) 
 	w.rest(step)
 }
 
+// takeAway removes an object.
+func (w *world) takeAway(kind, name string) {
+	step := w.step("remove " + kind + " " + name)
+	w.remove(step, kind, name)
+	w.rest(step)
+}
+
 // change lets something happen to pods.
 func (w *world) change(do string, list ...workloadtest.Change) {
 	step := w.step(do)

@@ -203,7 +203,7 @@ func (s *step) make(name string, due time.Time) {
 	annotations[batchv1.CronJobScheduledTimestampAnnotation] = s.inZone(due).Format(time.RFC3339)
 	j := &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: s.c.Namespace, UID: s.namer.Fixed(name), Labels: labels, Annotations: annotations,
+			Name: name, Namespace: s.c.Namespace, UID: s.namer.Fixed(name), Generation: 1, Labels: labels, Annotations: annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s.c, kind)}, CreationTimestamp: s.in.Time(),
 		},
 		Spec: t.Spec,

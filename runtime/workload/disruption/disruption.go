@@ -146,11 +146,11 @@ func expectedScale(pods []*corev1.Pod, scales map[types.UID]workload.Scale) (sum
 		}
 		s, ok := scales[ref.UID]
 		if !ok {
-			kind := ref.Kind
+			resource := strings.ToLower(ref.Kind) + "s"
 			if group, _, ok := strings.Cut(ref.APIVersion, "/"); ok {
-				kind += "." + group
+				resource += "." + group
 			}
-			return 0, 0, fmt.Errorf("%s does not implement the scale subresource", kind)
+			return 0, 0, fmt.Errorf("%s does not implement the scale subresource", resource)
 		}
 		if !seen[s.Of] {
 			seen[s.Of] = true

@@ -105,10 +105,10 @@ func TestWhatCannotBeCounted(t *testing.T) {
 	b.Settle()
 	b.Settle()
 	s := b.Get("budget").(*policyv1.PodDisruptionBudget).Status
-	if c := s.Conditions[0]; c.Reason != "SyncFailed" || c.Message != "Job.batch does not implement the scale subresource" || s.DisruptionsAllowed != 0 {
+	if c := s.Conditions[0]; c.Reason != "SyncFailed" || c.Message != "jobs.batch does not implement the scale subresource" || s.DisruptionsAllowed != 0 {
 		t.Errorf("%+v", s)
 	}
-	want := "[web Normal NoPods: No matching pods found web Warning CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: Job.batch does not implement the scale subresource]"
+	want := "[web Normal NoPods: No matching pods found web Warning CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: jobs.batch does not implement the scale subresource]"
 	if got := fmt.Sprint(b.Events); got != want {
 		t.Errorf("%s", got)
 	}

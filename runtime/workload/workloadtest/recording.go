@@ -25,10 +25,12 @@ type Recording struct {
 
 // Step is one change of the world and what came of it.
 type Step struct {
-	Do   string    `json:"do"`
-	Now  time.Time `json:"now"`
-	Put  []Put     `json:"put,omitempty"`
-	Pods []Change  `json:"pods,omitempty"`
+	Do  string    `json:"do"`
+	Now time.Time `json:"now"`
+	Put []Put     `json:"put,omitempty"`
+	// Remove are objects that a person takes away: kind/name. What they own goes with them.
+	Remove []string `json:"remove,omitempty"`
+	Pods   []Change `json:"pods,omitempty"`
 	// Looks are what each look of a controller changed, in order: the object's status and the events.
 	Looks []string `json:"looks,omitempty"`
 	// Rest is the world at rest.
@@ -46,8 +48,11 @@ type Change struct {
 	Prefix string `json:"prefix"`          // of the name
 	Only   string `json:"only,omitempty"`  // new: neither ready nor ending; ready; ending; empty: any that has not ended
 	Count  int    `json:"count,omitempty"` // of these, in the order of InOrder; 0: all
-	Do     string `json:"do"`              // ready, unready, end, collect, finish, release (takes the labels away)
-	Code   int32  `json:"code,omitempty"`
+	// Do is ready, unready, end, collect, finish with a code, label: replaces all labels, cost: what the end of the pod
+	// costs, of the code.
+	Do     string            `json:"do"`
+	Code   int32             `json:"code,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Selects says whether a change may be about a pod.
@@ -87,8 +92,10 @@ func (c *Change) Apply(b *Board) {
 			b.Collect(p.UID)
 		case "finish":
 			b.Finish(p.UID, c.Code)
-		case "release":
-			b.Edit(p.UID, func(p *corev1.Pod) { p.Labels = map[string]string{} })
+		case "label":
+			b.Edit(p.UID, func(p *corev1.Pod) { p.Labels = maps.Clone(c.Labels) })
+		case "cost":
+			b.Edit(p.UID, func(p *corev1.Pod) { p.Annotations = with(p.Annotations, corev1.PodDeletionCost, fmt.Sprint(c.Code)) })
 		default:
 			b.T.Fatalf("change %q", c.Do)
 		}
@@ -321,6 +328,9 @@ func (n *Names) Look(before, after workload.Object, events []string) []string {
 	var lines []string
 	// A Job and a CronJob write their status more than once in a look, in other steps than here. That of a DaemonSet counts
 	// the pods that it has just made, or not, as its cache happens to have them already.
+	if kind == "PodDisruptionBudget" && (after == nil || Status(after) == Status(before)) {
+		events = nil // kube-controller-manager says them again at each look
+	}
 	if after != nil && kind != "Job" && kind != "CronJob" && kind != "DaemonSet" {
 		if s := Status(after); s != Status(before) {
 			lines = append(lines, n.Plain(s))
@@ -334,4 +344,19 @@ func (n *Names) Look(before, after workload.Object, events []string) []string {
 		lines[i] = kind + " " + before.GetName() + ": " + lines[i]
 	}
 	return lines
+}
+
+// InStep puts the lines of the looks of a step in the order in which they are compared. A Job of podd takes more looks for
+// the same: a CronJob between them says again what it waits for, and a budget counts earlier.
+func InStep(lines []string) (list []string) {
+	var budgets []string
+	for _, l := range lines {
+		switch {
+		case strings.HasPrefix(l, "PodDisruptionBudget "):
+			budgets = append(budgets, l)
+		case !strings.HasPrefix(l, "CronJob ") || !slices.Contains(list, l):
+			list = append(list, l)
+		}
+	}
+	return append(list, budgets...)
 }
