@@ -276,6 +276,10 @@ func (m *modelIO) WatchExit(exited func()) error { m.d.watched[m.id] = exited; r
 func (m *modelIO) Watched() bool                 { return m.d.watched[m.id] != nil }
 func (m *modelIO) Ended() bool                   { p := m.process(); return p == nil || !p.alive }
 func (m *modelIO) Done() <-chan struct{}         { return nil }
+func (m *modelIO) Attach(context.Context, stdio.Attachment) error {
+	return errors.New("nobody attaches to a model")
+}
+
 func (m *modelIO) ExitStatus(int, uint64) (process.ExitStatus, error) {
 	if p := m.process(); p != nil && !p.alive {
 		return process.ExitStatus{Code: p.code}, nil

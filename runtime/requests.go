@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api"
+	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/controller"
 	"podd/runtime/executor"
@@ -190,7 +191,7 @@ func (q Requests) Exec(ctx context.Context, namespace, name string, command Comm
 	// The command's process moves into the container's cgroup, which the kernel makes wait.
 	go q.loop.Cgroups.Warm()
 	if !a.Running {
-		return 0, api.AsBadRequest(fmt.Errorf("container %s is not running", command.Container))
+		return 0, notRunning(command.Container)
 	}
 	if a.Config == nil {
 		return 0, api.AsBadRequest(fmt.Errorf("cannot run a command in container %s: %w", command.Container, a.Unknown))
@@ -204,6 +205,39 @@ func (q Requests) Exec(ctx context.Context, namespace, name string, command Comm
 		q.loop.inbox.put(msgCgroup{a.Config.Sandbox.CgroupPath}) // of a container that has lost it, this is how it shows
 	}
 	return code, err
+}
+
+// Attach connects a client with the first process of a container until that has ended, or with ctx.
+func (q Requests) Attach(ctx context.Context, namespace, name, containerName string, s stdio.Streams) error {
+	var found executor.ContainerIO
+	a := stdio.Attachment{Streams: s}
+	err := q.pod(ctx, namespace, name, func(p *lifecycle.Pod) error {
+		c := p.Record.Container(containerName)
+		if c == nil {
+			return api.AsNotFound(fmt.Errorf("%w: container %s in pod %s", ErrNotFound, containerName, p.Name()))
+		}
+		if found = p.IO[containerName]; found == nil || !c.State.Alive() {
+			return notRunning(containerName)
+		}
+		spec := p.Record.Spec(containerName)
+		a.HasStdin, a.StdinOnce = spec.Stdin, spec.StdinOnce
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = found.Attach(ctx, a)
+	switch {
+	case errors.Is(err, container.ErrNotRunning):
+		return notRunning(containerName)
+	case errors.Is(err, stdio.ErrSlow), errors.Is(err, stdio.ErrUnfollowed):
+		return api.AsBadRequest(err)
+	}
+	return err
+}
+
+func notRunning(containerName string) error {
+	return api.AsBadRequest(fmt.Errorf("container %s is not running", containerName))
 }
 
 // DeletePod ends a pod by hand, in grace seconds if that is not nil. Its manifest stays, and so it begins anew.

@@ -28,6 +28,9 @@ type Backend interface {
 	// filled in o.Container and has checked that this container runs. ctx ends when the
 	// client goes away.
 	Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s stream.Streams) (exitCode int, err error)
+	// Attach connects a client with the first process of a container, of which the server has checked that it runs, until
+	// that ends or the client goes away, which ends ctx too.
+	Attach(ctx context.Context, namespace, name, container string, s stream.Streams) error
 	// Dial connects to a TCP port on a pod's localhost.
 	Dial(ctx context.Context, namespace, name string, port uint16) (net.Conn, error)
 	// DeletePod ends a pod, or says why it cannot.

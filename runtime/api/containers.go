@@ -65,20 +65,28 @@ func DescribeContainers(p *corev1.Pod) string {
 	return strings.Join(names, ", ")
 }
 
-func declares(p *corev1.Pod, name string) bool {
+func declares(p *corev1.Pod, name string) bool { return containerSpec(p, name) != nil }
+
+func hasTerminal(p *corev1.Pod, name string) bool {
+	c := containerSpec(p, name)
+	return c != nil && c.TTY
+}
+
+// containerSpec returns the container of that name, of whatever kind; nil: there is none.
+func containerSpec(p *corev1.Pod, name string) *corev1.Container {
 	for _, cs := range [][]corev1.Container{p.Spec.Containers, p.Spec.InitContainers} {
 		for i := range cs {
 			if cs[i].Name == name {
-				return true
+				return &cs[i]
 			}
 		}
 	}
 	for i := range p.Spec.EphemeralContainers {
-		if p.Spec.EphemeralContainers[i].Name == name {
-			return true
+		if c := (*corev1.Container)(&p.Spec.EphemeralContainers[i].EphemeralContainerCommon); c.Name == name {
+			return c
 		}
 	}
-	return false
+	return nil
 }
 
 // containerStatus returns nil when the pod has no status for this name yet.
@@ -134,10 +142,10 @@ func beingStarted(c *corev1.ContainerStatus) bool {
 	return waitingFor(c) == "ContainerCreating" || waitingFor(c) == "PodInitializing"
 }
 
-// checkExec refuses to exec into a container that does not run.
-func checkExec(p *corev1.Pod, name string) error {
+// checkRuns refuses what needs a container that runs; purpose is what for, as "exec into".
+func checkRuns(p *corev1.Pod, name, purpose string) error {
 	if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
-		return BadRequest("cannot exec into a container in a completed pod; current phase is " + string(p.Status.Phase))
+		return BadRequest("cannot " + purpose + " a container in a completed pod; current phase is " + string(p.Status.Phase))
 	}
 	c := containerStatus(p, name)
 	switch {

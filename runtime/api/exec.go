@@ -3,17 +3,19 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/coder/websocket"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api/protocol"
 	"podd/runtime/api/stream"
 )
 
-// Subprotocols of an exec over WebSocket; v5 can close stdin alone (KEP-4006).
+// Subprotocols of exec and attach over WebSocket; v5 can close stdin alone (KEP-4006).
 const (
 	ProtocolV5 = "v5.channel.k8s.io"
 	ProtocolV4 = "v4.channel.k8s.io"
@@ -29,31 +31,54 @@ func (s *server) podExec(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if o.Container == "" && len(p.Spec.InitContainers) > 0 {
+	if o.Container, err = runningContainer(w, p, o.Container, "exec into"); err != nil {
+		return err
+	}
+	conn, err := acceptStreams(w, r)
+	if conn == nil {
+		return err
+	}
+	x := stream.NewSession(r.Context(), conn, o)
+	defer x.End()
+	code, err := s.backend.Exec(x.Ctx, p.Namespace, p.Name, o, x.Streams())
+	x.Finish(streamStatus(code, err))
+	return nil
+}
+
+// runningContainer returns the container that a request for its streams means, if it runs; purpose is what for.
+func runningContainer(w http.ResponseWriter, p *corev1.Pod, name, purpose string) (string, error) {
+	if name == "" && len(p.Spec.InitContainers) > 0 {
 		w.Header().Set(protocol.HeaderContainers, DescribeContainers(p))
 	}
-	if o.Container, err = chooseContainer(p, o.Container); err != nil {
-		return err
+	name, err := chooseContainer(p, name)
+	if err != nil {
+		return "", err
 	}
-	if err := checkExec(p, o.Container); err != nil {
-		return err
-	}
+	return name, checkRuns(p, name, purpose)
+}
+
+// acceptStreams makes a WebSocket of a request; without one and without an error the client has been answered.
+func acceptStreams(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	if !offersProtocol(r.Header) {
-		return refuseSPDY(w, r)
+		return nil, refuseSPDY(w, r)
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols:    []string{ProtocolV5, ProtocolV4},
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
-		s.log.Debug("exec refused", "pod", p.Namespace+"/"+p.Name, "err", err)
-		return nil // Accept has answered
+		return nil, nil // Accept has answered
 	}
-	x := stream.NewSession(r.Context(), conn, o)
-	defer x.End()
-	code, err := s.backend.Exec(x.Ctx, p.Namespace, p.Name, o, x.Streams())
-	x.Finish(execStatus(code, err))
-	return nil
+	return conn, nil
+}
+
+// streamStatus is what a client is told at the end.
+func streamStatus(code int, err error) *metav1.Status {
+	if err != nil {
+		status := statusOf(err)
+		return &status
+	}
+	return stream.Status(code)
 }
 
 func parseExecOptions(q url.Values) (*corev1.PodExecOptions, error) {
@@ -68,10 +93,14 @@ func parseExecOptions(q url.Values) (*corev1.PodExecOptions, error) {
 	if len(o.Command) == 0 {
 		return nil, BadRequest("you must specify at least one command for the container")
 	}
+	return o, checkStreams(o)
+}
+
+func checkStreams(o *corev1.PodExecOptions) error {
 	if !o.Stdin && !o.Stdout && !o.Stderr {
-		return nil, BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+		return BadRequest("you must specify at least 1 of stdin, stdout, stderr")
 	}
-	return o, nil
+	return nil
 }
 
 func offersProtocol(h http.Header) bool {
@@ -89,6 +118,6 @@ func offersProtocol(h http.Header) bool {
 }
 
 // refuseSPDY answers clients that know only the older way.
-func refuseSPDY(http.ResponseWriter, *http.Request) error {
-	return BadRequest("exec needs a WebSocket with " + ProtocolV5 + " or " + ProtocolV4 + ", as kubectl 1.31 and later opens")
+func refuseSPDY(_ http.ResponseWriter, r *http.Request) error {
+	return BadRequest(path.Base(r.URL.Path) + " needs a WebSocket with " + ProtocolV5 + " or " + ProtocolV4 + ", as kubectl 1.31 and later opens")
 }

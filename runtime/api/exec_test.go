@@ -195,6 +195,9 @@ func TestExecRefused(t *testing.T) {
 		{"two/exec?", "a container name must be specified for pod two, choose one of: [app b] or one of the init containers: [i]"},
 		{"two/exec?container=b&", `container "b" in pod "two" is not available`},
 		{"two/exec?container=c&", "container c is not valid for pod two"},
+		{"done/attach?", "cannot attach a container in a completed pod; current phase is Succeeded"},
+		{"crash/attach?", `container "app" in pod "crash" is waiting to start: CrashLoopBackOff`},
+		{"two/attach?container=c&", "container c is not valid for pod two"},
 	}
 	for _, tt := range tests {
 		code, b := ask(t, c, "GET", "/api/v1/namespaces/default/pods/"+tt.path+"command=x&stdout=1", "*/*", nil)

@@ -72,7 +72,7 @@ type FileDifference struct {
 }
 
 // saveImages answers with an archive. An error that comes after its beginning can only cut it off.
-func (s *server) saveImages(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) saveImages(w http.ResponseWriter, r *http.Request) error {
 	refs := r.URL.Query()["ref"]
 	if len(refs) == 0 {
 		return BadRequest("no image named: the request needs ?ref=NAME")
@@ -86,7 +86,7 @@ func (s *server) saveImages(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-func (s *server) imageLayers(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) imageLayers(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.backend.ImageLayers(r.Context(), r.URL.Query().Get("ref"))
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (s *server) imageLayers(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) tagImage(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) tagImage(w http.ResponseWriter, r *http.Request) error {
 	name, err := s.backend.TagImage(r.Context(), r.URL.Query().Get("ref"), r.URL.Query().Get("name"))
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (s *server) tagImage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // pinImage pins by POST and unpins by DELETE.
-func (s *server) pinImage(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) pinImage(w http.ResponseWriter, r *http.Request) error {
 	pinned, err := s.backend.PinImage(r.Context(), r.URL.Query().Get("ref"), r.Method == http.MethodPost)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *server) pinImage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) pruneImages(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) pruneImages(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	pruned, err := s.backend.PruneImages(r.Context(), ImagePrune{All: q.Get("all") == "true", DryRun: q.Get("dryRun") == "true"})
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *server) pruneImages(w http.ResponseWriter, r *http.Request) error {
 }
 
 // verifyImages answers with a line of JSON for each layer, when it is done with.
-func (s *server) verifyImages(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) verifyImages(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	ctl := http.NewResponseController(w)
 	begun := false

@@ -20,13 +20,35 @@ type ImagesRemoved struct {
 	Removed []string `json:"removed"`
 }
 
-func (s *server) listImages(w http.ResponseWriter, _ *http.Request) error {
+// imageServer answers what is asked of the store of images.
+type imageServer struct{ *server }
+
+func (s imageServer) routes(m *http.ServeMux) {
+	const images = ownPaths + "images"
+	for pattern, h := range map[string]handler{
+		"GET " + images:              s.listImages,
+		"POST " + images:             s.loadImage,
+		"DELETE " + images:           s.removeImage,
+		"POST " + images + "/pull":   s.pullImage,
+		"GET " + images + "/tar":     s.saveImages,
+		"GET " + images + "/layers":  s.imageLayers,
+		"POST " + images + "/tag":    s.tagImage,
+		"POST " + images + "/pin":    s.pinImage,
+		"DELETE " + images + "/pin":  s.pinImage,
+		"POST " + images + "/prune":  s.pruneImages,
+		"POST " + images + "/verify": s.verifyImages,
+	} {
+		m.Handle(pattern, s.handle(h))
+	}
+}
+
+func (s imageServer) listImages(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, &ImageList{Items: s.backend.Images()})
 	return nil
 }
 
 // loadImage reads the archive that is the body.
-func (s *server) loadImage(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) loadImage(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.backend.LoadImage(r.Context(), r.Body, ImageLoad{Name: r.URL.Query().Get("name")})
 	if err != nil {
 		s.refuseUpload(w, r, err)
@@ -48,7 +70,7 @@ func (s *server) refuseUpload(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // pullImage brings an image from a registry, and answers with a line of JSON for each step.
-func (s *server) pullImage(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) pullImage(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	if q.Get("ref") == "" {
 		return BadRequest("no image named: the request needs ?ref=NAME")
@@ -75,7 +97,7 @@ func (s *server) pullImage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // removeImage removes the image that ref names.
-func (s *server) removeImage(w http.ResponseWriter, r *http.Request) error {
+func (s imageServer) removeImage(w http.ResponseWriter, r *http.Request) error {
 	ref := r.URL.Query().Get("ref")
 	if ref == "" {
 		return BadRequest("no image named: the request needs ?ref=NAME")

@@ -51,8 +51,10 @@ func (s *server) routes() http.Handler {
 	m.Handle("PATCH "+pod+"/status", s.handle(s.patchStatus))
 	get(pod+"/log", s.podLog)
 	get(pod+"/exec", s.podExec)
+	get(pod+"/attach", s.podAttach)
 	get(pod+"/portforward", s.podForward)
 	m.Handle("POST "+pod+"/exec", s.handle(refuseSPDY))
+	m.Handle("POST "+pod+"/attach", s.handle(refuseSPDY))
 	get(pod+"/ephemeralcontainers", s.get(kinds.Pods()))
 	for _, method := range []string{"PATCH ", "PUT "} {
 		m.Handle(method+pod+"/ephemeralcontainers", s.handle(func(w http.ResponseWriter, r *http.Request) error { return addEphemeral(s, w, r) }))
@@ -63,17 +65,7 @@ func (s *server) routes() http.Handler {
 	get("/.well-known/openid-configuration", s.openIDDiscovery)
 	get("/openid/v1/jwks", s.openIDKeys)
 
-	get("/podd/v1/images", s.listImages)
-	m.Handle("POST /podd/v1/images", s.handle(s.loadImage))
-	m.Handle("POST /podd/v1/images/pull", s.handle(s.pullImage))
-	m.Handle("DELETE /podd/v1/images", s.handle(s.removeImage))
-	get("/podd/v1/images/tar", s.saveImages)
-	get("/podd/v1/images/layers", s.imageLayers)
-	m.Handle("POST /podd/v1/images/tag", s.handle(s.tagImage))
-	m.Handle("POST /podd/v1/images/pin", s.handle(s.pinImage))
-	m.Handle("DELETE /podd/v1/images/pin", s.handle(s.pinImage))
-	m.Handle("POST /podd/v1/images/prune", s.handle(s.pruneImages))
-	m.Handle("POST /podd/v1/images/verify", s.handle(s.verifyImages))
+	imageServer{s}.routes(m)
 
 	const claim = "namespaces/{ns}/persistentvolumeclaims/{name}"
 	m.Handle("DELETE /api/v1/"+claim, s.handle(s.deleteClaim))

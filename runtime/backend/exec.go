@@ -15,8 +15,17 @@ import (
 func (b *Backend) Exec(ctx context.Context, namespace, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 	return b.Runtime.Exec(ctx, namespace, name, runtime.Command{
 		Container: o.Container, Args: o.Command, TTY: o.TTY,
-		Streams: stdio.Streams{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Resize: resizeFrom(s.Resize)},
+		Streams: stdioStreams(s),
 	})
+}
+
+// Attach connects a client with the first process of a container.
+func (b *Backend) Attach(ctx context.Context, namespace, name, container string, s stream.Streams) error {
+	return b.Runtime.Attach(ctx, namespace, name, container, stdioStreams(s))
+}
+
+func stdioStreams(s stream.Streams) stdio.Streams {
+	return stdio.Streams{Stdin: s.Stdin, Stdout: s.Stdout, Stderr: s.Stderr, Resize: resizeFrom(s.Resize)}
 }
 
 // resizeFrom carries the sizes of a client's terminal over.

@@ -195,12 +195,12 @@ func (e *Engine) initOnPipes(c *spec.Config, who spec.Identity, lc *libcontainer
 		return err
 	}
 	defer closeFile(stdin)
-	stdout, err := e.openContainerEnd(c.ID, stdoutFIFO)
+	stdout, err := e.Pipes(c.ID).openContainerEnd(stdoutFIFO)
 	if err != nil {
 		return err
 	}
 	defer closeFile(stdout)
-	stderr, err := e.openContainerEnd(c.ID, stderrFIFO)
+	stderr, err := e.Pipes(c.ID).openContainerEnd(stderrFIFO)
 	if err != nil {
 		return err
 	}
@@ -212,11 +212,14 @@ func (e *Engine) initOnPipes(c *spec.Config, who spec.Identity, lc *libcontainer
 	return lc.Start(p)
 }
 
-// openStdin is at its end at once, or, for a container that asks for stdin, a FIFO into which nobody writes: it
-// waits, as a Kubernetes container does while nobody is attached.
+// openStdin is at its end at once, or, for a container that asks for stdin, a FIFO: it waits while nobody is attached. One
+// that has stdinOnce reads the end of it once nobody can write any more, another never does, because it could write itself.
 func (e *Engine) openStdin(c *spec.Config) (*os.File, error) {
+	if c.Container.Stdin && c.Container.StdinOnce {
+		return e.Pipes(c.ID).openEndingEnd()
+	}
 	if c.Container.Stdin {
-		return e.openContainerEnd(c.ID, stdinFIFO)
+		return e.Pipes(c.ID).openContainerEnd(stdinFIFO)
 	}
 	f, err := os.Open(os.DevNull)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
 
 	"podd/internal/beneath"
 	"podd/runtime/container/spec"
@@ -53,7 +54,7 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	}
 	op.applyCDI(c, &edits)
 	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
-	l, err := op.Hub.Open(c.ID, log)
+	l, err := op.Hub.Open(c.ID, log, stdinEnds(c.Container))
 	if err != nil {
 		return out, err
 	}
@@ -76,6 +77,9 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	out.Object = op.Record.Object
 	return out, nil
 }
+
+// stdinEnds says whether stdin is a pipe that ends after the first client that was attached. That of a terminal stays.
+func stdinEnds(c *corev1.Container) bool { return c.Stdin && c.StdinOnce && !c.TTY }
 
 // targetProcesses is the PID namespace of the container that an ephemeral one looks into; otherwise own.
 func (op *run) targetProcesses(name, own string) (path string, err error) {

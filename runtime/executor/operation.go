@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,7 @@ import (
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
 	"podd/runtime/state"
+	"podd/runtime/stdio"
 )
 
 // Operation is one plan for one pod, with all that it takes to carry it out. It is the executor's once Run has it.
@@ -40,6 +42,8 @@ type ContainerIO interface {
 	ExitStatus(pid int, startTime uint64) (process.ExitStatus, error)
 	// Done is closed when the log is complete.
 	Done() <-chan struct{}
+	// Attach connects a client until the process has ended or the client goes away; any goroutine may call it.
+	Attach(ctx context.Context, a stdio.Attachment) error
 }
 
 // Inputs are what the actions of an Operation depend on beside the record. Those that no action needs are empty.

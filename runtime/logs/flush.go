@@ -59,7 +59,7 @@ func appendLoss(out, prefix []byte, lost int64) []byte {
 
 // bypass serves a stream whose spool cannot take more: what is spooled goes to the
 // log as it is, and the pipe is read without the spool. cause says why.
-func (s *Sink) bypass(st Stream, fd int, cause error) (eof bool, err error) {
+func (s *Sink) bypass(st Stream, fd int, cause error, tap func([]byte)) (eof bool, err error) {
 	flushed := s.flush(st, true)
 	n, err := unix.Read(fd, s.shop.in)
 	switch {
@@ -71,6 +71,9 @@ func (s *Sink) bypass(st Stream, fd int, cause error) (eof bool, err error) {
 		return true, nil
 	}
 	in := s.shop.in[:n]
+	if tap != nil {
+		tap(in)
+	}
 	for flushed == nil && len(in) > 0 {
 		now := s.page.load()
 		prefix := appendPrefix(s.shop.prefix[:0], s.c.Now(), st)

@@ -89,7 +89,7 @@ func TestFullDisk(t *testing.T) {
 	errs := 0
 	for i := 1; i < 20; i++ {
 		l.say(Stdout, numbers(i*100, i*100+100))
-		if eof, err := l.sink.Drain(Stdout, l.rd[Stdout]); eof {
+		if eof, err := l.sink.Drain(Stdout, l.rd[Stdout], nil); eof {
 			t.Fatal("a full disk ends the stream")
 		} else if err != nil {
 			if errs++; !errors.Is(err, unix.ENOSPC) {
@@ -130,7 +130,7 @@ func TestFullDiskForLong(t *testing.T) {
 				text := numbers(i*1000, i*1000+1000)
 				said += text
 				l.say(Stdout, text)
-				l.sink.Drain(Stdout, l.rd[Stdout])
+				l.sink.Drain(Stdout, l.rd[Stdout], nil)
 				if size := l.sink.size[Stdout]; size > 2*l.c.SpoolMax+2*chunk {
 					t.Fatalf("spool has %d bytes", size)
 				}
@@ -180,7 +180,7 @@ func TestFullSpool(t *testing.T) {
 		want += text
 		l.say(Stdout, text)
 		for range 2 {
-			if eof, err := l.sink.Drain(Stdout, l.rd[Stdout]); eof {
+			if eof, err := l.sink.Drain(Stdout, l.rd[Stdout], nil); eof {
 				t.Fatal("a full spool ends the stream")
 			} else if err != nil {
 				errs++
@@ -215,7 +215,7 @@ func TestEverythingFull(t *testing.T) {
 		said += text
 		l.say(Stdout, text)
 		for range 2 {
-			if eof, _ := l.sink.Drain(Stdout, l.rd[Stdout]); eof {
+			if eof, _ := l.sink.Drain(Stdout, l.rd[Stdout], nil); eof {
 				t.Fatal("a full disk ends the stream")
 			}
 		}

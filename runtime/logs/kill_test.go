@@ -45,7 +45,7 @@ func drainUntilEnd(path, spool string) error {
 			if fds[i].Fd < 0 || fds[i].Revents == 0 {
 				continue
 			}
-			eof, err := s.Drain(Stream(i), int(fds[i].Fd))
+			eof, err := s.Drain(Stream(i), int(fds[i].Fd), nil)
 			if err != nil {
 				return err
 			}

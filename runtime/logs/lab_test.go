@@ -80,7 +80,7 @@ func (l *lab) say(st Stream, text string) {
 
 func (l *lab) drain(st Stream) {
 	l.t.Helper()
-	if eof, err := l.sink.Drain(st, l.rd[st]); eof || err != nil {
+	if eof, err := l.sink.Drain(st, l.rd[st], nil); eof || err != nil {
 		l.t.Fatalf("drain: %v, %v", eof, err)
 	}
 }

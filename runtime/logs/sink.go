@@ -109,8 +109,9 @@ func (s *Sink) recover() error {
 // triggered polling calls again. eof says that the pipe is empty and has no
 // writer, or none yet: after a hang-up of both streams it is time for Close. An
 // error, of which there is one a minute at most, does not mean that draining should
-// end; only eof does.
-func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
+// end; only eof does. tap is given what was moved, as it came out of the pipe: it may
+// not keep it, and must not wait, because all sinks do meanwhile; nil: nobody wants it.
+func (s *Sink) Drain(st Stream, fd int, tap func([]byte)) (eof bool, err error) {
 	s.shop.mu.Lock()
 	defer s.shop.mu.Unlock()
 	if s.closed {
@@ -124,7 +125,12 @@ func (s *Sink) Drain(st Stream, fd int) (eof bool, err error) {
 		return false, nil
 	}
 	if err != nil {
-		return s.bypass(st, fd, err)
+		return s.bypass(st, fd, err, tap)
+	}
+	if tap != nil && n > 0 {
+		if in, err := s.peek(st, s.size[st]-int64(n)); err == nil {
+			tap(in)
+		}
 	}
 	return n == 0, s.once(s.flush(st, false))
 }

@@ -68,10 +68,10 @@ func TestSinkEnds(t *testing.T) {
 	l.open()
 	l.say(Stdout, "last")
 	closeFD(&l.wr[Stdout])
-	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout]); eof || err != nil {
+	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout], nil); eof || err != nil {
 		t.Fatalf("end before the pipe is empty: %v, %v", eof, err)
 	}
-	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout]); !eof || err != nil {
+	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout], nil); !eof || err != nil {
 		t.Fatalf("no end of an empty pipe without writer: %v, %v", eof, err)
 	}
 	l.close()
@@ -79,7 +79,7 @@ func TestSinkEnds(t *testing.T) {
 	if _, err := os.Stat(l.c.SpoolDir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("spool is left: %v", err)
 	}
-	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout]); !eof || !errors.Is(err, ErrClosed) {
+	if eof, err := l.sink.Drain(Stdout, l.rd[Stdout], nil); !eof || !errors.Is(err, ErrClosed) {
 		t.Errorf("drain after close: %v, %v", eof, err)
 	}
 }
@@ -110,7 +110,7 @@ func TestSinkSharesItsFolder(t *testing.T) {
 func TestSinkRefusesABadDescriptor(t *testing.T) {
 	l := newLab(t)
 	l.open()
-	if eof, err := l.sink.Drain(Stdout, -1); !eof || !errors.Is(err, unix.EBADF) {
+	if eof, err := l.sink.Drain(Stdout, -1, nil); !eof || !errors.Is(err, unix.EBADF) {
 		t.Errorf("drain of nothing: %v, %v", eof, err)
 	}
 }

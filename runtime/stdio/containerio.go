@@ -13,7 +13,7 @@ import (
 )
 
 // ContainerIO holds the descriptors of one attempt of a container. Its methods are not to be called side by side, but for
-// Done and Signal.
+// Done, Signal and Attach.
 type ContainerIO struct {
 	hub     *Hub
 	id      string
@@ -23,6 +23,7 @@ type ContainerIO struct {
 	streams []*stream
 	// terminal is there for a container that has one.
 	terminal *terminal
+	clients  clients
 	tries    int           // to complete the log
 	done     chan struct{} // closed when the log is complete
 	finished bool          // done is closed, and all descriptors are
@@ -74,7 +75,7 @@ func (l *ContainerIO) follow(stored bool) error {
 
 // drain moves what a pipe holds to the log; true once there will be nothing more.
 func (l *ContainerIO) drain(s *stream) bool {
-	eof, err := l.sink.Drain(s.kind, int(s.file.Fd()))
+	eof, err := l.sink.Drain(s.kind, int(s.file.Fd()), l.clients.tap(s.kind))
 	if err != nil {
 		l.hub.log.Error("cannot write a container's log", "containerID", l.id, "error", err)
 	}
@@ -127,6 +128,7 @@ func (l *ContainerIO) Finish() error {
 	}
 	l.hub.Reactor.Remove(l.exit)
 	if l.terminal != nil {
+		l.clients.setTerminal(nil)
 		l.terminal.finish(l)
 		l.terminal = nil
 	}
@@ -134,6 +136,8 @@ func (l *ContainerIO) Finish() error {
 		l.hub.Reactor.Remove(s.watch)
 		l.drainRest(s)
 	}
+	l.clients.end()
+	l.endStdin()
 	if err := l.closeLog(); err != nil {
 		if l.tries++; l.tries < closeTries {
 			return err

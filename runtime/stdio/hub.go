@@ -49,13 +49,23 @@ func NewHub(engine *container.Engine, store FDStore, log *slog.Logger) (*Hub, er
 // Receive takes the descriptors that an earlier daemon left in the store, to be claimed by Adopt and AdoptProcess.
 func (h *Hub) Receive() { h.received = h.fdStore.Received() }
 
-// Open opens the pipes and the log of a new attempt and begins to drain them.
-func (h *Hub) Open(id string, log Log) (*ContainerIO, error) {
+// Open opens the pipes and the log of a new attempt and begins to drain them. stdinEnds: its stdin is a pipe that ends.
+func (h *Hub) Open(id string, log Log, stdinEnds bool) (*ContainerIO, error) {
 	pipes, err := h.engine.OpenStdio(id)
 	if err != nil {
 		return nil, err
 	}
-	return h.newIO(id, log, pipes, false)
+	l, err := h.newIO(id, log, pipes, false)
+	if err != nil || !stdinEnds {
+		return l, err
+	}
+	stdin, err := h.engine.Pipes(id).OpenEndingStdin()
+	if err != nil {
+		l.abandon()
+		return nil, err
+	}
+	l.keepStdin(stdin, false)
+	return l, nil
 }
 
 // newIO takes the pipes; stored says that the descriptor store has them already.
@@ -102,6 +112,10 @@ func (h *Hub) Adopt(id string, log Log) (l *ContainerIO, stored bool, err error)
 		if l, err = h.newIO(id, log, pipes, false); err != nil {
 			return nil, stored, err
 		}
+	}
+	// Without it the container has read the end of its stdin: nobody else had the other side.
+	if stdin, ok := h.claim(id + fdStdin); ok {
+		l.keepStdin(stdin, true)
 	}
 	if master, ok := h.claim(id + fdTerminal); ok {
 		err = l.openTerminal(master, true)

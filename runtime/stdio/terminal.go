@@ -26,7 +26,7 @@ const fdTerminal = ".tty"
 const terminalChunk = 4096
 
 func (l *ContainerIO) openTerminal(master *os.File, stored bool) error {
-	output, err := l.hub.engine.OpenOutput(l.id)
+	output, err := l.hub.engine.Pipes(l.id).OpenOutput()
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,7 @@ func (l *ContainerIO) openTerminal(master *os.File, stored bool) error {
 	if !stored {
 		l.storeFD(l.id+fdTerminal, l.terminal.master)
 	}
+	l.clients.setTerminal(l.terminal.master)
 	fd := int(l.terminal.master.Fd())
 	l.terminal.watch, err = l.hub.Reactor.Add(fd, func() bool { return l.pump() })
 	return err

@@ -29,8 +29,10 @@ const Start = 100
 type Fake struct {
 	OnDial func(ctx context.Context, name string, port uint16) (net.Conn, error)
 	OnExec func(ctx context.Context, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error)
-	OnLogs func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
-	OnLoad func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
+	// OnAttach is told the container.
+	OnAttach func(ctx context.Context, container string, s stream.Streams) error
+	OnLogs   func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
+	OnLoad   func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
 	// OnRemove removes an image instead of the Fake itself.
 	OnRemove func(ref string) ([]string, error)
 
@@ -136,6 +138,10 @@ func (f *Fake) Dial(ctx context.Context, _, name string, port uint16) (net.Conn,
 
 func (f *Fake) Exec(ctx context.Context, _, name string, o *corev1.PodExecOptions, s stream.Streams) (int, error) {
 	return f.OnExec(ctx, name, o, s)
+}
+
+func (f *Fake) Attach(ctx context.Context, _, _, container string, s stream.Streams) error {
+	return f.OnAttach(ctx, container, s)
 }
 
 // DeletePod removes a pod, unless its name begins with "file".

@@ -1,10 +1,11 @@
-// Package stream carries the streams of an exec over one WebSocket.
+// Package stream carries the streams of an exec or an attach over one WebSocket.
 package stream
 
 import (
 	"context"
 	"encoding/json"
 	"io"
+	"time"
 
 	"github.com/coder/websocket"
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +15,7 @@ import (
 	"podd/runtime/api/protocol"
 )
 
-// Session is one exec on one WebSocket: the first byte of each message is its channel.
+// Session is one exec or attach on one WebSocket: the first byte of each message is its channel.
 type Session struct {
 	conn   *websocket.Conn
 	opts   *corev1.PodExecOptions
@@ -101,13 +102,19 @@ func (x *Session) setSize(s protocol.Size) {
 	x.resize <- s
 }
 
-// Finish tells the client how the command ended.
+// farewell is how long a client has to take in how its session ended.
+const farewell = 30 * time.Second
+
+// Finish tells the client how the session ended.
 func (x *Session) Finish(status *metav1.Status) {
 	b, err := json.Marshal(status)
 	if err != nil {
 		return
 	}
-	w := &channelWriter{x.Ctx, x.conn, remotecommand.StreamErr}
+	// A client that reads nothing any more does not hold what has ended.
+	ctx, cancel := context.WithTimeout(x.Ctx, farewell)
+	defer cancel()
+	w := &channelWriter{ctx, x.conn, remotecommand.StreamErr}
 	if _, err := w.Write(b); err != nil {
 		return // the client is gone
 	}

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/cmd/podd/internal/client"
-	"podd/runtime/api"
+	"podd/runtime/api/stream"
 )
 
 // execute is one `podd exec`.
@@ -134,7 +134,7 @@ func (x *execute) query(command []string, tty bool) url.Values {
 
 // result passes the command's exit code on.
 func (x *execute) result(w io.Writer, status *metav1.Status) error {
-	code, ran := api.ExitCode(status)
+	code, ran := stream.ExitCode(status)
 	switch {
 	case !ran:
 		return errors.New(status.Message)

@@ -1,4 +1,4 @@
-package api
+package stream
 
 import (
 	"fmt"
@@ -8,13 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/remotecommand"
 )
 
-// execStatus is what goes over the error channel at the end; an exit code other than 0 is
+// Status is what goes over the error channel at the end of a command; an exit code other than 0 is
 // a failure whose cause ExitCode has the number.
-func execStatus(code int, err error) *metav1.Status {
-	if err != nil {
-		s := statusOf(err)
-		return &s
-	}
+func Status(code int) *metav1.Status {
 	if code == 0 {
 		return &metav1.Status{Status: metav1.StatusSuccess}
 	}
