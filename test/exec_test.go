@@ -38,7 +38,8 @@ func TestExec(t *testing.T) {
 		}
 	}
 	for program, want := range map[string]int{"/no/such/program": 127, "no-such-program": 127, "/dev/null": 126} {
-		if _, stderr, code := b.run("exec", "app", "--", program); code != want || !strings.Contains(stderr, `cannot run "`+program+`": `) {
+		_, stderr, code := b.run("exec", "app", "-c", "one", "--", program)
+		if first := `cannot run "` + program + `": `; code != want || !strings.HasPrefix(stderr, first) || strings.Count(stderr, "\n") != 2 {
 			t.Errorf("%s: exit %d, %q", program, code, stderr)
 		}
 	}

@@ -3,6 +3,7 @@ package reexec
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -59,6 +60,7 @@ func (*confiner) Levels() []logrus.Level { return logrus.AllLevels }
 func (c *confiner) Fire(e *logrus.Entry) error {
 	if !c.quiet { // libcontainer has set its own by now
 		logrus.SetFormatter(warnings{})
+		logrus.SetOutput(logPipe{logrus.StandardLogger().Out})
 		c.quiet = true
 	}
 	if c.installed {
@@ -80,6 +82,17 @@ func (c *confiner) Fire(e *logrus.Entry) error {
 		c.installed = true
 	}
 	return nil
+}
+
+// logPipe is libcontainer's, which it closes before it reports why a command cannot be run: logrus would print on the
+// command's stderr that it cannot write a line of which warnings leaves nothing.
+type logPipe struct{ io.Writer }
+
+func (p logPipe) Write(line []byte) (int, error) {
+	if len(line) == 0 {
+		return 0, nil
+	}
+	return p.Writer.Write(line)
 }
 
 // warnings leaves out what libcontainer logs only so that the hook is called.
