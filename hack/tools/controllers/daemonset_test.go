@@ -6,6 +6,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"podd/runtime/workload/workloadtest"
 )
 
 const board = `
@@ -125,5 +127,27 @@ var daemonSets = []scenario{
 			n.Spec.Taints[0].Effect, n.Spec.Taints[0].Value = corev1.TaintEffectNoExecute, "c"
 		})
 		node("matches no more", func(n *corev1.Node) { n.Labels["site"], n.Spec.Taints = "roof", nil })
+	}},
+	{"daemonset-surge-not-ready", func(w *world) {
+		w.manifest("a board", "Node", board)
+		w.manifest("apply", "DaemonSet", agent(surge, ""))
+		w.goOn("agent")
+		w.agentImage("broken")
+		w.later(10 * time.Second)
+		w.agentImage("v3")
+		w.change("the broken one ends", collect("agent"))
+		w.change("the old one is not ready", unready("agent", 1))
+		w.goOn("agent")
+	}},
+	{"daemonset-release-adopt", func(w *world) {
+		w.manifest("a board", "Node", board)
+		w.manifest("apply", "DaemonSet", agent("", ""))
+		w.goOn("agent")
+		w.change("it leaves", workloadtest.Change{Prefix: "agent", Do: "label", Labels: map[string]string{"app": "none"}})
+		w.goOn("agent")
+		w.change("it comes back", workloadtest.Change{Prefix: "agent", Count: 1, Do: "label", Labels: map[string]string{"app": "agent"}})
+		w.goOn("agent")
+		w.takeAway("DaemonSet", "agent")
+		w.change("they end", collect("agent"))
 	}},
 }

@@ -7,6 +7,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/controller"
 
 	"podd/runtime/workload/workloadtest"
 )
@@ -188,5 +190,94 @@ var deployments = []scenario{
 		w.goOn("web")
 		w.later(3 * time.Second)
 		w.goOn("web")
+	}},
+	{"deployment-hash-taken", func(w *world) {
+		d := w.parse("Deployment", web(2, "")).(*appsv1.Deployment)
+		legacyscheme.Scheme.Default(d)
+		w.manifest("a ReplicaSet of that name", "ReplicaSet", rs(0, ", tier: other", "ReplicaSet", "web-"+controller.ComputeHash(&d.Spec.Template, nil)))
+		w.manifest("apply", "Deployment", web(2, ""))
+		w.goOn("web")
+		w.image("v2")
+		w.goOn("web")
+		w.image("v1")
+		w.goOn("web")
+	}},
+	{"deployment-min-ready", func(w *world) {
+		w.manifest("apply", "Deployment", web(3, "  minReadySeconds: 10\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}"))
+		w.goOn("web")
+		w.later(11 * time.Second)
+		w.image("v2")
+		w.goOn("web")
+		w.later(6 * time.Second)
+		w.change("one is not ready", workloadtest.Change{Prefix: "web", Only: "ready", Count: 1, Do: "unready"})
+		w.later(6 * time.Second)
+		for range 3 {
+			w.goOn("web")
+			w.later(11 * time.Second)
+		}
+	}},
+	{"deployment-proportional-two", func(w *world) {
+		w.manifest("apply", "Deployment", web(7, "  strategy: {rollingUpdate: {maxSurge: 50%, maxUnavailable: 40%}}"))
+		w.change("all serve", ready("web", 0))
+		w.image("v2")
+		w.image("v3")
+		w.change("two of the new serve", ready("web", 2))
+		w.scale(20)
+		w.scale(3)
+		w.change("some end", collect("web"))
+		w.goOn("web")
+	}},
+	{"deployment-paused-proportional", func(w *world) {
+		w.manifest("apply", "Deployment", web(6, ""))
+		w.change("all serve", ready("web", 0))
+		w.image("v2")
+		edit(w, "pause", "Deployment", "web", func(d *appsv1.Deployment) { d.Spec.Paused = true })
+		w.change("goes on", collect("web"), ready("web", 0))
+		w.scale(12)
+		w.change("goes on", collect("web"), ready("web", 0))
+		edit(w, "resume, and back", "Deployment", "web", func(d *appsv1.Deployment) {
+			d.Spec.Paused = false
+			d.Spec.Template.Spec.Containers[0].Image = "registry.example/web:v1"
+		})
+		w.goOn("web")
+	}},
+	{"deployment-deadline-and-back", func(w *world) {
+		w.manifest("apply", "Deployment", web(2, "  progressDeadlineSeconds: 20\n  revisionHistoryLimit: 0"))
+		w.goOn("web")
+		w.image("broken")
+		w.later(21 * time.Second)
+		w.later(21 * time.Second)
+		w.image("v3")
+		w.goOn("web")
+	}},
+	{"deployment-recreate-slow", func(w *world) {
+		w.manifest("apply", "Deployment", web(3, "  strategy: {type: Recreate}"))
+		w.goOn("web")
+		w.image("v2")
+		w.image("v3") // while those of v1 end
+		w.scale(2)
+		w.goOn("web")
+		w.takeAway("Deployment", "web")
+		w.change("they end", collect("web"))
+	}},
+	{"deployment-replicaset-goes", func(w *world) {
+		w.manifest("apply", "Deployment", web(2, ""))
+		w.goOn("web")
+		w.takeAway("ReplicaSet", w.list("ReplicaSet")[0].GetName())
+		w.goOn("web")
+	}},
+	{"deployment-metadata-only", func(w *world) {
+		w.manifest("apply", "Deployment", web(2, ""))
+		w.goOn("web")
+		edit(w, "annotation", "Deployment", "web", func(d *appsv1.Deployment) { d.Annotations["team"] = "roof" })
+		edit(w, "min ready", "Deployment", "web", func(d *appsv1.Deployment) { d.Spec.MinReadySeconds = 3 })
+		w.later(4 * time.Second)
+		edit(w, "restart", "Deployment", "web", func(d *appsv1.Deployment) {
+			d.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2000-01-01T00:00:00Z"}
+		})
+		w.goOn("web")
+		w.later(4 * time.Second)
+		w.goOn("web")
+		w.later(4 * time.Second)
 	}},
 }

@@ -170,4 +170,77 @@ var jobs = []scenario{
 		w.change("it ends", collect("pi"))
 		w.until("pi", 0)
 	}},
+	{"job-time-to-live", func(w *world) {
+		w.manifest("apply", "Job", pi("  ttlSecondsAfterFinished: 30"))
+		w.until("pi", 0)
+		w.later(20 * time.Second)
+		w.later(12 * time.Second)
+	}},
+	{"job-managed-by", func(w *world) {
+		w.manifest("apply", "Job", pi("  managedBy: example.com/other"))
+		w.later(time.Minute)
+	}},
+	{"job-failure-policy-index", func(w *world) {
+		w.manifest("apply", "Job", pi(`  completionMode: Indexed
+  completions: 3
+  parallelism: 3
+  backoffLimitPerIndex: 2
+  podFailurePolicy:
+    rules:
+    - {action: FailIndex, onExitCodes: {operator: In, values: [42]}}
+    - {action: Count, onExitCodes: {operator: NotIn, values: [1]}}
+`))
+		w.change("index 1 is lost", finish("pi-1", 1, 42))
+		w.change("index 0 succeeds", finish("pi-0", 1, 0))
+		w.change("index 2 fails", finish("pi-2", 1, 7))
+		w.later(11 * time.Second)
+		w.until("pi", 0)
+	}},
+	{"job-failed-indexes", func(w *world) {
+		w.manifest("apply", "Job", pi("  completionMode: Indexed\n  completions: 4\n  parallelism: 4\n  backoffLimitPerIndex: 0\n  maxFailedIndexes: 1"))
+		w.change("they run", ready("pi", 0))
+		w.change("index 3 fails", finish("pi-3", 1, 1))
+		w.change("index 1 fails", finish("pi-1", 1, 1))
+		w.change("the others end", collect("pi"))
+	}},
+	{"job-success-policy-all", func(w *world) {
+		w.manifest("apply", "Job", pi(`  completionMode: Indexed
+  completions: 3
+  parallelism: 2
+  successPolicy:
+    rules:
+    - {succeededIndexes: "0,2"}
+    - {succeededCount: 3}
+`))
+		w.change("index 0 succeeds", finish("pi-0", 1, 0))
+		w.change("index 2 succeeds", finish("pi-2", 1, 0))
+		w.change("the rest ends", collect("pi"))
+	}},
+	{"job-suspend-indexed", func(w *world) {
+		w.manifest("apply", "Job", pi("  completionMode: Indexed\n  completions: 3\n  parallelism: 2\n  activeDeadlineSeconds: 100"))
+		w.change("index 1 succeeds", finish("pi-1", 1, 0))
+		w.change("they run", ready("pi", 0))
+		w.later(40 * time.Second)
+		w.jobSpec("suspend", func(s *batchv1.JobSpec) { s.Suspend = new(true) })
+		w.later(70 * time.Second)
+		w.change("they end", collect("pi"))
+		w.jobSpec("resume", func(s *batchv1.JobSpec) { s.Suspend = new(false) })
+		w.later(90 * time.Second)
+		w.later(12 * time.Second)
+		w.change("they end", collect("pi"))
+	}},
+	{"job-other-labels", func(w *world) {
+		w.manifest("apply", "Job", pi("  completions: 2\n  parallelism: 2"))
+		w.change("they run", ready("pi", 0))
+		w.change("one loses its labels", workloadtest.Change{Prefix: "pi", Count: 1, Do: "label", Labels: map[string]string{"a": "b"}})
+		w.change("they succeed", finish("pi", 0, 0))
+	}},
+	{"job-parallelism-zero", func(w *world) {
+		w.manifest("apply", "Job", pi("  completions: 2\n  parallelism: 0"))
+		w.jobSpec("parallelism 5", func(s *batchv1.JobSpec) { s.Parallelism = new(int32(5)) })
+		w.change("one succeeds", finish("pi", 1, 0))
+		w.jobSpec("parallelism 0", func(s *batchv1.JobSpec) { s.Parallelism = new(int32(0)) })
+		w.change("it ends", collect("pi"))
+		w.takeAway("Job", "pi")
+	}},
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -148,5 +149,70 @@ var statefulSets = []scenario{
 			w.dbImage(v)
 			w.goOn("db")
 		}
+	}},
+	{"statefulset-on-delete-scale", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(2, "  podManagementPolicy: Parallel\n  updateStrategy: {type: OnDelete}"))
+		w.goOn("db")
+		w.dbImage("v2")
+		w.dbScale(4)
+		w.goOn("db")
+		w.change("the first ends", workloadtest.Change{Prefix: "db-0", Do: "end"})
+		w.goOn("db")
+		w.dbImage("v1")
+		w.dbScale(1)
+		w.goOn("db")
+	}},
+	{"statefulset-start", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(2, ""))
+		w.goOn("db")
+		w.set("from 1", func(s *appsv1.StatefulSetSpec) { s.Ordinals = &appsv1.StatefulSetOrdinals{Start: 1} })
+		w.goOn("db")
+		w.set("from 0, three", func(s *appsv1.StatefulSetSpec) { s.Ordinals, s.Replicas = nil, new(int32(3)) })
+		w.goOn("db")
+	}},
+	{"statefulset-parallel-max-unavailable", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(5, "  podManagementPolicy: Parallel\n  updateStrategy: {rollingUpdate: {maxUnavailable: 40%, partition: 1}}"))
+		w.goOn("db")
+		w.dbImage("v2")
+		w.change("one that stays is not ready", unready("db-0", 1))
+		w.goOn("db")
+	}},
+	{"statefulset-partition-back", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(3, "  updateStrategy: {rollingUpdate: {partition: 1}}"))
+		w.goOn("db")
+		w.dbImage("v2")
+		w.goOn("db")
+		w.dbScale(4)
+		w.goOn("db")
+		w.dbImage("v1")
+		w.goOn("db")
+		w.set("partition beyond the last", func(s *appsv1.StatefulSetSpec) { s.UpdateStrategy.RollingUpdate.Partition = new(int32(9)) })
+		w.dbImage("v3")
+		w.goOn("db")
+		w.takeAway("StatefulSet", "db")
+		w.change("they end", collect("db"))
+	}},
+	{"statefulset-min-ready", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(2, "  minReadySeconds: 5"))
+		w.goOn("db")
+		w.later(3 * time.Second)
+		w.later(3 * time.Second)
+		w.goOn("db")
+		w.later(6 * time.Second)
+		w.dbImage("v2")
+		w.goOn("db")
+		w.later(6 * time.Second)
+		w.goOn("db")
+		w.change("the last is not ready", unready("db-1", 1))
+		w.dbScale(1)
+		w.goOn("db")
+	}},
+	{"statefulset-release-adopt", func(w *world) {
+		w.manifest("apply", "StatefulSet", db(1, ""))
+		w.goOn("db")
+		labels := maps.Clone(w.pods()[0].Labels)
+		w.change("it leaves", workloadtest.Change{Prefix: "db-0", Do: "label", Labels: map[string]string{"app": "none"}})
+		w.change("it comes back", workloadtest.Change{Prefix: "db-0", Do: "label", Labels: labels})
+		w.goOn("db")
 	}},
 }

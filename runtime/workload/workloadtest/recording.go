@@ -354,6 +354,8 @@ func InStep(lines []string) (list []string) {
 		switch {
 		case strings.HasPrefix(l, "PodDisruptionBudget "):
 			budgets = append(budgets, l)
+		case strings.HasPrefix(l, "StatefulSet ") && strings.HasSuffix(l, "already exists"):
+			// Only podd says what a StatefulSet waits for whose pod's name is taken.
 		case !strings.HasPrefix(l, "CronJob ") || !slices.Contains(list, l):
 			list = append(list, l)
 		}
