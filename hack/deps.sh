@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A packages=(
 	# musl-dev is for what ships; tests are linked with libc6-dev, as the race detector is.
 	[build]="gcc libc6-dev musl-dev"
-	[test]="busybox-static util-linux iproute2 nftables docker-registry skopeo"
+	[test]="busybox-static util-linux iproute2 nftables docker-registry skopeo dbus"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl"
 	# ipxe-qemu by name: without it apt would choose an emulator or the other, not both.

@@ -29,7 +29,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 		if r.scan.seen {
 			ready()
 		}
-		if r.stopping && len(r.pods) == 0 {
+		if (podLoop{r}).leaves() {
 			r.disk.Wait()
 			r.network.forwarding.Wait()
 			return r.volumes.Close()
@@ -213,6 +213,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgBeat:
 		close(m.done)
 	case msgStopAll:
+		r.held.leave = true
 		podLoop{r}.beginStop(now)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -148,6 +149,9 @@ func (w *world) settle() error {
 		r.step()
 		r.disk.Wait()
 		r.network.forwarding.Wait()
+		if (podLoop{r}).leaves() {
+			return errors.New("the loop ends, and nobody has told it to")
+		}
 		if err := w.check(); err != nil {
 			return err
 		}
@@ -462,18 +466,20 @@ func (w *world) checkStatuses() error {
 	if err := w.checkNames(pods); err != nil {
 		return err
 	}
-	for uid, p := range w.d.r.pods {
-		if before := w.d.seen[uid]; before != nil && before != p {
-			// It was deleted by hand and has begun anew: another pod of the same UID.
+	for uid, before := range w.d.seen {
+		if before != w.d.r.pods[uid] {
+			// It is gone. One of the same UID that begins anew, because it was deleted by hand or a shutdown was cancelled, is
+			// another pod.
+			delete(w.d.seen, uid)
 			delete(w.phases, uid)
 			delete(w.ips, uid)
-			for _, c := range p.Record.Containers {
+			for _, c := range before.Record.Containers {
 				delete(w.restarts, string(uid)+"/"+c.Name)
 				delete(w.shown, string(uid)+"/"+c.Name)
 			}
 		}
-		w.d.seen[uid] = p
 	}
+	maps.Copy(w.d.seen, w.d.r.pods)
 	for _, pod := range pods {
 		was := w.phases[pod.UID]
 		w.phases[pod.UID] = pod.Status.Phase
@@ -551,6 +557,7 @@ func (w *world) rest() error {
 	}
 	w.failNext, w.images["app"] = false, true
 	w.d.r.inbox.put(msgImages{})
+	podLoop{w.d.r}.cancelStop(w.now)
 	for round := 0; ; round++ {
 		if round == 3000 {
 			return fmt.Errorf("the board does not come to rest: %d operations, processes %v", len(w.d.pending), w.processes)
@@ -660,7 +667,7 @@ type move struct {
 
 func (m move) String() string { return fmt.Sprintf("%s(%d,%d)", m.kind, m.n, m.m) }
 
-var moveKinds = []string{"advance", "advance", "advance", "advance", "advance", "edit", "remove", "exit", "exit", "end", "end", "time", "die", "image", "fault", "delete", "dieMid", "pull", "pull"}
+var moveKinds = []string{"advance", "advance", "advance", "advance", "advance", "edit", "remove", "exit", "exit", "end", "end", "time", "die", "image", "fault", "delete", "dieMid", "pull", "pull", "shutdown", "cancel"}
 
 func (w *world) do(m move) error {
 	if w.d == nil {
@@ -709,6 +716,10 @@ func (w *world) do(m move) error {
 				r.mark(uid)
 			}
 		}
+	case "shutdown":
+		podLoop{r}.holdStop(make(chan struct{}), w.now)
+	case "cancel":
+		podLoop{r}.cancelStop(w.now)
 	case "die", "dieMid":
 		// dieMid: what the operation did last is not known to the daemon that dies.
 		if m.kind == "dieMid" && len(w.d.pending) > 0 {

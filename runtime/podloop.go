@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/lifecycle"
+	"podd/runtime/shutdown"
 	"podd/runtime/state"
 )
 
@@ -21,6 +23,22 @@ func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
 	return grace
 }
 
+// heldStop is a stop of all pods that podd outlives: the machine waits for them with its shutdown, and may give that up.
+type heldStop struct {
+	since atomic.Pointer[time.Time]   // nil: there is none
+	leave bool                        // podd was told to end itself
+	waits []chan struct{}             // closed when the last pod has gone, or the stop is cancelled
+	gone  map[types.UID]*state.Record // of pods that went and are wanted still
+}
+
+// release lets those go on who wait for the end of the pods.
+func (h *heldStop) release() {
+	for _, c := range h.waits {
+		close(c)
+	}
+	h.waits = nil
+}
+
 // podLoop is the loop as a pod knows it.
 type podLoop struct{ r *Runtime }
 
@@ -33,6 +51,56 @@ func (l podLoop) beginStop(now state.Instant) {
 	}
 	r.adopter.endOrphans()
 	l.endStage(now)
+}
+
+// holdStop lets the pods end with the machine, and podd stay. ended is closed after the last.
+func (l podLoop) holdStop(ended chan struct{}, now state.Instant) {
+	r := l.r
+	if r.held.since.Load() == nil {
+		r.held.since.Store(&now.Wall)
+		r.held.gone = map[types.UID]*state.Record{}
+	}
+	r.held.waits = append(r.held.waits, ended)
+	l.beginStop(now)
+}
+
+// leaves says after a step whether podd is to end: all pods have, and it does not stay for the machine's sake.
+func (l podLoop) leaves() bool {
+	r := l.r
+	if !r.stopping || len(r.pods) > 0 {
+		return false
+	}
+	r.held.release()
+	return r.held.leave
+}
+
+// cancelStop runs all pods again, as after a boot; those that are about to end do so first. A stop of podd itself goes on.
+func (l podLoop) cancelStop(now state.Instant) {
+	r := l.r
+	if r.held.since.Load() == nil || r.held.leave {
+		return
+	}
+	gone := r.held.gone
+	r.held.release()
+	r.held.since.Store(nil)
+	r.stopping, r.stages, r.held.gone = false, shutdown.Stages{}, nil
+	r.disk.Wait() // what of them is kept may be being written
+	for _, m := range r.desired {
+		was := gone[m.Object.UID]
+		if r.pods[m.Object.UID] != nil {
+			continue
+		}
+		r.addPod(m, now)
+		if was != nil {
+			rec := r.pods[m.Object.UID].Record
+			rec.Made, rec.Pins = was.Made, was.Pins
+		}
+	}
+	for uid := range r.pods {
+		r.mark(uid)
+	}
+	r.reschedule = true
+	r.controllers.NodeChanged()
 }
 
 // endStage lets the pods end whose turn has come.
@@ -116,6 +184,9 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 		r.Log.Error("cannot forget a pod", "pod", p.Name(), "error", err)
 	}
 	delete(r.pods, p.Record.UID)
+	if stays && r.held.gone != nil {
+		r.held.gone[p.Record.UID] = p.Record
+	}
 	r.devices.freed(p)
 	r.reattach, r.reschedule = true, true
 	r.accounts.Forget(p.Record.UID)

@@ -95,6 +95,29 @@ func meets(c *metav1.Preconditions, p *corev1.Pod) error {
 	return nil
 }
 
+// EndPods ends every pod as StopAll does, but podd stays: the machine shuts down, and waits for this call. It returns when
+// there is no pod any more or CancelEnd is called; an end of ctx ends the waiting alone.
+func (q Requests) EndPods(ctx context.Context) error {
+	ended := make(chan struct{})
+	if err := q.call(ctx, func() { podLoop{q.loop}.holdStop(ended, q.loop.now()) }); err != nil {
+		return err
+	}
+	return wait(ctx, ended)
+}
+
+// CancelEnd takes EndPods back: all pods run again.
+func (q Requests) CancelEnd(ctx context.Context) error {
+	return q.call(ctx, func() { podLoop{q.loop}.cancelStop(q.loop.now()) })
+}
+
+// ShuttingDown says since when the pods end with the machine; zero: they do not.
+func (q Requests) ShuttingDown() time.Time {
+	if since := q.loop.held.since.Load(); since != nil {
+		return *since
+	}
+	return time.Time{}
+}
+
 // Refused is why a pod may not be evicted now, nil if err is about something else.
 func Refused(err error) *disruption.Refusal {
 	var refusal *disruption.Refusal

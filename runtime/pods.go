@@ -21,6 +21,7 @@ type podTable struct {
 	// stopping: all pods end with the board.
 	stopping bool
 	stages   shutdown.Stages
+	held     heldStop
 	dirty    map[types.UID]bool // to be decided on anew
 	unsaved  map[types.UID]bool // whose records have changed
 

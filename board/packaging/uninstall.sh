@@ -52,6 +52,7 @@ elif [ -z "$destdir" ] && command -v rc-service >/dev/null; then
 fi
 while read -r path; do rm -f "$destdir$path"; done <"$list"
 rm -f "$list"
+[ -n "$destdir" ] || rm -f /run/systemd/logind.conf.d/99-podd.conf
 rmdir "$destdir$prefix/share/podd" "$destdir$prefix/share/doc/podd/examples" "$destdir$prefix/share/doc/podd" 2>/dev/null || true
 if [ -z "$destdir" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 

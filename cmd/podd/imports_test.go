@@ -102,6 +102,7 @@ func TestQuarantine(t *testing.T) {
 		"tags.cncf.io":                           {"podd/runtime/device/cdi", "podd/runtime/executor"},
 		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
 		"filippo.io":                             {"podd/runtime/seal"},
+		"github.com/godbus":                      {"podd/cmd/podd/internal/logind"},
 		"go.yaml.in":                             {"podd/runtime/manifest/decode"},
 		"sigs.k8s.io/yaml":                       {"podd/runtime/manifest/decode", "podd/cmd/podd/internal/cli/printers"},
 		"net/http":                               {"podd/runtime/api", "podd/cmd/podd/internal/client", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/daemon", "podd/probe", "podd/images/registry"},
@@ -147,7 +148,8 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/config":                {"podd/runtime/shutdown", "podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device"},
-		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
+		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/cmd/podd/internal/logind", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
+		"podd/cmd/podd/internal/logind":                {},
 		"podd/runtime": {
 			"podd/netns", "podd/cgroups", "podd/images", "podd/probe", "podd/board",
 			"podd/runtime",

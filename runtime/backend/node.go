@@ -29,11 +29,17 @@ func (b *Backend) Node() *corev1.Node {
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)
 	n.Status.RuntimeHandlers = node.RuntimeHandlers()
-	n.Status.Conditions = []corev1.NodeCondition{{
-		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
-		LastHeartbeatTime: metav1.NewTime(now.Wall), LastTransitionTime: boot,
-	}}
 	heartbeat := metav1.NewTime(now.Wall)
+	ready := corev1.NodeCondition{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",
+		LastHeartbeatTime: heartbeat, LastTransitionTime: boot,
+	}
+	if since := b.Runtime.ShuttingDown(); !since.IsZero() {
+		// The message is a kubelet's (pkg/kubelet/nodeshutdown).
+		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, "PoddNotReady", "node is shutting down"
+		ready.LastTransitionTime = metav1.NewTime(since)
+	}
+	n.Status.Conditions = []corev1.NodeCondition{ready}
 	if b.ConfigProblem != nil {
 		n.Status.Conditions = append(n.Status.Conditions, node.False(api.ConfigAccepted, "ConfigRefused", b.ConfigProblem(), heartbeat, boot)...)
 	}

@@ -41,6 +41,17 @@ func Limit(groups []Group, priority int32) time.Duration {
 	return groups[of(groups, priority)].Grace
 }
 
+// Total is how long all groups together may take; 0: that is up to the pods.
+func Total(groups []Group) (all time.Duration) {
+	for _, g := range groups {
+		if g.Grace == 0 {
+			return 0
+		}
+		all += g.Grace
+	}
+	return all
+}
+
 // Pod is what of a pod counts.
 type Pod struct {
 	Priority int32

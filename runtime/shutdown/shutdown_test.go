@@ -55,3 +55,12 @@ func TestLongest(t *testing.T) {
 		t.Errorf("without groups %s", got)
 	}
 }
+
+func TestTotal(t *testing.T) {
+	if got := Total([]Group{{0, 50 * time.Second}, {critical, 10 * time.Second}}); got != time.Minute {
+		t.Errorf("%s", got)
+	}
+	if got := Total(groups()); got != 0 {
+		t.Errorf("with a group without a limit %s", got)
+	}
+}

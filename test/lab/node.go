@@ -132,7 +132,8 @@ func (n *Node) Start() error {
 	}
 	n.command = n.In(argv...)
 	n.command.Stdout, n.command.Stderr = n.output, n.output
-	n.command.Env = append(os.Environ(), n.options.Env...)
+	// The machine's own shutdown is not the node's.
+	n.command.Env = append(append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+filepath.Join(n.Dir, "bus")), n.options.Env...)
 	if err := n.command.Start(); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ func TestUnit(t *testing.T) {
 		{"upgrade", (*VM).upgrade},
 		{"reload", (*VM).reload},
 		{"stop", (*VM).stop},
+		{"cancelled shutdown", (*VM).cancelledShutdown},
 		{"shutdown order", (*VM).shutdownOrder},
 		{"removal", (*VM).removal},
 	} {
@@ -136,6 +137,34 @@ func (vm *VM) stop() {
 	vm.ready("counter", "idle", "pair")
 }
 
+// cancelledShutdown lets logind wait for the pods and then fail: nothing has gone but they, and they come back.
+func (vm *VM) cancelledShutdown() {
+	vm.until("systemd-inhibit --list --no-legend | grep -q '^podd .*delay'")
+	if delay := vm.sh("busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager InhibitDelayMaxUSec"); delay != "t 70000000" {
+		vm.t.Errorf("logind waits %s µs", delay)
+	}
+	// One that is scheduled and taken back before its time is nobody's matter.
+	before, daemon := vm.pids(), vm.daemon()
+	vm.sh("shutdown +1; shutdown -c")
+	if now := vm.pids(); now != before {
+		vm.t.Errorf("the pods' processes were\n%s\nand are\n%s", before, now)
+	}
+	vm.sh("systemctl mask --runtime reboot.target; systemctl reboot --no-block --check-inhibitors=no || true")
+	vm.until("podd get events | grep -q 'detected shutdown cancellation'")
+	vm.sh("systemctl unmask --runtime reboot.target")
+	vm.ready("counter", "idle", "pair")
+	vm.counts("counter")
+	if now := vm.daemon(); now != daemon {
+		vm.t.Errorf("podd was %s and is %s", daemon, now)
+	}
+	for _, pid := range strings.Fields(vm.pids()) {
+		if strings.Contains("\n"+before+"\n", "\n"+pid+"\n") {
+			vm.t.Errorf("process %s of a pod is there still", pid)
+		}
+	}
+	vm.until("systemd-inhibit --list --no-legend | grep -q '^podd .*delay'")
+}
+
 // shutdownOrder looks after a reboot at how the machine went down: pods first, what they use later.
 func (vm *VM) shutdownOrder() {
 	log := vm.sh("ls -t /var/log/pods/default_counter_*/main/*.log | head -1")
@@ -144,6 +173,9 @@ func (vm *VM) shutdownOrder() {
 	if last := vm.sh("tail -1 " + log); !strings.HasSuffix(last, " bye") {
 		vm.t.Errorf("at the shutdown the counter was not ended gracefully: its last line is %q", last)
 	}
+	const order = "journalctl -b -1 --no-pager -o cat _SYSTEMD_UNIT=podd.service + UNIT=podd.service | grep -n -m1 "
+	vm.sh(`a=$(` + order + `'the machine shuts down' | cut -d: -f1); b=$(` + order + `'all pods have ended: the machine goes on' | cut -d: -f1)
+		c=$(journalctl -b -1 --no-pager -o cat _SYSTEMD_UNIT=podd.service + UNIT=podd.service | grep -n '^Stopping podd.service' | tail -1 | cut -d: -f1); [ "$a" -lt "$b" ] && [ "$b" -lt "$c" ]`)
 	if podd, pods := vm.stoppedAt("podd"), vm.stoppedAt("podd-pods"); podd >= pods {
 		vm.t.Errorf("podd.service is to stop before podd-pods.service, and stopped %d µs later", podd-pods)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"podd/cgroups"
 	"podd/cmd/podd/internal/config"
+	"podd/cmd/podd/internal/logind"
 	store "podd/images"
 	"podd/internal/atomicfile"
 	"podd/internal/beneath"
@@ -70,6 +71,7 @@ type daemon struct {
 	// refuseUnknown: kinds that podd does not act on are refused, by the configuration.
 	refuseUnknown atomic.Bool
 	puller        *imagepull.Puller
+	machine       *logind.Watcher // nil: its shutdowns are not podd's matter
 	// imageRules say where the policy of images is.
 	imageRules atomic.Pointer[config.ImagesConfig]
 
@@ -262,6 +264,7 @@ func (d *daemon) serve() error {
 	collect := sync.OnceFunc(func() { go d.garbage().collectImages(ctx, 0) })
 
 	d.watch(ctx)
+	watchShutdown(ctx, d)
 	go d.obey(ctx, cancel)
 	go d.feedWatchdog(ctx)
 	go d.consult()

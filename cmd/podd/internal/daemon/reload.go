@@ -63,6 +63,7 @@ func (d *daemon) change(next *config.Config) {
 	d.config.TakeLive(next)
 	d.garbage().collectBy(next.Collection())
 	d.runtime.Change(d.settings())
+	requireDelay(d)
 	d.imagePulls().keepPullSettings()
 	images := d.config.ImagesConfig
 	d.imageRules.Store(&images)

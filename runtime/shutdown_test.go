@@ -1,0 +1,125 @@
+package runtime
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/shutdown"
+	"podd/runtime/state"
+)
+
+// shownPhases are the phases of the pods that clients see, by name.
+func (w *world) shownPhases() map[string]corev1.PodPhase {
+	phases := map[string]corev1.PodPhase{}
+	pods, _ := w.d.r.store.Pods()
+	for _, p := range pods {
+		phases[p.Name] = p.Status.Phase
+	}
+	return phases
+}
+
+// finish carries out all that is begun, without time passing.
+func (w *world) finish() {
+	w.t.Helper()
+	for len(w.d.pending) > 0 || w.endAsked() {
+		if len(w.d.pending) > 0 {
+			w.d.advance(0)
+		}
+		if err := w.settle(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// A shutdown of the machine that is given up: podd stays, the pods go in their order, and run again.
+func TestShutdownIsCancelled(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.desired["app"], w.desired["critical"] = modelPod("app", 1, 0), modelPod("critical", 2, 0)
+	priority := int32(2_000_000_000)
+	w.desired["critical"].Spec.Priority = &priority
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { w.die() }()
+	r := w.d.r
+	r.Settings.StopGroups = []shutdown.Group{{Grace: 50 * time.Second}, {Priority: priority, Grace: 10 * time.Second}}
+	w.finish()
+	r.pods["app-v1"].Record.Pins, r.pods["app-v1"].Record.Made = map[string]string{"main": "sha256:app"}, true
+	running := map[string]corev1.PodPhase{"app": corev1.PodRunning, "critical": corev1.PodRunning}
+	if got := w.shownPhases(); len(got) != 2 || got["app"] != running["app"] || got["critical"] != running["critical"] {
+		t.Fatalf("the pods are not running: %v", got)
+	}
+
+	ended := make(chan struct{})
+	podLoop{r}.holdStop(ended, w.now)
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if r.ShuttingDown().IsZero() {
+		t.Error("the node does not say that it is shutting down")
+	}
+	// One that comes now is not begun.
+	w.desired["late"] = modelPod("late", 4, 0)
+	r.inbox.put(msgManifests{})
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if r.pods["critical-v2"].Record.Ending() != nil {
+		t.Error("the critical pod is told to end before the other one has gone")
+	}
+	w.finish()
+	select {
+	case <-ended:
+	default:
+		t.Error("nobody is told that the pods have ended")
+	}
+	if len(r.pods) != 0 || (podLoop{r}).leaves() {
+		t.Errorf("%d pods are left; podd leaves: %t", len(r.pods), podLoop{r}.leaves())
+	}
+
+	podLoop{r}.cancelStop(w.now)
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	w.finish()
+	if got := w.shownPhases(); len(got) != 3 || got["late"] != corev1.PodRunning || got["app"] != corev1.PodRunning {
+		t.Errorf("after it was cancelled: %v", got)
+	}
+	if rec := r.pods["app-v1"].Record; !rec.Made || rec.Pins["main"] == "" {
+		t.Errorf("the pod has forgotten what it was: %+v", rec)
+	}
+	if !r.ShuttingDown().IsZero() {
+		t.Error("the node is shutting down still")
+	}
+
+	// The unit is told to stop while the machine shuts down: then podd ends, and there is no way back.
+	podLoop{r}.holdStop(make(chan struct{}), w.now)
+	r.receive(msgStopAll{}, w.now)
+	podLoop{r}.cancelStop(w.now)
+	if err := w.settle(); err != nil && len(r.pods) > 0 {
+		t.Fatal(err)
+	}
+	for len(w.d.pending) > 0 || w.endAsked() {
+		if len(w.d.pending) > 0 {
+			w.d.advance(0)
+		}
+		r.step()
+	}
+	if !(podLoop{r}).leaves() {
+		t.Errorf("podd does not end; %d pods", len(r.pods))
+	}
+}
+
+// What a shutdown asks of the loop ends with the context of whoever asks.
+func TestEndPodsEndsWithItsContext(t *testing.T) {
+	r := testRuntime(t)
+	r.with("u1").Record.State = state.PodRunning
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := r.EndPods(ctx); err == nil {
+		t.Error("it says that all pods have ended")
+	}
+}
