@@ -63,6 +63,29 @@ func machine(t *testing.T, files map[string]string) *Machine {
 	}
 }
 
+// A podd that was installed by hand goes before the package's; links to one file are one.
+func TestPrograms(t *testing.T) {
+	m := machine(t, map[string]string{"/usr/local/bin/podd": "by hand", "/usr/bin/podd": "packaged", "/usr/sbin/podd": "no program"})
+	if err := os.Symlink("usr/bin", filepath.Join(m.Root, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	chmod := func(path string, mode os.FileMode) {
+		t.Helper()
+		if err := os.Chmod(filepath.Join(m.Root, path), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chmod("usr/bin/podd", 0o755)
+	if got := m.Programs(); got != nil {
+		t.Errorf("one podd: %+v", got)
+	}
+	chmod("usr/local/bin/podd", 0o755)
+	want := "there is more than one podd: a shell runs /usr/local/bin/podd, and the unit of a package may run /usr/bin/podd"
+	if got := m.Programs(); len(got) != 1 || got[0].Verdict != Warn || got[0].Reason != want || !strings.Contains(got[0].Remedy, "remove /usr/local/bin/podd") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestUserNamespaces(t *testing.T) {
 	for release, want := range map[string]string{
 		"5.15.0":         "warn: the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run",

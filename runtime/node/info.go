@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	goruntime "runtime"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/internal/beneath"
+	"podd/internal/semver"
 	"podd/runtime/container/spec"
 )
 
@@ -60,8 +60,8 @@ func Info(version string) corev1.NodeSystemInfo {
 		BootID:                  strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/random/boot_id")),
 		KernelVersion:           strings.TrimSpace(beneath.ReadHostFile("/proc/sys/kernel/osrelease")),
 		OSImage:                 osImage(beneath.ReadHostFile("/etc/os-release")),
-		ContainerRuntimeVersion: "podd://" + semantic(version),
-		KubeletVersion:          semantic(version),
+		ContainerRuntimeVersion: "podd://" + semver.Of(version),
+		KubeletVersion:          semver.Of(version),
 		OperatingSystem:         goruntime.GOOS,
 		Architecture:            goruntime.GOARCH,
 	}
@@ -69,34 +69,6 @@ func Info(version string) corev1.NodeSystemInfo {
 		info.MachineID = name
 	}
 	return info
-}
-
-// semantic makes what a build calls itself a semantic version, which is what clients of a node read its versions as: a
-// commit that no tag precedes, and a number with less than three parts, are none.
-func semantic(build string) string {
-	const parts = 3
-	core, rest := strings.TrimPrefix(build, "v"), ""
-	if i := strings.IndexAny(core, "-+"); i >= 0 {
-		core, rest = core[:i], core[i:]
-	}
-	numbers := strings.Split(core, ".")
-	isNumber := func(s string) bool {
-		return s == "0" || s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
-	}
-	if len(numbers) > 1 && len(numbers) <= parts && !slices.ContainsFunc(numbers, func(s string) bool { return !isNumber(s) }) && plain(rest, "-.+") == rest {
-		return "v" + core + strings.Repeat(".0", parts-len(numbers)) + rest
-	}
-	return "v0.0.0-dev-" + plain(build, "-")
-}
-
-// plain puts a dash in the place of all that is neither a letter nor a digit of ASCII nor among others.
-func plain(s, others string) string {
-	return strings.Map(func(r rune) rune {
-		if '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune(others, r) {
-			return r
-		}
-		return '-'
-	}, s)
 }
 
 // osImage is the PRETTY_NAME of man 5 os-release.

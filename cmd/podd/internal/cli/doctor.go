@@ -34,7 +34,8 @@ or all of them, cannot run.`,
 				return err
 			}
 			m := c.Machine(board.ReadSynced())
-			return printFindings(formatOutput(cmd, output), append(findings, diagnose.Examine(&m)...), output)
+			findings = append(append(findings, m.Programs()...), diagnose.Examine(&m)...)
+			return printFindings(formatOutput(cmd, output), findings, output)
 		},
 	}
 	defaults.AddFlags(cmd.Flags())

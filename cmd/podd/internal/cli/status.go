@@ -18,6 +18,7 @@ import (
 
 	"podd/cmd/podd/internal/client"
 	"podd/internal/escape"
+	"podd/internal/semver"
 	"podd/runtime/api"
 )
 
@@ -30,7 +31,7 @@ func newVersionCommand(o *options, version string) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "Client: podd %s %s/%s %s\n", version, runtime.GOOS, runtime.GOARCH, runtime.Version())
+			fmt.Fprintf(out, "Client: podd %s %s/%s %s\n", semver.Of(version), runtime.GOOS, runtime.GOARCH, runtime.Version())
 			if clientOnly {
 				return nil
 			}
