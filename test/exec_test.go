@@ -43,6 +43,14 @@ func TestExec(t *testing.T) {
 			t.Errorf("%s: exit %d, %q", program, code, stderr)
 		}
 	}
+	// What the kernel does not execute is known only when it is tried: the words are on the command's stderr.
+	b.sh("app", "one", `printf '\177ELF garbage' >/tmp/garbage; printf '#!/no/such/shell\n' >/tmp/script; chmod +x /tmp/garbage /tmp/script`)
+	for program, words := range map[string]string{"/tmp/garbage": "exec format error", "/tmp/script": "no such file or directory"} {
+		_, stderr, code := b.run("exec", "app", "-c", "one", "--", program)
+		if want := "exec " + program + ": " + words; code != 126 || !strings.HasPrefix(stderr, want) {
+			t.Errorf("%s: exit %d, %q", program, code, stderr)
+		}
+	}
 	if got := b.sh("app", "two", "cat /proc/1/cgroup >/dev/null && hostname"); got != "app" {
 		t.Errorf("hostname inside is %q", got)
 	}

@@ -124,16 +124,37 @@ func orNull(f, null *os.File) *os.File {
 }
 
 // Wait waits for the command's end. No thread waits with it: a command may hang for long, and there may be many.
+//
+// libcontainer's init closes its socket to podd before it executes the command. If the kernel does not take that (exec format
+// error, a missing interpreter) it says why on the command's stderr and exits with 255; a shell exits with 126 then.
 func (x *Exec) Wait() (process.ExitStatus, error) {
 	x.await()
+	neverRan := x.neverRan()
 	state, err := x.process.Wait()
 	if state == nil {
 		return process.ExitStatus{}, fmt.Errorf("cannot wait for a command: %w", err)
 	}
+	status := process.ExitStatus{Code: state.ExitCode()}
 	if ws, ok := state.Sys().(syscall.WaitStatus); ok {
-		return process.ParseWaitStatus(uint32(ws)), nil
+		status = process.ParseWaitStatus(uint32(ws))
 	}
-	return process.ExitStatus{Code: state.ExitCode()}, nil
+	if neverRan && status.Code == exitInitFailed {
+		status.Code = exitNotExecutable
+	}
+	return status, nil
+}
+
+// exitInitFailed is how libcontainer's init exits where it does not execute a program.
+const exitInitFailed = 255
+
+// neverRan says of a process that is dead, and not waited for, that it ended as libcontainer's init.
+func (x *Exec) neverRan() bool {
+	pid, err := x.process.Pid()
+	if err != nil {
+		return false
+	}
+	stat, err := process.ReadStat("/proc", pid)
+	return err == nil && stat.State == 'Z' && stat.Flags&forkNoExec != 0
 }
 
 // await returns when the process is dead, or when it cannot be told other than by waiting for it.
