@@ -51,6 +51,8 @@ func TestRefusedWorkloads(t *testing.T) {
 	b.answersWith([]string{"podd.dev/ManifestAccepted", negative, "Events:"}, nil, "describe", "sts", "db")
 	b.answersWith([]string{"its manifest was refused"}, nil, "rollout", "status", "sts/db")
 	b.answersWith([]string{"1/1"}, []string{"InvalidManifest"}, "get", "deploy", "web")
+	b.answersWith([]string{"web", "stored, not acted on"}, nil, "get", "servicemonitors")
+	b.answersWith([]string{"servicemonitor.monitoring.coreos.com/web"}, nil, "get", "stored", "-o", "name")
 	b.drop("mixed", mixed(1, "replicas: 1"))
 	b.answersWith([]string{"1/1"}, []string{"Invalid"}, "get", "sts", "db")
 	b.answersWith([]string{"db-0", "Running"}, []string{"InvalidManifest"}, "get", "pods")

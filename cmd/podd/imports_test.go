@@ -100,7 +100,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/klauspost/compress":          {"podd/images/layer"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
 		"tags.cncf.io":                           {"podd/runtime/device/cdi", "podd/runtime/executor"},
-		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
+		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/discovery", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
 		"filippo.io":                             {"podd/runtime/seal"},
 		"github.com/godbus":                      {"podd/cmd/podd/internal/logind"},
 		"go.yaml.in":                             {"podd/runtime/manifest/decode"},
@@ -109,7 +109,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/sirupsen":                    {"podd/runtime/container/reexec"},
 		"k8s.io/klog":                            {},
 		"github.com/json-iterator":               {},
-		"podd/cmd":                               {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
+		"podd/cmd":                               {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/discovery", "podd/cmd/podd/internal/cli/printers", "podd/cmd/podd/internal/daemon"},
 		"podd/cmd/podd/internal/daemon":          {"podd/cmd/podd"},
 		"k8s.io/apimachinery/pkg/util/validation": {
 			"podd/runtime/manifest", "podd/runtime/manifest/decode", "podd/runtime/manifest/validate", "podd/runtime/manifest/kinds", "podd/runtime/manifest/fields",
@@ -138,13 +138,14 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli": {
 			"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/cli/hint", "podd/cmd/podd/internal/cli/printers",
 			"podd/runtime/api", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/sandbox", "podd/netns/diagnose", "podd/board", "podd/images",
-			"podd/cmd/podd/internal/cli/node",
+			"podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/discovery",
 			"podd/cmd/podd/internal/cli/security",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
 		"podd/cmd/podd/internal/cli/printers/describe": {"podd/runtime/manifest/annotation"},
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
+		"podd/cmd/podd/internal/cli/discovery":         {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/config":                {"podd/runtime/shutdown", "podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device"},
@@ -244,7 +245,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/api/body":     {},
 		"podd/runtime/api/hub":      {},
 		"podd/runtime/api/printers": {"podd/runtime/api/hub"},
-		"podd/runtime/api/kinds":    {"podd/runtime/api/hub", "podd/runtime/api/printers"},
+		"podd/runtime/api/kinds":    {"podd/runtime/api/hub", "podd/runtime/api/printers", "podd/runtime/manifest/kinds"},
 		"podd/runtime/api/stream":   {"podd/runtime/api/protocol"},
 
 		"podd/runtime/container": {

@@ -40,12 +40,14 @@ func serveAPIVersions(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-func serveAPIGroups(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, &metav1.APIGroupList{
-		TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
-		Groups:   apiGroups(),
-	})
-	return nil
+func serveAPIGroups(b kinds.Source) handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		writeJSON(w, http.StatusOK, &metav1.APIGroupList{
+			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"},
+			Groups:   apiGroups(b),
+		})
+		return nil
+	}
 }
 
 func serveResources(w http.ResponseWriter, _ *http.Request) error {
@@ -53,7 +55,7 @@ func serveResources(w http.ResponseWriter, _ *http.Request) error {
 	writeJSON(w, http.StatusOK, &metav1.APIResourceList{
 		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
 		GroupVersion: "v1",
-		APIResources: append(folderResources("v1"), []metav1.APIResource{
+		APIResources: append(append(folderResources("v1"), storedResources(kinds.StoredCore(), "v1")...), []metav1.APIResource{
 			{Name: "events", SingularName: "event", Namespaced: true, Kind: "Event", Verbs: see, ShortNames: []string{"ev"}},
 			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", Verbs: see, ShortNames: []string{"ns"}},
 			{Name: "nodes", SingularName: "node", Kind: "Node", Verbs: append(see[:3:3], "patch"), ShortNames: []string{"no"}},
@@ -87,29 +89,73 @@ func folderResources(version string) []metav1.APIResource {
 	return list
 }
 
+// storedResources describes the kinds of one apiVersion that podd does not act on. Their category lets them be listed all.
+func storedResources(stored []*kinds.Kind, apiVersion string) []metav1.APIResource {
+	var list []metav1.APIResource
+	for _, k := range stored {
+		if k.Version() == apiVersion || slices.Contains(k.Versions, apiVersion) {
+			list = append(list, metav1.APIResource{
+				Name: k.Resource, SingularName: k.Singular(), Namespaced: k.Namespaced, Kind: k.Name,
+				Verbs: metav1.Verbs{"get", "list", "watch"}, ShortNames: k.Short, Categories: []string{kinds.CategoryStored},
+			})
+		}
+	}
+	return list
+}
+
 // apiGroups lists the groups other than v1, which has none.
-func apiGroups() []metav1.APIGroup {
+func apiGroups(b kinds.Source) []metav1.APIGroup {
 	groups := []metav1.APIGroup{}
-	for _, k := range kinds.Folder() {
+	for _, k := range append(kinds.Folder(), kinds.Stored(b)...) {
 		name := k.GroupName()
-		if name == "" || slices.ContainsFunc(groups, func(g metav1.APIGroup) bool { return g.Name == name }) {
+		if name == "" {
 			continue
 		}
-		_, version, _ := strings.Cut(k.Group, "/")
-		at := metav1.GroupVersionForDiscovery{GroupVersion: k.Group, Version: version}
-		groups = append(groups, metav1.APIGroup{Name: name, Versions: []metav1.GroupVersionForDiscovery{at}, PreferredVersion: at})
+		i := slices.IndexFunc(groups, func(g metav1.APIGroup) bool { return g.Name == name })
+		if i < 0 {
+			i, groups = len(groups), append(groups, metav1.APIGroup{Name: name})
+		}
+		g := &groups[i]
+		for _, served := range append([]string{k.Group}, k.Versions...) {
+			_, v, _ := strings.Cut(served, "/")
+			at := metav1.GroupVersionForDiscovery{GroupVersion: served, Version: v}
+			if !slices.Contains(g.Versions, at) {
+				g.Versions = append(g.Versions, at)
+			}
+		}
+		slices.SortFunc(g.Versions, func(a, b metav1.GroupVersionForDiscovery) int {
+			return -version.CompareKubeAwareVersionStrings(a.Version, b.Version)
+		})
+		g.PreferredVersion = g.Versions[0]
 	}
 	return groups
 }
 
-func serveGroupResources(w http.ResponseWriter, r *http.Request) error {
-	version := r.PathValue("group") + "/" + r.PathValue("version")
-	list := folderResources(version)
-	if len(list) == 0 {
-		return serveUnknown(w, r)
+func serveGroupResources(b kinds.Source) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		apiVersion := r.PathValue("group") + "/" + r.PathValue("version")
+		list := append(folderResources(apiVersion), storedResources(kinds.Stored(b), apiVersion)...)
+		if len(list) == 0 {
+			return serveUnknown(w, r)
+		}
+		writeJSON(w, http.StatusOK, &metav1.APIResourceList{
+			TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: apiVersion, APIResources: list,
+		})
+		return nil
 	}
-	writeJSON(w, http.StatusOK, &metav1.APIResourceList{
-		TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: version, APIResources: list,
-	})
-	return nil
+}
+
+// serveStored serves a list, or one object, of a kind that podd does not act on.
+func serveStored(s *server) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		k := kinds.FindStored(s.backend, r.PathValue("group")+"/"+r.PathValue("version"), r.PathValue("resource"))
+		ns, name := r.PathValue("ns"), r.PathValue("name")
+		switch {
+		case k == nil, !k.Namespaced && ns != "", k.Namespaced && ns == "" && name != "":
+			return serveUnknown(w, r)
+		case name != "":
+			return s.get(k)(w, r)
+		}
+		return s.list(k)(w, r)
+	}
 }

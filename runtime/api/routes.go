@@ -21,8 +21,11 @@ func (s *server) routes() http.Handler {
 	}
 	get("/version", serveVersion)
 	get("/api", serveAPIVersions)
-	get("/apis", serveAPIGroups)
-	get("/apis/{group}/{version}", serveGroupResources)
+	get("/apis", serveAPIGroups(s.backend))
+	get("/apis/{group}/{version}", serveGroupResources(s.backend))
+	for _, path := range []string{"{resource}", "{resource}/{name}", "namespaces/{ns}/{resource}", "namespaces/{ns}/{resource}/{name}"} {
+		get("/apis/{group}/{version}/"+path, serveStored(s))
+	}
 	get("/api/v1", serveResources)
 
 	get("/api/v1/nodes", s.list(kinds.Nodes()))
@@ -35,7 +38,7 @@ func (s *server) routes() http.Handler {
 		get("/api/v1/namespaces/{ns}/"+k.Resource, s.list(k))
 		get("/api/v1/namespaces/{ns}/"+k.Resource+"/{name}", s.get(k))
 	}
-	for _, k := range kinds.Served() {
+	for _, k := range append(kinds.Served(), kinds.StoredCore()...) {
 		get(k.Root()+k.Resource, s.list(k))
 		one := k.Root() + k.Resource
 		if k.Namespaced {

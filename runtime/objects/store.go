@@ -14,6 +14,7 @@ import (
 
 	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/state"
 	"podd/runtime/status"
 )
@@ -156,13 +157,15 @@ func (s *Store) RemoveObject(key Key) {
 	s.objects.remove(key)
 }
 
-// Objects lists the objects of a kind, in no order, with the resource version of that picture.
+// Objects lists the objects of a kind, in no order, with the resource version of that picture; "": those of all kinds that
+// podd stores, and does not act on.
 func (s *Store) Objects(kind string) ([]hub.Object, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []hub.Object
 	for key, value := range s.objects.shown {
-		if key.Kind == kind {
+		_, stored := value.(*kinds.Stored)
+		if key.Kind == kind || kind == "" && stored {
 			list = append(list, value)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"podd/runtime/api"
 	"podd/runtime/api/hub"
 	"podd/runtime/api/stream"
+	"podd/runtime/manifest/kinds"
 )
 
 // Start is the resource version of a Fake without pods.
@@ -279,7 +280,18 @@ func (f *Fake) PutObject(kind string, o hub.Object) {
 func (f *Fake) Objects(kind string) ([]hub.Object, uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.objects[kind], f.rv
+	if kind != "" {
+		return f.objects[kind], f.rv
+	}
+	var stored []hub.Object
+	for _, list := range f.objects {
+		for _, o := range list {
+			if _, ok := o.(*kinds.Stored); ok {
+				stored = append(stored, o)
+			}
+		}
+	}
+	return stored, f.rv
 }
 
 func (f *Fake) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error) {

@@ -82,6 +82,14 @@ func listNamespaces(b Source) ([]Object, uint64) {
 			}
 		}
 	}
+	for _, k := range Stored(b) {
+		objects, _ := k.List(b)
+		for _, o := range objects {
+			if k.Namespaced {
+				implied(o.GetNamespace())
+			}
+		}
+	}
 	list := make([]Object, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, all[name])

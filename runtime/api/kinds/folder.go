@@ -1,6 +1,7 @@
 package kinds
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 
@@ -65,7 +66,7 @@ func (k *Kind) watchObjects(b Source, since uint64) (Changes, error) {
 					if !ok {
 						return Change{}, false
 					}
-					if e.Kind == k.Name {
+					if e.Kind == cmp.Or(k.key, k.Name) {
 						return Change{e.Type, e.Object, e.RV}, true
 					}
 				case <-ctx.Done():

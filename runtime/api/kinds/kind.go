@@ -28,7 +28,8 @@ type Source interface {
 	Events() (list []corev1.Event, resourceVersion uint64)
 	// WatchEvents is to events what WatchPods is to pods.
 	WatchEvents(since uint64) (changes <-chan hub.EventEvent, cancel func(), err error)
-	// Objects returns the objects of a kind of the folder (see Folder) and the resource version of that picture.
+	// Objects returns the objects of a kind of the folder (see Folder) and the resource version of that picture; "": those
+	// of all kinds that podd stores and does not act on.
 	Objects(kind string) (list []hub.Object, resourceVersion uint64)
 	// WatchObjects is to the objects of all those kinds what WatchPods is to pods.
 	WatchObjects(since uint64) (changes <-chan hub.ObjectEvent, cancel func(), err error)
@@ -62,8 +63,11 @@ type Kind struct {
 	Group      string // of the API and its version: "apps/v1"; "": v1
 	Short      []string
 	Namespaced bool
-	Folder     bool // see Folder
-	All        bool // get all shows it
+	Folder     bool     // see Folder
+	All        bool     // get all shows it
+	Stored     bool     // podd does not act on it
+	Versions   []string // of its group that are served beside Group; nil: none
+	key        string   // its name among the folder's objects; "": Name
 	List       func(Source) (items []Object, resourceVersion uint64)
 	Watch      func(b Source, since uint64) (Changes, error)
 	Blank      func() Object

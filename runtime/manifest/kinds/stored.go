@@ -115,6 +115,64 @@ func StoredKindOf(group, kind string) *storedKind {
 	return nil
 }
 
+// StoredResource is a kind that podd stores as the API names it.
+type StoredResource struct {
+	Group, Version, Kind string // Version: the one to show where the folder has none
+	Plural               string
+	Short                []string
+	Cluster              bool // it has no namespace
+}
+
+// StoredResources are the kinds of Kubernetes that podd stores, but for Node: that name is the board's.
+func StoredResources() []StoredResource {
+	list := make([]StoredResource, 0, len(storedKinds))
+	for i := range storedKinds {
+		k := &storedKinds[i]
+		if k.kind == "Node" {
+			continue
+		}
+		r := StoredResource{Group: k.group, Version: "v1", Kind: k.kind, Plural: PluralOf(k.kind), Cluster: k.Cluster}
+		switch k.kind {
+		case "HorizontalPodAutoscaler":
+			r.Version, r.Short = "v2", []string{"hpa"}
+		case "ClusterTrustBundle":
+			r.Version = "v1beta1"
+		case "Ingress":
+			r.Short = []string{"ing"}
+		case "LimitRange":
+			r.Short = []string{"limits"}
+		case "ResourceQuota":
+			r.Short = []string{"quota"}
+		case "PriorityClass":
+			r.Short = []string{"pc"}
+		case "CustomResourceDefinition":
+			r.Short = []string{"crd", "crds"}
+		case "CertificateSigningRequest":
+			r.Short = []string{"csr"}
+		case "IPAddress":
+			r.Short = []string{"ip"}
+		case "VolumeAttributesClass":
+			r.Short = []string{"vac"}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// PluralOf is the name of a kind's resource where nobody says another one (apimachinery, meta.UnsafeGuessKindToResource).
+func PluralOf(kind string) string {
+	name := strings.ToLower(kind)
+	switch {
+	case strings.HasSuffix(name, "endpoints"):
+		return name
+	case strings.HasSuffix(name, "s"):
+		return name + "es"
+	case strings.HasSuffix(name, "y"):
+		return strings.TrimSuffix(name, "y") + "ies"
+	}
+	return name + "s"
+}
+
 // isOwnGroup says whether a group is one of Kubernetes' own, whose kinds podd knows by name.
 func isOwnGroup(group string) bool {
 	switch group {

@@ -32,7 +32,7 @@ func newDescribeCommand(o *options) *cobra.Command {
 }
 
 func describePods(cmd *cobra.Command, c *client.Client, namespace string, args []string) error {
-	r, names, err := parseTarget(args)
+	r, names, err := askingParser(cmd.Context(), c).target(args)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"podd/cmd/podd/internal/cli/discovery"
 	"podd/cmd/podd/internal/cli/printers"
 )
 
@@ -64,10 +65,10 @@ func (g *get) run(ctx context.Context, args []string) error {
 	if formats := []string{"", "wide", "yaml", "json", "name"}; !slices.Contains(formats, g.output) {
 		return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,wide,yaml", g.output)
 	}
-	if args[0] == "all" {
-		return g.everything(ctx, args[1:])
+	if args[0] == "all" || args[0] == discovery.Stored {
+		return g.everything(ctx, args[0], args[1:])
 	}
-	targets, err := parseTargets(args)
+	targets, err := askingParser(ctx, g.client()).targets(args)
 	if err != nil {
 		return err
 	}
@@ -112,11 +113,11 @@ type target struct {
 }
 
 // parseTargets reads "pods,services", either with names, or "pod/NAME service/NAME…".
-func parseTargets(args []string) ([]target, error) {
+func (parse parser) targets(args []string) ([]target, error) {
 	var list []target
 	if !strings.Contains(args[0], "/") {
 		for _, kind := range strings.Split(args[0], ",") {
-			r, err := parseResource(kind)
+			r, err := parse(kind)
 			if err != nil {
 				return nil, err
 			}
@@ -125,7 +126,7 @@ func parseTargets(args []string) ([]target, error) {
 		return list, nil
 	}
 	for _, arg := range args {
-		r, names, err := parseTarget([]string{arg})
+		r, names, err := parse.target([]string{arg})
 		if err != nil {
 			return nil, err
 		}
@@ -177,14 +178,21 @@ func (g *get) several(ctx context.Context, targets []target) error {
 	return err
 }
 
-// everything shows pods, Services and workloads, those that there are.
-func (g *get) everything(ctx context.Context, names []string) error {
+// everything shows pods, Services and workloads, those that there are, or what is stored and not acted on.
+func (g *get) everything(ctx context.Context, category string, names []string) error {
 	if len(names) > 0 {
 		return errors.New("name a kind to get something by its name")
 	}
+	types := resources()
+	if category == discovery.Stored {
+		var err error
+		if types, err = storedTypes(ctx, g.client()); err != nil {
+			return err
+		}
+	}
 	var targets []target
-	for _, r := range resources() {
-		if r.all {
+	for _, r := range types {
+		if r.all || category == discovery.Stored {
 			targets = append(targets, target{of: r})
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"podd/cmd/podd/internal/cli/discovery"
+	"podd/cmd/podd/internal/client"
 	"podd/runtime/api/kinds"
 )
 
@@ -37,23 +40,71 @@ func resources() []objectType {
 	return list
 }
 
-// parseResource accepts the names that kubectl accepts.
+// is accepts the names that kubectl accepts.
+func (t *objectType) is(s string) bool {
+	_, version, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(t.root, "/apis/"), "/"), "/")
+	return s == t.plural || s == t.singular || slices.Contains(t.short, s) ||
+		t.group != "" && slices.Contains([]string{t.plural + "." + t.group, t.singular + "." + t.group, t.plural + "." + version + "." + t.group}, s)
+}
+
+// parser reads the name of a kind: of one that podd knows, or of one that the daemon stores.
+type parser func(s string) (objectType, error)
+
+// askingParser asks the daemon about kinds that podd does not know.
+func askingParser(ctx context.Context, c *client.Client) parser {
+	var stored []objectType
+	return func(s string) (objectType, error) {
+		t, err := parseResource(s)
+		if err == nil {
+			return t, nil
+		}
+		if stored == nil {
+			if stored, err = storedTypes(ctx, c); err != nil {
+				return t, err
+			}
+		}
+		for _, t := range stored {
+			if t.is(s) {
+				return t, nil
+			}
+		}
+		return parseResource(s)
+	}
+}
+
+// storedTypes are the kinds that the daemon stores and does not act on.
+func storedTypes(ctx context.Context, c *client.Client) ([]objectType, error) {
+	all, err := discovery.Resources(ctx, c)
+	var list []objectType
+	for i := range all {
+		if r := &all[i]; r.IsStored() {
+			list = append(list, objectType{r.Name, r.SingularName, r.ShortNames, r.Namespaced, r.Root(), r.GroupName(), false, r.Kind})
+		}
+	}
+	return list, err
+}
+
+// parseResource reads the name of a kind that podd knows.
 func parseResource(s string) (objectType, error) {
 	var known []string
 	for _, r := range resources() {
-		if s == r.plural || s == r.singular || slices.Contains(r.short, s) || r.group != "" && s == r.plural+"."+r.group {
+		if r.is(s) {
 			return r, nil
 		}
 		known = append(known, r.plural)
 	}
 	last := len(known) - 1
-	return objectType{}, fmt.Errorf("podd has no resource type %q: it has %s and %s", s, strings.Join(known[:last], ", "), known[last])
+	return objectType{}, fmt.Errorf("podd has no resource type %q: it has %s and %s, and what podd api-resources lists", s, strings.Join(known[:last], ", "), known[last])
 }
 
 // parseTarget reads "pods", "pods NAME…" or "pod/NAME…".
 func parseTarget(args []string) (objectType, []string, error) {
+	return parser(parseResource).target(args)
+}
+
+func (parse parser) target(args []string) (objectType, []string, error) {
 	if !strings.Contains(args[0], "/") {
-		r, err := parseResource(args[0])
+		r, err := parse(args[0])
 		return r, args[1:], err
 	}
 	var r objectType
@@ -63,7 +114,7 @@ func parseTarget(args []string) (objectType, []string, error) {
 		if !ok || name == "" {
 			return r, nil, fmt.Errorf("%q is not of the form TYPE/NAME, as the arguments before it", a)
 		}
-		one, err := parseResource(kind)
+		one, err := parse(kind)
 		if err != nil {
 			return r, nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"podd/cmd/podd/internal/cli/discovery"
 	"podd/cmd/podd/internal/cli/hint"
 	"podd/cmd/podd/internal/cli/node"
 	"podd/cmd/podd/internal/client"
@@ -60,6 +61,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newSystemCommand(o),
 		newCompletionCommand(),
 	)
+	root.AddCommand(discovery.Command(o.client))
 	root.AddCommand(node.Commands(&node.Options{Client: o.client, Complete: completeNode(o)})...)
 	addHints(root)
 	return root

@@ -192,7 +192,7 @@ func newInspectCommand(o *options) *cobra.Command {
 func (i *images) inspect(ctx context.Context, namespace, arg string) (any, error) {
 	t, name := resources()[0], arg
 	if kind, rest, ok := strings.Cut(arg, "/"); ok {
-		if other, err := parseResource(kind); err == nil {
+		if other, err := askingParser(ctx, i.client())(kind); err == nil {
 			t, name = other, rest
 		} else {
 			name = ""

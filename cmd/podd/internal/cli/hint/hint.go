@@ -25,8 +25,7 @@ func kubectl() []verb {
 	edit := folder + "edit the pod's file, which podd describe pod NAME names (Manifest), and podd diff -f FILE says what that does"
 	return []verb{
 		{"annotate", edit},
-		{"api-resources", "podd get --help lists the kinds; kubectl works on the socket for the rest"},
-		{"api-versions", "podd speaks v1 and the groups of workloads, networking and storage; podd fields lists what it does with each field"},
+		{"api-versions", "podd api-resources lists the kinds with their versions; podd fields lists what it does with each field"},
 		{"apply", folder + "copy FILE into it (/etc/podd/manifests), and podd validate -f FILE checks it before"},
 		{"attach", "podd logs -f POD follows what it writes, podd exec -it POD -- sh opens a shell"},
 		{"auth", "there are no users beside root and the groups of the socket (socketGroup, socketReadGroup)"},

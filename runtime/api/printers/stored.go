@@ -1,0 +1,26 @@
+package printers
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/runtime/api/hub"
+)
+
+// NotActedOn is what is said of objects that podd stores.
+const NotActedOn = "stored, not acted on"
+
+// StoredColumns are the columns of a table of objects that podd does not act on.
+func StoredColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the object.", 0),
+		column("Remark", "What podd does with it.", 0),
+		ageColumn(),
+	}
+}
+
+// StoredRow is the row of one of them.
+func StoredRow(o hub.Object, now time.Time) metav1.TableRow {
+	return metav1.TableRow{Cells: []any{o.GetName(), NotActedOn, since(o.GetCreationTimestamp(), now)}}
+}
