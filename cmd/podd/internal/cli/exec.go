@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/cmd/podd/internal/cli/terminal"
 	"podd/cmd/podd/internal/client"
 	"podd/runtime/api/stream"
 )
@@ -86,7 +87,7 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 	}
 	status, err := x.client().Exec(ctx, client.PodPath(x.namespace, name)+"/exec", x.query(command, t != nil), s)
 	if t != nil {
-		err = errors.Join(err, t.restore())
+		err = errors.Join(err, t.Restore())
 	}
 	return x.end(cmd, status, err)
 }
@@ -99,20 +100,20 @@ func (x *execute) end(cmd *cobra.Command, status *metav1.Status, err error) erro
 }
 
 // terminal makes the local terminal raw, if -t was given and stdin is one; otherwise nil.
-func (x *execute) terminal(in io.Reader, s *client.Session) (*terminal, error) {
+func (x *execute) terminal(in io.Reader, s *client.Session) (*terminal.Terminal, error) {
 	if !x.tty {
 		return nil, nil
 	}
 	f, ok := in.(*os.File)
-	if !x.stdin || !ok || !isTerminal(f) {
+	if !x.stdin || !ok || !terminal.Is(f) {
 		fmt.Fprintln(s.Stderr, "Unable to use a TTY - input is not a terminal or the right kind of file")
 		return nil, nil
 	}
-	t, err := openTerminal(f)
+	t, err := terminal.Open(f)
 	if err != nil {
 		return nil, err
 	}
-	s.Resize = t.sizes
+	s.Resize = t.Sizes
 	return t, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"podd/cmd/podd/internal/cli/printers"
+	"podd/cmd/podd/internal/cli/terminal"
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 	"podd/internal/escape"
@@ -233,7 +234,7 @@ func (i *images) saveCommand() *cobra.Command {
 				return saveTo(file, func(w io.Writer) error { return s.SaveImages(cmd.Context(), args, w) })
 			}
 			out, _ := rawOutput(cmd)
-			if f, ok := out.(*os.File); ok && isTerminal(f) {
+			if f, ok := out.(*os.File); ok && terminal.Is(f) {
 				return errors.New("an archive is nothing for a terminal: name a file with -o, or redirect the output")
 			}
 			return s.SaveImages(cmd.Context(), args, out)

@@ -1,17 +1,17 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
-	"golang.org/x/term"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/internal/escape"
-	"podd/runtime/api/protocol"
 )
 
 // escapeOutput makes all that a command prints harmless for a terminal. What is to arrive as it is (the output of a
@@ -40,52 +40,52 @@ func formatOutput(cmd *cobra.Command, format string) io.Writer {
 	return cmd.OutOrStdout()
 }
 
-// terminal is the user's terminal in raw mode: Ctrl-C and all other keys are bytes for the
-// command.
-type terminal struct {
-	file    *os.File
-	before  *term.State
-	sizes   chan protocol.Size // the size at the start, and each new one
-	winches chan os.Signal
+// exitError ends podd with this code; what there is to say has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// ExitCode is what report looks for in errors of other packages, too.
+func (e exitError) ExitCode() int { return int(e) }
+
+const (
+	exitFailed      = 1
+	exitInterrupted = 130 // 128 + SIGINT, as a shell has it
+)
+
+// Report prints an error as kubectl does and returns the exit code.
+func Report(w io.Writer, err error) int {
+	var code interface{ ExitCode() int }
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return code.ExitCode()
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	}
+	for _, err := range flatten(err) {
+		// What follows a line feed is indented, so that no name of a file and no answer makes a sentence of its own.
+		fmt.Fprintln(w, strings.ReplaceAll(escape.Text(sentence(err)), "\n", "\n  "))
+	}
+	return exitFailed
 }
 
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-func openTerminal(f *os.File) (*terminal, error) {
-	before, err := term.MakeRaw(int(f.Fd()))
-	if err != nil {
-		return nil, fmt.Errorf("cannot make the terminal raw: %w", err)
+// flatten opens an errors.Join.
+func flatten(err error) []error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		return j.Unwrap()
 	}
-	t := &terminal{file: f, before: before, sizes: make(chan protocol.Size, 1), winches: make(chan os.Signal, 1)}
-	signal.Notify(t.winches, unix.SIGWINCH)
-	t.measure()
-	go func() {
-		for range t.winches {
-			t.measure()
-		}
-	}()
-	return t, nil
+	return []error{err}
 }
 
-// measure offers the present size in place of one that was not taken yet.
-func (t *terminal) measure() {
-	width, height, err := term.GetSize(int(t.file.Fd()))
-	if err != nil {
-		return
+func sentence(err error) string {
+	var s apierrors.APIStatus
+	if !errors.As(err, &s) {
+		return "error: " + err.Error()
 	}
-	select {
-	case <-t.sizes:
-	default:
+	if r := s.Status().Reason; r != metav1.StatusReasonUnknown {
+		return fmt.Sprintf("Error from server (%s): %s", r, s.Status().Message)
 	}
-	t.sizes <- protocol.Size{Width: uint16(width), Height: uint16(height)}
-}
-
-// restore gives the terminal back as it was.
-func (t *terminal) restore() error {
-	signal.Stop(t.winches)
-	close(t.winches)
-	if err := term.Restore(int(t.file.Fd()), t.before); err != nil {
-		return fmt.Errorf("cannot restore the terminal: %w", err)
-	}
-	return nil
+	return "Error from server: " + s.Status().Message
 }

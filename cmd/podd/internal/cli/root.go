@@ -41,6 +41,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newDescribeCommand(o),
 		newLogsCommand(o),
 		newExecCommand(o),
+		newAttachCommand(o),
 		newPortForwardCommand(o),
 		newDeleteCommand(o),
 		newRolloutCommand(o),

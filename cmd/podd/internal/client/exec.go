@@ -20,7 +20,7 @@ import (
 // stdinChunk is how much of stdin goes into one message.
 const stdinChunk = 32 << 10
 
-// Session is the local side of an exec.
+// Session is the local side of an exec or an attach.
 type Session struct {
 	Stdin          io.Reader // nil: none
 	Stdout, Stderr io.Writer
@@ -29,9 +29,10 @@ type Session struct {
 	Chosen func(name, all string)
 }
 
-var errNoStatus = errors.New("the daemon has ended the session without saying how the command ended")
+// ErrNoStatus says that the daemon has ended a session without a word, which it does when it ends itself.
+var ErrNoStatus = errors.New("the daemon has ended the session without saying how the command ended")
 
-// Exec runs a session over a WebSocket and returns how the command ended.
+// Exec runs a session over a WebSocket, that of an exec or an attach by the path, and returns how it ended.
 func (c *Client) Exec(ctx context.Context, path string, q url.Values, s *Session) (*metav1.Status, error) {
 	conn, resp, err := websocket.Dial(ctx, c.url(path, q), &websocket.DialOptions{
 		HTTPClient:   &c.http,
@@ -69,7 +70,7 @@ func (s *Session) receive(ctx context.Context, conn *websocket.Conn) (*metav1.St
 			return nil, context.Canceled
 		}
 		if err != nil {
-			return nil, errNoStatus
+			return nil, ErrNoStatus
 		}
 		var channel [1]byte
 		if _, err := io.ReadFull(r, channel[:]); err != nil {
@@ -83,7 +84,7 @@ func (s *Session) receive(ctx context.Context, conn *websocket.Conn) (*metav1.St
 		case remotecommand.StreamErr:
 			status := &metav1.Status{}
 			if err := json.NewDecoder(r).Decode(status); err != nil {
-				return nil, errNoStatus
+				return nil, ErrNoStatus
 			}
 			return status, nil
 		}

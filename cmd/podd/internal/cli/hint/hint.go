@@ -27,7 +27,6 @@ func kubectl() []verb {
 		{"annotate", edit},
 		{"api-versions", "podd api-resources lists the kinds with their versions; podd fields lists what it does with each field"},
 		{"apply", folder + "copy FILE into it (/etc/podd/manifests), and podd validate -f FILE checks it before"},
-		{"attach", "podd logs -f POD follows what it writes, podd exec -it POD -- sh opens a shell"},
 		{"auth", "there are no users beside root and the groups of the socket (socketGroup, socketReadGroup)"},
 		{"autoscale", "podd has no metrics to scale by: podd scale KIND/NAME --replicas=N"},
 		{"certificate", "podd signs no certificates: put them into a Secret"},
