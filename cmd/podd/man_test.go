@@ -62,6 +62,52 @@ func TestManPages(t *testing.T) {
 	}
 }
 
+// Every command has an example, of the command itself, with flags that there are; and every page says what the exit status
+// is.
+func TestExamples(t *testing.T) {
+	root := newRootCommand()
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if !c.IsAvailableCommand() && c != root {
+			return
+		}
+		page := manPage(c)
+		for _, section := range []string{".SH EXAMPLES", ".SH EXIT STATUS"} {
+			if strings.Count(page, section+"\n") != 1 {
+				t.Errorf("the page of %q has not one section %s", c.CommandPath(), section)
+			}
+		}
+		own := false
+		for line := range strings.Lines(c.Example) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " -- ")
+			for _, part := range regexp.MustCompile(`&&|[|<>]`).Split(line, -1) {
+				words := strings.Fields(part)
+				if len(words) == 0 || words[0] != "podd" {
+					continue
+				}
+				of, _, err := root.Find(words[1:])
+				if err != nil {
+					t.Errorf("%s: %q: %v", c.CommandPath(), part, err)
+					continue
+				}
+				own = own || of == c || of.Parent() == c
+				for _, word := range words {
+					if name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "="); strings.HasPrefix(word, "--") && of.Flag(name) == nil {
+						t.Errorf("%s: %q: there is no flag %s", c.CommandPath(), part, word)
+					}
+				}
+			}
+		}
+		if !own {
+			t.Errorf("%s has no example of itself: %q", c.CommandPath(), c.Example)
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+}
+
 func manName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
 // manPage is the page of one command (man 7 man).

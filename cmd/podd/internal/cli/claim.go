@@ -16,9 +16,10 @@ import (
 func newBackupCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:   "backup pvc NAME",
-		Short: "Write what a claim holds as a tar archive to stdout",
-		Args:  named("name a claim, as in podd backup pvc NAME >FILE", cobra.RangeArgs(1, 2)),
+		Use:     "backup pvc NAME",
+		Short:   "Write what a claim holds as a tar archive to stdout",
+		Example: "  podd backup pvc data >data.tar",
+		Args:    named("name a claim, as in podd backup pvc NAME >FILE", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := claimPath(namespace, args)
 			if err != nil {
@@ -43,9 +44,10 @@ func newBackupCommand(o *options) *cobra.Command {
 func newRestoreCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:   "restore pvc NAME",
-		Short: "Put a tar archive from stdin in the place of what a claim holds",
-		Args:  named("name a claim, as in podd restore pvc NAME <FILE", cobra.RangeArgs(1, 2)),
+		Use:     "restore pvc NAME",
+		Short:   "Put a tar archive from stdin in the place of what a claim holds",
+		Example: "  podd restore pvc data <data.tar",
+		Args:    named("name a claim, as in podd restore pvc NAME <FILE", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := claimPath(namespace, args)
 			if err != nil {

@@ -149,6 +149,7 @@ func newCompletionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "completion bash|zsh|fish",
 		Short:     "Print the script that lets a shell complete podd's command lines",
+		Example:   "  podd completion bash >/etc/bash_completion.d/podd",
 		Args:      named("name a shell: bash, zsh or fish", cobra.ExactArgs(1)),
 		ValidArgs: []string{"bash", "zsh", "fish"},
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,9 +26,10 @@ type remove struct {
 func newDeleteCommand(o *options) *cobra.Command {
 	d := &remove{options: o}
 	cmd := &cobra.Command{
-		Use:   "delete pod NAME...",
-		Short: "End pods, which start anew while their manifests stay, or remove what claims (pvc) hold",
-		Args:  named("name a pod to delete, as in podd delete pod NAME", cobra.ArbitraryArgs),
+		Use:     "delete pod NAME...",
+		Short:   "End pods, which start anew while their manifests stay, or remove what claims (pvc) hold",
+		Example: "  podd delete pod web\n  podd delete pod web --now\n  podd delete pvc data",
+		Args:    named("name a pod to delete, as in podd delete pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return d.run(cmd.Context(), cmd.OutOrStdout(), args)
 		},

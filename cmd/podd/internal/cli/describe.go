@@ -19,9 +19,10 @@ import (
 func newDescribeCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:   "describe (pod|node|deployment|job|...) [NAME...]",
-		Short: "Show all there is to know of a pod or a workload, with its events",
-		Args:  named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
+		Use:     "describe (pod|node|deployment|job|...) [NAME...]",
+		Short:   "Show all there is to know of a pod or a workload, with its events",
+		Example: "  podd describe pod web\n  podd describe deployment/front -n shop\n  podd describe node",
+		Args:    named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return describePods(cmd, o.client(), namespace, args)
 		},

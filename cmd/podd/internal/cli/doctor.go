@@ -22,8 +22,9 @@ func newDoctorCommand(o *options) *cobra.Command {
 	var output string
 	var defaults config.Config
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Say whether this machine can run pods, what is missing, and what to do about it",
+		Use:     "doctor",
+		Short:   "Say whether this machine can run pods, what is missing, and what to do about it",
+		Example: "  podd doctor\n  podd doctor -o json",
 		Long: `Look at the kernel, the cgroups, the folders, the clock, the network and the firewall of this
 machine, with the daemon's configuration and without the daemon. Exit code 1 if some pods,
 or all of them, cannot run.`,
@@ -90,8 +91,9 @@ func printFindings(out io.Writer, list []board.Finding, format string) error {
 func newDoctorSecurityCommand(o *options) *cobra.Command {
 	var output, pod, namespace string
 	cmd := &cobra.Command{
-		Use:   "security",
-		Short: "Say what confines each container that runs, and what would confine it more",
+		Use:     "security",
+		Short:   "Say what confines each container that runs, and what would confine it more",
+		Example: "  podd doctor security --pod web",
 		Long: `Read from the kernel what confines each container that runs: its user namespace, its
 capabilities, seccomp, AppArmor, no_new_privs, its root, what is masked, which of the
 machine's namespaces it is in, its devices and its mounts. Below "tighter" is what its

@@ -23,8 +23,9 @@ func newDoctorNetworkCommand(o *options) *cobra.Command {
 	var output, pod, namespace string
 	var defaults config.Config
 	cmd := &cobra.Command{
-		Use:   "network",
-		Short: "Say which hop fails on the way from a pod to the world",
+		Use:     "network",
+		Short:   "Say which hop fails on the way from a pod to the world",
+		Example: "  podd doctor network\n  podd doctor network --pod web -n shop",
 		Long: `Follow a pod's packets: its link, the node, forwarding, the firewall, masquerading, the
 uplink, its gateway, the machine's name servers and podd's own. It sends some packets
 itself and changes nothing. The first line that says fail is what to put right.

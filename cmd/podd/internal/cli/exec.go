@@ -26,8 +26,9 @@ type execute struct {
 func newExecCommand(o *options) *cobra.Command {
 	x := &execute{options: o}
 	cmd := &cobra.Command{
-		Use:   "exec [-it] POD [-c CONTAINER] -- COMMAND [ARG...]",
-		Short: "Run a command in a container",
+		Use:     "exec [-it] POD [-c CONTAINER] -- COMMAND [ARG...]",
+		Short:   "Run a command in a container",
+		Example: "  podd exec web -- ls /\n  podd exec -it web -c app -- sh",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			switch {

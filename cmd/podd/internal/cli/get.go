@@ -39,9 +39,10 @@ type get struct {
 func newGetCommand(o *options) *cobra.Command {
 	g := &get{options: o}
 	cmd := &cobra.Command{
-		Use:   "get (pods|events|nodes|configmaps|secrets|...) [NAME...]",
-		Short: "Show pods, events, the node and what else the folder holds, as kubectl does",
-		Args:  named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
+		Use:     "get (pods|events|nodes|configmaps|secrets|...) [NAME...]",
+		Short:   "Show pods, events, the node and what else the folder holds, as kubectl does",
+		Example: "  podd get pods -o wide\n  podd get deployments,services -A\n  podd get pod web -o yaml\n  podd get events -w",
+		Args:    named("name what to get: pods, events, nodes or namespaces", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.out, g.errOut = formatOutput(cmd, g.output), cmd.ErrOrStderr()
 			return g.run(cmd.Context(), args)

@@ -41,10 +41,11 @@ func newImagesCommand(o *options) *cobra.Command {
 	i := &images{options: o}
 	ls := i.lsCommand()
 	cmd := &cobra.Command{
-		Use:   "images",
-		Short: "Show, pull, load, save, check and remove images",
-		Args:  cobra.NoArgs,
-		RunE:  ls.RunE, // without -o
+		Use:     "images",
+		Short:   "Show, pull, load, save, check and remove images",
+		Example: "  podd images\n  podd images ls -o json",
+		Args:    cobra.NoArgs,
+		RunE:    ls.RunE, // without -o
 	}
 	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
 	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand(), i.saveCommand(), i.tagCommand(), i.pinCommand(true), i.pinCommand(false), i.pruneCommand(), i.verifyCommand(), i.importCommand())
@@ -69,6 +70,7 @@ func (i *images) lsCommand() *cobra.Command {
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List the images that pods can use",
+		Example: "  podd images ls\n  podd images ls -o name",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := i.store(cmd.Context())
@@ -197,6 +199,7 @@ func (i *images) rmCommand() *cobra.Command {
 		Use:     "rm IMAGE...",
 		Aliases: []string{"remove"},
 		Short:   "Remove images by name or ID",
+		Example: "  podd images rm busybox:1.36",
 		Args:    named("name an image, by its name or ID", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
@@ -222,9 +225,10 @@ func (i *images) rmCommand() *cobra.Command {
 func (i *images) saveCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "save IMAGE...",
-		Short: "Save images as an archive for podd, podman, skopeo, ctr and docker",
-		Args:  named("name an image, by its name or ID", cobra.ArbitraryArgs),
+		Use:     "save IMAGE...",
+		Short:   "Save images as an archive for podd, podman, skopeo, ctr and docker",
+		Example: "  podd images save app:1 -o app.tar\n  podd images save app:1 | ssh board podd images load -",
+		Args:    named("name an image, by its name or ID", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -266,9 +270,10 @@ func saveTo(file string, write func(io.Writer) error) error {
 
 func (i *images) tagCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "tag IMAGE NAME",
-		Short: "Give an image one more name",
-		Args:  cobra.ExactArgs(2),
+		Use:     "tag IMAGE NAME",
+		Short:   "Give an image one more name",
+		Example: "  podd images tag app:1 app:stable",
+		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -286,10 +291,11 @@ func (i *images) tagCommand() *cobra.Command {
 }
 
 func (i *images) pinCommand(pin bool) *cobra.Command {
-	cmd := &cobra.Command{Use: "pin IMAGE...", Short: "Keep images from being collected", ValidArgsFunction: i.completeImage}
+	cmd := &cobra.Command{Use: "pin IMAGE...", Short: "Keep images from being collected", Example: "  podd images pin app:1", ValidArgsFunction: i.completeImage}
 	done := "pinned"
 	if !pin {
 		cmd.Use, cmd.Short, done = "unpin IMAGE...", "Let pinned images be collected again", "unpinned"
+		cmd.Example = "  podd images unpin app:1"
 	}
 	cmd.Args = named("name an image, by its name or ID", cobra.ArbitraryArgs)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -314,9 +320,10 @@ func (i *images) pinCommand(pin bool) *cobra.Command {
 func (i *images) pruneCommand() *cobra.Command {
 	var o api.ImagePrune
 	cmd := &cobra.Command{
-		Use:   "prune",
-		Short: "Remove images that have lost their name, or all that nobody needs",
-		Args:  cobra.NoArgs,
+		Use:     "prune",
+		Short:   "Remove images that have lost their name, or all that nobody needs",
+		Example: "  podd images prune --all --dry-run",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -342,8 +349,9 @@ func (i *images) pruneCommand() *cobra.Command {
 func (i *images) verifyCommand() *cobra.Command {
 	var repair bool
 	cmd := &cobra.Command{
-		Use:   "verify [IMAGE...]",
-		Short: "Compare all files of images with what they were, and mend those that differ",
+		Use:     "verify [IMAGE...]",
+		Short:   "Compare all files of images with what they were, and mend those that differ",
+		Example: "  podd images verify\n  podd images verify --repair app:1",
 		Long: "Compare all files of images with what they were when they came. A layer that differs is taken out of use.\n" +
 			"With --repair the files that differ are mended, their content from the archive in the folder of archives.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -407,8 +415,9 @@ func (i *images) completeImage(cmd *cobra.Command, _ []string, _ string) ([]stri
 func (i *images) pullCommand() *cobra.Command {
 	var progress, platform string
 	cmd := &cobra.Command{
-		Use:   "pull IMAGE...",
-		Short: "Pull images from registries, as podd run is configured to",
+		Use:     "pull IMAGE...",
+		Short:   "Pull images from registries, as podd run is configured to",
+		Example: "  podd images pull docker.io/library/busybox:1.36",
 		Long: "Pull images from registries. The running podd pulls, with its configuration of registries and with the credentials\n" +
 			"of the node; it goes on with what came of an earlier pull.",
 		Args: named("name an image, such as busybox:1.36", cobra.MinimumNArgs(1)),

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ import (
 // lookCommand is a command that shows what one image is made of.
 func (i *images) lookCommand(use, short string, show func(w io.Writer, l api.ImageLayers) error) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: named("name an image, by its name or ID", cobra.ExactArgs(1)),
+		Use: use, Short: short, Example: "  podd images " + strings.Fields(use)[0] + " busybox:1.36", Args: named("name an image, by its name or ID", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -59,9 +60,10 @@ func (i *images) lookCommands() []*cobra.Command {
 func (i *images) importCommand() *cobra.Command {
 	var forPlatform string
 	cmd := &cobra.Command{
-		Use:   "import FILE NAME",
-		Short: "Make an image of a tar of a root file system, plain or compressed with gzip or zstd",
-		Args:  named("give the FILE of a root file system, and the image's NAME", cobra.ExactArgs(2)),
+		Use:     "import FILE NAME",
+		Short:   "Make an image of a tar of a root file system, plain or compressed with gzip or zstd",
+		Example: "  podd images import rootfs.tar.gz base:1",
+		Args:    named("give the FILE of a root file system, and the image's NAME", cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p := platform.Host()
 			if forPlatform != "" {

@@ -32,9 +32,10 @@ type logs struct {
 func newLogsCommand(o *options) *cobra.Command {
 	l := &logs{options: o}
 	cmd := &cobra.Command{
-		Use:   "logs [-f] [-p] POD [CONTAINER]",
-		Short: "Print what a container has written",
-		Args:  named("name a pod", cobra.RangeArgs(1, 2)),
+		Use:     "logs [-f] [-p] POD [CONTAINER]",
+		Short:   "Print what a container has written",
+		Example: "  podd logs -f web\n  podd logs web -c app --since 10m --timestamps\n  podd logs -p web",
+		Args:    named("name a pod", cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				if l.container != "" {

@@ -35,8 +35,9 @@ type portPair struct {
 func newPortForwardCommand(o *options) *cobra.Command {
 	f := &forward{}
 	cmd := &cobra.Command{
-		Use:   "port-forward (POD|svc/NAME) [LOCAL:]REMOTE...",
-		Short: "Reach ports of a pod from this machine",
+		Use:     "port-forward (POD|svc/NAME) [LOCAL:]REMOTE...",
+		Short:   "Reach ports of a pod from this machine",
+		Example: "  podd port-forward web 8080:80\n  podd port-forward svc/front :80",
 		Long: `Listen here and pass each connection on to a port on the pod's localhost, until
 interrupted. LOCAL is REMOTE if it is left out, and any free port if it is empty (:80).
 REMOTE is a number or the name of a port. Of a Service, REMOTE is the Service's port,

@@ -36,12 +36,13 @@ type rollout struct {
 func newRolloutCommand(o *options) *cobra.Command {
 	r := &rollout{options: o}
 	cmd := &cobra.Command{
-		Use:   "rollout (status|history|undo|restart|pause|resume) KIND/NAME",
-		Short: "Follow, undo or restart the rollout of a Deployment, StatefulSet or DaemonSet",
+		Use:     "rollout (status|history|undo|restart|pause|resume) KIND/NAME",
+		Short:   "Follow, undo or restart the rollout of a Deployment, StatefulSet or DaemonSet",
+		Example: "  podd rollout status deployment/front\n  podd rollout undo deployment/front --to-revision=2",
 	}
 	add := func(use, short string, do func(ctx context.Context, t objectType, name string) error) *cobra.Command {
 		c := &cobra.Command{
-			Use: use + " KIND/NAME", Short: short,
+			Use: use + " KIND/NAME", Short: short, Example: "  podd rollout " + use + " deployment/front",
 			Args: named("name a workload, as in podd rollout "+use+" deployment/NAME", cobra.ArbitraryArgs),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				r.out = cmd.OutOrStdout()
@@ -370,9 +371,10 @@ func newScaleCommand(o *options) *cobra.Command {
 	var namespace string
 	var replicas int32
 	cmd := &cobra.Command{
-		Use:   "scale KIND/NAME --replicas=N",
-		Short: "Set how many pods a workload has, until its file changes that",
-		Args:  named("name a workload, as in podd scale deployment/NAME --replicas=2", cobra.ArbitraryArgs),
+		Use:     "scale KIND/NAME --replicas=N",
+		Short:   "Set how many pods a workload has, until its file changes that",
+		Example: "  podd scale deployment/front --replicas=3",
+		Args:    named("name a workload, as in podd scale deployment/NAME --replicas=2", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t, names, err := parseTarget(args)
 			switch {

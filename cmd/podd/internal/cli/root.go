@@ -26,6 +26,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		Use:           "podd",
 		Version:       version,
 		Short:         "Run Kubernetes pods on this machine from a folder of manifests",
+		Example:       "  podd doctor\n  podd get pods",
 		SilenceErrors: true, // Report prints them
 		SilenceUsage:  true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {

@@ -37,6 +37,7 @@ func addRunPod(cmd *cobra.Command, o *options) {
 	r := &runPod{options: o}
 	cmd.Use = "run [NAME --image=IMAGE [-- ARG...]]"
 	cmd.Long += "\n\nWith a NAME and an --image it writes the manifest of a pod into the folder, for the podd that runs, as kubectl run does."
+	cmd.Example += "\n  podd run web --image=busybox:1.36 -- httpd -f"
 	addNamespace(cmd, &r.namespace)
 	f := cmd.Flags()
 	f.StringVar(&r.image, "image", "", "run a pod of this image instead of the daemon")

@@ -25,8 +25,9 @@ type sealing struct {
 func newSealCommand() *cobra.Command {
 	s := &sealing{}
 	cmd := &cobra.Command{
-		Use:   "seal [-f FILE|-] [--recipient age1...]",
-		Short: "Encrypt a Secret so that only this board, or the boards named, can read it",
+		Use:     "seal [-f FILE|-] [--recipient age1...]",
+		Short:   "Encrypt a Secret so that only this board, or the boards named, can read it",
+		Example: "  podd seal -f secret.yaml >/etc/podd/manifests/secret.yaml\n  kubectl create secret generic db --from-literal=password=x --dry-run=client -o yaml | podd seal >db.yaml",
 		Long: `Encrypt the values of a Secret so that only this board, or the boards whose recipients
 are named, can read them. What is printed is a Secret again, to be put into the folder of
 manifests. Where podd has no board's key, --recipient makes it work offline:

@@ -29,10 +29,11 @@ func newPruneCommand(o *options) *cobra.Command {
 
 func newSystemCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "system",
-		Short: "Show what podd takes of the machine",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "system",
+		Short:   "Show what podd takes of the machine",
+		Example: "  podd system df",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDiskUseCommand(o))
 	return cmd

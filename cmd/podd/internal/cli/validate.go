@@ -22,9 +22,10 @@ import (
 func newValidateCommand() *cobra.Command {
 	var files []string
 	cmd := &cobra.Command{
-		Use:   "validate -f FILE|FOLDER|-",
-		Short: "Say whether podd would run the pods of a manifest, without a daemon",
-		Args:  cobra.ArbitraryArgs,
+		Use:     "validate -f FILE|FOLDER|-",
+		Short:   "Say whether podd would run the pods of a manifest, without a daemon",
+		Example: "  podd validate -f web.yaml\n  podd validate -f /etc/podd/manifests\n  kubectl kustomize site | podd validate -f -",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files = append(files, args...)
 			if len(files) == 0 {
@@ -133,9 +134,10 @@ func verdicts(objects []manifest.Object, problems []manifest.Problem) []verdict 
 
 func newFieldsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "fields",
-		Short: "Print what podd does with each field of a pod",
-		Args:  cobra.NoArgs,
+		Use:     "fields",
+		Short:   "Print what podd does with each field of a pod",
+		Example: "  podd fields | grep securityContext",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 8, 3, ' ', 0)
 			fmt.Fprintln(w, "FIELD\tSUPPORT\tWHY")

@@ -10,8 +10,9 @@ import (
 func NewCommand(version string) *cobra.Command {
 	var defaults config.Config
 	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Run the daemon",
+		Use:     "run",
+		Short:   "Run the daemon",
+		Example: "  podd run\n  podd run --manifests ./pods --pod-cidr 10.99.0.0/24",
 		Long: `Run the daemon: watch the folder of manifests and run its pods.
 
 SIGTERM and SIGINT end all pods gracefully and then podd. SIGUSR1 ends podd and
