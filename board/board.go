@@ -78,7 +78,7 @@ type Machine struct {
 func (m *Machine) Examine() []Finding {
 	var list []Finding
 	for _, check := range []func(*Machine) []Finding{
-		model, kernel, privileges, controllers, overlay, firewall, bridges, userNamespaces, seccomp, appArmor, pressure, folders, clock, forwarding, outside, addresses, engines, watches,
+		model, kernel, privileges, controllers, overlay, nfs, firewall, bridges, userNamespaces, seccomp, appArmor, pressure, folders, clock, forwarding, outside, addresses, engines, watches,
 	} {
 		list = append(list, check(m)...)
 	}

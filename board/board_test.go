@@ -21,7 +21,7 @@ func healthy() map[string]string {
 		"/proc/self/status":                       "Name:\tpodd\nCapEff:\t000001ffffffffff\n",
 		"/proc/self/mountinfo":                    "",
 		"/proc/self/ns/user":                      "",
-		"/proc/filesystems":                       "nodev\ttmpfs\nnodev\toverlay\n\text4\n",
+		"/proc/filesystems":                       "nodev\ttmpfs\nnodev\toverlay\n\text4\nnodev\tnfs\nnodev\tnfs4\n",
 		"/proc/cmdline":                           "console=ttyS0 root=/dev/mmcblk0p2",
 		"/proc/pressure/memory":                   "some avg10=0.00",
 		"/proc/device-tree/model":                 "Radxa ROCK 5B\x00",

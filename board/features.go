@@ -14,6 +14,19 @@ func overlay(m *Machine) []Finding {
 	return one("overlay", Fail, "the kernel has no overlay file system: no container gets a root", "install a kernel with CONFIG_OVERLAY_FS, or its modules package")
 }
 
+// nfs is for volumes of that type alone, which few boards have.
+func nfs(m *Machine) []Finding {
+	for line := range strings.Lines(m.read("/proc/filesystems")) {
+		if strings.TrimSpace(strings.TrimPrefix(line, "nodev")) == "nfs" {
+			return one("nfs", OK, "the kernel has NFS", "")
+		}
+	}
+	if m.provides("nfs") {
+		return one("nfs", OK, "the kernel has NFS as a module", "")
+	}
+	return one("nfs", OK, "the kernel has no NFS: volumes of type nfs are not mounted before one with CONFIG_NFS_FS, or its modules, is installed", "")
+}
+
 func firewall(m *Machine) []Finding {
 	if err := m.Errors["nftables"]; err != nil {
 		return one("nftables", Fail, "nftables does not answer: "+err.Error(), "install a kernel with CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET, or its modules package")

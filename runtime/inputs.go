@@ -62,7 +62,7 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 	for _, a := range actions {
 		switch a := a.(type) {
 		case plan.EnsureSandbox:
-			in.Sandbox.NameServers = src.nameServers()
+			in.Sandbox.NameServers, in.Sandbox.NFSClaim = src.nameServers(), src.claims.NFSVolume(p.Record.Object)
 		case plan.EnsureVolumes, plan.RefreshVolumes:
 			src.fillVolumes(p.Record, in, now)
 			p.Refresh = false

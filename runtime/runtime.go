@@ -233,6 +233,7 @@ func New(c Config) (*Runtime, error) {
 		RunDir: filepath.Join(c.RunDir, "workloads"), RootDir: filepath.Join(c.RootDir, "workloads"),
 	})
 	r.volumes = &volume.Dirs{Disk: filepath.Join(c.RootDir, "pods"), Memory: filepath.Join(c.RunDir, "volumes")}
+	r.volumes.NFS.Ended = r.podVolumes.shareMounted
 	r.engine = &container.Engine{
 		StateDir: filepath.Join(c.RunDir, "containers"),
 		IODir:    filepath.Join(c.RunDir, "io"),

@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
 	"podd/runtime/storage"
@@ -17,6 +19,17 @@ func (pv podVolumes) catchUpVolumes() {
 		}
 		pv.r.refreshVolumes(p) // what it is made of may have gone meanwhile, too
 	}
+}
+
+// shareMounted looks again at a pod that waits for an NFS server: its mount has come to an end, good or bad. Any goroutine may
+// call it.
+func (pv podVolumes) shareMounted(target string) {
+	uid := types.UID(pv.r.volumes.PodOf(target))
+	pv.r.inbox.put(msgCall{done: make(chan struct{}), fn: func() {
+		if p := pv.r.pods[uid]; p != nil {
+			pv.r.refreshVolumes(p)
+		}
+	}})
 }
 
 // sweepVolumes removes what pods have left on disk whose manifests went while no daemon was there to see it.

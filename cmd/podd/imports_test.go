@@ -205,7 +205,8 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/fdstore":        {},
 		"podd/runtime/logs":           {},
 		"podd/runtime/service":        {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what Services mean, in the words of those who act on it
-		"podd/runtime/volume":         {},
+		"podd/runtime/volume":         {"podd/runtime/volume/nfs"},
+		"podd/runtime/volume/nfs":     {},
 		"podd/cgroups":                {},
 		"podd/probe":                  {},
 		"podd/board":                  {},
@@ -220,7 +221,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/manifest/kinds": {
 			"podd/runtime/manifest/defaults", "podd/runtime/manifest/validate", "podd/runtime/manifest/fields", "podd/runtime/manifest/annotation",
-			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl", "podd/runtime/manifest/schedule",
+			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl", "podd/runtime/manifest/schedule", "podd/runtime/volume/nfs",
 		},
 		"podd/runtime/manifest/validate": {
 			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/fields", "podd/runtime/manifest/resources",

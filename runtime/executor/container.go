@@ -44,6 +44,11 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	if c.Env, err = op.resolveEnv(a.Name, a.Attempt, variables(edits.Env)); err != nil {
 		return out, err
 	}
+	free, err := op.beginShares(a.Name)
+	defer free()
+	if err != nil {
+		return out, err
+	}
 	release, err := op.containerMounts(c, a.Name, a.Attempt)
 	defer release()
 	if err != nil {
@@ -103,6 +108,15 @@ func (x *Executor) makeTerminationLog(path string) error {
 		return fmt.Errorf("cannot make the termination log: %w", err)
 	}
 	return nil
+}
+
+// kill ends a container for good. One that waits for a dead server of a pod that ends is let go by force.
+func (op *run) kill(name string) error {
+	err := op.signal(name, unix.SIGKILL)
+	if l := op.IO[name]; l != nil && err == nil && op.Record.Ending() != nil && hasShares(op.Record) {
+		go op.forceShares(string(op.Record.UID), l.Ended)
+	}
+	return err
 }
 
 func (op *run) signal(name string, signal unix.Signal) error {

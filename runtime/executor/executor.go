@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	goruntime "runtime"
 
-	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/cgroups"
@@ -119,7 +118,7 @@ func (op *run) perform(a plan.Action) Outcome {
 		signal := process.ParseSignal(op.Inputs.StopSignals[a.Name])
 		return ContainerStopped{a, Result{op.signal(a.Name, signal)}, signal}
 	case plan.KillContainer:
-		return ContainerKilled{a, Result{op.signal(a.Name, unix.SIGKILL)}}
+		return ContainerKilled{a, Result{op.kill(a.Name)}}
 	case plan.CollectContainer:
 		message, err := op.collect(a)
 		return ContainerCollected{a, Result{err}, message}

@@ -50,7 +50,13 @@ func (op *run) containerMounts(c *spec.Config, name string, attempt int) (releas
 			if err != nil {
 				return release, err
 			}
-			if err := bindPart(source, sub, target, v, access); err != nil {
+			bind := func() error { return bindPart(source, sub, target, v, access) }
+			if isShare(op.Record, v) {
+				err = op.Volumes.GuardShare(filepath.Join(string(op.Record.UID), m.Name), bind)
+			} else {
+				err = bind()
+			}
+			if err != nil {
 				return release, fmt.Errorf("%w: failed to prepare subPath for volumeMount %q of container %q: %w", spec.ErrConfig, m.Name, name, err)
 			}
 			mount.Source, bound = target, append(bound, target)
@@ -90,7 +96,11 @@ func (op *run) volumePath(name string) (string, *corev1.Volume, error) {
 			continue
 		}
 		if v.PersistentVolumeClaim != nil {
-			return op.Record.Volumes.Folders[name], v, nil
+			folder := op.Record.Volumes.Folders[name]
+			if !filepath.IsAbs(folder) {
+				folder = op.Volumes.SharePath(string(op.Record.UID), name)
+			}
+			return folder, v, nil
 		}
 		path, err := op.Volumes.Path(string(op.Record.UID), v)
 		return path, v, err

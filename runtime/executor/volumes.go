@@ -25,7 +25,7 @@ func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
 	rec := op.Record
 	return &volume.Request{
 		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
-		Layers: op.Inputs.VolumeImages[v.Name].Layers, Now: time.Now(),
+		Layers: op.Inputs.VolumeImages[v.Name].Layers, Share: volume.ShareOf(v), Now: time.Now(),
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return op.Inputs.Objects.ConfigMaps[name] },
 			Secret: func(name string) (*corev1.Secret, error) {
@@ -76,6 +76,11 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 				return VolumesEnsured{}, &volumeError{v.Name, err}
 			}
 			request.Claim, made.Folders[v.Name] = folder, folder
+			if share := op.Inputs.Claims[v.Name].Share; share != nil {
+				own := *share
+				own.ReadOnly = own.ReadOnly || v.PersistentVolumeClaim.ReadOnly
+				request.Share = &own
+			}
 		}
 		if err := op.ensureVolume(request); err != nil {
 			return VolumesEnsured{}, &volumeError{v.Name, err}
@@ -104,6 +109,9 @@ func IsMounted(spec *corev1.PodSpec, volume string) bool {
 func (op *run) ensureVolume(request *volume.Request) error {
 	if request.Volume.HostPath != nil {
 		op.watchDevice(request.Volume.HostPath.Path)
+	}
+	if request.Share != nil {
+		return op.ensureShare(request)
 	}
 	namespace := op.Paths.UserNamespace(op.Record.UID)
 	if sandbox.HasOwnUsers(op.Record) && request.Volume.Image != nil {

@@ -92,6 +92,7 @@ func (ad adoption) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Inst
 	ad.h.Log.Info("container adopted", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt, "pid", c.PID)
 	ad.h.Prober.EndOldCommands(p.Record, c)
 	ad.h.watchCgroup(p.Record)
+	c.Killed = false // what it waits for may have to be let go, and whoever kills it sees to that
 	return ad.h.watch(p, c.Name)
 }
 

@@ -73,7 +73,7 @@ func TestWorkloadFaults(t *testing.T) {
 		{workload("apps/v1", "Deployment", "minReadySeconds: 600"), "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"},
 		{strings.Replace(workload("apps/v1", "Deployment", ""), "image: a/b:1", "image: a/b:1, imagePullPolicy: Sometimes", 1), `spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes"`},
 		{strings.Replace(workload("apps/v1", "Deployment", ""), "spec: {containers", "spec: {restartPolicy: Never, containers", 1), `spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"`},
-		{strings.Replace(workload("apps/v1", "Deployment", ""), "spec: {containers", "spec: {volumes: [{name: v, nfs: {server: a, path: /b}}], containers", 1), `Deployment "x" is refused: spec.template.spec.volumes[0].nfs: Forbidden: podd has no driver`},
+		{strings.Replace(workload("apps/v1", "Deployment", ""), "spec: {containers", "spec: {volumes: [{name: v, iscsi: {targetPortal: a, iqn: iqn.2001-04.com.example:b, lun: 0}}], containers", 1), `Deployment "x" is refused: spec.template.spec.volumes[0].iscsi: Forbidden: podd has no driver`},
 		{strings.Replace(workload("apps/v1", "Deployment", ""), "labels: {app: x}", "annotations: {podd.dev/rollback: \"true\"}, labels: {app: x}", 1), "spec.template.metadata.annotations[podd.dev/rollback]: Forbidden: podd reads it on the object"},
 		{workload("apps/v1", "Deployment", "replica: 1"), "spec.replica"},
 

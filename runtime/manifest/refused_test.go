@@ -13,7 +13,7 @@ func TestRefusedFields(t *testing.T) {
 	}{
 		{"probe", "", `"livenessProbe":{"exec":{"command":["true"]}}`, ""},
 		{"volumes", `"volumes":[{"name":"v","emptyDir":{}}]`, `"volumeMounts":[{"name":"v","mountPath":"/v"}]`, ""},
-		{"network storage", `"volumes":[{"name":"v","nfs":{"server":"a","path":"/"}}]`, "", "spec.volumes[0].nfs: Forbidden: podd has no driver for this kind of storage"},
+		{"network storage", `"volumes":[{"name":"v","iscsi":{"targetPortal":"a","iqn":"iqn.2001-04.com.example:b","lun":0}}]`, "", "spec.volumes[0].iscsi: Forbidden: podd has no driver for this kind of storage"},
 		{"empty volumes", `"volumes":[]`, `"volumeMounts":[]`, ""},
 		{"host port", "", `"ports":[{"containerPort":80,"hostPort":80}]`, ""},
 		{"host port on the host", `"hostNetwork":true`, `"ports":[{"containerPort":80,"hostPort":80}]`, ""},

@@ -285,6 +285,9 @@ func TestValidateVolumes(t *testing.T) {
 	tests := []struct{ spec, container, want string }{
 		{`"volumes":[{"name":"V","emptyDir":{}}]`, "", `spec.volumes[0].name: Invalid value: "V": ` + label},
 		{`"volumes":[{"name":"v","emptyDir":{}},{"name":"v","emptyDir":{}}]`, "", `spec.volumes[1].name: Duplicate value: "v"`},
+		{`"volumes":[{"name":"v","nfs":{"server":"nas","path":"/x"}}]`, "", ""},
+		{`"volumes":[{"name":"v","nfs":{"path":"x"}}]`, "", "spec.volumes[0].nfs.server: Required value\n" + `spec.volumes[0].nfs.path: Invalid value: "x": must be an absolute path`},
+		{`"volumes":[{"name":"v","nfs":{"server":"nas"}}]`, "", "spec.volumes[0].nfs.path: Required value\n" + `spec.volumes[0].nfs.path: Invalid value: "": must be an absolute path`},
 		{`"volumes":[{"name":"v","emptyDir":{},"hostPath":{"path":"/x"}}]`, "", `spec.volumes[0].emptyDir: Forbidden: may not specify more than 1 volume type`},
 		{`"volumes":[{"name":"v","hostPath":{"path":"/x/../y","type":"Dir"}}]`, "", `spec.volumes[0].hostPath.path: Invalid value: "/x/../y": must not contain '..'` + "\n" + `spec.volumes[0].hostPath.type: Unsupported value: "Dir": supported values: "", "BlockDevice"`},
 		{`"volumes":[{"name":"v","ephemeral":{}}]`, "", `spec.volumes[0].ephemeral.volumeClaimTemplate: Required value`},

@@ -25,27 +25,28 @@ const podIDs = 1 << 16
 
 // decideUsers says whether a pod has a user namespace of its own, and, of one that leaves that to the node, why not. What
 // was decided for a pod stays: its namespaces may be there.
-func (m *Manager) decideUsers(rec *state.Record, auto bool) (own bool, why string) {
+func (m *Manager) decideUsers(rec *state.Record, in Inputs) (own bool, why string) {
 	if rec.Object.Spec.HostUsers != nil {
 		return HasOwnUsers(rec), ""
 	}
 	if _, leased := m.Users.Lookup(string(rec.UID)); leased {
 		return true, ""
 	}
-	if !auto || rec.Sandbox.HostUsers != "" {
+	if !in.AutoUsers || rec.Sandbox.HostUsers != "" {
 		return false, rec.Sandbox.HostUsers
 	}
 	if _, err := os.Lstat(m.Paths.Namespaces(rec.UID)); err == nil { // of a try that failed, without ids
 		return false, "it has namespaces of the machine's users already"
 	}
-	if why = whyHostUsers(rec.Object); why == "" {
+	if why = whyHostUsers(rec.Object, in.NFSClaim); why == "" {
 		why = m.whyNotHere(rec.Object)
 	}
 	return why == "", why
 }
 
-// whyHostUsers names what in a pod does not go with ids of its own, "" if nothing does.
-func whyHostUsers(p *corev1.Pod) string {
+// whyHostUsers names what in a pod does not go with ids of its own, "" if nothing does. nfsClaim is a volume that is of nfs by its
+// claim.
+func whyHostUsers(p *corev1.Pod, nfsClaim string) string {
 	spec := &p.Spec
 	switch sc := spec.SecurityContext; {
 	case spec.HostNetwork:
@@ -71,7 +72,7 @@ func whyHostUsers(p *corev1.Pod) string {
 		}
 	}
 	for i := range spec.Volumes {
-		if spec.Volumes[i].NFS != nil {
+		if v := &spec.Volumes[i]; v.NFS != nil || v.Name == nfsClaim {
 			return fmt.Sprintf("volume %s is of nfs", spec.Volumes[i].Name)
 		}
 	}

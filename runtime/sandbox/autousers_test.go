@@ -22,6 +22,7 @@ func TestWhyHostUsers(t *testing.T) {
 		`{"securityContext":{"fsGroup":1000650000}}`:                                                              "ids above 65535 in the securityContext",
 		`{"securityContext":{"supplementalGroups":[1,1000650000]}}`:                                               "ids above 65535 in the securityContext",
 		`{"volumes":[{"name":"v","nfs":{"server":"s","path":"/"}}]}`:                                              "volume v is of nfs",
+		`{"volumes":[{"name":"shared","persistentVolumeClaim":{"claimName":"c"}}]}`:                               "volume shared is of nfs",
 		`{"volumes":[{"name":"v","emptyDir":{}}]}`:                                                                "",
 		`{"containers":[{"name":"c","volumeDevices":[{"name":"v"}]}]}`:                                            "volumeDevices of container c",
 		`{"containers":[{"name":"c","volumeMounts":[{"name":"v","mountPropagation":"Bidirectional"}]}]}`:          "mountPropagation: Bidirectional of container c",
@@ -38,7 +39,7 @@ func TestWhyHostUsers(t *testing.T) {
 		if err := json.NewDecoder(strings.NewReader(spec)).Decode(&p.Spec); err != nil {
 			t.Fatal(err)
 		}
-		if got := whyHostUsers(&p); got != want {
+		if got := whyHostUsers(&p, "shared"); got != want {
 			t.Errorf("%s: %q, want %q", spec, got, want)
 		}
 	}

@@ -60,7 +60,8 @@ type Cgroups interface {
 // Inputs are what a new sandbox depends on beside its pod.
 type Inputs struct {
 	PidsLimit   int64
-	AutoUsers   bool // give pods that do not say hostUsers ids of their own where that goes
+	AutoUsers   bool   // give pods that do not say hostUsers ids of their own where that goes
+	NFSClaim    string // a volume whose claim is bound to an NFS server, "" if none is known to be
 	NameServers NameServers
 }
 
@@ -84,7 +85,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	options := sandboxOptions(rec.Object, names.kernel)
-	if options.Users, err = m.acquireUsers(rec, in.AutoUsers); err != nil {
+	if options.Users, err = m.acquireUsers(rec, in); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := namespace.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {

@@ -34,8 +34,8 @@ func HasOwnUsers(rec *state.Record) bool {
 }
 
 // acquireUsers gives a pod its ids; nil: it has the machine's. The record says so from then on.
-func (m *Manager) acquireUsers(rec *state.Record, auto bool) (*namespace.Users, error) {
-	own, why := m.decideUsers(rec, auto)
+func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, error) {
+	own, why := m.decideUsers(rec, in)
 	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = own, why
 	if !own {
 		return nil, nil

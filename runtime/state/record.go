@@ -67,7 +67,7 @@ type SandboxRecord struct {
 // VolumesRecord is what is known of a pod's volumes.
 type VolumesRecord struct {
 	Ready   bool              `json:"ready,omitempty"`
-	Folders map[string]string `json:"folders,omitempty"` // of claims, by the volume's name
+	Folders map[string]string `json:"folders,omitempty"` // of claims, by the volume's name; SERVER:PATH of one of NFS
 	Images  map[string]string `json:"images,omitempty"`  // the IDs of those mounted, by the volume's name
 	// Layers are those of images, by the volume's name, as folders of the store. They stay while the record does.
 	Layers map[string][]string `json:"layers,omitempty"`

@@ -33,6 +33,10 @@ func (r *Record) BeginStop(now Instant, grace time.Duration) error {
 		return err
 	}
 	r.Stop = &StopRecord{Since: now, Grace: grace}
+	// Whoever was killed for another attempt and has not ended is killed for good.
+	for _, c := range r.Containers {
+		c.Killed = false
+	}
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/volume"
+	"podd/runtime/volume/nfs"
 )
 
 // The kinds of objects that storage is described with.
@@ -46,8 +47,8 @@ type Claims struct {
 
 	path    string // of the file
 	dir     string // holds the folders of claims
-	bound   map[string]*volume.Binding
-	pending map[string]volume.Pending
+	bound   map[string]*Binding
+	pending map[string]Pending
 	// lost: what was bound is not known; it is found out when the manifests are.
 	lost bool
 }
@@ -55,7 +56,7 @@ type Claims struct {
 // New makes Claims of c's exported fields, which keeps its file and the folders of claims below root.
 func New(root string, c *Claims) *Claims {
 	c.path, c.dir = filepath.Join(root, "claims.json"), filepath.Join(root, "volumes")
-	c.bound, c.pending = map[string]*volume.Binding{}, map[string]volume.Pending{}
+	c.bound, c.pending = map[string]*Binding{}, map[string]Pending{}
 	return c
 }
 
@@ -69,20 +70,20 @@ type View struct {
 
 // Read reads what claims were bound to. After an error nothing is known of that.
 func (c *Claims) Read() error {
-	c.bound, c.pending = map[string]*volume.Binding{}, map[string]volume.Pending{}
+	c.bound, c.pending = map[string]*Binding{}, map[string]Pending{}
 	err := atomicfile.LoadJSON(c.path, &c.bound, func() error {
 		for key, b := range c.bound {
 			if namespace, name, ok := strings.Cut(key, "/"); !ok || namespace == "" || name == "" || strings.ContainsAny(key, "_") || strings.Count(key, "/") > 1 {
 				return fmt.Errorf("%q is no claim", key)
 			}
-			if b == nil || b.Volume == "" && !b.Lost || b.Folder != "" && !filepath.IsAbs(b.Folder) {
+			if b == nil || b.Volume == "" && !b.Lost || b.Share != nil && (b.Share.Server == "" || b.Share.Path == "") || b.Folder != "" && !filepath.IsAbs(b.Folder) {
 				return fmt.Errorf("nothing says what claim %s is bound to", key)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		c.bound, c.lost = map[string]*volume.Binding{}, !errors.Is(err, fs.ErrNotExist)
+		c.bound, c.lost = map[string]*Binding{}, !errors.Is(err, fs.ErrNotExist)
 	}
 	return err
 }
@@ -90,7 +91,7 @@ func (c *Claims) Read() error {
 // Bind binds the claims that the manifests have now, and shows what came of it. What is bound to claims that are gone is given
 // up if their class says so.
 func (c *Claims) Bind(v View) {
-	catalogue := volume.Catalogue{Taken: map[string]string{}}
+	catalogue := Catalogue{Taken: map[string]string{}}
 	for _, o := range c.Objects.List(KindVolume) {
 		catalogue.Volumes = append(catalogue.Volumes, o.Value.(*corev1.PersistentVolume))
 	}
@@ -117,7 +118,7 @@ func (c *Claims) Bind(v View) {
 			}
 		}
 		if c.lost && !c.isBound(key) {
-			c.bound[key], changed = &volume.Binding{Lost: true}, true
+			c.bound[key], changed = &Binding{Lost: true}, true
 		}
 		c.showClaim(claim, c.bound[key])
 	}
@@ -134,12 +135,12 @@ func (c *Claims) persist() { c.Disk.Persist(c.path, c.bound, "what claims are bo
 
 // bind binds one claim. Of a claim of which was lost what it was bound to, only what cannot be anything else is taken: what
 // the claim or a volume names, the folder that the pods that run use, or the folder of its own that is there.
-func (c *Claims) bind(v View, catalogue *volume.Catalogue, claim *corev1.PersistentVolumeClaim, lost bool) (*volume.Binding, *volume.Pending) {
+func (c *Claims) bind(v View, catalogue *Catalogue, claim *corev1.PersistentVolumeClaim, lost bool) (*Binding, *Pending) {
 	if !lost {
 		return catalogue.Bind(claim)
 	}
 	used := v.folderOf(claim.Namespace, claim.Name)
-	own := c.folder(claim.Namespace+"/"+claim.Name, &volume.Binding{})
+	own := c.folder(claim.Namespace+"/"+claim.Name, &Binding{})
 	if info, err := os.Lstat(own); used == "" && err == nil && info.IsDir() {
 		used = own
 	}
@@ -166,9 +167,9 @@ func (c *Claims) reclaim(v View) (changed bool) {
 }
 
 // drop forgets a claim's binding and removes its folder, if that is podd's.
-func (c *Claims) drop(key string, b *volume.Binding) {
+func (c *Claims) drop(key string, b *Binding) {
 	delete(c.bound, key)
-	if b.Folder != "" {
+	if b.Place() != "" {
 		return
 	}
 	dir := c.folder(key, b)
@@ -183,7 +184,7 @@ func (c *Claims) drop(key string, b *volume.Binding) {
 func (c *Claims) isBound(key string) bool { return c.bound[key] != nil && !c.bound[key].Lost }
 
 // folder is where a claim's data is. A namespace has no underscore, so that no two claims have one folder.
-func (c *Claims) folder(key string, b *volume.Binding) string {
+func (c *Claims) folder(key string, b *Binding) string {
 	return cmp.Or(b.Folder, filepath.Join(c.dir, strings.Replace(key, "/", "_", 1)))
 }
 
@@ -204,11 +205,35 @@ func (c *Claims) Folder(v View, rec *state.Record, name string) executor.ClaimFo
 			return executor.ClaimFolder{Err: fmt.Errorf("pod %q uses persistentvolumeclaim %q, whose access mode is ReadWriteOncePod", user, name)}
 		}
 	}
-	a := executor.ClaimFolder{Folder: c.folder(key, b), Size: storageRequest(o)}
-	if b.Folder == "" {
+	a := executor.ClaimFolder{Folder: c.folder(key, b), Size: storageRequest(o), Share: c.share(b)}
+	if b.Place() == "" {
 		a.Dir = c.dir
 	}
 	return a
+}
+
+// share is what a claim is bound to of an NFS server, nil if it is not. The options are those of now.
+func (c *Claims) share(b *Binding) *nfs.Share {
+	if b.Share != nil {
+		if o := c.Objects.Get(KindVolume, "", b.Volume); o != nil {
+			return b.Update(o.Value.(*corev1.PersistentVolume))
+		}
+	}
+	return b.Share
+}
+
+// NFSVolume names a volume of a pod whose claim is bound to an NFS server, "" if there is none.
+func (c *Claims) NFSVolume(p *corev1.Pod) string {
+	for i := range p.Spec.Volumes {
+		v := &p.Spec.Volumes[i]
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		if b := c.bound[p.Namespace+"/"+v.PersistentVolumeClaim.ClaimName]; b != nil && b.Share != nil {
+			return v.Name
+		}
+	}
+	return ""
 }
 
 func storageRequest(o *manifest.Object) int64 {

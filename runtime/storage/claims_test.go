@@ -103,7 +103,7 @@ func hostVolume(name, folder string) manifest.Object {
 
 func deletingClass() manifest.Object {
 	policy := corev1.PersistentVolumeReclaimDelete
-	class := &storagev1.StorageClass{Provisioner: volume.Provisioner, ReclaimPolicy: &policy}
+	class := &storagev1.StorageClass{Provisioner: Provisioner, ReclaimPolicy: &policy}
 	class.Name = "short-lived"
 	return manifest.Object{Kind: kindClass, Name: class.Name, Value: class, Hash: "class"}
 }
@@ -135,7 +135,7 @@ func TestBindingStays(t *testing.T) {
 	if a := b.Folder(b.view(), user("p", "db", ""), "db"); a.Err != nil || a.Folder != own || a.Dir != filepath.Dir(own) || a.Size != 1<<20 {
 		t.Fatalf("folder %+v", a)
 	}
-	if c := b.shown("db"); c.Status.Phase != corev1.ClaimBound || c.Spec.VolumeName != "pvc-uid-db" || *c.Spec.StorageClassName != volume.DefaultClass {
+	if c := b.shown("db"); c.Status.Phase != corev1.ClaimBound || c.Spec.VolumeName != "pvc-uid-db" || *c.Spec.StorageClassName != DefaultClass {
 		t.Errorf("shown as %+v", c)
 	}
 	b.reopen()
@@ -353,7 +353,7 @@ func TestEphemeral(t *testing.T) {
 	}
 	b.ShowEphemeral(rec)
 	c := b.shown("p-scratch")
-	if c.Status.Phase != corev1.ClaimBound || c.OwnerReferences[0].Name != "p" || c.Spec.VolumeName != "pvc-uid-p-scratch" || *c.Spec.StorageClassName != volume.DefaultClass {
+	if c.Status.Phase != corev1.ClaimBound || c.OwnerReferences[0].Name != "p" || c.Spec.VolumeName != "pvc-uid-p-scratch" || *c.Spec.StorageClassName != DefaultClass {
 		t.Errorf("shown as %+v", c)
 	}
 	if len(b.shown("p-kept").OwnerReferences) != 0 {

@@ -37,6 +37,8 @@ func (c *Claims) DataFolder(v View, namespace, name string, alone bool) (executo
 		return executor.ClaimFolder{}, api.AsNotFound(fmt.Errorf("persistentvolumeclaim %q is not there or not bound", name))
 	case alone && user != "":
 		return executor.ClaimFolder{}, api.AsConflict(fmt.Errorf("pod %q uses persistentvolumeclaim %q; remove the pod first", user, name))
+	case bound.Share != nil:
+		return executor.ClaimFolder{}, api.AsConflict(fmt.Errorf("persistentvolumeclaim %q is bound to %s of an NFS server; keep and restore its data there", name, bound.Place()))
 	case alone && bound.Folder != "":
 		return executor.ClaimFolder{}, api.AsConflict(fmt.Errorf("persistentvolumeclaim %q is bound to a folder of the host, %s; restore it there yourself", name, bound.Folder))
 	}

@@ -7,7 +7,6 @@ import (
 
 	"podd/runtime/objects"
 	"podd/runtime/state"
-	"podd/runtime/volume"
 )
 
 // ShowEphemeral publishes the claims that a pod's ephemeral volumes stand for, as the controller of a cluster makes
@@ -46,7 +45,7 @@ func ephemeralClaim(rec *state.Record, v *corev1.Volume) *corev1.PersistentVolum
 		Spec: template.Spec,
 	}
 	if claim.Spec.StorageClassName == nil {
-		class := volume.DefaultClass
+		class := DefaultClass
 		claim.Spec.StorageClassName = &class
 	}
 	claim.Spec.VolumeName = "pvc-" + string(claim.UID)

@@ -7,11 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/runtime/objects"
-	"podd/runtime/volume"
 )
 
 // showClaim publishes a claim with its status.
-func (c *Claims) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Binding) {
+func (c *Claims) showClaim(claim *corev1.PersistentVolumeClaim, b *Binding) {
 	out := objects.ShallowCopy(claim)
 	out.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending}
 	if b != nil && !b.Lost {
@@ -25,7 +24,7 @@ func (c *Claims) showClaim(claim *corev1.PersistentVolumeClaim, b *volume.Bindin
 	c.Store.SetObject(KindClaim, out)
 }
 
-func (c *Claims) capacityOf(b *volume.Binding, claim *corev1.PersistentVolumeClaim) resource.Quantity {
+func (c *Claims) capacityOf(b *Binding, claim *corev1.PersistentVolumeClaim) resource.Quantity {
 	if o := c.Objects.Get(KindVolume, "", b.Volume); o != nil {
 		return o.Value.(*corev1.PersistentVolume).Spec.Capacity[corev1.ResourceStorage]
 	}

@@ -9,6 +9,9 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/hostfile"
+	"podd/runtime/volume/nfs"
 )
 
 // Dirs are the places of the volumes that live and die with a pod; each has a folder per UID.
@@ -16,7 +19,10 @@ type Dirs struct {
 	Disk   string
 	Memory string // becomes a tmpfs of podd's own when it is first needed
 
-	mu sync.Mutex
+	NFS nfs.Mounter
+
+	mu    sync.Mutex
+	guard *hostfile.Guard // under mu
 }
 
 // prepare mounts the tmpfs of all that is secret or small. It is one for all pods: containers see their parts of it
@@ -56,7 +62,12 @@ func (d *Dirs) Remove(uid string) error {
 }
 
 // RemoveMemory takes away what does not outlive the boot.
-func (d *Dirs) RemoveMemory(uid string) error { return Remove(filepath.Join(d.Memory, uid)) }
+func (d *Dirs) RemoveMemory(uid string) error {
+	if err := d.removeShares(uid); err != nil {
+		return err
+	}
+	return Remove(filepath.Join(d.Memory, uid))
+}
 
 // Orphans lists the pods that have volumes and are not known.
 func (d *Dirs) Orphans(known map[string]bool) []string {

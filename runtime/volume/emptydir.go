@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // emptyDirMode lets any user of the pod write, as the kubelet has it.
@@ -106,4 +107,12 @@ func isMountPoint(dir string) (bool, error) {
 		return false, fmt.Errorf("cannot look at %s: %w", dir, err)
 	}
 	return at.Dev != up.Dev, nil
+}
+
+func parseQuantity(text string) (int64, error) {
+	q, err := resource.ParseQuantity(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no size: %w", text, err)
+	}
+	return q.Value(), nil
 }

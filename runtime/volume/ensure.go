@@ -6,6 +6,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/volume/nfs"
 )
 
 // Request says everything about one volume of one pod.
@@ -17,6 +19,7 @@ type Request struct {
 	Memory int64    // bytes that the pod may use of the board's memory; 0: no limit
 	Claim  string   // the folder of the claim that the volume names
 	Layers []string // unpacked folders of the image that the volume names, lowest first
+	Share  *nfs.Share
 	Now    time.Time
 }
 
@@ -25,6 +28,8 @@ type Request struct {
 func (d *Dirs) Ensure(r *Request) (path string, err error) {
 	v := r.Volume
 	switch {
+	case r.Share != nil:
+		return d.share(r)
 	case v.EmptyDir != nil:
 		return d.emptyDir(r)
 	case v.HostPath != nil:
@@ -98,7 +103,7 @@ func (d *Dirs) Path(uid string, v *corev1.Volume) (string, error) {
 		return v.HostPath.Path, nil
 	case v.EmptyDir != nil && v.EmptyDir.Medium == corev1.StorageMediumDefault, v.Ephemeral != nil:
 		return joinVolume(d.Disk, uid, v.Name), nil
-	case v.EmptyDir != nil, v.ConfigMap != nil, v.Secret != nil, v.DownwardAPI != nil, v.Projected != nil, v.Image != nil:
+	case v.EmptyDir != nil, v.ConfigMap != nil, v.Secret != nil, v.DownwardAPI != nil, v.Projected != nil, v.Image != nil, v.NFS != nil:
 		return joinVolume(d.Memory, uid, v.Name), nil
 	}
 	return "", fmt.Errorf("volume %q has no folder of its own", v.Name)
@@ -109,5 +114,5 @@ func joinVolume(parent, uid, name string) string { return parent + "/" + uid + "
 // ReadOnly says of a volume that containers never write to it.
 func ReadOnly(v *corev1.Volume) bool {
 	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil || v.Image != nil ||
-		v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ReadOnly
+		v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ReadOnly || v.NFS != nil && v.NFS.ReadOnly
 }

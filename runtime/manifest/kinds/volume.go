@@ -13,6 +13,7 @@ import (
 	"podd/runtime/manifest/defaults"
 	"podd/runtime/manifest/resources"
 	"podd/runtime/manifest/validate"
+	"podd/runtime/volume/nfs"
 )
 
 func volumeRules() *Rules {
@@ -29,7 +30,7 @@ func volumeRules() *Rules {
 			}
 		},
 		Validate: func(v Value) field.ErrorList { return validateVolume(&v.(*corev1.PersistentVolume).Spec) },
-		Refused:  func(v Value) field.ErrorList { return refusedVolume(&v.(*corev1.PersistentVolume).Spec) },
+		Refused:  func(v Value) field.ErrorList { return refusedVolume(v.(*corev1.PersistentVolume)) },
 		Update: func(before, after Value) field.ErrorList {
 			a, b := &before.(*corev1.PersistentVolume).Spec, &after.(*corev1.PersistentVolume).Spec
 			if !equality.Semantic.DeepEqual(a.PersistentVolumeSource, b.PersistentVolumeSource) {
@@ -55,6 +56,8 @@ func validateVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 	switch {
 	case s.HostPath != nil:
 		errs = append(errs, validate.HostPath(s.HostPath, path.Child("hostPath"))...)
+	case s.NFS != nil:
+		errs = append(errs, validate.NFS(s.NFS, path.Child("nfs"))...)
 	case s.Local != nil:
 		errs = append(errs, validate.Required(s.Local.Path, path.Child("local", "path"))...)
 		errs = append(errs, validate.NoBacksteps(s.Local.Path, path.Child("local", "path"))...)
@@ -90,10 +93,10 @@ func validateCapacity(list corev1.ResourceList, path *field.Path) field.ErrorLis
 }
 
 // refusedVolume: podd binds claims to folders, and never removes what it has not made.
-func refusedVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
-	path := field.NewPath("spec")
-	var errs field.ErrorList
-	if s.HostPath == nil && s.Local == nil {
+func refusedVolume(v *corev1.PersistentVolume) field.ErrorList {
+	s, path := &v.Spec, field.NewPath("spec")
+	errs := refusedMountOptions(v)
+	if s.HostPath == nil && s.Local == nil && s.NFS == nil {
 		errs = append(errs, field.Forbidden(path, "podd has no driver for this kind of storage; mount it on the host and use hostPath or local"))
 	}
 	if *s.VolumeMode != corev1.PersistentVolumeFilesystem {
@@ -103,6 +106,26 @@ func refusedVolume(s *corev1.PersistentVolumeSpec) field.ErrorList {
 		errs = append(errs, field.Forbidden(path.Child("persistentVolumeReclaimPolicy"), "podd removes no folders that it has not made; remove the field or set it to Retain"))
 	}
 	return errs
+}
+
+// refusedMountOptions names the first option that an NFS server's folder cannot be mounted with. Folders of the board are mounted
+// already.
+func refusedMountOptions(v *corev1.PersistentVolume) field.ErrorList {
+	list, annotated := nfs.MountOptions(v.Spec.MountOptions, v.Annotations)
+	at := field.NewPath("spec", "mountOptions").Index
+	if annotated {
+		at = func(int) *field.Path { return field.NewPath("metadata", "annotations").Key(nfs.OptionsAnnotation) }
+	}
+	switch {
+	case len(list) == 0:
+		return nil
+	case v.Spec.NFS == nil:
+		return field.ErrorList{field.Forbidden(at(0), "podd mounts volumes of nfs alone with options; set them where the host mounts the folder")}
+	}
+	if index, err := nfs.CheckOptions(list); err != nil {
+		return field.ErrorList{field.Forbidden(at(index), err.Error())}
+	}
+	return nil
 }
 
 func classRules() *Rules {

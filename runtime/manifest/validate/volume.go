@@ -114,6 +114,8 @@ func validateKind(s *corev1.VolumeSource, path *field.Path) field.ErrorList {
 		}
 	case s.HostPath != nil:
 		return HostPath(s.HostPath, path)
+	case s.NFS != nil:
+		return NFS(s.NFS, path)
 	case s.Secret != nil:
 		errs := Required(s.Secret.SecretName, path.Child("secretName"))
 		errs = append(errs, validateMode(s.Secret.DefaultMode, path.Child("defaultMode"))...)
@@ -152,6 +154,17 @@ func Required(value string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(path, "")}
 	}
 	return nil
+}
+
+// NFS judges a folder of an NFS server. kubernetes pkg/apis/core/validation, validateNFSVolumeSource
+func NFS(n *corev1.NFSVolumeSource, path *field.Path) field.ErrorList {
+	errs := Required(n.Server, path.Child("server"))
+	at := path.Child("path")
+	errs = append(errs, Required(n.Path, at)...)
+	if !strings.HasPrefix(n.Path, "/") {
+		errs = append(errs, field.Invalid(at, n.Path, "must be an absolute path"))
+	}
+	return errs
 }
 
 // HostPath judges a hostPath.

@@ -1,18 +1,16 @@
-package volume
+package storage
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"podd/runtime/volume/nfs"
 )
 
 // Provisioner makes folders below podd's own; a StorageClass that names it is podd's.
@@ -25,8 +23,10 @@ const DefaultClass = "podd"
 type Binding struct {
 	Volume string `json:"volume"`           // the name of the PersistentVolume
 	Folder string `json:"folder,omitempty"` // on the host, of a volume that the manifests have
-	Class  string `json:"class,omitempty"`
-	Delete bool   `json:"delete,omitempty"` // with the claim
+	// Share is what a volume of the manifests shows of an NFS server.
+	Share  *nfs.Share `json:"nfs,omitempty"`
+	Class  string     `json:"class,omitempty"`
+	Delete bool       `json:"delete,omitempty"` // with the claim
 	// Lost: it was bound to something that nobody remembers, and waits.
 	Lost bool `json:"lost,omitempty"`
 }
@@ -93,7 +93,7 @@ func (c *Catalogue) BindAgain(claim *corev1.PersistentVolumeClaim, folder string
 	}
 	for _, v := range c.Volumes {
 		b, ref := bound(v), v.Spec.ClaimRef
-		if folder != "" && b.Folder == folder || ref != nil && ref.Namespace == claim.Namespace && ref.Name == claim.Name {
+		if folder != "" && b.Place() == folder || ref != nil && ref.Namespace == claim.Namespace && ref.Name == claim.Name {
 			return b, nil
 		}
 	}
@@ -142,8 +142,26 @@ func bound(v *corev1.PersistentVolume) *Binding {
 		b.Folder = v.Spec.HostPath.Path
 	case v.Spec.Local != nil:
 		b.Folder = v.Spec.Local.Path
+	case v.Spec.NFS != nil:
+		b.Share = shareOfVolume(v)
 	}
 	return b
+}
+
+// Place names what the manifests have for the claim: a folder of the host, or SERVER:PATH; "" where it has a folder of its own.
+func (b *Binding) Place() string {
+	if b.Share != nil {
+		return b.Share.Source()
+	}
+	return b.Folder
+}
+
+// Update takes in what the manifests say now of the volume that a claim is bound to, of which only the options may change.
+func (b *Binding) Update(v *corev1.PersistentVolume) *nfs.Share {
+	if s := shareOfVolume(v); s != nil && b.Share != nil {
+		return s
+	}
+	return b.Share
 }
 
 // reserved says that a volume is not kept for another claim.
@@ -175,29 +193,12 @@ func smaller(a, b *corev1.PersistentVolume) int {
 	return cmp.Or(x.Cmp(y), cmp.Compare(a.Name, b.Name))
 }
 
-// EnsureFolder makes the folder of a claim that is not there yet, and limits it where the file system has quotas: also
-// one that was made before it had, or whose claim has grown since.
-func EnsureFolder(dir string, size int64) error {
-	if _, err := makeFolder(dir, emptyDirMode); err != nil || size == 0 {
-		return err
+// shareOfVolume is what a PersistentVolume shows of an NFS server, nil if it is of another type.
+func shareOfVolume(v *corev1.PersistentVolume) *nfs.Share {
+	s := v.Spec.NFS
+	if s == nil {
+		return nil
 	}
-	return ignoreNoQuota(Limit(dir, size))
-}
-
-// RemoveFolder removes the folder of a claim with all in it, and its limit.
-func RemoveFolder(dir string) error { return removeLimited(dir) }
-
-// Replace puts the folder next in the place of dir, for good.
-func Replace(dir, next string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, next, unix.AT_FDCWD, dir, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.ENOENT) {
-		err = os.Rename(next, dir)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot put the restored folder in its place: %w", err)
-	}
-	if err := syncTree(filepath.Dir(dir)); err != nil {
-		return fmt.Errorf("cannot commit the restored folder: %w", err)
-	}
-	return removeLimited(next)
+	options, _ := nfs.MountOptions(v.Spec.MountOptions, v.Annotations)
+	return &nfs.Share{Server: s.Server, Path: s.Path, ReadOnly: s.ReadOnly, Options: options}
 }
