@@ -35,10 +35,11 @@ func resolve(ctx context.Context, server, proto string) ([]netip.Addr, error) {
 	}
 	list, err := net.DefaultResolver.LookupNetIP(ctx, family(proto), server)
 	if err != nil {
-		reason := err.Error()
+		// The words of getaddrinfo, which do not change from try to try.
+		reason := "Temporary failure in name resolution"
 		var dns *net.DNSError
-		if errors.As(err, &dns) {
-			reason = dns.Err
+		if errors.As(err, &dns) && dns.IsNotFound {
+			reason = "Name or service not known"
 		}
 		return nil, fmt.Errorf("failed to resolve server %s: %s", server, reason)
 	}
