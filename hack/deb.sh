@@ -49,7 +49,7 @@ common() {
 	put 755 board/packaging/busybox-image usr/share/podd/busybox-image
 	put 644 board/packaging/hardened-config.yaml usr/share/doc/podd/hardened-config.yaml
 	for f in board/packaging/examples/*; do put 644 "$f" "usr/share/doc/podd/examples/${f##*/}"; done
-	for f in README.md CHANGELOG.md docs/*.md; do put 644 "$f" "usr/share/doc/podd/$f"; done # a board without the web reads them
+	for f in README.md CHANGELOG.md SECURITY.md CONTRIBUTING.md docs/*.md docs/decisions/*.md; do put 644 "$f" "usr/share/doc/podd/$f"; done # a board without the web reads them
 	for f in "$man"/*.1; do squeeze "usr/share/man/man1/${f##*/}.gz" <"$f"; done
 	squeeze usr/share/doc/podd/licenses.gz < <(hack/licenses.sh)
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,27 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	list, err := r.ReadAll()
 	if len(err) > 0 || len(list) != 1 || !reflect.DeepEqual(list[0], rec) {
 		t.Errorf("got %+v, %v; want %+v", list, err, rec)
+	}
+}
+
+// A newer podd, from which one goes back, may have written fields that this one does not know: what it knows counts.
+func TestARecordOfANewerPodd(t *testing.T) {
+	r := Store{t.TempDir()}
+	rec := NewRecord("u1", &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}, Instant{})
+	if err := r.Write(rec); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(r.Dir, "u1.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(text), "{", `{"ofTheFuture":{"a":[1]},`, 1)
+	if err := os.WriteFile(file, []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, errs := r.ReadAll(); len(errs) > 0 || len(list) != 1 || !reflect.DeepEqual(list[0], rec) {
+		t.Errorf("got %+v, %v; want %+v", list, errs, rec)
 	}
 }
 

@@ -49,6 +49,10 @@ func testContents(t *testing.T, path string) {
 		"-rw-r--r-- root/root ./usr/share/doc/podd/changelog.gz",
 		"-rw-r--r-- root/root ./usr/share/doc/podd/licenses.gz",
 		"-rw-r--r-- root/root ./usr/share/doc/podd/examples/hello.yaml",
+		"-rw-r--r-- root/root ./usr/share/doc/podd/README.md",
+		"-rw-r--r-- root/root ./usr/share/doc/podd/docs/manual.md",
+		"-rw-r--r-- root/root ./usr/share/doc/podd/docs/upgrade.md",
+		"-rw-r--r-- root/root ./usr/share/doc/podd/docs/decisions/001-no-shim.md",
 		"-rwxr-xr-x root/root ./usr/share/podd/busybox-image",
 	} {
 		if !slices.ContainsFunc(strings.Split(listing, "\n"), func(line string) bool {
