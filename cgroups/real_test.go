@@ -25,7 +25,7 @@ func openRealAt(t testing.TB, root string) *Tree {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: makes cgroups of its own")
 	}
-	parent := fmt.Sprintf("/podd-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	parent := fmt.Sprintf("/podd-test-%s-%d-%d", os.Getenv("PODD_TEST_RUN"), os.Getpid(), time.Now().UnixNano())
 	tree, err := Open(Options{Root: root, Parent: parent})
 	if err != nil {
 		t.Skipf("no cgroups to test with: %v", err)

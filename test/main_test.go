@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("/var/tmp", "podd-suite-")
+	dir, err := os.MkdirTemp("/var/tmp", "podd-suite-"+lab.RunName()+"-")
 	if err == nil {
 		defer os.RemoveAll(dir)
 		err = build(dir)

@@ -111,7 +111,9 @@ func TestExitStatusOfAContainer(t *testing.T) {
 }
 
 // testCgroup is the parent of the tests' containers.
-func testCgroup() string { return "/podd-test-" + fmt.Sprint(os.Getpid()) }
+func testCgroup() string {
+	return fmt.Sprintf("/podd-test-%s-%d", os.Getenv("PODD_TEST_RUN"), os.Getpid())
+}
 
 func removeTestCgroup() {
 	for _, hierarchies := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {

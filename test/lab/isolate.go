@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"strconv"
@@ -36,6 +37,16 @@ func Isolate(done func(code int) int) *Cgroup {
 	return group
 }
 
+// RunName is the name of the run of tests, by which hack/leaks.sh tells what it has left from what others have on the
+// machine. Without hack/test.sh it is one of its own: process IDs are not unique over PID namespaces.
+func RunName() string {
+	const variable = "PODD_TEST_RUN"
+	if os.Getenv(variable) == "" {
+		_ = os.Setenv(variable, fmt.Sprintf("%08x", rand.Uint32())) // for the processes that follow, too
+	}
+	return os.Getenv(variable)
+}
+
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, "lab:", err)
 	os.Exit(1)
@@ -54,7 +65,7 @@ func again(stage string, attributes *syscall.SysProcAttr) (*os.Process, error) {
 }
 
 func outer() int {
-	group, err := NewCgroup("podd-lab-" + strconv.Itoa(os.Getpid()))
+	group, err := NewCgroup("podd-lab-" + RunName() + "-" + strconv.Itoa(os.Getpid()))
 	if err != nil {
 		fail(err)
 	}

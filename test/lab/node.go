@@ -43,7 +43,7 @@ type Node struct {
 // NewNode makes the folders: state on the disk below /var/tmp, the run folder on a tmpfs as /run is.
 // The caller is in a mount namespace of its own (Isolate).
 func NewNode(o Options) (*Node, error) {
-	dir, err := os.MkdirTemp("/var/tmp", "podd-lab-")
+	dir, err := os.MkdirTemp("/var/tmp", "podd-lab-"+RunName()+"-")
 	if err == nil {
 		// As /run and /var are: the root of a pod with ids of its own has to pass.
 		err = os.Chmod(dir, 0o711)

@@ -45,7 +45,7 @@ func kernelCgroup(t *testing.T, roots []string, fits func(root string) bool) str
 		if !fits(root) {
 			continue
 		}
-		dir, err := os.MkdirTemp(root, "podd-test-")
+		dir, err := os.MkdirTemp(root, "podd-test-"+os.Getenv("PODD_TEST_RUN")+"-")
 		if err != nil {
 			t.Skipf("cannot make a cgroup: %v", err)
 		}
