@@ -49,5 +49,16 @@ func (v *Viewpoint) addOthers() {
 	})
 }
 
+// Network6 is the IPv6 network that the pod's address is in. derived is what the machine's id or name makes of it here: where
+// the name has to do, the daemon may go by another, and the pod has an address of what the daemon made.
+func (v *Viewpoint) Network6(derived netip.Prefix) netip.Prefix {
+	for _, a := range v.Addrs {
+		if derived.IsValid() && a.Is6() && !a.Is4In6() && !a.IsLinkLocalUnicast() {
+			return netip.PrefixFrom(a, derived.Bits()).Masked()
+		}
+	}
+	return derived
+}
+
 // inside runs fn in the pod's network.
 func (v *Viewpoint) inside(fn func() error) error { return namespace.Do(v.Netns, fn) }

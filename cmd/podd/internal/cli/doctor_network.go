@@ -48,7 +48,11 @@ Exit code 1 if there is one.`,
 			if err != nil {
 				return err
 			}
-			if err := diagnose.Walk(&p, from, diagnose.Options{Network: c.Network(), Servers: hostServers(&c), ClusterDomain: c.ClusterDomain}); err != nil {
+			network := c.Network()
+			if !c.PodCIDR6.IsValid() {
+				network.CIDR6 = from.Network6(network.CIDR6)
+			}
+			if err := diagnose.Walk(&p, from, diagnose.Options{Network: network, Servers: hostServers(&c), ClusterDomain: c.ClusterDomain}); err != nil {
 				return err
 			}
 			return printFindings(formatOutput(cmd, output), append(findings, p.Trace()...), output)
