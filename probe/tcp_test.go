@@ -29,7 +29,8 @@ func TestTCP(t *testing.T) {
 		t.Errorf("a closed port: %s, %q, want %q", result, text, want)
 	}
 	byName := space.target(l)
-	byName.Host = "localhost"
+	byName.Host = "board.example"
+	resolve(t, byName.Host, "127.0.0.1")
 	if result, text := TCP(within(plenty), byName); result != Success {
 		t.Errorf("by name: %s, %s", result, text)
 	}
