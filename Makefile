@@ -21,12 +21,15 @@ PKGS      ?= ./...
 BENCHFLAGS ?=
 # Of make test-board: arm64 or armhf.
 BOARD ?= arm64
+# Of make test-fresh: a release of Debian, and what to run there; "help" is make alone.
+RELEASE ?= bookworm
+TARGETS ?= help build demo test test-conformance test-vm test-board image deb cross tarball lint bench fuzz
 # Of make image.
 ARCH    ?= arm64
 OVERLAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-conformance test-vm test-board bench lint fuzz cross image deb tarball deps
+.PHONY: help build demo test test-conformance test-vm test-board test-fresh bench lint fuzz cross image deb tarball deps
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +63,10 @@ test-board: ## build for BOARD (arm64), and test it on an emulated board of 512 
 	@$(MAKE) --no-print-directory build
 	$(BUILD) $(BOARD:armhf=armv7)
 	@hack/testvm.sh $(BOARD) -v $(TESTFLAGS)
+
+test-fresh: ## run each of TARGETS (all) on a bare Debian RELEASE (bookworm), as a newcomer would; takes hours (root)
+	@hack/deps.sh fresh
+	@hack/fresh.sh $(RELEASE) $(TARGETS) $(foreach v,TESTFLAGS PKGS FUZZTIME BENCHFLAGS BOARD ARCH DEBS TARBALLS,$(if $(filter command environment,$(origin $v)),$v='$($v)'))
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
 	@hack/deps.sh build bench || echo "some of what the bench compares with may be left out"
