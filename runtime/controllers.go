@@ -42,7 +42,7 @@ func (l *controllerLoop) Made(uid types.UID) bool {
 // Node is the board, as far as controllers look at it.
 func (l *controllerLoop) Node() *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: l.r.NodeName, Labels: node.Labels(l.r.NodeName, l.r.Settings.Labels)}}
-	l.r.Cordon().Show(&n.Spec)
+	l.r.Cordon().Show(n)
 	return n
 }
 

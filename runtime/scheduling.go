@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -118,7 +119,25 @@ func (sc scheduling) cordonFile() string { return filepath.Join(sc.r.RootDir, "c
 func (sc scheduling) readCordon() {
 	c, err := node.ReadCordon(sc.cordonFile())
 	sc.r.disk.Restored(err, "whether the board is cordoned; it is not")
+	if c.Over(sc.bootID()) {
+		now := sc.r.now()
+		c = node.Cordon{}
+		sc.r.disk.Remove(sc.cordonFile())
+		sc.r.recordEvent(now.Wall, node.Reference(sc.r.NodeName), corev1.EventTypeNormal, nodeSchedulable, fmt.Sprintf("Node %s status is now: %s: it has rebooted", sc.r.NodeName, nodeSchedulable))
+		sc.r.Log.Info("the board takes new pods of controllers: it has rebooted")
+	}
 	sc.r.cordon.Store(&c)
+}
+
+const nodeSchedulable = "NodeSchedulable"
+
+// bootID names this boot; "": nobody knows.
+func (sc scheduling) bootID() string {
+	boot, err := os.ReadFile(sc.r.folders.BootID)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot))
 }
 
 // Cordon says whether the board takes new pods of controllers. Any goroutine may ask.
@@ -129,16 +148,21 @@ func (r *Runtime) Cordon() node.Cordon {
 	return node.Cordon{}
 }
 
-// SetCordon lets the board take no new pods of controllers, or take them again. It returns when that is on disk.
-func (q Requests) SetCordon(ctx context.Context, unschedulable bool) error {
+// SetCordon lets the board take no new pods of controllers, until its next boot or not, or take them again. It returns when
+// that is on disk.
+func (q Requests) SetCordon(ctx context.Context, unschedulable, untilBoot bool) error {
 	r := q.loop
 	callErr := q.call(ctx, func() {
-		if r.Cordon().Unschedulable == unschedulable {
+		was := r.Cordon()
+		if was.Unschedulable == unschedulable && (was.UntilBoot == "" || untilBoot) {
 			return
 		}
 		now := r.now()
 		c := node.Cordon{Unschedulable: unschedulable, Since: now.Wall}
-		reason := "NodeSchedulable"
+		if untilBoot {
+			c.UntilBoot = r.scheduling.bootID()
+		}
+		reason := nodeSchedulable
 		if unschedulable {
 			reason = "NodeNotSchedulable"
 		}

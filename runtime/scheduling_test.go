@@ -32,11 +32,12 @@ func TestCordon(t *testing.T) {
 			t.Fatalf("%s: %v run and %d wait, want %d and %d", what, got, n, running, pending)
 		}
 	}
+	untilBoot := false
 	cordon := func(on bool) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // nobody waits for the loop, which settle turns
-		_ = w.d.r.SetCordon(ctx, on)
+		_ = w.d.r.SetCordon(ctx, on, untilBoot)
 		if err := w.settle(); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +66,42 @@ func TestCordon(t *testing.T) {
 	expect("a damaged file", 3, 0)
 	if w.d.r.Cordon().Unschedulable {
 		t.Error("a damaged file is believed")
+	}
+	// podd reboot cordons until the boot, and does not take away what somebody wanted to last.
+	untilBoot = true
+	cordon(true)
+	expect("cordoned until the boot", 3, 0)
+	w.die()
+	expect("after a death in the same boot", 3, 0)
+	if c := w.d.r.Cordon(); !c.Unschedulable || c.UntilBoot == "" {
+		t.Errorf("%+v", c)
+	}
+	w.die()
+	data, err := os.ReadFile(w.dir + "/root/cordon.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(data), `"untilBoot": "`, `"untilBoot": "other-`, 1)
+	if other == string(data) {
+		other = strings.Replace(string(data), `"untilBoot":"`, `"untilBoot":"other-`, 1)
+	}
+	if err := os.WriteFile(w.dir+"/root/cordon.json", []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("of another boot", 3, 0)
+	if _, err := os.Stat(w.dir + "/root/cordon.json"); w.d.r.Cordon().Unschedulable || !os.IsNotExist(err) {
+		t.Errorf("it is still cordoned: %v", err)
+	}
+	cordon(true)
+	untilBoot = false
+	cordon(true)
+	if c := w.d.r.Cordon(); !c.Unschedulable || c.UntilBoot != "" {
+		t.Errorf("who cordons a board that reboots does not keep it cordoned: %+v", c)
+	}
+	untilBoot = true
+	cordon(true)
+	if c := w.d.r.Cordon(); c.UntilBoot != "" {
+		t.Errorf("a reboot takes away a cordon that was to last: %+v", c)
 	}
 }
 

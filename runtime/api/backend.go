@@ -62,8 +62,8 @@ type Backend interface {
 	// RemoveImage removes an image by name or ID; it returns the names and IDs that went.
 	RemoveImage(ref string) ([]string, error)
 	ImageKeeper
-	// SetUnschedulable lets the machine take no new pods of controllers, or take them again.
-	SetUnschedulable(ctx context.Context, unschedulable bool) error
+	// SetUnschedulable lets the machine take no new pods of controllers, until its next boot or not, or take them again.
+	SetUnschedulable(ctx context.Context, unschedulable, untilBoot bool) error
 	// OpenID returns what a verifier of tokens needs: the document of discovery, and the keys as JWKS.
 	OpenID(ctx context.Context) (discovery, keys []byte, err error)
 }

@@ -124,13 +124,13 @@ func (s *server) patchNode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return BadRequest("cannot read the patch: " + err.Error())
 	}
-	unschedulable, err := body.Cordon(data)
+	unschedulable, untilBoot, err := body.Cordon(data)
 	if err != nil {
 		return err
 	}
 	dry, err := body.DryRun(r.URL.Query()["dryRun"])
 	if err == nil && !dry {
-		err = s.backend.SetUnschedulable(r.Context(), unschedulable)
+		err = s.backend.SetUnschedulable(r.Context(), unschedulable, untilBoot)
 	}
 	if err != nil {
 		return err

@@ -12,9 +12,9 @@ import (
 	"podd/runtime/state"
 )
 
-// SetUnschedulable lets the board take no new pods of controllers, or take them again.
-func (b *Backend) SetUnschedulable(ctx context.Context, unschedulable bool) error {
-	return b.Runtime.SetCordon(ctx, unschedulable)
+// SetUnschedulable lets the board take no new pods of controllers, until its next boot or not, or take them again.
+func (b *Backend) SetUnschedulable(ctx context.Context, unschedulable, untilBoot bool) error {
+	return b.Runtime.SetCordon(ctx, unschedulable, untilBoot)
 }
 
 // Node describes this board.
@@ -24,7 +24,7 @@ func (b *Backend) Node() *corev1.Node {
 	n := &corev1.Node{}
 	n.Name, n.UID, n.ResourceVersion, n.CreationTimestamp = b.Runtime.NodeName, node.UID, "1", boot
 	n.Labels = b.Labels()
-	b.Runtime.Cordon().Show(&n.Spec)
+	b.Runtime.Cordon().Show(n)
 	n.Status.Capacity = b.Runtime.Capacity()
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)

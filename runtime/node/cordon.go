@@ -10,11 +10,22 @@ import (
 	"podd/internal/atomicfile"
 )
 
-// Cordon is what is kept of a board that takes no new pods of controllers: it is one until somebody uncordons it.
+// Cordon is what is kept of a board that takes no new pods of controllers: it is one until somebody uncordons it, or until the
+// next boot.
 type Cordon struct {
 	Unschedulable bool      `json:"unschedulable"`
 	Since         time.Time `json:"since"`
+	// UntilBoot is the ID of the boot that the cordon ends with; "": it outlives boots.
+	UntilBoot string `json:"untilBoot,omitempty"`
 }
+
+// Over says whether the cordon has ended with the boot for which it was made.
+func (c Cordon) Over(bootID string) bool {
+	return c.UntilBoot != "" && bootID != "" && c.UntilBoot != bootID
+}
+
+// AnnotationUntilBoot says of a cordoned node that it is uncordoned by its next boot: podd reboot has cordoned it.
+const AnnotationUntilBoot = "podd.dev/uncordon-after-boot"
 
 // ReadCordon reads it; fs.ErrNotExist: the board was never cordoned.
 func ReadCordon(path string) (c Cordon, err error) {
@@ -35,11 +46,15 @@ func Unschedulable() corev1.Taint {
 	return corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
 }
 
-// Show puts it into a node's spec.
-func (c Cordon) Show(spec *corev1.NodeSpec) {
+// Show puts it into a node.
+func (c Cordon) Show(n *corev1.Node) {
 	if !c.Unschedulable {
 		return
 	}
+	if c.UntilBoot != "" {
+		metav1.SetMetaDataAnnotation(&n.ObjectMeta, AnnotationUntilBoot, "true")
+	}
+	spec := &n.Spec
 	taint, at := Unschedulable(), metav1.NewTime(c.Since)
 	taint.TimeAdded = &at
 	spec.Unschedulable, spec.Taints = true, append(spec.Taints, taint)

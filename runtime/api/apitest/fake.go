@@ -259,11 +259,14 @@ func (f *Fake) Node() *corev1.Node {
 }
 
 // SetUnschedulable cordons the node.
-func (f *Fake) SetUnschedulable(_ context.Context, unschedulable bool) error {
+func (f *Fake) SetUnschedulable(_ context.Context, unschedulable, untilBoot bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.node.DeepCopy()
-	n.Spec.Unschedulable = unschedulable
+	n.Spec.Unschedulable, n.Annotations = unschedulable, nil
+	if unschedulable && untilBoot {
+		n.Annotations = map[string]string{"podd.dev/uncordon-after-boot": "true"}
+	}
 	f.node = n
 	return nil
 }

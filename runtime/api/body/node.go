@@ -10,33 +10,48 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// Cordon reads a merge patch of a node, of which spec.unschedulable can be set alone; null takes it away.
-func Cordon(data []byte) (unschedulable bool, err error) {
-	var patch, spec map[string]json.RawMessage
+// untilBootKey is the annotation that says with spec.unschedulable that it ends with the boot (node.AnnotationUntilBoot).
+const untilBootKey = "podd.dev/uncordon-after-boot"
+
+// Cordon reads a merge patch of a node, of which spec.unschedulable can be set, and with it that the next boot ends that; null
+// takes it away.
+func Cordon(data []byte) (unschedulable, untilBoot bool, err error) {
+	var patch, spec, metadata map[string]json.RawMessage
 	if err := json.Unmarshal(data, &patch); err != nil {
-		return false, apierrors.NewBadRequest("cannot read the patch: " + err.Error())
+		return false, false, apierrors.NewBadRequest("cannot read the patch: " + err.Error())
 	}
 	const only = " cannot be changed here: of a node only spec.unschedulable can, labels are in podd's configuration"
-	if others := except(patch, "spec", "apiVersion", "kind"); others != "" {
-		return false, apierrors.NewBadRequest(others + only)
+	if others := except(patch, "spec", "metadata", "apiVersion", "kind"); others != "" {
+		return false, false, apierrors.NewBadRequest(others + only)
+	}
+	if patch["metadata"] != nil {
+		var annotations map[string]string
+		err := json.Unmarshal(patch["metadata"], &metadata)
+		if err == nil {
+			err = json.Unmarshal(metadata["annotations"], &annotations)
+		}
+		if err != nil || len(metadata) != 1 || len(annotations) != 1 || annotations[untilBootKey] != "true" {
+			return false, false, apierrors.NewBadRequest("metadata" + only)
+		}
+		untilBoot = true
 	}
 	value, ok := json.RawMessage(nil), false
 	if err := json.Unmarshal(patch["spec"], &spec); err == nil {
 		value, ok = spec["unschedulable"]
 	}
 	if others := except(spec, "unschedulable"); others != "" {
-		return false, apierrors.NewBadRequest("spec." + others + only)
+		return false, false, apierrors.NewBadRequest("spec." + others + only)
 	}
 	if !ok {
-		return false, apierrors.NewBadRequest("the patch has no spec.unschedulable")
+		return false, false, apierrors.NewBadRequest("the patch has no spec.unschedulable")
 	}
 	if bytes.Equal(value, []byte("null")) {
-		return false, nil
+		return false, false, nil
 	}
 	if err := json.Unmarshal(value, &unschedulable); err != nil {
-		return false, apierrors.NewBadRequest("spec.unschedulable must be true or false")
+		return false, false, apierrors.NewBadRequest("spec.unschedulable must be true or false")
 	}
-	return unschedulable, nil
+	return unschedulable, untilBoot && unschedulable, nil
 }
 
 func except(m map[string]json.RawMessage, known ...string) string {

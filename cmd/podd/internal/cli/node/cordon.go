@@ -17,11 +17,14 @@ import (
 type Options struct {
 	Client   func() *client.Client
 	Complete func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) // the node's name
+	// Systemd says whether systemd runs the board, Systemctl asks it to reboot or to poweroff; nil: as it is.
+	Systemd   func() bool
+	Systemctl func(ctx context.Context, verb string) error
 }
 
 // Commands are those about the board.
 func Commands(o *Options) []*cobra.Command {
-	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false), newDrainCommand(o)}
+	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false), newDrainCommand(o), newRebootCommand(o, reboots), newRebootCommand(o, powersOff)}
 }
 
 func oneNode(_ *cobra.Command, args []string) error {
@@ -91,7 +94,7 @@ func cordon(ctx context.Context, out io.Writer, c *client.Client, args []string,
 	}
 	said := map[bool]string{true: "cordoned", false: "uncordoned"}[on]
 	switch {
-	case n.Spec.Unschedulable == on:
+	case n.Spec.Unschedulable == on && n.Annotations[untilBoot] == "":
 		said = "already " + said
 	case dry:
 		said += " (dry run)"

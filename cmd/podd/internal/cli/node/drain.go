@@ -118,18 +118,14 @@ func (d *drain) run(ctx context.Context, args []string) error {
 
 // pods are those that are to go. The error names those that nothing was said about, in kubectl's words.
 func (d *drain) pods(ctx context.Context) ([]corev1.Pod, error) {
-	var list corev1.PodList
-	q := url.Values{}
-	if d.podSelector != "" {
-		q.Set("labelSelector", d.podSelector)
-	}
-	if err := d.client.Object(ctx, "/api/v1/pods", q, client.AcceptObject, &list); err != nil {
+	all, err := d.list(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var leave []corev1.Pod
 	var static, daemons, local []string
-	for i := range list.Items {
-		p := &list.Items[i]
+	for i := range all {
+		p := &all[i]
 		name := p.Namespace + "/" + p.Name
 		over := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 		owner := metav1.GetControllerOf(p)
@@ -165,6 +161,17 @@ func (d *drain) pods(ctx context.Context) ([]corev1.Pod, error) {
 		fmt.Fprintln(d.errOut, "Warning: pods of the folder stay: "+strings.Join(static, ", "))
 	}
 	return leave, nil
+}
+
+// list asks for the pods that the selector leaves.
+func (d *drain) list(ctx context.Context) ([]corev1.Pod, error) {
+	var list corev1.PodList
+	q := url.Values{}
+	if d.podSelector != "" {
+		q.Set("labelSelector", d.podSelector)
+	}
+	err := d.client.Object(ctx, "/api/v1/pods", q, client.AcceptObject, &list)
+	return list.Items, err
 }
 
 func hasEmptyDir(p *corev1.Pod) bool {
