@@ -98,7 +98,7 @@ func LastKnown(runDir string) []manifest.Pod {
 	var list []manifest.Pod
 	for _, rec := range recs {
 		if rec.Stop == nil && !rec.Made {
-			list = append(list, manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since})
+			list = append(list, manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since, RuntimeClass: rec.RuntimeClass})
 		}
 	}
 	return list

@@ -13,6 +13,7 @@ import (
 	"podd/runtime/manifest"
 	"podd/runtime/node"
 	"podd/runtime/objects"
+	"podd/runtime/runtimeclass"
 	"podd/runtime/state"
 )
 
@@ -98,7 +99,7 @@ func (l *controllerLoop) readWorkloads(now state.Instant) {
 
 // madePod stands for the manifest of a pod that has none.
 func madePod(rec *state.Record) *manifest.Pod {
-	return &manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since}
+	return &manifest.Pod{Object: rec.Object, File: rec.File, Doc: rec.Doc, Hash: rec.Hash, Since: rec.Since, RuntimeClass: rec.RuntimeClass}
 }
 
 // createPod makes a pod for a controller. The errors are the API server's and the scheduler's.
@@ -110,6 +111,11 @@ func (l *controllerLoop) createPod(pod *corev1.Pod, owner controller.Origin, now
 	if err := manifest.Admit(pod); err != nil {
 		return err
 	}
+	class := l.r.admission.classOf(pod)
+	admitted, err := runtimeclass.Admit(pod, class)
+	if err != nil {
+		return fmt.Errorf("pods %q is forbidden: %w", pod.Name, err)
+	}
 	if v := l.r.admission.checkSecurity(pod); v.Refused != "" {
 		return fmt.Errorf("pods %q is forbidden: %s", pod.Name, v.Refused)
 	}
@@ -117,7 +123,7 @@ func (l *controllerLoop) createPod(pod *corev1.Pod, owner controller.Origin, now
 	if l.r.desired[key] != nil || l.r.named(key) != nil {
 		return fmt.Errorf("pods %q already exists", pod.Name)
 	}
-	m := &manifest.Pod{Object: pod, File: owner.File, Doc: owner.Doc, Hash: manifest.HashOfPod(pod), Since: now.Wall}
+	m := &manifest.Pod{Object: admitted, File: owner.File, Doc: owner.Doc, Hash: manifest.HashOfPod(pod), Since: now.Wall, RuntimeClass: class}
 	m = l.r.accounts.Admit(m, nil)
 	l.r.made[pod.UID], l.r.desired[key] = m, m
 	l.r.addPod(m, now)

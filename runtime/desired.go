@@ -40,11 +40,11 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	r.desired = make(map[types.NamespacedName]*manifest.Pod, len(set.Pods))
 	var forbidden []manifest.Problem
 	for i := range set.Pods {
-		m := r.admission.admitAccount(&set.Pods[i])
-		if why := r.admission.violates(m); why == "" {
+		m, reason, why := r.admission.admitManifest(&set.Pods[i])
+		if why == "" {
 			m = r.resolve(m, now)
 		} else {
-			forbidden = append(forbidden, securityProblem(m, why))
+			forbidden = append(forbidden, forbiddenProblem(m, reason, why))
 			if m = r.admission.before(m); m == nil {
 				continue
 			}
@@ -131,7 +131,7 @@ func (r *Runtime) addPod(m *manifest.Pod, now state.Instant) {
 	}
 	if p == nil {
 		rec := r.restoreRecord(uid, state.NewRecord(uid, m.Object, now))
-		rec.Pins = r.rollout.Pins(m)
+		rec.Pins, rec.RuntimeClass = r.rollout.Pins(m), m.RuntimeClass
 		p = lifecycle.NewPod(rec)
 		r.pods[uid] = p
 		r.admission.warnOfSecurity(p, now)

@@ -29,6 +29,7 @@ import (
 // addresses, as they are when the operation begins. It belongs to the loop; an operation has values of it.
 type inputs struct {
 	settings *Settings
+	handler  func(*corev1.Pod) (*state.HandlerRecord, error)
 	paths    state.Paths
 	images   imagepull.Images
 	passes   func(image, id string) bool // it is known that the image may run
@@ -63,6 +64,7 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		switch a := a.(type) {
 		case plan.EnsureSandbox:
 			in.Sandbox.NameServers, in.Sandbox.NFSClaim = src.nameServers(), src.claims.NFSVolume(p.Record.Object)
+			in.Sandbox.Handler, in.Sandbox.NoHandler = src.handler(p.Record.Object)
 		case plan.EnsureVolumes, plan.RefreshVolumes:
 			src.fillVolumes(p.Record, in, now)
 			p.Refresh = false

@@ -146,6 +146,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.Settings, r.reschedule = m.settings, true
 		r.devices.use(r.Settings.Devices)
 		r.controllers.NodeChanged()
+		r.admission.retryHandlers("")
 	case msgResolver:
 		r.resolver.readResolver()
 	case msgPolicy:

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -334,8 +335,9 @@ func (d *daemon) perform(o *pendingOp, a plan.Action) executor.Outcome {
 	uid := o.op.Record.UID
 	switch a := a.(type) {
 	case plan.EnsureSandbox:
+		result.Err = cmp.Or(result.Err, o.op.Inputs.Sandbox.NoHandler)
 		if result.Err == nil {
-			return executor.SandboxEnsured{EnsureSandbox: a, Sandbox: state.SandboxRecord{IP: "10.0.0.1", CgroupPath: "/" + string(uid)}}
+			return executor.SandboxEnsured{EnsureSandbox: a, Sandbox: state.SandboxRecord{IP: "10.0.0.1", CgroupPath: "/" + string(uid), Handler: o.op.Inputs.Sandbox.Handler}}
 		}
 		return executor.SandboxEnsured{EnsureSandbox: a, Result: result}
 	case plan.StartContainer:

@@ -22,7 +22,11 @@ func (r *Runtime) takeObjects(list []manifest.Object, now state.Instant) {
 func (r *Runtime) objectsChanged(changed map[objects.Key]bool, now state.Instant) {
 	r.claims.Bind(r.podVolumes.claimView(now))
 	for key := range changed {
-		if key.Kind == "Namespace" {
+		switch key.Kind {
+		case objects.KindRuntimeClass:
+			r.admission.retryHandlers(key.Name)
+			r.controllers.RetryCreate()
+		case "Namespace":
 			r.controllers.RetryCreate()
 		}
 		if key.Kind == storage.KindClaim || key.Kind == storage.KindVolume {

@@ -35,6 +35,7 @@ import (
 	"podd/runtime/podsecurity"
 	"podd/runtime/prober"
 	"podd/runtime/rollout"
+	"podd/runtime/runtimeclass"
 	"podd/runtime/sandbox"
 	"podd/runtime/seal"
 	"podd/runtime/service"
@@ -271,7 +272,7 @@ func New(c Config) (*Runtime, error) {
 		HookEnded: func(e prober.HookEnded) { r.inbox.put(msgHook{e}) },
 	})
 	r.inputs = &inputs{
-		settings: &r.Settings, paths: r.paths, images: c.Images, passes: passesOf(c.Puller), objects: r.objects, claims: r.claims,
+		settings: &r.Settings, handler: r.admission.handlerOf, paths: r.paths, images: c.Images, passes: passesOf(c.Puller), objects: r.objects, claims: r.claims,
 		devices: &r.devices, nameServers: r.resolver.nameServers, hostIPs: r.network.boardIPs, claimView: r.podVolumes.claimView,
 	}
 	r.lifecycle = &lifecycle.Handler{
@@ -331,6 +332,8 @@ type Settings struct {
 	NoNewPrivileges bool
 	// PodSecurity is what pods may ask for that are made later.
 	PodSecurity podsecurity.Settings
+	// RuntimeHandlers are how pods are run that start later and name a RuntimeClass.
+	RuntimeHandlers runtimeclass.Handlers
 	// Devices offer devices as resources, to pods that start later.
 	Devices []device.Rule
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.

@@ -113,7 +113,7 @@ func TestQuarantine(t *testing.T) {
 		"podd/cmd/podd/internal/daemon":          {"podd/cmd/podd"},
 		"k8s.io/apimachinery/pkg/util/validation": {
 			"podd/runtime/manifest", "podd/runtime/manifest/decode", "podd/runtime/manifest/validate", "podd/runtime/manifest/kinds", "podd/runtime/manifest/fields",
-			"podd/runtime/manifest/annotation", "podd/runtime/manifest/sysctl", "podd/runtime/api", "podd/cmd/podd/internal/config", "podd/runtime",
+			"podd/runtime/manifest/annotation", "podd/runtime/manifest/sysctl", "podd/runtime/api", "podd/cmd/podd/internal/config", "podd/runtime", "podd/runtime/runtimeclass",
 		},
 	}
 	for _, p := range linked(t) {
@@ -143,14 +143,14 @@ func TestLayers(t *testing.T) {
 			"podd/cmd/podd/internal/cli/terminal",
 		},
 		"podd/cmd/podd/internal/cli/printers":          {"podd/cmd/podd/internal/client", "podd/runtime/api"},
-		"podd/cmd/podd/internal/cli/printers/describe": {"podd/runtime/manifest/annotation"},
+		"podd/cmd/podd/internal/cli/printers/describe": {"podd/runtime/manifest/annotation", "podd/runtime/manifest/resources"},
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/terminal":          {"podd/runtime/api/protocol"},
 		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/cli/discovery":         {"podd/cmd/podd/internal/client"},
-		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity"},
+		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity", "podd/runtime/manifest/annotation"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/config":                {"podd/runtime/shutdown", "podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device"},
+		"podd/cmd/podd/internal/config":                {"podd/runtime/shutdown", "podd/images/gc", "podd/images/registry", "podd/images/trust", "podd/runtime/podsecurity", "podd/runtime/imagepull", "podd/runtime/container/rlimit", "podd/runtime/manifest", "podd/runtime/sandbox/userns", "podd/netns", "podd/board", "podd/runtime/device", "podd/runtime/runtimeclass"},
 		"podd/cmd/podd/internal/daemon":                {"podd/cmd/podd/internal/config", "podd/cmd/podd/internal/logind", "podd/runtime", "podd/netns", "podd/cgroups", "podd/images", "podd/board"},
 		"podd/cmd/podd/internal/logind":                {},
 		"podd/runtime": {
@@ -197,6 +197,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/scheduler":      {"podd/runtime/node", "podd/runtime/manifest/resources"},
 		"podd/runtime/objects":        {"podd/runtime/api/hub", "podd/runtime/manifest", "podd/runtime/seal", "podd/runtime/state", "podd/runtime/status"},
 		"podd/runtime/networkpolicy":  {"podd/netns", "podd/runtime/objects", "podd/runtime/state"}, // what policies mean, in the words of those who act on it
+		"podd/runtime/runtimeclass":   {"podd/runtime/state", "podd/runtime/manifest/sysctl"},
 		"podd/runtime/env":            {},
 		"podd/runtime/seal":           {},
 		"podd/runtime/podsecurity":    {},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,7 +36,8 @@ type Backend struct {
 	Puller     *imagepull.Puller
 	EventLog   EventLog
 	Version    string
-	Labels     func() map[string]string // of the node
+	Labels     func() map[string]string  // of the node
+	Handlers   *atomic.Pointer[[]string] // names of its runtime handlers
 	// ConfigProblem is the sentence about a configuration file that is not in force; nil or "": there is none.
 	ConfigProblem func() string
 	// Ailments is what `podd doctor` would say of this board; nil or "": nothing.

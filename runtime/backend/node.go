@@ -28,7 +28,7 @@ func (b *Backend) Node() *corev1.Node {
 	n.Status.Capacity = b.Runtime.Capacity()
 	n.Status.Allocatable = n.Status.Capacity
 	n.Status.NodeInfo = node.Info(b.Version)
-	n.Status.RuntimeHandlers = node.RuntimeHandlers()
+	n.Status.RuntimeHandlers = node.RuntimeHandlers(*b.Handlers.Load())
 	heartbeat := metav1.NewTime(now.Wall)
 	ready := corev1.NodeCondition{
 		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "PoddReady", Message: "podd runs pods",

@@ -24,7 +24,7 @@ func (e *Engine) filterFile(id string) string { return filepath.Join(e.MountDir,
 
 // confine hands the container's seccomp filter to its init, and says whether it has one.
 func (e *Engine) confine(c *spec.Config, ociSpec *specs.Spec, p *libcontainer.Process) (bool, error) {
-	f, err := e.Seccomp.Filter(seccomp.Of(c.Pod, c.Container, c.SeccompDefault), ociSpec.Process.Capabilities.Bounding)
+	f, err := e.Seccomp.Filter(seccomp.Of(c.Pod, c.Container, c.SeccompPreset, c.SeccompDefault), ociSpec.Process.Capabilities.Bounding)
 	if err != nil {
 		return false, err
 	}

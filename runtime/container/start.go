@@ -67,7 +67,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err := e.useView(c, ociSpec); err != nil {
 		return nil, err
 	}
-	if ociSpec.Process.ApparmorProfile, err = e.Modules.Profile(c.Pod, c.Container); err != nil {
+	if ociSpec.Process.ApparmorProfile, err = e.Modules.Profile(c.Pod, c.Container, c.AppArmorPreset); err != nil {
 		return nil, err
 	}
 	p := newProcess(ociSpec)

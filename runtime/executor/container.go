@@ -29,6 +29,9 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	}
 	c := op.ContainerConfig(op.Record, a.Name, a.Attempt, image)
 	c.Rlimits, c.SeccompDefault, c.NoNewPrivileges = op.Inputs.Rlimits, op.Inputs.SeccompDefault, op.Inputs.NoNewPrivileges
+	if h := op.Record.Sandbox.Handler; h != nil {
+		c.SeccompPreset, c.AppArmorPreset = h.SeccompProfile, h.AppArmorProfile
+	}
 	if sandbox.SharesProcesses(op.Record.Object) {
 		if c.Sandbox.PIDNS, err = op.Sandboxes.EnsurePause(op.Record); err != nil {
 			return out, err

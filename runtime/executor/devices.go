@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +28,10 @@ func (op *run) giveDevices(c *spec.Config, name string) error {
 // cdiEdits are what CDI specs say of the devices that a container is to have: those of the pod's annotations and of its
 // runtime handler, and those that it was allocated.
 func (op *run) cdiEdits(name string) (cdispecs.ContainerEdits, error) {
-	names := slices.Concat(cdi.Annotated(op.Record.Object.Annotations), op.Inputs.CDI)
+	names := cdi.Annotated(op.Record.Object.Annotations)
+	if h := op.Record.Sandbox.Handler; h != nil {
+		names = append(names, h.CDIDevices...)
+	}
 	for _, u := range op.Inputs.Devices[name] {
 		if u.CDI != "" {
 			names = append(names, u.CDI)

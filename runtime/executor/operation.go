@@ -53,8 +53,6 @@ type Inputs struct {
 	Sandbox     sandbox.Inputs
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
-	// CDI are CDI devices that all containers of the pod get, by their qualified names: those of its runtime handler.
-	CDI []string
 	// Devices are those that containers that start were allocated.
 	Devices map[string][]device.Given
 	Rlimits []rlimit.Limit // of containers that start

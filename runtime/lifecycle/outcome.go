@@ -92,6 +92,9 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 	ready := now
 	*s = o.Sandbox
 	s.Ready = &ready
+	if s.Handler != nil {
+		h.Event(p, "", now, corev1.EventTypeNormal, "RuntimeHandler", s.Handler.Text())
+	}
 	switch {
 	case p.Record.Object.Spec.HostUsers != nil:
 	case s.OwnUsers:

@@ -18,6 +18,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/manifest/kinds"
@@ -58,6 +59,8 @@ type Pod struct {
 	Hash   string      // of the defaulted object: comments, white space and spelled-out defaults do not change it
 	Since  time.Time   // when this name was first seen in this file; among two files with one name the older wins
 	Stale  bool        // the file is bad now, this is its last good version
+	// RuntimeClass is the one that Object was admitted with; nil: none.
+	RuntimeClass *nodev1.RuntimeClass
 }
 
 // Reasons of a Problem, in the form that events use.
@@ -71,6 +74,7 @@ const (
 	ReasonImmutable   = "ImmutableObject"    // an object that says that it does not change has changed
 	ReasonUnreadable  = "UnreadableManifest" // too large, not a regular file, or an I/O error
 	ReasonPodSecurity = "PodSecurity"        // the namespace or the node does not allow what the pod asks for
+	ReasonForbidden   = "Forbidden"          // its RuntimeClass is not there, or says otherwise
 	ReasonFolder      = "ManifestFolderGone" // the folder itself cannot be read, or its file system is not mounted
 )
 

@@ -33,7 +33,8 @@ func TestRefusedFields(t *testing.T) {
 		{"sysctl of the node", `"securityContext":{"sysctls":[{"name":"vm.swappiness","value":"1"}]}`, "", "spec.securityContext.sysctls[0].name: Forbidden: vm.swappiness belongs to the whole node"},
 		{"sysctl of the pod", `"securityContext":{"sysctls":[{"name":"net.ipv4.ip_local_port_range","value":"1 9"},{"name":"kernel/shm_rmid_forced","value":"1"}]}`, "", ""},
 		{"what a cluster does", `"tolerations":[{"operator":"Exists"}],"affinity":{},"nodeSelector":{"a":"b"},"priority":1,"schedulerName":"x","serviceAccountName":"s","overhead":{"cpu":"1"}`, "", ""},
-		{"two at once", `"runtimeClassName":"kata"`, `"securityContext":{"windowsOptions":{}}`, "[spec.containers[0].securityContext.windowsOptions: Forbidden: podd runs Linux containers only; remove the field, spec.runtimeClassName: Forbidden: "},
+		{"two at once", `"os":{"name":"windows"}`, `"securityContext":{"windowsOptions":{}}`, "[spec.containers[0].securityContext.windowsOptions: Forbidden: podd runs Linux containers only; remove the field, spec.os.name: Forbidden: "},
+		{"runtime class", `"runtimeClassName":"kata"`, "", ""},
 		{"init containers have the same rows", `"initContainers":[{"name":"i","image":"x","securityContext":{"windowsOptions":{}}}]`, "", "spec.initContainers[0].securityContext.windowsOptions: Forbidden: podd runs Linux containers only"},
 		{"labels where there may be none", "", `"securityContext":{"seLinuxOptions":{"type":"t"}}`, ""},
 	}

@@ -45,12 +45,18 @@ func Capacity(root string) corev1.ResourceList {
 	return list
 }
 
-// RuntimeHandlers say what the one runtime can do. KEP-3857, KEP-127
-func RuntimeHandlers() []corev1.NodeRuntimeHandler {
+// RuntimeHandlers say what the runtime can do for pods without a class and for those of each handler: the same, as all are
+// podd. KEP-3857, KEP-127
+func RuntimeHandlers(names []string) []corev1.NodeRuntimeHandler {
 	recursive := spec.CanReadOnlyRecursively()
 	most := strings.TrimSpace(beneath.ReadHostFile("/proc/sys/user/max_user_namespaces"))
 	users := most != "" && most != "0"
-	return []corev1.NodeRuntimeHandler{{Features: &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}}}
+	features := &corev1.NodeRuntimeHandlerFeatures{RecursiveReadOnlyMounts: &recursive, UserNamespaces: &users}
+	list := []corev1.NodeRuntimeHandler{{Features: features}}
+	for _, name := range names {
+		list = append(list, corev1.NodeRuntimeHandler{Name: name, Features: features})
+	}
+	return list
 }
 
 // Info says what machine and system this is, and which podd.

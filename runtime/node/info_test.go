@@ -51,7 +51,7 @@ func TestInfo(t *testing.T) {
 	if info.ContainerRuntimeVersion != "podd://v1.0.0" || info.KubeletVersion != "v1.0.0" || info.KernelVersion == "" || info.BootID == "" || info.MachineID == "" || info.Architecture != runtime.GOARCH {
 		t.Errorf("info %+v", info)
 	}
-	if h := RuntimeHandlers(); len(h) != 1 || h[0].Name != "" || h[0].Features.UserNamespaces == nil || h[0].Features.RecursiveReadOnlyMounts == nil {
+	if h := RuntimeHandlers([]string{"runc"}); len(h) != 2 || h[1].Name != "runc" || h[0].Name != "" || h[0].Features.UserNamespaces == nil || h[0].Features.RecursiveReadOnlyMounts == nil {
 		t.Errorf("handlers %v", h)
 	}
 }

@@ -14,6 +14,9 @@ import (
 // Key names an object that is not a Pod; Namespace is "" for kinds without namespaces.
 type Key struct{ Kind, Namespace, Name string }
 
+// KindRuntimeClass is the kind of the classes by which pods choose how they are run.
+const KindRuntimeClass = "RuntimeClass"
+
 // KeyOf is the key of an object of the folder.
 func KeyOf(o *manifest.Object) Key { return Key{o.Kind, o.Namespace, o.Name} }
 

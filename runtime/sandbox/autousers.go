@@ -38,6 +38,9 @@ func (m *Manager) decideUsers(rec *state.Record, in Inputs) (own bool, why strin
 	if _, err := os.Lstat(m.Paths.Namespaces(rec.UID)); err == nil { // of a try that failed, without ids
 		return false, "it has namespaces of the machine's users already"
 	}
+	if h := rec.Sandbox.Handler; h != nil && len(h.CDIDevices) > 0 {
+		return false, fmt.Sprintf("device %s of runtime handler %s", h.CDIDevices[0], h.Name)
+	}
 	if why = whyHostUsers(rec.Object, in.NFSClaim); why == "" {
 		why = m.whyNotHere(rec.Object)
 	}

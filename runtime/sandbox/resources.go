@@ -26,8 +26,22 @@ func PodResources(spec *corev1.PodSpec, pidsLimit int64) cgroups.Resources {
 }
 
 // TotalResource is the pod-level figure if there is one, or the sum of the containers'; for limits nil unless every
-// container has one.
+// container has one. The pod's overhead comes to either, as with a kubelet.
 func TotalResource(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) *resource.Quantity {
+	q := ownResource(spec, name, limits)
+	over, ok := spec.Overhead[name]
+	if !ok || q == nil && (limits || resources.QOSClass(spec) == corev1.PodQOSBestEffort) {
+		return q
+	}
+	if q != nil {
+		over = over.DeepCopy()
+		over.Add(*q)
+	}
+	return &over
+}
+
+// ownResource is TotalResource without the overhead.
+func ownResource(spec *corev1.PodSpec, name corev1.ResourceName, limits bool) *resource.Quantity {
 	pick := func(r corev1.ResourceRequirements) (resource.Quantity, bool) {
 		if limits {
 			q, ok := r.Limits[name]

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"reflect"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -46,6 +47,28 @@ func TestQOSClassAndPodResources(t *testing.T) {
 		got := PodResources(spec, 0)
 		if got.CPUShares != tc.resources.CPUShares || got.CPUQuotaUS != tc.resources.CPUQuotaUS || got.CPUPeriodUS != tc.resources.CPUPeriodUS || got.MemoryLimit != tc.resources.MemoryLimit {
 			t.Errorf("%s: got %+v, want %+v", tc.name, got, tc.resources)
+		}
+	}
+}
+
+// The overhead of a RuntimeClass comes to what a pod is limited to, and to its shares unless it asks for nothing.
+func TestOverhead(t *testing.T) {
+	overhead := requirements(map[string]string{"cpu": "250m", "memory": "32Mi"}, nil).Requests
+	full := map[string]string{"cpu": "500m", "memory": "64Mi"}
+	for _, tc := range []struct {
+		name string
+		spec corev1.PodSpec
+		want cgroups.Resources
+	}{
+		{"best effort", corev1.PodSpec{Containers: []corev1.Container{{}}}, cgroups.Resources{CPUShares: 2}},
+		{"guaranteed", corev1.PodSpec{Containers: []corev1.Container{{Resources: requirements(full, full)}}}, cgroups.Resources{CPUShares: 768, CPUQuotaUS: 75000, CPUPeriodUS: 100000, MemoryLimit: 96 << 20}},
+		{"memory alone", corev1.PodSpec{Containers: []corev1.Container{{Resources: requirements(map[string]string{"memory": "1Mi"}, nil)}}}, cgroups.Resources{CPUShares: 256}},
+		{"one limit", corev1.PodSpec{Containers: []corev1.Container{{Resources: requirements(nil, map[string]string{"memory": "64Mi"})}}}, cgroups.Resources{CPUShares: 256, MemoryLimit: 96 << 20}},
+	} {
+		tc.spec.Overhead = overhead
+		tc.want.PidsLimit = -1
+		if got := PodResources(&tc.spec, -1); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/manifest/resources"
+	"podd/runtime/manifest/sysctl"
 	"podd/runtime/state"
 )
 
@@ -63,11 +64,18 @@ type Inputs struct {
 	AutoUsers   bool   // give pods that do not say hostUsers ids of their own where that goes
 	NFSClaim    string // a volume whose claim is bound to an NFS server, "" if none is known to be
 	NameServers NameServers
+	// Handler is the runtime handler of a new sandbox, nil: none; or NoHandler says why there is none.
+	Handler   *state.HandlerRecord
+	NoHandler error
 }
 
 // Ensure makes what the containers of a pod share: namespaces, address, cgroup, files.
 func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, error) {
+	if in.NoHandler != nil {
+		return state.SandboxRecord{}, in.NoHandler
+	}
 	spec := &rec.Object.Spec
+	rec.Sandbox.Handler = in.Handler
 	if err := MakeLogFolder(m.Paths.PodLogs(rec)); err != nil {
 		return state.SandboxRecord{}, fmt.Errorf("cannot make a folder for pod %q: %w", rec.Object.Name, err)
 	}
@@ -84,7 +92,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	if err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	options := sandboxOptions(rec.Object, names.kernel)
+	options := sandboxOptions(rec, names.kernel)
 	if options.Users, err = m.acquireUsers(rec, in); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
@@ -94,7 +102,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	if err := m.checkUsers(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers}
+	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers, Handler: in.Handler}
 	if options.Net {
 		attachment, err := m.Network.Attach(NetworkPod(m.Paths, rec))
 		if err != nil {
@@ -112,20 +120,35 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 
 // sandboxOptions says which namespaces the pod has of its own. A pod in the host's network has the host's
 // name too, as with every CRI runtime.
-func sandboxOptions(p *corev1.Pod, hostname string) namespace.SandboxOptions {
+func sandboxOptions(rec *state.Record, hostname string) namespace.SandboxOptions {
+	p := rec.Object
 	o := namespace.SandboxOptions{
 		Hostname: hostname,
 		Net:      !p.Spec.HostNetwork,
 		UTS:      !p.Spec.HostNetwork,
 		IPC:      !p.Spec.HostIPC,
 	}
-	if sc := p.Spec.SecurityContext; sc != nil && len(sc.Sysctls) > 0 {
-		o.Sysctls = map[string]string{}
+	o.Sysctls = sysctlsOf(rec)
+	return o
+}
+
+// sysctlsOf are those of the pod, and of its runtime handler where the pod has a namespace of its own for them and says
+// nothing itself.
+func sysctlsOf(rec *state.Record) map[string]string {
+	all, own := map[string]string{}, map[string]bool{}
+	if sc := rec.Object.Spec.SecurityContext; sc != nil {
 		for _, s := range sc.Sysctls {
-			o.Sysctls[s.Name] = s.Value
+			all[s.Name], own[sysctl.Name(s.Name)] = s.Value, true
 		}
 	}
-	return o
+	if h := rec.Sandbox.Handler; h != nil {
+		for name, value := range h.Sysctls {
+			if !own[sysctl.Name(name)] && !sysctl.IsHosts(name, &rec.Object.Spec) {
+				all[name] = value
+			}
+		}
+	}
+	return all
 }
 
 func CgroupTier(spec *corev1.PodSpec) string {
@@ -245,7 +268,7 @@ func (m *Manager) For(rec *state.Record) spec.Sandbox {
 		HostsFile:  filepath.Join(dir, "hosts"), HostnameFile: filepath.Join(dir, "hostname"),
 		ResolvFile: filepath.Join(dir, "resolv.conf"), ShmDir: filepath.Join(dir, "shm"),
 	}
-	o := sandboxOptions(rec.Object, s.Hostname)
+	o := sandboxOptions(rec, s.Hostname)
 	if o.Net {
 		s.NetNS = filepath.Join(ns, "net")
 	}

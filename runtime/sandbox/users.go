@@ -35,8 +35,17 @@ func HasOwnUsers(rec *state.Record) bool {
 
 // acquireUsers gives a pod its ids; nil: it has the machine's. The record says so from then on.
 func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, error) {
+	handler := rec.Sandbox.Handler
+	in.AutoUsers = in.AutoUsers || handler != nil && handler.UserNamespaces != ""
 	own, why := m.decideUsers(rec, in)
 	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = own, why
+	required := handler != nil && handler.UserNamespaces == state.UsersRequired
+	if !own && required {
+		if why == "" {
+			why = "hostUsers: true"
+		}
+		return nil, fmt.Errorf("runtime handler %q runs no pod without user ids of its own, and this one cannot have them: %s", handler.Name, why)
+	}
 	if !own {
 		return nil, nil
 	}
@@ -45,7 +54,7 @@ func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, 
 		return nil, err
 	}
 	ids, err := m.Users.Acquire(string(rec.UID))
-	if errors.Is(err, userns.ErrExhausted) && rec.Object.Spec.HostUsers == nil {
+	if errors.Is(err, userns.ErrExhausted) && rec.Object.Spec.HostUsers == nil && !required {
 		rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = false, err.Error()
 		return nil, nil
 	}

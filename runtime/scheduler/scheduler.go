@@ -91,23 +91,11 @@ func (b *Board) left(name corev1.ResourceName) resource.Quantity {
 
 // requests are those that are counted: what the board says that it has none of is not (huge pages are everybody's).
 func requests(spec *corev1.PodSpec) corev1.ResourceList {
-	list := resources.Requests(spec)
-	if spec.Resources != nil {
-		for name, q := range spec.Resources.Requests {
-			if resources.IsPodLevel(name) {
-				list[name] = q
-			}
-		}
-	}
+	list, _ := resources.Totals(spec)
 	for name := range list {
 		if resources.IsHugePages(name) {
 			delete(list, name)
 		}
-	}
-	for name, q := range spec.Overhead {
-		sum := list[name]
-		sum.Add(q)
-		list[name] = sum
 	}
 	return list
 }

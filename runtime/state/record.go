@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -26,16 +27,18 @@ type Record struct {
 	Created   Instant         `json:"created"`
 	Scheduled *Instant        `json:"scheduled,omitempty"` // onto the board, if a controller has made it; a pod of the folder is at once
 	// Devices are the ids of the units of resources that containers have, by container and resource.
-	Devices    map[string]map[string][]string `json:"devices,omitempty"`
-	Sandbox    SandboxRecord                  `json:"sandbox"`
-	Volumes    VolumesRecord                  `json:"volumes,omitzero"`
-	Stop       *StopRecord                    `json:"stop,omitempty"`
-	Changed    *Instant                       `json:"changed,omitempty"` // in place, last
-	Pins       map[string]string              `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
-	Resize     *ResizeRecord                  `json:"resize,omitempty"`
-	Generation int64                          `json:"generation,omitempty"` // changes of the spec in place
-	Finish     *FinishRecord                  `json:"finish,omitempty"`
-	Containers []*ContainerRecord             `json:"containers"` // init containers and sidecars first
+	Devices map[string]map[string][]string `json:"devices,omitempty"`
+	// RuntimeClass is the pod's, as it was when the pod was admitted; nil: it names none.
+	RuntimeClass *nodev1.RuntimeClass `json:"runtimeClass,omitempty"`
+	Sandbox      SandboxRecord        `json:"sandbox"`
+	Volumes      VolumesRecord        `json:"volumes,omitzero"`
+	Stop         *StopRecord          `json:"stop,omitempty"`
+	Changed      *Instant             `json:"changed,omitempty"` // in place, last
+	Pins         map[string]string    `json:"pins,omitempty"`    // IDs of images, by container, of a version that was put back
+	Resize       *ResizeRecord        `json:"resize,omitempty"`
+	Generation   int64                `json:"generation,omitempty"` // changes of the spec in place
+	Finish       *FinishRecord        `json:"finish,omitempty"`
+	Containers   []*ContainerRecord   `json:"containers"` // init containers and sidecars first
 	// Ephemeral are the containers that were added by hand; the pod's manifest does not know them.
 	Ephemeral []corev1.EphemeralContainer `json:"ephemeral,omitempty"`
 	// Initialized: a main container has been started in this sandbox; init containers never run again in it.
@@ -49,15 +52,17 @@ type Record struct {
 
 // SandboxRecord is the pod's shared part.
 type SandboxRecord struct {
-	IP         string   `json:"ip,omitempty"`
-	IP6        string   `json:"ip6,omitempty"`
-	Resolv     string   `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
-	CgroupPath string   `json:"cgroup,omitempty"`
-	CgroupLost bool     `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
-	OwnUsers   bool     `json:"ownUsers,omitempty"`   // it has a user namespace of its own, asked for or not
-	HostUsers  string   `json:"hostUsers,omitempty"`  // why it was not given one, though the node gives them
-	Ready      *Instant `json:"ready,omitempty"`
-	Removed    bool     `json:"removed,omitempty"` // it was ready, and is taken away; its addresses are told of on
+	IP         string `json:"ip,omitempty"`
+	IP6        string `json:"ip6,omitempty"`
+	Resolv     string `json:"resolv,omitempty"` // digest of the resolv.conf that podd wrote
+	CgroupPath string `json:"cgroup,omitempty"`
+	CgroupLost bool   `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
+	OwnUsers   bool   `json:"ownUsers,omitempty"`   // it has a user namespace of its own, asked for or not
+	HostUsers  string `json:"hostUsers,omitempty"`  // why it was not given one, though the node gives them
+	// Handler is the runtime handler that it was made by; nil: the pod names no RuntimeClass.
+	Handler *HandlerRecord `json:"handler,omitempty"`
+	Ready   *Instant       `json:"ready,omitempty"`
+	Removed bool           `json:"removed,omitempty"` // it was ready, and is taken away; its addresses are told of on
 	// A sandbox that could not be made waits as a crashing container does.
 	Backoff   time.Duration `json:"backoff,omitempty"`
 	NotBefore BootTime      `json:"notBefore,omitempty"` // since boot

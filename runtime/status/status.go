@@ -40,6 +40,9 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	out := *rec.Object
 	out.UID = rec.UID
 	annotation.SetSource(&out.ObjectMeta, rec.File)
+	if h := rec.Sandbox.Handler; h != nil {
+		annotation.SetHandler(&out.ObjectMeta, h.Name)
+	}
 	out.CreationTimestamp = metav1.NewTime(rec.Created.WallAt(now))
 	if rec.Stop != nil {
 		grace := int64(rec.Stop.Grace / time.Second)

@@ -35,6 +35,7 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
 	_ "k8s.io/kubernetes/pkg/apis/discovery/install"
 	_ "k8s.io/kubernetes/pkg/apis/networking/install"
+	_ "k8s.io/kubernetes/pkg/apis/node/install"
 	_ "k8s.io/kubernetes/pkg/apis/storage/install"
 	"k8s.io/kubernetes/pkg/capabilities"
 
@@ -54,6 +55,7 @@ import (
 	"k8s.io/kubernetes/pkg/registry/core/serviceaccount"
 	"k8s.io/kubernetes/pkg/registry/discovery/endpointslice"
 	"k8s.io/kubernetes/pkg/registry/networking/networkpolicy"
+	"k8s.io/kubernetes/pkg/registry/node/runtimeclass"
 	"k8s.io/kubernetes/pkg/registry/storage/storageclass"
 )
 
@@ -62,8 +64,8 @@ var strategies = map[string]rest.RESTCreateStrategy{
 	"v1/PersistentVolume": persistentvolume.Strategy, "v1/PersistentVolumeClaim": persistentvolumeclaim.Strategy,
 	"v1/Namespace": namespace.Strategy, "v1/ServiceAccount": serviceaccount.Strategy,
 	"networking.k8s.io/v1/NetworkPolicy": networkpolicy.Strategy, "discovery.k8s.io/v1/EndpointSlice": endpointslice.Strategy,
-	"storage.k8s.io/v1/StorageClass": storageclass.Strategy,
-	"apps/v1/Deployment":             deployment.Strategy, "apps/v1/DaemonSet": daemonset.Strategy, "apps/v1/StatefulSet": statefulset.Strategy,
+	"storage.k8s.io/v1/StorageClass": storageclass.Strategy, "node.k8s.io/v1/RuntimeClass": runtimeclass.Strategy,
+	"apps/v1/Deployment": deployment.Strategy, "apps/v1/DaemonSet": daemonset.Strategy, "apps/v1/StatefulSet": statefulset.Strategy,
 	"apps/v1/ReplicaSet": replicaset.Strategy, "batch/v1/Job": job.Strategy, "batch/v1/CronJob": cronjob.Strategy,
 }
 

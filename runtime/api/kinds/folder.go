@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	nodev1 "k8s.io/api/node/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -25,6 +26,7 @@ func Folder() []*Kind {
 		{Resource: "persistentvolumeclaims", Name: "PersistentVolumeClaim", Short: []string{"pvc"}, Namespaced: true, Blank: blank[corev1.PersistentVolumeClaim], Columns: printers.ClaimColumns, Row: printers.ClaimRow},
 		{Resource: "persistentvolumes", Name: "PersistentVolume", Short: []string{"pv"}, Blank: blank[corev1.PersistentVolume], Columns: printers.VolumeColumns, Row: printers.VolumeRow},
 		{Resource: "storageclasses", Name: "StorageClass", Short: []string{"sc"}, Group: "storage.k8s.io/v1", Blank: blank[storagev1.StorageClass], Columns: printers.ClassColumns, Row: printers.ClassRow},
+		{Resource: "runtimeclasses", Name: "RuntimeClass", Group: "node.k8s.io/v1", Blank: blank[nodev1.RuntimeClass], Columns: printers.RuntimeClassColumns, Row: printers.RuntimeClassRow},
 		{Resource: "serviceaccounts", Name: "ServiceAccount", Short: []string{"sa"}, Namespaced: true, Blank: blank[corev1.ServiceAccount], Columns: printers.ServiceAccountColumns, Row: printers.ServiceAccountRow},
 		{Resource: "services", Name: "Service", Short: []string{"svc"}, All: true, Namespaced: true, Blank: blank[corev1.Service], Columns: printers.ServiceColumns, Row: printers.ServiceRow},
 		{Resource: "endpoints", Name: "Endpoints", Short: []string{"ep"}, Namespaced: true, Blank: blank[printers.Endpoints], Columns: printers.EndpointsColumns, Row: printers.EndpointsRow},

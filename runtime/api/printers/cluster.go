@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/api/hub"
@@ -92,4 +93,18 @@ func NamespaceColumns() []metav1.TableColumnDefinition {
 func NamespaceRow(o hub.Object, now time.Time) metav1.TableRow {
 	n := o.(*corev1.Namespace)
 	return metav1.TableRow{Cells: []any{n.Name, string(n.Status.Phase), since(n.CreationTimestamp, now)}}
+}
+
+// RuntimeClassColumns are the columns of a table of such objects.
+func RuntimeClassColumns() []metav1.TableColumnDefinition {
+	return []metav1.TableColumnDefinition{
+		column("Name", "Name of the class.", 0), column("Handler", "The runtime handler of its pods.", 0),
+		column("Age", "Time since its manifest was first seen.", 0),
+	}
+}
+
+// RuntimeClassRow is the row of one of them.
+func RuntimeClassRow(o hub.Object, now time.Time) metav1.TableRow {
+	c := o.(*nodev1.RuntimeClass)
+	return metav1.TableRow{Cells: []any{c.Name, c.Handler, since(c.CreationTimestamp, now)}}
 }

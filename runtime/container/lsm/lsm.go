@@ -67,10 +67,14 @@ func armorOf(pod *corev1.Pod, c *corev1.Container) *corev1.AppArmorProfile {
 	return nil
 }
 
-// Profile is the name of the AppArmor profile that confines a container, "" if none does.
-func (m Machine) Profile(pod *corev1.Pod, c *corev1.Container) (string, error) {
+// Profile is the name of the AppArmor profile that confines a container, "" if none does. preset is for containers that name
+// none and are not privileged; nil: there is none.
+func (m Machine) Profile(pod *corev1.Pod, c *corev1.Container, preset *corev1.AppArmorProfile) (string, error) {
 	asked := armorOf(pod, c)
 	privileged := c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
+	if asked == nil && !privileged {
+		asked = preset
+	}
 	name := Default
 	switch {
 	case asked != nil && asked.Type == corev1.AppArmorProfileTypeUnconfined:

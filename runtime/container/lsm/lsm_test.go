@@ -78,7 +78,7 @@ func TestProfile(t *testing.T) {
 		},
 	} {
 		m, p := machine(t, tc.sys), pod(t, tc.pod)
-		got, err := m.Profile(p, &p.Spec.Containers[0])
+		got, err := m.Profile(p, &p.Spec.Containers[0], nil)
 		said := ""
 		if err != nil {
 			said = err.Error()

@@ -39,10 +39,10 @@ type Choice struct {
 	Asked bool // by the pod: the node's default gives way to a kernel that has no filters
 }
 
-// Of chooses the profile of a container: its own, else its pod's, else the node's default. The annotations were replaced by
+// Of chooses the profile of a container: its own, else its pod's, else the preset of its runtime handler, else the node's default. The annotations were replaced by
 // fields in Kubernetes 1.19; those that ask for the runtime's profile still mean it.
 // https://kubernetes.io/docs/tutorials/security/seccomp/
-func Of(pod *corev1.Pod, c *corev1.Container, nodeDefault bool) Choice {
+func Of(pod *corev1.Pod, c *corev1.Container, preset *corev1.SeccompProfile, nodeDefault bool) Choice {
 	if sc := c.SecurityContext; sc != nil {
 		if sc.Privileged != nil && *sc.Privileged {
 			// Whatever its fields say, as with containerd.
@@ -55,7 +55,11 @@ func Of(pod *corev1.Pod, c *corev1.Container, nodeDefault bool) Choice {
 	if sc := pod.Spec.SecurityContext; sc != nil && sc.SeccompProfile != nil {
 		return Choice{*sc.SeccompProfile, true}
 	}
-	if asked := annotated(pod, c); asked || nodeDefault {
+	asked := annotated(pod, c)
+	if preset != nil && !asked {
+		return Choice{*preset, true}
+	}
+	if asked || nodeDefault {
 		return Choice{corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}, asked}
 	}
 	return Choice{SeccompProfile: corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}}

@@ -71,6 +71,9 @@ type Config struct {
 	Rlimits []rlimit.Limit
 	// SeccompDefault confines containers whose pods name no seccomp profile by the runtime's.
 	SeccompDefault bool
+	// SeccompPreset and AppArmorPreset are those of the pod's runtime handler, for containers that name none; nil: the node's.
+	SeccompPreset  *corev1.SeccompProfile
+	AppArmorPreset *corev1.AppArmorProfile
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
 	NoNewPrivileges bool
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.

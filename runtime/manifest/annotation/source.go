@@ -12,6 +12,8 @@ const (
 	ConfigSourceKey = "kubernetes.io/config.source"
 	// ManifestKey names the file that a pod is from.
 	ManifestKey = "podd.dev/manifest"
+	// HandlerKey names the runtime handler that a pod of a RuntimeClass is run by.
+	HandlerKey = "podd.dev/runtime-handler"
 
 	// OverridesKey names, on an object as it is shown, the fields in which it is not as its file says: somebody has set
 	// them by hand, with a comma between their paths.
@@ -39,14 +41,25 @@ func SetSource(m *metav1.ObjectMeta, file string) {
 	m.Annotations = all
 }
 
-// DropSource takes away what SetSource adds: a manifest that was made of a pod that is shown has it, and it says nothing
-// about the pod that is wanted.
+// SetHandler adds to a pod that is shown what it is run by.
+func SetHandler(m *metav1.ObjectMeta, handler string) {
+	all := maps.Clone(m.Annotations)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[HandlerKey] = handler
+	m.Annotations = all
+}
+
+// DropSource takes away what SetSource and SetHandler add: a manifest that was made of a pod that is shown has it, and it
+// says nothing about the pod that is wanted.
 func DropSource(m *metav1.ObjectMeta) {
-	if _, ok := m.Annotations[ManifestKey]; !ok && m.Annotations[ConfigSourceKey] == "" {
+	if _, ok := m.Annotations[ManifestKey]; !ok && m.Annotations[ConfigSourceKey]+m.Annotations[HandlerKey] == "" {
 		return
 	}
 	m.Annotations = maps.Clone(m.Annotations)
 	delete(m.Annotations, ManifestKey)
+	delete(m.Annotations, HandlerKey)
 	delete(m.Annotations, ConfigSourceKey)
 	if len(m.Annotations) == 0 {
 		m.Annotations = nil

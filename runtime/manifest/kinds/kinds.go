@@ -54,6 +54,8 @@ func Of(kind string) *Rules {
 		return volumeRules()
 	case "StorageClass":
 		return classRules()
+	case "RuntimeClass":
+		return runtimeClassRules()
 	case "Secret":
 		return secretRules()
 	case "Namespace":

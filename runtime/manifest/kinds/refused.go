@@ -101,6 +101,10 @@ func legacyFault(h *Header) string {
 		want = "autoscaling/v2"
 	case "discovery.k8s.io/v1beta1":
 		want = "discovery.k8s.io/v1"
+	case "node.k8s.io/v1beta1", "node.k8s.io/v1alpha1":
+		if kind == "RuntimeClass" {
+			want = "node.k8s.io/v1"
+		}
 	case "rbac.authorization.k8s.io/v1beta1", "rbac.authorization.k8s.io/v1alpha1":
 		want = "rbac.authorization.k8s.io/v1"
 	case "apiextensions.k8s.io/v1beta1":

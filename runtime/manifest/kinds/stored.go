@@ -88,7 +88,6 @@ var storedKinds = [...]storedKind{
 	{"networking.k8s.io", "Ingress", false},
 	{"networking.k8s.io", "IngressClass", true},
 	{"networking.k8s.io", "ServiceCIDR", true},
-	{"node.k8s.io", "RuntimeClass", true},
 	{"rbac.authorization.k8s.io", "ClusterRole", true},
 	{"rbac.authorization.k8s.io", "ClusterRoleBinding", true},
 	{"rbac.authorization.k8s.io", "Role", false},
@@ -176,7 +175,7 @@ func PluralOf(kind string) string {
 // isOwnGroup says whether a group is one of Kubernetes' own, whose kinds podd knows by name.
 func isOwnGroup(group string) bool {
 	switch group {
-	case "", "apps", "batch", "policy", "autoscaling", "extensions", "discovery.k8s.io", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io":
+	case "", "apps", "batch", "policy", "autoscaling", "extensions", "discovery.k8s.io", "events.k8s.io", "node.k8s.io", "authentication.k8s.io", "authorization.k8s.io":
 		return true
 	}
 	return slices.ContainsFunc(storedKinds[:], func(k storedKind) bool { return k.group == group })

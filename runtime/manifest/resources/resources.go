@@ -61,6 +61,30 @@ func Limits(spec *corev1.PodSpec) corev1.ResourceList {
 	return total
 }
 
+// Totals are what a pod requests and is limited to, as a scheduler and kubectl count it: its own figures come before those of
+// its containers, and its overhead comes to both, but to no limit that there is not. kubernetes component-helpers resource,
+// PodRequests and PodLimits
+func Totals(spec *corev1.PodSpec) (requests, limits corev1.ResourceList) {
+	requests, limits = Requests(spec), Aggregate(spec, LimitsOf)
+	if own := spec.Resources; own != nil {
+		for _, l := range []struct{ total, own corev1.ResourceList }{{requests, own.Requests}, {limits, own.Limits}} {
+			for name, q := range l.own {
+				if IsPodLevel(name) {
+					l.total[name] = q
+				}
+			}
+		}
+	}
+	addTo(requests, spec.Overhead)
+	for name, q := range spec.Overhead {
+		if sum := limits[name]; !sum.IsZero() {
+			sum.Add(q)
+			limits[name] = sum
+		}
+	}
+	return requests, limits
+}
+
 // Aggregate is what the containers of a pod need at once: those that run together summed up, or an init
 // container with the sidecars started before it if that is more (KEP-753).
 func Aggregate(spec *corev1.PodSpec, of func(*corev1.Container) corev1.ResourceList) corev1.ResourceList {

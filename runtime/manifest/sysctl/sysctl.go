@@ -124,6 +124,20 @@ func matchesSysctl(pattern, name string) bool {
 	return name == prefix || open && strings.HasPrefix(name, prefix)
 }
 
+// CheckName checks the name of a sysctl that pods are to have.
+func CheckName(name string) error {
+	if strings.HasSuffix(name, "*") {
+		return fmt.Errorf("%q must be the name of one sysctl", name)
+	}
+	return CheckPattern(name)
+}
+
+// IsHosts says that a sysctl is in a namespace that the pod has not of its own.
+func IsHosts(name string, spec *corev1.PodSpec) bool {
+	space := sysctlNamespace(name)
+	return space == netNamespace && spec.HostNetwork || space == ipcNamespace && spec.HostIPC
+}
+
 // CheckPattern checks what a node allows: the name of a sysctl that namespaces have, or a prefix of such names with an
 // asterisk after it.
 func CheckPattern(pattern string) error {

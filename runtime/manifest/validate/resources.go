@@ -101,6 +101,16 @@ func validateResources(r *corev1.ResourceRequirements, path *field.Path, rule re
 	return errs
 }
 
+// Overhead judges what a RuntimeClass adds to its pods, as the API server does: like limits of a container, without what podd
+// has against amounts that no container can start with.
+func Overhead(list corev1.ResourceList, path *field.Path) field.ErrorList {
+	errs := validateAmounts(list, path.Child("limits"), containerResourceName)
+	if hasHugePages(list) && !hasCompute(list) {
+		errs = append(errs, field.Forbidden(path, "HugePages require cpu or memory"))
+	}
+	return errs
+}
+
 // leastMemory is less than any container can start with. The API server takes less, which is always a slip of the suffix.
 const leastMemory = 1 << 20
 

@@ -10,7 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-func validateTolerations(tolerations []corev1.Toleration, path *field.Path) field.ErrorList {
+// Tolerations judges the tolerations of a pod or of a RuntimeClass.
+func Tolerations(tolerations []corev1.Toleration, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, t := range tolerations {
 		at := path.Index(i)

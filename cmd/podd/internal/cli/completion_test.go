@@ -19,7 +19,7 @@ func TestCompletion(t *testing.T) {
 	socket := apitest.Serve(t, f)
 	none := filepath.Join(t.TempDir(), "none")
 	tests := []struct{ line, want string }{
-		{"get |", "pods events nodes namespaces configmaps networkpolicies secrets persistentvolumeclaims persistentvolumes storageclasses serviceaccounts services endpoints endpointslices deployments replicasets statefulsets daemonsets controllerrevisions jobs cronjobs replicationcontrollers podtemplates poddisruptionbudgets"},
+		{"get |", "pods events nodes namespaces configmaps networkpolicies secrets persistentvolumeclaims persistentvolumes storageclasses runtimeclasses serviceaccounts services endpoints endpointslices deployments replicasets statefulsets daemonsets controllerrevisions jobs cronjobs replicationcontrollers podtemplates poddisruptionbudgets"},
 		{"get pods |", "db web-1 web-2"},
 		{"get pods web|", "web-1 web-2"},
 		{"get pods web-1 |", "db web-2"},

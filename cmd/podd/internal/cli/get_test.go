@@ -68,7 +68,7 @@ func TestGetErrors(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"get pod a b", "NAME   READY   STATUS    RESTARTS   AGE\na      1/1     Running   0          3h\nError from server (NotFound): pods \"b\" not found\n"},
 		{"get pod b c", "Error from server (NotFound): pods \"b\" not found\nError from server (NotFound): pods \"c\" not found\n"},
-		{"get wolves", "error: podd has no resource type \"wolves\": it has pods, events, nodes, namespaces, configmaps, networkpolicies, secrets, persistentvolumeclaims, persistentvolumes, storageclasses, serviceaccounts, services, endpoints, endpointslices, deployments, replicasets, statefulsets, daemonsets, controllerrevisions, jobs, cronjobs, replicationcontrollers, podtemplates and poddisruptionbudgets, and what podd api-resources lists\n"},
+		{"get wolves", "error: podd has no resource type \"wolves\": it has pods, events, nodes, namespaces, configmaps, networkpolicies, secrets, persistentvolumeclaims, persistentvolumes, storageclasses, runtimeclasses, serviceaccounts, services, endpoints, endpointslices, deployments, replicasets, statefulsets, daemonsets, controllerrevisions, jobs, cronjobs, replicationcontrollers, podtemplates and poddisruptionbudgets, and what podd api-resources lists\n"},
 		{"get pods -o table", "error: unable to match a printer suitable for the output format \"table\", allowed formats are: json,name,wide,yaml\n"},
 		{"get pods -l a==b==c", "Error from server (BadRequest): found '==', expected: ',' or 'end of string'\n"},
 		{"get pods --field-selector spec.color=red", "Error from server (BadRequest): field label not supported: spec.color\n"},

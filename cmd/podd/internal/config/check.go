@@ -59,6 +59,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("cdiSpecDirs: %q must begin with /", dir)
 		}
 	}
+	if err := c.RuntimeHandlers.Check(); err != nil {
+		return fmt.Errorf("runtimeHandlers: %w", err)
+	}
 	for i := range c.Devices {
 		if err := c.Devices[i].Check(qualifiedName); err != nil {
 			return fmt.Errorf("devices[%d]: %w", i, err)

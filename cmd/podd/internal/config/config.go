@@ -15,6 +15,7 @@ import (
 
 	"podd/runtime/device"
 	"podd/runtime/device/cdi"
+	"podd/runtime/runtimeclass"
 )
 
 const (
@@ -54,6 +55,8 @@ type Config struct {
 	AllowedUnsafeSysctls []string `json:"allowedUnsafeSysctls"`
 	// Devices offer devices of the machine to pods as resources.
 	Devices []device.Rule `json:"devices"`
+	// RuntimeHandlers are how pods are run whose RuntimeClass names one of them.
+	RuntimeHandlers runtimeclass.Handlers `json:"runtimeHandlers"`
 	// CDISpecDirs are the folders of CDI specs, the later ones before the earlier.
 	CDISpecDirs []string `json:"cdiSpecDirs"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
@@ -121,6 +124,7 @@ func Default() Config {
 		AllowedUnsafeSysctls: []string{},
 		Devices:              []device.Rule{},
 		CDISpecDirs:          cdi.DefaultDirs(),
+		RuntimeHandlers:      runtimeclass.Handlers{},
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
 		UnknownKinds:         "accept",

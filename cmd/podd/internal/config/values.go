@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/device"
+	"podd/runtime/runtimeclass"
 	kjson "sigs.k8s.io/json"
 
 	"podd/runtime/manifest/decode"
@@ -108,6 +109,8 @@ func wanted(key string, d reflect.Value) string {
 		return "a list of networks such as [192.168.0.0/16]"
 	case []device.Rule:
 		return "a list of rules such as [{resource: example.com/stick, path: /dev/ttyACM*}]"
+	case runtimeclass.Handlers:
+		return "handlers by their names, such as {nvidia: {cdiDevices: [nvidia.com/gpu=all]}}"
 	case []string:
 		return "a list such as [a, b]"
 	case map[string]string:

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/device"
+	"podd/runtime/runtimeclass"
 )
 
 // Every key answers a value of another type with a sentence that names the file, the line, the key and what it takes.
@@ -31,6 +32,8 @@ func TestWrongValues(t *testing.T) {
 			want, wrong = "a list of networks such as [192.168.0.0/16]", []string{"here", "[here]", "[[10.0.0.0/8]]", "{a: b}"}
 		case []device.Rule:
 			want, wrong = "a list of rules such as [{resource: example.com/stick, path: /dev/ttyACM*}]", []string{"here", "{a: b}", "[a]", "[{path: [a]}]"}
+		case runtimeclass.Handlers:
+			want, wrong = "handlers by their names, such as {nvidia: {cdiDevices: [nvidia.com/gpu=all]}}", []string{"many", "[a]", "{a: b}", "{a: {cdiDevices: b}}"}
 		case []string:
 			want, wrong = "a list such as [a, b]", []string{"{a: b}", "[[a]]", "[{a: b}]"}
 		case map[string]string:

@@ -68,6 +68,8 @@ type daemon struct {
 	runtime   *runtime.Runtime
 	// labels are those of the node that the configuration has.
 	labels atomic.Pointer[map[string]string]
+	// handlers are the names of the node's runtime handlers.
+	handlers atomic.Pointer[[]string]
 	// refuseUnknown: kinds that podd does not act on are refused, by the configuration.
 	refuseUnknown atomic.Bool
 	puller        *imagepull.Puller
@@ -252,7 +254,7 @@ func (d *daemon) serve() error {
 		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
 		d.runtime.SuspectStorage(err)
 	}
-	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
+	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, Handlers: &d.handlers, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	readers := make(chan struct{})

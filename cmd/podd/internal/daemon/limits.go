@@ -52,6 +52,8 @@ func forbidCoreDump() {
 func (d *daemon) settings() runtime.Settings {
 	s := settingsOf(d.config)
 	d.labels.Store(&s.Labels)
+	handlers := s.RuntimeHandlers.Names()
+	d.handlers.Store(&handlers)
 	d.refuseUnknown.Store(d.config.UnknownKinds == "refuse")
 	var lowered []string
 	s.Rlimits, lowered = rlimit.Allowed(s.Rlimits)
@@ -88,7 +90,7 @@ func settingsOf(c *config.Config) runtime.Settings {
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
 		PodPidsLimit: c.PodPidsLimit, StopGroups: c.StopGroups(), Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
-		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, AutoUsers: c.UserNamespaces.Auto(),
+		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, RuntimeHandlers: c.RuntimeHandlers, AutoUsers: c.UserNamespaces.Auto(),
 		PodSecurity: podsecurity.Settings{Enforced: c.PodSecurity, Namespaces: c.PodSecurityExemptions.Namespaces, RuntimeClasses: c.PodSecurityExemptions.RuntimeClasses},
 	}
 }

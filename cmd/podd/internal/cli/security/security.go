@@ -13,6 +13,7 @@ import (
 	"podd/internal/escape"
 	"podd/runtime/container/confinement"
 	"podd/runtime/container/lsm"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/podsecurity"
 )
 
@@ -21,7 +22,8 @@ type Container struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
 	Container string `json:"container"`
-	Standard  string `json:"podSecurity"` // the strictest of the Pod Security Standards that the pod keeps to
+	Standard  string `json:"podSecurity"`              // the strictest of the Pod Security Standards that the pod keeps to
+	Handler   string `json:"runtimeHandler,omitempty"` // of the pod's RuntimeClass
 
 	*confinement.Facts
 	Tighter []string `json:"tighter"`
@@ -56,7 +58,7 @@ func Of(pods *corev1.PodList, namespace, name string) ([]Container, error) {
 					}
 					return nil, err
 				}
-				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), facts, facts.Tighter(armed)})
+				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), p.Annotations[annotation.HandlerKey], facts, facts.Tighter(armed)})
 			}
 		}
 	}
@@ -99,6 +101,9 @@ func Print(out io.Writer, list []Container, format string) error {
 		fmt.Fprintf(out, "%s/%s, container %s, process %d\n", c.Namespace, c.Pod, c.Container, c.PID)
 		row := func(what, is string) { fmt.Fprintf(out, "  %-16s  %s\n", what, escape.Line(is)) }
 		row("pod security", c.Standard)
+		if c.Handler != "" {
+			row("runtime handler", c.Handler)
+		}
 		row("user namespace", or(c.OwnUsers, "the machine's"))
 		row("user", fmt.Sprint(c.UID))
 		row("capabilities", words(c.Capabilities))

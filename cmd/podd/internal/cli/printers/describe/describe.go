@@ -24,6 +24,9 @@ const none = "<none>"
 // manifestKey is the annotation that names the file that a pod is from.
 const manifestKey = "podd.dev/manifest"
 
+// handlerKey is the annotation that names the runtime handler that a pod of a RuntimeClass is run by.
+const handlerKey = "podd.dev/runtime-handler"
+
 // Pod prints a pod and its events, oldest first. now is for their ages.
 func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -96,6 +99,7 @@ func (d *printer) head(p *corev1.Pod) {
 	d.optional("Priority Class Name", p.Spec.PriorityClassName)
 	if p.Spec.RuntimeClassName != nil {
 		d.optional("Runtime Class Name", *p.Spec.RuntimeClassName)
+		d.optional("Runtime Handler", p.Annotations[handlerKey])
 	}
 	d.optional("Service Account", p.Spec.ServiceAccountName)
 	if p.Spec.NodeName == "" {

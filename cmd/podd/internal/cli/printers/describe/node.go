@@ -11,6 +11,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/manifest/resources"
 )
 
 // Node prints a node, who has which of its devices, and its events.
@@ -66,13 +68,12 @@ func allocated(d *printer, n *corev1.Node, pods []corev1.Pod) {
 		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		for _, c := range p.Spec.Containers {
-			for name, q := range c.Resources.Requests {
-				requests[name] += q.AsApproximateFloat64()
-			}
-			for name, q := range c.Resources.Limits {
-				limits[name] += q.AsApproximateFloat64()
-			}
+		asked, allowed := resources.Totals(&p.Spec)
+		for name, q := range asked {
+			requests[name] += q.AsApproximateFloat64()
+		}
+		for name, q := range allowed {
+			limits[name] += q.AsApproximateFloat64()
 		}
 		for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 			for _, r := range s.AllocatedResourcesStatus {
