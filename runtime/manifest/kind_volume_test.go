@@ -27,6 +27,7 @@ func TestStorageKinds(t *testing.T) {
 		{volume + ", nfs: {server: nas, path: c}}\n", `spec.nfs.path: Invalid value: "c": must be an absolute path`},
 		{volume + ", nfs: {path: /c}}\n", "spec.nfs.server: Required value"},
 		{volume + ", nfs: {server: nas, path: /c}, mountOptions: [hard, fast]}\n", `spec.mountOptions[1]: Forbidden: "fast" is no mount option of NFS`},
+		{volume + ", hostPath: {path: /c}, mountOptions: ['']}\n", ""},
 		{volume + ", hostPath: {path: /c}, mountOptions: [noatime]}\n", "spec.mountOptions[0]: Forbidden: podd mounts volumes of nfs alone with options"},
 		{strings.Replace(volume, "{name: a}", "{name: a, annotations: {volume.beta.kubernetes.io/mount-options: 'hard,fast'}}", 1) + ", nfs: {server: nas, path: /c}}\n", `metadata.annotations[volume.beta.kubernetes.io/mount-options]: Forbidden: "fast" is no mount option of NFS`},
 		{volume + ", nfs: {server: nas, path: /c}, persistentVolumeReclaimPolicy: Recycle}\n", "spec.persistentVolumeReclaimPolicy: Forbidden"},

@@ -117,7 +117,7 @@ func refusedMountOptions(v *corev1.PersistentVolume) field.ErrorList {
 		at = func(int) *field.Path { return field.NewPath("metadata", "annotations").Key(nfs.OptionsAnnotation) }
 	}
 	switch {
-	case len(list) == 0:
+	case strings.Join(list, "") == "":
 		return nil
 	case v.Spec.NFS == nil:
 		return field.ErrorList{field.Forbidden(at(0), "podd mounts volumes of nfs alone with options; set them where the host mounts the folder")}

@@ -72,7 +72,7 @@ func TestMountsOnce(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := os.Open(filepath.Dir(dir))
+	lock, err := os.Create(lockOf(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func (m *Mounter) cancel(target string) {
 // errGoesOn says that a process of an earlier podd is at the same mount.
 var errGoesOn = errors.New("an earlier mount has not ended yet")
 
-// mountOnce mounts a share with the first version and address that do. The folder of the target is locked for it, also by the
+// mountOnce mounts a share with the first version and address that do. A file beside the target is locked for it, also by the
 // process that mounts: it may outlive podd by a moment, and the next podd must not mount a second time.
 func mountOnce(ctx context.Context, target string, s *Share) error {
 	o, _, err := parse(s.Options)
@@ -130,7 +130,7 @@ func mountOnce(ctx context.Context, target string, s *Share) error {
 	if s.ReadOnly {
 		o.flags |= unix.MS_RDONLY
 	}
-	lock, err := os.Open(filepath.Dir(target))
+	lock, err := os.OpenFile(lockOf(target), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -147,6 +147,11 @@ func mountOnce(ctx context.Context, target string, s *Share) error {
 		return callMount(ctx, lock, s.Source(), target, o.flags, data)
 	}}
 	return n.run(ctx, s.Server)
+}
+
+// lockOf names the file; no volume may be named so.
+func lockOf(target string) string {
+	return filepath.Join(filepath.Dir(target), ".mount-"+filepath.Base(target))
 }
 
 // negotiation finds the version and the address that a server takes.

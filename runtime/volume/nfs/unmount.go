@@ -6,14 +6,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
-// lookPatience is how long a server may take for an answer before it counts as dead.
-const lookPatience = 3 * time.Second
+// How long a server may take for an answer: before a container starts, and before what waits for it is given up. That costs
+// data, and one that is busy with much to write answers late.
+const (
+	lookPatience = 5 * time.Second
+	deadPatience = 15 * time.Second
+)
 
 // mountsAt lists what is mounted at a path, of any kind, without a look at the path: that might wait for a server.
 func mountsAt(path string) ([]*mountinfo.Info, error) {
@@ -53,11 +58,8 @@ func (m *Mounter) Unmount(dir string) error {
 	if err != nil {
 		return err
 	}
-	dead := map[int]bool{} // servers do not answer, by the file system
+	dead := deadOf(list)
 	for _, i := range list {
-		if _, known := dead[i.Minor]; !known {
-			dead[i.Minor] = errors.Is(look(i.Mountpoint), ErrNoAnswer)
-		}
 		flags := unix.MNT_DETACH | unix.UMOUNT_NOFOLLOW
 		if dead[i.Minor] && alone[i] {
 			flags |= unix.MNT_FORCE
@@ -94,31 +96,55 @@ func (m *Mounter) targetsBelow(dir string) (list []string) {
 	return list
 }
 
+// deadOf says which of the mounts' file systems have a server that does not answer, by their minor numbers.
+func deadOf(list []*mountinfo.Info) map[int]bool {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	dead := map[int]bool{}
+	seen := map[int]bool{}
+	for _, i := range list {
+		if seen[i.Minor] {
+			continue
+		}
+		seen[i.Minor] = true
+		all.Go(func() {
+			if errors.Is(look(i.Mountpoint, deadPatience), ErrNoAnswer) {
+				mu.Lock()
+				dead[i.Minor] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return dead
+}
+
 // look asks the server about a mount.
-func look(target string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), lookPatience)
+func look(target string, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return callLook(ctx, target)
 }
 
 // Look says whether the server of a mount answers: ErrNoAnswer if not, and what it answers if that is an error.
 func Look(target string) error {
-	if err := look(target); err != nil {
+	if err := look(target, lookPatience); err != nil {
 		return fmt.Errorf("cannot look at the root of an NFS mount: %w", err)
 	}
 	return nil
 }
 
-// Force lets all fail that waits for the servers of the mounts below a folder, processes that end included: those of a server
-// that answers, too. Mounts whose file system is mounted elsewhere as well are left alone.
+// Force lets all fail that waits for servers that do not answer, of the mounts below a folder: processes that end included. Mounts
+// whose file system is mounted elsewhere as well are left alone.
 func Force(dir string) error {
 	list, alone, err := mountsBelow(dir)
 	if err != nil {
 		return err
 	}
+	dead := deadOf(list)
 	var errs []error
 	for _, i := range list {
-		if !alone[i] {
+		if !alone[i] || !dead[i.Minor] {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookPatience)
