@@ -45,6 +45,17 @@ func TestBeginStopGivesNoMoreTime(t *testing.T) {
 	}
 }
 
+// Whoever was killed for another attempt and has not ended yet is killed once more when its pod ends: what it waits for may have to
+// be let go.
+func TestBeginStopKillsAgain(t *testing.T) {
+	r := podWith(corev1.PodSpec{})
+	r.State = PodRunning
+	r.Container("c").Killed = true
+	if err := r.BeginStop(at(110), time.Second); err != nil || r.Container("c").Killed {
+		t.Errorf("%v, killed for good: %v", err, r.Container("c").Killed)
+	}
+}
+
 func TestBeginFinish(t *testing.T) {
 	deadline := int64(10)
 	for _, tc := range []struct {
