@@ -27,6 +27,7 @@ case $arch in
 amd64)
 	kernels=("stable:$debian-security:linux-image-cloud-amd64" newest:trixie-backports:linux-image-cloud-amd64)
 	[[ $debian == bookworm ]] || kernels=("${kernels[0]}")
+	packages+=,nfs-kernel-server # a test mounts from it; configure keeps it from being started
 	;;
 arm64) kernels=("stable:$debian-security:linux-image-cloud-arm64") ;;
 armhf) # Its lists of security updates are not always those that were signed.
@@ -142,6 +143,7 @@ configure() {
 		systemd-pstore.service systemd-firstboot.service systemd-update-utmp.service systemd-update-utmp-runlevel.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
+	find "$root"/etc/systemd/system/*.wants \( -name 'nfs-*' -o -name 'rpc*' \) -delete
 	rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
 }
 
