@@ -146,7 +146,7 @@ func TestLayers(t *testing.T) {
 		"podd/cmd/podd/internal/cli/printers/describe": {"podd/runtime/manifest/annotation", "podd/runtime/manifest/resources"},
 		"podd/cmd/podd/internal/cli/hint":              {},
 		"podd/cmd/podd/internal/cli/terminal":          {"podd/runtime/api/protocol"},
-		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client"},
+		"podd/cmd/podd/internal/cli/node":              {"podd/cmd/podd/internal/client", "podd/cmd/podd/internal/logind"},
 		"podd/cmd/podd/internal/cli/discovery":         {"podd/cmd/podd/internal/client"},
 		"podd/cmd/podd/internal/cli/security":          {"podd/runtime/container/confinement", "podd/runtime/container/lsm", "podd/runtime/podsecurity", "podd/runtime/manifest/annotation"},
 		"podd/cmd/podd/internal/client":                {"podd/runtime/api/protocol"},

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,7 @@ type Logind struct {
 	delay     time.Duration
 	preparing bool
 	reloads   int
+	down      []string   // how the machine was asked to go down
 	locks     []*os.File // the ends of the locks that are given out
 }
 
@@ -165,6 +167,27 @@ func (m login1Manager) Inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.
 	// The answer is sent after the return, and nobody says when.
 	time.AfterFunc(time.Second, func() { _ = theirs.Close() })
 	return dbus.UnixFD(theirs.Fd()), nil
+}
+
+func (m login1Manager) Reboot(bool) *dbus.Error { return m.l.goDown("Reboot") }
+
+func (m login1Manager) PowerOff(bool) *dbus.Error { return m.l.goDown("PowerOff") }
+
+func (l *Logind) goDown(way string) *dbus.Error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.preparing {
+		return dbus.NewError(login1+".OperationInProgress", []any{"a shutdown is under way"})
+	}
+	l.down = append(l.down, way)
+	return nil
+}
+
+// WentDown is how the machine was asked to go down.
+func (l *Logind) WentDown() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.down)
 }
 
 type login1Properties struct{ l *Logind }

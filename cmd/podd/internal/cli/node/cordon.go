@@ -17,14 +17,14 @@ import (
 type Options struct {
 	Client   func() *client.Client
 	Complete func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) // the node's name
-	// Systemd says whether systemd runs the board, Systemctl asks it to reboot or to poweroff; nil: as it is.
-	Systemd   func() bool
-	Systemctl func(ctx context.Context, verb string) error
+	// Answers says why logind cannot be asked to let the board go down, GoDown asks it; nil: that of the system bus.
+	Answers func(ctx context.Context) error
+	GoDown  func(ctx context.Context, way string) error
 }
 
 // Commands are those about the board.
 func Commands(o *Options) []*cobra.Command {
-	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false), newDrainCommand(o), newRebootCommand(o, reboots), newRebootCommand(o, powersOff)}
+	return []*cobra.Command{newCordonCommand(o, true), newCordonCommand(o, false), newDrainCommand(o), newRebootCommand(o, reboots()), newRebootCommand(o, powersOff())}
 }
 
 func oneNode(_ *cobra.Command, args []string) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -14,38 +13,45 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"podd/cmd/podd/internal/logind"
 )
 
 // untilBoot is the annotation of a node that its next boot uncordons.
 const untilBoot = "podd.dev/uncordon-after-boot"
 
-// verb is a way in which a board goes down: what systemctl calls it, and what is said of it.
-type verb struct{ name, short, going string }
+// verb is a way in which a board goes down: what logind calls it, and what is said of it.
+type verb struct{ name, way, short, going string }
 
-var (
-	reboots   = verb{"reboot", "Drain the board and reboot it; what was evicted starts again after the boot", "is rebooting"}
-	powersOff = verb{"poweroff", "Drain the board and switch it off; what was evicted starts again after the next boot", "is going off"}
-)
+func reboots() verb {
+	return verb{"reboot", logind.Reboot, "Drain the board and reboot it; what was evicted starts again after the boot", "is rebooting"}
+}
+
+func powersOff() verb {
+	return verb{"poweroff", logind.PowerOff, "Drain the board and switch it off; what was evicted starts again after the next boot", "is going off"}
+}
 
 // reboot is one `podd reboot` or `podd poweroff`.
 type reboot struct {
 	drain
 	verb verb
-	// systemd says whether systemd runs the board; ask asks it.
-	systemd func() bool
-	ask     func(ctx context.Context, verb string) error
+	// answers says why logind cannot be asked; goDown asks it.
+	answers func(ctx context.Context) error
+	goDown  func(ctx context.Context, way string) error
 }
 
 func newRebootCommand(o *Options, v verb) *cobra.Command {
-	r := &reboot{drain: drain{look: time.Second / 2, again: 5 * time.Second}, verb: v, systemd: o.Systemd, ask: o.Systemctl}
-	if r.systemd == nil {
-		r.systemd, r.ask = runsSystemd, systemctl
+	r := &reboot{drain: drain{look: time.Second / 2, again: 5 * time.Second}, verb: v, answers: o.Answers, goDown: o.GoDown}
+	if r.answers == nil {
+		bus := cmp.Or(os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"), logind.DefaultBus)
+		r.answers = func(ctx context.Context) error { return logind.Answers(ctx, bus) }
+		r.goDown = func(ctx context.Context, way string) error { return logind.GoDown(ctx, bus, way) }
 	}
 	var dryRun string
 	cmd := &cobra.Command{
 		Use:   v.name + " [NODE]",
 		Short: v.short,
-		Long: `Cordon the board, evict the pods that controllers have made, those of low priority first, and ask systemd to ` + v.name + `.
+		Long: `Cordon the board, evict the pods that controllers have made, those of low priority first, and ask systemd-logind to ` + v.name + `.
 
 Evictions honour PodDisruptionBudgets and graces. If not all pods have gone within --timeout the board stays up, and takes pods
 again; with --force it goes down all the same. Pods of the folder and of DaemonSets end with the board, in the order and within
@@ -78,8 +84,8 @@ func (r *reboot) run(ctx context.Context, args []string) error {
 	if r.grace < -1 {
 		return errors.New("--grace-period must be greater than or equal to -1")
 	}
-	if !r.systemd() {
-		return fmt.Errorf("no systemd runs this board, which podd could ask to %s: podd drain makes it ready, then %s it as you are used to", r.verb.name, r.verb.name)
+	if err := r.answers(ctx); err != nil {
+		return fmt.Errorf("podd has nobody to ask for a %s: %w; podd drain makes the board ready, then %s it as you are used to", r.verb.name, err, r.verb.name)
 	}
 	n, err := theNode(ctx, r.client, args)
 	if err != nil {
@@ -101,7 +107,7 @@ func (r *reboot) run(ctx context.Context, args []string) error {
 		fmt.Fprintf(r.out, "node/%s cordoned\n", n.Name)
 	}
 	if err = r.empty(ctx, groups); err == nil {
-		err = r.ask(ctx, r.verb.name)
+		err = r.goDown(ctx, r.verb.way)
 	}
 	if err != nil {
 		return errors.Join(err, r.stay(context.WithoutCancel(ctx), n))
@@ -180,19 +186,4 @@ func (r *reboot) sayDry(name string, groups [][]corev1.Pod) {
 		}
 	}
 	fmt.Fprintf(r.out, "node/%s %s (dry run)\n", name, r.verb.going)
-}
-
-// runsSystemd says whether systemd is the first process. man 3 sd_booted
-func runsSystemd() bool {
-	info, err := os.Lstat("/run/systemd/system")
-	return err == nil && info.IsDir()
-}
-
-// systemctl asks systemd, which ends podd, and with it what still runs, before the board goes down.
-func systemctl(ctx context.Context, verb string) error {
-	out, err := exec.CommandContext(ctx, "systemctl", verb).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("systemctl %s: %w: %s", verb, err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }

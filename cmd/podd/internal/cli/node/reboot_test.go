@@ -27,16 +27,16 @@ func TestReboot(t *testing.T) {
 	for _, c := range []struct {
 		args, pods, asked, out, err string
 		before, after               bool // whether the board is cordoned
-		fails, without              bool // systemctl fails; there is no systemd
+		fails, without              bool // logind refuses; there is none
 	}{
-		{args: "reboot", asked: "evict scratch,evict web,evict first,reboot", out: cordoned + evicting + "node/board is rebooting\n", after: true},
-		{args: "poweroff board --grace-period=3", asked: "evict scratch 3,evict web 3,evict first 3,poweroff", out: cordoned + evicting + "node/board is going off\n", after: true},
-		{args: "reboot", asked: "evict scratch,evict web,evict first,reboot", out: evicting + "node/board is rebooting\n", before: true, after: true},
+		{args: "reboot", asked: "evict scratch,evict web,evict first,Reboot", out: cordoned + evicting + "node/board is rebooting\n", after: true},
+		{args: "poweroff board --grace-period=3", asked: "evict scratch 3,evict web 3,evict first 3,PowerOff", out: cordoned + evicting + "node/board is going off\n", after: true},
+		{args: "reboot", asked: "evict scratch,evict web,evict first,Reboot", out: evicting + "node/board is rebooting\n", before: true, after: true},
 		{args: "reboot", pods: "kept", out: cordoned + uncordoned, err: late + ", and the board stays up: --force lets it go down all the same"},
 		{args: "reboot", pods: "kept", err: late + ", and the board stays up: --force lets it go down all the same", before: true, after: true},
-		{args: "reboot --force", pods: "kept", asked: "reboot", out: cordoned + "Warning: " + late + ": those that are left end with the board\nnode/board is rebooting\n", after: true},
-		{args: "reboot", asked: "evict scratch,evict web,evict first,reboot", out: cordoned + evicting + uncordoned, err: "no bus", fails: true},
-		{args: "reboot", err: "no systemd runs this board, which podd could ask to reboot: podd drain makes it ready, then reboot it as you are used to", without: true},
+		{args: "reboot --force", pods: "kept", asked: "Reboot", out: cordoned + "Warning: " + late + ": those that are left end with the board\nnode/board is rebooting\n", after: true},
+		{args: "reboot", asked: "evict scratch,evict web,evict first,Reboot", out: cordoned + evicting + uncordoned, err: "not now", fails: true},
+		{args: "reboot", err: "podd has nobody to ask for a reboot: no bus; podd drain makes the board ready, then reboot it as you are used to", without: true},
 		{args: "reboot --dry-run=client", out: "node/board cordoned (dry run)\nevicting pod default/scratch (dry run)\nevicting pod default/web (dry run)\n" +
 			"evicting pod default/first (dry run)\nnode/board is rebooting (dry run)\n"},
 		{args: "reboot other", err: `nodes "other" not found`},
@@ -58,14 +58,18 @@ func TestReboot(t *testing.T) {
 		var out bytes.Buffer
 		root := &cobra.Command{Use: "podd", SilenceErrors: true, SilenceUsage: true}
 		root.AddCommand(Commands(&Options{
-			Client:  func() *client.Client { return client.New(socket, io.Discard) },
-			Systemd: func() bool { return !c.without },
-			Systemctl: func(_ context.Context, verb string) error {
-				if c.fails {
-					e.asked = append(e.asked, verb)
+			Client: func() *client.Client { return client.New(socket, io.Discard) },
+			Answers: func(context.Context) error {
+				if c.without {
 					return errors.New("no bus")
 				}
-				e.asked = append(e.asked, verb)
+				return nil
+			},
+			GoDown: func(_ context.Context, way string) error {
+				e.asked = append(e.asked, way)
+				if c.fails {
+					return errors.New("not now")
+				}
 				return nil
 			},
 		})...)
