@@ -221,7 +221,7 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/manifest", "podd/runtime/manifest/decode", "podd/runtime/manifest/kinds", "podd/runtime/manifest/annotation",
 		},
 		"podd/runtime/manifest/kinds": {
-			"podd/runtime/manifest/defaults", "podd/runtime/manifest/validate", "podd/runtime/manifest/fields", "podd/runtime/manifest/annotation",
+			"podd/runtime/manifest/decode", "podd/runtime/manifest/defaults", "podd/runtime/manifest/validate", "podd/runtime/manifest/fields", "podd/runtime/manifest/annotation",
 			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl", "podd/runtime/manifest/schedule", "podd/runtime/volume/nfs",
 		},
 		"podd/runtime/manifest/validate": {

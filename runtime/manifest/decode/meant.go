@@ -128,14 +128,21 @@ func childWith(name string, t reflect.Type) string {
 
 // nearest is the field of t that is spelt most like name; "": none is alike.
 func nearest(name string, t reflect.Type) string {
+	var names []string
+	FieldsOf(t, reflect.Value{}, func(f StructField, _ reflect.Value) { names = append(names, f.Name) })
+	return NearestOf(name, names)
+}
+
+// NearestOf is the one of names that is spelt most like name; "": none is alike.
+func NearestOf(name string, names []string) string {
 	best, least := "", 3
 	written := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
-	FieldsOf(t, reflect.Value{}, func(f StructField, _ reflect.Value) {
-		known := strings.ToLower(f.Name)
+	for _, n := range names {
+		known := strings.ToLower(n)
 		if d := distance(written, known); d < least && d*3 <= max(len(written), len(known)) {
-			best, least = f.Name, d
+			best, least = n, d
 		}
-	})
+	}
 	return best
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	kjson "sigs.k8s.io/json"
+
+	"podd/runtime/manifest/decode"
 )
 
 // Fault returns the sentence for an object that is not a Pod, or "".
@@ -47,7 +49,19 @@ func Fault(h *Header) string {
 	case h.Kind == "PodList":
 		return fmt.Sprintf("kind PodList of %s is not run by podd; write kind: List", h.APIVersion)
 	}
+	if near := decode.NearestOf(h.Kind, names()); near != "" {
+		return fmt.Sprintf("kind %s of %s is not known: did you mean %s? Write apiVersion: %s and kind: %s", h.Kind, h.APIVersion, near, VersionOf(near), near)
+	}
 	return NotRun(h)
+}
+
+// names are the kinds that podd acts on.
+func names() []string {
+	return []string{
+		KindPod, "ConfigMap", "Secret", "Namespace", "ServiceAccount", "Service", "EndpointSlice", "NetworkPolicy", "PersistentVolumeClaim",
+		"PersistentVolume", "StorageClass", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevision", "Job", "CronJob",
+		"ReplicationController", "PodTemplate", "PodDisruptionBudget",
+	}
 }
 
 // VersionOf is the apiVersion that podd takes of a kind; that of Pods of others.

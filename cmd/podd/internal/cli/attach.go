@@ -30,9 +30,10 @@ func newAttachCommand(o *options) *cobra.Command {
 	var namespace string
 	a := &attachment{options: o}
 	cmd := &cobra.Command{
-		Use:   "attach [-it] POD [-c CONTAINER]",
-		Short: "Attach to the process that runs in a container",
-		Args:  named("name a pod", cobra.ExactArgs(1)),
+		Use:     "attach [-it] POD [-c CONTAINER]",
+		Short:   "Attach to the process that runs in a container",
+		Example: "  podd attach web\n  podd attach -it shell",
+		Args:    named("name a pod", cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := podName(args[0])
 			if err != nil {
