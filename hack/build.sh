@@ -62,13 +62,16 @@ native() {
 }
 
 # An emulator shows that the binary starts: the machine's own, or Debian's unpacked beside the sysroots.
+fetch_emulator() { (cd "$cache/qemu/deb" && "${apt[@]}" download "$1" && dpkg-deb -x "$1"_*.deb ..) >&2; }
 emulator() { # NAME
 	command -v "$1-static" && return
 	local root=$cache/qemu
 	if [[ ! -x $root/usr/bin/$1-static ]]; then
 		update
 		rm -rf "$root" && mkdir -p "$root/deb"
-		(cd "$root/deb" && "${apt[@]}" download qemu-user-static && dpkg-deb -x ./*.deb "$root") >&2 || return
+		fetch_emulator qemu-user-static || return
+		# In Debian 13 that is links to what is in another package.
+		[[ -x $root/usr/bin/$1-static ]] || fetch_emulator qemu-user || return
 	fi
 	echo "$root/usr/bin/$1-static"
 }

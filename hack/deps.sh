@@ -15,7 +15,7 @@ disk="fdisk dosfstools mtools mmdebstrap arch-test kmod cpio xz-utils zstd e2fsp
 declare -A packages=(
 	# musl-dev is for what ships; tests are linked with libc6-dev, as the race detector is. git says which version it is.
 	[build]="gcc libc6-dev musl-dev ca-certificates git"
-	[test]="busybox-static util-linux iproute2 nftables procps docker-registry skopeo dbus"
+	[test]="busybox-static util-linux iproute2 nftables procps e2fsprogs docker-registry skopeo dbus"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl git"
 	# ipxe-qemu by name: without it apt would choose an emulator or the other, not both.
@@ -23,7 +23,7 @@ declare -A packages=(
 	# An emulated board boots its image, too.
 	[board]="qemu-system-arm qemu-efi-aarch64 $guest $disk"
 	[image]="$disk"
-	[bench]="e2fsprogs docker-registry skopeo"
+	[bench]="busybox-static util-linux iproute2 e2fsprogs docker-registry skopeo"
 	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross file"
 	[fresh]="mmdebstrap util-linux git"
 )
@@ -97,7 +97,7 @@ fi
 installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "${wanted[@]}" 2>/dev/null || true)
 missing=()
 for package in "${wanted[@]}"; do
-	grep -qx "ii *$package" <<<"$installed" || missing+=("$package")
+	[[ " ${missing[*]} " == *" $package "* ]] || grep -qx "ii *$package" <<<"$installed" || missing+=("$package")
 done
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 

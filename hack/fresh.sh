@@ -181,6 +181,7 @@ prepare() {
 	rm -f "$work/root"/etc/{hosts,machine-id}
 	cp -L /etc/resolv.conf "$work/root/etc/resolv.conf"
 	ways_of_apt >"$work/root/etc/apt/apt.conf.d/90machine"
+	echo force-unsafe-io >"$work/root/etc/dpkg/dpkg.cfg.d/fresh" # nothing of this has to last
 	cp -r /etc/apt/auth.conf* "$work/root/etc/apt/" 2>/dev/null || true
 	mkdir -p "$work/root/usr/local/share/ca-certificates"
 	own_authorities "$work/root/usr/local/share/ca-certificates"
