@@ -58,7 +58,7 @@ test-vm: ## build, and run the tests in virtual machines with systemd, cgroup v2
 	@$(MAKE) --no-print-directory build
 	@hack/testvm.sh amd64 $(TESTFLAGS)
 
-test-board: ## build for BOARD (arm64), and test it on an emulated board of 512 MB, with a report on memory (root)
+test-board: deps ## build for BOARD (arm64), and test it on an emulated board of 512 MB, with a report on memory (root)
 	@hack/deps.sh build board cross
 	@$(MAKE) --no-print-directory build
 	$(BUILD) $(BOARD:armhf=armv7)
