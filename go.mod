@@ -30,7 +30,11 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require tags.cncf.io/container-device-interface/specs-go v1.1.1
+require (
+	github.com/containerd/stargz-snapshotter/estargz v0.18.2
+	github.com/vbatts/tar-split v0.12.2
+	tags.cncf.io/container-device-interface/specs-go v1.1.1
+)
 
 require (
 	cyphar.com/go-pathrs v0.2.6 // indirect
@@ -45,7 +49,7 @@ require (
 	github.com/docker/docker-credential-helpers v0.9.3 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
-	github.com/godbus/dbus/v5 v5.2.2 // indirect
+	github.com/godbus/dbus/v5 v5.2.2
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect

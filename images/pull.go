@@ -24,6 +24,10 @@ type PullOptions struct {
 	Parallel int    // layers that are fetched at once; 0 is 3
 	// Watch wraps the reader of each layer that is fetched; nil: nobody looks.
 	Watch func(digest string, total int64, r io.Reader) io.Reader
+	// Whole: layers are fetched whole, also where the store has most of their files.
+	Whole bool
+	// Delta is told of each layer that was fetched by file, or was not for a reason; nil: nobody is.
+	Delta func(Delta)
 	// Found is told once what of the image has to be fetched; an error ends the pull. nil: nobody is.
 	Found func(Missing) error
 }
@@ -231,8 +235,10 @@ func (p *pulled) feed(ctx context.Context, c *archive.Image, todo chan<- int) {
 }
 
 func (p *pulled) stageOne(ctx context.Context, ref archive.Layer, st *layer.Staging) error {
-	if _, err := stageLayer(ctx, p.Archive, st, ref); err != nil {
-		return err
+	if !p.stageDelta(ctx, ref, st) {
+		if _, err := stageLayer(ctx, p.Archive, st, ref); err != nil {
+			return err
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

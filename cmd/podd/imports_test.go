@@ -97,7 +97,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/google/go-containerregistry": {"podd/images/registry"},
 		"github.com/BurntSushi":                  {"podd/images/registry"},
 		"github.com/robfig/cron":                 {"podd/runtime/manifest/schedule"},
-		"github.com/klauspost/compress":          {"podd/images/layer"},
+		"github.com/klauspost/compress":          {"podd/images/layer", "podd/images/delta"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
 		"tags.cncf.io":                           {"podd/runtime/device/cdi", "podd/runtime/executor"},
 		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/discovery", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},
@@ -292,12 +292,13 @@ func TestLayers(t *testing.T) {
 		"podd/netns/dns":       {},                           // what a message is and who answers it has nothing to do with pods
 		"podd/netns/diagnose":  {"podd/netns", "podd/board"}, // what board judges
 
-		"podd/images":           {"podd/images/archive", "podd/images/trust", "podd/images/gc", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
+		"podd/images":           {"podd/images/archive", "podd/images/trust", "podd/images/gc", "podd/images/delta", "podd/images/layer", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
 		"podd/images/archive":   {"podd/images/layer", "podd/images/trust", "podd/images/reference", "podd/images/platform", "podd/images/fault"},
 		"podd/images/layer":     {"podd/images/fault"},
 		"podd/images/reference": {"podd/images/fault"},
 		"podd/images/platform":  {"podd/images/fault"},
 		"podd/images/gc":        {},
+		"podd/images/delta":     {},
 		"podd/images/registry":  {},
 		"podd/images/trust":     {"podd/images/reference", "podd/images/fault"},
 		"podd/images/fault":     {},

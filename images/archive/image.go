@@ -37,6 +37,8 @@ type Layer struct {
 	DiffID string
 	Blob   string // digest of the file, "" when the archive does not tell
 	Size   int64  // of the file, -1 when the archive does not tell
+	// Annotations are what the manifest says of it.
+	Annotations map[string]string
 }
 
 // Config is what the image says about running it (OCI image specification, "config").

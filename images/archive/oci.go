@@ -40,7 +40,7 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 		if err := checkLayerType(d); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
-		layers[i] = Layer{Name: blobName(d.Digest), Blob: d.Digest, Size: d.Size}
+		layers[i] = Layer{Name: blobName(d.Digest), Blob: d.Digest, Size: d.Size, Annotations: d.Annotations}
 	}
 	c, err := newImage(data, layers)
 	if err != nil {

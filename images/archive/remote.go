@@ -18,6 +18,8 @@ type Source interface {
 	Document(ctx context.Context, digest string, manifest bool) ([]byte, error)
 	// Layer opens a layer. What is read of it is not verified. size is what the manifest promises, 0: nothing.
 	Layer(ctx context.Context, digest string, size int64) (io.ReadCloser, error)
+	// Range opens a part of a layer of size bytes, from from to before to. What is read of it is not verified.
+	Range(ctx context.Context, digest string, size, from, to int64) (io.ReadCloser, error)
 	// Forget drops what the source keeps of a layer to go on with.
 	Forget(digest string)
 }

@@ -132,6 +132,18 @@ func (st *Staging) Staged(diffID string) *Staged {
 	return st.Layers[diffID]
 }
 
+// Drop removes a layer that is not what it was to be.
+func (st *Staging) Drop(diffID string) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	l := st.Layers[diffID]
+	if l == nil {
+		return nil
+	}
+	delete(st.Layers, diffID)
+	return errors.Join(os.RemoveAll(l.Path), os.RemoveAll(l.Ledger()))
+}
+
 // Take lets go of a layer that has got its place in the store.
 func (st *Staging) Take(diffID string) {
 	st.mu.Lock()

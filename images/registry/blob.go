@@ -22,12 +22,19 @@ func (i *Image) Layer(ctx context.Context, digest string, size int64) (io.ReadCl
 	return i.s.c.spool(b)
 }
 
+// Range opens the part of a blob from the byte from to before the byte to, and goes on where a connection breaks. size is that
+// of the blob. A registry that gives the whole blob instead is an error.
+func (i *Image) Range(ctx context.Context, digest string, size, from, to int64) (io.ReadCloser, error) {
+	return &blob{ctx: ctx, s: i.s, digest: digest, size: size, off: from, until: to}, nil
+}
+
 // blob reads one blob over as many connections as it takes.
 type blob struct {
 	ctx    context.Context //nolint:containedctx // it is the reader's life
 	s      *session
 	digest string
 	size   int64 // 0: unknown
+	until  int64 // of a part: where it ends; 0: it is the whole blob
 	off    int64 // of the next byte to give
 	body   io.ReadCloser
 	skip   int64 // bytes of the body that were given already
@@ -38,7 +45,7 @@ type blob struct {
 
 func (b *blob) Read(p []byte) (int, error) {
 	for {
-		if b.ended || b.size > 0 && b.off == b.size {
+		if b.ended || b.size > 0 && b.off == b.size || b.until > 0 && b.off == b.until {
 			return 0, b.end()
 		}
 		if b.body == nil {
@@ -70,7 +77,9 @@ func (b *blob) read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if b.size > 0 && int64(len(p)) > b.size-b.off+1 {
+	if b.until > 0 {
+		p = p[:min(int64(len(p)), b.until-b.off)]
+	} else if b.size > 0 && int64(len(p)) > b.size-b.off+1 {
 		p = p[:b.size-b.off+1] // one more would show that it is longer than promised
 	}
 	n, err := b.body.Read(p)
@@ -126,8 +135,11 @@ func (b *blob) open() error {
 	if err != nil {
 		return err
 	}
-	ranged := b.off > 0 && !b.whole
-	if ranged {
+	ranged := (b.off > 0 || b.until > 0) && !b.whole
+	switch {
+	case b.until > 0:
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.off, b.until-1))
+	case ranged:
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", b.off))
 	}
 	resp, err := b.s.http.Do(req)
@@ -138,6 +150,9 @@ func (b *blob) open() error {
 		return b.broken(err)
 	}
 	switch {
+	case b.until > 0 && (b.whole || resp.StatusCode == http.StatusOK):
+		_ = resp.Body.Close()
+		return refuse(HopBlob, b.s.e.name(), "it gives no parts of the blob %s", b.digest)
 	case resp.StatusCode == http.StatusOK:
 		b.skip = b.off // all of it, whatever it was asked for
 		b.whole = b.whole || ranged

@@ -26,6 +26,8 @@ type Settings struct {
 	Layers int
 	// Offline: where the policy is Always and the registry cannot be asked, what is there is used.
 	Offline bool
+	// Deltas: of layers with a table of contents only the files that the store has not got are fetched.
+	Deltas bool
 	// Window are the hours in which images are pulled for pods; the zero value: all.
 	Window Window
 	// Verification says which images that are there a pod has to show credentials for.
@@ -318,6 +320,16 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 			}
 			// Before the image can be seen: whoever may not have it is not to find it without a record.
 			return p.Records.Add(m.ID, ref.Repository(), remote.Used)
+		},
+		Whole: !settings.Deltas,
+		Delta: func(d images.Delta) {
+			switch {
+			case p.Log == nil:
+			case d.Err != nil:
+				p.Log.Info("layer is fetched whole: its files cannot be fetched one by one", "image", name, "layer", d.Digest, "error", d.Err)
+			default:
+				p.Log.Info("layer fetched by file", "image", name, "layer", d.Digest, "size", d.Size, "fetched", d.Fetched, "reused", d.Reused)
+			}
 		},
 		Watch: func(digest string, total int64, in io.Reader) io.Reader {
 			return &watched{in: in, tell: func(n int64) { p.tell(f, Progress{Status: "pulling", Layer: digest, Current: n, Total: total}) }}

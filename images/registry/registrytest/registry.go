@@ -261,21 +261,24 @@ func (r *Registry) serveBlob(w http.ResponseWriter, req *http.Request, digest st
 		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown")
 		return
 	}
-	start := int64(0)
+	start, end := int64(0), int64(len(data))
 	if s, ok := strings.CutPrefix(req.Header.Get("Range"), "bytes="); ok && !r.NoRange {
-		first, _, _ := strings.Cut(s, "-")
+		first, last, _ := strings.Cut(s, "-")
 		start, _ = strconv.ParseInt(first, 10, 64)
+		if n, err := strconv.ParseInt(last, 10, 64); err == nil {
+			end = min(end, n+1)
+		}
 		if start >= int64(len(data)) {
 			w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 			return
 		}
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, len(data)-1, len(data)))
-		w.Header().Set("Content-Length", strconv.FormatInt(int64(len(data))-start, 10))
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, end-1, len(data)))
+		w.Header().Set("Content-Length", strconv.FormatInt(end-start, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	} else {
 		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	}
-	rest := data[start:]
+	rest := data[start:end]
 	breaks = breaks && int64(len(rest)) > r.Chunk
 	if breaks {
 		rest = rest[:r.Chunk]

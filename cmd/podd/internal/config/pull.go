@@ -26,6 +26,8 @@ type PullConfig struct {
 	ImagePullWindow         string            `json:"imagePullWindow"`         // 22:00-06:00; "": the whole day
 	// ImagePullOffline: where the policy is Always and no registry answers, the image that is there is used.
 	ImagePullOffline bool `json:"imagePullOffline"`
+	// ImagePullDeltas: of layers with a table of contents only the files that the board has not got are fetched.
+	ImagePullDeltas bool `json:"imagePullDeltas"`
 
 	ImagePullCredentialsVerificationPolicy string   `json:"imagePullCredentialsVerificationPolicy"`
 	PreloadedImagesVerificationAllowlist   []string `json:"preloadedImagesVerificationAllowlist"`
@@ -44,7 +46,7 @@ type PullConfig struct {
 
 func defaultPull() PullConfig {
 	return PullConfig{
-		PullImages: true, MaxParallelImagePulls: 2, ImagePullOffline: true, ImagePullBytesPerSecond: resource.MustParse("0"),
+		PullImages: true, MaxParallelImagePulls: 2, ImagePullOffline: true, ImagePullDeltas: true, ImagePullBytesPerSecond: resource.MustParse("0"),
 		ImagePullCredentialsVerificationPolicy: imagepull.NeverVerifyPreloadedImages, PreloadedImagesVerificationAllowlist: []string{},
 		RegistriesConf: "/etc/containers/registries.conf",
 		RegistryCerts:  []string{"/etc/podd/certs.d", "/etc/containerd/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d"},
@@ -85,7 +87,7 @@ func (c *PullConfig) check() error {
 func (c *PullConfig) Pulls() imagepull.Settings {
 	window, _ := imagepull.ParseWindow(c.ImagePullWindow) // check has seen it
 	s := imagepull.Settings{
-		Parallel: c.MaxParallelImagePulls, Offline: c.ImagePullOffline, Window: window,
+		Parallel: c.MaxParallelImagePulls, Offline: c.ImagePullOffline, Deltas: c.ImagePullDeltas, Window: window,
 		Verification: imagepull.Verification{Policy: c.ImagePullCredentialsVerificationPolicy, Allow: c.PreloadedImagesVerificationAllowlist},
 	}
 	if c.SerializeImagePulls {

@@ -12,7 +12,7 @@ func liveKeys() []string {
 		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
-		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline",
+		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline", "imagePullDeltas",
 		"imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist",
 	}
 }
@@ -64,6 +64,7 @@ func (c *Config) TakeLive(next *Config) {
 	c.ImagesConfig = next.ImagesConfig
 	c.SerializeImagePulls, c.MaxParallelImagePulls = next.SerializeImagePulls, next.MaxParallelImagePulls
 	c.ImagePullBytesPerSecond, c.ImagePullWindow, c.ImagePullOffline = next.ImagePullBytesPerSecond, next.ImagePullWindow, next.ImagePullOffline
+	c.ImagePullDeltas = next.ImagePullDeltas
 	c.ImagePullCredentialsVerificationPolicy = next.ImagePullCredentialsVerificationPolicy
 	c.PreloadedImagesVerificationAllowlist = next.PreloadedImagesVerificationAllowlist
 }

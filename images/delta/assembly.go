@@ -1,0 +1,231 @@
+package delta
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// assembly writes the tar of a plan.
+type assembly struct {
+	ctx  context.Context //nolint:containedctx // it is one run's
+	p    *Plan
+	w    io.Writer
+	nth  int
+	body io.ReadCloser // of the run that is being read
+	off  int64         // of the next byte of it
+	z    *zstd.Decoder
+	g    *gzip.Reader
+}
+
+func (a *assembly) run() error {
+	if a.p.table.split != nil {
+		return a.bySplit()
+	}
+	for i := range a.p.table.pieces {
+		if err := a.piece(&a.p.table.pieces[i]); err != nil {
+			return err
+		}
+	}
+	_, err := a.w.Write(a.p.table.tail)
+	return err
+}
+
+func (a *assembly) close() {
+	if a.body != nil {
+		_ = a.body.Close() // only read
+	}
+	if a.z != nil {
+		a.z.Close()
+	}
+}
+
+// maxWindow bounds the memory of the decoder, as when a layer is fetched whole.
+const maxWindow = 32 << 20
+
+// splitEntry is a line of a tar-split. github.com/vbatts/tar-split/tar/storage
+type splitEntry struct {
+	Type    int    `json:"type"` // 1: a file, 2: bytes of the tar
+	Name    string `json:"name"`
+	NameRaw []byte `json:"name_raw"`
+	Size    int64  `json:"size"`
+	Payload []byte `json:"payload"`
+}
+
+// bySplit puts the tar together as the tar-split says: bytes, and contents in their order.
+func (a *assembly) bySplit() error {
+	z, err := zstd.NewReader(bytes.NewReader(a.p.table.split), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	lines, pieces := json.NewDecoder(z), a.p.table.pieces
+	for {
+		var e splitEntry
+		err := lines.Decode(&e)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("its tar-split is damaged: %w", err)
+		}
+		switch {
+		case e.Type == 2:
+			_, err = a.w.Write(e.Payload)
+		case e.Size > 0:
+			if len(pieces) == 0 || pieces[0].size != e.Size {
+				return errTable
+			}
+			err = a.piece(&pieces[0])
+			pieces = pieces[1:]
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (a *assembly) piece(p *piece) error {
+	if _, err := a.w.Write(p.head); err != nil {
+		return err
+	}
+	switch {
+	case p.local:
+		return a.copyLocal(p)
+	case p.at.to <= p.at.from:
+		return nil
+	case a.p.table.gzip:
+		return a.members(p)
+	}
+	r, err := a.section(p.at)
+	if err != nil {
+		return err
+	}
+	return a.frames(r, p.size)
+}
+
+// copyLocal copies a file of the machine.
+func (a *assembly) copyLocal(p *piece) error {
+	f, err := os.Open(a.p.local[p.sum])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	n, err := io.Copy(a.w, io.LimitReader(f, p.size))
+	if err == nil && n != p.size {
+		err = fmt.Errorf("a file of the machine has %d bytes instead of %d", n, p.size)
+	}
+	return err
+}
+
+// section gives a part of the blob, which lies in one of the runs, after what was given before.
+func (a *assembly) section(at span) (io.Reader, error) {
+	for a.nth < len(a.p.runs) && a.p.runs[a.nth].to <= at.from {
+		a.nth++
+		if a.body != nil {
+			_ = a.body.Close()
+			a.body = nil
+		}
+	}
+	if a.nth == len(a.p.runs) || a.p.runs[a.nth].from > at.from || a.p.runs[a.nth].to < at.to {
+		return nil, errTable
+	}
+	if run := a.p.runs[a.nth]; a.body == nil {
+		body, err := a.p.src.Range(a.ctx, a.p.layer.Digest, a.p.layer.Size, run.from, run.to)
+		if err != nil {
+			return nil, err
+		}
+		a.body, a.off = body, run.from
+	}
+	if at.from < a.off {
+		return nil, errTable
+	}
+	if _, err := io.CopyN(io.Discard, a.body, at.from-a.off); err != nil {
+		return nil, unexpected(err)
+	}
+	a.off = at.from
+	return &sectionReader{a, at.to - at.from}, nil
+}
+
+// sectionReader reads of a run, and counts.
+type sectionReader struct {
+	a    *assembly
+	left int64
+}
+
+func (s *sectionReader) Read(b []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := s.a.body.Read(b[:min(int64(len(b)), s.left)])
+	s.left -= int64(n)
+	s.a.off += int64(n)
+	if s.left > 0 && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if s.left == 0 {
+		err = nil
+	}
+	return n, err
+}
+
+func unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// frames decompresses frames of zstd; size is how much is in them, 0: it is not known.
+func (a *assembly) frames(r io.Reader, size int64) error {
+	var err error
+	if a.z == nil {
+		a.z, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	} else {
+		err = a.z.Reset(r)
+	}
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(a.w, a.z)
+	if err == nil && size > 0 && n != size {
+		err = fmt.Errorf("a file has %d bytes where the table of contents says %d", n, size)
+	}
+	return err
+}
+
+// members decompresses the content of a file of eStargz, chunk by chunk: what follows in a chunk's part of the blob is the
+// next header.
+func (a *assembly) members(p *piece) error {
+	for i, at := range p.chunks {
+		r, err := a.section(at)
+		if err != nil {
+			return err
+		}
+		in := bufio.NewReader(r)
+		if a.g == nil {
+			a.g, err = gzip.NewReader(in)
+		} else {
+			err = a.g.Reset(in)
+		}
+		if err != nil {
+			return err
+		}
+		a.g.Multistream(false)
+		if _, err := io.CopyN(a.w, a.g, p.sizes[i]); err != nil {
+			return unexpected(err)
+		}
+		if _, err := io.Copy(io.Discard, in); err != nil { // the next chunk begins after it
+			return err
+		}
+	}
+	return nil
+}

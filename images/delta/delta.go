@@ -1,0 +1,159 @@
+// Package delta fetches of a layer only the files that the machine has not got.
+//
+// Layers that are compressed as zstd:chunked or eStargz have a table of contents: which file's content begins at which byte
+// of the blob, and its digest. What the machine has is copied, the rest is asked for by ranges, and the tar is put together
+// again as it was. Nobody has to believe the table: whoever unpacks the tar compares its digest with the image's
+// configuration, and takes the whole layer if it is another one.
+package delta
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// ErrNotWorth: the layer has no table, or most of it would have to be fetched all the same.
+var ErrNotWorth = errors.New("the layer is fetched whole")
+
+// Layer is a blob as the manifest describes it.
+type Layer struct {
+	Digest      string
+	Size        int64
+	Annotations map[string]string
+}
+
+// Ranges gives the bytes from from to before to of a blob. What is read is not verified.
+type Ranges interface {
+	Range(ctx context.Context, digest string, size, from, to int64) (io.ReadCloser, error)
+}
+
+// Sum is the SHA-256 of a file's content.
+type Sum [32]byte
+
+// Find says where files with some of the sums are: the answer has those that are there.
+type Find func(want map[Sum]bool) map[Sum]string
+
+// Plan is a layer that is worth it.
+type Plan struct {
+	Fetch  int64 // bytes that are asked for, the tables included
+	Reused int64 // bytes of files that the machine has
+
+	layer Layer
+	src   Ranges
+	table *table
+	local map[Sum]string
+	runs  []span // to ask for, in their order
+}
+
+// span is from before to of a blob.
+type span struct{ from, to int64 }
+
+// A request costs about what this many bytes do: what lies between two parts and is less is fetched with them.
+const requestWorth = 16 << 10
+
+// Limits of tables: they are a stranger's, and held in memory.
+const (
+	maxTable   = 8 << 20 // of a table's JSON
+	maxEntries = 100_000
+	maxSplit   = 4 << 20 // of a tar-split, compressed
+)
+
+// Prepare reads the table of a layer and looks what of it is on the machine.
+func Prepare(ctx context.Context, src Ranges, l Layer, find Find) (*Plan, error) {
+	t, err := readTable(ctx, src, l)
+	if err != nil {
+		return nil, err
+	}
+	want := map[Sum]bool{}
+	for i := range t.pieces {
+		if p := &t.pieces[i]; p.size > 0 && p.hasSum {
+			want[p.sum] = true
+		}
+	}
+	p := &Plan{layer: l, src: src, table: t, local: find(want), Fetch: t.read}
+	if len(p.local) == 0 {
+		return nil, ErrNotWorth
+	}
+	if err := p.plan(); err != nil {
+		return nil, err
+	}
+	if p.Fetch > l.Size*4/5 {
+		return nil, ErrNotWorth
+	}
+	return p, nil
+}
+
+// plan decides what is asked for: the pieces that the machine lacks, and small ones between them.
+func (p *Plan) plan() error {
+	var end int64
+	for i := range p.table.pieces {
+		piece := &p.table.pieces[i]
+		if piece.at.to <= piece.at.from {
+			continue // nothing of it is in the blob
+		}
+		if piece.at.from < end {
+			return fmt.Errorf("its table of contents is not in the order of the blob")
+		}
+		end = piece.at.to
+		if _, ok := p.local[piece.sum]; ok && piece.hasSum && piece.size > 0 {
+			piece.local = true
+			continue
+		}
+		if n := len(p.runs); n > 0 && piece.at.from-p.runs[n-1].to < requestWorth {
+			p.runs[n-1].to = piece.at.to
+		} else {
+			p.runs = append(p.runs, piece.at)
+		}
+	}
+	for _, run := range p.runs {
+		p.Fetch += run.to - run.from
+	}
+	for i := range p.table.pieces {
+		if piece := &p.table.pieces[i]; piece.local {
+			p.Reused += piece.size
+		}
+	}
+	return nil
+}
+
+// Open gives the plain tar. It ends with an error where a range is not given, or a file is not what it was.
+func (p *Plan) Open(ctx context.Context) io.ReadCloser {
+	ctx, cancel := context.WithCancel(ctx)
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a := &assembly{ctx: ctx, p: p, w: w}
+		err := a.run()
+		a.close()
+		_ = w.CloseWithError(err) // always nil (io.PipeWriter)
+	}()
+	return &opened{r, cancel, done}
+}
+
+type opened struct {
+	*io.PipeReader
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Close waits until nothing reads from the registry or the machine any more.
+func (o *opened) Close() error {
+	o.cancel()
+	err := o.PipeReader.Close()
+	<-o.done
+	return err
+}
+
+func parseSum(digest string) (s Sum, ok bool) {
+	text, ok := strings.CutPrefix(digest, "sha256:")
+	if !ok || len(text) != 2*len(s) {
+		return s, false
+	}
+	_, err := hex.Decode(s[:], []byte(text))
+	return s, err == nil
+}

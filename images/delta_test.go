@@ -1,0 +1,354 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/stargz-snapshotter/estargz"
+	"github.com/klauspost/compress/zstd"
+	"github.com/vbatts/tar-split/tar/asm"
+	"github.com/vbatts/tar-split/tar/storage"
+
+	"podd/images/archive"
+	"podd/images/imagetest"
+	"podd/images/registry"
+	"podd/images/registry/registrytest"
+)
+
+// fileSize is that of the layers' files.
+const fileSize = 256 << 10
+
+// randomBytes is n bytes that nothing compresses.
+func randomBytes(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(b)
+	return b
+}
+
+// versionOf is the tar of a layer of 24 files of 256 KiB and a few others; changed replaces one of the files.
+func versionOf(t *testing.T, changed uint64) []byte {
+	t.Helper()
+	files := []imagetest.File{imagetest.Dir("bin/"), imagetest.Regular("bin/empty", ""), imagetest.Regular("bin/small", "a few bytes")}
+	for i := range uint64(24) {
+		seed := i
+		if i == 7 {
+			seed = changed
+		}
+		files = append(files, imagetest.Regular(fmt.Sprintf("bin/f%d", i), string(randomBytes(seed, fileSize+int(i)*100))))
+	}
+	files = append(files,
+		imagetest.File{Header: tar.Header{Name: "bin/link", Typeflag: tar.TypeSymlink, Linkname: "f1"}},
+		imagetest.File{Header: tar.Header{Name: "bin/hard", Typeflag: tar.TypeLink, Linkname: "bin/f2"}},
+		imagetest.File{Header: tar.Header{Name: "bin/attr", Mode: 0o755, PAXRecords: map[string]string{"SCHILY.xattr.user.x": "y"}}, Data: []byte("text")})
+	data, err := imagetest.Tar(files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// packed is a layer as a registry has it.
+type packed struct {
+	blob        []byte
+	diffID      string
+	annotations map[string]string
+}
+
+// chunkedOf packs a tar as zstd:chunked, with a tar-split as podman writes one today, or without.
+func chunkedOf(t *testing.T, data []byte, withSplit bool) packed {
+	t.Helper()
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blob bytes.Buffer
+	frame := func(data []byte) { blob.Write(enc.EncodeAll(data, nil)) }
+	skippable := func(data []byte) (offset int) {
+		blob.Write([]byte{0x50, 0x2a, 0x4d, 0x18, byte(len(data)), byte(len(data) >> 8), byte(len(data) >> 16), byte(len(data) >> 24)})
+		offset = blob.Len()
+		blob.Write(data)
+		return offset
+	}
+	type file struct {
+		Type      string `json:"type"`
+		Name      string `json:"name"`
+		Size      int64  `json:"size"`
+		Digest    string `json:"digest"`
+		Offset    int    `json:"offset"`
+		EndOffset int    `json:"endOffset"`
+	}
+	var list []file
+	in := bytes.NewReader(data)
+	tr := tar.NewReader(in)
+	done := 0
+	for {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg || h.Size == 0 {
+			continue
+		}
+		at := len(data) - in.Len()
+		content := data[at : at+int(h.Size)]
+		frame(data[done:at])
+		f := file{Type: "reg", Name: h.Name, Size: h.Size, Digest: imagetest.Digest(content), Offset: blob.Len()}
+		frame(content[:len(content)/2]) // two chunks
+		frame(content[len(content)/2:])
+		f.EndOffset, done = blob.Len(), at+len(content)
+		list = append(list, f)
+	}
+	frame(data[done:])
+	p := packed{diffID: imagetest.Digest(data), annotations: map[string]string{}}
+	const prefix = "io.github.containers.zstd-chunked."
+	if withSplit {
+		var lines bytes.Buffer
+		r, err := asm.NewInputTarStream(bytes.NewReader(data), storage.NewJSONPacker(&lines), storage.NewDiscardFilePutter())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			t.Fatal(err)
+		}
+		split := enc.EncodeAll(lines.Bytes(), nil)
+		p.annotations[prefix+"tarsplit-position"] = fmt.Sprintf("%d:%d:%d", skippable(split), len(split), lines.Len())
+	}
+	table, err := json.Marshal(map[string]any{"version": 1, "entries": list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := enc.EncodeAll(table, nil)
+	p.annotations[prefix+"manifest-position"] = fmt.Sprintf("%d:%d:%d:1", skippable(z), len(z), len(table))
+	p.annotations[prefix+"manifest-checksum"] = imagetest.Digest(z)
+	p.blob = blob.Bytes()
+	return p
+}
+
+// stargzOf packs a tar as its authors do.
+func stargzOf(t *testing.T, data []byte) packed {
+	t.Helper()
+	b, err := estargz.Build(io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))), estargz.WithChunkSize(300_000), estargz.WithCompressionLevel(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := io.ReadAll(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packed{blob, b.DiffID().String(), map[string]string{"containerd.io/snapshot/stargz/toc.digest": b.TOCDigest().String()}}
+}
+
+// skopeoOf packs a tar as zstd:chunked with Debian's skopeo.
+func skopeoOf(t *testing.T, data []byte) packed {
+	t.Helper()
+	if _, err := exec.LookPath("skopeo"); err != nil {
+		t.Skip("skopeo is not here")
+	}
+	dir := t.TempDir()
+	layout, err := imagetest.OCIArchive(imagetest.Image{Names: []string{"example.org/a:1"}, Layers: []imagetest.Layer{{Raw: data}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, from, to := filepath.Join(dir, "policy.json"), filepath.Join(dir, "a.tar"), filepath.Join(dir, "out")
+	for name, content := range map[string][]byte{policy: []byte(`{"default":[{"type":"insecureAcceptAnything"}]}`), from: layout} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("skopeo", "--policy", policy, "copy", "--dest-compress", "--dest-compress-format=zstd:chunked", "oci-archive:"+from, "oci:"+to+":a").CombinedOutput(); err != nil {
+		t.Skipf("this skopeo cannot: %v\n%s", err, out)
+	}
+	read := func(digest string) []byte {
+		data, err := os.ReadFile(filepath.Join(to, "blobs/sha256", strings.TrimPrefix(digest, "sha256:")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var doc struct {
+		Manifests []struct{ Digest string }
+		Layers    []struct {
+			Digest      string
+			Annotations map[string]string
+		}
+	}
+	index, err := os.ReadFile(filepath.Join(to, "index.json"))
+	if err == nil {
+		err = json.Unmarshal(index, &doc)
+	}
+	if err == nil {
+		err = json.Unmarshal(read(doc.Manifests[0].Digest), &doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Layers[0].Annotations) == 0 {
+		t.Skip("this skopeo does not write zstd:chunked")
+	}
+	return packed{read(doc.Layers[0].Digest), imagetest.Digest(data), doc.Layers[0].Annotations}
+}
+
+// serve puts an image of one layer into a registry.
+func (p packed) serve(t *testing.T, reg *registrytest.Registry, tag string) {
+	t.Helper()
+	marshal := func(v any) []byte {
+		data, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reg.AddBlob(imagetest.Digest(data), data)
+		return data
+	}
+	config := marshal(map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": []string{p.diffID}}})
+	reg.AddBlob(imagetest.Digest(p.blob), p.blob)
+	manifest := marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+		"config": map[string]any{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": imagetest.Digest(config), "size": len(config)},
+		"layers": []any{map[string]any{
+			"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "digest": imagetest.Digest(p.blob), "size": len(p.blob), "annotations": p.annotations,
+		}},
+	})
+	reg.AddManifest("app", tag, "application/vnd.oci.image.manifest.v1+json", manifest)
+	reg.AddManifest("app", imagetest.Digest(manifest), "application/vnd.oci.image.manifest.v1+json", manifest)
+}
+
+// pullDelta pulls a tag, and says what became of its layers.
+func pullDelta(t *testing.T, s *Store, host, tag string, whole bool) (img Image, deltas []Delta) {
+	t.Helper()
+	c := impatient()
+	ref, err := registry.ParseReference(host + "/app:" + tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote, err := c.Open(context.Background(), ref, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	root := archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}
+	img, err = s.Pull(context.Background(), remote, root, PullOptions{
+		Name: ref.String(), Platform: "linux/amd64", Whole: whole, Delta: func(d Delta) { deltas = append(deltas, d) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img, deltas
+}
+
+// A layer whose table of contents tells its files comes by file: what the store has is not fetched, and the layer is to the
+// byte what it is when it is fetched whole.
+func TestPullOfAChangedFile(t *testing.T) {
+	needRoot(t)
+	first, second := versionOf(t, 7), versionOf(t, 700)
+	for name, pack := range map[string]func(*testing.T, []byte) packed{
+		"zstd chunked": func(t *testing.T, data []byte) packed { return chunkedOf(t, data, true) },
+		"no tar-split": func(t *testing.T, data []byte) packed { return chunkedOf(t, data, false) },
+		"skopeo":       skopeoOf,
+		"estargz":      stargzOf,
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := registrytest.New()
+			old, changed := pack(t, first), pack(t, second)
+			old.serve(t, reg, "v1")
+			changed.serve(t, reg, "v2")
+			host := reg.Start(t)
+			s := openStore(t, Options{})
+			if _, deltas := pullDelta(t, s, host, "v1", false); len(deltas) != 0 {
+				t.Errorf("an empty store has files: %+v", deltas)
+			}
+			before := reg.Served()
+			img, deltas := pullDelta(t, s, host, "v2", false)
+			if len(deltas) != 1 || deltas[0].Err != nil || deltas[0].Reused < 22*fileSize {
+				t.Fatalf("the layer came as %+v", deltas)
+			}
+			if moved := reg.Served() - before; moved > 2*fileSize || moved < fileSize || deltas[0].Fetched > moved {
+				t.Errorf("%d bytes came, %d by podd's word", moved, deltas[0].Fetched)
+			}
+			whole := openStore(t, Options{})
+			plain, deltas := pullDelta(t, whole, host, "v2", true)
+			if len(deltas) != 0 {
+				t.Errorf("asked for a whole layer: %+v", deltas)
+			}
+			if a, b := imagetest.DescribeTree(t, img.Layers[0]), imagetest.DescribeTree(t, plain.Layers[0]); a != b {
+				t.Errorf("the layers differ:\n%s\n%s", a, b)
+			}
+			if list := verifyAll(t, s, false); len(list) != 2 || list[0].Err != nil || list[1].Err != nil {
+				t.Errorf("the store has %+v", list)
+			}
+			// It is known by the digest of its blob: the next pull has nothing to do.
+			before = reg.Served()
+			if _, deltas := pullDelta(t, s, host, "v2", false); len(deltas) != 0 || reg.Served()-before > 10_000 {
+				t.Errorf("pulled again: %+v, %d bytes", deltas, reg.Served()-before)
+			}
+		})
+	}
+}
+
+// A table that lies, a registry without ranges, a file of the store that is damaged: the whole layer comes, and nobody notices.
+func TestPullOfAChangedFileFallsBack(t *testing.T) {
+	needRoot(t)
+	first, second := versionOf(t, 7), versionOf(t, 700)
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, reg *registrytest.Registry, s *Store, p *packed, old Image)
+		quiet bool // there is nothing to say
+	}{
+		"a table that is not the one of the manifest": {spoil: func(_ *testing.T, _ *registrytest.Registry, _ *Store, p *packed, _ Image) {
+			p.annotations["io.github.containers.zstd-chunked.manifest-checksum"] = imagetest.Digest(nil)
+		}},
+		"a position that is nowhere": {spoil: func(_ *testing.T, _ *registrytest.Registry, _ *Store, p *packed, _ Image) {
+			p.annotations["io.github.containers.zstd-chunked.manifest-position"] = "1:99999999999999:3:1"
+		}},
+		"a tar-split of another layer": {spoil: func(t *testing.T, _ *registrytest.Registry, _ *Store, p *packed, _ Image) {
+			other := chunkedOf(t, versionOf(t, 900), true)
+			p.annotations["io.github.containers.zstd-chunked.tarsplit-position"] = strings.Replace(other.annotations["io.github.containers.zstd-chunked.manifest-position"], ":1", "", 1)
+		}},
+		"no ranges": {spoil: func(_ *testing.T, reg *registrytest.Registry, _ *Store, _ *packed, _ Image) { reg.NoRange = true }},
+		"a file that is damaged": {spoil: func(t *testing.T, _ *registrytest.Registry, _ *Store, _ *packed, old Image) {
+			if err := os.WriteFile(filepath.Join(old.Layers[0], "bin/f3"), randomBytes(99, fileSize+300), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"a file that is gone": {spoil: func(t *testing.T, _ *registrytest.Registry, _ *Store, _ *packed, old Image) {
+			if err := os.Remove(filepath.Join(old.Layers[0], "bin/f3")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"no table": {quiet: true, spoil: func(_ *testing.T, _ *registrytest.Registry, _ *Store, p *packed, _ Image) { p.annotations = nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := registrytest.New()
+			old, changed := chunkedOf(t, first, true), chunkedOf(t, second, true)
+			old.serve(t, reg, "v1")
+			host := reg.Start(t)
+			s := openStore(t, Options{})
+			img, _ := pullDelta(t, s, host, "v1", false)
+			c.spoil(t, reg, s, &changed, img)
+			changed.serve(t, reg, "v2")
+			img, deltas := pullDelta(t, s, host, "v2", false)
+			switch {
+			case c.quiet && len(deltas) != 0, !c.quiet && (len(deltas) != 1 || deltas[0].Err == nil):
+				t.Errorf("the layer came as %+v", deltas)
+			}
+			if got, err := os.ReadFile(filepath.Join(img.Layers[0], "bin/f7")); err != nil || !bytes.Equal(got, randomBytes(700, fileSize+700)) {
+				t.Errorf("the changed file is wrong: %v", err)
+			}
+			if left, err := filepath.Glob(filepath.Join(s.dir("tmp"), "*")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
