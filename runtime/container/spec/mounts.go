@@ -63,13 +63,20 @@ func bind(source, destination string, readonly bool) specs.Mount {
 	return specs.Mount{Destination: destination, Type: "bind", Source: source, Options: options}
 }
 
-// maskedPaths hide what a container could learn about the host or do to it; the list is that of containerd, with podman's /sys/dev/block.
+// maskedPaths hide what a container could learn about the host or do to it: containerd's list, podman's /sys/dev/block, and what tells the
+// heat of processors apart, as with Docker (GHSA-6fw5-f8r9-fgfm).
 func maskedPaths() []string {
-	return []string{
+	return append([]string{
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
 		"/proc/sched_debug", "/proc/scsi", "/sys/dev/block", "/sys/devices/virtual/powercap", "/sys/firmware",
-	}
+	}, thermalThrottles()...)
 }
+
+// thermalThrottles are there on x86. They are listed once, as processors are not plugged into edge boards.
+var thermalThrottles = sync.OnceValue(func() []string {
+	paths, _ := filepath.Glob("/sys/devices/system/cpu/cpu*/thermal_throttle") // the pattern is a good one
+	return paths
+})
 
 func readonlyPaths() []string {
 	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
