@@ -60,6 +60,8 @@ type (
 	msgBeat struct{ done chan struct{} }
 	// msgMoved: the machine's addresses may have changed.
 	msgMoved struct{}
+	// msgForwarded: the kernel has the table of Services of this number, or cannot be given it.
+	msgForwarded struct{ table uint64 }
 	// msgClock: the clock was set.
 	msgClock struct{}
 	// msgCgroup: a cgroup below a pod's may have been removed.

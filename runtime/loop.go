@@ -183,6 +183,8 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		r.network.showAddresses(now)
 		r.ReportNetwork("addresses", r.Network.Overlap())
 		r.services.MarkChanged() // a load balancer has the board's addresses
+	case msgForwarded:
+		r.network.applyDrains(m.table, now)
 	case msgKept:
 		m.pod.Record.Kept = true
 		if r.pods[m.pod.Record.UID] == m.pod {
@@ -300,8 +302,9 @@ func (r *Runtime) decide(p *lifecycle.Pod, now state.Instant) {
 // factsOf is what the planner is told of a pod beside its record.
 func (r *Runtime) factsOf(p *lifecycle.Pod) plan.Facts {
 	measureAt, measure := p.Usage.Next(p.Record)
+	wanted := r.wanted(p)
 	return plan.Facts{
-		Wanted: r.wanted(p), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit != "", Importing: r.importing,
+		Wanted: wanted, DrainedAt: r.network.drainedAt(p, wanted, r.now()), Blocked: p.Record.State == state.PodWaiting && r.blocked(p), Unfit: p.Unfit != "", Importing: r.importing,
 		KeepEnd: r.stopping && !p.Deleted, StopGrace: r.stopGrace(p),
 		Refresh: p.Refresh, Measure: measure, MeasureAt: measureAt,
 		HookRuns:     p.Probes.HookRuns,

@@ -115,7 +115,8 @@ func (w *world) start() error {
 	r, err := New(Config{
 		RunDir: filepath.Join(w.dir, "run"), RootDir: filepath.Join(w.dir, "root"), LogDir: filepath.Join(w.dir, "logs"),
 		Log: slog.New(slog.DiscardHandler), NodeName: "board", ClusterDomain: "cluster.local",
-		Folder: w, Images: w, Puller: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Names: nothing{}, Forwarder: forwarder{},
+		ServiceCIDRs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")},
+		Folder:       w, Images: w, Puller: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Names: nothing{}, Forwarder: forwarder{},
 		HealthPorts: func([]service.HealthPort) {}, HostIPs: func() ([]netip.Addr, error) { return nil, nil },
 		ResolvConf: func() string { return "" }, Events: nothing{},
 	})

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,8 +25,10 @@ type networkSync struct {
 	// forwarding puts tables of Services into the kernel.
 	forwarding background.Queue
 	// nextTable is the one that the kernel is to have; nil: it has been given it.
-	nextTable atomic.Pointer[netns.ServiceTable]
-	hostIPs   hostAddresses
+	nextTable atomic.Pointer[numberedTable]
+	// tables counts those that the kernel was to have, applied is the last one that it has.
+	tables, applied uint64
+	hostIPs         hostAddresses
 }
 
 // restoreNetwork tells the network of the pods that it has from an earlier daemon.
@@ -101,20 +104,75 @@ func (ns *networkSync) syncServices(now state.Instant) {
 	ns.r.services.Sync(ns.boardIPs(), now)
 }
 
+// numberedTable is one of the tables that the kernel is to have.
+type numberedTable struct {
+	n     uint64
+	table netns.ServiceTable
+}
+
 // forward gives the kernel a table away from the loop; of several that wait the newest counts.
 func (ns *networkSync) forward(t netns.ServiceTable) {
-	ns.nextTable.Store(&t)
+	ns.tables++
+	for _, p := range ns.r.pods {
+		if p.Drain.Begun && p.Drain.Table == 0 && p.Record.State == state.PodStopping {
+			p.Drain.Table = ns.tables
+		}
+	}
+	ns.nextTable.Store(&numberedTable{ns.tables, t})
 	ns.forwarding.Do(func() {
 		next := ns.nextTable.Swap(nil)
 		if next == nil {
 			return
 		}
-		err := ns.r.Forwarder.Apply(*next)
+		err := ns.r.Forwarder.Apply(next.table)
 		if err != nil {
 			err = fmt.Errorf("they go on as they were: %w", err)
 		}
 		ns.r.ReportNetwork("Services", err)
+		ns.r.inbox.put(msgForwarded{next.n}) // waiting longer does not help where it failed
 	})
+}
+
+// While a pod that serves behind a Service ends, and others take its place there, its containers get their stop signal only
+// when the kernel leads nobody to it any more, and what was under way then has had a moment.
+const (
+	drainMost  = 2 * time.Second // the kernel's tables may be long in coming
+	drainPause = 250 * time.Millisecond
+)
+
+// drainedAt is when a pod may get its stop signal; 0: now. It is asked in each decision about the pod.
+func (ns *networkSync) drainedAt(p *lifecycle.Pod, wanted bool, now state.Instant) state.BootTime {
+	switch {
+	case p.Record.State == state.PodStopping, p.Record.State == state.PodRunning && !wanted:
+	default:
+		p.Drain = lifecycle.Drain{}
+		return 0
+	}
+	d := &p.Drain
+	if !d.Begun {
+		d.Begun = true
+		if ns.r.stopping || !ns.r.services.Relieves(p.Record.UID) {
+			return 0
+		}
+		d.At = now.After(drainMost)
+		if p.Record.State == state.PodStopping && !ns.r.services.Due(now.Mono) { // an earlier daemon began its end
+			if d.Table = ns.tables; ns.applied >= d.Table {
+				d.At = now.After(drainPause)
+			}
+		}
+	}
+	return d.At
+}
+
+// applyDrains lets pods go on that the kernel leads nobody to any more.
+func (ns *networkSync) applyDrains(n uint64, now state.Instant) {
+	ns.applied = n
+	for uid, p := range ns.r.pods {
+		if d := &p.Drain; d.Table != 0 && d.Table <= n && now.Mono < d.At {
+			d.Table, d.At = 0, min(d.At, now.After(drainPause))
+			ns.r.mark(uid)
+		}
+	}
 }
 
 // restoreNames serves what an earlier daemon of this boot has left, before anything else is looked at.

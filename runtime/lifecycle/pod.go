@@ -29,10 +29,18 @@ type Pod struct {
 	Unfit   string         // why this board is not for it, in the scheduler's words; "": it is
 	Deleted bool           // by hand; ends although its manifest stays, and begins anew
 	Grace   *int64         // seconds, asked for with the deletion
+	Drain   Drain
 	// Shown: clients have seen it.
 	Shown bool
 	// Problem is the sentence about the manifest of a running pod: a bad edit.
 	Problem *manifest.Problem
+}
+
+// Drain is how far Services have let go of a pod that ends. It begins anew with the daemon.
+type Drain struct {
+	Begun bool
+	Table uint64         // the first of the kernel's tables that does not lead to it; 0: none yet
+	At    state.BootTime // since boot; no stop signal before
 }
 
 // NewPod makes a Pod of a record.

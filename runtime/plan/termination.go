@@ -21,19 +21,24 @@ func planFinishing(p *Plan, v View, now state.BootTime) {
 }
 
 // planEnd ends all containers of a pod: every preStop hook at once, the stop signals of main containers after
-// their hooks, and those of sidecars when all that came after them in the pod has ended. It says whether all have.
+// their hooks and when nobody is led to the pod any more, and those of sidecars when all that came after them in the pod
+// has ended. It says whether all have.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
 func planEnd(p *Plan, v View, now state.BootTime) (ended bool) {
 	above := false // something still runs that must end first
+	drained := now >= v.DrainedAt
+	if !drained {
+		p.WakeAt(v.DrainedAt)
+	}
 	for _, c := range v.Containers {
 		if c.Kind != state.KindSidecar {
-			endContainer(p, c, v.StopBy, true, now)
+			endContainer(p, c, v.StopBy, drained, now)
 			above = above || c.running()
 		}
 	}
 	for i := len(v.Containers) - 1; i >= 0; i-- {
 		if c := v.Containers[i]; c.Kind == state.KindSidecar {
-			endContainer(p, c, v.StopBy, !above, now)
+			endContainer(p, c, v.StopBy, drained && !above, now)
 			above = above || c.running()
 		}
 	}

@@ -56,6 +56,10 @@ func TestPlanOfALife(t *testing.T) {
 
 		// The end of a pod: hooks at once, signals in order.
 		{"hooks come first, all at once", View{State: state.PodRunning, Containers: list{with(in("s", side, state.ContainerRunning), hook), with(in("c", main, state.ContainerRunning), hook), in("d", main, state.ContainerRunning)}}, "[begin stop pre-stop c stop d pre-stop s]", 0},
+		{"a pod that connections are led to hears nothing yet, its hook runs", View{State: state.PodStopping, StopBy: 130 * second, DrainedAt: 101 * second, Containers: list{in("s", side, state.ContainerRunning), with(in("c", main, state.ContainerRunning), hook), in("d", main, state.ContainerRunning)}}, "[pre-stop c]", 101 * second},
+		{"nor after its hook", View{State: state.PodStopping, StopBy: 130 * second, DrainedAt: 101 * second, Containers: list{with(in("c", main, state.ContainerPreStop), func(c *ContainerView) { c.Hooked = true })}}, "[]", 101 * second},
+		{"it does when nobody is led to it", View{State: state.PodStopping, StopBy: 130 * second, DrainedAt: now, Containers: list{in("d", main, state.ContainerRunning)}}, "[stop d]", 0},
+		{"or when its grace is over", View{State: state.PodStopping, StopBy: now, DrainedAt: 101 * second, Containers: list{in("d", main, state.ContainerRunning)}}, "[stop d]", 101 * second},
 		{"a hook that runs is waited for", stop(130*second, list{with(in("c", main, state.ContainerPreStop), func(c *ContainerView) { c.Hooking = true })}), "[]", 130 * second},
 		{"its end is followed by the signal", stop(130*second, list{with(in("c", main, state.ContainerPreStop), func(c *ContainerView) { c.Hooked = true })}), "[stop c]", 0},
 		{"the end of the grace too", stop(now, list{with(in("c", main, state.ContainerPreStop), func(c *ContainerView) { c.Hooking = true })}), "[stop c]", 0},

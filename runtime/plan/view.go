@@ -27,6 +27,7 @@ type View struct {
 	ResizeAfter   state.BootTime // no try before
 	RestartAll    bool           // a restart rule asks for all containers to begin anew
 	StopBy        state.BootTime // the end of the grace of a pod that ends; 0: it does not end yet
+	DrainedAt     state.BootTime // no stop signal before: Services lead new connections elsewhere by then; 0: at once
 	Containers    []ContainerView
 }
 

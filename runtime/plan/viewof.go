@@ -18,6 +18,7 @@ type Facts struct {
 	Refresh   bool          // what its volumes are made of has changed
 	Measure   bool          // an emptyDir has a limit that only podd holds
 	MeasureAt state.BootTime
+	DrainedAt state.BootTime // when no Service leads to it any more
 	HookRuns  func(container string) bool
 	Image     func(container string) Image // that its next attempt starts from
 	// VolumeImages are those that its volumes show.
@@ -37,6 +38,7 @@ func ViewOf(rec *state.Record, f Facts) View {
 		Refresh:       f.Refresh && rec.Volumes.Ready,
 		Measure:       f.Measure && rec.Volumes.Ready,
 		MeasureAt:     f.MeasureAt,
+		DrainedAt:     f.DrainedAt,
 		Deadline:      rec.Deadline(),
 		Terminal:      rec.Finish != nil,
 		Initialized:   rec.Initialized,

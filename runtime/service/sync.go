@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -150,6 +151,30 @@ func (s *Syncer) Sync(nodeIPs []netip.Addr, now state.Instant) {
 	s.HealthPorts(out.Health)
 	s.publish(&out)
 	s.reportProblems(out.Problems, now.Wall)
+}
+
+// Relieves says whether new connections through a Service to a pod that serves will go to others when it ends. Those of a
+// headless Service find it by name, and are not led.
+func (s *Syncer) Relieves(uid types.UID) bool {
+	pods, _ := s.Store.Pods()
+	i := slices.IndexFunc(pods, func(p *corev1.Pod) bool { return p.UID == uid })
+	if i < 0 || !isReady(pods[i]) {
+		return false
+	}
+	behind := func(v *corev1.Service, p *corev1.Pod) bool {
+		return p.Namespace == v.Namespace && selects(v.Spec.Selector, p.Labels) && !ended(p)
+	}
+	for _, v := range s.services {
+		if len(v.Spec.Selector) == 0 || v.Spec.ClusterIP == corev1.ClusterIPNone || !behind(v, pods[i]) {
+			continue
+		}
+		if slices.ContainsFunc(pods, func(p *corev1.Pod) bool {
+			return p.UID != uid && p.DeletionTimestamp == nil && isReady(p) && behind(v, p)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // Env are the variables about the Services of a pod's namespace, unless enableServiceLinks is off.

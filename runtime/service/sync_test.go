@@ -254,3 +254,44 @@ func TestSyncAfterDamage(t *testing.T) {
 		t.Errorf("Services %v, %d zones", s.services, w.zones)
 	}
 }
+
+// A pod is relieved by another one that serves behind the same Service, and is led to.
+func TestRelieves(t *testing.T) {
+	s, _ := newSyncer(t.TempDir())
+	web := func(name string, ready corev1.ConditionStatus) *corev1.Pod {
+		p := podOf("web", "10.42.0.5", ready)
+		p.Name, p.UID = name, types.UID(name)
+		return p
+	}
+	expect := func(what string, want bool) {
+		t.Helper()
+		if got := s.Relieves("a"); got != want {
+			t.Errorf("%s: %t", what, got)
+		}
+	}
+	services := func(list ...manifest.Object) {
+		s.Objects.Replace(list, now.Wall)
+		s.Sync(nil, now)
+	}
+	services(serviceOf("web", nil))
+	expect("no such pod", false)
+	s.show(web("a", "True"))
+	expect("alone", false)
+	s.show(web("b", "False"))
+	expect("the other does not serve", false)
+	s.show(web("b", "True"))
+	expect("two", true)
+	s.show(web("a", "False"))
+	expect("nobody is led to one that does not serve", false)
+	s.show(web("a", "True"))
+	services(serviceOf("web", func(v *corev1.ServiceSpec) { v.ClusterIP, v.ClusterIPs = "None", []string{"None"} }))
+	expect("headless", false)
+	services(serviceOf("other", nil))
+	expect("of another Service", false)
+	services(serviceOf("other", nil), serviceOf("web", nil))
+	expect("of two Services", true)
+	ending := web("b", "True")
+	ending.DeletionTimestamp = &metav1.Time{Time: now.Wall}
+	s.show(ending)
+	expect("the other ends, too", false)
+}

@@ -1,10 +1,11 @@
 // Command answerer is what the tests put into pods to be probed: it answers on one port over HTTP/1, over HTTP/2 in clear
 // text and as a gRPC health service, and on another one over TLS.
 //
-//	answerer [-port N] [-tls N] [-sick FILE]
+//	answerer [-port N] [-tls N] [-sick FILE] [-says WORD]
 //
 // /healthz is well until the file of -sick is there. /to?URL redirects, /hang never answers, and /seen lists the requests so
-// far. A gRPC service is named after the answer that it gives.
+// far. A gRPC service is named after the answer that it gives. With a word to say /word says it, after a moment, and SIGTERM
+// lets what was asked be answered first.
 //
 //	answerer keyring [add NAME]... [find NAME]... [look SERIAL]...
 //
@@ -33,11 +34,13 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -45,6 +48,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +57,7 @@ import (
 )
 
 type answerer struct {
-	sick string
+	sick, says string
 
 	mu   sync.Mutex
 	seen []string
@@ -64,6 +68,7 @@ func main() {
 	secure := flag.Int("tls", 0, "the `port` of HTTPS; 0: none")
 	a := &answerer{}
 	flag.StringVar(&a.sick, "sick", "/sick", "the `file` that makes it ill")
+	flag.StringVar(&a.says, "says", "", "what /word says")
 	flag.Parse()
 	switch flag.Arg(0) {
 	case "keyring":
@@ -116,8 +121,20 @@ func (a *answerer) serve(port int, certificate *tls.Certificate) error {
 	server := &http.Server{Handler: a, ReadHeaderTimeout: time.Minute, Protocols: &http.Protocols{}}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
+	if a.says != "" {
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, unix.SIGTERM)
+		go func() {
+			<-stop
+			_ = server.Shutdown(context.Background())
+			os.Exit(0)
+		}()
+	}
 	if certificate == nil {
-		return server.Serve(listener)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		select {} // until what was asked is answered
 	}
 	server.Protocols.SetHTTP2(true)
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*certificate}}
@@ -140,6 +157,9 @@ func (a *answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, r.URL.RawQuery, http.StatusFound)
 	case r.URL.Path == "/hang":
 		<-r.Context().Done()
+	case r.URL.Path == "/word":
+		time.Sleep(20 * time.Millisecond)
+		fmt.Fprint(w, a.says)
 	case r.URL.Path == "/seen":
 		fmt.Fprintln(w, all)
 	default:
