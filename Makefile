@@ -66,7 +66,7 @@ test-board: deps ## build for BOARD (arm64), and test it on an emulated board of
 
 test-fresh: ## run each of TARGETS (all) on a bare Debian RELEASE (bookworm), as a newcomer would; takes hours (root)
 	@hack/deps.sh fresh
-	@hack/fresh.sh $(RELEASE) $(TARGETS) $(foreach v,TESTFLAGS PKGS FUZZTIME BENCHFLAGS BOARD ARCH DEBS TARBALLS,$(if $(filter command environment,$(origin $v)),$v='$($v)'))
+	@hack/fresh.sh $(RELEASE) $(TARGETS) $(foreach v,TESTFLAGS PKGS FUZZTIME BENCHFLAGS BOARD ARCH DEBS TARBALLS,$(if $(filter command environment,$(origin $v)),'$v=$(subst ','\'',$(subst $$,$$$$,$($v)))'))
 
 bench: build ## measure podd beside podman, crun and runc where they are on PATH (root)
 	@hack/deps.sh build bench || echo "some of what the bench compares with may be left out"
