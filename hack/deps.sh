@@ -83,13 +83,18 @@ go_of_debian() {
 	hash -r
 }
 
-advice="install Go $needed or newer from https://go.dev/dl/, or any since 1.21, which fetches that by itself"
 if ! go_suffices; then
-	if ! command -v go >/dev/null; then what="go is not on PATH"; else what="$(command -v go) is $(cd / && GOTOOLCHAIN=local go version | cut -d' ' -f3)"; fi
+	found=$(command -v go || true)
+	advice="install Go $needed or newer from https://go.dev/dl/, or any since 1.21, which fetches that by itself"
+	if [[ -z $found ]]; then
+		what="go is not on PATH"
+	else
+		what="$found is $(cd / && GOTOOLCHAIN=local go version | cut -d' ' -f3)"
+		[[ -z $(cd / && go env GOTOOLCHAIN) ]] || what+=" and GOTOOLCHAIN is $(cd / && go env GOTOOLCHAIN), not auto"
+	fi
 	# One that is not Debian's would still be found first.
-	owner=$(dpkg-query -S "$(readlink -f "$(command -v go || echo /usr/bin/go)")" 2>/dev/null || true)
-	if [[ $(id -u) -eq 0 ]] && { ! command -v go >/dev/null || [[ -n $owner ]]; }; then
-		go_of_debian || true
+	if [[ -z $found ]] || dpkg-query -S "$(readlink -f "$found")" >/dev/null 2>&1; then
+		if [[ $(id -u) -eq 0 ]]; then go_of_debian || true; else advice="run this as root, which installs Debian's, or $advice"; fi
 	fi
 	go_suffices || { echo "hack/deps.sh: $what; $advice" >&2; exit 1; }
 fi
