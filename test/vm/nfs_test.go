@@ -176,6 +176,6 @@ func (vm *VM) nfsBack() {
 
 // nfsStop stops podd and its pods while the server is gone again.
 func (vm *VM) nfsStop() {
-	vm.sh("systemctl stop nfs-server; systemctl stop podd podd-pods")
+	vm.sh("systemctl stop nfs-server; systemctl stop podd")
 	vm.until("! grep -E ' nfs4? ' /proc/mounts")
 }
