@@ -26,8 +26,8 @@ const (
 	keepFor  = 14 * 24 * time.Hour // layers that no image has taken
 )
 
-// keep puts whole layers of a pull into their places, on stable storage, although there is no image yet.
-func (kl keptLayers) keep(st *layer.Staging, layers []*layer.Staged) error {
+// persist puts whole layers of a pull into their places, on stable storage, although there is no image yet.
+func (kl keptLayers) persist(st *layer.Staging, layers []*layer.Staged) error {
 	if len(layers) == 0 {
 		return nil
 	}

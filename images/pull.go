@@ -215,7 +215,7 @@ func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging)
 	}
 	err := context.Cause(ctx)
 	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) { // else what is whole stands in the way of others
-		err = errors.Join(err, p.keep(st))
+		err = errors.Join(err, p.persist(st))
 	}
 	return err
 }
@@ -249,19 +249,19 @@ func (p *pulled) stageOne(ctx context.Context, ref archive.Layer, st *layer.Stag
 	if time.Since(p.synced) < keepEach {
 		return nil
 	}
-	return p.keepLocked(st)
+	return p.persistLocked(st)
 }
 
-func (p *pulled) keep(st *layer.Staging) error {
+func (p *pulled) persist(st *layer.Staging) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.keepLocked(st)
+	return p.persistLocked(st)
 }
 
-func (p *pulled) keepLocked(st *layer.Staging) error {
+func (p *pulled) persistLocked(st *layer.Staging) error {
 	list := p.waiting
 	p.waiting = nil
-	if err := p.store.kept().keep(st, list); err != nil {
+	if err := p.store.kept().persist(st, list); err != nil {
 		return err
 	}
 	for _, l := range list {

@@ -83,9 +83,9 @@ func (n *Network) attach(p Pod, ns int) (Attachment, error) {
 		if err := n.rules.setPorts(n.renderPods); err != nil {
 			return Attachment{}, fmt.Errorf("cannot forward host ports of pod %q: %w", p.ID, err)
 		}
-		led := fronts{}
+		led := frontends{}
 		led.addPod(&p, n.addressesOf(p.ID))
-		n.sayFlows(led.forgetMisled())
+		n.reportFlows(led.forgetStale())
 	}
 	six, err := n.connect(p, ip, ns)
 	if err != nil {
@@ -202,7 +202,7 @@ func adoptVeth(host *rtnetlink.Conn, v rtnetlink.VethPair) (*rtnetlink.Link, err
 		return nil, err
 	}
 	if outer != nil {
-		// It is doomed no longer, in case a crash came between the mark and the deletion.
+		// It is no longer marked for deletion, in case a crash came between the mark and the deletion.
 		_, err = host.Do(setGroup(v.Host, rtnetlink.PodGroup))
 		return outer, err
 	}

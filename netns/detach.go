@@ -23,7 +23,7 @@ func (n *Network) Detach(id string) error {
 	if gone.link != nil {
 		return fmt.Errorf("cannot detach pod %q: %w", id, gone.link)
 	}
-	n.sayFlows(gone.flows)
+	n.reportFlows(gone.flows)
 	if err := n.leases.Release(id); err != nil {
 		return err
 	}

@@ -11,22 +11,22 @@ import (
 	"podd/netns/rtnetlink"
 )
 
-// front is where clients send to. With an unspecified address it is a port of all addresses that the node has in that
+// frontend is where clients send to. With an unspecified address it is a port of all addresses that the node has in that
 // family.
-type front struct {
+type frontend struct {
 	protocol Protocol
 	at       netip.AddrPort
 }
 
-// fronts are what the rules translate, each with the endpoints that it leads to; without any it is not translated.
+// frontends are what the rules translate, each with the endpoints that it leads to; without any it is not translated.
 //
 // The kernel translates a flow as the rules of its first packet said, for as long as it goes on. Of UDP that is for ever for
 // a client with a port of its own: also where its server has gone, and where there was none when it began. SCTP begins an
 // association again and again from one port. A TCP connection that was refused is looked up anew by the kernel itself.
-type fronts map[front]map[netip.AddrPort]bool
+type frontends map[frontend]map[netip.AddrPort]bool
 
-// addService adds the fronts of a Service, as they lead to ends.
-func (f fronts) addService(p *ServicePort, ends []Endpoint) {
+// addService adds the frontends of a Service, as they lead to ends.
+func (f frontends) addService(p *ServicePort, ends []Endpoint) {
 	if p.Protocol == TCP {
 		return
 	}
@@ -37,18 +37,18 @@ func (f fronts) addService(p *ServicePort, ends []Endpoint) {
 	}
 	for _, list := range [][]netip.Addr{p.ClusterIPs, p.External} {
 		for _, ip := range list {
-			f[front{p.Protocol, netip.AddrPortFrom(ip, p.Port)}] = to
+			f[frontend{p.Protocol, netip.AddrPortFrom(ip, p.Port)}] = to
 		}
 	}
 	if p.NodePort != 0 {
 		for _, any := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
-			f[front{p.Protocol, netip.AddrPortFrom(any, p.NodePort)}] = to
+			f[frontend{p.Protocol, netip.AddrPortFrom(any, p.NodePort)}] = to
 		}
 	}
 }
 
 // addPod adds the host ports of a pod that has these addresses.
-func (f fronts) addPod(p *Pod, addresses []netip.Addr) {
+func (f frontends) addPod(p *Pod, addresses []netip.Addr) {
 	for _, port := range p.Ports {
 		if port.Protocol == TCP {
 			continue
@@ -62,19 +62,19 @@ func (f fronts) addPod(p *Pod, addresses []netip.Addr) {
 			if !at.IsValid() {
 				at = of.Any.Addr()
 			}
-			f[front{port.Protocol, netip.AddrPortFrom(at, port.HostPort)}] = map[netip.AddrPort]bool{netip.AddrPortFrom(ip, port.Container): true}
+			f[frontend{port.Protocol, netip.AddrPortFrom(at, port.HostPort)}] = map[netip.AddrPort]bool{netip.AddrPortFrom(ip, port.Container): true}
 		}
 	}
 }
 
-// misled says whether a flow goes elsewhere than the rules lead now. local are the node's addresses.
-func (f fronts) misled(w *flow, local map[netip.Addr]bool) bool {
+// isStale says whether a flow goes elsewhere than the rules lead now. local are the node's addresses.
+func (f frontends) isStale(w *flow, local map[netip.Addr]bool) bool {
 	if w.settled() {
 		return false
 	}
-	to, ok := f[front{w.protocol, w.server}]
+	to, ok := f[frontend{w.protocol, w.server}]
 	if ip := w.server.Addr(); !ok && (local[ip] || ip.IsLoopback()) {
-		to, ok = f[front{w.protocol, netip.AddrPortFrom(nft.FamilyOf(ip).Any.Addr(), w.server.Port())}]
+		to, ok = f[frontend{w.protocol, netip.AddrPortFrom(nft.FamilyOf(ip).Any.Addr(), w.server.Port())}]
 	}
 	if ok && len(to) == 0 {
 		return w.from != w.server
@@ -82,8 +82,8 @@ func (f fronts) misled(w *flow, local map[netip.Addr]bool) bool {
 	return ok && !to[w.from]
 }
 
-// forgetMisled makes the kernel forget flows to the fronts that go elsewhere.
-func (f fronts) forgetMisled() error {
+// forgetStale makes the kernel forget flows to the frontends that go elsewhere.
+func (f frontends) forgetStale() error {
 	if len(f) == 0 {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (f fronts) forgetMisled() error {
 	if err != nil {
 		return err
 	}
-	return forgetFlows(func(w *flow) bool { return f.misled(w, local) })
+	return forgetFlows(func(w *flow) bool { return f.isStale(w, local) })
 }
 
 // localAddresses are all that the node has.
@@ -112,7 +112,7 @@ func localAddresses() (map[netip.Addr]bool, error) {
 // forgetAllMisled looks at all flows that the rules are for: others may have begun while the rules were not in force. What a
 // pod sent out then has the pod's own address, to which nobody can answer.
 func (n *Network) forgetAllMisled() error {
-	f := fronts{}
+	f := frontends{}
 	n.rules.eachService(func(p *ServicePort) { f.addService(p, p.Endpoints) })
 	for _, p := range n.attached() {
 		f.addPod(&p, n.addressesOf(p.ID))
@@ -126,7 +126,7 @@ func (n *Network) forgetAllMisled() error {
 		return slices.ContainsFunc(pods, func(p netip.Prefix) bool { return p.Contains(ip) })
 	}
 	return forgetFlows(func(w *flow) bool {
-		if f.misled(w, local) {
+		if f.isStale(w, local) {
 			return true
 		}
 		out := w.from.Addr()
@@ -150,8 +150,8 @@ func forgetFlowsOf(gone []netip.Addr) error {
 	})
 }
 
-// sayFlows tells of connections that could not be forgotten: it is no reason to keep a pod from starting or ending.
-func (n *Network) sayFlows(err error) {
+// reportFlows reports connections that could not be forgotten: it is no reason to keep a pod from starting or ending.
+func (n *Network) reportFlows(err error) {
 	if tell := n.trouble.Load(); tell != nil {
 		(*tell)("connections", err)
 	}

@@ -286,10 +286,10 @@ func TestSCTPFindsTheServerOfNow(t *testing.T) {
 	}
 }
 
-// Connections that stand are left alone, whatever the rules say now; so is everything that is not to a front.
+// Connections that stand are left alone, whatever the rules say now; so is everything that is not to a frontend.
 func TestMisledFlows(t *testing.T) {
 	at := netip.MustParseAddrPort
-	f := fronts{
+	f := frontends{
 		{UDP, at("10.96.0.1:80")}:   {at("10.88.0.2:8080"): true, at("10.88.0.3:8080"): true},
 		{UDP, at("0.0.0.0:9009")}:   {at("10.88.0.2:9"): true},
 		{UDP, at("[::]:9010")}:      {at("[fd00:88::2]:9"): true},
@@ -323,8 +323,8 @@ func TestMisledFlows(t *testing.T) {
 		"of another protocol":           {TCP, "10.96.0.1:80", "10.88.0.4:8080", 0, false},
 	} {
 		w := &flow{protocol: c.protocol, server: at(c.server), from: at(c.from), status: c.status}
-		if got := f.misled(w, local); got != c.want {
-			t.Errorf("%s: misled is %v", name, got)
+		if got := f.isStale(w, local); got != c.want {
+			t.Errorf("%s: isStale is %v", name, got)
 		}
 	}
 }

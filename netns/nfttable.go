@@ -268,7 +268,7 @@ func (t *table) replace(part **nft.Ruleset, r *nft.Ruleset) error {
 }
 
 // setServices returns the fronts of Services that are not what they were, also of those that are gone.
-func (t *table) setServices(want ServiceTable) (fronts, error) {
+func (t *table) setServices(want ServiceTable) (frontends, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	changed, same := changedServices(t.serviceTable, want)
@@ -293,7 +293,7 @@ func (t *table) eachService(f func(p *ServicePort)) {
 }
 
 // changedServices are the fronts of what is new, other or gone, as they lead now.
-func changedServices(have, want ServiceTable) (changed fronts, same bool) {
+func changedServices(have, want ServiceTable) (changed frontends, same bool) {
 	old := make(map[string]*ServicePort, len(have))
 	for i := range have {
 		old[have[i].Name] = &have[i]
@@ -307,7 +307,7 @@ func changedServices(have, want ServiceTable) (changed fronts, same bool) {
 		}
 		others = append(others, &want[i])
 	}
-	changed = fronts{}
+	changed = frontends{}
 	for _, was := range old {
 		changed.addService(was, nil)
 	}

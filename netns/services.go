@@ -114,7 +114,7 @@ func (s *Services) Apply(t ServiceTable) error {
 	if err != nil {
 		return fmt.Errorf("cannot forward to Services: %w", err)
 	}
-	if err := changed.forgetMisled(); err != nil {
+	if err := changed.forgetStale(); err != nil {
 		return fmt.Errorf("cannot drop connections to endpoints that have gone: %w", err)
 	}
 	return nil
@@ -138,18 +138,18 @@ func (t ServiceTable) check() error {
 	taken := map[string]string{}
 	for i := range t {
 		p := &t[i]
-		for _, front := range p.fronts() {
-			if other, ok := taken[front]; ok {
-				return fmt.Errorf("%w: %s and %s both have %s", ErrTaken, other, p.Name, front)
+		for _, frontend := range p.frontends() {
+			if other, ok := taken[frontend]; ok {
+				return fmt.Errorf("%w: %s and %s both have %s", ErrTaken, other, p.Name, frontend)
 			}
-			taken[front] = p.Name
+			taken[frontend] = p.Name
 		}
 	}
 	return nil
 }
 
-// fronts are the addresses and ports that lead to the Service, in words.
-func (p *ServicePort) fronts() []string {
+// frontends are the addresses and ports that lead to the Service, in words.
+func (p *ServicePort) frontends() []string {
 	var all []string
 	seen := map[netip.Addr]bool{}
 	for _, list := range [][]netip.Addr{p.ClusterIPs, p.External} {

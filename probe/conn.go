@@ -35,7 +35,7 @@ func dial(ctx context.Context, netns string, to netip.AddrPort) (*conn, error) {
 		return nil, dialError(to, os.NewSyscallError("connect", err))
 	}
 	c := &conn{File: os.NewFile(uintptr(fd), "tcp"), remote: to}
-	c.obey(ctx)
+	c.endWith(ctx)
 	if err := c.connected(); err != nil {
 		_ = c.Close()
 		return nil, dialError(to, err)
@@ -57,8 +57,8 @@ func connect(fd int, to netip.AddrPort) error {
 	return unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
 }
 
-// obey ends every wait at the deadline and with the context.
-func (c *conn) obey(ctx context.Context) {
+// endWith ends every wait at the deadline and with the context.
+func (c *conn) endWith(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(deadline)
 	}

@@ -96,8 +96,8 @@ func (rs *resolverSync) followResolver(p *lifecycle.Pod, n sandbox.NameServers) 
 	rs.r.save(p)
 }
 
-// sayResolver tells of a new sandbox what its resolv.conf lacks.
-func (rs *resolverSync) sayResolver(p *lifecycle.Pod, now state.Instant) {
+// recordResolverEvents records what the resolv.conf of a new sandbox lacks.
+func (rs *resolverSync) recordResolverEvents(p *lifecycle.Pod, now state.Instant) {
 	_, notes := rs.nameServers().ForPod(p.Record.Object)
 	for _, n := range notes {
 		rs.r.lifecycle.Event(p, "", now, corev1.EventTypeWarning, n.Reason, n.Message)

@@ -139,7 +139,9 @@ func (l podLoop) Wanted(p *lifecycle.Pod) bool { return l.r.wanted(p) }
 
 func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrace(p) }
 
-func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) { l.r.resolver.sayResolver(p, now) }
+func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) {
+	l.r.resolver.recordResolverEvents(p, now)
+}
 
 func (l podLoop) ResourcesChanged() { l.r.shares.update() }
 

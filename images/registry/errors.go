@@ -184,7 +184,7 @@ func (c *Client) explainTLS(e *Error, err error) {
 // explainStatus says what an HTTP status means here.
 func (e *Error) explainStatus(s *transport.Error) {
 	code := s.StatusCode
-	said := said(s)
+	said := serverMessage(s)
 	switch {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusProxyAuthRequired:
 		e.Hop, e.Kind = HopAuth, ErrUnauthorized
@@ -212,8 +212,8 @@ func (e *Error) explainStatus(s *transport.Error) {
 	}
 }
 
-// said is what the registry itself has written, clipped: it may be a page of HTML.
-func said(s *transport.Error) string {
+// serverMessage is what the registry itself has written, clipped: it may be a page of HTML.
+func serverMessage(s *transport.Error) string {
 	if len(s.Errors) == 0 || s.Errors[0].Message == "" {
 		return ""
 	}

@@ -61,7 +61,7 @@ func MetaIs(key expr.MetaKey, op expr.CmpOp, value uint32) []expr.Any {
 // Doomed is the interface group of links about to be deleted ("podd").
 const Doomed = 0x706f6464
 
-// PodGroupIs compares the group of a packet's interface with that of pods' links, alive and doomed.
+// PodGroupIs compares the group of a packet's interface with that of pods' links, those marked for deletion among them.
 func PodGroupIs(key expr.MetaKey, op expr.CmpOp) []expr.Any {
 	word := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 	return One(&expr.Meta{Key: key, Register: Reg(0)},

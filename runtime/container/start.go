@@ -86,7 +86,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 		_, err = e.SyncDevices(c.ID, nil, true)
 	}
 	if err == nil {
-		err = e.letGo(c, lc, started, hold)
+		err = e.releaseInit(c, lc, started, hold)
 	}
 	if err == nil && confined {
 		err = checkConfined(started)
@@ -119,8 +119,9 @@ func (e *Engine) startInit(c *spec.Config, who spec.Identity, lc *libcontainer.C
 	return started, nil
 }
 
-// letGo gives the word. Descriptors that nobody holds are closed if there is nothing to begin any more.
-func (e *Engine) letGo(c *spec.Config, lc *libcontainer.Container, started *Process, hold func(*Process) error) error {
+// releaseInit lets the init execute the command (the exec fifo).
+// Descriptors that nobody holds are closed if there is nothing to begin any more.
+func (e *Engine) releaseInit(c *spec.Config, lc *libcontainer.Container, started *Process, hold func(*Process) error) error {
 	if hold != nil {
 		if err := hold(started); err != nil {
 			return err

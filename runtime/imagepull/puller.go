@@ -227,7 +227,7 @@ func (p *Puller) leave(f *flight, n int) {
 	}
 }
 
-func (p *Puller) tell(f *flight, step Progress) {
+func (p *Puller) notify(f *flight, step Progress) {
 	p.mu.Lock()
 	list := make([]func(Progress), 0, len(f.watch))
 	for _, w := range f.watch {
@@ -245,7 +245,7 @@ func (p *Puller) fly(ctx context.Context, key, name string, r Request, f *flight
 	if r.ByHand {
 		f.result = p.pull(ctx, name, r, f)
 	} else {
-		p.tell(f, Progress{Status: "waiting"})
+		p.notify(f, Progress{Status: "waiting"})
 		release, err := p.turns.take(ctx, func() int { return p.Settings().Parallel })
 		if err == nil {
 			f.result = p.pull(ctx, name, r, f)
@@ -299,7 +299,7 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 	if err != nil {
 		return images.Image{}, err
 	}
-	p.tell(f, Progress{Status: "resolving"})
+	p.notify(f, Progress{Status: "resolving"})
 	remote, err := p.Client.Open(ctx, ref, r.Keyring, r.Present)
 	if err != nil {
 		return images.Image{}, err
@@ -310,13 +310,13 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 	img, err := p.Store.Pull(ctx, remote, root, images.PullOptions{
 		Name: name, Platform: r.Platform, Parallel: settings.Layers,
 		Found: func(m images.Missing) error {
-			p.tell(f, Progress{Status: "found", Host: remote.Host})
+			p.notify(f, Progress{Status: "found", Host: remote.Host})
 			var err error
 			if found, err = p.Gate.judgeRemote(ctx, r.Image, remote, m, r.Keyring); err != nil {
 				return err
 			}
 			for _, l := range m.Layers {
-				p.tell(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
+				p.notify(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
 			}
 			// Before the image can be seen: whoever may not have it is not to find it without a record.
 			return p.Records.Add(m.ID, ref.Repository(), remote.Used)
@@ -332,7 +332,7 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 			}
 		},
 		Watch: func(digest string, total int64, in io.Reader) io.Reader {
-			return &watched{in: in, tell: func(n int64) { p.tell(f, Progress{Status: "pulling", Layer: digest, Current: n, Total: total}) }}
+			return &watched{in: in, tell: func(n int64) { p.notify(f, Progress{Status: "pulling", Layer: digest, Current: n, Total: total}) }}
 		},
 	})
 	if err == nil && p.Gate != nil {

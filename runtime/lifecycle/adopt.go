@@ -84,7 +84,7 @@ func (ad adoption) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Inst
 	}
 	if !running {
 		if !stored {
-			ad.sayLost(p, c, now)
+			ad.recordLogLost(p, c, now)
 		}
 		ad.h.recordExit(p, c, l, now)
 		return nil
@@ -96,9 +96,9 @@ func (ad adoption) adoptStarted(p *Pod, c *state.ContainerRecord, now state.Inst
 	return ad.h.watch(p, c.Name)
 }
 
-// sayLost says what nobody could keep: the last output of a container that ended while no daemon was there to
+// recordLogLost records what nobody could keep: the last output of a container that ended while no daemon was there to
 // read it, and no descriptor store to hold its pipes.
-func (ad adoption) sayLost(p *Pod, c *state.ContainerRecord, now state.Instant) {
+func (ad adoption) recordLogLost(p *Pod, c *state.ContainerRecord, now state.Instant) {
 	text := fmt.Sprintf("Container %s ended while podd was not running; what it wrote since podd was last there is lost", c.Name)
 	ad.h.Log.Warn("log lines are lost", "pod", p.Name(), "container", c.Name, "attempt", c.Attempt)
 	ad.h.Event(p, c.Name, now, corev1.EventTypeWarning, "LogLost", text)

@@ -171,10 +171,10 @@ func (d *diff) other(ctx context.Context, r *objectType, o *manifest.Object) (st
 		return "", err
 	}
 	c := update.CompareObjects(o.Kind, shown, o.Value)
-	return sayObjectChange(&c), nil
+	return describeObjectChange(&c), nil
 }
 
-func sayObjectChange(c *update.ObjectChange) string {
+func describeObjectChange(c *update.ObjectChange) string {
 	if len(c.Fields) == 0 {
 		return unchanged
 	}
@@ -212,10 +212,10 @@ func (d *diff) pod(ctx context.Context, m *manifest.Pod) (string, error) {
 	after.ObjectMeta = *live.ObjectMeta.DeepCopy()
 	after.Labels, after.Annotations = m.Object.Labels, m.Object.Annotations
 	after.Spec.NodeName = live.Spec.NodeName
-	return sayChange(&live, update.Compare(&live, after), after), nil
+	return describeChange(&live, update.Compare(&live, after), after), nil
 }
 
-func sayChange(live *corev1.Pod, c update.Change, after *corev1.Pod) string {
+func describeChange(live *corev1.Pod, c update.Change, after *corev1.Pod) string {
 	ended := live.Status.Phase == corev1.PodSucceeded || live.Status.Phase == corev1.PodFailed
 	switch {
 	case len(c.Replace) > 0:

@@ -63,7 +63,7 @@ func (x *execute) run(cmd *cobra.Command, arg string, command []string) error {
 	if x.quiet {
 		warnings = io.Discard
 	}
-	s := &client.Session{Chosen: func(name, all string) { sayDefaulted(warnings, name, all) }}
+	s := &client.Session{Chosen: func(name, all string) { printDefaulted(warnings, name, all) }}
 	s.Stdout, s.Stderr = rawOutput(cmd)
 	if x.stdin {
 		s.Stdin = cmd.InOrStdin()

@@ -174,7 +174,7 @@ func (g *get) several(ctx context.Context, targets []target) error {
 	}
 	err := errors.Join(errs...)
 	if !shown && err == nil && g.output != "name" {
-		g.sayNone(&objectType{namespaced: true})
+		g.printNone(&objectType{namespaced: true})
 	}
 	return err
 }
@@ -241,7 +241,7 @@ func (g *get) once(ctx context.Context, r *objectType, names []string, p printer
 			return err
 		}
 		if n == 0 && (g.output == "" || g.output == "wide") {
-			g.sayNone(r)
+			g.printNone(r)
 			return nil
 		}
 		return p.Flush()
@@ -262,7 +262,7 @@ func (g *get) once(ctx context.Context, r *objectType, names []string, p printer
 	return errors.Join(errs...)
 }
 
-func (g *get) sayNone(r *objectType) {
+func (g *get) printNone(r *objectType) {
 	if g.namespace == "" || !r.namespaced {
 		fmt.Fprintln(g.errOut, "No resources found")
 		return

@@ -145,7 +145,7 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show print
 	if _, remote := s.(*remoteImages); !remote {
 		return s.load(cmd.Context(), f, name) // which is read in place
 	}
-	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), tell: func(n int64) {
+	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), report: func(n int64) {
 		show.Step(path, api.PullStep{Status: "loading", Layer: filepath.Base(path), Current: n, Total: st.Size()})
 	}}, name)
 }
@@ -177,19 +177,19 @@ func loadDir(cmd *cobra.Command, s imageStore, path, name string, show printers.
 	return all, errors.Join(errs...)
 }
 
-// shownReader tells how much of a file was read, at most a hundred times.
+// shownReader reports how much of a file was read, at most a hundred times.
 type shownReader struct {
-	in             io.Reader
-	n, told, total int64
-	tell           func(n int64)
+	in                 io.Reader
+	n, reported, total int64
+	report             func(n int64)
 }
 
 func (r *shownReader) Read(b []byte) (int, error) {
 	n, err := r.in.Read(b)
 	r.n += int64(n)
-	if r.n-r.told > r.total/100 || err != nil && r.n > r.told {
-		r.told = r.n
-		r.tell(r.n)
+	if r.n-r.reported > r.total/100 || err != nil && r.n > r.reported {
+		r.reported = r.n
+		r.report(r.n)
 	}
 	return n, err
 }

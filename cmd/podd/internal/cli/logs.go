@@ -103,12 +103,12 @@ func defaultContainer(w io.Writer, p *corev1.Pod) string {
 		return ""
 	}
 	if all := append(names, containerNames(p.Spec.InitContainers)...); len(all) > 1 {
-		sayDefaulted(w, names[0], api.DescribeContainers(p))
+		printDefaulted(w, names[0], api.DescribeContainers(p))
 	}
 	return names[0]
 }
 
-func sayDefaulted(w io.Writer, name, all string) {
+func printDefaulted(w io.Writer, name, all string) {
 	fmt.Fprintf(w, "Defaulted container %q out of: %s\n", name, all)
 }
 

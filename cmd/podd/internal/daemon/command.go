@@ -18,7 +18,7 @@ func NewCommand(version string) *cobra.Command {
 SIGTERM and SIGINT end all pods gracefully and then podd. SIGUSR1 ends podd and
 leaves the pods running for the next one to adopt. SIGHUP reads the configuration
 and the folder again.`,
-		Args: func(cmd *cobra.Command, args []string) error { return misused(cobra.NoArgs(cmd, args)) },
+		Args: func(cmd *cobra.Command, args []string) error { return usageError(cobra.NoArgs(cmd, args)) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			source, err := config.NewSource(cmd.Flags())
 			if err != nil {
@@ -28,6 +28,6 @@ and the folder again.`,
 		},
 	}
 	defaults.AddFlags(cmd.Flags())
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return misused(err) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	return cmd
 }

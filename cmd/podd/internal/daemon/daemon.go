@@ -45,27 +45,27 @@ import (
 
 // daemon is everything that one podd holds open.
 type daemon struct {
-	version   string
-	source    *config.Source
-	config    *config.Config // as podd was started with, and what a reload has changed
-	ailments  refusal        // what doctor finds
-	refused   refusal        // what is wrong with the configuration file
-	status    string         // as the service manager was told last
-	lowered   []string       // resource limits that the kernel does not let podd give
-	level     slog.LevelVar
-	log       *slog.Logger
-	manager   *fdstore.Store
-	signals   chan os.Signal
-	mended    chan struct{} // podd can write again where it could not
-	images    *store.Store
-	collector collector
-	folder    *folder.Folder
-	events    *event.Recorder
-	network   *netns.Network
-	names     *names
-	damages   damages
-	cgroups   *cgroups.Tree
-	runtime   *runtime.Runtime
+	version       string
+	source        *config.Source
+	config        *config.Config // as podd was started with, and what a reload has changed
+	boardProblems refusal        // what doctor finds
+	refused       refusal        // what is wrong with the configuration file
+	status        string         // as the service manager was told last
+	lowered       []string       // resource limits that the kernel does not let podd give
+	level         slog.LevelVar
+	log           *slog.Logger
+	manager       *fdstore.Store
+	signals       chan os.Signal
+	mended        chan struct{} // podd can write again where it could not
+	images        *store.Store
+	collector     collector
+	folder        *folder.Folder
+	events        *event.Recorder
+	network       *netns.Network
+	names         *names
+	damages       damages
+	cgroups       *cgroups.Tree
+	runtime       *runtime.Runtime
 	// labels are those of the node that the configuration has.
 	labels atomic.Pointer[map[string]string]
 	// handlers are the names of the node's runtime handlers.
@@ -82,7 +82,7 @@ type daemon struct {
 
 func runDaemon(source *config.Source, version string) error {
 	limitHeap()
-	thinInit()
+	limitInitThreads()
 	resetCoredumpFilter()
 	forbidCoreDump()
 	d := &daemon{version: version, lowered: rlimit.Reset(), source: source, manager: fdstore.FromEnvironment(), signals: make(chan os.Signal, 4), mended: make(chan struct{}, 1)}
@@ -91,7 +91,7 @@ func runDaemon(source *config.Source, version string) error {
 	defer signal.Stop(d.signals)
 	c, text, problem, err := source.Start()
 	if err != nil {
-		return d.linger(err)
+		return d.delayExit(err)
 	}
 	d.config = &c
 	d.setLevel()
@@ -105,20 +105,20 @@ func runDaemon(source *config.Source, version string) error {
 	}
 	release, err := d.own()
 	if err != nil {
-		return d.linger(err)
+		return d.delayExit(err)
 	}
 	defer release()
 	if err := d.open(); err != nil {
-		return d.linger(err)
+		return d.delayExit(err)
 	}
 	d.judge(text, problem)
-	d.saySealSource()
+	d.logSealSource()
 	return d.serve()
 }
 
-// thinInit lets each container's init run on one processor: libcontainer hands the variable on, and the Go runtime then
+// limitInitThreads lets each container's init run on one processor: libcontainer hands the variable on, and the Go runtime then
 // starts no threads for a moment's work (0.7 ms of CPU). The daemon itself has read it already.
-func thinInit() { _ = os.Setenv("GOMAXPROCS", "1") }
+func limitInitThreads() { _ = os.Setenv("GOMAXPROCS", "1") }
 
 // own makes podd's folders and keeps other daemons from them, from its bridge and from its cgroups. Folders that cannot be made
 // are tried again by the runtime.
@@ -254,7 +254,7 @@ func (d *daemon) serve() error {
 		d.log.Error("podd cannot be asked for anything; it is tried again", "error", err)
 		d.runtime.SuspectStorage(err)
 	}
-	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, Handlers: &d.handlers, ConfigProblem: d.refused.get, Ailments: d.ailments.get}
+	b := &backend.Backend{Runtime: d.runtime, ImageStore: d.images, Puller: d.puller, EventLog: d.events, Version: d.version, Labels: d.nodeLabels, Handlers: &d.handlers, ConfigProblem: d.refused.get, Ailments: d.boardProblems.get}
 	served := make(chan error, 1)
 	// Nobody is answered before all that an earlier daemon left is known: they wait for it in the socket's queue.
 	readers := make(chan struct{})
@@ -267,9 +267,9 @@ func (d *daemon) serve() error {
 
 	d.watch(ctx)
 	watchShutdown(ctx, d)
-	go d.obey(ctx, cancel)
+	go d.handleSignals(ctx, cancel)
 	go d.feedWatchdog(ctx)
-	go d.consult()
+	go d.runDoctor()
 	err = d.runtime.Run(ctx, func() {
 		answer()
 		announce()

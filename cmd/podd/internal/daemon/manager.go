@@ -33,19 +33,19 @@ func (d *daemon) announce() func() {
 		told = true
 		d.log.Info("podd is ready", "manifests", d.config.Manifests, "socket", d.config.Socket, "cgroup", d.cgroups.Parent())
 		d.status = d.describe()
-		d.tell(fdstore.Ready, d.status)
+		d.notify(fdstore.Ready, d.status)
 	}
 }
 
-// tell sends states, which may have failed only when the service manager itself has.
-func (d *daemon) tell(states ...string) {
+// notify sends states, which may have failed only when the service manager itself has.
+func (d *daemon) notify(states ...string) {
 	if err := d.manager.Notify(states...); err != nil {
-		d.log.Warn("the service manager was not told", "error", err)
+		d.log.Warn("cannot notify the service manager", "error", err)
 	}
 }
 
-// obey carries out signals.
-func (d *daemon) obey(ctx context.Context, leave func()) {
+// handleSignals carries out signals.
+func (d *daemon) handleSignals(ctx context.Context, leave func()) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -70,7 +70,7 @@ func (d *daemon) stop(ctx context.Context) {
 	if err != nil {
 		return // podd ends already
 	}
-	d.tell(fdstore.Stopping, fdstore.ExtendTimeout(grace+stopMargin), fdstore.Status("Ending all pods"))
+	d.notify(fdstore.Stopping, fdstore.ExtendTimeout(grace+stopMargin), fdstore.Status("Ending all pods"))
 	d.runtime.StopAll()
 }
 
@@ -86,7 +86,7 @@ func (d *daemon) feedWatchdog(ctx context.Context) {
 		if err := d.runtime.Beat(ctx); err != nil {
 			return
 		}
-		d.tell(fdstore.Watchdog)
+		d.notify(fdstore.Watchdog)
 		if beats%beatsPerTrim == 0 {
 			d.runtime.Touch()
 		}
@@ -102,7 +102,7 @@ func (d *daemon) feedWatchdog(ctx context.Context) {
 func (d *daemon) rest() {
 	if status := d.describe(); status != d.status {
 		d.status = status
-		d.tell(status)
+		d.notify(status)
 	}
 	restMemory()
 }
@@ -134,17 +134,17 @@ func summary(pods []*corev1.Pod, problem string) string {
 	return text
 }
 
-// misused is the end of a command line that cannot be used.
-func misused(err error) error {
+// usageError is the end of a command line that cannot be used.
+func usageError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return (&daemon{manager: fdstore.FromEnvironment()}).linger(err)
+	return (&daemon{manager: fdstore.FromEnvironment()}).delayExit(err)
 }
 
-// linger holds up the end of a daemon that cannot start: the service manager starts the next one at once, and that
+// delayExit holds up the end of a daemon that cannot start: the service manager starts the next one at once, and that
 // would fail as this one. Without a service manager somebody waits for the answer.
-func (d *daemon) linger(err error) error {
+func (d *daemon) delayExit(err error) error {
 	if !d.manager.Available() {
 		return err
 	}
@@ -152,7 +152,7 @@ func (d *daemon) linger(err error) error {
 		d.log = newLogger("text", slog.LevelInfo, os.Stderr)
 	}
 	d.log.Error("podd cannot start", "error", err, "nextTry", lingerFor)
-	d.tell(fdstore.Status("Cannot start: " + err.Error()))
+	d.notify(fdstore.Status("Cannot start: " + err.Error()))
 	timer := time.NewTimer(lingerFor)
 	defer timer.Stop()
 	for {

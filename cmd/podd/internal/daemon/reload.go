@@ -26,7 +26,7 @@ func (r *refusal) set(s string) { r.sentence.Store(s) }
 
 // reload reads the configuration and the folder again.
 func (d *daemon) reload(ctx context.Context) {
-	d.tell(fdstore.Reloading, fdstore.Status("Reading the configuration and the folder"))
+	d.notify(fdstore.Reloading, fdstore.Status("Reading the configuration and the folder"))
 	next, text, err := d.source.Read()
 	if err == nil {
 		d.change(&next)
@@ -35,7 +35,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if err := d.runtime.Rescan(ctx); err != nil {
 		return // podd ends
 	}
-	d.tell(fdstore.Ready, d.describe())
+	d.notify(fdstore.Ready, d.describe())
 }
 
 // judge says what is wrong with a configuration file, or remembers it as good.

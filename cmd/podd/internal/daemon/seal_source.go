@@ -8,8 +8,8 @@ import (
 	"podd/runtime/seal"
 )
 
-// saySealSource says where the key is that opens sealed Secrets, and what is wrong with that.
-func (d *daemon) saySealSource() {
+// logSealSource says where the key is that opens sealed Secrets, and what is wrong with that.
+func (d *daemon) logSealSource() {
 	source, problem, err := seal.Of(d.config.Root).Source()
 	if err != nil {
 		problem = err.Error()

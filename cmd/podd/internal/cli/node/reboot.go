@@ -96,7 +96,7 @@ func (r *reboot) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if r.dryRun {
-		r.sayDry(n.Name, groups)
+		r.printDryRun(n.Name, groups)
 		return nil
 	}
 	if !n.Spec.Unschedulable {
@@ -178,7 +178,7 @@ func priority(p *corev1.Pod) int32 {
 	return 0
 }
 
-func (r *reboot) sayDry(name string, groups [][]corev1.Pod) {
+func (r *reboot) printDryRun(name string, groups [][]corev1.Pod) {
 	fmt.Fprintf(r.out, "node/%s cordoned (dry run)\n", name)
 	for _, pods := range groups {
 		for i := range pods {

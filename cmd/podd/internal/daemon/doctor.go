@@ -8,9 +8,9 @@ import (
 	"podd/netns/diagnose"
 )
 
-// consult looks at the board once and says what is not as it should be, in the log and in the node's conditions. It
+// runDoctor looks at the board once and says what is not as it should be, in the log and in the node's conditions. It
 // runs beside the first pods' start.
-func (d *daemon) consult() {
+func (d *daemon) runDoctor() {
 	var reasons []string
 	// At a boot the network has not told the time yet; a clock that was never set at all shows by its year.
 	const synced = true
@@ -26,5 +26,5 @@ func (d *daemon) consult() {
 		}
 		level("doctor: "+f.Reason, "check", f.Check, "remedy", cmp.Or(f.Remedy, "none known"))
 	}
-	d.ailments.set(strings.Join(reasons, "; "))
+	d.boardProblems.set(strings.Join(reasons, "; "))
 }
