@@ -137,7 +137,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			}
 		},
 		"marked for deletion": func(t *testing.T, n *Network, _, _ string) {
-			if _, err := host(n).Do(setGroup(hostIf("uid"), nft.Doomed)); err != nil {
+			if _, err := host(n).Do(setGroup(hostIf("uid"), nft.MarkedForDeletion)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -191,7 +191,7 @@ func TestAttachOverLeftovers(t *testing.T) {
 			if err != nil || first != second {
 				t.Fatalf("Attach = %+v, %v, want %+v", second, err, first)
 			}
-			if err := deleteGroup(host(n), nft.Doomed); err != nil {
+			if err := deleteGroup(host(n), nft.MarkedForDeletion); err != nil {
 				t.Fatal(err)
 			}
 			reach(t, filepath.Join(dir, "net"), n.gateway)

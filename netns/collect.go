@@ -47,7 +47,7 @@ func (n *Network) collectLinks(kept map[string]bool) error {
 	}
 	var stale []string
 	for _, l := range links {
-		ours := isHostIf(l.Name) && l.Kind == "veth" && (l.Group == rtnetlink.PodGroup || l.Group == nft.Doomed) && !others[l.Index]
+		ours := isHostIf(l.Name) && l.Kind == "veth" && (l.Group == rtnetlink.PodGroup || l.Group == nft.MarkedForDeletion) && !others[l.Index]
 		if ours && !kept[l.Name] {
 			stale = append(stale, l.Name)
 		}

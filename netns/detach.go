@@ -105,7 +105,7 @@ func deleteLinks(names []string) []error {
 	}
 	var marked []int
 	for i, name := range names {
-		_, err := c.Do(setGroup(name, nft.Doomed))
+		_, err := c.Do(setGroup(name, nft.MarkedForDeletion))
 		switch {
 		case errors.Is(err, unix.ENODEV):
 		case err != nil:
@@ -114,7 +114,7 @@ func deleteLinks(names []string) []error {
 			marked = append(marked, i)
 		}
 	}
-	err = deleteGroup(c, nft.Doomed)
+	err = deleteGroup(c, nft.MarkedForDeletion)
 	for _, i := range marked {
 		errs[i] = err
 	}

@@ -197,7 +197,7 @@ func TestNobodySendsAsAnother(t *testing.T) {
 }
 
 // A link that waits for its deletion is a pod's still.
-func TestDoomedLinksAreGuarded(t *testing.T) {
+func TestLinksMarkedForDeletionAreGuarded(t *testing.T) {
 	reversePath(t, "0")
 	n, root := newServiceNetwork(t)
 	world := newLAN(t, n, root, "lan", 0)
@@ -206,7 +206,7 @@ func TestDoomedLinksAreGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := host.Do(setGroup(c.HostIf, nft.Doomed)); err != nil {
+	if _, err := host.Do(setGroup(c.HostIf, nft.MarkedForDeletion)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2 {

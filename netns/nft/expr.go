@@ -58,15 +58,15 @@ func MetaIs(key expr.MetaKey, op expr.CmpOp, value uint32) []expr.Any {
 		&expr.Cmp{Op: op, Register: Reg(0), Data: binary.NativeEndian.AppendUint32(nil, value)})
 }
 
-// Doomed is the interface group of links about to be deleted ("podd").
-const Doomed = 0x706f6464
+// MarkedForDeletion is the interface group of links about to be deleted ("podd").
+const MarkedForDeletion = 0x706f6464
 
 // PodGroupIs compares the group of a packet's interface with that of pods' links, those marked for deletion among them.
 func PodGroupIs(key expr.MetaKey, op expr.CmpOp) []expr.Any {
 	word := func(v uint32) []byte { return binary.NativeEndian.AppendUint32(nil, v) }
 	return One(&expr.Meta{Key: key, Register: Reg(0)},
-		&expr.Bitwise{SourceRegister: Reg(0), DestRegister: Reg(0), Len: 4, Mask: word(^uint32(rtnetlink.PodGroup ^ Doomed)), Xor: word(0)},
-		&expr.Cmp{Op: op, Register: Reg(0), Data: word(rtnetlink.PodGroup & Doomed)})
+		&expr.Bitwise{SourceRegister: Reg(0), DestRegister: Reg(0), Len: 4, Mask: word(^uint32(rtnetlink.PodGroup ^ MarkedForDeletion)), Xor: word(0)},
+		&expr.Cmp{Op: op, Register: Reg(0), Data: word(rtnetlink.PodGroup & MarkedForDeletion)})
 }
 
 func (f Family) Only() []expr.Any {
