@@ -7,10 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
 )
 
 // send sends a request to the daemon.
@@ -90,4 +94,57 @@ func TestEphemeralContainer(t *testing.T) {
 	}
 	b.remove("web")
 	b.gone("web")
+}
+
+// podd debug on a terminal is kubectl's: an ephemeral container that sees its target, and that can be attached to again.
+func TestDebugTerminal(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("web", onePod("web", "exec sleep 7777"))
+	b.running("web")
+	tty, err := lab.OpenTerminal(40, 200)
+	b.must(err)
+	defer tty.Close()
+	command := b.Podd("debug", "-it", "web", "--image=busybox", "--image-pull-policy=Never", "--target=main", "-c", "look", "--", "sh")
+	b.must(tty.Start(command))
+	ended := make(chan int, 1)
+	go func() { _ = command.Wait(); ended <- command.ProcessState.ExitCode() }()
+	b.must(tty.Expect(limit, "Targeting container \"main\"", "try pressing enter"))
+	tty.Send("ps; echo here$((1+1))\n")
+	b.must(tty.Expect(limit, "sleep 7777", "here2"))
+	tty.Send("exit 3\n")
+	if code := within(t, ended); code != 0 {
+		t.Errorf("it ends with %d", code)
+	}
+	b.must(tty.Expect(limit, "Session ended, the ephemeral container will not be restarted but may be reattached using 'podd attach web -c look -n default -i -t'"))
+	b.until(has("Ephemeral Containers:", "  look:", "Exit Code:    3"), "describe", "pod", "web")
+}
+
+// A copy is a manifest of its own, which can take the place of the pod; so is a pod that sees the board.
+func TestDebugCopyAndNode(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("web", onePod("web", forever, "restartPolicy: Always"))
+	b.running("web")
+	image := []string{"--image=busybox", "--image-pull-policy=Never", "--manifests", b.Manifests}
+	b.podd(append([]string{"debug", "web", "--copy-to=copy", "-c", "look", "--share-processes=false"}, append(image, "--", "sleep", "1000")...)...)
+	if p := b.running("copy"); len(p.Spec.Containers) != 2 || p.Spec.Containers[1].Name != "look" {
+		t.Errorf("%+v", p.Spec)
+	}
+	b.running("web")
+	b.podd("debug", "web", "--copy-to=other", "--replace", "--set-image=main=busybox", "--manifests", b.Manifests)
+	b.running("other")
+	b.gone("web")
+	out, stderr, code := b.run(append([]string{"debug", "node/" + b.pod("other").Spec.NodeName, "-q", "--attach=false"}, append(image, "--", "sh", "-c", "ls /host/proc/1/ns; exec sleep 1000")...)...)
+	files, err := filepath.Glob(filepath.Join(b.Manifests, "node-debugger-*.yaml"))
+	if code != 0 || err != nil || len(files) != 1 {
+		t.Fatalf("%d %s%s %v", code, out, stderr, files)
+	}
+	name := strings.TrimSuffix(filepath.Base(files[0]), ".yaml")
+	if p := b.running(name); !p.Spec.HostPID || !p.Spec.HostNetwork {
+		t.Errorf("%+v", p.Spec)
+	}
+	b.logged(name, "debugger", "mnt")
+	b.must(os.Remove(files[0]))
+	b.gone(name)
 }

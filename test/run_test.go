@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"podd/test/lab"
 )
 
 // A first pod in one line: it is shown what it writes, it ends as its command does, and nothing of it is left.
@@ -24,5 +26,31 @@ func TestRunAPod(t *testing.T) {
 	b.running("stays")
 	if err := os.Remove(filepath.Join(b.Manifests, "stays.yaml")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A shell in one line: what is typed reaches it, the pod goes with the session, and its exit code is podd's.
+func TestRunATerminal(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	tty, err := lab.OpenTerminal(40, 200)
+	b.must(err)
+	defer tty.Close()
+	command := b.Podd("run", "-it", "--rm", "shell", "--manifests", b.Manifests, "--image=busybox", "--image-pull-policy=Never", "--", "sh")
+	b.must(tty.Start(command))
+	ended := make(chan int, 1)
+	go func() { _ = command.Wait(); ended <- command.ProcessState.ExitCode() }()
+	b.must(tty.Expect(limit, "try pressing enter"))
+	tty.Send("echo typed$((1+1)); exit 4\n")
+	b.must(tty.Expect(limit, "typed2", "pod default/shell terminated (Error)"))
+	if code := within(t, ended); code != 4 {
+		t.Errorf("it ends with %d", code)
+	}
+	b.gone("shell")
+	// Without a terminal, too; the end of stdin is the container's.
+	command = b.Podd("run", "-i", "--rm", "-q", "count", "--manifests", b.Manifests, "--image=busybox", "--image-pull-policy=Never", "--command", "--", "sh", "-c", "sleep 1; wc -c")
+	command.Stdin = strings.NewReader("four")
+	if out, err := command.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "4" {
+		t.Errorf("%s, %v", out, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 
 	"podd/cmd/podd/internal/cli/terminal"
 	"podd/cmd/podd/internal/client"
+	"podd/internal/escape"
 )
 
 // attachment is one `podd attach`, and what `podd run -i` and `podd debug -i` come to.
@@ -168,4 +170,71 @@ func findContainer(p *corev1.Pod, name string) *corev1.Container {
 		}
 	}
 	return nil
+}
+
+// waiter waits for a container.
+type waiter struct {
+	*options
+	cmd                       *cobra.Command
+	namespace, pod, container string
+	quiet                     bool
+	// comes: the pod may not be there yet. Once it was, it is waited for no more.
+	comes bool
+}
+
+// until asks for a pod until its container is as wanted, and says what it waits for meanwhile.
+func (w *waiter) until(wanted func(*corev1.ContainerStatus) bool) (*corev1.Pod, *corev1.ContainerStatus, error) {
+	ctx, said := w.cmd.Context(), ""
+	for {
+		var pod corev1.Pod
+		err := w.client().Object(ctx, client.PodPath(w.namespace, w.pod), nil, client.AcceptObject, &pod)
+		var none *client.NoDaemonError
+		if ctx.Err() != nil || errors.As(err, &none) || err != nil && !w.comes {
+			return nil, nil, errors.Join(err, ctx.Err())
+		}
+		w.comes = w.comes && err != nil
+		if s := statusOf(&pod, w.container); s != nil {
+			if wanted(s) {
+				return &pod, s, nil
+			}
+			if waits := s.State.Waiting; waits != nil && waits.Message != "" && waits.Message != said && !w.quiet {
+				said = waits.Message
+				fmt.Fprintf(w.cmd.ErrOrStderr(), "%s: %s\n", waits.Reason, escape.Line(waits.Message))
+			}
+		}
+		if err == nil && (pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed) {
+			return nil, nil, fmt.Errorf("pod %s/%s has ended (%s), and container %s with it", w.namespace, w.pod, pod.Status.Phase, w.container)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// statusOf returns nil when nothing is known of a container yet.
+func statusOf(p *corev1.Pod, name string) *corev1.ContainerStatus {
+	for _, list := range [][]corev1.ContainerStatus{p.Status.ContainerStatuses, p.Status.InitContainerStatuses, p.Status.EphemeralContainerStatuses} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+// printLog prints what a container has written.
+func printLog(cmd *cobra.Command, o *options, p *corev1.Pod, container string, follow bool) error {
+	logs := newLogsCommand(o)
+	args := []string{p.Name, "-n", p.Namespace, "-c", container}
+	if follow {
+		args = append(args, "-f")
+	}
+	logs.SetArgs(args)
+	logs.SetOut(cmd.Root().OutOrStdout())
+	logs.SetErr(cmd.Root().ErrOrStderr())
+	logs.SilenceErrors, logs.SilenceUsage = true, true
+	return logs.ExecuteContext(cmd.Context())
 }

@@ -43,6 +43,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newLogsCommand(o),
 		newExecCommand(o),
 		newAttachCommand(o),
+		newDebugCommand(o),
 		newPortForwardCommand(o),
 		newDeleteCommand(o),
 		newRolloutCommand(o),

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -29,7 +27,9 @@ type runPod struct {
 	namespace, image, restart, pullPolicy, dryRun, output, labels string
 	env                                                           []string
 	port                                                          int32
-	command, attach, remove                                       bool
+	command, attach, remove, restartGiven                         bool
+	stdin, tty, leaveOpen, quiet                                  bool
+	detachKeys                                                    string
 }
 
 // addRunPod lets the command that is the daemon also run one pod, if it is told an image.
@@ -50,7 +50,12 @@ func addRunPod(cmd *cobra.Command, o *options) {
 	f.StringVar(&r.dryRun, "dry-run", "none", "client: print the manifest and write none")
 	f.StringVarP(&r.output, "output", "o", "", "yaml or json, with --dry-run")
 	f.BoolVar(&r.attach, "attach", false, "show what the pod writes, until it ends")
-	f.BoolVar(&r.remove, "rm", false, "remove the pod when it has ended; implies --attach")
+	f.BoolVar(&r.remove, "rm", false, "remove the pod when it has ended, or the session has; implies --attach")
+	f.BoolVarP(&r.stdin, "stdin", "i", false, "give the container a stdin, and attach to it; implies --attach")
+	f.BoolVarP(&r.tty, "tty", "t", false, "give the container a terminal")
+	f.BoolVar(&r.leaveOpen, "leave-stdin-open", false, "leave stdin open for later clients when the first one goes")
+	f.BoolVarP(&r.quiet, "quiet", "q", false, "print nothing but what the container writes")
+	f.StringVar(&r.detachKeys, "detach-keys", defaultDetachKeys, "keys that end the session and leave the container alone")
 	f.Lookup("dry-run").NoOptDefVal = "client"
 	mustComplete(cmd, "restart", completeWords("Always", "OnFailure", "Never"))
 	mustComplete(cmd, "dry-run", completeWords("none", "client"))
@@ -83,9 +88,19 @@ func addRunPod(cmd *cobra.Command, o *options) {
 }
 
 func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
-	if r.remove && r.restart == string(corev1.RestartPolicyAlways) && cmd.Flags().Changed("restart") {
+	if r.tty && !r.stdin {
+		return errors.New("-i/--stdin is required for containers with -t/--tty=true")
+	}
+	if r.remove && r.restart == string(corev1.RestartPolicyAlways) && cmd.Flags().Changed("restart") && !r.stdin {
 		return errors.New("--rm needs a pod that ends: --restart=Never or OnFailure")
 	}
+	if !cmd.Flags().Changed("attach") && r.stdin {
+		r.attach = true
+	}
+	if r.attach && r.dryRun != "none" && (r.stdin || cmd.Flags().Changed("attach")) {
+		return errors.New("--dry-run can't be used with attached containers options (--attach, --stdin, or --tty)")
+	}
+	r.restartGiven = cmd.Flags().Changed("restart")
 	pod, err := r.pod(name, args)
 	if err != nil {
 		return err
@@ -107,7 +122,7 @@ func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
 	if r.output != "" {
 		return errors.New("-o goes with --dry-run=client")
 	}
-	file, err := r.write(cmd, name, data)
+	file, err := writePod(cmd, r.options, r.namespace, name, data)
 	if err != nil {
 		return err
 	}
@@ -137,7 +152,10 @@ func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
 			labels[key] = value
 		}
 	}
-	c := corev1.Container{Name: name, Image: r.image, ImagePullPolicy: corev1.PullPolicy(r.pullPolicy)}
+	c := corev1.Container{
+		Name: name, Image: r.image, ImagePullPolicy: corev1.PullPolicy(r.pullPolicy),
+		Stdin: r.stdin, StdinOnce: r.stdin && !r.leaveOpen, TTY: r.tty,
+	}
 	for _, pair := range r.env {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
@@ -153,7 +171,7 @@ func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
 	} else {
 		c.Args = args
 	}
-	if r.remove && r.restart == string(corev1.RestartPolicyAlways) {
+	if r.remove && !r.restartGiven {
 		r.restart = string(corev1.RestartPolicyNever)
 	}
 	return &corev1.Pod{
@@ -182,8 +200,34 @@ func (r *runPod) print(cmd *cobra.Command, pod *corev1.Pod, data []byte) error {
 	return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,yaml", r.output)
 }
 
-// write puts the manifest into the folder. It takes the place of no other.
-func (r *runPod) write(cmd *cobra.Command, name string, data []byte) (file string, err error) {
+// writePod puts the manifest of a pod into the folder. It takes the place of no other.
+func writePod(cmd *cobra.Command, o *options, namespace, name string, data []byte) (file string, err error) {
+	folder, err := manifestFolder(cmd)
+	if err != nil {
+		return "", err
+	}
+	base := name
+	if namespace != "default" {
+		base = namespace + "-" + name
+	}
+	file = filepath.Join(folder, base+".yaml")
+	var there corev1.Pod
+	path := client.PodPath(namespace, name)
+	if _, err := os.Lstat(file); err == nil || o.client().Object(cmd.Context(), path, nil, client.AcceptObject, &there) == nil {
+		return "", fmt.Errorf("pods %q already exists: take another name, or remove its manifest from %s", name, folder)
+	}
+	// The daemon reads the folder at any moment, and every file that is not hidden: another name would be another pod.
+	hidden := filepath.Join(folder, "."+base+".yaml")
+	if err = atomicfile.WriteSync(hidden, data, 0o644); err == nil {
+		err = errors.Join(os.Rename(hidden, file), atomicfile.SyncDir(folder))
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot write the manifest: %w", err)
+	}
+	return file, nil
+}
+
+func manifestFolder(cmd *cobra.Command) (string, error) {
 	source, err := config.NewSource(cmd.Flags())
 	if err != nil {
 		return "", err
@@ -192,71 +236,48 @@ func (r *runPod) write(cmd *cobra.Command, name string, data []byte) (file strin
 	if err != nil {
 		return "", err
 	}
-	base := name
-	if r.namespace != "default" {
-		base = r.namespace + "-" + name
-	}
-	file = filepath.Join(c.Manifests, base+".yaml")
-	var there corev1.Pod
-	path := client.PodPath(r.namespace, name)
-	if _, err := os.Lstat(file); err == nil || r.client().Object(cmd.Context(), path, nil, client.AcceptObject, &there) == nil {
-		return "", fmt.Errorf("pods %q already exists: take another name, or remove its manifest from %s", name, c.Manifests)
-	}
-	if err := atomicfile.WriteSync(file, data, 0o644); err != nil {
-		return "", fmt.Errorf("cannot write the manifest: %w", err)
-	}
-	return file, nil
+	return c.Manifests, nil
 }
 
 // follow shows what a pod writes until it ends, and ends as its container does.
 func (r *runPod) follow(cmd *cobra.Command, name string) error {
-	ctx := cmd.Context()
-	_, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
+	w := waiter{options: r.options, cmd: cmd, namespace: r.namespace, pod: name, container: name, quiet: r.quiet, comes: true}
+	pod, status, err := w.until(func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
 	if err != nil {
 		return err
 	}
-	logs := newLogsCommand(r.options)
-	logs.SetArgs([]string{name, "-n", r.namespace, "-c", name, "-f"})
-	logs.SetOut(cmd.Root().OutOrStdout())
-	logs.SetErr(cmd.Root().ErrOrStderr())
-	logs.SilenceErrors, logs.SilenceUsage = true, true
-	if err := logs.ExecuteContext(ctx); err != nil {
+	if r.stdin && status.State.Running != nil {
+		err = r.interact(cmd, pod)
+	} else {
+		err = printLog(cmd, r.options, pod, name, true)
+	}
+	if err != nil || r.stdin && (r.leaveOpen || pod.Spec.RestartPolicy == corev1.RestartPolicyAlways) {
 		return err
 	}
-	status, err := r.await(ctx, cmd, name, func(s *corev1.ContainerStatus) bool { return s.State.Terminated != nil })
+	_, status, err = w.until(func(s *corev1.ContainerStatus) bool {
+		return s.State.Terminated != nil && (s.State.Terminated.ExitCode == 0 || !r.stdin || pod.Spec.RestartPolicy == corev1.RestartPolicyNever)
+	})
 	if err != nil {
 		return err
 	}
-	if code := status.State.Terminated.ExitCode; code != 0 {
-		return exitError(code)
+	ended := status.State.Terminated
+	if ended.ExitCode == 0 {
+		return nil
 	}
-	return nil
+	if r.stdin && !r.quiet {
+		fmt.Fprintf(cmd.ErrOrStderr(), "pod %s/%s terminated (%s)\n", r.namespace, name, ended.Reason)
+		if ended.Message != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), ended.Message)
+		}
+	}
+	return exitError(ended.ExitCode)
 }
 
-// await asks for a pod until its container is as wanted, and says what it waits for meanwhile.
-func (r *runPod) await(ctx context.Context, cmd *cobra.Command, name string, wanted func(*corev1.ContainerStatus) bool) (*corev1.ContainerStatus, error) {
-	said := ""
-	for {
-		var pod corev1.Pod
-		err := r.client().Object(ctx, client.PodPath(r.namespace, name), nil, client.AcceptObject, &pod)
-		var none *client.NoDaemonError
-		if errors.As(err, &none) || ctx.Err() != nil {
-			return nil, errors.Join(err, ctx.Err())
-		}
-		for i := range pod.Status.ContainerStatuses {
-			s := &pod.Status.ContainerStatuses[i]
-			if wanted(s) {
-				return s, nil
-			}
-			if w := s.State.Waiting; w != nil && w.Message != "" && w.Message != said {
-				said = w.Message
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", w.Reason, escape.Line(w.Message))
-			}
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// interact attaches to the container, after what it has written before.
+func (r *runPod) interact(cmd *cobra.Command, pod *corev1.Pod) error {
+	if err := printLog(cmd, r.options, pod, pod.Name, false); err != nil {
+		return err
 	}
+	a := attachment{options: r.options, container: pod.Name, stdin: true, tty: r.tty, quiet: r.quiet, detachKeys: r.detachKeys}
+	return a.run(cmd, pod)
 }

@@ -54,6 +54,8 @@ spec:
 		"web --image=x --restart=Sometimes":   "restartPolicy",
 		"web --image=x -o yaml":               "-o goes with --dry-run=client",
 		"web --image=x --rm --restart=Always": "--rm needs a pod that ends",
+		"web --image=x -t":                    "-i/--stdin is required for containers with -t/--tty=true",
+		"web --image=x -i --dry-run":          "--dry-run can't be used with attached containers",
 	} {
 		if got := run(words(args)...); got.code == 0 || !strings.Contains(got.stderr, says) || strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("%s: %+v", args, got)
@@ -67,8 +69,16 @@ func TestRunWritesAManifest(t *testing.T) {
 	run := func(args ...string) result {
 		return podd(t, strings.NewReader(""), append([]string{"run", "--manifests", dir, "--socket", filepath.Join(dir, "none")}, args...)...)
 	}
+	// podd would read a file of that name, and take it for another pod's.
+	visible := filepath.Join(dir, "web.yaml.tmp")
+	if err := os.Mkdir(visible, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if got := run("web", "--image=nginx"); got.code != 0 || got.stdout != "pod/web created\n" {
 		t.Fatalf("%+v", got)
+	}
+	if err := os.Remove(visible); err != nil {
+		t.Error("the manifest had a name that is not hidden for a moment")
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "web.yaml"))
 	if err != nil || !strings.Contains(string(data), "image: nginx\n") {

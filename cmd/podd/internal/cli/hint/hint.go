@@ -34,7 +34,6 @@ func kubectl() []verb {
 		{"config", "podd needs no kubeconfig: --socket or $PODD_SOCKET names the daemon; its own settings are in /etc/podd/config.yaml"},
 		{"cp", "podd exec POD -- tar -cf - PATH | tar -xf - copies out, tar -cf - PATH | podd exec -i POD -- tar -xf - copies in"},
 		{"create", folder + "write a file into it (/etc/podd/manifests)"},
-		{"debug", "podd exec -it POD -- sh opens a shell; podd doctor network --pod POD looks at its network"},
 		{"edit", edit},
 		{"events", "podd get events, with -w to follow them"},
 		{"explain", "podd fields says what podd does with each field"},

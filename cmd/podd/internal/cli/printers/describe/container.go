@@ -10,7 +10,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// containers writes a section, or nothing for no init containers.
+// ephemeral are the ephemeral containers of a pod as containers.
+func ephemeral(p *corev1.Pod) []corev1.Container {
+	list := make([]corev1.Container, len(p.Spec.EphemeralContainers))
+	for i := range list {
+		list[i] = corev1.Container(p.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+	}
+	return list
+}
+
+// containers writes a section, or nothing for no init or ephemeral containers.
 func (d *printer) containers(title string, p *corev1.Pod, list []corev1.Container, states []corev1.ContainerStatus) {
 	if len(list) == 0 {
 		return

@@ -36,6 +36,7 @@ func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error
 	d.address(p)
 	d.containers("Init Containers", p, p.Spec.InitContainers, p.Status.InitContainerStatuses)
 	d.containers("Containers", p, p.Spec.Containers, p.Status.ContainerStatuses)
+	d.containers("Ephemeral Containers", p, ephemeral(p), p.Status.EphemeralContainerStatuses)
 	d.gates(p)
 	d.conditions(p)
 	d.volumes(p.Spec.Volumes)
