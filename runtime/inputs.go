@@ -15,6 +15,7 @@ import (
 	"podd/runtime/executor"
 	"podd/runtime/imagepull"
 	"podd/runtime/lifecycle"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/objects"
 	"podd/runtime/plan"
 	"podd/runtime/sandbox"
@@ -52,6 +53,7 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		Actions: actions, IO: make(map[string]executor.ContainerIO, len(p.IO)),
 		Inputs: executor.Inputs{
 			ShutDown: stopping, LogMaxSize: settings.LogMaxSize, LogMaxFiles: settings.LogMaxFiles, Rlimits: settings.Rlimits,
+			Journal:        cmp.Or(p.Record.Object.Annotations[annotation.LogDriverKey], settings.LogDriver) == annotation.LogJournald,
 			SeccompDefault: settings.SeccompDefault, NoNewPrivileges: settings.NoNewPrivileges,
 			Sandbox: sandbox.Inputs{PidsLimit: settings.PodPidsLimit, AutoUsers: settings.AutoUsers},
 		},
@@ -219,7 +221,10 @@ func (src *inputs) serviceLinks(p *corev1.Pod) []env.Var {
 // Log is where and how the output of an attempt is written.
 func (src *inputs) Log(rec *state.Record, name string, attempt int) stdio.Log {
 	settings := src.settings
-	return stdio.Log{Path: src.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles}
+	return stdio.Log{
+		Path: src.paths.Log(rec, name, attempt), MaxSize: settings.LogMaxSize, MaxFiles: settings.LogMaxFiles,
+		Fields: executor.JournalFields(rec, name, attempt),
+	}
 }
 
 // LongestBackoff is what a container that crashes waits at most.

@@ -315,6 +315,7 @@ func (r *Runtime) Store() *objects.Store { return r.store }
 type Settings struct {
 	LogMaxSize   int64 // bytes of one log file
 	LogMaxFiles  int
+	LogDriver    string // of annotation.LogDrivers, for containers that start later
 	PodPidsLimit int64
 	// StopGroups are in which order pods end with the board, and their longest graces; none: all at once, within their own.
 	StopGroups []shutdown.Group

@@ -61,7 +61,11 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 		return out, err
 	}
 	op.applyCDI(c, &edits)
-	log := stdio.Log{Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles}
+	out.NoJournal = op.Inputs.Journal && !op.Hub.HasJournal()
+	log := stdio.Log{
+		Path: op.Paths.Log(op.Record, a.Name, a.Attempt), MaxSize: op.Inputs.LogMaxSize, MaxFiles: op.Inputs.LogMaxFiles,
+		Journal: op.Inputs.Journal && !out.NoJournal, Fields: JournalFields(op.Record, a.Name, a.Attempt),
+	}
 	l, err := op.Hub.Open(c.ID, log, stdinEnds(c.Container))
 	if err != nil {
 		return out, err

@@ -53,6 +53,7 @@ type Inputs struct {
 	Sandbox     sandbox.Inputs
 	LogMaxSize  int64 // bytes of one log file
 	LogMaxFiles int
+	Journal     bool // what is in the log goes to the journal, too
 	// Devices are those that containers that start were allocated.
 	Devices map[string][]device.Given
 	Rlimits []rlimit.Limit // of containers that start

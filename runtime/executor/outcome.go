@@ -64,6 +64,8 @@ type (
 		// ImageRef is how the manifest named the image when the start began.
 		ImageRef string
 		Object   *corev1.Pod // with whose limits it was started
+		// NoJournal: its output was to go to the journal, and this machine has none.
+		NoJournal bool
 	}
 	// PullBegun is the outcome of PullImage.
 	PullBegun struct {

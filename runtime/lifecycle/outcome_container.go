@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/internal/journald"
 	"podd/runtime/container"
 	"podd/runtime/container/spec"
 	"podd/runtime/executor"
@@ -62,6 +63,9 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 	}
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Created", "Created container: "+o.Name)
 	h.Event(p, o.Name, now, corev1.EventTypeNormal, "Started", "Started container "+o.Name)
+	if o.NoJournal {
+		h.Event(p, o.Name, now, corev1.EventTypeWarning, "NoJournal", "this machine has no journal ("+journald.Socket+"): the output of container "+o.Name+" is in its log alone")
+	}
 	if c.State == state.ContainerPostStart {
 		h.Prober.StartHook(&p.Probes, p.Record, c)
 	}

@@ -71,6 +71,9 @@ type bench struct {
 	shelf *shelf
 	hub   *Hub
 	io    *ContainerIO
+	// journal is the socket of one; "": none is there.
+	journal string
+	streams map[string]*os.File
 }
 
 func newBench(t *testing.T, stdinEnds bool) *bench {
@@ -90,11 +93,14 @@ func (b *bench) must(err error) {
 	}
 }
 
-func (b *bench) log() Log { return Log{Path: filepath.Join(b.dir, "0.log")} }
+func (b *bench) log() Log {
+	return Log{Path: filepath.Join(b.dir, "0.log"), Fields: []JournalField{{"POD_NAME", "web"}, {"CONTAINER_NAME", "main"}}}
+}
 
 func (b *bench) newHub() *Hub {
 	hub, err := NewHub(&container.Engine{IODir: filepath.Join(b.dir, "io")}, b.shelf, slog.New(slog.DiscardHandler))
 	b.must(err)
+	hub.journal.Path = b.journal
 	go func() { _ = hub.Reactor.Run() }()
 	b.t.Cleanup(func() { _ = hub.Reactor.Close() })
 	return hub
@@ -104,6 +110,7 @@ func (b *bench) newHub() *Hub {
 func (b *bench) restart() {
 	b.must(b.hub.Reactor.Close())
 	b.io.sink.Suspend()
+	b.io.journal.stop()
 	b.io.clients.mu.Lock()
 	if b.io.clients.stdin != nil {
 		b.io.clients.stdin.Close()

@@ -20,6 +20,7 @@ type ContainerIO struct {
 	pidfd   *os.File // nil once nobody needs it
 	exit    int32    // the reactor's number for pidfd; 0: not watched
 	sink    *logs.Sink
+	journal *forwarder // nil: the log is all
 	streams []*stream
 	// terminal is there for a container that has one.
 	terminal *terminal
@@ -52,6 +53,7 @@ func (l *ContainerIO) abandon() {
 		l.hub.Reactor.Remove(s.watch)
 	}
 	l.sink.Suspend()
+	l.journal.stop()
 	l.release()
 }
 
@@ -80,6 +82,7 @@ func (l *ContainerIO) drain(s *stream) bool {
 		l.hub.log.Error("cannot write a container's log", "containerID", l.id, "error", err)
 	}
 	s.drained = eof
+	l.journal.wake()
 	return eof
 }
 
@@ -146,6 +149,7 @@ func (l *ContainerIO) Finish() error {
 	}
 	l.finished = true
 	close(l.done)
+	l.journal.await()
 	l.release()
 	return nil
 }

@@ -3,10 +3,12 @@
 package stdio
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
+	"podd/internal/journald"
 	"podd/runtime/container"
 	"podd/runtime/logs"
 )
@@ -24,6 +26,10 @@ type Log struct {
 	Path     string
 	MaxSize  int64 // bytes of one file
 	MaxFiles int
+	// Journal: what is in the log goes to the journal, too, with these fields. An attempt that an earlier daemon has started
+	// goes on as it began.
+	Journal bool
+	Fields  []JournalField
 }
 
 // Hub makes ContainerIOs and has what they share.
@@ -33,6 +39,7 @@ type Hub struct {
 	fdStore FDStore
 	log     *slog.Logger
 	exits   exitStatuses
+	journal journald.Conn
 	// received are the descriptors of an earlier daemon that nobody has claimed yet.
 	received map[string]int
 }
@@ -43,7 +50,7 @@ func NewHub(engine *container.Engine, store FDStore, log *slog.Logger) (*Hub, er
 	if err != nil {
 		return nil, err
 	}
-	return &Hub{Reactor: reactor, engine: engine, fdStore: store, log: log}, nil
+	return &Hub{Reactor: reactor, engine: engine, fdStore: store, log: log, journal: journald.Conn{Path: journald.Socket}}, nil
 }
 
 // Receive takes the descriptors that an earlier daemon left in the store, to be claimed by Adopt and AdoptProcess.
@@ -54,6 +61,12 @@ func (h *Hub) Open(id string, log Log, stdinEnds bool) (*ContainerIO, error) {
 	pipes, err := h.engine.OpenStdio(id)
 	if err != nil {
 		return nil, err
+	}
+	if log.Journal {
+		if err := h.beginForward(id); err != nil {
+			pipes.Close()
+			return nil, fmt.Errorf("cannot write to the journal: %w", err)
+		}
 	}
 	l, err := h.newIO(id, log, pipes, false)
 	if err != nil || !stdinEnds {
@@ -82,6 +95,9 @@ func (h *Hub) newIO(id string, log Log, pipes container.Stdio, stored bool) (*Co
 		{kind: logs.Stdout, file: pipes.Stdout, fdName: id + fdStdout},
 		{kind: logs.Stderr, file: pipes.Stderr, fdName: id + fdStderr},
 	}}
+	if h.forwards(id) {
+		l.forward(log)
+	}
 	if err := l.follow(stored); err != nil {
 		l.abandon()
 		return nil, err

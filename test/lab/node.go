@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Options struct {
 	Restart bool     // the stand-in starts the daemon again when it dies
 	Args    []string // further arguments of podd run
 	Env     []string // further variables of the daemon's environment
+	Front   []string // a command that starts podd in its turn, in the node's folder
 	Cgroup  *Cgroup  // the node's cgroup is made below this one
 	Name    string   // of the node's cgroup
 }
@@ -122,7 +124,7 @@ func (n *Node) Podd(args ...string) *exec.Cmd {
 
 // Start starts the daemon and returns at once; Ready waits.
 func (n *Node) Start() error {
-	argv := append([]string{n.options.Podd}, n.RunArgs()...)
+	argv := slices.Concat(n.options.Front, []string{n.options.Podd}, n.RunArgs())
 	if n.options.Standin != "" {
 		front := append([]string{n.options.Standin}, n.options.Manager...)
 		if n.options.Restart {

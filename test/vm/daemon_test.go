@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ func TestUnit(t *testing.T) {
 		{"watchdog", (*VM).watchdog},
 		{"upgrade", (*VM).upgrade},
 		{"reload", (*VM).reload},
+		{"journal", (*VM).journalDriver},
 		{"stop", (*VM).stop},
 		{"cancelled shutdown", (*VM).cancelledShutdown},
 		{"shutdown order", (*VM).shutdownOrder},
@@ -116,6 +118,21 @@ func (vm *VM) reload() {
 		vm.t.Errorf("a reload made another daemon: %s, was %s", now, daemon)
 	}
 	vm.ready("counter", "idle", "pair")
+}
+
+// journalDriver: the journal has what a pod writes, each line once, also while journald and podd are restarted.
+func (vm *VM) journalDriver() {
+	const counts = `trap "exit 0" TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.2; done` // journald takes 10,000 lines in 30 s
+	vm.drop("journal", strings.Replace(one("journal", counts), "metadata: {name: journal}", "metadata: {name: journal, annotations: {podd.dev/log-driver: journald}}", 1))
+	const said = "journalctl -o cat POD_NAME=journal CONTAINER_NAME=main PRIORITY=6 SYSLOG_IDENTIFIER=journal"
+	vm.until(said + " | grep -qx 10")
+	for _, unit := range []string{"systemd-journald", "podd"} {
+		last := vm.sh("systemctl restart " + unit + "; podd logs journal --tail 1")
+		vm.until(fmt.Sprintf(said+" | grep -qx $((%s + 5))", last))
+	}
+	vm.sh(said + ` | awk '$1 != NR {print "line " NR " is " $0; exit 1}'`)
+	vm.sh("rm /etc/podd/manifests/journal.yaml")
+	vm.until("! podd get pod journal 2>/dev/null")
 }
 
 // stop ends the pods gracefully; nothing of them is left, and a start brings them back.

@@ -24,6 +24,7 @@ func validateTemplate(t *corev1.PodTemplateSpec, path *field.Path) field.ErrorLi
 	errs = append(errs, validate.Annotations(t.Annotations, path.Child("annotations"))...)
 	errs = append(errs, annotation.ValidateArmor(t.Annotations, &t.Spec, path.Child("annotations"), spec)...)
 	errs = append(errs, annotation.ValidateBandwidth(t.Annotations, path.Child("annotations"))...)
+	errs = append(errs, annotation.ValidateLogDriver(t.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validate.PodSpec(&t.Spec, spec)...)
 	errs = append(errs, validate.Images(&t.Spec, spec)...)
 	if len(t.Spec.EphemeralContainers) > 0 {

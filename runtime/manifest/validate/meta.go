@@ -34,6 +34,7 @@ func validateMeta(m *metav1.ObjectMeta, path *field.Path) field.ErrorList {
 	errs = append(errs, Annotations(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, annotation.ValidateBandwidth(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, annotation.ValidateRollback(m.Annotations, path.Child("annotations"))...)
+	errs = append(errs, annotation.ValidateLogDriver(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, annotation.ValidateNode(m.Annotations, path.Child("annotations"))...)
 	errs = append(errs, validateOwners(m.OwnerReferences, path.Child("ownerReferences"))...)
 	errs = append(errs, validateFinalizers(m.Finalizers, path.Child("finalizers"))...)

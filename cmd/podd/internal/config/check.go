@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/sysctl"
 	"podd/runtime/podsecurity"
 )
@@ -66,6 +68,9 @@ func (c *Config) check() error {
 		if err := c.Devices[i].Check(qualifiedName); err != nil {
 			return fmt.Errorf("devices[%d]: %w", i, err)
 		}
+	}
+	if !slices.Contains(annotation.LogDrivers(), c.ContainerLogDriver) {
+		return fmt.Errorf("containerLogDriver must be file or journald, not %q", c.ContainerLogDriver)
 	}
 	if c.UnknownKinds != "accept" && c.UnknownKinds != "refuse" {
 		return fmt.Errorf("unknownKinds must be accept or refuse, not %q", c.UnknownKinds)

@@ -15,6 +15,7 @@ import (
 
 	"podd/runtime/device"
 	"podd/runtime/device/cdi"
+	"podd/runtime/manifest/annotation"
 	"podd/runtime/runtimeclass"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 
 	ContainerLogMaxSize  resource.Quantity `json:"containerLogMaxSize"`
 	ContainerLogMaxFiles int               `json:"containerLogMaxFiles"`
+	ContainerLogDriver   string            `json:"containerLogDriver"`  // of annotation.LogDrivers
 	PodPidsLimit         int64             `json:"podPidsLimit"`        // -1: none
 	ShutdownGracePeriod  metav1.Duration   `json:"shutdownGracePeriod"` // for all pods when the unit or machine stops
 	CrashLoopBackOff     CrashLoopConfig   `json:"crashLoopBackOff"`
@@ -133,6 +135,7 @@ func Default() Config {
 
 		ContainerLogMaxSize:  resource.MustParse("10Mi"),
 		ContainerLogMaxFiles: 5,
+		ContainerLogDriver:   annotation.LogFile,
 		PodPidsLimit:         -1,
 		ShutdownConfig:       ShutdownConfig{ShutdownGracePeriodByPodPriority: []PriorityShutdown{}},
 		ShutdownGracePeriod:  metav1.Duration{Duration: time.Minute},

@@ -93,6 +93,7 @@ func TestConfigRefused(t *testing.T) {
 		flags      []string
 		want       string
 	}{
+		{"log driver", "containerLogDriver: syslog\n", nil, `containerLogDriver must be file or journald, not "syslog"`},
 		{"unknown kinds", "unknownKinds: warn\n", nil, `unknownKinds must be accept or refuse, not "warn"`},
 		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown field "brigde": did you mean bridge?`},
 		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown field "logging.colour": correct its spelling or remove it`},

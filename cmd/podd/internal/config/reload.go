@@ -9,7 +9,7 @@ import (
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
 	return []string{
-		"containerLogMaxSize", "containerLogMaxFiles", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
+		"containerLogMaxSize", "containerLogMaxFiles", "containerLogDriver", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
 		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline", "imagePullDeltas",
@@ -52,6 +52,7 @@ func eachKey(prefix string, a, b reflect.Value, visit func(key string, a, b refl
 // TakeLive takes over from next what may change while pods run.
 func (c *Config) TakeLive(next *Config) {
 	c.ContainerLogMaxSize, c.ContainerLogMaxFiles = next.ContainerLogMaxSize, next.ContainerLogMaxFiles
+	c.ContainerLogDriver = next.ContainerLogDriver
 	c.PodPidsLimit, c.ShutdownGracePeriod, c.Logging.Level = next.PodPidsLimit, next.ShutdownGracePeriod, next.Logging.Level
 	c.ShutdownConfig = next.ShutdownConfig
 	c.DefaultRlimits, c.AllowedUnsafeSysctls = next.DefaultRlimits, next.AllowedUnsafeSysctls

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +8,11 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/journald"
 )
 
 const (
-	// journalSocket takes datagrams of the native protocol: systemd.io/JOURNAL_NATIVE_PROTOCOL.
-	journalSocket = "/run/systemd/journal/socket"
 	// maxJournalMessage, in bytes, leaves a datagram below the smallest buffer that a socket has by default.
 	maxJournalMessage = 48 << 10
 	// journalPatience, in seconds, is how long one line may wait for a journald that does not listen.
@@ -92,25 +91,12 @@ func (j *journal) send(data []byte, flags int) error {
 	}
 }
 
-// encodeEntry serialises an entry: KEY=value lines, or, for a value of several lines, KEY, a line feed, the length
-// as 64 bits of little endian, and the value.
+// encodeEntry serialises an entry.
 func encodeEntry(priority int, message string, fields []journalField) []byte {
 	b := fmt.Appendf(make([]byte, 0, len(message)+128), "PRIORITY=%d\nSYSLOG_IDENTIFIER=podd\n", priority)
-	b = appendField(b, journalField{"MESSAGE", message})
+	b = journald.AppendField(b, "MESSAGE", message)
 	for _, f := range fields {
-		b = appendField(b, f)
+		b = journald.AppendField(b, f.key, f.value)
 	}
 	return b
-}
-
-func appendField(b []byte, f journalField) []byte {
-	b = append(b, f.key...)
-	if strings.Contains(f.value, "\n") {
-		b = append(b, '\n')
-		b = binary.LittleEndian.AppendUint64(b, uint64(len(f.value)))
-	} else {
-		b = append(b, '=')
-	}
-	b = append(b, f.value...)
-	return append(b, '\n')
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// journald listens as the real one does.
-func journald(t *testing.T) (path string, entry func() map[string]string) {
+// listenJournal listens as the real one does.
+func listenJournal(t *testing.T) (path string, entry func() map[string]string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "socket")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -67,7 +67,7 @@ func decodeEntry(data []byte) (map[string]string, error) {
 }
 
 func TestJournalEntries(t *testing.T) {
-	path, entry := journald(t)
+	path, entry := listenJournal(t)
 	var stream bytes.Buffer
 	l := slog.New(&journalHandler{level: slog.LevelInfo, out: &journal{path: path, fd: -1, stream: &stream}})
 	l.Debug("not heard")
@@ -128,7 +128,7 @@ func TestJournalFallsBack(t *testing.T) {
 
 // A journald that hangs costs one line's patience, not that of each: the loop logs, and the watchdog waits for the loop.
 func TestHungJournal(t *testing.T) {
-	path, entry := journald(t)
+	path, entry := listenJournal(t)
 	j := &journal{path: path, fd: -1, stream: io.Discard}
 	const lines = 1000 // the queue of a socket takes some (net.unix.max_dgram_qlen)
 	written := make(chan error, 1)

@@ -87,7 +87,7 @@ func memoryCapacity() int64 {
 func settingsOf(c *config.Config) runtime.Settings {
 	limits, _ := c.Rlimits() // check has seen them
 	return runtime.Settings{
-		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles,
+		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles, LogDriver: c.ContainerLogDriver,
 		PodPidsLimit: c.PodPidsLimit, StopGroups: c.StopGroups(), Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
 		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, RuntimeHandlers: c.RuntimeHandlers, AutoUsers: c.UserNamespaces.Auto(),

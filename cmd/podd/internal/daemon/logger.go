@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"podd/internal/escape"
+	"podd/internal/journald"
 )
 
 // newLogger makes podd's own log. format is one of LoggingConfig.check. The journal, where w leads to it, gets
@@ -19,7 +20,7 @@ func newLogger(format string, level slog.Leveler, w io.Writer) *slog.Logger {
 	case format == "json":
 		return slog.New(slog.NewJSONHandler(escape.JSONWriter(w), o))
 	case toJournal(w, os.Getenv("JOURNAL_STREAM")):
-		return slog.New(&journalHandler{level: level, out: &journal{path: journalSocket, fd: -1, stream: w}})
+		return slog.New(&journalHandler{level: level, out: &journal{path: journald.Socket, fd: -1, stream: w}})
 	}
 	return slog.New(slog.NewTextHandler(escape.Writer(w), o))
 }
