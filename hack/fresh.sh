@@ -195,8 +195,8 @@ run() { # TARGET
 	[[ $target != help ]] || command=(make)
 	mapfile -t words < <(environment)
 	if [[ ${GO:-} == machine ]]; then
-		binds+=("$(go env GOROOT):/usr/local/go" "$(go env GOMODCACHE):/root/go/pkg/mod" "$(go env GOCACHE):/root/.cache/go-build")
-		words+=("PATH=/usr/local/go/bin:$path")
+		binds+=("$(go env GOROOT):/opt/go" "$(go env GOMODCACHE):/root/go/pkg/mod" "$(go env GOCACHE):/root/.cache/go-build")
+		words+=("PATH=/opt/go/bin:$path")
 	elif [[ $target != build && ${COLD:-} != yes ]]; then
 		binds+=("$cache/mod:/root/go/pkg/mod" "$cache/compiled:/root/.cache/go-build")
 	fi

@@ -30,7 +30,7 @@ func TestBoard(t *testing.T) {
 	})
 	t.Run("reboot", func(t *testing.T) {
 		vm := vm.on(t)
-		vm.must(vm.Reboot(bootLimit))
+		vm.must(vm.Reboot(patience(bootLimit)))
 		vm.ready("counter", "idle", "limited")
 		vm.counts("counter")
 	})

@@ -24,7 +24,7 @@ func TestImage(t *testing.T) {
 	vm.until("systemctl is-active --quiet podd")
 	vm.sh("mkdir -p /etc/podd/images; /data/bin/mkimage -o /etc/podd/images/.busybox -name busybox; mv /etc/podd/images/.busybox /etc/podd/images/busybox.tar")
 	vm.ready("first")
-	vm.must(vm.Reboot(bootLimit))
+	vm.must(vm.Reboot(patience(bootLimit)))
 	vm.ready("first")
 	vm.sh("dpkg --configure podd; systemctl is-enabled podd")
 }
