@@ -45,6 +45,7 @@ func (l *loop) UpdatePod(p *corev1.Pod, now state.Instant) {
 	l.pods[p.UID] = p
 	l.m.NotePod(p, now)
 }
+
 func (l *loop) DeletePod(uid types.UID, _ state.Instant) {
 	l.deleted = append(l.deleted, l.pods[uid].Name)
 }

@@ -15,9 +15,10 @@ import (
 	"podd/runtime/workload/workloadtest"
 )
 
-// TestFiresOnce plays CronJobs in which podd dies in the middle of a step, the clock jumps, by decades too, Jobs end when they like or are taken away, and people suspend and resume: no moment of a schedule has two Jobs, no
-// Job is of a moment that has not come or that is none of the schedule, one look makes one at most, Forbid never has two at
-// a time, and none begins later than the deadline for that.
+// TestFiresOnce plays CronJobs in which podd dies in the middle of a step, the clock jumps, by decades too, Jobs end when they
+// like or are taken away, and people suspend and resume: no moment of a schedule has two Jobs, no Job is of a moment that has
+// not come or that is none of the schedule, one look makes one at most, Forbid never has two at a time, and none begins later
+// than the deadline for that.
 func TestFiresOnce(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
