@@ -97,7 +97,7 @@ func TestQuarantine(t *testing.T) {
 		"github.com/google/go-containerregistry": {"podd/images/registry"},
 		"github.com/BurntSushi":                  {"podd/images/registry"},
 		"github.com/robfig/cron":                 {"podd/runtime/manifest/schedule"},
-		"github.com/klauspost/compress":          {"podd/images/layer", "podd/images/delta"},
+		"github.com/klauspost/compress":          {"podd/images/layer", "podd/images/delta", "podd/internal/timezone"},
 		"github.com/coder/websocket":             {"podd/runtime/api", "podd/runtime/api/stream", "podd/cmd/podd/internal/client"},
 		"tags.cncf.io":                           {"podd/runtime/device/cdi", "podd/runtime/executor"},
 		"github.com/spf13":                       {"podd/cmd/podd", "podd/cmd/podd/internal/cli", "podd/cmd/podd/internal/cli/node", "podd/cmd/podd/internal/cli/discovery", "podd/cmd/podd/internal/config", "podd/cmd/podd/internal/daemon"},

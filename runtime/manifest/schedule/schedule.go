@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
-	_ "time/tzdata" // for boards that have no zoneinfo; what the board has comes first
 
 	"github.com/robfig/cron/v3"
+
+	"podd/internal/timezone"
 )
 
 // Schedule says when something is next due after a moment; the zero time: never.
@@ -25,13 +25,23 @@ func Parse(text, zone string) (s Schedule, err error) {
 			s, err = nil, fmt.Errorf("invalid schedule format: %v", p)
 		}
 	}()
-	if zone != "" {
-		if err := CheckZone(zone); err != nil {
-			return nil, err
-		}
-		text = "TZ=" + zone + " " + text
+	if zone == "" {
+		return cron.ParseStandard(text)
 	}
-	return cron.ParseStandard(text)
+	if err := CheckZone(zone); err != nil {
+		return nil, err
+	}
+	location, err := timezone.Load(zone)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = cron.ParseStandard(text); err != nil {
+		return nil, err
+	}
+	if fields, ok := s.(*cron.SpecSchedule); ok { // the others are intervals
+		fields.Location = location
+	}
+	return s, nil
 }
 
 // CheckZone says why a name is not that of a time zone, as the API server does.
@@ -47,7 +57,7 @@ func CheckZone(zone string) error {
 	if strings.EqualFold(zone, "Local") {
 		return errors.New("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")
 	}
-	_, err := time.LoadLocation(zone)
+	_, err := timezone.Load(zone)
 	return err
 }
 

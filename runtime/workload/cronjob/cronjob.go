@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/timezone"
 	"podd/runtime/manifest/schedule"
 	"podd/runtime/workload"
 )
@@ -217,7 +218,7 @@ func (s *step) make(name string, due time.Time) {
 
 func (s *step) inZone(t time.Time) time.Time {
 	if z := s.c.Spec.TimeZone; z != nil {
-		if l, err := time.LoadLocation(*z); err == nil {
+		if l, err := timezone.Load(*z); err == nil {
 			return t.In(l)
 		}
 	}
