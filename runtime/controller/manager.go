@@ -70,6 +70,7 @@ type Manager struct {
 	written    map[types.UID]string      // what is on flash of a root: a sum of it
 	files      map[objects.Key]types.UID // whose files may be there
 	refused    map[objects.Key]refusal   // of objects that the folder has in a version that was not taken
+	unfollowed []manifest.Problem        // versions of the folder that cannot follow what there is
 	never      map[objects.Key]string    // why objects are not there of which no version was taken
 	clock      time.Duration             // the board's clock less the time since boot, as times of objects were written
 }

@@ -190,8 +190,9 @@ func (m *Manager) RolledBack() bool {
 	return was
 }
 
-// Problems says which manifests are not what runs, because their version was put back.
+// Problems says which manifests are not what runs, because their version was put back, or cannot follow the one that there is.
 func (m *Manager) Problems() (list []manifest.Problem) {
+	list = append(list, m.unfollowed...)
 	for _, e := range m.sorted() {
 		for _, v := range e.overrides {
 			if v.Why != "" {

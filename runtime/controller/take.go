@@ -13,8 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"podd/runtime/manifest"
+	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 	"podd/runtime/workload"
@@ -30,6 +32,7 @@ func (m *Manager) claimsOf() claimsOf { return claimsOf{m} }
 // read now, stays.
 func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 	there := map[objects.Key]bool{}
+	m.unfollowed = nil
 	for _, kind := range []string{kindDeployment, kindReplicaSet, kindStateful, kindDaemon, kindJob, kindCron, kindController, kindBudget} {
 		for _, o := range m.Objects.List(kind) {
 			there[objects.KeyOf(o)] = true
@@ -74,6 +77,10 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	if e.hash == o.Hash {
 		return
 	}
+	if errs := immutable(e.object, o); len(errs) > 0 {
+		m.unfollowed = append(m.unfollowed, manifest.ImmutableOf(o, errs))
+		return
+	}
 	value := o.Value.DeepCopyObject().(workload.Object)
 	value.SetUID(e.object.GetUID())
 	value.SetCreationTimestamp(e.object.GetCreationTimestamp())
@@ -93,6 +100,23 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	m.treeFiles().save(e)
 	m.stepper().show(e)
 	m.markScales(e)
+}
+
+// immutable says why a version cannot follow the present one. Of edits while podd runs the folder says so; of one that was made
+// while it did not run only what was kept of the object tells. Both have the defaults of this podd.
+func immutable(before workload.Object, after *manifest.Object) field.ErrorList {
+	rules := kinds.Of(after.Kind)
+	if rules == nil || rules.Update == nil {
+		return nil
+	}
+	was, ok := before.DeepCopyObject().(kinds.Value)
+	if !ok {
+		return nil
+	}
+	if rules.Prepare != nil {
+		rules.Prepare(was)
+	}
+	return rules.Update(was, after.Value)
 }
 
 // newUID names a new object. Where pods run that were made for one of its name, of which nothing else is known any more, it

@@ -20,6 +20,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"podd/runtime/manifest/kinds"
 )
@@ -255,6 +256,15 @@ func DuplicateOf(o, winner *Object) Problem {
 	return Problem{
 		File: o.File, Doc: o.Doc, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Reason: ReasonDuplicate + o.Kind,
 		Message: fmt.Sprintf("%s: %s %q%s %s; give it another metadata.name or remove it", o.File, o.Kind, o.Name, in, where),
+	}
+}
+
+// ImmutableOf says that an object cannot follow its version before.
+func ImmutableOf(o *Object, errs field.ErrorList) Problem {
+	return Problem{
+		File: o.File, Doc: o.Doc, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Reason: ReasonImmutable,
+		Message: fmt.Sprintf("%s: %s %q is invalid: %v; the last version stays: put it back, give the new one another name, or remove the file and write it anew",
+			o.File, o.Kind, o.Name, errs.ToAggregate()),
 	}
 }
 

@@ -150,11 +150,7 @@ func refuseUpdates(before, objects []manifest.Object) (taken []manifest.Object, 
 			taken = append(taken, o)
 			continue
 		}
-		problems = append(problems, manifest.Problem{
-			File: o.File, Doc: o.Doc, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Reason: manifest.ReasonImmutable,
-			Message: fmt.Sprintf("%s: %s %q is invalid: %v; the last version stays: put it back, give the new one another name, or remove the file and write it anew",
-				o.File, o.Kind, o.Name, errs.ToAggregate()),
-		})
+		problems = append(problems, manifest.ImmutableOf(&o, errs))
 	}
 	return taken, problems
 }

@@ -31,7 +31,8 @@ type step struct {
 	pods      []*corev1.Pod
 	replicas  []replica // those that the set wants, by number
 	condemned []*corev1.Pod
-	unhealthy *corev1.Pod // the first pod that is not available
+	unhealthy *corev1.Pod               // the first pod that is not available
+	later     map[*revision]*corev1.Pod // see laterPod
 
 	revisions       []*appsv1.ControllerRevision
 	current, update revision
@@ -39,10 +40,10 @@ type step struct {
 	status          appsv1.StatefulSetStatus
 }
 
-// replica is a pod with a number; missing: it is only to be made.
+// replica is a pod with a number; missing: it is only to be made, later: not now, and another stands for it.
 type replica struct {
 	*corev1.Pod
-	missing bool
+	missing, later bool
 }
 
 // revision is a template by the name under which it is kept.
@@ -159,9 +160,14 @@ func (s *step) divide() {
 		}
 	}
 	slices.SortFunc(s.condemned, func(a, b *corev1.Pod) int { return ordinal(b) - ordinal(a) })
+	made := 0
 	for i := range s.replicas {
 		if r := &s.replicas[i]; r.Pod == nil {
-			*r = replica{s.newPod(s.start() + i), true}
+			if made++; made <= mostMade && s.in.CreateError == "" {
+				*r = replica{Pod: s.newPod(s.start() + i), missing: true}
+			} else {
+				*r = replica{Pod: s.laterPod(s.start() + i), missing: true, later: true}
+			}
 		}
 		if s.unhealthy == nil && s.unavailable(s.replicas[i].Pod) {
 			s.unhealthy = s.replicas[i].Pod
@@ -214,16 +220,37 @@ func (s *step) complete() {
 	}
 }
 
-// newPod is the pod of a number, of the revision that it is to have now. It has no UID yet.
-func (s *step) newPod(n int) *corev1.Pod {
-	r := s.update
+// mostMade is how many pods, with their claims, are made at one look: the others' turn comes when these could be. A cluster begins
+// with one and doubles that.
+const mostMade = 32
+
+// laterPod stands for the pods of a revision that are not made at this look: thousands of them cost nothing.
+func (s *step) laterPod(n int) *corev1.Pod {
+	of := s.revisionFor(n)
+	if s.later[of] == nil {
+		if s.later == nil {
+			s.later = map[*revision]*corev1.Pod{}
+		}
+		s.later[of] = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{appsv1.StatefulSetRevisionLabel: of.name}}}
+	}
+	return s.later[of]
+}
+
+// revisionFor is the revision that a new pod of a number is to have now.
+func (s *step) revisionFor(n int) *revision {
 	rolling := s.s.Spec.UpdateStrategy.RollingUpdate
 	switch {
 	case rolling != nil && n < s.start()+partition(rolling),
 		rolling == nil && s.s.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType &&
 			n < s.start()+int(s.s.Status.CurrentReplicas):
-		r = s.current
+		return &s.current
 	}
+	return &s.update
+}
+
+// newPod is the pod of a number, of the revision that it is to have now. It has no UID yet.
+func (s *step) newPod(n int) *corev1.Pod {
+	r := s.revisionFor(n)
 	p := workload.NewPod(s.s, *metav1.NewControllerRef(s.s, kind), r.template, s.in)
 	p.GenerateName = s.s.Name + "-"
 	p.Name = s.s.Name + "-" + strconv.Itoa(n)
@@ -278,7 +305,9 @@ func (s *step) settle(r replica) (wait bool) {
 		return true
 	}
 	if r.missing {
-		s.create(r.Pod)
+		if !r.later {
+			s.create(r.Pod)
+		}
 		return true
 	}
 	if r.Status.Phase == corev1.PodPending && !s.ensureClaims(r.Pod) {
