@@ -57,7 +57,6 @@ func (l *Logind) StartBus() error {
 	}
 	_ = os.Remove(filepath.Join(l.dir, "bus"))
 	l.daemon = exec.Command("dbus-daemon", "--config-file="+config, "--nofork", "--nopidfile", "--print-address")
-	l.daemon.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	out, err := l.daemon.StdoutPipe()
 	if err != nil {
 		return err
