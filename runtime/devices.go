@@ -11,11 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/internal/background"
+	"podd/internal/hugepage"
 	"podd/runtime/container"
 	"podd/runtime/device"
 	"podd/runtime/device/cdi"
 	"podd/runtime/lifecycle"
 	"podd/runtime/node"
+	"podd/runtime/scheduler"
 	"podd/runtime/state"
 )
 
@@ -148,7 +150,7 @@ func (d *hostDevices) plugged(resource, id string) bool {
 func (r *Runtime) Capacity() corev1.ResourceList { return r.devices.capacity() }
 
 func (d *hostDevices) capacity() corev1.ResourceList {
-	list := node.Capacity(d.loop.RootDir)
+	list := node.Capacity(d.loop.RootDir, hugepage.Machine)
 	inv, _ := d.has()
 	for name, units := range inv {
 		list[corev1.ResourceName(name)] = *resource.NewQuantity(int64(len(units)), resource.DecimalSI)
@@ -181,7 +183,7 @@ func (d *hostDevices) allocate(p *lifecycle.Pod) (why string) {
 
 // freed lets pods try again that wait for what another had.
 func (d *hostDevices) freed(p *lifecycle.Pod) {
-	if len(p.Record.Devices) == 0 {
+	if len(p.Record.Devices) == 0 && !scheduler.AsksHugePages(&p.Record.Object.Spec) {
 		return
 	}
 	for uid, other := range d.loop.pods {

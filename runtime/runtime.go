@@ -295,7 +295,7 @@ func New(c Config) (*Runtime, error) {
 	r.policies = &networkpolicy.Syncer{Network: c.Network, Objects: r.objects, DefaultDeny: c.DefaultDeny}
 	r.executor = executor.New(executor.Executor{
 		Paths: r.paths, Sandboxes: r.sandboxes, Engine: r.engine, Hub: r.io, Volumes: r.volumes, Cgroups: c.Cgroups,
-		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: r.Capacity,
+		LogFolders: executor.LogFolders{Paths: r.paths}, NodeName: c.NodeName, Allocatable: func() corev1.ResourceList { return node.Allocatable(r.Capacity()) },
 		MemoryCapacity: c.MemoryCapacity, OOMScoreFloor: c.OOMScoreFloor, Damaged: c.Damaged, Restored: r.disk.Restored, Log: c.Log,
 		CDIDirs: c.CDISpecDirs, WatchDevice: r.devices.watch,
 	})

@@ -41,7 +41,7 @@ func (sc scheduling) schedule(now state.Instant) {
 	slices.SortFunc(waiting, func(a, b *lifecycle.Pod) int {
 		return cmp.Or(-cmp.Compare(priority(a), priority(b)), cmp.Compare(a.Record.Created.Mono, b.Record.Created.Mono), cmp.Compare(a.Name(), b.Name()))
 	})
-	board := sc.board()
+	board := sc.board(nil)
 	for _, p := range waiting {
 		spec := &p.Record.Object.Spec
 		why := board.Refuse(spec)
@@ -62,14 +62,14 @@ func (sc scheduling) syncAll(now state.Instant) {
 	sc.schedule(now)
 }
 
-// board is the node as the scheduler sees it.
-func (sc scheduling) board() *scheduler.Board {
+// board is the node as the scheduler sees it, but for one pod; nil: with all.
+func (sc scheduling) board(without *lifecycle.Pod) *scheduler.Board {
 	b := &scheduler.Board{
 		Name: sc.r.NodeName, Labels: node.Labels(sc.r.NodeName, sc.r.Settings.Labels),
-		Unschedulable: sc.r.Cordon().Unschedulable, Allocatable: sc.r.Capacity(),
+		Unschedulable: sc.r.Cordon().Unschedulable, Allocatable: node.Allocatable(sc.r.Capacity()),
 	}
 	for _, p := range sc.r.pods {
-		if s := p.Record.State; !unscheduled(p.Record) && s != state.PodFinished && s != state.PodGone && p.Unfit == "" {
+		if s := p.Record.State; p != without && !unscheduled(p.Record) && s != state.PodFinished && s != state.PodGone && p.Unfit == "" {
 			b.Add(&p.Record.Object.Spec)
 		}
 	}
@@ -99,9 +99,20 @@ func (sc scheduling) checkNodeFit(p *lifecycle.Pod, now state.Instant) {
 	case !p.Record.Made && !node.Fits(&p.Record.Object.Spec, sc.r.NodeName, node.Labels(sc.r.NodeName, sc.r.Settings.Labels)):
 		why = scheduler.NotSelected
 	case p.Record.Ending() == nil && sc.r.wanted(p) && !sc.r.blocked(p):
-		why = sc.r.devices.allocate(p)
+		if why = sc.hugePages(p); why == "" {
+			why = sc.r.devices.allocate(p)
+		}
 	}
 	sc.setUnfit(p, why, now)
+}
+
+// hugePages says of a pod of the folder that others have the huge pages that it asks for, or that there are none: it would
+// fail when it uses them. Those of controllers were asked before.
+func (sc scheduling) hugePages(p *lifecycle.Pod) string {
+	if p.Record.Made || !scheduler.AsksHugePages(&p.Record.Object.Spec) {
+		return ""
+	}
+	return sc.board(p).LacksHugePages(&p.Record.Object.Spec)
 }
 
 // setUnfit takes in why a pod cannot come onto the board, and says it when it is new.

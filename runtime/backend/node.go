@@ -26,7 +26,7 @@ func (b *Backend) Node() *corev1.Node {
 	n.Labels = b.Labels()
 	b.Runtime.Cordon().Show(n)
 	n.Status.Capacity = b.Runtime.Capacity()
-	n.Status.Allocatable = n.Status.Capacity
+	n.Status.Allocatable = node.Allocatable(n.Status.Capacity)
 	n.Status.NodeInfo = node.Info(b.Version)
 	n.Status.RuntimeHandlers = node.RuntimeHandlers(*b.Handlers.Load())
 	heartbeat := metav1.NewTime(now.Wall)

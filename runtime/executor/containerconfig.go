@@ -26,6 +26,9 @@ func (x *Executor) ContainerConfig(rec *state.Record, name string, attempt int, 
 		CgroupNS: x.Cgroups.Version() == 2,
 		OOMGroup: x.Cgroups.Version() == 2 && slices.Contains(x.Cgroups.Controllers(), "memory"),
 	}
+	if slices.Contains(x.Cgroups.Controllers(), "hugetlb") {
+		c.HugePages = sandbox.HugePageLimits(&rec.Object.Spec, c.Container)
+	}
 	score := sandbox.OOMScoreAdj(rec.Object, c.Container, x.MemoryCapacity)
 	if score < x.OOMScoreFloor {
 		score = x.OOMScoreFloor

@@ -11,6 +11,7 @@ import (
 
 	"podd/runtime/device"
 	"podd/runtime/env"
+	"podd/runtime/manifest/resources"
 	"podd/runtime/sandbox"
 	"podd/runtime/sandbox/userns"
 	"podd/runtime/volume"
@@ -24,7 +25,7 @@ func isWritten(v *corev1.Volume) bool {
 func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
 	rec := op.Record
 	return &volume.Request{
-		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec),
+		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec), HugePages: hugePageSizes(&rec.Object.Spec),
 		Layers: op.Inputs.VolumeImages[v.Name].Layers, Share: volume.ShareOf(v), Now: time.Now(),
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return op.Inputs.Objects.ConfigMaps[name] },
@@ -41,6 +42,12 @@ func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
 			},
 		},
 	}
+}
+
+// hugePageSizes are the sizes of the huge pages that a pod asks for, anywhere.
+func hugePageSizes(spec *corev1.PodSpec) []int64 {
+	asked, _ := resources.Totals(spec)
+	return slices.Sorted(maps.Keys(resources.HugePages(asked)))
 }
 
 // memoryLimit is what all containers together may use; 0: one of them has no limit.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/internal/beneath"
+	"podd/internal/hugepage"
 	"podd/internal/semver"
 	"podd/runtime/container/spec"
 )
@@ -32,7 +33,7 @@ func Labels(name string, own map[string]string) map[string]string {
 }
 
 // Capacity is what the board has. root is the folder where writable layers and emptyDirs are.
-func Capacity(root string) corev1.ResourceList {
+func Capacity(root string, pools hugepage.Pools) corev1.ResourceList {
 	list := corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI)}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err == nil {
@@ -42,6 +43,31 @@ func Capacity(root string) corev1.ResourceList {
 	if err := unix.Statfs(root, &fs); err == nil {
 		list[corev1.ResourceEphemeralStorage] = *resource.NewQuantity(int64(fs.Blocks)*int64(fs.Bsize), resource.BinarySI) // Bsize has 32 bits on some processors
 	}
+	for _, size := range pools.Sizes() {
+		unit := resource.NewQuantity(size, resource.BinarySI)
+		list[corev1.ResourceName(corev1.ResourceHugePagesPrefix+unit.String())] = *resource.NewQuantity(pools.SetAside(size), resource.BinarySI)
+	}
+	return list
+}
+
+// Allocatable is what pods can have of a capacity: memory that is set aside as huge pages is no memory of theirs. As with a
+// kubelet.
+func Allocatable(capacity corev1.ResourceList) corev1.ResourceList {
+	list := maps.Clone(capacity)
+	memory, ok := list[corev1.ResourceMemory]
+	if !ok {
+		return list
+	}
+	memory = memory.DeepCopy()
+	for name, q := range capacity {
+		if strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix) {
+			memory.Sub(q)
+		}
+	}
+	if memory.Sign() < 0 {
+		memory = *resource.NewQuantity(0, resource.BinarySI)
+	}
+	list[corev1.ResourceMemory] = memory
 	return list
 }
 

@@ -1,10 +1,13 @@
 package sandbox
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
+	"podd/internal/hugepage"
 	"podd/runtime/manifest/resources"
 )
 
@@ -19,10 +22,34 @@ func PodResources(spec *corev1.PodSpec, pidsLimit int64) cgroups.Resources {
 		out.CPUPeriodUS = 100000
 		out.CPUQuotaUS = cgroups.MilliCPUToQuota(cpuLimit.MilliValue(), out.CPUPeriodUS)
 	}
+	out.Hugepages = HugePageLimits(spec, nil)
 	if memory := TotalResource(spec, corev1.ResourceMemory, true); memory != nil {
 		out.MemoryLimit = memory.Value()
 	}
 	return out
+}
+
+// HugePageLimits are what a pod, or one of its containers, may use of each size of huge pages that the machine has: nothing
+// that it has not asked for, as with a kubelet. A container without a limit of its own has its pod's.
+func HugePageLimits(spec *corev1.PodSpec, c *corev1.Container) map[string]uint64 {
+	sizes := hugepage.Machine.Sizes()
+	if len(sizes) == 0 {
+		return nil
+	}
+	total, _ := resources.Totals(spec)
+	asked := resources.HugePages(total)
+	if c != nil {
+		asked = map[int64]int64{}
+		if spec.Resources != nil {
+			maps.Copy(asked, resources.HugePages(spec.Resources.Limits))
+		}
+		maps.Copy(asked, resources.HugePages(c.Resources.Limits))
+	}
+	limits := make(map[string]uint64, len(sizes))
+	for _, size := range sizes {
+		limits[hugepage.Name(size)] = uint64(asked[size])
+	}
+	return limits
 }
 
 // TotalResource is the pod-level figure if there is one, or the sum of the containers'; for limits nil unless every

@@ -2,12 +2,14 @@ package sandbox
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"podd/cgroups"
+	"podd/internal/hugepage"
 	"podd/runtime/manifest/resources"
 )
 
@@ -67,8 +69,47 @@ func TestOverhead(t *testing.T) {
 	} {
 		tc.spec.Overhead = overhead
 		tc.want.PidsLimit = -1
-		if got := PodResources(&tc.spec, -1); !reflect.DeepEqual(got, tc.want) {
+		got := PodResources(&tc.spec, -1)
+		got.Hugepages = nil
+		if !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("%s: %+v, want %+v", tc.name, got, tc.want)
 		}
+	}
+}
+
+// A pod, and each of its containers, has the huge pages that it asks for, and of other sizes none.
+func TestHugePageLimits(t *testing.T) {
+	sizes := hugepage.Machine.Sizes()
+	if len(sizes) == 0 {
+		t.Skip("the kernel has no huge pages")
+	}
+	name, size := resource.NewQuantity(sizes[0], resource.BinarySI).String(), resource.NewQuantity(2*sizes[0], resource.BinarySI).String()
+	pages := map[string]string{"cpu": "1", "hugepages-" + name: size}
+	spec := &corev1.PodSpec{Containers: []corev1.Container{{Resources: requirements(pages, pages)}, {}}}
+	limit := func(spec *corev1.PodSpec, c *corev1.Container) []uint64 {
+		all := HugePageLimits(spec, c)
+		if len(all) != len(sizes) {
+			t.Fatalf("limits %v for sizes %v", all, sizes)
+		}
+		var other uint64
+		for _, s := range sizes[1:] {
+			other += all[hugepage.Name(s)]
+		}
+		return []uint64{all[hugepage.Name(sizes[0])], other}
+	}
+	two, none := []uint64{2 * uint64(sizes[0]), 0}, []uint64{0, 0}
+	if got := limit(spec, nil); !slices.Equal(got, two) {
+		t.Errorf("the pod: %v", got)
+	}
+	if got := limit(spec, &spec.Containers[0]); !slices.Equal(got, two) {
+		t.Errorf("the container: %v", got)
+	}
+	if got := limit(spec, &spec.Containers[1]); !slices.Equal(got, none) {
+		t.Errorf("one that does not ask: %v", got)
+	}
+	r := requirements(pages, pages)
+	whole := &corev1.PodSpec{Resources: &r, Containers: []corev1.Container{{}}}
+	if got := limit(whole, &whole.Containers[0]); !slices.Equal(got, two) || !slices.Equal(limit(whole, nil), two) {
+		t.Errorf("of its pod: %v", got)
 	}
 }

@@ -63,9 +63,28 @@ func (b *Board) Refuse(spec *corev1.PodSpec) string {
 	case slices.ContainsFunc(hostPorts(spec), b.taken):
 		return sentence("node(s) didn't have free ports for the requested pod ports")
 	}
+	return b.lacks(spec, func(corev1.ResourceName) bool { return true })
+}
+
+// LacksHugePages is the sentence about a pod that asks for more huge pages than are left; "": there are enough.
+func (b *Board) LacksHugePages(spec *corev1.PodSpec) string {
+	return b.lacks(spec, resources.IsHugePages)
+}
+
+// AsksHugePages says whether a pod asks for huge pages.
+func AsksHugePages(spec *corev1.PodSpec) bool {
+	for name, q := range requests(spec) {
+		if resources.IsHugePages(name) && q.Sign() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Board) lacks(spec *corev1.PodSpec, counts func(corev1.ResourceName) bool) string {
 	var lacks []string
 	for name, q := range requests(spec) {
-		if left := b.left(name); q.Sign() > 0 && q.Cmp(left) > 0 {
+		if left := b.left(name); counts(name) && q.Sign() > 0 && q.Cmp(left) > 0 {
 			lacks = append(lacks, "Insufficient "+string(name))
 		}
 	}
@@ -89,14 +108,8 @@ func (b *Board) left(name corev1.ResourceName) resource.Quantity {
 	return left
 }
 
-// requests are those that are counted: what the board says that it has none of is not (huge pages are everybody's).
 func requests(spec *corev1.PodSpec) corev1.ResourceList {
 	list, _ := resources.Totals(spec)
-	for name := range list {
-		if resources.IsHugePages(name) {
-			delete(list, name)
-		}
-	}
 	return list
 }
 

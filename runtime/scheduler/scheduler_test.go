@@ -98,6 +98,13 @@ func TestRefuse(t *testing.T) {
 			s.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}}
 		}), "0/1 nodes are available: 1 Insufficient cpu."},
 		{"asks for nothing", over, pod(nil), ""},
+		{"huge pages", board(nil), pod(func(s *corev1.PodSpec) {
+			s.Containers[0].Resources.Requests = corev1.ResourceList{"hugepages-2Mi": resource.MustParse("2Mi")}
+		}), "0/1 nodes are available: 1 Insufficient hugepages-2Mi."},
+		{"with overhead", full, pod(func(s *corev1.PodSpec) {
+			s.Containers[0].Resources.Requests = corev1.ResourceList{"cpu": resource.MustParse("500m")}
+			s.Overhead = corev1.ResourceList{"cpu": resource.MustParse("1m")}
+		}), "0/1 nodes are available: 1 Insufficient cpu."},
 		{"a device", board(nil), pod(func(s *corev1.PodSpec) {
 			s.Containers[0].Resources.Requests = corev1.ResourceList{"example.com/gpu": resource.MustParse("1")}
 		}), "0/1 nodes are available: 1 Insufficient example.com/gpu."},

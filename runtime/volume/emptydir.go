@@ -5,18 +5,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"podd/internal/hugepage"
 )
 
 // emptyDirMode lets any user of the pod write, as the kubelet has it.
 const emptyDirMode = 0o777
 
 // ensureEmptyDir makes the folder of an emptyDir, and mounts what its medium asks for.
-func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64) error {
+func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64, hugePages []int64) error {
 	mode := uint32(emptyDirMode)
 	if e.Mode != nil {
 		mode = uint32(*e.Mode)
@@ -31,8 +35,10 @@ func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64) er
 	switch {
 	case e.Medium == corev1.StorageMediumMemory:
 		return mountMemory(dir, mode, smallest(limit, memory))
-	case e.Medium == corev1.StorageMediumHugePages || len(e.Medium) > len(corev1.StorageMediumHugePagesPrefix):
-		return mountHugePages(dir, e.Medium)
+	case e.Medium == corev1.StorageMediumHugePages || strings.HasPrefix(string(e.Medium), string(corev1.StorageMediumHugePagesPrefix)):
+		return mountHugePages(dir, e.Medium, mode, hugePages)
+	case e.Medium != corev1.StorageMediumDefault:
+		return fmt.Errorf("unknown storage medium %q", e.Medium)
 	case limit > 0:
 		return ignoreNoQuota(Limit(dir, limit)) // without quotas the size is looked at from time to time
 	}
@@ -70,22 +76,33 @@ func mountMemory(dir string, mode uint32, size int64) error {
 	return mountOnce(dir, "tmpfs", options)
 }
 
-// mountHugePages refuses where the kernel has no pages of that size set aside.
-func mountHugePages(dir string, medium corev1.StorageMedium) error {
-	size := int64(os.Getpagesize()) * 512
-	if prefix := len(corev1.StorageMediumHugePagesPrefix); len(medium) > prefix {
-		q, err := parseQuantity(string(medium[prefix:]))
+// mountHugePages mounts the pages of a size that the pod asks for: that of the medium, or the only one. The sentences about
+// what does not fit are the kubelet's.
+func mountHugePages(dir string, medium corev1.StorageMedium, mode uint32, asked []int64) error {
+	size := int64(0)
+	if text, sized := strings.CutPrefix(string(medium), string(corev1.StorageMediumHugePagesPrefix)); sized {
+		q, err := parseQuantity(text)
 		if err != nil {
 			return fmt.Errorf("medium %q: %w", medium, err)
 		}
-		size = q
+		if slices.Contains(asked, q) {
+			size = q
+		}
+	} else {
+		if len(asked) > 1 {
+			return fmt.Errorf("medium: %s can't be used if container requests multiple huge page sizes", medium)
+		}
+		if len(asked) == 1 {
+			size = asked[0]
+		}
 	}
-	pool := fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", size>>10)
-	text, err := os.ReadFile(pool)
-	if err != nil || len(text) == 0 || text[0] == '0' {
+	if size == 0 {
+		return fmt.Errorf("medium %s: hugePages storage requested, but there is no resource request for huge pages", medium)
+	}
+	if hugepage.Machine.SetAside(size) == 0 {
 		return fmt.Errorf("medium %q: the board has no huge pages of %d KiB set aside", medium, size>>10)
 	}
-	return mountOnce(dir, "hugetlbfs", fmt.Sprintf("pagesize=%d,mode=0777", size))
+	return mountOnce(dir, "hugetlbfs", fmt.Sprintf("pagesize=%d,mode=%o", size, mode))
 }
 
 // mountOnce mounts a file system of its own on a folder that has none yet.

@@ -12,15 +12,16 @@ import (
 
 // Request says everything about one volume of one pod.
 type Request struct {
-	UID    string
-	Volume *corev1.Volume
-	Owner  Owner
-	Lookup *Lookup
-	Memory int64    // bytes that the pod may use of the board's memory; 0: no limit
-	Claim  string   // the folder of the claim that the volume names
-	Layers []string // unpacked folders of the image that the volume names, lowest first
-	Share  *nfs.Share
-	Now    time.Time
+	UID       string
+	Volume    *corev1.Volume
+	Owner     Owner
+	Lookup    *Lookup
+	Memory    int64    // bytes that the pod may use of the board's memory; 0: no limit
+	HugePages []int64  // sizes that the pod asks for, in bytes
+	Claim     string   // the folder of the claim that the volume names
+	Layers    []string // unpacked folders of the image that the volume names, lowest first
+	Share     *nfs.Share
+	Now       time.Time
 }
 
 // Ensure makes a volume that is not there yet, brings the files of one that podd writes up to date, and returns where
@@ -74,7 +75,7 @@ func (d *Dirs) emptyDir(r *Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := ensureEmptyDir(dir, r.Volume.EmptyDir, r.Memory); err != nil {
+	if err := ensureEmptyDir(dir, r.Volume.EmptyDir, r.Memory, r.HugePages); err != nil {
 		return "", err
 	}
 	return dir, Own(dir, r.Owner)

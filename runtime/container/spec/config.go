@@ -76,6 +76,8 @@ type Config struct {
 	AppArmorPreset *corev1.AppArmorProfile
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
 	NoNewPrivileges bool
+	// HugePages are the limits of huge pages in bytes, by their size as the kernel writes it (2MB); nil: they are not limited.
+	HugePages map[string]uint64
 	// OOMScoreAdj is relative to the kernel's badness; nil leaves the daemon's own.
 	OOMScoreAdj *int
 }

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/moby/sys/devices"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -47,6 +49,9 @@ func linuxResources(c *Config) *specs.LinuxResources {
 		bytes := limit.Value()
 		// Swap would turn a hard limit into a soft one: on v1 the sum of memory and swap is limited to the same.
 		out.Memory = &specs.LinuxMemory{Limit: &bytes, Swap: &bytes}
+	}
+	for _, size := range slices.Sorted(maps.Keys(c.HugePages)) {
+		out.HugepageLimits = append(out.HugepageLimits, specs.LinuxHugepageLimit{Pagesize: size, Limit: c.HugePages[size]})
 	}
 	if c.OOMGroup {
 		out.Unified = map[string]string{"memory.oom.group": "1"}

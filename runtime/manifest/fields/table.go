@@ -13,7 +13,7 @@ const (
 	noAmount  = "podd limits cpu and memory only; remove this resource"
 
 	noStorageLimit = "shown by resourceFieldRef; not enforced yet"
-	noHugePages    = "shown by resourceFieldRef; not enforced yet: what the board has set aside is for all pods"
+	hugePages      = "of what the board has set aside; held where cgroups have the controller hugetlb"
 )
 
 // table says of every field of a Pod what podd does with it. It is plain data, laid out by the linker: nothing runs
@@ -41,7 +41,7 @@ var table = [...]row{
 	{path: "spec.volumes[].hostPath.path", support: Honoured},
 	{path: "spec.volumes[].hostPath.type", support: Honoured},
 	{path: "spec.volumes[].emptyDir", support: Honoured},
-	{path: "spec.volumes[].emptyDir.medium", support: Honoured, why: "HugePages where the board has some set aside"},
+	{path: "spec.volumes[].emptyDir.medium", support: Honoured, why: "HugePages and HugePages-SIZE of pages that the pod requests"},
 	{path: "spec.volumes[].emptyDir.sizeLimit", support: Honoured, why: "by the tmpfs, by project quotas, or by eviction"},
 	{path: "spec.volumes[].emptyDir.mode", support: Honoured},
 	{path: "spec.volumes[].gcePersistentDisk", support: Refused, why: noCloud},
@@ -255,12 +255,12 @@ var table = [...]row{
 	{path: "spec.resources.limits", support: Honoured},
 	{path: "spec.resources.limits[cpu]", support: Honoured},
 	{path: "spec.resources.limits[memory]", support: Honoured},
-	{path: "spec.resources.limits[hugepages-*]", support: Cluster, why: noHugePages},
+	{path: "spec.resources.limits[hugepages-*]", support: Honoured, why: hugePages},
 	{path: "spec.resources.limits[*]", support: Refused, why: noAmount},
 	{path: "spec.resources.requests", support: Honoured},
 	{path: "spec.resources.requests[cpu]", support: Honoured},
 	{path: "spec.resources.requests[memory]", support: Honoured},
-	{path: "spec.resources.requests[hugepages-*]", support: Cluster, why: noHugePages},
+	{path: "spec.resources.requests[hugepages-*]", support: Honoured, why: hugePages},
 	{path: "spec.resources.requests[*]", support: Refused, why: noAmount},
 	{path: "spec.resources.claims", support: Refused, why: noClaims},
 	{path: "spec.hostnameOverride", support: Honoured},
@@ -316,14 +316,14 @@ var table = [...]row{
 	{path: "spec.containers[].resources.limits[cpu]", support: Honoured},
 	{path: "spec.containers[].resources.limits[memory]", support: Honoured},
 	{path: "spec.containers[].resources.limits[ephemeral-storage]", support: Cluster, why: noStorageLimit},
-	{path: "spec.containers[].resources.limits[hugepages-*]", support: Cluster, why: noHugePages},
+	{path: "spec.containers[].resources.limits[hugepages-*]", support: Honoured, why: hugePages},
 	{path: "spec.containers[].resources.limits[*/*]", support: Honoured, why: "devices that the node's configuration offers"},
 	{path: "spec.containers[].resources.limits[*]", support: Refused, why: noAmount},
 	{path: "spec.containers[].resources.requests", support: Honoured},
 	{path: "spec.containers[].resources.requests[cpu]", support: Honoured},
 	{path: "spec.containers[].resources.requests[memory]", support: Honoured},
 	{path: "spec.containers[].resources.requests[ephemeral-storage]", support: Cluster, why: noStorageLimit},
-	{path: "spec.containers[].resources.requests[hugepages-*]", support: Cluster, why: noHugePages},
+	{path: "spec.containers[].resources.requests[hugepages-*]", support: Honoured, why: hugePages},
 	{path: "spec.containers[].resources.requests[*/*]", support: Honoured, why: "devices that the node's configuration offers"},
 	{path: "spec.containers[].resources.requests[*]", support: Refused, why: noAmount},
 	{path: "spec.containers[].resources.claims", support: Refused, why: noClaims},

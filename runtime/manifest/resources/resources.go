@@ -6,11 +6,30 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // IsHugePages reports whether a resource is huge pages of some size.
 func IsHugePages(name corev1.ResourceName) bool {
 	return strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
+}
+
+// HugePages are the huge pages of a list, in bytes by the size of the page.
+func HugePages(list corev1.ResourceList) map[int64]int64 {
+	var pages map[int64]int64
+	for name, q := range list {
+		text, ok := strings.CutPrefix(string(name), corev1.ResourceHugePagesPrefix)
+		if !ok {
+			continue
+		}
+		if size, err := resource.ParseQuantity(text); err == nil && size.Sign() > 0 {
+			if pages == nil {
+				pages = map[int64]int64{}
+			}
+			pages[size.Value()] += q.Value()
+		}
+	}
+	return pages
 }
 
 // IsPodLevel tells whether spec.resources may hold the resource.
