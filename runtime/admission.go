@@ -7,6 +7,7 @@ import (
 	nodev1 "k8s.io/api/node/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/runtime/device/cdi"
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/sysctl"
@@ -45,6 +46,9 @@ func (ad admission) admitPod(p *lifecycle.Pod, now state.Instant) {
 func (ad admission) forbidden(pod *corev1.Pod) (reason, why string) {
 	if why := sysctl.Forbidden(&pod.Spec, ad.r.Settings.AllowedUnsafeSysctls); why != "" {
 		return status.ReasonSysctlForbidden, why
+	}
+	if ad.r.Settings.DenyCDIAnnotations && len(cdi.Annotated(pod.Annotations)) > 0 {
+		return status.ReasonCDIAnnotation, "forbidden annotation: pods of this node get CDI devices by resources and runtime classes alone (cdiAnnotations: false)"
 	}
 	if why := ad.r.engine.Modules.ForbidsAppArmor(pod); why != "" {
 		return status.ReasonAppArmor, why

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ import (
 type hostDevices struct {
 	loop    *Runtime
 	watcher device.Watcher
+	specs   cdi.Watcher
 	work    background.Queue
 	queued  atomic.Bool // a look is in the queue, and has not begun
 	// rules are those of the settings.
@@ -79,20 +79,15 @@ func (d *hostDevices) adopt() {
 			d.watch(source)
 		}
 	}
+	if err := d.specs.Start(d.loop.CDISpecDirs, d.changed); err != nil {
+		d.loop.Log.Warn("not all CDI specs that change will be seen", "error", err)
+	}
 	d.use(d.loop.Settings.Devices)
 }
 
 // use takes other rules. What pods have stays theirs.
 func (d *hostDevices) use(rules []device.Rule) {
 	d.rules.Store(&rules)
-	for _, dir := range d.loop.CDISpecDirs {
-		if _, err := os.Stat(dir); err != nil {
-			continue // one that is made later is seen after a reload; specs are read whenever a container starts
-		}
-		if err := d.watcher.WatchFolders(dir); err != nil {
-			d.loop.Log.Warn("CDI specs that change will not be seen", "folder", dir, "error", err)
-		}
-	}
 	for i := range rules {
 		switch path := rules[i].Path; {
 		case path == "" && rules[i].CDI == "":
@@ -224,7 +219,9 @@ func (d *hostDevices) say(p *lifecycle.Pod, name string, change container.Device
 
 // awaits cuts the waiting of a pod short that may wait for a device.
 func awaits(p *lifecycle.Pod) (waits bool) {
-	if !usesDevices(&p.Record.Object.Spec) && len(p.Record.Devices) == 0 {
+	handler := p.Record.Sandbox.Handler
+	if !usesDevices(&p.Record.Object.Spec) && len(p.Record.Devices) == 0 && len(cdi.Annotated(p.Record.Object.Annotations)) == 0 &&
+		(handler == nil || len(handler.CDIDevices) == 0) {
 		return false
 	}
 	if v := &p.Record.Volumes; v.Error != "" {

@@ -335,6 +335,8 @@ type Settings struct {
 	PodSecurity podsecurity.Settings
 	// RuntimeHandlers are how pods are run that start later and name a RuntimeClass.
 	RuntimeHandlers runtimeclass.Handlers
+	// DenyCDIAnnotations: pods that name CDI devices in annotations are not admitted.
+	DenyCDIAnnotations bool
 	// Devices offer devices as resources, to pods that start later.
 	Devices []device.Rule
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.

@@ -61,6 +61,8 @@ type Config struct {
 	RuntimeHandlers runtimeclass.Handlers `json:"runtimeHandlers"`
 	// CDISpecDirs are the folders of CDI specs, the later ones before the earlier.
 	CDISpecDirs []string `json:"cdiSpecDirs"`
+	// CDIAnnotations lets pods name CDI devices in annotations, beside resources and runtime classes.
+	CDIAnnotations bool `json:"cdiAnnotations"`
 	// SeccompDefault gives containers whose pods name no seccomp profile the runtime's.
 	SeccompDefault bool `json:"seccompDefault"`
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
@@ -127,6 +129,7 @@ func Default() Config {
 		Devices:              []device.Rule{},
 		CDISpecDirs:          cdi.DefaultDirs(),
 		RuntimeHandlers:      runtimeclass.Handlers{},
+		CDIAnnotations:       true,
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
 		UnknownKinds:         "accept",
