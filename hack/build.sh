@@ -85,8 +85,8 @@ try() { # ARCH EMULATOR
 for arch in "$@"; do
 	case $arch in
 	native) native ;;
-	arm64) cross arm64 arm64 aarch64-linux-gnu aarch64-linux-musl GOARCH=arm64 && try arm64 qemu-aarch64 ;;
-	armv7) cross armv7 armhf arm-linux-gnueabihf arm-linux-musleabihf GOARCH=arm GOARM=7 && try armv7 qemu-arm ;;
+	arm64) cross arm64 arm64 aarch64-linux-gnu aarch64-linux-musl GOARCH=arm64; try arm64 qemu-aarch64 ;;
+	armv7) cross armv7 armhf arm-linux-gnueabihf arm-linux-musleabihf GOARCH=arm GOARM=7; try armv7 qemu-arm ;;
 	*) echo "hack/build.sh: no architecture named '$arch'; it knows: native arm64 armv7" >&2; exit 2 ;;
 	esac
 done

@@ -36,6 +36,7 @@ func TestSentences(t *testing.T) {
 		{"y", strings.Replace(head, "web", "y # why", 1) + one, 4, `f: metadata.name: Invalid value: true: y means true in YAML; write "y" in quotes (line 4)`},
 		{"off", head + one + "    env: [{name: on, value: off}]\n", 9, web + `[spec.containers[0].env[0].name: Invalid value: true: on means true in YAML; write "on" in quotes (line 9), spec.containers[0].env[0].value: Invalid value: false: off means false in YAML; write "off" in quotes (line 9)]`},
 		{"octal", head + one + "    args: [x, 0123]\n", 9, web + `spec.containers[0].args[1]: Invalid value: 0123: must be a string: YAML reads 0123 as the number 83; write "0123" in quotes (line 9)`},
+		{"octal for a boolean", head + "spec:\n  hostUsers: 0123\n  containers: [{name: a, image: b}]\n", 6, web + `spec.hostUsers: Invalid value: 0123: must be true or false (line 6)`},
 		{"zero at the end", head + one + "    env: [{name: V, value: 1.10}]\n", 9, web + `spec.containers[0].env[0].value: Invalid value: 1.10: must be a string: YAML reads 1.10 as the number 1.1; write "1.10" in quotes (line 9)`},
 		{"version is a number", strings.Replace(head, "v1", "1", 1) + one, 1, web + "apiVersion: Invalid value: 1: must be a string; write apiVersion: v1 (line 1)"},
 		{"version of a workload", "apiVersion: 1\nkind: Deployment\nmetadata: {name: web}\n", 1, `f: Deployment "web" is invalid: apiVersion: Invalid value: 1: must be a string; write apiVersion: apps/v1 (line 1)`},

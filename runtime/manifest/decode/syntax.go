@@ -168,20 +168,23 @@ func anchorOf(text string) (string, bool) {
 	return name, ok
 }
 
-// ExplainValue explains a boolean or a number that should have been a string, if the line of the field spells it in one of
-// the ways that only YAML 1.1 takes for one, or otherwise than it is read.
+// ExplainValue explains a boolean or a number that should have been something else, if the line of the field spells it in one
+// of the ways that only YAML 1.1 takes for one, or otherwise than it is read.
 func ExplainValue(text string, line []byte) string {
-	before, ok := strings.CutSuffix(text, ": must be a string: put it in quotes")
-	at := strings.LastIndex(before, "Invalid value: ")
-	if !ok || at < 0 {
+	at := strings.LastIndex(text, "Invalid value: ")
+	if at < 0 {
 		return text
 	}
-	before, value := before[:at], before[at+len("Invalid value: "):]
+	before := text[:at]
+	value, rule, _ := strings.Cut(text[at+len("Invalid value: "):], ": ")
+	isText := rule == "must be a string: put it in quotes"
 	line, _, _ = bytes.Cut(line, []byte(" #"))
 	for _, field := range slices.Backward(bytes.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r,{}[]:", r) })) {
 		switch word := string(field); {
-		case truth(word) == value:
+		case isText && truth(word) == value:
 			return fmt.Sprintf("%sInvalid value: %s: %s means %s in YAML; write %q in quotes", before, value, word, value, word)
+		case word != value && !isText && isNumber(word, value):
+			return fmt.Sprintf("%sInvalid value: %s: %s", before, word, rule)
 		case word != value && isNumber(word, value):
 			return fmt.Sprintf("%sInvalid value: %s: must be a string: YAML reads %s as the number %s; write %q in quotes", before, word, word, value, word)
 		}
