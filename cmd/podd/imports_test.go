@@ -113,7 +113,7 @@ func TestQuarantine(t *testing.T) {
 		"podd/cmd/podd/internal/daemon":          {"podd/cmd/podd"},
 		"k8s.io/apimachinery/pkg/util/validation": {
 			"podd/runtime/manifest", "podd/runtime/manifest/decode", "podd/runtime/manifest/validate", "podd/runtime/manifest/kinds", "podd/runtime/manifest/fields",
-			"podd/runtime/manifest/annotation", "podd/runtime/manifest/sysctl", "podd/runtime/api", "podd/cmd/podd/internal/config", "podd/runtime", "podd/runtime/runtimeclass",
+			"podd/runtime/manifest/annotation", "podd/runtime/manifest/sysctl", "podd/runtime/api", "podd/cmd/podd/internal/config", "podd/runtime", "podd/runtime/runtimeclass", "podd/runtime/controller",
 		},
 	}
 	for _, p := range linked(t) {
@@ -176,7 +176,7 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/executor": {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
 			"podd/runtime/env", "podd/runtime/logs", "podd/runtime/volume", "podd/images", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
-			"podd/runtime/device",
+			"podd/runtime/device", "podd/runtime/manifest/resources",
 		},
 		"podd/runtime/adoption": {
 			"podd/runtime/state", "podd/runtime/executor", "podd/runtime/sandbox", "podd/runtime/container", "podd/runtime/manifest",

@@ -2,8 +2,8 @@ package timezone
 
 import (
 	"archive/zip"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +11,11 @@ import (
 
 // Every zone that Go knows is known without Go's own file.
 func TestEveryZoneIsEmbedded(t *testing.T) {
-	zones, err := zip.OpenReader(filepath.Join(runtime.GOROOT(), "lib/time/zoneinfo.zip")) //nolint:staticcheck // it is this Go's own
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skip("there is no Go here: ", err)
+	}
+	zones, err := zip.OpenReader(filepath.Join(strings.TrimSpace(string(goroot)), "lib/time/zoneinfo.zip"))
 	if err != nil {
 		t.Skip("this Go has no database of time zones: ", err)
 	}

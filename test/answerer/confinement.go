@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -88,8 +89,12 @@ var limits = []struct {
 	name string
 	nr   int
 }{
-	{"core", unix.RLIMIT_CORE}, {"memlock", unix.RLIMIT_MEMLOCK}, {"nice", unix.RLIMIT_NICE}, {"nofile", unix.RLIMIT_NOFILE},
-	{"rtprio", unix.RLIMIT_RTPRIO}, {"stack", unix.RLIMIT_STACK},
+	{"core", unix.RLIMIT_CORE},
+	{"memlock", unix.RLIMIT_MEMLOCK},
+	{"nice", unix.RLIMIT_NICE},
+	{"nofile", unix.RLIMIT_NOFILE},
+	{"rtprio", unix.RLIMIT_RTPRIO},
+	{"stack", unix.RLIMIT_STACK},
 }
 
 func printLimits() {
@@ -165,8 +170,14 @@ func printDevices() {
 		mode         uint32
 		major, minor uint32
 	}{
-		{"mem", unix.S_IFCHR, 1, 1}, {"kmsg", unix.S_IFCHR, 1, 11}, {"tty0", unix.S_IFCHR, 4, 0}, {"fuse", unix.S_IFCHR, 10, 229},
-		{"loop-control", unix.S_IFCHR, 10, 237}, {"tun", unix.S_IFCHR, 10, 200}, {"loop0", unix.S_IFBLK, 7, 0}, {"sda", unix.S_IFBLK, 8, 0},
+		{"mem", unix.S_IFCHR, 1, 1},
+		{"kmsg", unix.S_IFCHR, 1, 11},
+		{"tty0", unix.S_IFCHR, 4, 0},
+		{"fuse", unix.S_IFCHR, 10, 229},
+		{"loop-control", unix.S_IFCHR, 10, 237},
+		{"tun", unix.S_IFCHR, 10, 200},
+		{"loop0", unix.S_IFBLK, 7, 0},
+		{"sda", unix.S_IFBLK, 8, 0},
 	} {
 		path := "/tmp/device-" + device.name
 		err := unix.Mknod(path, device.mode|0o600, int(unix.Mkdev(device.major, device.minor)))
@@ -185,7 +196,7 @@ func printDevices() {
 
 // allowed is whether an error is another than that of a refusal: a device that nobody drives is not refused.
 func allowed(err error, refusal unix.Errno) string {
-	if err == refusal {
+	if errors.Is(err, refusal) {
 		return "refused"
 	}
 	return "allowed"

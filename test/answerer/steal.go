@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -58,7 +59,7 @@ func overwrite(fd int, program string, say func(string)) {
 			say("wrote " + program)
 			return
 		}
-		if err != unix.ETXTBSY {
+		if !errors.Is(err, unix.ETXTBSY) {
 			say("cannot write: " + err.Error())
 			return
 		}
