@@ -164,8 +164,9 @@ func (m login1Manager) Inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.
 	}
 	m.l.locks = append(m.l.locks, mine)
 	// The answer is sent after the return, and nobody says when.
+	fd := dbus.UnixFD(theirs.Fd())
 	time.AfterFunc(time.Second, func() { _ = theirs.Close() })
-	return dbus.UnixFD(theirs.Fd()), nil
+	return fd, nil
 }
 
 func (m login1Manager) Reboot(bool) *dbus.Error { return m.l.goDown("Reboot") }

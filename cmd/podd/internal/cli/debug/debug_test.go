@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -180,14 +181,15 @@ func TestAsKubectl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var written []byte
+	var last atomic.Pointer[[]byte] // of what was written
 	proxy := httputil.NewSingleHostReverseProxy(board)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost && r.Method != http.MethodPatch {
 			proxy.ServeHTTP(w, r)
 			return
 		}
-		written, _ = io.ReadAll(r.Body)
+		body, _ := io.ReadAll(r.Body)
+		last.Store(&body)
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"kind":"Pod","apiVersion":"v1","metadata":{"name":"x"},"spec":{"containers":[{"name":"c"}]}}`)
 	}))
@@ -201,10 +203,11 @@ func TestAsKubectl(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(path, append([]string{"--server", server.URL, "debug", "--image=busybox", "-c", "dbg", "--attach=false"}, args...)...)
 		cmd.Env = append(os.Environ(), "HOME="+home, "KUBECONFIG=/dev/null")
-		written = nil
+		last.Store(new([]byte))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+		written := *last.Load()
 		if binary, ok := bytes.CutPrefix(written, []byte("k8s\x00")); ok {
 			var object runtime.Unknown
 			if err := errors.Join(object.Unmarshal(binary), into.Unmarshal(object.Raw)); err != nil {
