@@ -23,7 +23,7 @@ func TestSuite(t *testing.T) {
 		{"runtime/container", ""},
 		{"runtime/volume", ""},
 		{"test", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|" +
-			"Confinement|ConfinementAgainstGoldenFiles|DevicesThatAreLinks|KernelFilesAreNotReplaced|MountsBelowALink|WorkingDirectoryOutside|PoddIsNotOverwritten|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|NothingIsLeft|" +
+			"Confinement|ConfinementAgainstGoldenFiles|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|NothingIsLeft|" +
 			"QuotaBoard|UserNamespace|UserNamespaceVolumes|UserNamespaceWithoutMappedMemory"},
 	} {
 		if only := os.Getenv("PODD_VM_RUN"); only != "" {
