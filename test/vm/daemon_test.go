@@ -166,9 +166,18 @@ func (vm *VM) cancelledShutdown() {
 	if now := vm.pids(); now != before {
 		vm.t.Errorf("the pods' processes were\n%s\nand are\n%s", before, now)
 	}
-	vm.sh("systemctl mask --runtime reboot.target; systemctl reboot --no-block --check-inhibitors=no || true")
+	// Somebody else holds it up, too, so that it can be made to fail when the pods have ended.
+	vm.sh("systemd-run -q --unit=hold systemd-inhibit --what=shutdown --mode=delay --who=hold sleep 600")
+	vm.until("systemd-inhibit --list --no-legend | grep -q '^hold '")
+	vm.sh("systemctl reboot")
+	vm.until("podd get events | grep -q 'detected shutdown event' && ! systemd-inhibit --list --no-legend | grep -q '^podd '")
+	if left := vm.pids(); left != "" {
+		vm.t.Errorf("podd lets go of its lock, and processes of pods are left: %s", left)
+	}
+	vm.sh("podd get nodes --no-headers | grep -q NotReady")
+	vm.sh("systemctl mask -q --runtime reboot.target; systemctl stop hold")
 	vm.until("podd get events | grep -q 'detected shutdown cancellation'")
-	vm.sh("systemctl unmask --runtime reboot.target")
+	vm.sh("systemctl unmask -q --runtime reboot.target; podd get nodes --no-headers | grep -qw Ready")
 	vm.ready("counter", "idle", "pair")
 	vm.counts("counter")
 	if now := vm.daemon(); now != daemon {
