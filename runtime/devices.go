@@ -85,6 +85,12 @@ func (d *hostDevices) adopt() {
 	d.use(d.loop.Settings.Devices)
 }
 
+// close ends the watches.
+func (d *hostDevices) close() {
+	_ = d.watcher.Close() // nothing was written
+	_ = d.specs.Close()
+}
+
 // use takes other rules. What pods have stays theirs.
 func (d *hostDevices) use(rules []device.Rule) {
 	d.rules.Store(&rules)

@@ -16,6 +16,7 @@ func (r *Runtime) Run(ctx context.Context, ready func()) error {
 	reactorEnd := make(chan error, 1)
 	go func() { reactorEnd <- r.io.Reactor.Run() }()
 	defer func() { _ = r.io.Reactor.Close() }()
+	defer r.devices.close()
 	if err := r.adopter.adopt(r.now()); err != nil {
 		return err
 	}

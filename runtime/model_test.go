@@ -135,6 +135,7 @@ func (w *world) start() error {
 // die ends the daemon between two messages: nothing of it is left but what is on disk and what runs.
 func (w *world) die() {
 	_ = w.d.r.io.Reactor.Close()
+	w.d.r.devices.close()
 	w.d.r.disk.Wait()
 	for _, p := range w.d.r.pods {
 		for _, c := range p.Record.Containers {

@@ -28,6 +28,9 @@ const (
 
 // Start watches folders. changed is called by a goroutine of the watcher's; it must not wait.
 func (w *Watcher) Start(dirs []string, changed func()) error {
+	if len(dirs) == 0 {
+		return nil
+	}
 	in, err := inotify.New()
 	if err != nil {
 		return fmt.Errorf("cannot watch CDI specs: %w", err)
