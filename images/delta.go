@@ -25,6 +25,9 @@ func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.St
 	if p.o.Whole || ref.Size <= 0 || len(ref.Annotations) == 0 || st.Staged(ref.DiffID) != nil {
 		return false
 	}
+	if len(p.store.state.Load().layers) == 0 { // the table would be fetched for nothing
+		return false
+	}
 	if _, known := st.Known(ref.DiffID); known {
 		return false
 	}

@@ -146,6 +146,9 @@ func stargzOf(t *testing.T, data []byte) packed {
 		t.Fatal(err)
 	}
 	blob, err := io.ReadAll(b)
+	if err == nil {
+		err = b.Close() // its temporary files go with it
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
