@@ -144,7 +144,7 @@ func (b *Board) endOf(d *document) string {
 		if d.APIVersion != "v1" {
 			group = "/apis/" + d.APIVersion
 		}
-		if err := b.Get(group+"/namespaces/"+namespace+"/"+resource+"/"+d.Name, &object); err == nil {
+		if err := b.Get(group+"/namespaces/"+namespace+"/"+resource+"/"+d.Name, &object); err == nil && !strings.HasPrefix(string(object.UID), "refused:") {
 			return "shown"
 		}
 	}

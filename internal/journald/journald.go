@@ -51,7 +51,10 @@ func (c *Conn) Send(ctx context.Context, entry []byte) error {
 	defer c.mu.Unlock()
 	for try := 0; ; try++ {
 		err := c.send(ctx, entry)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			return nil // also when ctx has ended meanwhile: the entry is in the journal
+		}
+		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
 		}
 		if errors.Is(err, syscall.EMSGSIZE) || try == mostTries {
