@@ -15,7 +15,7 @@ disk="fdisk dosfstools mtools mmdebstrap arch-test kmod cpio xz-utils zstd e2fsp
 declare -A packages=(
 	# musl-dev is for what ships; tests are linked with libc6-dev, as the race detector is. git says which version it is.
 	[build]="gcc libc6-dev musl-dev ca-certificates git"
-	[test]="busybox-static util-linux iproute2 nftables procps e2fsprogs docker-registry skopeo dbus"
+	[test]="busybox-static util-linux iproute2 nftables procps e2fsprogs xfsprogs btrfs-progs f2fs-tools docker-registry skopeo dbus"
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl git"
 	# ipxe-qemu by name: without it apt would choose an emulator or the other, not both.

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +28,8 @@ func playScript(script, root, folder string) error {
 		return wantSound(root)
 	case "tear ":
 		return tear(root)
+	case "trees ":
+		return printTrees(root)
 	}
 	s, err := Open(root, Options{Boot: "a boot"})
 	if err != nil {
@@ -35,7 +40,20 @@ func playScript(script, root, folder string) error {
 	}
 	ctx := context.Background()
 	for _, word := range strings.Fields(script) {
+		word, rest, _ := strings.Cut(word, ":")
 		switch word {
+		case "pull", "slow", "fail", "half":
+			if err := playPull(s, word, rest); err != nil {
+				return err
+			}
+		case "open": // what podd does at its next start
+			if s, err = Open(root, Options{Boot: "a boot"}); err != nil {
+				return err
+			}
+		case "collect":
+			if _, err := s.Collect(CollectOptions{All: true, Now: time.Now()}); err != nil {
+				return err
+			}
 		case "load": // the second takes the first one's name
 			for _, name := range []string{"1.tar", "2.tar"} {
 				if _, err := s.LoadPath(ctx, filepath.Join(folder, "..", name), LoadOptions{}); err != nil {
@@ -107,6 +125,13 @@ func wantSound(root string) error {
 	for dir := range s.state.Load().torn {
 		want["d/"+dir+tornSuffix] = true
 	}
+	kept, err := s.kept().readKept()
+	if err != nil {
+		return err
+	}
+	for _, l := range kept {
+		want["l/"+l.Dir], want["d/"+l.Dir] = true, true
+	}
 	for _, dir := range []string{"i", "l", "d", "tmp"} {
 		entries, err := os.ReadDir(s.dir(dir))
 		if err != nil {
@@ -132,23 +157,58 @@ func wantSound(root string) error {
 	return errors.Join(err, bad)
 }
 
-// disk is a file with ext4 on it.
+// disk is a file with a file system on it.
 type disk struct {
 	t     *testing.T
+	kind  string
 	file  string
 	mount string
+	reg   *crashReg
 }
 
-func newDisk(t *testing.T) *disk {
+// fileSystems are those that a store may be on, but for tmpfs: how large the smallest disk is, and how one is made.
+var fileSystems = map[string]struct {
+	size int64
+	mkfs []string
+}{
+	"ext4":  {24 << 20, []string{"-q", "-F", "-E", "lazy_itable_init=0"}},
+	"xfs":   {320 << 20, []string{"-q", "-f"}},
+	"btrfs": {128 << 20, []string{"-q", "-f"}},
+	"f2fs":  {64 << 20, []string{"-q", "-f"}},
+}
+
+func newDisk(t *testing.T, kind string) *disk {
 	t.Helper()
-	d := &disk{t, filepath.Join(t.TempDir(), "disk"), filepath.Join(t.TempDir(), "mount")}
-	if err := errors.Join(os.WriteFile(d.file, nil, 0o600), os.Truncate(d.file, 24<<20), os.Mkdir(d.mount, 0o700)); err != nil {
+	d := &disk{t: t, kind: kind, file: filepath.Join(t.TempDir(), "disk"), mount: filepath.Join(t.TempDir(), "mount")}
+	if err := errors.Join(os.WriteFile(d.file, nil, 0o600), os.Truncate(d.file, fileSystems[kind].size), os.Mkdir(d.mount, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", d.file).CombinedOutput(); err != nil {
-		t.Skipf("no ext4: %v, %s", err, out)
+	if out, err := exec.Command("mkfs."+kind, append(fileSystems[kind].mkfs, d.file)...).CombinedOutput(); err != nil {
+		t.Skipf("no %s: %v, %s", kind, err, out)
+	}
+	if known, _ := os.ReadFile("/proc/filesystems"); !strings.Contains(string(known), "\t"+kind+"\n") && exec.Command("modprobe", kind).Run() != nil {
+		t.Skipf("the kernel has no %s", kind)
 	}
 	return d
+}
+
+// powerFails makes a mounted file system forget all that is not on the disk, as the loss of power does. journal: what it has
+// noted of its own structure gets there before, without the content of files.
+func (d *disk) powerFails(journal bool) error {
+	f, err := os.Open(d.mount)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const shutdown = 0x8004587d // EXT4_IOC_SHUTDOWN, which xfs and f2fs have as well
+	flag := uint32(2)
+	if journal {
+		flag = 1
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), shutdown, uintptr(unsafe.Pointer(&flag))); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func (d *disk) mounted(file string, do func() error) error {
@@ -192,13 +252,13 @@ func copyDisk(from, to string) error {
 	}
 }
 
-// stride is how many steps are left out between two that are tried; PODD_EVERY_STEP=1 leaves out none.
+// stride is from one step that is tried to the next, from a random one on; PODD_EVERY_STEP=1 tries each.
 func stride(t *testing.T) int {
 	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("PODD_EVERY_STEP")); err == nil {
 		return n
 	}
-	return 13
+	return 23
 }
 
 // At whatever step podd is killed, or power fails, the store opens again without a hand: each image is whole or gone, nothing
@@ -206,25 +266,40 @@ func stride(t *testing.T) int {
 func TestCrashAtEveryStep(t *testing.T) {
 	needRoot(t)
 	folder := crashFiles(t)
+	reg := crashRegistry(t)
 	for name, script := range map[string][2]string{ // before, and what is interrupted
-		"load":   {"", "load"},
-		"import": {"load", "import"},
-		"remove": {"load import", "prune remove"},
-		"repair": {"import", "repair"},
-		"close":  {"import", "close"},
+		"load":          {"", "load"},
+		"import":        {"load", "import"},
+		"remove":        {"load import", "prune remove"},
+		"repair":        {"import", "repair"},
+		"close":         {"import", "close"},
+		"pull":          {"", "pull:app:v1"},
+		"pull, shared":  {"pull:app:v1", "pull:app:v2"},
+		"pull, failed":  {"", "fail:app:bad pull:app:v1"},
+		"pull, spooled": {"", "slow:app:big"},
+		"pull by file":  {"pull:app:d1", "pull:app:d2"},
+		"start":         {"half:app:big", "open slow:app:big"},
+		"collect":       {"pull:app:v1 pull:app:v2 pull:app:d1", "collect"},
 	} {
-		for _, how := range []string{"killed", "power"} {
-			t.Run(name+" "+how, func(t *testing.T) {
-				d := newDisk(t)
-				inMountNamespace(t, func() error { return d.crashes(script[0], script[1], folder, how == "power") })
-			})
+		kinds := []string{"ext4"}
+		if name == "pull" || name == "remove" {
+			kinds = []string{"ext4", "xfs", "btrfs", "f2fs"}
+		}
+		for _, kind := range kinds {
+			for _, how := range []string{"killed", "power"} {
+				t.Run(name+" "+kind+" "+how, func(t *testing.T) {
+					d := newDisk(t, kind)
+					d.reg = reg
+					inMountNamespace(t, func() error { return d.crashes(script[0], script[1], folder, how == "power") })
+				})
+			}
 		}
 	}
 }
 
 func (d *disk) script(words, folder string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "PODD_TEST_SCRIPT="+words+" ", "PODD_TEST_ROOT="+d.mount+"/store", "PODD_TEST_FOLDER="+folder)
+	cmd.Env = append(os.Environ(), "PODD_TEST_SCRIPT="+words+" ", "PODD_TEST_ROOT="+d.mount+"/store", "PODD_TEST_FOLDER="+folder, "PODD_TEST_REGISTRY="+d.reg.host)
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -241,7 +316,6 @@ func (d *disk) sound() error {
 }
 
 func (d *disk) crashes(before, script, folder string, power bool) error {
-	always := func() bool { return true }
 	err := d.mounted(d.file, func() error {
 		if before == "" {
 			return nil
@@ -255,39 +329,36 @@ func (d *disk) crashes(before, script, folder string, power bool) error {
 	if err != nil {
 		return err
 	}
+	work := d.file + ".work"
+	want, err := d.undisturbed(work, script, folder)
+	if err != nil {
+		return err
+	}
 	steps := 0
-	for n := 1 + len(script)%stride(d.t); ; n += stride(d.t) {
-		work, after := d.file+".work", d.file+".after"
+	for n := 1 + rand.IntN(stride(d.t)); ; n += stride(d.t) {
 		if err := copyDisk(d.file, work); err != nil {
 			return err
 		}
-		ended, step := false, 0
+		ended, step, failed := false, 0, error(nil)
 		err := d.mounted(work, func() (err error) {
 			ended, err = stepped(d.script(script, folder), func() bool {
 				step++
 				if step == n && power {
-					d.t.Helper()
-					if err := copyDisk(work, after); err != nil {
-						d.t.Error(err)
-					}
+					failed = d.powerFails(rand.IntN(2) == 0)
 				}
 				return step < n
 			})
-			if err == nil && !power {
-				err = d.sound()
+			if err == nil && !power && !ended {
+				err = d.goesOn(script, folder, want, false)
 			}
 			return err
 		})
-		if err == nil && power && !ended {
-			err = d.mounted(after, func() error {
-				if err := d.sound(); err != nil {
-					return err
-				}
-				if _, err := stepped(d.script(script, folder), always); err != nil {
-					return fmt.Errorf("once more: %w", err)
-				}
-				return d.sound()
-			})
+		if errors.Is(failed, unix.ENOTTY) || errors.Is(failed, unix.EOPNOTSUPP) {
+			d.t.Logf("%s cannot lose its power", d.kind)
+			return nil
+		}
+		if err = errors.Join(err, failed); err == nil && power && !ended {
+			err = d.mounted(work, func() error { return d.goesOn(script, folder, want, true) })
 		}
 		if err != nil {
 			return fmt.Errorf("at step %d: %w", n, err)
@@ -297,11 +368,55 @@ func (d *disk) crashes(before, script, folder string, power bool) error {
 		}
 		steps++
 	}
-	d.t.Logf("%d of %d steps tried", steps, steps*stride(d.t))
+	d.t.Logf("%d steps tried, each %dth", steps, stride(d.t))
 	if steps == 0 && stride(d.t) == 1 {
 		return errors.New("no step was tried")
 	}
 	return nil
+}
+
+func always() bool { return true }
+
+// undisturbed plays a script to its end, and says what the trees of all images are then.
+func (d *disk) undisturbed(work, script, folder string) (trees string, err error) {
+	if err := copyDisk(d.file, work); err != nil {
+		return "", err
+	}
+	err = d.mounted(work, func() error {
+		if _, err := stepped(d.script(script, folder), always); err != nil {
+			return err
+		}
+		trees, err = d.trees()
+		return err
+	})
+	return trees, err
+}
+
+// goesOn wants the store to be sound after a crash, and the work to be done when it is tried once more.
+func (d *disk) goesOn(script, folder, want string, power bool) error {
+	if err := d.sound(); err != nil {
+		return err
+	}
+	have, before := d.reg.kept(filepath.Join(d.mount, "store"), !power), d.reg.Served()
+	if _, err := stepped(d.script(script, folder), always); err != nil {
+		return fmt.Errorf("once more: %w", err)
+	}
+	if came := d.reg.Served() - before; strings.HasPrefix(script, "slow:") && came > max(d.reg.size["big"]-have, 0)+d.reg.size["config"] {
+		return fmt.Errorf("of %d bytes %d were kept, and %d came again", d.reg.size["big"], have, came)
+	}
+	if err := d.sound(); err != nil {
+		return fmt.Errorf("after once more: %w", err)
+	}
+	for _, dir := range []string{"spool", "p"} {
+		if left, _ := os.ReadDir(filepath.Join(d.mount, "store", dir)); len(left) > 0 {
+			return fmt.Errorf("left behind: %s/%s", dir, left[0].Name())
+		}
+	}
+	got, err := d.trees()
+	if err == nil && got != want {
+		err = fmt.Errorf("the images are not what they are without a crash: %s", firstDifference(got, want))
+	}
+	return err
 }
 
 // tear damages a file, in a way that was noticed.

@@ -39,13 +39,18 @@ func randomBytes(seed uint64, n int) []byte {
 // versionOf is the tar of a layer of 24 files of 256 KiB and a few others; changed replaces one of the files.
 func versionOf(t *testing.T, changed uint64) []byte {
 	t.Helper()
+	return versionOfFiles(t, changed, 24, fileSize)
+}
+
+func versionOfFiles(t *testing.T, changed, count uint64, size int) []byte {
+	t.Helper()
 	files := []imagetest.File{imagetest.Dir("bin/"), imagetest.Regular("bin/empty", ""), imagetest.Regular("bin/small", "a few bytes")}
-	for i := range uint64(24) {
+	for i := range count {
 		seed := i
 		if i == 7 {
 			seed = changed
 		}
-		files = append(files, imagetest.Regular(fmt.Sprintf("bin/f%d", i), string(randomBytes(seed, fileSize+int(i)*100))))
+		files = append(files, imagetest.Regular(fmt.Sprintf("bin/f%d", i), string(randomBytes(seed, size+int(i)*100))))
 	}
 	files = append(files,
 		imagetest.File{Header: tar.Header{Name: "bin/link", Typeflag: tar.TypeSymlink, Linkname: "f1"}},

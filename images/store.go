@@ -145,6 +145,12 @@ func (s *Store) List() []Image {
 	return out
 }
 
+// HasLayer says whether a layer is there, by the digest of its tar or of the file that it came in.
+func (s *Store) HasLayer(digest string) bool {
+	_, ok := s.loads().knownLayer(digest)
+	return ok
+}
+
 // Generation changes whenever the set of images or their names change, by this process or, after Refresh, by another.
 func (s *Store) Generation() uint64 { return uint64(s.state.Load().generation) }
 

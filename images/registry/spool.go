@@ -292,8 +292,9 @@ func (i *Image) Forget(digest string) {
 	}
 }
 
-// CleanSpool removes what was kept of layers that nobody has asked for since a time.
-func (c *Client) CleanSpool(before time.Time) error {
+// CleanSpool removes what was kept of layers that nobody has asked for since a time, and of those that are there: podd may have
+// died between taking a layer into the store and forgetting how it came. have may be nil.
+func (c *Client) CleanSpool(before time.Time, have func(digest string) bool) error {
 	entries, err := os.ReadDir(c.Spool)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -302,9 +303,13 @@ func (c *Client) CleanSpool(before time.Time) error {
 		return fmt.Errorf("cannot look for old downloads: %w", err)
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
-			_ = os.RemoveAll(filepath.Join(c.Spool, e.Name()))
+		blob := strings.TrimSuffix(e.Name(), ".sums")
+		_, gone := os.Lstat(filepath.Join(c.Spool, blob))
+		info, err := e.Info()
+		if err != nil || gone == nil && info.ModTime().After(before) && (have == nil || !have(strings.Replace(blob, "-", ":", 1))) {
+			continue
 		}
+		_ = os.RemoveAll(filepath.Join(c.Spool, e.Name()))
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (pu imagePulls) openPuller() (*imagepull.Puller, error) {
 		Floor: clock.Floor, Unsynchronized: registry.Unsynchronized,
 		Spool: filepath.Join(c.Root, "images", "spool"), Log: pu.d.log,
 	}
-	if err := client.CleanSpool(time.Now().Add(-spoolAge)); err != nil {
+	if err := client.CleanSpool(time.Now().Add(-spoolAge), pu.d.images.HasLayer); err != nil {
 		pu.d.log.Debug("old downloads stay", "error", err)
 	}
 	gate.Client = client
