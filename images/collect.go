@@ -106,7 +106,8 @@ func (gb garbage) disk() (gc.Disk, error) {
 	if st.Blocks == 0 {
 		return gc.Disk{}, errors.New("invalid capacity 0 on image filesystem")
 	}
-	return gc.Disk{Capacity: int64(st.Blocks) * st.Bsize, Available: int64(st.Bavail) * st.Bsize}, nil
+	size := int64(st.Bsize) // of 32 bits on some processors
+	return gc.Disk{Capacity: int64(st.Blocks) * size, Available: int64(st.Bavail) * size}, nil
 }
 
 // freedBy is the size of the layers that no other image has.
