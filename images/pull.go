@@ -150,7 +150,7 @@ func (lo loads) found(c *archive.Image, p *pulled) error {
 	var st unix.Statfs_t
 	if unix.Statfs(lo.s.root, &st) == nil {
 		m.Free[0] = int64(st.Bavail) * int64(st.Bsize) // Bsize has 32 bits on some processors
-		if st.Files > 0 { // btrfs has no such limit
+		if st.Files > 0 {                              // btrfs has no such limit
 			m.Free[1] = int64(st.Ffree)
 		}
 	}
