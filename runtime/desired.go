@@ -80,6 +80,7 @@ func (r *Runtime) takeSet(set manifest.Set, now state.Instant) {
 	for key, old := range before {
 		if now := r.desired[key]; now == nil || now.Object.UID != old.Object.UID {
 			r.mark(old.Object.UID)
+			r.dropEnded(old.Object.UID)
 		}
 	}
 	if !set.Hides("Pod", "", "") {

@@ -485,6 +485,12 @@ func (w *world) checkStatuses() error {
 	}
 	maps.Copy(w.d.seen, w.d.r.pods)
 	for _, pod := range pods {
+		if w.d.r.held.gone[pod.UID] != nil && w.d.r.pods[pod.UID] == nil {
+			if pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
+				return fmt.Errorf("pod %s has ended with the board and is %s", pod.UID, pod.Status.Phase)
+			}
+			continue
+		}
 		was := w.phases[pod.UID]
 		w.phases[pod.UID] = pod.Status.Phase
 		if (was == corev1.PodSucceeded || was == corev1.PodFailed) && pod.Status.Phase != was {

@@ -28,7 +28,7 @@ type heldStop struct {
 	since atomic.Pointer[time.Time]   // nil: there is none
 	leave bool                        // podd was told to end itself
 	waits []chan struct{}             // closed when the last pod has gone, or the stop is cancelled
-	gone  map[types.UID]*state.Record // of pods that went and are wanted still
+	gone  map[types.UID]*state.Record // of pods that went and are wanted still; they are shown as they ended
 }
 
 // release lets those go on who wait for the end of the pods.
@@ -84,6 +84,9 @@ func (l podLoop) cancelStop(now state.Instant) {
 	r.held.release()
 	r.held.since.Store(nil)
 	r.stopping, r.stages, r.held.gone = false, shutdown.Stages{}, nil
+	for uid := range gone {
+		r.store.RemovePod(uid)
+	}
 	r.disk.Wait() // what of them is kept may be being written
 	for _, m := range r.desired {
 		was := gone[m.Object.UID]
@@ -139,6 +142,8 @@ func (l podLoop) Wanted(p *lifecycle.Pod) bool { return l.r.wanted(p) }
 
 func (l podLoop) StopGrace(p *lifecycle.Pod) time.Duration { return l.r.stopGrace(p) }
 
+func (l podLoop) ShutsDown() bool { return l.r.stopping }
+
 func (l podLoop) SandboxReady(p *lifecycle.Pod, now state.Instant) {
 	l.r.resolver.recordResolverEvents(p, now)
 }
@@ -188,6 +193,9 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 	delete(r.pods, p.Record.UID)
 	if stays && r.held.gone != nil {
 		r.held.gone[p.Record.UID] = p.Record
+		r.showEnded(p)
+	} else {
+		r.store.RemovePod(p.Record.UID)
 	}
 	r.devices.freed(p)
 	r.reattach, r.reschedule = true, true
@@ -196,7 +204,6 @@ func (r *Runtime) forget(p *lifecycle.Pod) {
 	r.services.ForgetPod(p.Record.UID)
 	r.podVolumes.freeClaims(p)
 	r.markSuccessors(key)
-	r.store.RemovePod(p.Record.UID)
 	if stays && !r.stopping {
 		// Its manifest is there: it came back while the pod was ending, or the pod was deleted by hand.
 		r.addPod(m, r.now())

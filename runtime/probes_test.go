@@ -160,7 +160,7 @@ func TestProbeOfAnotherAttempt(t *testing.T) {
 func TestProbesAtTheEnd(t *testing.T) {
 	r, p, _ := probedPod(t, corev1.Container{LivenessProbe: after(1, 1), ReadinessProbe: after(1, 1)}, corev1.RestartPolicyAlways)
 	r.say(p, prober.Readiness, probe.Success, 1)
-	if err := p.Record.BeginStop(state.Now(), r.stopGrace(p)); err != nil {
+	if err := p.Record.BeginStop(state.Now(), r.stopGrace(p), false); err != nil {
 		t.Fatal(err)
 	}
 	r.publish(p, state.Now())

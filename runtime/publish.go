@@ -31,6 +31,28 @@ func (r *Runtime) publish(p *lifecycle.Pod, now state.Instant) {
 	}
 }
 
+// showEnded shows how a pod has ended whose manifest stays, while the machine waits for others: as the API server does with
+// those that a kubelet ends. Nobody deletes them. Names are unique:
+// one before it of its name may be ending still.
+func (r *Runtime) showEnded(p *lifecycle.Pod) {
+	if r.named(keyOf(p.Record.Object)) != nil {
+		r.store.RemovePod(p.Record.UID)
+		return
+	}
+	now := r.now()
+	ended := status.Build(p.Record, r.statusFacts(p, now))
+	ended.DeletionTimestamp, ended.DeletionGracePeriodSeconds = nil, nil
+	r.store.SetPod(ended, nil)
+}
+
+// dropEnded takes away what showEnded shows of a pod that is not wanted any more.
+func (r *Runtime) dropEnded(uid types.UID) {
+	if r.held.gone[uid] != nil {
+		delete(r.held.gone, uid)
+		r.store.RemovePod(uid)
+	}
+}
+
 // isShown says of a pod that clients see it. Of those of one name one is: the one that was seen first, until it is forgotten;
 // after a restart of podd the oldest that has begun.
 func (r *Runtime) isShown(p *lifecycle.Pod) bool {

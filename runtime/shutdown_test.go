@@ -11,11 +11,16 @@ import (
 	"podd/runtime/state"
 )
 
-// shownPhases are the phases of the pods that clients see, by name.
+// listedPods are the pods that clients see, by name.
+func (w *world) listedPods() []*corev1.Pod {
+	pods, _ := w.d.r.store.Pods()
+	return pods
+}
+
+// shownPhases are their phases.
 func (w *world) shownPhases() map[string]corev1.PodPhase {
 	phases := map[string]corev1.PodPhase{}
-	pods, _ := w.d.r.store.Pods()
-	for _, p := range pods {
+	for _, p := range w.listedPods() {
 		phases[p.Name] = p.Status.Phase
 	}
 	return phases
@@ -80,6 +85,32 @@ func TestShutdownIsCancelled(t *testing.T) {
 		t.Errorf("%d pods are left; podd leaves: %t", len(r.pods), podLoop{r}.leaves())
 	}
 
+	// What has ended is shown as it ended, until its manifest goes or is another.
+	if got := w.shownPhases(); len(got) != 3 || got["app"] != corev1.PodFailed || got["critical"] != corev1.PodFailed {
+		t.Errorf("after the pods have ended: %v", got)
+	}
+	for _, p := range w.listedPods() {
+		if p.Status.Reason != "Terminated" || p.DeletionTimestamp != nil {
+			t.Errorf("%s is shown with reason %q, deleted at %v", p.Name, p.Status.Reason, p.DeletionTimestamp)
+		}
+	}
+	w.desired["brief"] = modelPod("brief", 5, 0)
+	r.inbox.put(msgManifests{})
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	w.finish()
+	delete(w.desired, "brief")
+	w.desired["late"] = modelPod("late", 7, 0)
+	r.inbox.put(msgManifests{})
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	w.finish()
+	if got := w.listedPods(); len(got) != 3 || got[2].UID != "late-v7" {
+		t.Errorf("after one manifest went and one is another: %v", w.shownPhases())
+	}
+
 	podLoop{r}.cancelStop(w.now)
 	if err := w.settle(); err != nil {
 		t.Fatal(err)
@@ -110,6 +141,38 @@ func TestShutdownIsCancelled(t *testing.T) {
 	}
 	if !(podLoop{r}).leaves() {
 		t.Errorf("podd does not end; %d pods", len(r.pods))
+	}
+}
+
+// A pod whose end the shutdown has begun says so until it has gone, also if the shutdown is cancelled meanwhile; one that
+// was ending for another reason does not.
+func TestCancelledShutdownKeepsTheReason(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	w.desired["app"], w.desired["old"] = modelPod("app", 1, 3), modelPod("old", 2, 3)
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { w.die() }()
+	w.finish()
+	delete(w.desired, "old")
+	w.d.r.inbox.put(msgManifests{})
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	podLoop{w.d.r}.holdStop(make(chan struct{}), w.now)
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	podLoop{w.d.r}.cancelStop(w.now)
+	if err := w.settle(); err != nil {
+		t.Fatal(err)
+	}
+	reasons := map[string]string{}
+	for _, p := range w.listedPods() {
+		reasons[p.Name] = p.Status.Reason
+	}
+	if len(reasons) != 2 || reasons["app"] != "Terminated" || reasons["old"] != "" {
+		t.Errorf("%v", reasons)
 	}
 }
 

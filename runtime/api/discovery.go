@@ -50,6 +50,20 @@ func serveAPIGroups(b kinds.Source) handler {
 	}
 }
 
+// serveAPIGroup serves one group of those, as discovery by kubectl and client-go asks for it.
+func serveAPIGroup(b kinds.Source) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		groups := apiGroups(b)
+		i := slices.IndexFunc(groups, func(g metav1.APIGroup) bool { return g.Name == r.PathValue("group") })
+		if i < 0 {
+			return serveUnknown(w, r)
+		}
+		groups[i].TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
+		writeJSON(w, http.StatusOK, &groups[i])
+		return nil
+	}
+}
+
 func serveResources(w http.ResponseWriter, _ *http.Request) error {
 	see := metav1.Verbs{"get", "list", "watch"}
 	writeJSON(w, http.StatusOK, &metav1.APIResourceList{

@@ -22,6 +22,7 @@ func (s *server) routes() http.Handler {
 	get("/version", serveVersion)
 	get("/api", serveAPIVersions)
 	get("/apis", serveAPIGroups(s.backend))
+	get("/apis/{group}", serveAPIGroup(s.backend))
 	get("/apis/{group}/{version}", serveGroupResources(s.backend))
 	for _, path := range []string{"{resource}", "{resource}/{name}", "namespaces/{ns}/{resource}", "namespaces/{ns}/{resource}/{name}"} {
 		get("/apis/{group}/{version}/"+path, serveStored(s))

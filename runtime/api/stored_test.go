@@ -77,6 +77,10 @@ func TestStoredKinds(t *testing.T) {
 		want, not    string // words apart by |
 	}{
 		{"/apis", "", 200, `"networking.k8s.io/v1"|"autoscaling/v1"|"example.com/v1"|"scheduling.k8s.io/v1"`, ""},
+		{"/apis/apps", "", 200, `"kind":"APIGroup"|"name":"apps"|"preferredVersion":{"groupVersion":"apps/v1","version":"v1"}`, "batch"},
+		{"/apis/autoscaling", "", 200, `"versions":[{"groupVersion":"autoscaling/v2","version":"v2"},{"groupVersion":"autoscaling/v1","version":"v1"}]`, ""},
+		{"/apis/example.com", "", 200, `"name":"example.com"`, ""},
+		{"/apis/nobody.example.com", "", 404, "the server could not find the requested resource", ""},
 		{"/apis/example.com/v1", "", 200, `"wolves"|"wf"|"sheeps"|"stored"`, ""},
 		{"/apis/networking.k8s.io/v1", "", 200, `"ingresses"|"ing"|"networkpolicies"`, ""},
 		{"/api/v1", "", 200, `"limitranges"`, ""},

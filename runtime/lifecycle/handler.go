@@ -39,6 +39,8 @@ type Loop interface {
 	// Wanted says whether a manifest asks for the pod, and StopGrace how long it gets if its end begins now.
 	Wanted(p *Pod) bool
 	StopGrace(p *Pod) time.Duration
+	// ShutsDown says whether the pods end with the board.
+	ShutsDown() bool
 
 	// SandboxReady is called once for each sandbox.
 	SandboxReady(p *Pod, now state.Instant)

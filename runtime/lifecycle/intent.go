@@ -13,7 +13,7 @@ func (h *Handler) RecordIntent(p *Pod, actions []plan.Action, now state.Instant)
 	for _, a := range actions {
 		switch a := a.(type) {
 		case plan.BeginStop:
-			if err := p.Record.BeginStop(now, h.Loop.StopGrace(p)); err != nil {
+			if err := p.Record.BeginStop(now, h.Loop.StopGrace(p), h.Loop.ShutsDown()); err != nil {
 				return err
 			}
 		case plan.BeginFinish:

@@ -35,6 +35,7 @@ type loop struct {
 	finished       int
 	forgotten      int
 	wanted         bool
+	shutsDown      bool
 	kills          uint64
 	events         []string
 	hooks          []prober.HookEnded
@@ -47,6 +48,7 @@ func (l *loop) Wanted(*Pod) bool                         { return l.wanted }
 func (l *loop) StopGrace(*Pod) time.Duration             { return 30 * time.Second }
 func (l *loop) SandboxReady(*Pod, state.Instant)         { l.ready++ }
 func (l *loop) ResourcesChanged()                        { l.removed++ }
+func (l *loop) ShutsDown() bool                          { return l.shutsDown }
 func (l *loop) Finished(*Pod)                            { l.finished++ }
 func (l *loop) Forget(*Pod)                              { l.forgotten++ }
 func (l *loop) SuspectStorage(error)                     {}

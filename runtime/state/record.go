@@ -116,8 +116,9 @@ type ResizeRecord struct {
 
 // StopRecord says since when and how a pod ends.
 type StopRecord struct {
-	Since Instant       `json:"since"`
-	Grace time.Duration `json:"grace"`
+	Since    Instant       `json:"since"`
+	Grace    time.Duration `json:"grace"`
+	ShutDown bool          `json:"shutDown,omitempty"` // it ends with the board, also if the board's end is cancelled
 }
 
 // FinishRecord says why a pod has succeeded or failed before all its containers had ended.

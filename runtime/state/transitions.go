@@ -24,15 +24,16 @@ func SpecGrace(spec *corev1.PodSpec) time.Duration {
 	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
 }
 
-// BeginStop begins the end of a pod that is removed. One that is ending already gets no more time by it.
-func (r *Record) BeginStop(now Instant, grace time.Duration) error {
+// BeginStop begins the end of a pod that is removed, or that ends with the board. One that is ending already gets no more time
+// by it.
+func (r *Record) BeginStop(now Instant, grace time.Duration, shutDown bool) error {
 	if r.State == PodFinishing {
 		grace = min(grace, max(r.Ending().By().Sub(now.Mono), 0))
 	}
 	if err := r.Move(EventPodStop); err != nil {
 		return err
 	}
-	r.Stop = &StopRecord{Since: now, Grace: grace}
+	r.Stop = &StopRecord{Since: now, Grace: grace, ShutDown: shutDown}
 	// Whoever was killed for another attempt and has not ended is killed for good.
 	for _, c := range r.Containers {
 		c.Killed = false

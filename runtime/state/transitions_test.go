@@ -34,13 +34,13 @@ func TestBeginStopGivesNoMoreTime(t *testing.T) {
 		if tc.state == PodFinishing {
 			r.Finish = &FinishRecord{StopRecord: StopRecord{Since: at(100), Grace: 30 * time.Second}}
 		}
-		if err := r.BeginStop(at(110), tc.grace); err != nil || r.State != PodStopping || r.Stop.By() != tc.want {
+		if err := r.BeginStop(at(110), tc.grace, false); err != nil || r.State != PodStopping || r.Stop.By() != tc.want {
 			t.Errorf("%s: %v, state %s, ends at %s, want %s", tc.name, err, r.State, r.Stop.By(), tc.want)
 		}
 	}
 	gone := podWith(corev1.PodSpec{})
 	gone.State = PodGone
-	if err := gone.BeginStop(at(110), 0); !errors.Is(err, ErrIllegalMove) || gone.Stop != nil {
+	if err := gone.BeginStop(at(110), 0, false); !errors.Is(err, ErrIllegalMove) || gone.Stop != nil {
 		t.Errorf("a pod that is gone stops: %v, %+v", err, gone.Stop)
 	}
 }
@@ -51,7 +51,7 @@ func TestBeginStopKillsAgain(t *testing.T) {
 	r := podWith(corev1.PodSpec{})
 	r.State = PodRunning
 	r.Container("c").Killed = true
-	if err := r.BeginStop(at(110), time.Second); err != nil || r.Container("c").Killed {
+	if err := r.BeginStop(at(110), time.Second, false); err != nil || r.Container("c").Killed {
 		t.Errorf("%v, killed for good: %v", err, r.Container("c").Killed)
 	}
 }

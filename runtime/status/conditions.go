@@ -52,7 +52,7 @@ func conditions(rec *state.Record, status *corev1.PodStatus, f Facts) []corev1.P
 	if rec.RestartAll {
 		list = append(list, condition(corev1.AllContainersRestarting, true))
 	}
-	if d := disruption(rec, f.ShutDown); d != nil {
+	if d := disruption(rec, shutDown(rec, f)); d != nil {
 		list = append(list, *d)
 	}
 	if f.Refused != nil {
@@ -171,7 +171,7 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 	switch f := rec.Finish; {
 	case f != nil && f.Reason == ReasonEvicted:
 		c.Message = f.Message
-	case shutDown && rec.Stop != nil:
+	case shutDown:
 		c.Message = shutdownMessage
 	default:
 		return nil

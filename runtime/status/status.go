@@ -69,7 +69,7 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 			out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
 		}
 	}
-	if f.ShutDown && rec.Stop != nil && out.Status.Phase != corev1.PodSucceeded && out.Status.Reason == "" {
+	if shutDown(rec, f) && out.Status.Phase != corev1.PodSucceeded && out.Status.Reason == "" {
 		out.Status.Reason, out.Status.Message = reasonShutdown, shutdownMessage
 	}
 	if f.Unfit != "" {
@@ -79,6 +79,12 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	}
 	setConditions(&out, rec, f)
 	return &out
+}
+
+// shutDown says whether the pod ends, or has ended, with the board. One whose end has begun so goes on to say it when the
+// board's end is cancelled.
+func shutDown(rec *state.Record, f Facts) bool {
+	return rec.Stop != nil && (f.ShutDown || rec.Stop.ShutDown)
 }
 
 // startTime is when the pod came onto the board.

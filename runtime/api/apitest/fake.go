@@ -34,6 +34,8 @@ type Fake struct {
 	OnAttach func(ctx context.Context, container string, s stream.Streams) error
 	OnLogs   func(ctx context.Context, name string, o *corev1.PodLogOptions, w io.Writer) error
 	OnLoad   func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
+	// Problems are the sentences about refused objects.
+	Problems []string
 	// OnRemove removes an image instead of the Fake itself.
 	OnRemove func(ref string) ([]string, error)
 
@@ -301,7 +303,7 @@ func (f *Fake) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error
 	return f.objHub.Watch(since)
 }
 
-func (f *Fake) ObjectProblems(string) []string { return nil }
+func (f *Fake) ObjectProblems(string) []string { return f.Problems }
 
 func (f *Fake) OpenID(context.Context) (discovery, keys []byte, err error) {
 	return []byte(`{"issuer":"https://here"}`), []byte(`{"keys":[]}`), nil

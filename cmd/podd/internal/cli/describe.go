@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/cmd/podd/internal/cli/discovery"
 	"podd/cmd/podd/internal/cli/printers/describe"
 	"podd/cmd/podd/internal/client"
 )
@@ -19,9 +20,9 @@ import (
 func newDescribeCommand(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
-		Use:     "describe (pod|node|deployment|job|...) [NAME...]",
-		Short:   "Show all there is to know of a pod or a workload, with its events",
-		Example: "  podd describe pod web\n  podd describe deployment/front -n shop\n  podd describe node",
+		Use:     "describe (pod|node|deployment|service|...) [NAME...]",
+		Short:   "Show all there is to know of an object, with its events",
+		Example: "  podd describe pod web\n  podd describe deployment/front -n shop\n  podd describe node\n  podd describe ingress front",
 		Args:    named("name a pod to describe, as in podd describe pod NAME", cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return describePods(cmd, o.client(), namespace, args)
@@ -37,14 +38,11 @@ func describePods(cmd *cobra.Command, c *client.Client, namespace string, args [
 	if err != nil {
 		return err
 	}
-	if describe.Knows(r.kind) {
-		return describeWorkloads(cmd, c, namespace, r, names)
-	}
-	if r.plural == "nodes" {
+	switch {
+	case r.plural == "nodes":
 		return describeNodes(cmd, c, r, names)
-	}
-	if r.plural != "pods" {
-		return fmt.Errorf("only nodes, pods and workloads can be described: podd get %s -o yaml shows %s", r.plural, r.plural)
+	case r.plural != "pods":
+		return describeObjects(cmd, c, namespace, r, names)
 	}
 	pods, err := fetchPods(cmd.Context(), c, namespace, names)
 	if len(pods) == 0 && err == nil {
@@ -134,8 +132,8 @@ func describeNodes(cmd *cobra.Command, c *client.Client, r objectType, names []s
 	return nil
 }
 
-// describeWorkloads describes the workloads of these names, or all of a namespace.
-func describeWorkloads(cmd *cobra.Command, c *client.Client, namespace string, r objectType, names []string) error {
+// describeObjects describes the objects of these names, or all of a namespace.
+func describeObjects(cmd *cobra.Command, c *client.Client, namespace string, r objectType, names []string) error {
 	var items []json.RawMessage
 	var errs []error
 	if len(names) == 0 {
@@ -146,7 +144,7 @@ func describeWorkloads(cmd *cobra.Command, c *client.Client, namespace string, r
 			return err
 		}
 		if items = list.Items; len(items) == 0 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "No resources found in %s namespace.\n", namespace)
+			fmt.Fprintln(cmd.ErrOrStderr(), noneFound(r, namespace))
 		}
 	}
 	for _, name := range names {
@@ -157,20 +155,40 @@ func describeWorkloads(cmd *cobra.Command, c *client.Client, namespace string, r
 		}
 		items = append(items, item)
 	}
-	events := resources()[1]
+	events := func(name string) ([]corev1.Event, error) {
+		of, q := resources()[1], url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.kind=%s", name, r.kind)}}
+		in := namespace
+		if !r.namespaced {
+			in = ""
+		}
+		var list corev1.EventList
+		err := c.Object(cmd.Context(), of.path(in, ""), q, client.AcceptObject, &list)
+		return list.Items, err
+	}
+	remark := ""
+	if r.stored {
+		remark = discovery.Remark
+	}
 	for i, item := range items {
 		if i > 0 {
 			fmt.Fprint(cmd.OutOrStdout(), "\n\n")
 		}
-		err := describe.Workload(cmd.OutOrStdout(), r.kind, item, func(name string) ([]corev1.Event, error) {
-			q := url.Values{"fieldSelector": {fmt.Sprintf("involvedObject.name=%s,involvedObject.kind=%s", name, r.kind)}}
-			var list corev1.EventList
-			err := c.Object(cmd.Context(), events.path(namespace, ""), q, client.AcceptObject, &list)
-			return list.Items, err
-		}, time.Now())
+		var err error
+		if describe.Knows(r.kind) && !r.stored {
+			err = describe.Workload(cmd.OutOrStdout(), r.kind, item, events, time.Now())
+		} else {
+			err = describe.Object(cmd.OutOrStdout(), item, remark, events, time.Now())
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func noneFound(r objectType, namespace string) string {
+	if !r.namespaced {
+		return "No resources found"
+	}
+	return fmt.Sprintf("No resources found in %s namespace.", namespace)
 }

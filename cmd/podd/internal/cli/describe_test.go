@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/api/apitest"
+	"podd/runtime/manifest"
 )
 
 // An event about a manifest names its pod without a UID: there was no pod when it happened. One about an
@@ -43,5 +44,57 @@ func TestDescribeStalePod(t *testing.T) {
 	all := strings.Join(words(got.stdout), " ")
 	if want := "Status: Running Reason: InvalidManifest Message: web.yaml: line 3: no IP:"; !strings.Contains(all, want) {
 		t.Errorf("no %q in\n%s", want, got.stdout)
+	}
+}
+
+// Objects of all kinds can be described, also those that podd stores: an Ingress says that nobody acts on it.
+func TestDescribeAnyObject(t *testing.T) {
+	const folder = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: front, namespace: default, labels: {app: web}}
+spec: {ingressClassName: nginx, defaultBackend: {service: {name: web, port: {number: 80}}}, rules: [{host: a.example}, {host: b.example}]}
+---
+apiVersion: batch.volcano.sh/v1alpha1
+kind: Job
+metadata: {name: train, namespace: default}
+spec: {minAvailable: 3}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: key, namespace: default}
+data: {password: aHVudGVyMg==}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: app, namespace: default}
+data: {app.conf: "a = 1\nb = 2"}
+`
+	f := apitest.New()
+	objects, problems := manifest.Parse("all.yaml", []byte(folder))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for i := range objects {
+		f.PutObject(objects[i].Kind, objects[i].Value)
+	}
+	socket := apitest.Serve(t, f)
+	for args, want := range map[string]string{
+		"ingress front": "Name: front Namespace: default Labels: app=web Annotations: <none> API Version: networking.k8s.io/v1 Kind: Ingress " +
+			"Remark: stored, not acted on Spec: Default Backend: Service: Name: web Port: Number: 80 " +
+			"Ingress Class Name: nginx Rules: Host: a.example Host: b.example Events: <none>",
+		"jobs.batch.volcano.sh train": "Kind: Job Remark: stored, not acted on Spec: Min Available: 3 Events:",
+		"secret/key":                  "Kind: Secret Data: Password: 7 bytes Type: Opaque Events:",
+		"cm app":                      "Kind: ConfigMap Data: app.conf: a = 1 b = 2 Events:",
+		"svc":                         "No resources found in default namespace.",
+		"storageclass":                "No resources found",
+		"ingress none":                `ingresses "none" not found`,
+	} {
+		got := podd(t, nil, append([]string{"describe", "--socket", socket}, words(args)...)...)
+		if all := strings.Join(words(got.all()), " "); !strings.Contains(all, want) {
+			t.Errorf("describe %s: no %q in\n%s", args, want, got.all())
+		}
+		if strings.Contains(got.all(), "hunter2") || strings.Contains(got.all(), "aHVudGVyMg") {
+			t.Errorf("describe %s shows what is secret", args)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func TestGetErrors(t *testing.T) {
 		{"get pods --field-selector spec.color=red", "Error from server (BadRequest): field label not supported: spec.color\n"},
 		{"get pod a -A", "error: a resource cannot be retrieved by name across all namespaces\n"},
 		{"get pods --colour", "error: unknown flag: --colour\n"},
-		{"describe secrets", "error: only nodes, pods and workloads can be described: podd get secrets -o yaml shows secrets\n"},
+		{"describe secret none", "Error from server (NotFound): secrets \"none\" not found\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {

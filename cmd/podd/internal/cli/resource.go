@@ -24,18 +24,19 @@ type objectType struct {
 	group            string // "" for v1
 	all              bool   // get all shows it
 	kind             string // as in objects
+	stored           bool   // podd does not act on it
 }
 
 func resources() []objectType {
 	const core = "/api/v1/"
 	list := []objectType{
-		{"pods", "pod", []string{"po"}, true, core, "", true, "Pod"},
-		{"events", "event", []string{"ev"}, true, core, "", false, "Event"},
-		{"nodes", "node", []string{"no"}, false, core, "", false, "Node"},
-		{"namespaces", "namespace", []string{"ns"}, false, core, "", false, "Namespace"},
+		{"pods", "pod", []string{"po"}, true, core, "", true, "Pod", false},
+		{"events", "event", []string{"ev"}, true, core, "", false, "Event", false},
+		{"nodes", "node", []string{"no"}, false, core, "", false, "Node", false},
+		{"namespaces", "namespace", []string{"ns"}, false, core, "", false, "Namespace", false},
 	}
 	for _, r := range kinds.Resources() {
-		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group, r.All, r.Kind})
+		list = append(list, objectType{r.Plural, r.Singular, r.Short, r.Namespaced, r.Root, r.Group, r.All, r.Kind, false})
 	}
 	return list
 }
@@ -78,7 +79,7 @@ func storedTypes(ctx context.Context, c *client.Client) ([]objectType, error) {
 	var list []objectType
 	for i := range all {
 		if r := &all[i]; r.IsStored() {
-			list = append(list, objectType{r.Name, r.SingularName, r.ShortNames, r.Namespaced, r.Root(), r.GroupName(), false, r.Kind})
+			list = append(list, objectType{r.Name, r.SingularName, r.ShortNames, r.Namespaced, r.Root(), r.GroupName(), false, r.Kind, true})
 		}
 	}
 	return list, err

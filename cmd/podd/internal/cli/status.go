@@ -71,23 +71,24 @@ func newStatusCommand(o *options) *cobra.Command {
 		Use:   "status",
 		Short: "Say in a few lines whether the board and its pods are well",
 		Long: "Say in a few lines whether the board and its pods are well: the daemon, the conditions of the node that are not as\n" +
-			"they should be, and each pod that is neither ready nor done. Exit code 0: all is well, 1: something is not, or no\n" +
-			"daemon answers.",
+			"they should be, each pod that is neither ready nor done, and each manifest that is not followed as it is now, of\n" +
+			"pods, workloads and all else. Exit code 0: all is well, 1: something is not, or no daemon answers.",
 		Example: "  podd status || podd get events",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return status(cmd.Context(), o.client(), o.socket, cmd.OutOrStdout())
+			return status(cmd.Context(), o.socket, cmd.OutOrStdout())
 		},
 	}
 }
 
-func status(ctx context.Context, c *client.Client, socket string, out io.Writer) error {
-	node, err := theNode(ctx, c)
+func status(ctx context.Context, socket string, out io.Writer) error {
+	node, err := theNode(ctx, client.New(socket, io.Discard)) // what it warns of is a condition of the node
 	if err != nil {
 		return err
 	}
 	var pods metav1.Table
-	if err := c.Object(ctx, "/api/v1/pods", nil, client.AcceptTable, &pods); err != nil {
+	var refused sentences
+	if err := client.New(socket, &refused).Object(ctx, "/api/v1/pods", nil, client.AcceptTable, &pods); err != nil {
 		return err
 	}
 	tw := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
@@ -106,13 +107,28 @@ func status(ctx context.Context, c *client.Client, socket string, out io.Writer)
 	for _, text := range waiting {
 		line("\t%s", text)
 	}
+	if len(refused) > 0 {
+		line("Manifests:\tnot all are followed as they are now")
+	}
+	for _, text := range refused {
+		line("\t%s", text)
+	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if len(bad)+len(waiting) > 0 {
+	if len(bad)+len(waiting)+len(refused) > 0 {
 		return exitError(exitFailed)
 	}
 	return nil
+}
+
+// sentences takes what the daemon warns of, each in a write of its own: with the pods what is wrong with manifests, of
+// workloads too.
+type sentences []string
+
+func (s *sentences) Write(p []byte) (int, error) {
+	*s = append(*s, strings.TrimPrefix(strings.TrimSuffix(string(p), "\n"), "Warning: "))
+	return len(p), nil
 }
 
 // nodeTroubles are the conditions of the node that are not as they should be: podd's own and Ready are true in a sound one,

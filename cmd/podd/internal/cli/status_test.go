@@ -32,6 +32,13 @@ func TestStatus(t *testing.T) {
 	if got = podd(t, nil, "status", "--socket", socket); got.code != 1 || !strings.Contains(got.stdout, "podd.dev/NetworkReady is False: no ^[ forwarding") {
 		t.Errorf("without a network: %+v", got)
 	}
+	// A board on which all runs and an edit of a workload was refused does not do what its folder says.
+	fake = apitest.New(apitest.Pod("a"))
+	fake.Problems = []string{"front.yaml: Deployment default/front: spec.replicas: no \x1b number"}
+	got = podd(t, nil, "status", "--socket", apitest.Serve(t, fake))
+	if got.code != 1 || !strings.Contains(got.stdout, "front.yaml: Deployment default/front: spec.replicas: no ^[ number\n") || got.stderr != "" {
+		t.Errorf("with an edit that was refused: %+v", got)
+	}
 	if got = podd(t, nil, "status", "--socket", filepath.Join(t.TempDir(), "none")); got.code != 1 || !strings.Contains(got.stderr, "no podd answers") {
 		t.Errorf("without a daemon: %+v", got)
 	}

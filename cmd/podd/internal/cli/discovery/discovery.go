@@ -21,6 +21,9 @@ import (
 // Stored is the category of the kinds that podd stores and does not act on.
 const Stored = "stored"
 
+// Remark is what is said of those kinds and their objects.
+const Remark = "stored, not acted on"
+
 // Resource is a kind of object as the API names it.
 type Resource struct {
 	metav1.APIResource
@@ -127,7 +130,7 @@ func list(out io.Writer, all []Resource, output string, headers bool) error {
 		}
 		remark := ""
 		if r.IsStored() {
-			remark = "stored, not acted on"
+			remark = Remark
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%t\t%s\t%s\n", escape.Line(r.Name), escape.Line(strings.Join(r.ShortNames, ",")),
 			escape.Line(r.GroupVersion), r.Namespaced, escape.Line(r.Kind), remark)
