@@ -44,7 +44,7 @@ func withArgs(args ...string) option {
 // withFDStore runs the daemon under the stand-in for systemd, which starts it again when it dies.
 func withFDStore(o *lab.Options) { o.Standin, o.Restart = suite.standin, true }
 
-// newBoard makes a board with the images of makeImages and a running daemon.
+// newBoard makes a board with the image of busybox and a running daemon.
 func newBoard(t *testing.T, options ...option) *Board {
 	t.Helper()
 	b := newEmptyBoard(t, options...)
@@ -104,11 +104,11 @@ func (b *Board) reboot() {
 	b.must(b.Reboot())
 }
 
-// loadImages links archives of makeImages into the folder from which the daemon imports.
+// loadImages links archives into the folder from which the daemon imports.
 func (b *Board) loadImages(files ...string) {
 	b.t.Helper()
 	for _, file := range files {
-		data, err := os.ReadFile(filepath.Join(suite.images, file))
+		data, err := os.ReadFile(archive(b.t, file))
 		b.must(err)
 		temp := filepath.Join(b.Images, "."+file)
 		b.must(os.WriteFile(temp, data, 0o644))

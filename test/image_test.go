@@ -43,7 +43,7 @@ func TestImagesCommands(t *testing.T) {
 	b := newEmptyBoard(t)
 	b.start()
 	b.drop("user", onePod("user", forever))
-	b.podd("images", "load", filepath.Join(suite.images, "busybox.tar"))
+	b.podd("images", "load", archive(t, "busybox.tar"))
 	b.running("user")
 	if list := b.podd("images", "ls"); !strings.Contains(list, "busybox") {
 		t.Errorf("images ls says:\n%s", list)
@@ -51,7 +51,7 @@ func TestImagesCommands(t *testing.T) {
 	if _, stderr, code := b.run("images", "rm", "busybox"); code == 0 {
 		t.Errorf("an image in use was removed: %s", stderr)
 	}
-	file, err := os.Open(filepath.Join(suite.images, "variants.tar"))
+	file, err := os.Open(archive(t, "variants.tar"))
 	b.must(err)
 	defer file.Close()
 	load := b.Podd("images", "load", "-")

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"testing"
 
 	"podd/images/imagetest"
 )
@@ -13,23 +15,45 @@ import (
 // path is what the images of these tests have for $PATH.
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// makeImages writes the archives that tests load: busybox.tar, variants.tar with images that say more, and cases.tar
-// with busybox under every name that the Kubernetes examples use.
-func makeImages(dir string) error {
-	busybox, err := imagetest.Busybox("busybox", imagetest.Config{})
+// archives are the archives that tests load. Each is made when the first test asks for it: busybox.tar, variants.tar with
+// images that say more, answerer.tar with busybox and the server that is probed, and cases.tar with busybox under every
+// name that the Kubernetes examples use.
+var archives = map[string]func() (string, error){
+	"busybox.tar":  archiveOf("busybox.tar", func() ([]byte, error) { return imagetest.Busybox("busybox", imagetest.Config{}) }),
+	"variants.tar": archiveOf("variants.tar", variantImages),
+	"answerer.tar": archiveOf("answerer.tar", answererImage),
+	"cases.tar":    archiveOf("cases.tar", caseImages),
+}
+
+func archiveOf(name string, images func() ([]byte, error)) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		data, err := images()
+		if err != nil {
+			return "", err
+		}
+		file := filepath.Join(suite.dir, name)
+		return file, os.WriteFile(file, data, 0o600)
+	})
+}
+
+// archive is the file of one of the archives.
+func archive(t *testing.T, name string) string {
+	t.Helper()
+	file, err := archives[name]()
 	if err != nil {
-		return err
+		t.Fatalf("cannot make %s: %v", name, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "busybox.tar"), busybox, 0o600); err != nil {
-		return err
-	}
+	return file
+}
+
+func variantImages() ([]byte, error) {
 	files, err := imagetest.BusyboxFiles()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	base := imagetest.Layer{Files: files}
 	show := imagetest.Layer{Files: []imagetest.File{program("bin/show", `echo "$@" $(id -u) $(pwd) $FROM`), imagetest.Dir("work/")}}
-	variants, err := imagetest.DockerArchive(
+	return imagetest.DockerArchive(
 		imagetest.Image{
 			Names: []string{"podd.test/defaults:1"}, Layers: []imagetest.Layer{base, show},
 			Config: imagetest.Config{
@@ -42,26 +66,41 @@ func makeImages(dir string) error {
 			Config: imagetest.Config{Cmd: []string{"sh"}, Env: []string{path}, StopSignal: "SIGUSR1"},
 		},
 		imagetest.Image{Names: []string{"busybox:1.28"}, Layers: []imagetest.Layer{base}, Config: imagetest.Config{Cmd: []string{"sh"}, Env: []string{path}}})
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "variants.tar"), variants, 0o600); err != nil {
-		return err
-	}
-	return makeCaseImages(dir, base)
 }
 
-// makeCaseImages stands in for the examples' images: whatever they are asked to do, they wait for the end, and those whose
+// answerer is the program of the server that is probed.
+var answerer = sync.OnceValues(func() ([]byte, error) {
+	program := filepath.Join(suite.dir, "answerer")
+	if err := goBuild(program, "podd/test/answerer", "-ldflags", "-s -w"); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(program)
+})
+
+func answererImage() ([]byte, error) {
+	program, err := answerer()
+	if err != nil {
+		return nil, err
+	}
+	return imagetest.Busybox("answerer", imagetest.Config{}, imagetest.File{Header: tar.Header{Name: "bin/answerer", Mode: 0o755}, Data: program})
+}
+
+// caseImages stand in for the examples' images: whatever they are asked to do, they wait for the end, and those whose
 // examples are probed answer at the port of the real ones.
-func makeCaseImages(dir string, base imagetest.Layer) error {
+func caseImages() ([]byte, error) {
 	names, err := exampleImages()
 	if err != nil {
-		return nil // the test that needs them says that the examples are not here
+		return nil, err
 	}
-	answerer, err := os.ReadFile(filepath.Join(dir, "answerer"))
+	answerer, err := answerer()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	files, err := imagetest.BusyboxFiles()
+	if err != nil {
+		return nil, err
+	}
+	base := imagetest.Layer{Files: files}
 	const wait = "trap 'exit 0' TERM; sleep 1000000 & wait $!"
 	serve := imagetest.Layer{Files: []imagetest.File{
 		{Header: tar.Header{Name: "bin/answerer", Mode: 0o755}, Data: answerer},
@@ -83,11 +122,7 @@ func makeCaseImages(dir string, base imagetest.Layer) error {
 		}
 		images = append(images, image)
 	}
-	archive, err := imagetest.DockerArchive(images...)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "cases.tar"), archive, 0o600)
+	return imagetest.DockerArchive(images...)
 }
 
 // exampleImages are the names of the images that the examples use.

@@ -1,7 +1,6 @@
 package test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -13,7 +12,7 @@ import (
 func TestImageVolume(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
-	b.podd("images", "load", filepath.Join(suite.images, "variants.tar"))
+	b.podd("images", "load", archive(t, "variants.tar"))
 	const image = "podd.test/defaults:1"
 	b.drop("shows", podOf("shows", "volumes:\n- {name: files, image: {reference: '"+image+"', pullPolicy: Never}}\n",
 		mounting("app", forever, "{name: files, mountPath: /whole}", "{name: files, mountPath: /part, subPath: bin}")))

@@ -18,8 +18,8 @@ import (
 
 // suite is what all tests share: the binaries under test and the cgroup that everything is in.
 var suite struct {
-	podd, standin, images string
-	cgroup                *lab.Cgroup
+	podd, standin, dir string
+	cgroup             *lab.Cgroup
 }
 
 func TestMain(m *testing.M) {
@@ -50,20 +50,14 @@ func run(m *testing.M) int {
 
 // build makes the binaries: podd as make build does unless PODD_BIN names one.
 func build(dir string) error {
-	suite.podd, suite.standin, suite.images = os.Getenv("PODD_BIN"), filepath.Join(dir, "standin"), dir
+	suite.podd, suite.standin, suite.dir = os.Getenv("PODD_BIN"), filepath.Join(dir, "standin"), dir
 	if suite.podd == "" {
 		suite.podd = filepath.Join(dir, "podd")
 		if err := goBuild(suite.podd, "podd/cmd/podd", "-tags", shippedTags, "-ldflags", `-s -w -linkmode external -extldflags "-static"`); err != nil {
 			return err
 		}
 	}
-	if err := goBuild(suite.standin, "podd/test/standin"); err != nil {
-		return err
-	}
-	if err := makeAnswerer(dir); err != nil {
-		return err
-	}
-	return makeImages(dir)
+	return goBuild(suite.standin, "podd/test/standin")
 }
 
 // shippedTags are those of make build.

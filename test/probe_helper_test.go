@@ -1,35 +1,14 @@
 package test
 
 import (
-	"archive/tar"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/images/imagetest"
 	"podd/test/lab"
 )
-
-// makeAnswerer makes answerer.tar: an image with busybox and the server that is probed.
-func makeAnswerer(dir string) error {
-	program := filepath.Join(dir, "answerer")
-	if err := goBuild(program, "podd/test/answerer", "-ldflags", "-s -w"); err != nil {
-		return err
-	}
-	data, err := os.ReadFile(program)
-	if err != nil {
-		return err
-	}
-	image, err := imagetest.Busybox("answerer", imagetest.Config{}, imagetest.File{Header: tar.Header{Name: "bin/answerer", Mode: 0o755}, Data: data})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "answerer.tar"), image, 0o600)
-}
 
 // probed is a container of the answerer's image that runs a script; more lines go into it.
 func probed(name, script string, more ...string) string {

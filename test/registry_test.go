@@ -65,7 +65,7 @@ auth: {htpasswd: {realm: board, path: %[1]s/htpasswd}}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		out, err := b.In("skopeo", "--policy", policy, "copy", "--dest-tls-verify=false", "--dest-creds=board:secret",
-			"docker-archive:"+filepath.Join(suite.images, "busybox.tar"), "docker://"+dockerRegistry+"/team/busybox:1").CombinedOutput()
+			"docker-archive:"+archive(t, "busybox.tar"), "docker://"+dockerRegistry+"/team/busybox:1").CombinedOutput()
 		if err == nil {
 			return certs
 		}

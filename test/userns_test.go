@@ -151,7 +151,7 @@ func TestUserNamespaceVolumes(t *testing.T) {
 	t.Parallel()
 	needsMappedMemory(t)
 	b := newBoard(t)
-	b.podd("images", "load", filepath.Join(suite.images, "variants.tar"))
+	b.podd("images", "load", archive(t, "variants.tar"))
 	host := filepath.Join(b.Dir, "host")
 	b.must(errors.Join(os.Mkdir(host, 0o755), os.WriteFile(filepath.Join(host, "file"), []byte("x"), 0o600), os.Chown(filepath.Join(host, "file"), 1000, 1001)))
 	b.drop("config", objectOf("ConfigMap", "config", "a: one"))
