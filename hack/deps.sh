@@ -24,6 +24,8 @@ declare -A packages=(
 	[board]="qemu-system-arm qemu-efi-aarch64 $guest $disk"
 	[image]="$disk"
 	[bench]="busybox-static util-linux iproute2 e2fsprogs docker-registry skopeo"
+	# What podd's containers are compared with (docs/confinement.md), and measured beside.
+	[peers]="podman crun runc"
 	[cross]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross file"
 	[fresh]="mmdebstrap util-linux git"
 )

@@ -140,6 +140,9 @@ func (b *Board) confinementOf(text string) confinement {
 	var mounts []string
 	cgroups := map[string]bool{}
 	for _, line := range c["mounts"] {
+		if throttle, _, _ := strings.Cut(line, " "); strings.HasSuffix(throttle, "/thermal_throttle") && !strings.HasSuffix(throttle, "/cpu0/thermal_throttle") {
+			continue // as many as there are processors
+		}
 		if fields := strings.Fields(line); strings.HasPrefix(fields[0], "/sys/fs/cgroup") {
 			if fields[1] == "tmpfs" {
 				continue // in which the controllers of version 1 are mounted

@@ -207,8 +207,8 @@ func printPaths() {
 	for _, path := range []string{
 		"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/fs", "/proc/interrupts", "/proc/irq", "/proc/kcore", "/proc/keys", "/proc/kmsg",
 		"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/net/ipv4/ip_forward",
-		"/proc/sys/vm/drop_caches", "/proc/sysrq-trigger", "/proc/timer_list", "/sys/devices/virtual/powercap", "/sys/firmware",
-		"/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/uevent_helper",
+		"/proc/sys/vm/drop_caches", "/proc/sysrq-trigger", "/proc/timer_list", "/proc/timer_stats", "/sys/dev/block",
+		"/sys/devices/system/cpu/cpu0/thermal_throttle", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/uevent_helper",
 	} {
 		info, err := os.Stat(path)
 		switch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"podd/test/lab"
@@ -52,19 +51,8 @@ func (b *bench) diskOfPodd(d *disk, pods int) (started, stopped int64, err error
 }
 
 func (b *bench) diskOfPodman(d *disk, pods int) (started, stopped int64, err error) {
-	dir := filepath.Join(d.dir, "podman")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, 0, err
-	}
 	p := *b.podman
-	p.dir = dir
-	if p.cgroup, err = b.group.Child("podman-disk"); err != nil {
-		return 0, 0, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "containers.conf"), []byte(podmanConf), 0o600); err != nil {
-		return 0, 0, err
-	}
-	if err := p.hold(); err != nil {
+	if p.Peers, err = lab.NewPeers(filepath.Join(d.dir, "podman"), b.group, "podman-disk"); err != nil {
 		return 0, 0, err
 	}
 	defer func() { _ = p.close() }()

@@ -54,6 +54,7 @@ func measurements() []measurement {
 		{"stop", (*bench).stop},
 		{"exec", (*bench).exec},
 		{"userns", (*bench).userns},
+		{"confined", (*bench).confined},
 		{"many", (*bench).many},
 		{"memory", (*bench).memory},
 		{"idle", (*bench).idle},

@@ -113,7 +113,7 @@ func (b *bench) memoryOfPodman(count int, r *row) error {
 	if _, err := b.podman.play(count, 1); err != nil {
 		return err
 	}
-	m := measureMemory(b.podman.cgroup, b.podman.holder.Process.Pid)
+	m := measureMemory(b.podman.Cgroup(), b.podman.Holder())
 	r.set("podman", mib(m.pss)+" / "+mib(m.anonymous))
 	return b.podman.clear()
 }

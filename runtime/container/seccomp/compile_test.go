@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	moby "github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -31,11 +30,11 @@ func compile(t testing.TB, p *specs.LinuxSeccomp, goarch string) *filter.Filter 
 }
 
 // What the default profile refuses an ordinary container, by ABI. The lists were compared with libseccomp 2.5.4's filter of
-// the same profile, over all numbers and many arguments.
+// Docker's profile, over all numbers and many arguments.
 func TestDefaultProfileIsGolden(t *testing.T) {
 	ordinary := []string{"CAP_CHOWN", "CAP_SYS_CHROOT", "CAP_NET_RAW"}
 	for _, goarch := range []string{"amd64", "arm64"} {
-		p, err := moby.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: ordinary}}})
+		p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: ordinary}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +101,7 @@ func spell(action uint32) string {
 
 // The sockets of "Copy Fail" (AF_ALG), of virtual machines' hosts, and io_uring are closed.
 func TestDefaultProfileCloses(t *testing.T) {
-	p, err := moby.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
+	p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +284,7 @@ func TestFilterFile(t *testing.T) {
 
 func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
-		p, err := moby.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
+		p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -295,7 +294,7 @@ func BenchmarkCompile(b *testing.B) {
 
 // BenchmarkInstall is what a start pays in the kernel, on a thread of its own: what is installed stays.
 func BenchmarkInstall(b *testing.B) {
-	p, err := moby.GetDefaultProfile(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
+	p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}})
 	if err != nil {
 		b.Fatal(err)
 	}

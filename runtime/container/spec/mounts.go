@@ -17,7 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// systemMounts are those every container gets, in the order in which they are made.
+// systemMounts are those every container gets, in the order in which they are made. Programs do not run in /dev, as with podman.
 func systemMounts(c *Config, privileged bool) []specs.Mount {
 	sys := []string{"nosuid", "noexec", "nodev"}
 	cgroup := []string{"nosuid", "noexec", "nodev", "relatime"}
@@ -26,7 +26,7 @@ func systemMounts(c *Config, privileged bool) []specs.Mount {
 	}
 	mounts := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}},
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
