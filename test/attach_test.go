@@ -33,6 +33,9 @@ func TestAttachTerminal(t *testing.T) {
 		ended := make(chan int, 1)
 		go func() { _ = command.Wait(); ended <- command.ProcessState.ExitCode() }()
 		b.must(tty.Expect(limit, "try pressing enter"))
+		// The client says this before the daemon has let it in; the shell answers who is in.
+		tty.Send("\n")
+		b.must(tty.Expect(limit, "/ # "))
 		return tty, ended
 	}
 	first, gone := attach()
