@@ -74,12 +74,16 @@ func TestWhatIsNoFileIsSetAside(t *testing.T) {
 // A write replaces what stands in the place of the file, and of the file that it writes first, and touches nothing else.
 func TestWriteReplacesWhateverIsThere(t *testing.T) {
 	for name, put := range obstacles {
-		for _, at := range []string{"", tempSuffix} {
+		for _, temp := range []bool{false, true} {
 			for how, write := range map[string]func(string, []byte, fs.FileMode) error{"Write": Write, "WriteSync": WriteSync} {
-				t.Run(name+at+how, func(t *testing.T) {
+				t.Run(fmt.Sprint(name, temp, how), func(t *testing.T) {
 					path := filepath.Join(t.TempDir(), "state.json")
-					write0(t, path+at+".target", "theirs")
-					if err := put(path + at); errors.Is(err, unix.EPERM) {
+					at := path
+					if temp {
+						at = tempName(path)
+					}
+					write0(t, at+".target", "theirs")
+					if err := put(at); errors.Is(err, unix.EPERM) {
 						t.Skip(err)
 					} else if err != nil {
 						t.Fatal(err)
@@ -94,10 +98,10 @@ func TestWriteReplacesWhateverIsThere(t *testing.T) {
 					if data, _ := os.ReadFile(path); string(data) != "ours" {
 						t.Errorf("content %q", data)
 					}
-					if data, _ := os.ReadFile(path + at + ".target"); string(data) != "theirs" {
+					if data, _ := os.ReadFile(at + ".target"); string(data) != "theirs" {
 						t.Errorf("the link's target has become %q", data)
 					}
-					if _, err := os.Lstat(path + tempSuffix); !errors.Is(err, fs.ErrNotExist) {
+					if _, err := os.Lstat(tempName(path)); !errors.Is(err, fs.ErrNotExist) {
 						t.Errorf("what was written first is left: %v", err)
 					}
 				})
@@ -227,5 +231,31 @@ func TestEnsureDir(t *testing.T) {
 	}
 	if err := EnsureDir(dir+"/a/b", 0o700, nil, ""); err != nil {
 		t.Error(err)
+	}
+}
+
+// A folder of state never shows a file that is being written, and what a crash has left of one goes at the next start.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "claims.json")
+	if name := filepath.Base(tempName(path)); !strings.HasPrefix(name, ".") || filepath.Dir(tempName(path)) != dir {
+		t.Errorf("a file is written as %s, which everybody lists", tempName(path))
+	}
+	for _, kept := range []string{path, path + ".damaged-1", filepath.Join(dir, "notes.tmp"), filepath.Join(dir, ".hidden")} {
+		write0(t, kept, "whole")
+	}
+	write0(t, tempName(path), "ha")
+	if err := os.Mkdir(tempName(filepath.Join(dir, "cordon.json")), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Sweep(dir); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 4 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := Sweep(filepath.Join(dir, "none")); err != nil {
+		t.Errorf("a folder that is not there: %v", err)
 	}
 }

@@ -5,12 +5,34 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// tempSuffix is that of a file that is being written; what a crash has left is written over the next time.
+// tempSuffix is that of a file that is being written. Its name is hidden: who lists a folder of state, or puts manifests into
+// one, sees whole files alone. What a crash has left is written over the next time, or taken away by Sweep.
 const tempSuffix = ".tmp"
+
+func tempName(path string) string {
+	dir, base := filepath.Split(path)
+	return dir + "." + base + tempSuffix
+}
+
+// Sweep takes away what a crash has left in a folder of files that were being written. Nobody else may be writing there.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix) {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Write replaces a file whole: whoever reads it, also after the process was killed, finds the old content or the new.
 // It is for tmpfs: after a loss of power there may be neither. The folder must be there. At most one goroutine of one
@@ -27,7 +49,7 @@ func WriteSync(path string, data []byte, mode fs.FileMode) error {
 }
 
 func write(path string, data []byte, mode fs.FileMode, durable bool) error {
-	temp := path + tempSuffix
+	temp := tempName(path)
 	if err := writeNew(temp, data, mode, durable); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type Folders struct {
 	// Private are the others. What containers make is nobody's on the board: a program that runs as its owner would make
 	// anybody root.
 	Private []string
+	// Small are those on the disk that hold small files which this daemon alone writes.
+	Small  []string
 	BootID  string // the file; see BootID
 
 	Damaged atomicfile.Report
@@ -60,6 +62,15 @@ func (f *Folders) ensure(dir string, mode os.FileMode) error {
 		return nil // also on a disk that has become read-only
 	}
 	return os.Chmod(dir, mode)
+}
+
+// sweep takes away what an earlier daemon was writing when it died.
+func (f *Folders) sweep() error {
+	var errs []error
+	for _, dir := range f.Small {
+		errs = append(errs, atomicfile.Sweep(dir))
+	}
+	return errors.Join(errs...)
 }
 
 func (f *Folders) mark() string { return filepath.Join(f.Run, "boot-id") }

@@ -49,7 +49,7 @@ func Object(w io.Writer, data []byte, remark string, events func(name string) ([
 	for _, known := range []string{"apiVersion", "kind", "metadata"} {
 		delete(fields, known)
 	}
-	d.tree(0, fields)
+	tree(d, 0, fields)
 	list, err := events(head.Name)
 	if err != nil {
 		return err
@@ -70,22 +70,22 @@ func hideData(secret map[string]any) {
 }
 
 // tree prints the fields of a part of an object, by name.
-func (d *printer) tree(level int, fields map[string]any) {
+func tree(d *printer, level int, fields map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		d.branch(level, label(key), fields[key])
+		branch(d, level, label(key), fields[key])
 	}
 }
 
-func (d *printer) branch(level int, name string, value any) {
+func branch(d *printer, level int, name string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		d.line(level, "%s:", name)
-		d.tree(level+1, v)
+		tree(d, level+1, v)
 	case []any:
 		d.line(level, "%s:", name)
 		for _, one := range v {
 			if fields, ok := one.(map[string]any); ok {
-				d.tree(level+1, fields)
+				tree(d, level+1, fields)
 				continue
 			}
 			d.line(level+1, "%v", scalar(one))
