@@ -32,7 +32,7 @@ type Folders struct {
 	Private []string
 	// Small are those on the disk that hold small files which this daemon alone writes.
 	Small  []string
-	BootID  string // the file; see BootID
+	BootID string // the file; see BootID
 
 	Damaged atomicfile.Report
 	// SetAside is told of what could not be believed, and what follows.
