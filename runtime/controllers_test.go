@@ -13,6 +13,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/controller"
 	"podd/runtime/objects"
 	"podd/runtime/state"
 )
@@ -474,7 +475,7 @@ spec:
 		t.Fatalf("%v", w.running())
 	}
 	key := objects.Key{Kind: "DaemonSet", Namespace: "default", Name: "agent"}
-	if said, err := w.d.r.controllers.Undo(key, 0); said != "rolled back" || err != nil {
+	if said, err := w.d.r.controllers.Undo(key, controller.Revision{}, false); said != "rolled back" || err != nil {
 		t.Fatal(said, err)
 	}
 	if err := w.rest(); err != nil {

@@ -211,7 +211,7 @@ func TestRefusedWorkloads(t *testing.T) {
 	expect(bad, shown)
 	w.die()
 	expect(bad, shown)
-	if err := w.d.r.controllers.Set(objects.Key{Kind: "StatefulSet", Namespace: "default", Name: "queue"}, "spec.replicas", 2); err == nil || !strings.Contains(err.Error(), "is bad") {
+	if err := w.d.r.controllers.Set(objects.Key{Kind: "StatefulSet", Namespace: "default", Name: "queue"}, "spec.replicas", 2, false); err == nil || !strings.Contains(err.Error(), "is bad") {
 		t.Errorf("scaling what was refused: %v", err)
 	}
 	stood, _ := w.d.r.store.Pods()

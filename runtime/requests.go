@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"podd/runtime/api"
@@ -323,38 +324,50 @@ func (q Requests) OpenID(ctx context.Context) (discovery, keys []byte, err error
 	return discovery, keys, err
 }
 
-// workload runs fn in the loop and gives its error the code that the API has for it.
-func (q Requests) workload(ctx context.Context, fn func() error) (err error) {
+// workload runs fn in the loop and gives its error the code that the API has for it. What it has set is on disk when it returns.
+func (q Requests) workload(ctx context.Context, o api.WorkloadName, fn func() error) (err error) {
+	var status apierrors.APIStatus
 	if callErr := q.call(ctx, func() { err = fn() }); callErr != nil {
 		return callErr
 	}
 	switch {
+	case err == nil:
+		q.loop.disk.Wait()
+		return nil
 	case errors.Is(err, controller.ErrNotFound):
-		return api.AsNotFound(err)
-	case err != nil:
-		return api.AsBadRequest(err)
+		return api.NoWorkload(o)
+	case errors.As(err, &status):
+		return err
 	}
-	return nil
+	return api.AsBadRequest(err)
 }
 
-// SetWorkload sets a field of a workload until its file changes that field; nil takes the field away.
-func (q Requests) SetWorkload(ctx context.Context, kind, namespace, name, path string, value any) error {
-	return q.workload(ctx, func() error {
-		return q.loop.controllers.Set(objects.Key{Kind: kind, Namespace: namespace, Name: name}, path, value)
+func workloadKey(o api.WorkloadName) objects.Key {
+	return objects.Key{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+}
+
+// SetWorkload sets a field of a workload until its file changes that field.
+func (q Requests) SetWorkload(ctx context.Context, o api.WorkloadName, c *api.WorkloadChange) error {
+	return q.workload(ctx, o, func() error {
+		key := workloadKey(o)
+		if c.Version != "" && c.Version != q.loop.store.Version(key) {
+			return api.Modified(o)
+		}
+		return q.loop.controllers.Set(key, c.Path, c.Value, c.DryRun)
 	})
 }
 
 // RestartWorkload gives all pods of a workload successors.
-func (q Requests) RestartWorkload(ctx context.Context, kind, namespace, name string) error {
-	return q.workload(ctx, func() error {
-		return q.loop.controllers.Restart(objects.Key{Kind: kind, Namespace: namespace, Name: name}, q.loop.now())
+func (q Requests) RestartWorkload(ctx context.Context, o api.WorkloadName, dryRun bool) error {
+	return q.workload(ctx, o, func() error {
+		return q.loop.controllers.Restart(workloadKey(o), q.loop.now(), dryRun)
 	})
 }
 
-// UndoWorkload puts the template of an earlier revision of a workload back; 0: that of the one before.
-func (q Requests) UndoWorkload(ctx context.Context, kind, namespace, name string, revision int64) (said string, err error) {
-	err = q.workload(ctx, func() (err error) {
-		said, err = q.loop.controllers.Undo(objects.Key{Kind: kind, Namespace: namespace, Name: name}, revision)
+// UndoWorkload puts the template of an earlier revision of a workload back.
+func (q Requests) UndoWorkload(ctx context.Context, o api.WorkloadName, to *api.WorkloadUndo) (said string, err error) {
+	err = q.workload(ctx, o, func() (err error) {
+		said, err = q.loop.controllers.Undo(workloadKey(o), controller.Revision{Number: to.Revision, Template: to.Template}, to.DryRun)
 		return err
 	})
 	return said, err

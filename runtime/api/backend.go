@@ -47,12 +47,12 @@ type Backend interface {
 	BackupClaim(ctx context.Context, namespace, name string, w io.Writer) error
 	// RestoreClaim replaces what a claim holds by a tar archive.
 	RestoreClaim(ctx context.Context, namespace, name string, r io.Reader) error
-	// SetWorkload sets a field of a workload, as spec.replicas, until its file changes that field; nil takes it away.
-	SetWorkload(ctx context.Context, kind, namespace, name, path string, value any) error
+	// SetWorkload sets a field of a workload until its file changes that field.
+	SetWorkload(ctx context.Context, o WorkloadName, c *WorkloadChange) error
 	// RestartWorkload gives all pods of a workload successors.
-	RestartWorkload(ctx context.Context, kind, namespace, name string) error
-	// UndoWorkload puts the template of an earlier revision back, 0: that of the one before, and says what it did.
-	UndoWorkload(ctx context.Context, kind, namespace, name string, revision int64) (said string, err error)
+	RestartWorkload(ctx context.Context, o WorkloadName, dryRun bool) error
+	// UndoWorkload puts the template of an earlier revision back, and says what it did.
+	UndoWorkload(ctx context.Context, o WorkloadName, to *WorkloadUndo) (said string, err error)
 	// Images lists the images of the store.
 	Images() []ImageInfo
 	// LoadImage reads an archive of images into the store.

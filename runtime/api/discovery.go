@@ -97,6 +97,15 @@ func folderResources(version string) []metav1.APIResource {
 			if k.All {
 				r.Categories = []string{"all"}
 			}
+			if isWorkload(k) {
+				r.Verbs = append(r.Verbs, "patch")
+				list = append(list, metav1.APIResource{Name: k.Resource + "/status", Namespaced: true, Kind: k.Name, Verbs: metav1.Verbs{"get"}})
+			}
+			if scales(k) { // kubectl scale looks for it
+				list = append(list, metav1.APIResource{
+					Name: k.Resource + "/scale", Namespaced: true, Group: "autoscaling", Version: "v1", Kind: "Scale", Verbs: metav1.Verbs{"get", "patch", "update"},
+				})
+			}
 			list = append(list, r)
 		}
 	}

@@ -27,6 +27,14 @@ func BadRequest(message string) error {
 	return apierrors.NewBadRequest(message)
 }
 
+// Modified is the API server's answer to who sets something of an object that is not as it was when he looked.
+func Modified(o WorkloadName) error {
+	return apierrors.NewConflict(o.resource(), o.Name, errors.New("the object has been modified; please apply your changes to the latest version and try again"))
+}
+
+// NoWorkload is the API server's answer for a workload that is not there.
+func NoWorkload(o WorkloadName) error { return apierrors.NewNotFound(o.resource(), o.Name) }
+
 // AsNotFound makes err, with its sentence, an answer with code 404.
 func AsNotFound(err error) error {
 	return &refusal{err, http.StatusNotFound, metav1.StatusReasonNotFound}

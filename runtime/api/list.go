@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"podd/runtime/api/kinds"
 )
@@ -70,7 +72,7 @@ func (s *server) find(k *kinds.Kind, r *http.Request) (kinds.Object, uint64, err
 		return o.GetName() == name && (!k.Namespaced || o.GetNamespace() == namespace)
 	})
 	if i < 0 {
-		return nil, 0, NotFound(k.Resource, name)
+		return nil, 0, apierrors.NewNotFound(schema.GroupResource{Group: k.GroupName(), Resource: k.Resource}, name)
 	}
 	return objs[i], rv, nil
 }

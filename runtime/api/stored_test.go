@@ -87,7 +87,7 @@ func TestStoredKinds(t *testing.T) {
 		{"/apis/networking.k8s.io/v1/ingresses", "", 200, `"front"|"defaultBackend"|IngressList`, ""},
 		{"/apis/networking.k8s.io/v1/namespaces/default/ingresses", "", 200, `"items":[]`, "front"},
 		{"/apis/networking.k8s.io/v1/namespaces/shop/ingresses/front", "", 200, `"kind":"Ingress"|"apiVersion":"networking.k8s.io/v1"`, ""},
-		{"/apis/networking.k8s.io/v1/namespaces/shop/ingresses/none", "", 404, `ingresses \"none\" not found`, ""},
+		{"/apis/networking.k8s.io/v1/namespaces/shop/ingresses/none", "", 404, `ingresses.networking.k8s.io \"none\" not found`, ""},
 		{"/apis/networking.k8s.io/v1/namespaces/shop/ingresses", table, 200, "stored, not acted on", ""},
 		{"/apis/networking.k8s.io/v1/ingressclasses", "", 200, `"items":[]`, ""},
 		{"/apis/networking.k8s.io/v1/namespaces/shop/ingressclasses", "", 404, "", ""},

@@ -11,8 +11,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
+	"podd/runtime/api/body"
 	"podd/runtime/api/kinds"
 )
 
@@ -35,6 +37,37 @@ type ScaleStatus struct {
 	Selector string `json:"selector,omitempty"`
 }
 
+// WorkloadName is which workload.
+type WorkloadName struct{ Kind, Namespace, Name string }
+
+func (o WorkloadName) resource() schema.GroupResource {
+	for _, k := range kinds.Workloads() {
+		if k.Name == o.Kind {
+			return schema.GroupResource{Group: k.GroupName(), Resource: k.Resource}
+		}
+	}
+	return schema.GroupResource{Resource: o.Kind}
+}
+
+// WorkloadChange is a field of a workload that somebody sets by hand.
+type WorkloadChange struct {
+	Path    string // as spec.replicas
+	Value   any    // nil takes it away
+	Version string // the resource version that it must have; "": any
+	DryRun  bool   // say what would be wrong, and set nothing
+}
+
+// WorkloadUndo is the revision of a workload that is to be put back.
+type WorkloadUndo struct {
+	Revision int64                   // 0: that before the present one, or
+	Template *corev1.PodTemplateSpec // the one that has this template
+	DryRun   bool                    // say what would be wrong, and put nothing back
+}
+
+func nameOf(k *kinds.Kind, r *http.Request) WorkloadName {
+	return WorkloadName{k.Name, r.PathValue("ns"), r.PathValue("name")}
+}
+
 // workloadRoutes are what can be asked of workloads beside looking at them. What is set stays until the workload's file changes
 // the same field.
 func (s *server) workloadRoutes(m *http.ServeMux) {
@@ -44,14 +77,22 @@ func (s *server) workloadRoutes(m *http.ServeMux) {
 		m.Handle("PATCH "+one, s.handle(func(w http.ResponseWriter, r *http.Request) error { return s.patchWorkload(k, w, r) }))
 		own := "/podd/v1/namespaces/{ns}/" + k.Resource + "/{name}/"
 		m.Handle("POST "+own+"restart", s.handle(func(w http.ResponseWriter, r *http.Request) error {
-			return s.answer(w, s.backend.RestartWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name")), "restarted")
+			dry, err := body.DryRun(r.URL.Query()["dryRun"])
+			if err != nil {
+				return err
+			}
+			return s.answer(w, s.backend.RestartWorkload(r.Context(), nameOf(k, r), dry), "restarted")
 		}))
 		m.Handle("POST "+own+"undo", s.handle(func(w http.ResponseWriter, r *http.Request) error {
+			dry, err := body.DryRun(r.URL.Query()["dryRun"])
+			if err != nil {
+				return err
+			}
 			revision, err := strconv.ParseInt(r.URL.Query().Get("toRevision"), 10, 64)
 			if err != nil || revision < 0 {
 				return BadRequest("toRevision must be a number that is not negative")
 			}
-			said, err := s.backend.UndoWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name"), revision)
+			said, err := s.backend.UndoWorkload(r.Context(), nameOf(k, r), &WorkloadUndo{Revision: revision, DryRun: dry})
 			return s.answer(w, err, said)
 		}))
 		if !scales(k) {
@@ -68,6 +109,10 @@ func (s *server) workloadRoutes(m *http.ServeMux) {
 func served1(k *kinds.Kind) *kinds.Kind {
 	list := kinds.Served()
 	return list[slices.IndexFunc(list, func(o *kinds.Kind) bool { return o.Name == k.Name })]
+}
+
+func isWorkload(k *kinds.Kind) bool {
+	return slices.ContainsFunc(kinds.Workloads(), func(o *kinds.Kind) bool { return o.Name == k.Name })
 }
 
 func scales(k *kinds.Kind) bool {
@@ -114,7 +159,14 @@ func (s *server) getScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request)
 }
 
 func (s *server) setScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request) error {
+	dry, err := body.DryRun(r.URL.Query()["dryRun"])
+	if err != nil {
+		return err
+	}
 	var wanted struct {
+		Metadata struct {
+			ResourceVersion string `json:"resourceVersion"`
+		} `json:"metadata"`
 		Spec struct {
 			Replicas *int32 `json:"replicas"`
 		} `json:"spec"`
@@ -126,55 +178,54 @@ func (s *server) setScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return BadRequest("cannot read the scale: " + err.Error())
 	}
-	n := int32(0) // left out by who writes a Scale of none
-	if wanted.Spec.Replicas != nil {
-		n = *wanted.Spec.Replicas
-	}
-	if err := s.backend.SetWorkload(r.Context(), k.Name, r.PathValue("ns"), r.PathValue("name"), "spec.replicas", n); err != nil {
+	n := ptr.Deref(wanted.Spec.Replicas, 0) // left out by who writes a Scale of none
+	c := &WorkloadChange{Path: "spec.replicas", Value: n, Version: wanted.Metadata.ResourceVersion, DryRun: dry}
+	if err := s.backend.SetWorkload(r.Context(), nameOf(k, r), c); err != nil {
 		return err
 	}
+	scale, err := s.scaleOf(k, r)
+	if err != nil {
+		return err
+	}
+	scale.Spec.Replicas = n
 	addWarning(w, overridden)
-	return s.getScale(k, w, r)
+	writeJSON(w, http.StatusOK, scale)
+	return nil
 }
 
 const overridden = "its file stays as it is: what is set here holds until the file changes this field"
 
 // patchWorkload sets the fields that kubectl rollout, scale and the like set.
 func (s *server) patchWorkload(k *kinds.Kind, w http.ResponseWriter, r *http.Request) error {
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/strategic-merge-patch+json" && media != "application/merge-patch+json" {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if !slices.Contains([]string{body.StrategicPatch, body.MergePatch, body.JSONPatch}, media) {
 		return unsupportedMedia(media)
+	}
+	dry, err := body.DryRun(r.URL.Query()["dryRun"])
+	if err != nil {
+		return err
 	}
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
 		return BadRequest("cannot read the patch: " + err.Error())
 	}
-	var patch struct {
-		Spec map[string]json.RawMessage `json:"spec"`
+	patch, err := body.Workload(media, data)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &patch); err != nil {
-		return BadRequest("cannot read the patch: " + err.Error())
-	}
-	if len(patch.Spec) == 0 {
-		return BadRequest("only spec.replicas, spec.paused, spec.suspend, spec.parallelism and the restart of pods can be set here: the rest changes with the file")
-	}
-	ns, name := r.PathValue("ns"), r.PathValue("name")
-	for field, value := range patch.Spec {
-		switch field {
-		case "replicas", "paused", "suspend", "parallelism":
-			var v any
-			if err := json.Unmarshal(value, &v); err != nil {
-				return BadRequest("cannot read the patch: " + err.Error())
-			}
-			err = s.backend.SetWorkload(r.Context(), k.Name, ns, name, "spec."+field, v)
-		case "template":
-			if !isRestart(value) {
-				return BadRequest("of spec.template only the annotation kubectl.kubernetes.io/restartedAt can be set here: the rest changes with the file")
-			}
-			err = s.backend.RestartWorkload(r.Context(), k.Name, ns, name)
-		default:
-			return BadRequest("spec." + field + " cannot be changed here: it changes with the file")
+	name := nameOf(k, r)
+	for field, value := range patch.Fields {
+		if err := s.backend.SetWorkload(r.Context(), name, &WorkloadChange{Path: "spec." + field, Value: value, DryRun: dry}); err != nil {
+			return err
 		}
-		if err != nil {
+	}
+	if patch.Restart {
+		if err := s.backend.RestartWorkload(r.Context(), name, dry); err != nil {
+			return err
+		}
+	}
+	if patch.Template != nil {
+		if _, err := s.backend.UndoWorkload(r.Context(), name, &WorkloadUndo{Template: patch.Template, DryRun: dry}); err != nil {
 			return err
 		}
 	}
@@ -183,16 +234,30 @@ func (s *server) patchWorkload(k *kinds.Kind, w http.ResponseWriter, r *http.Req
 		return err
 	}
 	addWarning(w, overridden)
+	if dry {
+		tree, err := patched(served1(k).Complete(o), patch.Fields)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, http.StatusOK, tree)
+		return nil
+	}
 	writeJSON(w, http.StatusOK, served1(k).Complete(o))
 	return nil
 }
 
-// isRestart says whether a patch of a template is the one of kubectl rollout restart.
-func isRestart(value json.RawMessage) bool {
-	var t map[string]map[string]map[string]string
-	if json.Unmarshal(value, &t) != nil || len(t) != 1 || len(t["metadata"]) != 1 {
-		return false
+// patched is an object with other fields of its spec.
+func patched(o any, fields map[string]any) (tree map[string]any, err error) {
+	data, err := json.Marshal(o)
+	if err == nil {
+		err = json.Unmarshal(data, &tree)
 	}
-	_, ok := t["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"]
-	return ok && len(t["metadata"]["annotations"]) == 1
+	if spec, ok := tree["spec"].(map[string]any); ok {
+		for field, value := range fields {
+			if spec[field] = value; value == nil {
+				delete(spec, field)
+			}
+		}
+	}
+	return tree, err
 }

@@ -72,8 +72,8 @@ func (e *entry) labelled(o workload.Object) workload.Object {
 	return o
 }
 
-// Set sets a field of a workload by hand; nil: takes it away. The error is about the value.
-func (m *Manager) Set(key objects.Key, path string, value any) error {
+// Set sets a field of a workload by hand; nil: takes it away. The error is about the value. dryRun: it is judged, and not set.
+func (m *Manager) Set(key objects.Key, path string, value any, dryRun bool) error {
 	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return err
@@ -84,11 +84,11 @@ func (m *Manager) Set(key objects.Key, path string, value any) error {
 			return err
 		}
 	}
-	return m.overrides().setOverride(e, Override{Path: path, Value: data})
+	return m.overrides().setOverride(e, Override{Path: path, Value: data}, dryRun)
 }
 
 // Restart gives the pods of a workload successors, as kubectl does: by an annotation of the template.
-func (m *Manager) Restart(key objects.Key, now state.Instant) error {
+func (m *Manager) Restart(key objects.Key, now state.Instant, dryRun bool) error {
 	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return err
@@ -106,11 +106,11 @@ func (m *Manager) Restart(key objects.Key, now state.Instant) error {
 	if err != nil {
 		return err
 	}
-	return m.overrides().setOverride(e, Override{Path: "spec.template", Value: data})
+	return m.overrides().setOverride(e, Override{Path: "spec.template", Value: data}, dryRun)
 }
 
-// setOverride takes a value in the place of what the file says.
-func (ov overrides) setOverride(e *entry, v Override) error {
+// setOverride takes a value in the place of what the file says, and has it written.
+func (ov overrides) setOverride(e *entry, v Override, dryRun bool) error {
 	of := ov.m.Objects.Get(e.key.Kind, e.key.Namespace, e.key.Name)
 	if of == nil {
 		return fmt.Errorf("%s %q: %w", e.key.Kind, e.key.Name, ErrNotFound)
@@ -124,7 +124,7 @@ func (ov overrides) setOverride(e *entry, v Override) error {
 		return err
 	}
 	changed, err := withField(e.object, v.Path, v.Value)
-	if err != nil {
+	if err != nil || dryRun {
 		return err
 	}
 	e.overrides = slices.DeleteFunc(e.overrides, func(old Override) bool { return old.Path == v.Path })
@@ -139,6 +139,7 @@ func (ov overrides) setOverride(e *entry, v Override) error {
 	e.object, e.dirty, e.createError = changed, true, ""
 	ov.m.failures().forgive(e)
 	ov.m.treeFiles().save(e)
+	ov.m.treeFiles().write()
 	ov.m.stepper().show(e)
 	ov.m.markScales(e)
 	return nil

@@ -144,7 +144,7 @@ func (rb rollbacks) lookAt(e *entry, at state.BootTime, now state.Instant) {
 func (rb rollbacks) rollbackTo(e *entry, limit time.Duration, now state.Instant) {
 	why := fmt.Sprintf("%s: %s %q did not become available within %s of its change and was put back to the version that was available last; correct the file to have it tried again",
 		e.origin.File, e.key.Kind, e.key.Name, limit)
-	err := rb.m.overrides().setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why})
+	err := rb.m.overrides().setOverride(e, Override{Path: "spec.template", Value: e.good.Template, Pins: e.good.Images, Why: why}, false)
 	if err != nil {
 		rb.m.Log.Error("cannot put a workload back", "kind", e.key.Kind, "namespace", e.key.Namespace, "name", e.key.Name, "error", err)
 		e.good = nil // it is no version that can be had

@@ -2,25 +2,27 @@ package controller
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"podd/runtime/objects"
 )
 
-// revisionOf is one version that a workload had, with its number.
-type revisionOf struct {
-	number   int64
-	template *corev1.PodTemplateSpec
+// Revision is a version that a workload had.
+type Revision struct {
+	Number   int64
+	Template *corev1.PodTemplateSpec
 }
 
 // revisions are the versions that are kept of a workload, the oldest first.
-func (ov overrides) revisions(e *entry) []revisionOf {
-	var list []revisionOf
+func (ov overrides) revisions(e *entry) []Revision {
+	var list []Revision
 	for _, child := range ov.m.entries {
 		if child.parent != e.object.GetUID() {
 			continue
@@ -33,7 +35,7 @@ func (ov overrides) revisions(e *entry) []revisionOf {
 			}
 			t := o.Spec.Template.DeepCopy()
 			delete(t.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
-			list = append(list, revisionOf{n, t})
+			list = append(list, Revision{n, t})
 		case *appsv1.ControllerRevision:
 			var data struct {
 				Spec struct {
@@ -41,45 +43,59 @@ func (ov overrides) revisions(e *entry) []revisionOf {
 				} `json:"spec"`
 			}
 			if json.Unmarshal(o.Data.Raw, &data) == nil && data.Spec.Template != nil {
-				list = append(list, revisionOf{o.Revision, data.Spec.Template})
+				list = append(list, Revision{o.Revision, data.Spec.Template})
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b revisionOf) int { return int(a.number - b.number) })
+	slices.SortFunc(list, func(a, b Revision) int { return int(a.Number - b.Number) })
 	return list
 }
 
-// Undo puts the template of an earlier revision back; 0: that of the one before. It says which it is now, in kubectl's words.
-func (m *Manager) Undo(key objects.Key, to int64) (string, error) {
+// Undo puts an earlier revision back: that of a number, the one that has a template, or without either the one before. It says which
+// it is now, in kubectl's words. dryRun: it is looked for, and not put back.
+func (m *Manager) Undo(key objects.Key, to Revision, dryRun bool) (string, error) {
 	e, err := m.overrides().ownEntry(key)
 	if err != nil {
 		return "", err
 	}
-	list := m.overrides().revisions(e)
-	var target *revisionOf
-	switch {
-	case to == 0 && len(list) < 2:
-		return "", fmt.Errorf("no rollout history found for %s %q", key.Kind, key.Name)
-	case to == 0:
-		target = &list[len(list)-2]
-	default:
-		i := slices.IndexFunc(list, func(r revisionOf) bool { return r.number == to })
-		if i < 0 {
-			return "", fmt.Errorf("unable to find specified revision %d in history", to)
-		}
-		target = &list[i]
+	target, err := m.overrides().find(e, to)
+	if err != nil {
+		return "", err
 	}
 	if d, ok := e.object.(*appsv1.Deployment); ok && d.Spec.Paused {
 		return "", fmt.Errorf("you cannot rollback a paused deployment; resume it first with 'podd rollout resume deployment/%s' and try again", key.Name)
 	}
-	if sameJSON(target.template, templateOf(e.object)) {
-		return fmt.Sprintf("skipped rollback (current template already matches revision %d)", target.number), nil
+	if sameJSON(target.Template, templateOf(e.object)) {
+		return fmt.Sprintf("skipped rollback (current template already matches revision %d)", target.Number), nil
 	}
-	data, err := json.Marshal(target.template)
+	data, err := json.Marshal(target.Template)
 	if err != nil {
 		return "", err
 	}
-	return "rolled back", m.overrides().setOverride(e, Override{Path: "spec.template", Value: data})
+	return "rolled back", m.overrides().setOverride(e, Override{Path: "spec.template", Value: data}, dryRun)
+}
+
+// find is the revision that somebody asks for.
+func (ov overrides) find(e *entry, to Revision) (*Revision, error) {
+	list := ov.revisions(e)
+	is := func(r Revision) bool { return r.Number == to.Number }
+	if to.Template != nil {
+		is = func(r Revision) bool { return equality.Semantic.DeepEqual(r.Template, to.Template) }
+	}
+	i := slices.IndexFunc(list, is)
+	switch last := len(list) - 1; {
+	case i >= 0:
+		return &list[i], nil
+	case to.Template != nil:
+		return nil, errors.New("of spec.template only a kept revision can be put back here: the rest changes with the file")
+	case to.Number > 0:
+		return nil, fmt.Errorf("unable to find specified revision %d in history", to.Number)
+	case last > 0:
+		return &list[last-1], nil
+	case e.key.Kind == kindDeployment:
+		return nil, fmt.Errorf("no rollout history found for deployment %q", e.key.Name)
+	}
+	return nil, errors.New("no last revision to roll back to")
 }
 
 // ownEntry is the entry of an object that may be set by hand.

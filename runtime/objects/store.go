@@ -172,6 +172,16 @@ func (s *Store) Objects(kind string) ([]hub.Object, uint64) {
 	return list, s.objects.rv
 }
 
+// Version is the resource version of an object, "" if there is none.
+func (s *Store) Version(key Key) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.objects.shown[key]; o != nil {
+		return o.GetResourceVersion()
+	}
+	return ""
+}
+
 // WatchObjects delivers every change of an object of any kind after since.
 func (s *Store) WatchObjects(since uint64) (<-chan hub.ObjectEvent, func(), error) {
 	return s.objects.hub.Watch(since)

@@ -230,13 +230,13 @@ func (f *Fake) RemoveImage(ref string) ([]string, error) {
 }
 
 // SetWorkload does nothing.
-func (f *Fake) SetWorkload(context.Context, string, string, string, string, any) error { return nil }
+func (f *Fake) SetWorkload(context.Context, api.WorkloadName, *api.WorkloadChange) error { return nil }
 
 // RestartWorkload does nothing.
-func (f *Fake) RestartWorkload(context.Context, string, string, string) error { return nil }
+func (f *Fake) RestartWorkload(context.Context, api.WorkloadName, bool) error { return nil }
 
 // UndoWorkload does nothing.
-func (f *Fake) UndoWorkload(context.Context, string, string, string, int64) (string, error) {
+func (f *Fake) UndoWorkload(context.Context, api.WorkloadName, *api.WorkloadUndo) (string, error) {
 	return "", nil
 }
 

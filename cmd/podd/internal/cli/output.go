@@ -71,12 +71,16 @@ func Report(w io.Writer, err error) int {
 	return exitFailed
 }
 
-// flatten opens an errors.Join.
-func flatten(err error) []error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		return j.Unwrap()
+// flatten opens errors.Join, and those within.
+func flatten(err error) (list []error) {
+	j, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	for _, err := range j.Unwrap() {
+		list = append(list, flatten(err)...)
+	}
+	return list
 }
 
 func sentence(err error) string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"podd/cmd/podd/internal/cli/discovery"
+	"podd/cmd/podd/internal/cli/rollout"
 	"podd/cmd/podd/internal/client"
 	"podd/runtime/api/kinds"
 )
@@ -125,6 +128,52 @@ func (parse parser) target(args []string) (objectType, []string, error) {
 		r, names = one, append(names, name)
 	}
 	return r, names, nil
+}
+
+// full is the name of an object with its type, as in deployment.apps/web.
+func (t *objectType) full(name string) string {
+	if t.group == "" {
+		return t.singular + "/" + name
+	}
+	return t.singular + "." + t.group + "/" + name
+}
+
+func rolloutType(t objectType) rollout.Type {
+	return rollout.Type{Kind: t.kind, Plural: t.plural, Group: t.group, Path: t.path, Full: t.full}
+}
+
+func rolloutOptions(o *options) *rollout.Options {
+	return &rollout.Options{
+		Client: o.client, Complete: completeGet(o), Output: formatOutput,
+		Parse: func(ctx context.Context, args []string) (list []rollout.Target, err error) {
+			targets, err := askingParser(ctx, o.client()).targets(args)
+			for _, t := range targets {
+				list = append(list, rollout.Target{Of: rolloutType(t.of), Names: t.names})
+			}
+			return list, err
+		},
+		Read: func(stdin io.Reader, path string) (list []rollout.Named, err error) {
+			objects, problems, err := readObjects(stdin, path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("the path %q does not exist", path)
+			}
+			if err != nil {
+				return nil, err
+			}
+			var errs []error
+			for i := range problems {
+				errs = append(errs, errors.New(problems[i].Message))
+			}
+			all := resources()
+			for i := range objects {
+				o := &objects[i]
+				if at := slices.IndexFunc(all, func(r objectType) bool { return r.kind == o.Kind }); at >= 0 {
+					list = append(list, rollout.Named{Of: rolloutType(all[at]), Namespace: o.Namespace, Name: o.Name})
+				}
+			}
+			return list, errors.Join(errs...)
+		},
+	}
 }
 
 // podName reads "NAME" or "pod/NAME".

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"podd/cmd/podd/internal/cli/rollout"
 	"podd/cmd/podd/internal/client"
 )
 
@@ -66,7 +67,8 @@ func (r *restart) one(ctx context.Context, out io.Writer, arg string, body []byt
 		if !slices.Contains([]string{"deployments", "statefulsets", "daemonsets"}, t.plural) {
 			return fmt.Errorf("%s cannot be restarted: name a pod, deployment, statefulset or daemonset", t.plural)
 		}
-		return (&rollout{options: r.options, namespace: r.namespace, out: out}).post(ctx, t, names[0], "restart", nil)
+		of := rolloutType(t)
+		return rollout.Restart(ctx, r.client(), out, &of, r.namespace, names[0])
 	}
 	// The daemon warns of what is wanted here: that the pod starts anew.
 	resp, err := client.New(r.socket, io.Discard).Do(ctx, http.MethodDelete, client.PodPath(r.namespace, name), nil, client.AcceptObject, bytes.NewReader(body))

@@ -15,6 +15,7 @@ import (
 	"podd/cmd/podd/internal/cli/discovery"
 	"podd/cmd/podd/internal/cli/hint"
 	"podd/cmd/podd/internal/cli/node"
+	"podd/cmd/podd/internal/cli/rollout"
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 )
@@ -46,8 +47,6 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newDebugCommand(o),
 		newPortForwardCommand(o),
 		newDeleteCommand(o),
-		newRolloutCommand(o),
-		newScaleCommand(o),
 		newBackupCommand(o),
 		newRestoreCommand(o),
 		newImagesCommand(o),
@@ -64,6 +63,7 @@ func New(version string, run *cobra.Command, use ImageUse) *cobra.Command {
 		newSystemCommand(o),
 		newCompletionCommand(),
 	)
+	root.AddCommand(rollout.Commands(rolloutOptions(o))...)
 	root.AddCommand(discovery.Command(o.client))
 	root.AddCommand(node.Commands(&node.Options{Client: o.client, Complete: completeNode(o)})...)
 	addHints(root)

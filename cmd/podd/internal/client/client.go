@@ -79,6 +79,11 @@ func (c *Client) DoAs(ctx context.Context, method, path, media string, body io.R
 	return c.send(ctx, method, path, nil, AcceptObject, media, body)
 }
 
+// Send sends a request with a query and a body of a media type, as Do does.
+func (c *Client) Send(ctx context.Context, method, path string, q url.Values, media string, body io.Reader) (*http.Response, error) {
+	return c.send(ctx, method, path, q, AcceptObject, media, body)
+}
+
 // Patch merges a body into the object that has the path.
 func (c *Client) Patch(ctx context.Context, path string, body any) error {
 	data, err := json.Marshal(body)

@@ -80,13 +80,17 @@ func (d *printer) optional(name, value string) {
 
 // pairs writes a map over several lines, sorted by key.
 func (d *printer) pairs(name string, m map[string]string, separator string) {
+	d.pairsAt(0, name, m, separator)
+}
+
+func (d *printer) pairsAt(level int, name string, m map[string]string, separator string) {
 	if len(m) == 0 {
-		d.field(0, name, none)
+		d.field(level, name, none)
 		return
 	}
 	label := name + ":"
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		d.line(0, "%s\t%s%s%s", label, k, separator, m[k])
+		d.line(level, "%s\t%s%s%s", label, k, separator, m[k])
 		label = ""
 	}
 }

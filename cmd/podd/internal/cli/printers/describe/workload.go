@@ -94,6 +94,13 @@ func Workload(w io.Writer, kind string, data []byte, events func(name string) ([
 	return tw.Flush()
 }
 
+// Template prints the pods that a workload makes.
+func Template(w io.Writer, t *corev1.PodTemplateSpec) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	(&printer{w: tw}).template(t)
+	return tw.Flush()
+}
+
 func number(n *int32) int32 {
 	if n == nil {
 		return 0
@@ -111,9 +118,9 @@ func (d *printer) template(t *corev1.PodTemplateSpec) {
 		return
 	}
 	d.line(0, "Pod Template:")
-	d.line(1, "Labels:\t%s", labels.FormatLabels(t.Labels))
+	d.pairsAt(1, "Labels", t.Labels, "=")
 	if len(t.Annotations) > 0 {
-		d.line(1, "Annotations:\t%s", labels.FormatLabels(t.Annotations))
+		d.pairsAt(1, "Annotations", t.Annotations, ": ")
 	}
 	if t.Spec.ServiceAccountName != "" {
 		d.line(1, "Service Account:\t%s", t.Spec.ServiceAccountName)
