@@ -1,13 +1,13 @@
 package archive
 
 import (
-	"encoding/json"
 	"path"
 	"strings"
 
 	"podd/images/fault"
 	"podd/images/platform"
 	"podd/images/reference"
+	"podd/internal/boundedjson"
 )
 
 // dockerManifest is an element of manifest.json in what "docker save" and "podman save" write.
@@ -20,7 +20,7 @@ type dockerManifest struct {
 // dockerImages lists the images of a docker-archive that fit the machine; data is its manifest.json.
 func dockerImages(a Archive, data []byte, want platform.Platform) ([]*Image, error) {
 	var list []dockerManifest
-	if err := json.Unmarshal(data, &list); err != nil {
+	if err := boundedjson.Unmarshal(data, &list); err != nil {
 		return nil, fault.Refusef("its manifest.json is no valid JSON (%v)", err)
 	}
 	var out []*Image

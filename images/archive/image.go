@@ -3,7 +3,6 @@ package archive
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"podd/images/fault"
 	"podd/images/platform"
 	"podd/images/reference"
+	"podd/internal/boundedjson"
 )
 
 // maxLayers is what overlayfs and Docker agree on.
@@ -73,7 +73,7 @@ type imageConfig struct {
 // newImage reads a configuration; layers gives the archive's side, lowest first.
 func newImage(data []byte, layers []Layer) (*Image, error) {
 	var ic imageConfig
-	if err := json.Unmarshal(data, &ic); err != nil {
+	if err := boundedjson.Unmarshal(data, &ic); err != nil {
 		return nil, fault.Refusef("the image's configuration is no valid JSON (%v)", err)
 	}
 	if len(layers) != len(ic.RootFS.DiffIDs) {

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
@@ -10,6 +9,7 @@ import (
 	"podd/images/fault"
 	"podd/images/platform"
 	"podd/images/reference"
+	"podd/internal/boundedjson"
 )
 
 // image reads one manifest; nil when it is no image, or one for another machine.
@@ -87,7 +87,7 @@ func (w *ociWalk) read(d descriptor) (*ociDocument, error) {
 
 func parseDocument(digest string, data []byte) (*ociDocument, error) {
 	doc := new(ociDocument)
-	if err := json.Unmarshal(data, doc); err != nil {
+	if err := boundedjson.Unmarshal(data, doc); err != nil {
 		return nil, fault.Refusef("manifest %s is no valid JSON (%v)", digest, err)
 	}
 	return doc, nil
@@ -144,7 +144,7 @@ type leaf struct {
 // ociImages lists the images of an OCI layout: one for each name, the one that fits the machine best.
 func ociImages(a Archive, data []byte, want platform.Platform) ([]*Image, error) {
 	var top ociDocument
-	if err := json.Unmarshal(data, &top); err != nil {
+	if err := boundedjson.Unmarshal(data, &top); err != nil {
 		return nil, fault.Refusef("its index.json is no valid JSON (%v)", err)
 	}
 	w := &ociWalk{a: a, want: want}

@@ -10,6 +10,7 @@ import (
 
 	"podd/images/fault"
 	"podd/images/layer"
+	"podd/internal/boundedjson"
 )
 
 // Source gives the parts of one image of a registry by their digests.
@@ -85,7 +86,7 @@ func (a *remote) Document(name string) ([]byte, error) {
 // note remembers what a manifest leads to.
 func (a *remote) note(data []byte) {
 	var doc ociDocument
-	if json.Unmarshal(data, &doc) != nil {
+	if boundedjson.Unmarshal(data, &doc) != nil {
 		return // whoever asked for it says so
 	}
 	for _, d := range doc.Manifests {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"podd/images/trust"
+	"podd/internal/boundedjson"
 )
 
 // Signatures are those that an OCI layout has beside an image, as "cosign save" and "oras copy -r" write it. They are believed
@@ -20,7 +21,7 @@ func Signatures(ctx context.Context, a Archive, c *Image) []trust.Signature {
 	var index struct {
 		Manifests []beside `json:"manifests"`
 	}
-	if json.Unmarshal(data, &index) != nil || len(index.Manifests) < 2 {
+	if boundedjson.Unmarshal(data, &index) != nil || len(index.Manifests) < 2 {
 		return nil
 	}
 	found, _ := trust.Collect(ctx, besides{a, index.Manifests}, "", c.Digests, "")
@@ -82,7 +83,7 @@ func (b besides) Referrers(_ context.Context, _, digest string, limit int64) ([]
 			Config       struct{ MediaType string } `json:"config"`
 			Subject      struct{ Digest string }    `json:"subject"`
 		}
-		if json.Unmarshal(data, &doc) != nil || doc.Subject.Digest != digest {
+		if boundedjson.Unmarshal(data, &doc) != nil || doc.Subject.Digest != digest {
 			continue
 		}
 		if d.ArtifactType = doc.ArtifactType; d.ArtifactType == "" {

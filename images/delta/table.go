@@ -126,7 +126,7 @@ func readChunked(ctx context.Context, src Ranges, l Layer, prefix string) (*tabl
 	if err != nil {
 		return nil, err
 	}
-	doc, err := parseContents(plain)
+	doc, err := parseContents(plain, false)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func readStargz(ctx context.Context, src Ranges, l Layer) (*table, error) {
 	if sum, ok := parseSum(l.Annotations["containerd.io/snapshot/stargz/toc.digest"]); !ok || sum != sha256.Sum256(contents) {
 		return nil, errTable
 	}
-	doc, err := parseContents(contents)
+	doc, err := parseContents(contents, true)
 	if err != nil {
 		return nil, err
 	}
@@ -243,16 +243,78 @@ func readBounded(r io.Reader) ([]byte, error) {
 
 // contents is a table of contents. Version 2 of zstd:chunked has no tar-split; what is no content is in the blob, as ever.
 type contents struct {
-	Version int     `json:"version"`
-	Entries []entry `json:"entries"`
+	Version int
+	Entries []entry
 }
 
-func parseContents(data []byte) (c contents, err error) {
-	if err := json.Unmarshal(data, &c); err != nil || c.Version < 1 || c.Version > 2 {
+// parseContents reads a table entry by entry: it is a stranger's, and may be all entries. all keeps those that are no content,
+// too.
+func parseContents(data []byte, all bool) (c contents, err error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return c, errTable
 	}
-	if len(c.Entries) > maxEntries {
-		return c, fmt.Errorf("its table of contents has more than %d entries", maxEntries)
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return c, errTable
+		}
+		switch key {
+		case "version":
+			err = dec.Decode(&c.Version)
+		case "entries":
+			err = c.read(dec, all)
+		default:
+			err = skipValue(dec)
+		}
+		if err != nil {
+			return c, err
+		}
+	}
+	if c.Version < 1 || c.Version > 2 {
+		return c, errTable
 	}
 	return c, nil
+}
+
+// read takes in the list of entries.
+func (c *contents) read(dec *json.Decoder, all bool) error {
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return errTable
+	}
+	for n := 0; dec.More(); n++ {
+		if n == maxEntries {
+			return fmt.Errorf("its table of contents has more than %d entries", maxEntries)
+		}
+		var e entry
+		if err := dec.Decode(&e); err != nil {
+			return errTable
+		}
+		if all || e.Type == "reg" && e.Size > 0 {
+			c.Entries = append(c.Entries, e)
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return errTable
+	}
+	return nil
+}
+
+// skipValue passes over a value that nobody needs.
+func skipValue(dec *json.Decoder) error {
+	for depth := 0; ; {
+		t, err := dec.Token()
+		if err != nil {
+			return errTable
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
 }

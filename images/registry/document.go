@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"podd/internal/boundedjson"
 )
 
 // maxDocument bounds a manifest, an index and a configuration, as the import of archives does.
@@ -63,7 +65,7 @@ func mediaTypeOf(data []byte, header http.Header) (string, error) {
 		FSLayers      json.RawMessage `json:"fsLayers"`
 		Manifests     json.RawMessage `json:"manifests"`
 	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+	if err := boundedjson.Unmarshal(data, &doc); err != nil {
 		return "", fmt.Errorf("what it gives is no manifest (%v)", err)
 	}
 	if doc.SchemaVersion == 1 || doc.FSLayers != nil || strings.Contains(said, "manifest.v1") && strings.Contains(said, "docker") {

@@ -31,6 +31,8 @@ const (
 const (
 	spoolBlock = 64 << 10
 	spoolSync  = 4 << 20 // bytes between two fsyncs
+	// spoolWait is the longest time between two: on the slowest links 4 MiB are what comes in half an hour.
+	spoolWait = 5 * time.Second
 )
 
 // spooled reads a blob, and keeps what has come of a slow one, so that no death of podd or of the machine costs it twice.
@@ -45,6 +47,7 @@ type spooled struct {
 	sums     *os.File
 	block    []byte // what has come of the block that is not full
 	dirty    int
+	synced   time.Time
 	held     *bufio.Reader // what an earlier try has left, which is read first
 	left     int64
 	kept     *os.File // of held
@@ -228,10 +231,11 @@ func (s *spooled) flush() error {
 	}
 	s.dirty += len(s.block)
 	s.block = s.block[:0]
-	if s.dirty < spoolSync {
+	now := time.Now()
+	if s.dirty < spoolSync && now.Sub(s.synced) < spoolWait {
 		return nil
 	}
-	s.dirty = 0
+	s.dirty, s.synced = 0, now
 	return errors.Join(unix.Fdatasync(int(s.file.Fd())), unix.Fdatasync(int(s.sums.Fd())))
 }
 

@@ -2,13 +2,14 @@ package trust
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"podd/internal/boundedjson"
 )
 
 // Registry fetches what may hold signatures. A missing thing is fs.ErrNotExist. What it gives has been verified by its
@@ -87,7 +88,7 @@ func (c *collection) tagged(ctx context.Context, digest string) error {
 // manifest takes the signatures out of one manifest. What is no signature is passed over.
 func (c *collection) manifest(ctx context.Context, data []byte) error {
 	var doc document
-	if json.Unmarshal(data, &doc) != nil {
+	if boundedjson.Unmarshal(data, &doc) != nil {
 		return nil
 	}
 	for i, l := range doc.Layers {
@@ -121,7 +122,7 @@ func (c *collection) referring(ctx context.Context, digest string) error {
 		return fmt.Errorf("cannot fetch what refers to %s: %w", digest, err)
 	}
 	var index document
-	if json.Unmarshal(data, &index) != nil {
+	if boundedjson.Unmarshal(data, &index) != nil {
 		return nil
 	}
 	for i, d := range index.Manifests {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,7 +119,11 @@ func TestFaultsOfRegistries(t *testing.T) {
 		"no JSON":                {before(with("manifests", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })), "", failed, []string{"gives is no manifest"}},
 		"an empty document":      {before(with("manifests", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })), "", failed, []string{"no image"}},
 		"a manifest of 100 MB":   {before(with("manifests", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100<<20)) })), "", failed, []string{"larger than 4 MiB"}},
-		"redirects in circles":   {before(with("blobs", func(w http.ResponseWriter, r *http.Request) { registrytest.Redirect(w, r, r.URL.String()) })), "", failed, []string{"from one address to the next"}},
+		"a login page for a layer": {before(with("blobs", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html>Log in!</html>")
+		})), "", failed, []string{" at "}},
+		"redirects in circles": {before(with("blobs", func(w http.ResponseWriter, r *http.Request) { registrytest.Redirect(w, r, r.URL.String()) })), "", failed, []string{"from one address to the next"}},
 		"a redirect without TLS": {before(with("blobs", func(w http.ResponseWriter, r *http.Request) {
 			registrytest.Redirect(w, r, "http://registry.invalid/x?signature=secret")
 		})), "", failed, []string{"sends to registry.invalid without TLS"}},
@@ -223,6 +228,113 @@ func TestFaultsOfRegistries(t *testing.T) {
 			}
 			b.wantNothing(t, spool)
 		})
+	}
+}
+
+// Whatever a registry sends, a pull that is refused takes little memory: documents are bounded before anything is made of them.
+func TestHostileDocumentsTakeLittleMemory(t *testing.T) {
+	const most = 48 << 20
+	// As many of an element as fit into what is read of a document.
+	filled := func(before, element, after string) []byte {
+		n := (4<<20 - len(before) - len(after)) / len(element)
+		return []byte(before + strings.Repeat(element, n-1) + strings.TrimSuffix(element, ",") + after)
+	}
+	manifest := func(t *testing.T, b *board, mediaType string, data []byte) {
+		t.Helper()
+		if !json.Valid(data) {
+			t.Fatal("the document is none")
+		}
+		b.reg.AddManifest("app", "v1", mediaType, data)
+	}
+	config := func(data []byte) func(t *testing.T, b *board) {
+		return func(t *testing.T, b *board) {
+			t.Helper()
+			b.reg.AddBlob(imagetest.Digest(data), data)
+			b.edit(t, func(m map[string]any) { m["config"] = describe(ociConfig, data, nil) })
+		}
+	}
+	page := make([]byte, 64<<10)
+	for name, set := range map[string]func(t *testing.T, b *board){
+		"a manifest of 100 MB": func(_ *testing.T, b *board) {
+			b.reg.Before = with("manifests", func(w http.ResponseWriter, _ *http.Request) {
+				for range 1600 {
+					_, _ = w.Write(page)
+				}
+			})
+		},
+		"a configuration of 100 MB": func(_ *testing.T, b *board) {
+			b.reg.Before = with("blobs", func(w http.ResponseWriter, _ *http.Request) {
+				for range 1600 {
+					_, _ = w.Write(page)
+				}
+			})
+		},
+		"a manifest of empty layers": func(t *testing.T, b *board) {
+			manifest(t, b, ociManifest, filled(`{"schemaVersion":2,"config":{},"layers":[`, `{},`, `]}`))
+		},
+		"an index of empty manifests": func(t *testing.T, b *board) {
+			manifest(t, b, ociIndex, filled(`{"schemaVersion":2,"manifests":[`, `{},`, `]}`))
+		},
+		"annotations in each layer": func(t *testing.T, b *board) {
+			manifest(t, b, ociManifest, filled(`{"schemaVersion":2,"config":{},"layers":[`, `{"annotations":{"a":""}},`, `]}`))
+		},
+		"a configuration of empty digests": config(filled(`{"rootfs":{"diff_ids":[`, `"",`, `]}}`)),
+		"a configuration of variables":     config(filled(`{"config":{"Env":[`, `"",`, `]}}`)),
+		"a configuration of commands":      config(filled(`{"config":{"Entrypoint":[`, `"a",`, `]}}`)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBoard(t)
+			b.reg.Add(t, "app", "v1", small())
+			set(t, b)
+			if out := b.pull(b.host + "/nothing:v1"); out.Err == nil { // what every pull takes is made
+				t.Fatal("it is there")
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			out := b.pull(b.host + "/app:v1")
+			runtime.ReadMemStats(&after)
+			if out.Err == nil || len(out.Message) > 700 {
+				t.Errorf("it says: %q", out.Message)
+			}
+			if made := after.TotalAlloc - before.TotalAlloc; made > most {
+				t.Errorf("%d MiB were made of it", made>>20)
+			} else {
+				t.Logf("%d MiB: %s", made>>20, out.Message)
+			}
+			b.wantNothing(t, filepath.Join(t.TempDir(), "spool"))
+		})
+	}
+}
+
+// A store behind the registry gives a layer by signed addresses that are good for a moment: each time the connection breaks,
+// the registry is asked for another.
+func TestSignedAddressesThatExpire(t *testing.T) {
+	b := newBoard(t)
+	b.reg.Add(t, "app", "v1", imagetest.Image{Layers: []imagetest.Layer{{Files: []imagetest.File{imagetest.Regular("noise", string(noise(2<<20)))}}}})
+	far := registrytest.New()
+	far.Add(t, "app", "v1", imagetest.Image{Layers: []imagetest.Layer{{Files: []imagetest.File{imagetest.Regular("noise", string(noise(2<<20)))}}}})
+	far.Chunk = 300 << 10
+	var given, used atomic.Int32
+	far.Before = func(w http.ResponseWriter, r *http.Request, _ string) bool {
+		if r.URL.Query().Get("signature") != fmt.Sprint(given.Load()) || !used.CompareAndSwap(given.Load()-1, given.Load()) {
+			w.WriteHeader(http.StatusForbidden)
+			return true
+		}
+		return false
+	}
+	at := far.Start(t)
+	b.reg.Before = with("blobs", func(w http.ResponseWriter, r *http.Request) {
+		registrytest.Redirect(w, r, "http://"+at+r.URL.Path+fmt.Sprintf("?signature=%d", given.Add(1)))
+	})
+	b.puller.Settings = func() Settings { return Settings{Layers: 1} }
+	if out := b.pull(b.host + "/app:v1"); out.Err != nil {
+		t.Fatal(out.Err)
+	}
+	if n := given.Load(); n < 7 {
+		t.Errorf("%d addresses were asked for", n)
+	}
+	if sent, whole := far.Served(), b.blobs(t); float64(sent) > 1.02*float64(whole) {
+		t.Errorf("%d bytes were sent for %d", sent, whole)
 	}
 }
 

@@ -59,12 +59,21 @@ func (r *Registry) Start(t testing.TB) (host string) {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// Add puts an image in, under a repository and a tag. It returns the digest of its manifest, or of its index.
+// Add is Put for tests.
 func (r *Registry) Add(t testing.TB, repository, tag string, images ...imagetest.Image) (digest string) {
 	t.Helper()
-	files, err := imagetest.OCIFiles(images...)
+	digest, err := r.Put(repository, tag, images...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return digest
+}
+
+// Put puts an image in, under a repository and a tag. It returns the digest of its manifest, or of its index.
+func (r *Registry) Put(repository, tag string, images ...imagetest.Image) (digest string, err error) {
+	files, err := imagetest.OCIFiles(images...)
+	if err != nil {
+		return "", err
 	}
 	var index struct {
 		Manifests []struct {
@@ -74,7 +83,7 @@ func (r *Registry) Add(t testing.TB, repository, tag string, images ...imagetest
 		} `json:"manifests"`
 	}
 	if err := json.Unmarshal(files["index.json"], &index); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	for name, data := range files {
 		if hex, ok := strings.CutPrefix(name, "blobs/sha256/"); ok {
@@ -94,7 +103,7 @@ func (r *Registry) Add(t testing.TB, repository, tag string, images ...imagetest
 		}
 		if len(index.Manifests) == 1 {
 			r.AddManifest(repository, tag, m.MediaType, data)
-			return m.Digest
+			return m.Digest, nil
 		}
 	}
 	var list []map[string]any
@@ -103,12 +112,12 @@ func (r *Registry) Add(t testing.TB, repository, tag string, images ...imagetest
 	}
 	data, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": list})
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	digest = imagetest.Digest(data)
 	r.AddManifest(repository, digest, "application/vnd.oci.image.index.v1+json", data)
 	r.AddManifest(repository, tag, "application/vnd.oci.image.index.v1+json", data)
-	return digest
+	return digest, nil
 }
 
 // AddBlob puts a blob in, whose digest may be a lie.
