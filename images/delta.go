@@ -25,14 +25,15 @@ func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.St
 	if p.o.Whole || ref.Size <= 0 || len(ref.Annotations) == 0 || st.Staged(ref.DiffID) != nil {
 		return false
 	}
-	if len(p.store.state.Load().layers) == 0 { // the table would be fetched for nothing
-		return false
-	}
 	if _, known := st.Known(ref.DiffID); known {
 		return false
 	}
+	l := delta.Layer{Digest: ref.Blob, Size: ref.Size, Annotations: ref.Annotations}
+	if !l.Worth(p.others) { // the table would be fetched for nothing
+		return false
+	}
 	src := &countedRanges{p: p}
-	plan, err := delta.Prepare(ctx, src, delta.Layer{Digest: ref.Blob, Size: ref.Size, Annotations: ref.Annotations}, p.store.loads().findFiles)
+	plan, err := delta.Prepare(ctx, src, l, p.store.loads().findFiles)
 	if err != nil {
 		if !errors.Is(err, delta.ErrNotWorth) {
 			p.tellDelta(Delta{Digest: ref.Blob, Size: ref.Size, Fetched: src.n, Err: err})
@@ -40,13 +41,13 @@ func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.St
 		return false
 	}
 	r := plan.Open(ctx)
-	l, err := st.Unpack(ctx, r)
+	staged, err := st.Unpack(ctx, r)
 	_ = r.Close() // the digest tells whether all has come
-	if err == nil && l.DiffID != ref.DiffID {
-		err = errors.Join(errors.New("what was put together is another layer"), st.Drop(l.DiffID))
+	if err == nil && staged.DiffID != ref.DiffID {
+		err = errors.Join(errors.New("what was put together is another layer"), st.Drop(staged.DiffID))
 	}
 	if err == nil {
-		l.BlobID, l.BlobSize = ref.Blob, ref.Size // of the same tar
+		staged.BlobID, staged.BlobSize = ref.Blob, ref.Size // of the same tar
 	}
 	p.tellDelta(Delta{Digest: ref.Blob, Size: ref.Size, Fetched: src.n, Reused: plan.Reused, Err: err})
 	return err == nil
@@ -74,6 +75,20 @@ func (c *countedRanges) Range(ctx context.Context, digest string, size, from, to
 		io.Reader
 		io.Closer
 	}{&counted{r, c.p}, r}, nil
+}
+
+// others is how many bytes of files there are in layers of the store that are not of the image itself.
+func (lo loads) others(c *archive.Image) (n int64) {
+	own := map[string]bool{}
+	for _, l := range c.Layers {
+		own[l.DiffID] = true
+	}
+	for key, l := range lo.s.state.Load().layers {
+		if key == l.DiffID && !own[key] { // each is there by its blob, too
+			n += l.Size
+		}
+	}
+	return n
 }
 
 // findFiles looks for files by the sums of their contents in all layers that the store has.

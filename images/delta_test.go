@@ -19,8 +19,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/vbatts/tar-split/tar/asm"
 	"github.com/vbatts/tar-split/tar/storage"
+	"golang.org/x/sys/unix"
 
 	"podd/images/archive"
+	"podd/images/delta"
 	"podd/images/imagetest"
 	"podd/images/registry"
 	"podd/images/registry/registrytest"
@@ -358,5 +360,91 @@ func TestPullOfAChangedFileFallsBack(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// On a file system that can, a file that is there is shared with the layer that is put together, and takes no room twice.
+func TestPullByFileSharesBlocks(t *testing.T) {
+	if !ownMounts(t) {
+		return
+	}
+	reg := registrytest.New()
+	first, second := chunkedOf(t, versionOf(t, 7), true), chunkedOf(t, versionOf(t, 700), true)
+	first.serve(t, reg, "v1")
+	second.serve(t, reg, "v2")
+	host := reg.Start(t)
+	for _, kind := range []string{"xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			d := newDisk(t, kind)
+			if out, err := exec.Command("mount", "-o", "loop", d.file, d.mount).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			defer func() { _ = unix.Unmount(d.mount, unix.MNT_DETACH) }()
+			s := must(t, func() (*Store, error) { return Open(d.mount+"/store", Options{}) })
+			free := func() int64 {
+				t.Helper()
+				if err := syncFilesystem(d.mount); err != nil {
+					t.Fatal(err)
+				}
+				var st unix.Statfs_t
+				if err := unix.Statfs(d.mount, &st); err != nil {
+					t.Fatal(err)
+				}
+				return int64(st.Bfree) * st.Bsize
+			}
+			pullDelta(t, s, host, "v1", false)
+			before := free()
+			_, deltas := pullDelta(t, s, host, "v2", false)
+			if len(deltas) != 1 || deltas[0].Err != nil {
+				t.Fatalf("the layer came as %+v", deltas)
+			}
+			if took := before - free(); took > 3<<20 {
+				t.Errorf("it takes %d bytes more, and %d were there", took, deltas[0].Reused)
+			}
+			for _, v := range verifyAll(t, s, false) {
+				if v.Err != nil || len(v.Differences) > 0 {
+					t.Errorf("it differs: %+v", v)
+				}
+			}
+		})
+	}
+}
+
+// A table of contents is asked for only where enough is there that may be in the layer.
+func TestTablesAreWorthIt(t *testing.T) {
+	needRoot(t)
+	reg := registrytest.New()
+	old, changed := chunkedOf(t, versionOf(t, 7), true), chunkedOf(t, versionOf(t, 700), true)
+	changed.serve(t, reg, "v2")
+	reg.Add(t, "little", "v1", imagetest.Image{Architecture: "amd64", Layers: []imagetest.Layer{{Files: []imagetest.File{imagetest.Regular("x", string(randomBytes(1, 500<<10)))}}}})
+	host := reg.Start(t)
+	s := openStore(t, Options{Platform: "linux/amd64"})
+	if _, err := pullFrom(s, impatient(), host, "little:v1"); err != nil {
+		t.Fatal(err)
+	}
+	before := reg.Served()
+	if _, deltas := pullDelta(t, s, host, "v2", false); len(deltas) != 0 {
+		t.Errorf("half a megabyte may be of use for six: %+v", deltas)
+	}
+	if came := reg.Served() - before; came > int64(len(changed.blob))+1000 {
+		t.Errorf("%d bytes came of %d", came, len(changed.blob))
+	}
+	for name, c := range map[string]struct {
+		l     delta.Layer
+		there int64
+		worth bool
+	}{
+		"an empty store": {delta.Layer{Size: 1 << 20}, 0, false},
+		"too little":     {delta.Layer{Size: 1 << 20}, 200 << 10, false},
+		"enough":         {delta.Layer{Size: 1 << 20}, 300 << 10, true},
+		"a small layer":  {delta.Layer{Size: 100 << 10}, 300 << 20, false},
+		"as annotations": {delta.Layer{Size: int64(len(old.blob)), Annotations: old.annotations}, 10 << 20, true},
+		"tables too large": {delta.Layer{Size: 1 << 20, Annotations: map[string]string{
+			"io.github.containers.zstd-chunked.manifest-position": "1000:300000:3000000:1",
+		}}, 10 << 20, false},
+	} {
+		if got := c.l.Worth(c.there); got != c.worth {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }

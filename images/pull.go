@@ -100,6 +100,7 @@ type pulled struct {
 	waiting []*layer.Staged   // whole, but not kept yet
 	missing Missing           // as it was before the pull
 	came    int64             // bytes of layers
+	others  int64             // bytes of files of other images' layers, before the pull
 	blobs   map[string]string // of layers that are whole, by diffID
 }
 
@@ -154,7 +155,7 @@ func (lo loads) found(c *archive.Image, p *pulled) error {
 			m.Free[1] = int64(st.Ffree)
 		}
 	}
-	p.missing = m
+	p.missing, p.others = m, lo.others(c)
 	if o.Found != nil {
 		if err := o.Found(m); err != nil {
 			return err

@@ -34,6 +34,11 @@ func askBefore() (int, error) {
 		program = append(program, unix.SockFilter{Code: jumpEqual, Jf: 1, K: uint32(nr)}, unix.SockFilter{Code: ret, K: ask})
 	}
 	program = append(program,
+		unix.SockFilter{Code: jumpEqual, Jf: 4, K: unix.SYS_IOCTL},
+		unix.SockFilter{Code: load, K: 16 + 1*8}, // which
+		unix.SockFilter{Code: jumpEqual, Jf: 1, K: unix.FICLONE},
+		unix.SockFilter{Code: ret, K: ask},
+		unix.SockFilter{Code: ret, K: allow},
 		unix.SockFilter{Code: jumpEqual, Jf: 3, K: unix.SYS_OPENAT},
 		unix.SockFilter{Code: load, K: 16 + 2*8}, // the flags
 		unix.SockFilter{Code: jumpSet, Jf: 1, K: unix.O_CREAT | unix.O_TRUNC},

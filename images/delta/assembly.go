@@ -19,6 +19,7 @@ type assembly struct {
 	ctx  context.Context //nolint:containedctx // it is one run's
 	p    *Plan
 	w    io.Writer
+	made *made // of w
 	nth  int
 	body io.ReadCloser // of the run that is being read
 	off  int64         // of the next byte of it
@@ -119,6 +120,7 @@ func (a *assembly) copyLocal(p *piece) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	a.made.begins(f.Name())
 	n, err := io.Copy(a.w, io.LimitReader(f, p.size))
 	if err == nil && n != p.size {
 		err = fmt.Errorf("a file of the machine has %d bytes instead of %d", n, p.size)

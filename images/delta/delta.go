@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // ErrNotWorth: the layer has no table, or most of it would have to be fetched all the same.
@@ -60,6 +61,27 @@ const (
 	maxEntries = 100_000
 	maxSplit   = 4 << 20 // of a tar-split, compressed
 )
+
+// Worth says, before anything is asked for, whether there may be enough on the machine for a table to be of use: there is
+// bytes of files that may be in the layer.
+func (l Layer) Worth(there int64) bool {
+	if l.Size < 8*requestWorth || there < l.Size/5 {
+		return false
+	}
+	return l.tables() < l.Size/5
+}
+
+// tables is how many bytes the tables of contents have, as far as the annotations tell.
+func (l Layer) tables() (n int64) {
+	for _, prefix := range chunkedPrefixes {
+		for _, name := range []string{"manifest-position", "tarsplit-position"} {
+			if at, ok := position(l.Annotations[prefix+name], l.Size); ok {
+				n += at.to - at.from
+			}
+		}
+	}
+	return n
+}
 
 // Prepare reads the table of a layer and looks what of it is on the machine.
 func Prepare(ctx context.Context, src Ranges, l Layer, find Find) (*Plan, error) {
@@ -124,14 +146,15 @@ func (p *Plan) Open(ctx context.Context) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
 	done := make(chan struct{})
+	o := &opened{PipeReader: r, cancel: cancel, done: done, made: made{w: w, files: map[int64]string{}}}
 	go func() {
 		defer close(done)
-		a := &assembly{ctx: ctx, p: p, w: w}
+		a := &assembly{ctx: ctx, p: p, w: &o.made, made: &o.made}
 		err := a.run()
 		a.close()
 		_ = w.CloseWithError(err) // always nil (io.PipeWriter)
 	}()
-	return &opened{r, cancel, done}
+	return o
 }
 
 type opened struct {
@@ -139,6 +162,47 @@ type opened struct {
 
 	cancel context.CancelFunc
 	done   chan struct{}
+	made   made
+}
+
+// Where implements layer.Local.
+func (o *opened) Where(offset int64) string { return o.made.where(offset) }
+
+// made is the tar as far as it was written.
+type made struct {
+	w     io.Writer
+	mu    sync.Mutex
+	off   int64
+	files map[int64]string // contents that are files of the machine, by their offsets; each is asked for once
+}
+
+func (m *made) Write(b []byte) (int, error) {
+	n, err := m.w.Write(b)
+	m.mu.Lock()
+	m.off += int64(n)
+	m.mu.Unlock()
+	return n, err
+}
+
+// mostAhead is more files than whoever reads the tar reads ahead.
+const mostAhead = 256
+
+// begins says that the bytes that come are those of a file.
+func (m *made) begins(path string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.files) > mostAhead {
+		clear(m.files) // nobody asks
+	}
+	m.files[m.off] = path
+}
+
+func (m *made) where(offset int64) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	path := m.files[offset]
+	delete(m.files, offset)
+	return path
 }
 
 // Close waits until nothing reads from the registry or the machine any more.

@@ -65,9 +65,12 @@ type entry struct {
 
 var errTable = errors.New("its table of contents is damaged")
 
+// chunkedPrefixes are those of zstd:chunked's annotations, today's first.
+var chunkedPrefixes = []string{"io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."}
+
 // readTable tells by the annotations of the manifest whether a layer has a table, and fetches it.
 func readTable(ctx context.Context, src Ranges, l Layer) (*table, error) {
-	for _, prefix := range []string{"io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."} {
+	for _, prefix := range chunkedPrefixes {
 		if position := l.Annotations[prefix+"manifest-position"]; position != "" {
 			return readChunked(ctx, src, l, prefix)
 		}

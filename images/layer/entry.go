@@ -155,7 +155,7 @@ func (t *tree) addFile(name string, h *tar.Header, r io.Reader, buf []byte) erro
 		return err
 	}
 	t.hash.Reset()
-	n, err := writeSparse(fd, io.TeeReader(r, t.hash), h.Size, buf)
+	n, err := t.writeContent(fd, io.TeeReader(r, t.hash), h.Size, buf)
 	t.written += n
 	if err == nil && t.ledger != nil && h.Size > 0 {
 		var st unix.Stat_t

@@ -146,15 +146,17 @@ type recorder struct {
 	src  io.Reader
 	to   *ledger
 	left int64 // of the content of a file
+	off  int64 // of the next byte of the tar
 }
 
 func (r *recorder) Read(b []byte) (int, error) {
 	if r.left > 0 {
 		n, err := r.src.Read(b[:min(int64(len(b)), r.left)])
-		r.left -= int64(n)
+		r.left, r.off = r.left-int64(n), r.off+int64(n)
 		return n, err
 	}
 	n, err := r.src.Read(b)
+	r.off += int64(n)
 	r.to.rawBytes(b[:n])
 	return n, err
 }

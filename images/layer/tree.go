@@ -31,6 +31,8 @@ type tree struct {
 	parent   parentDir
 	ledger   *ledger // nil: nobody wants one
 	hash     hash.Hash
+	local    Local // nil: it has nothing, or nothing of it can be shared
+	at       int64 // where in the tar the content of the file begins that is added; 0: it is not as it stands there
 }
 
 // parentDir is the open directory of the last entry: tar archives go through one directory after the other.

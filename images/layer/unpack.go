@@ -86,6 +86,7 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 	if t.ledger, err = newLedger(dir + ledgerSuffix); err != nil {
 		return unpacked{}, errors.Join(err, t.close())
 	}
+	t.local, _ = blob.(Local)
 	size, err := t.unpack(ctx, p, m, l)
 	if cerr := t.close(); err == nil {
 		err = cerr
@@ -134,8 +135,10 @@ func (t *tree) unpack(ctx context.Context, p *pump, m *meter, l Limits) (size in
 		if h.Size < 0 || size < 0 || size > l.Bytes {
 			return 0, fault.Refusef("its files are larger than the limit of %d bytes together", l.Bytes)
 		}
+		t.at = 0
 		if hasPlainContent(h) {
 			rec.content(h.Size, relative(h.Name))
+			t.at = rec.off
 		}
 		if err := t.add(h, r, buf); err != nil {
 			return 0, err
