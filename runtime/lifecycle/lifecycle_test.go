@@ -34,6 +34,9 @@ type loop struct {
 	ready, removed int
 	finished       int
 	forgotten      int
+	cgroupsLost    int
+	pulls          []string
+	volumes        int
 	wanted         bool
 	shutsDown      bool
 	kills          uint64

@@ -29,7 +29,6 @@ func (h *Handler) HandleOutcome(p *Pod, o executor.Outcome, now state.Instant) {
 		err = nil
 	case executor.SandboxRemoved:
 		h.handleSandboxRemoved(p, o, now)
-		err = nil
 	case executor.ContainerStarted:
 		err = h.handleContainerStarted(p, o, now)
 	case executor.PullBegun:
@@ -113,10 +112,7 @@ func (h *Handler) handleSandboxRemoved(p *Pod, o executor.SandboxRemoved, now st
 		h.Loop.ResourcesChanged()
 		return
 	}
-	if !errors.Is(o.Err, executor.ErrSkipped) {
-		h.Log.Error("cannot remove a sandbox", "pod", p.Name(), "error", o.Err)
-		h.Event(p, "", now, corev1.EventTypeWarning, "FailedKillPod", "error killing pod: "+o.Err.Error())
-	}
+	h.reportFailedKill(p, o.Err, now)
 }
 
 // handleContainerCollected takes in how an attempt ended. Its process is gone whatever of it stays on a disk that has become
@@ -167,7 +163,7 @@ func (h *Handler) handlePodForgotten(p *Pod, o executor.PodForgotten, now state.
 
 func (h *Handler) handlePodFinished(p *Pod, o executor.PodFinished) error {
 	if o.Err != nil {
-		return nil // reported; it is tried again
+		return o.Err
 	}
 	err := p.Record.Move(state.EventPodFinish)
 	if err == nil {

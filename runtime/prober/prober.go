@@ -102,16 +102,19 @@ func (pr *Prober) Sync(p *Pod, rec *state.Record, now state.Instant) {
 	for _, c := range rec.Containers {
 		spec := rec.Spec(c.Name)
 		on := p.probes[c.Name]
-		for i, k := range Kinds {
-			wanted := Wants(rec, c, k)
-			if on != nil && on.handles[i] != nil && (!wanted || on.attempt != c.Attempt) {
-				pr.scheduler.Stop(on.handles[i])
-				on.handles[i] = nil
+		if on != nil && on.attempt != c.Attempt {
+			for i := range Kinds {
+				pr.stop(on, i)
 			}
-			if !wanted {
+			delete(p.probes, c.Name)
+			on = nil
+		}
+		for i, k := range Kinds {
+			if !Wants(rec, c, k) {
+				pr.stop(on, i)
 				continue
 			}
-			if on == nil || on.attempt != c.Attempt {
+			if on == nil {
 				on = pr.begin(p, rec, c, spec)
 			}
 			if on.handles[i] == nil {
@@ -121,6 +124,14 @@ func (pr *Prober) Sync(p *Pod, rec *state.Record, now state.Instant) {
 		if on != nil && on.handles == [len(Kinds)]*probe.Handle{} {
 			delete(p.probes, c.Name)
 		}
+	}
+}
+
+// stop ends a probe of a container, if it is made.
+func (pr *Prober) stop(on *containerProbes, kind int) {
+	if on != nil && on.handles[kind] != nil {
+		pr.scheduler.Stop(on.handles[kind])
+		on.handles[kind] = nil
 	}
 }
 

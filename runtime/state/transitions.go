@@ -79,13 +79,18 @@ func (r *Record) ShortenGrace(grace time.Duration, now Instant) bool {
 
 // ResetContainers lets every container begin anew in the sandbox that is there. Restarts go on counting.
 func (r *Record) ResetContainers() error {
+	for _, c := range r.Containers {
+		if _, err := c.State.transition(EventReset); c.Kind != KindEphemeral && err != nil {
+			return fmt.Errorf("cannot restart all containers of pod %q: %w", r.Name(), err)
+		}
+	}
 	r.Initialized, r.RestartAll = false, false
 	for _, c := range r.Containers {
 		if c.Kind == KindEphemeral {
 			continue
 		}
 		if err := c.Move(EventReset); err != nil {
-			return fmt.Errorf("cannot restart all containers of pod %q: %w", r.Name(), err)
+			return err
 		}
 		c.Done, c.Waiting, c.Anew = false, nil, c.Ended != nil
 	}
@@ -135,10 +140,10 @@ func (c *ContainerRecord) BeginStart(attempt int) error {
 
 // UndoStart puts a container back that was never tried, and lets it wait.
 func (c *ContainerRecord) UndoStart(notBefore BootTime) error {
-	c.NotBefore = max(c.NotBefore, notBefore)
 	if err := c.Move(EventStartFailed); err != nil {
 		return err
 	}
+	c.NotBefore = max(c.NotBefore, notBefore)
 	if err := c.Move(EventCollect); err != nil {
 		return err
 	}
@@ -148,11 +153,16 @@ func (c *ContainerRecord) UndoStart(notBefore BootTime) error {
 
 // MarkCreated takes in that an attempt's process runs: its postStart hook comes next, if it has one.
 func (c *ContainerRecord) MarkCreated(spec *corev1.Container, stopSignal corev1.Signal) error {
-	c.StopSignal, c.Anew = stopSignal, false
+	var err error
 	if HasPostStart(spec) {
-		return c.Move(EventCreated)
+		err = c.Move(EventCreated)
+	} else {
+		err = c.MarkRunning(spec)
 	}
-	return c.MarkRunning(spec)
+	if err == nil {
+		c.StopSignal, c.Anew = stopSignal, false
+	}
+	return err
 }
 
 // MarkRunning takes in that a container runs and that its postStart hook is done.
