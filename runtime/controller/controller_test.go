@@ -351,3 +351,49 @@ func TestCascade(t *testing.T) {
 		t.Errorf("ended: %v", w.l.deleted)
 	}
 }
+
+// The pods of a suspended Job may get other resources and another place to run, unless some of them run still; nothing else may
+// change, and what is refused says so until the file is as it was.
+func TestSuspendedJobChanges(t *testing.T) {
+	suspended := strings.Replace(jobText, "  completions: 2\n", "  completions: 2\n  suspend: true\n", 1)
+	place := func(text, name string) string {
+		return strings.Replace(text, "restartPolicy: Never", "nodeSelector: {disk: "+name+"}, restartPolicy: Never", 1)
+	}
+	w := newWorld(t, suspended)
+	expect := func(what, disk string, refused bool) {
+		t.Helper()
+		j := w.m.get(kindJob, "default", "sums").object.(*batchv1.Job)
+		if got := j.Spec.Template.Spec.NodeSelector["disk"]; got != disk || (len(w.m.Problems()) > 0) != refused {
+			t.Errorf("%s: disk %q, want %q; %v", what, got, disk, w.m.Problems())
+		}
+	}
+	w.folder(place(suspended, "ssd"))
+	expect("suspended from the beginning", "ssd", false)
+	if j := w.m.get(kindJob, "default", "sums").object.(*batchv1.Job); j.Spec.Template.Labels[batchv1.ControllerUidLabel] != string(j.UID) {
+		t.Errorf("its pods are not its own any more: %v", j.Spec.Template.Labels)
+	}
+	w.folder(place(strings.Replace(suspended, "image: app", "image: app2", 1), "hdd"))
+	expect("another image", "ssd", true)
+	w.folder(place(jobText, "ssd"))
+	expect("resumed", "ssd", false)
+	if len(w.alive()) != 1 {
+		t.Fatalf("%d pods", len(w.alive()))
+	}
+	w.folder(place(jobText, "hdd"))
+	expect("while it runs", "ssd", true)
+	if err := w.m.Set(objects.Key{Kind: kindJob, Namespace: "default", Name: "sums"}, "spec.suspend", true, false); err != nil {
+		t.Fatal(err)
+	}
+	w.m.Sync(w.now)
+	w.take()
+	for uid := range w.l.pods {
+		delete(w.l.pods, uid)
+		w.m.ForgetPod(uid)
+	}
+	w.m.Sync(w.now)
+	w.folder(place(jobText, "hdd"))
+	expect("suspended by hand, no pod is left", "hdd", false)
+	w.start()
+	w.take()
+	expect("after a death", "hdd", false)
+}

@@ -102,8 +102,8 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 	m.markScales(e)
 }
 
-// immutable says why a version cannot follow the present one. Of edits while podd runs the folder says so; of one that was made
-// while it did not run only what was kept of the object tells. Both have the defaults of this podd.
+// immutable says why a version cannot follow the present one. Of most edits while podd runs the folder says so; of one that was made
+// while it did not run, and of one that depends on the status, only the object tells. Both have the defaults of this podd.
 func immutable(before workload.Object, after *manifest.Object) field.ErrorList {
 	rules := kinds.Of(after.Kind)
 	if rules == nil || rules.Update == nil {
@@ -115,6 +115,7 @@ func immutable(before workload.Object, after *manifest.Object) field.ErrorList {
 	}
 	if rules.Prepare != nil {
 		rules.Prepare(was)
+		takeStatus(was, before)
 	}
 	return rules.Update(was, after.Value)
 }

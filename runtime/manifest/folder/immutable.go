@@ -136,12 +136,12 @@ func sumOf(o *manifest.Object) string {
 	return hex.EncodeToString(hash[:])
 }
 
-// refuseUpdates takes out the objects that cannot follow their version before.
+// refuseUpdates takes out the objects that cannot follow their version before, as far as files tell.
 func refuseUpdates(before, objects []manifest.Object) (taken []manifest.Object, problems []manifest.Problem) {
 	were := manifest.IndexOf(before)
 	for _, o := range objects {
 		k, old := kinds.Of(o.Kind), were[o.Key()]
-		if k == nil || k.Update == nil || old == nil || old.Hash == o.Hash {
+		if k == nil || k.Update == nil || k.ByStatus || old == nil || old.Hash == o.Hash {
 			taken = append(taken, o)
 			continue
 		}

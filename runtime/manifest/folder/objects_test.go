@@ -36,10 +36,8 @@ func TestImmutableWorkload(t *testing.T) {
 		{workload("apps/v1", "Deployment", ""), strings.ReplaceAll(workload("apps/v1", "Deployment", ""), "app: x", "app: z"), "spec.selector: Invalid value"},
 		{workload("apps/v1", "Deployment", ""), workload("apps/v1", "Deployment", "replicas: 3"), ""},
 		{workload("apps/v1", "StatefulSet", "serviceName: a"), workload("apps/v1", "StatefulSet", "serviceName: b"), `spec.serviceName: Invalid value: "b": field is immutable`},
-		{workload("batch/v1", "Job", ""), strings.Replace(workload("batch/v1", "Job", ""), "b:1", "b:2", 1), "spec.template: Invalid value"},
-		{workload("batch/v1", "Job", ""), workload("batch/v1", "Job", "parallelism: 2, completions: 1"), ""},
-		{workload("batch/v1", "Job", "completions: 1"), workload("batch/v1", "Job", "completions: 2"), "spec.completions: Invalid value: 2: field is immutable"},
-		{workload("batch/v1", "Job", "completionMode: Indexed, completions: 2, parallelism: 2"), workload("batch/v1", "Job", "completionMode: Indexed, completions: 3, parallelism: 3"), ""},
+		// What may change of a Job depends on its status, of which files know nothing: its controller says so.
+		{workload("batch/v1", "Job", ""), strings.Replace(workload("batch/v1", "Job", ""), "b:1", "b:2", 1), ""},
 	} {
 		b := newBoard(t)
 		b.write("a.yaml", c.before)

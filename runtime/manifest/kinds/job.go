@@ -39,8 +39,9 @@ func jobRules() *Rules {
 			return append(refusedJob(&v.(*batchv1.Job).Spec, field.NewPath("spec")), refusedRollback(v)...)
 		},
 		Update: func(before, after Value) field.ErrorList {
-			return updateJob(&before.(*batchv1.Job).Spec, &after.(*batchv1.Job).Spec, field.NewPath("spec"))
+			return updateJob(before.(*batchv1.Job), after.(*batchv1.Job))
 		},
+		ByStatus: true,
 	}
 }
 
@@ -395,28 +396,39 @@ func refusedJob(s *batchv1.JobSpec, path *field.Path) field.ErrorList {
 	return errs
 }
 
-// updateJob follows kubernetes pkg/apis/batch/validation, ValidateJobSpecUpdate. A Job that is suspended may get other resources and another
-// place to run.
-func updateJob(a, b *batchv1.JobSpec, path *field.Path) field.ErrorList {
+// updateJob follows kubernetes pkg/apis/batch/validation, ValidateJobSpecUpdate, with the features that are on in a cluster.
+func updateJob(before, after *batchv1.Job) field.ErrorList {
+	a, b, path := &before.Spec, &after.Spec, field.NewPath("spec")
 	var errs field.ErrorList
 	switch at := path.Child("completions"); {
-	case *b.CompletionMode != indexedCompletion || b.Completions == nil:
+	case *b.CompletionMode != indexedCompletion:
 		errs = unchanged(a.Completions, b.Completions, at)
+	case b.Completions == nil: // which is another fault
 	case (a.Completions == nil || *a.Completions != *b.Completions) && *b.Completions != *b.Parallelism:
 		errs = field.ErrorList{field.Invalid(at, *b.Completions, "can only be modified in tandem with spec.parallelism")}
 	}
 	errs = append(errs, unchanged(a.Selector, b.Selector, path.Child("selector"))...)
-	before := a.Template
-	if IsTrue(a.Suspend) {
-		before = *a.Template.DeepCopy()
-		takeDirectives(&before, &b.Template)
+	if mayChangePods(before) {
+		template := *a.Template.DeepCopy()
+		takeDirectives(&template, &b.Template)
+		errs = append(errs, unchanged(template.Spec, b.Template.Spec, path.Child("template", "spec"))...)
+	} else {
+		errs = append(errs, unchanged(a.Template, b.Template, path.Child("template"))...)
 	}
-	errs = append(errs, unchanged(before, b.Template, path.Child("template"))...)
 	errs = append(errs, unchanged(a.CompletionMode, b.CompletionMode, path.Child("completionMode"))...)
 	errs = append(errs, unchanged(a.PodFailurePolicy, b.PodFailurePolicy, path.Child("podFailurePolicy"))...)
 	errs = append(errs, unchanged(a.BackoffLimitPerIndex, b.BackoffLimitPerIndex, path.Child("backoffLimitPerIndex"))...)
 	errs = append(errs, unchanged(a.ManagedBy, b.ManagedBy, path.Child("managedBy"))...)
 	return append(errs, unchanged(a.SuccessPolicy, b.SuccessPolicy, path.Child("successPolicy"))...)
+}
+
+// mayChangePods says of a Job that its pods may get other resources and another place to run: it is suspended, none of them runs,
+// and it has not started, or was seen to be suspended (kubernetes pkg/registry/batch/job, shouldAllowMutablePodTemplate; KEP-2926).
+func mayChangePods(j *batchv1.Job) bool {
+	seen := slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionTrue
+	})
+	return IsTrue(j.Spec.Suspend) && (j.Status.StartTime == nil || seen) && j.Status.Active == 0
 }
 
 // takeDirectives takes from b what the template of a suspended Job may change.

@@ -40,6 +40,8 @@ type Rules struct {
 	Refused func(Value) field.ErrorList
 	// update says why the version after cannot follow the one before; nil: any can.
 	Update func(before, after Value) field.ErrorList
+	// byStatus: what Update says depends on the status of the version before, which only who has the object knows.
+	ByStatus bool
 }
 
 // Of returns the rules of a kind other than Pod, or nil. This is the table of the kinds: a new one is a row here,
