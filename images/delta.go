@@ -41,10 +41,10 @@ func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.St
 		return false
 	}
 	r := plan.Open(ctx)
-	staged, err := st.Unpack(ctx, r)
+	staged, err := st.UnpackAs(ctx, r, ref.DiffID)
 	_ = r.Close() // the digest tells whether all has come
-	if err == nil && staged.DiffID != ref.DiffID {
-		err = errors.Join(errors.New("what was put together is another layer"), st.Drop(staged.DiffID))
+	if errors.Is(err, layer.ErrOtherLayer) {
+		err = errors.New("what was put together is another layer")
 	}
 	if err == nil {
 		staged.BlobID, staged.BlobSize = ref.Blob, ref.Size // of the same tar

@@ -63,6 +63,10 @@ type record struct {
 	// byte of it changes. Records of before have none.
 	Configuration string `json:"configuration,omitempty"`
 	Manifest      string `json:"manifest,omitempty"`
+	// Indexes led to the manifest, the nearest first: who knows the image by the digest of one finds its way.
+	Indexes []string `json:"indexes,omitempty"`
+	// Pulled: it came from a registry, which may have asked who wants it.
+	Pulled bool `json:"pulled,omitempty"`
 	// Root is what the names pointed to: the manifest, or the index above it.
 	Root  *archive.Descriptor `json:"root,omitempty"`
 	Trust *Trust              `json:"trust,omitempty"`

@@ -198,12 +198,27 @@ func (lo loads) stageImage(ctx context.Context, a archive.Archive, c *archive.Im
 	if c.Root.Digest != "" {
 		r.Root = &c.Root
 	}
-	if _, pulled := a.(*pulled); !pulled { // a registry is asked when somebody wants them
+	r.Indexes = keptIndexes(c.Indexes)
+	if _, r.Pulled = a.(*pulled); !r.Pulled { // a registry is asked when somebody wants the signatures
 		if found := archive.Signatures(ctx, a, c); len(found) > 0 {
 			r.Trust = &Trust{Signatures: found}
 		}
 	}
 	return r, nil
+}
+
+// maxIndexes is what of indexes is kept with an image: those of distributions have ten kilobytes.
+const maxIndexes = 64 << 10
+
+func keptIndexes(list [][]byte) (kept []string) {
+	size := 0
+	for _, index := range list {
+		if size += len(index); size > maxIndexes {
+			return nil
+		}
+		kept = append(kept, string(index))
+	}
+	return kept
 }
 
 func stageLayer(ctx context.Context, a archive.Archive, st *layer.Staging, ref archive.Layer) (layer.Record, error) {

@@ -97,35 +97,53 @@ type saved struct {
 
 func blobPath(digest string) string { return "blobs/sha256/" + strings.TrimPrefix(digest, "sha256:") }
 
-func (a *saved) add(r *record, ref string) error {
-	if r.Configuration == "" {
-		return errors.New("an earlier podd has imported it and not kept its configuration: remove it and load it again")
-	}
-	var layers []map[string]any
-	var files []string
+// ownLayers are the layers that the image came with, without a fix-up layer, which every podd makes for itself.
+func (r *record) ownLayers() (list []layer.Record) {
 	for _, l := range r.Layers {
-		if !reference.ValidDigest(l.DiffID) {
-			continue // a fix-up layer, which every podd makes for itself
+		if reference.ValidDigest(l.DiffID) {
+			list = append(list, l)
 		}
+	}
+	return list
+}
+
+// plainManifest is a manifest of the image with its layers as plain tars, as they can be put together.
+func (r *record) plainManifest() ([]byte, error) {
+	if r.Configuration == "" {
+		return nil, errors.New("an earlier podd has imported it and not kept its configuration: remove it and load it again")
+	}
+	layers := []map[string]any{}
+	for _, l := range r.ownLayers() {
 		if l.TarSize == 0 {
-			return errors.New("an earlier podd has imported it and not kept what its layers are made of: remove it and load it again")
+			return nil, errors.New("an earlier podd has imported it and not kept what its layers are made of: remove it and load it again")
 		}
 		layers = append(layers, map[string]any{"mediaType": mediaTypeLayer, "digest": l.DiffID, "size": l.TarSize})
+	}
+	return json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": mediaTypeManifest, "layers": layers,
+		"config": map[string]any{"mediaType": mediaTypeConfig, "digest": r.ID, "size": len(r.Configuration)},
+	})
+}
+
+func digestOf[T string | []byte](data T) string {
+	sum := sha256.Sum256([]byte(data))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (a *saved) add(r *record, ref string) error {
+	manifest, err := r.plainManifest()
+	if err != nil {
+		return err
+	}
+	var files []string
+	for _, l := range r.ownLayers() {
 		files = append(files, blobPath(l.DiffID))
 		if !a.blobs[l.DiffID] {
 			a.blobs[l.DiffID] = true
 			a.layers = append(a.layers, l)
 		}
 	}
-	manifest, err := json.Marshal(map[string]any{
-		"schemaVersion": 2, "mediaType": mediaTypeManifest, "layers": layers,
-		"config": map[string]any{"mediaType": mediaTypeConfig, "digest": r.ID, "size": len(r.Configuration)},
-	})
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(manifest)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
+	digest := digestOf(manifest)
 	a.document(blobPath(r.ID), r.Configuration)
 	a.document(blobPath(digest), string(manifest))
 	names := r.Names
@@ -192,7 +210,7 @@ func (a *saved) layer(l layer.Record, ledger, dir string) error {
 		return err
 	}
 	sum := &summed{w: a.w, hash: sha256.New()}
-	if err := layer.WriteTar(sum, ledger, dir); err != nil {
+	if err := layer.WriteTar(sum, ledger, dir, 0); err != nil {
 		return err
 	}
 	if got := "sha256:" + hex.EncodeToString(sum.hash.Sum(nil)); got != l.DiffID {

@@ -24,9 +24,10 @@ type Image struct {
 	Created  time.Time
 	Platform string // "linux/arm64"; "" when the image does not tell
 	Config   Config
-	Layers   []Layer // lowest first
-	Raw      []byte  // the configuration, whose digest is the ID
-	Manifest []byte  // nil in a docker-archive
+	Layers   []Layer  // lowest first
+	Raw      []byte   // the configuration, whose digest is the ID
+	Manifest []byte   // nil in a docker-archive
+	Indexes  [][]byte // that led to the manifest, the nearest first
 	// Root is what the name points to: the manifest, or the index above it. Empty in a docker-archive.
 	Root Descriptor
 }

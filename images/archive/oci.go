@@ -47,6 +47,9 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 		return nil, err
 	}
 	c.Digests, c.Manifest, c.Root = l.digests, manifest, Descriptor{l.root.MediaType, l.root.Digest, l.root.Size}
+	for _, digest := range l.digests[1:] {
+		c.Indexes = append(c.Indexes, w.indexes[digest])
+	}
 	if c.fits(w.want) < 0 {
 		w.other(c.Platform)
 		return nil, nil
@@ -82,7 +85,11 @@ func (w *ociWalk) read(d descriptor) (*ociDocument, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseDocument(d.Digest, data)
+	doc, err := parseDocument(d.Digest, data)
+	if err == nil && doc.Config == nil {
+		w.indexes[d.Digest] = data
+	}
+	return doc, err
 }
 
 func parseDocument(digest string, data []byte) (*ociDocument, error) {
@@ -147,7 +154,7 @@ func ociImages(a Archive, data []byte, want platform.Platform) ([]*Image, error)
 	if err := boundedjson.Unmarshal(data, &top); err != nil {
 		return nil, fault.Refusef("its index.json is no valid JSON (%v)", err)
 	}
-	w := &ociWalk{a: a, want: want}
+	w := &ociWalk{a: a, want: want, indexes: map[string][]byte{}}
 	var out []*Image
 	for _, group := range byName(top.Manifests) {
 		c, err := w.best(group)
@@ -212,9 +219,10 @@ func looksLikeTag(s string) bool {
 }
 
 type ociWalk struct {
-	a      Archive
-	want   platform.Platform
-	others []string // platforms that did not fit
+	a       Archive
+	want    platform.Platform
+	others  []string          // platforms that did not fit
+	indexes map[string][]byte // by digest
 }
 
 // best finds the image of a group that fits best and whose manifest is there: "docker save" keeps the whole index of an

@@ -63,7 +63,7 @@ func wantLedger(t *testing.T, u unpacked, dir string) {
 		t.Errorf("verified at once: %+v, %v", list, err)
 	}
 	h := sha256.New()
-	if err := WriteTar(h, dir+ledgerSuffix, dir); err == nil && digestOf(h) != u.DiffID {
+	if err := WriteTar(h, dir+ledgerSuffix, dir, 0); err == nil && digestOf(h) != u.DiffID {
 		t.Errorf("the tar that was put together is another one")
 	} else if err != nil && !errors.Is(err, fault.ErrRefused) {
 		t.Error(err)

@@ -262,9 +262,9 @@ func (r *ledgerReader) text(most int64) (string, error) {
 	return b.String(), err
 }
 
-// WriteTar puts the tar of a layer together from its tree, as it was when it was unpacked. The caller compares the digest of
-// what was written with the diffID: a tree that has changed since gives another one.
-func WriteTar(w io.Writer, ledgerFile, dir string) error {
+// WriteTar puts the tar of a layer together from its tree, as it was when it was unpacked, from the byte from on. The caller
+// compares the digest of what was written with the diffID: a tree that has changed since gives another one.
+func WriteTar(w io.Writer, ledgerFile, dir string, from int64) error {
 	r, err := openLedger(ledgerFile)
 	if err != nil {
 		return fmt.Errorf("cannot put the layer together: %w", err)
@@ -284,13 +284,22 @@ func WriteTar(w io.Writer, ledgerFile, dir string) error {
 		case err != nil:
 			return fmt.Errorf("cannot put the layer together: %s: %w", ledgerFile, err)
 		}
+		skip := int64(0)
+		if t.kind == tokenRaw || t.kind == tokenFile {
+			skip = min(from, t.size)
+			from -= skip
+		}
 		switch t.kind {
 		case tokenRaw:
-			_, err = io.CopyN(w, r.r, t.size)
+			if _, err = io.CopyN(io.Discard, r.r, skip); err == nil {
+				_, err = io.CopyN(w, r.r, t.size-skip)
+			}
 		case tokenFile:
-			err = copyFile(w, root, t.text, t.size)
+			if skip < t.size {
+				err = copyFile(w, root, t.text, skip, t.size)
+			}
 		case tokenBroken:
-			err = fault.Refusef("its tar has what cannot be made from the unpacked files alone")
+			err = brokenTar()
 		}
 		if err != nil {
 			return fmt.Errorf("cannot put the layer together: %w", err)
@@ -298,15 +307,45 @@ func WriteTar(w io.Writer, ledgerFile, dir string) error {
 	}
 }
 
-func copyFile(w io.Writer, root *os.Root, path string, size int64) error {
+// brokenTar: a file was written twice, and the first content is gone.
+func brokenTar() error {
+	return fault.Refusef("its tar has what cannot be made from the unpacked files alone")
+}
+
+// CanWriteTar says whether WriteTar can put the tar of a layer together, as far as its ledger tells.
+func CanWriteTar(ledgerFile string) error {
+	r, err := openLedger(ledgerFile)
+	if err != nil {
+		return fmt.Errorf("cannot put the layer together: %w", err)
+	}
+	defer r.close()
+	var t token
+	for {
+		err := r.next(&t)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err == nil && t.kind == tokenRaw:
+			_, err = io.CopyN(io.Discard, r.r, t.size)
+		case err == nil && t.kind == tokenBroken:
+			err = brokenTar()
+		}
+		if err != nil {
+			return fmt.Errorf("cannot put the layer together: %w", err)
+		}
+	}
+}
+
+// copyFile writes the content of a file of size bytes from the byte from on.
+func copyFile(w io.Writer, root *os.Root, path string, from, size int64) error {
 	f, err := root.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	n, err := io.Copy(w, io.LimitReader(f, size))
-	if err == nil && n != size {
-		err = fmt.Errorf("%s has %d bytes instead of %d", path, n, size)
+	n, err := io.Copy(w, io.NewSectionReader(f, from, size-from))
+	if err == nil && n != size-from {
+		err = fmt.Errorf("%s has %d bytes instead of %d", path, from+n, size)
 	}
 	return err
 }

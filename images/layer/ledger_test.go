@@ -60,7 +60,7 @@ func unpackVariety(t *testing.T) (data []byte, dir string, u unpacked) {
 func TestWriteTar(t *testing.T) {
 	data, dir, u := unpackVariety(t)
 	var out bytes.Buffer
-	if err := WriteTar(&out, dir+ledgerSuffix, dir); err != nil {
+	if err := WriteTar(&out, dir+ledgerSuffix, dir, 0); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(out.Bytes(), data) || u.TarSize != int64(len(data)) || imagetest.Digest(out.Bytes()) != u.DiffID {
@@ -72,7 +72,7 @@ func TestWriteTar(t *testing.T) {
 	if err := os.Truncate(dir+ledgerSuffix, 100); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTar(io.Discard, dir+ledgerSuffix, dir); err == nil {
+	if err := WriteTar(io.Discard, dir+ledgerSuffix, dir, 0); err == nil {
 		t.Error("half a ledger is as good as a whole one")
 	}
 	if _, err := Verify(t.Context(), dir+ledgerSuffix, dir); !errors.Is(err, errLedger) {
@@ -90,7 +90,7 @@ func TestWriteTarKnowsWhatIsLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteTar(io.Discard, dir+ledgerSuffix, dir); !errors.Is(err, fault.ErrRefused) {
+	if err := WriteTar(io.Discard, dir+ledgerSuffix, dir, 0); !errors.Is(err, fault.ErrRefused) {
 		t.Errorf("%v", err)
 	}
 	if list, err := Verify(t.Context(), dir+ledgerSuffix, dir); err != nil || len(list) > 0 {

@@ -81,14 +81,22 @@ var ErrStagingGone = errors.New("the folder that it is unpacked in is gone")
 
 // Unpack makes a layer of the blob r. Nothing is left of a layer that fails. Several goroutines may call it at once.
 func (st *Staging) Unpack(ctx context.Context, r io.Reader) (*Staged, error) {
-	l, err := st.unpack(ctx, r)
+	return st.UnpackAs(ctx, r, "")
+}
+
+// ErrOtherLayer is said of a blob that is sound and is not the layer that it was to be.
+var ErrOtherLayer = errors.New("it is another layer")
+
+// UnpackAs is Unpack of a blob that nobody vouches for: what has not this diffID is thrown away (ErrOtherLayer).
+func (st *Staging) UnpackAs(ctx context.Context, r io.Reader, diffID string) (*Staged, error) {
+	l, err := st.unpack(ctx, r, diffID)
 	if errors.Is(err, fs.ErrNotExist) { // r is open: what is not there is a part of the staging area
 		err = fmt.Errorf("%w: %v", ErrStagingGone, err)
 	}
 	return l, err
 }
 
-func (st *Staging) unpack(ctx context.Context, r io.Reader) (*Staged, error) {
+func (st *Staging) unpack(ctx context.Context, r io.Reader, want string) (*Staged, error) {
 	dir, l, err := st.reserve()
 	if err != nil {
 		return nil, err
@@ -100,6 +108,9 @@ func (st *Staging) unpack(ctx context.Context, r io.Reader) (*Staged, error) {
 		return nil, err
 	}
 	u, err := unpackBlob(ctx, r, dir, l)
+	if err == nil && want != "" && u.DiffID != want {
+		u, err = unpacked{}, ErrOtherLayer
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.left.Bytes -= u.Size
@@ -130,18 +141,6 @@ func (st *Staging) Staged(diffID string) *Staged {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	return st.Layers[diffID]
-}
-
-// Drop removes a layer that is not what it was to be.
-func (st *Staging) Drop(diffID string) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	l := st.Layers[diffID]
-	if l == nil {
-		return nil
-	}
-	delete(st.Layers, diffID)
-	return errors.Join(os.RemoveAll(l.Path), os.RemoveAll(l.Ledger()))
 }
 
 // Take lets go of a layer that has got its place in the store.

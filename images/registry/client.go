@@ -57,6 +57,8 @@ type Image struct {
 	Manifest  []byte
 	// Used is the credential that the registry has accepted; empty: it did not ask for one.
 	Used Credential
+	// Public: the registry gives it without asking who wants it, by whatever means.
+	Public bool
 
 	s *session
 }

@@ -40,6 +40,7 @@ func (s *session) resolve(ctx context.Context, ref Reference) (*Image, error) {
 	if s.asked.Load() {
 		img.Used = s.used
 	}
+	img.Public = img.Used.empty() && len(s.e.certificates) == 0 && s.e.header.Get("Authorization") == ""
 	if ref.Digest != "" && img.Digest != ref.Digest {
 		return nil, refuse(HopDigest, s.e.name(), "it was asked for %s and gives %s", ref.Digest, img.Digest)
 	}

@@ -319,7 +319,7 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 				p.notify(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
 			}
 			// Before the image can be seen: whoever may not have it is not to find it without a record.
-			return p.Records.Add(m.ID, ref.Repository(), remote.Used)
+			return p.Records.Add(m.ID, ref.Repository(), remote.Used, remote.Public)
 		},
 		Whole: !settings.Deltas,
 		Delta: func(d images.Delta) {

@@ -66,6 +66,7 @@ type Records struct {
 // access is whom a registry has given an image to.
 type access struct {
 	Node    bool        `json:"nodePodsAccessible,omitempty"` // everybody on the board
+	Public  bool        `json:"public,omitempty"`             // everybody: the registry has not asked who it is
 	Secrets []secretUse `json:"kubernetesSecrets,omitempty"`
 }
 
@@ -76,17 +77,18 @@ type secretUse struct {
 	Hash      string `json:"credentialHash"`
 }
 
-// Add records that an image was given for a credential; the empty one: to anybody.
-func (r *Records) Add(id, repository string, used registry.Credential) error {
+// Add records that an image was given for a credential; the empty one: to everybody on the board. public: the registry gives
+// it to everybody.
+func (r *Records) Add(id, repository string, used registry.Credential, public bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.load()
 	a := r.all[id][repository]
 	switch {
-	case a.Node:
+	case a.Node && a.Public == (a.Public || public):
 		return nil
-	case used.Secret.Name == "":
-		a = access{Node: true}
+	case a.Node || used.Secret.Name == "":
+		a = access{Node: true, Public: public}
 	default:
 		use := secretUse{used.Secret.Namespace, used.Secret.Name, used.Secret.UID, used.Hash()}
 		if slices.Contains(a.Secrets, use) {
@@ -133,6 +135,28 @@ func (r *Records) load() {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || r.all == nil {
 		r.all = map[string]map[string]access{}
 	}
+}
+
+// Public says whether other machines may have an image by the name of a repository: it was given to this one without asking who
+// that is, or an archive has brought it and Verification wants no credentials for such. pulled: it came from a registry, and
+// what is not known of it is not good.
+func (r *Records) Public(v Verification, id, repository string, pulled bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.load()
+	record, known := r.all[id]
+	if !known {
+		return !pulled && !v.requires(repository, false)
+	}
+	if a, ok := record[repository]; ok {
+		return a.Public
+	}
+	for _, a := range record { // the name was given here
+		if a.Public {
+			return true
+		}
+	}
+	return false
 }
 
 // Allows says whether a pod with these credentials may use an image that is there.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +41,7 @@ or all of them, cannot run.`,
 				return err
 			}
 			m := c.Machine(board.ReadSynced())
-			findings = append(append(findings, m.Programs()...), diagnose.Examine(&m)...)
+			findings = slices.Concat(findings, m.Programs(), diagnose.Examine(&m), c.Findings())
 			return printFindings(formatOutput(cmd, output), findings, output)
 		},
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"podd/cmd/podd/internal/cli/imageserve"
 	"podd/cmd/podd/internal/cli/printers"
 	"podd/cmd/podd/internal/cli/terminal"
 	"podd/cmd/podd/internal/client"
@@ -50,6 +51,7 @@ func newImagesCommand(o *options) *cobra.Command {
 	cmd.PersistentFlags().StringVar(&i.root, "root", config.Default().Root, "folder of podd's images, used when no daemon answers")
 	cmd.AddCommand(ls, i.pullCommand(), i.loadCommand(), i.rmCommand(), i.saveCommand(), i.tagCommand(), i.pinCommand(true), i.pinCommand(false), i.pruneCommand(), i.verifyCommand(), i.importCommand())
 	cmd.AddCommand(i.lookCommands()...)
+	cmd.AddCommand(imageserve.New(&i.root))
 	return cmd
 }
 

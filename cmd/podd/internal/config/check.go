@@ -99,6 +99,9 @@ func (c *Config) check() error {
 	if err := c.PullConfig.check(); err != nil {
 		return err
 	}
+	if err := c.ImageServe.check(); err != nil {
+		return err
+	}
 	if err := c.UserNamespaces.check(); err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ type Config struct {
 	NamesConfig   `json:",inline"`
 	PullConfig    `json:",inline"`
 	SocketConfig  `json:",inline"`
+	SharingConfig `json:",inline"`
 
 	file string // --config
 }
@@ -149,6 +150,7 @@ func Default() Config {
 		NetworkConfig:        defaultNetwork(),
 		NamesConfig:          defaultNames(),
 		PullConfig:           defaultPull(),
+		SharingConfig:        defaultSharing(),
 		file:                 DefaultFile,
 	}
 }

@@ -39,3 +39,6 @@ func ReadRunDir(root string) string {
 	}
 	return Default().RunDir
 }
+
+// PullRecordsFile says, below root, for whom images were pulled.
+func PullRecordsFile(root string) string { return filepath.Join(root, "imagepulls.json") }

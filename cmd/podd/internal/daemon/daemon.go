@@ -270,6 +270,7 @@ func (d *daemon) serve() error {
 	go d.handleSignals(ctx, cancel)
 	go d.feedWatchdog(ctx)
 	go d.runDoctor()
+	go d.imagePulls().serveImages(ctx)
 	err = d.runtime.Run(ctx, func() {
 		answer()
 		announce()

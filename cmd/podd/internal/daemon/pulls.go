@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/cmd/podd/internal/config"
 	"podd/images/registry"
 	"podd/runtime/imagepull"
 )
@@ -79,7 +80,7 @@ func (pu imagePulls) openPuller() (*imagepull.Puller, error) {
 
 func (pu imagePulls) pullRecords() *imagepull.Records {
 	return &imagepull.Records{
-		File: filepath.Join(pu.d.config.Root, "imagepulls.json"), Damaged: pu.d.damaged,
+		File: config.PullRecordsFile(pu.d.config.Root), Damaged: pu.d.damaged,
 		Exists: func(id string) bool { _, err := pu.d.images.Get(id); return err == nil },
 	}
 }

@@ -1,0 +1,103 @@
+package distribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// CheckAddress demands an address of the machine and a port. Every address must be meant: it is written as 0.0.0.0 or [::].
+func CheckAddress(address string) error {
+	if at, err := netip.ParseAddrPort(address); err != nil || at.Port() == 0 {
+		return fmt.Errorf("must be an address and a port such as 10.0.0.5:5000, or 0.0.0.0:5000 for all networks, not %q", address)
+	}
+	return nil
+}
+
+// maxConnections bounds what others can make a board keep.
+const maxConnections = 64
+
+// Listen waits for others at an address. It may be one that the machine has not got yet.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	c := net.ListenConfig{KeepAlive: 30 * time.Second, Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) // for IPv6, too; else the address has to be there
+		})
+	}}
+	l, err := c.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &bounded{Listener: l, free: make(chan struct{}, maxConnections), ended: make(chan struct{})}, nil
+}
+
+// Serve answers at a listener until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+		ErrorLog: log.New(quiet{s.Log}, "", 0),
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// quiet makes what net/http says of bad clients a matter of debugging.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Write(b []byte) (int, error) {
+	q.log.Debug("somebody who asks for images", "error", string(b))
+	return len(b), nil
+}
+
+// bounded accepts no more connections than it can bear.
+type bounded struct {
+	net.Listener
+
+	free  chan struct{}
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (b *bounded) Accept() (net.Conn, error) {
+	select {
+	case b.free <- struct{}{}:
+	case <-b.ended:
+		return nil, net.ErrClosed
+	}
+	conn, err := b.Listener.Accept()
+	if err != nil {
+		<-b.free
+		return nil, err
+	}
+	return &boundedConn{Conn: conn, done: sync.OnceFunc(func() { <-b.free })}, nil
+}
+
+func (b *bounded) Close() error {
+	b.once.Do(func() { close(b.ended) })
+	return b.Listener.Close()
+}
+
+type boundedConn struct {
+	net.Conn
+
+	done func()
+}
+
+func (c *boundedConn) Close() error {
+	defer c.done()
+	return c.Conn.Close()
+}
