@@ -28,6 +28,9 @@ type PullOptions struct {
 	Whole bool
 	// Delta is told of each layer that was fetched by file, or was not for a reason; nil: nobody is.
 	Delta func(Delta)
+	// Plain asks neighbours for the plain tar of a layer by its diffID, before the registry; nil: none has it, or it has more than
+	// most bytes. nil: there are none.
+	Plain func(ctx context.Context, diffID string, most int64) *PlainLayer
 	// Found is told once what of the image has to be fetched; an error ends the pull. nil: nobody is.
 	Found func(Missing) error
 }
@@ -236,7 +239,7 @@ func (p *pulled) feed(ctx context.Context, c *archive.Image, todo chan<- int) {
 }
 
 func (p *pulled) stageOne(ctx context.Context, ref archive.Layer, st *layer.Staging) error {
-	if !p.stageDelta(ctx, ref, st) {
+	if !p.stagePlain(ctx, ref, st) && !p.stageDelta(ctx, ref, st) {
 		if _, err := stageLayer(ctx, p.Archive, st, ref); err != nil {
 			return err
 		}

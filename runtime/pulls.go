@@ -125,7 +125,7 @@ func (ip imagePulls) beginPull(p *lifecycle.Pod, target lifecycle.PullTarget, no
 		cancel()
 		ip.r.inbox.put(msgPulled{p, target, pull, lifecycle.Pulled{
 			Image: image, Reason: result.Reason, Message: result.Message, After: result.After, Took: result.Took, Waited: result.Waited,
-			Size: result.Image.Size, Present: result.Present, Judged: result.Judged,
+			Size: result.Image.Size, Present: result.Present, Judged: result.Judged, Peers: result.Peers,
 		}})
 	})
 }

@@ -64,7 +64,9 @@ func TestImagesServe(t *testing.T) {
 		t.Errorf("podd doctor does not say that images are given to others:\n%s", findings)
 	}
 	for _, bad := range []struct{ address, want string }{
-		{":5003", "--listen must be an address and a port"}, {"127.0.0.1", "must be an address and a port"}, {"", "name the address"},
+		{":5003", "--listen must be an address and a port"},
+		{"127.0.0.1", "must be an address and a port"},
+		{"", "name the address"},
 		{"127.0.0.1:5001", "address already in use"},
 	} {
 		out, err := b.In("timeout", "10", suite.podd, "images", "serve", "--root", b.Root, "--listen", bad.address).CombinedOutput()

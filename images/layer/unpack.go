@@ -24,11 +24,11 @@ import (
 type Limits struct {
 	Bytes int64 // of all files together, holes included
 	Files int   // entries, and directories made for them
-	Ratio int64 // bytes written for each compressed byte, beyond ratioFrom
+	Ratio int64 // bytes written for each compressed byte, beyond RatioFrom
 }
 
-// ratioFrom: small layers may compress as well as they like.
-const ratioFrom = 32 << 20
+// RatioFrom: small layers may compress as well as they like.
+const RatioFrom = 32 << 20
 
 // unpacked is what one layer has become.
 type unpacked struct {
@@ -187,7 +187,7 @@ func (l Limits) check(tarred, written, read int64) error {
 	if tarred > 2*l.Bytes {
 		return fault.Refusef("it is larger than the limit of %d bytes", l.Bytes)
 	}
-	if written > ratioFrom && written/l.Ratio > read {
+	if written > RatioFrom && written/l.Ratio > read {
 		return fault.Refusef("it inflates more than %d times, as a decompression bomb does", l.Ratio)
 	}
 	return nil

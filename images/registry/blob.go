@@ -41,6 +41,7 @@ type blob struct {
 	fails  int   // in a row, without a byte between them
 	whole  bool  // the registry does not know Range: it is asked for all
 	ended  bool
+	total  int64 // as the registry says; -1: it does not
 }
 
 func (b *blob) Read(p []byte) (int, error) {
@@ -116,6 +117,9 @@ func (b *blob) broken(err error) error {
 		return err
 	}
 	patience := b.s.c.Patience.filled() // whatever it took to find the image
+	if b.s.peer {
+		patience = b.s.patience
+	}
 	if b.fails++; b.fails > patience.Breaks {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -187,6 +191,7 @@ func (b *blob) partial(resp *http.Response) error {
 
 // accept begins to read a body; total is how long the blob is as the registry says, or -1.
 func (b *blob) accept(resp *http.Response, total int64) error {
+	b.total = total
 	if b.size > 0 && total >= 0 && total != b.size {
 		_ = resp.Body.Close()
 		if total < b.size { // a proxy has cut it short; what is there is of use all the same

@@ -73,6 +73,7 @@ type session struct {
 	pooled *http.Transport
 
 	patience Patience
+	peer     bool // its patience is all that it gets
 }
 
 // Close lets go of the connections.

@@ -154,7 +154,7 @@ func (s *session) request(ctx context.Context, path string) (*http.Request, erro
 	u := *s.e.base
 	u.Path += "/" + s.e.repo + "/" + path
 	ctx = context.WithValue(ctx, afterKey{}, &retryAfter{})
-	return http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String(), nil)
+	return http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawQuery: s.e.query}).String(), nil)
 }
 
 func digestOf(data []byte) string {

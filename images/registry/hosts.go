@@ -35,6 +35,7 @@ type endpoint struct {
 	certificates          []tls.Certificate
 	header                http.Header
 	dial                  time.Duration // of a connection; 0: as Patience has it
+	query                 string        // of each request
 }
 
 // name is how messages call it.

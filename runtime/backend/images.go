@@ -114,7 +114,7 @@ func (b *Backend) PruneImages(ctx context.Context, o api.ImagePrune) (api.Images
 func (b *Backend) VerifyImages(ctx context.Context, o api.ImageVerify, report func(api.LayerVerified)) error {
 	var sources []images.LayerSource
 	if b.Puller.CanPull() {
-		sources = append(sources, b.Puller.Layer)
+		sources = append(sources, b.Puller.PeerLayer, b.Puller.Layer)
 	}
 	err := b.ImageStore.Verify(ctx, images.VerifyOptions{Refs: o.Refs, Repair: o.Repair, Sources: sources, Report: func(v images.Verified) {
 		l := api.LayerVerified{Layer: v.Layer, Images: v.Images, Mended: v.Mended}

@@ -133,11 +133,11 @@ func (g *Gate) JudgePresent(ctx context.Context, image string, img images.Image,
 }
 
 // judgeRemote judges an image that is about to come from a registry, before anything of it is unpacked.
-func (g *Gate) judgeRemote(ctx context.Context, image string, remote *registry.Image, m images.Missing, keys registry.Keyring) (images.Trust, error) {
+func (g *Gate) judgeRemote(ctx context.Context, image string, attached trust.Registry, m images.Missing, keys registry.Keyring) (images.Trust, error) {
 	if g == nil {
 		return images.Trust{}, nil
 	}
-	c := candidate{image: image, names: []string{image}, id: m.ID, attached: remote.Attached(), keys: keys, fresh: true}
+	c := candidate{image: image, names: []string{image}, id: m.ID, attached: attached, keys: keys, fresh: true}
 	c.from.Digests, c.from.Root = m.Digests, m.Root
 	if have, err := g.Store.Provenance(m.ID); err == nil {
 		c.from.Trust = have.Trust

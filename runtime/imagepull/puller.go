@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"podd/images"
-	"podd/images/archive"
 	"podd/images/reference"
 	"podd/images/registry"
 	"podd/runtime/state"
@@ -26,6 +25,8 @@ type Settings struct {
 	Layers int
 	// Offline: where the policy is Always and the registry cannot be asked, what is there is used.
 	Offline bool
+	// PeerTags: where the registry does not answer, peers may say what a tag stands for.
+	PeerTags bool
 	// Deltas: of layers with a table of contents only the files that the store has not got are fetched.
 	Deltas bool
 	// Window are the hours in which images are pulled for pods; the zero value: all.
@@ -38,6 +39,7 @@ type Settings struct {
 type Puller struct {
 	Store    *images.Store
 	Client   *registry.Client // nil: images are only judged, and not pulled
+	Peers    *registry.Peers  // that are asked before registries; nil: there are none
 	Settings func() Settings
 	Records  *Records
 	// Gate judges images before anything of them is unpacked, and those that are there before they run.
@@ -85,7 +87,9 @@ type Result struct {
 	Took, Waited time.Duration
 	// Present is why what is there is used; "": the registry has been asked.
 	Present string
-	Judged  bool // the image was there, and may run
+	// Peers says what came from peers; "": nothing did.
+	Peers  string
+	Judged bool // the image was there, and may run
 }
 
 // CanPull says that images are pulled, and not judged alone.
@@ -276,12 +280,12 @@ func (p *Puller) pull(ctx context.Context, name string, r Request, f *flight) Re
 		ctx, cancel = context.WithTimeoutCause(ctx, left, errClosed)
 		defer cancel()
 	}
-	img, err := p.fetch(ctx, name, r, f, settings)
+	img, peers, err := p.fetch(ctx, name, r, f, settings)
 	if err == nil {
 		if p.Pulled != nil {
 			p.Pulled(ctx)
 		}
-		return Result{Image: img, Took: p.now().Sub(began)}
+		return Result{Image: img, Peers: peers, Took: p.now().Sub(began)}
 	}
 	if errors.Is(context.Cause(ctx), errClosed) {
 		return p.outOfHours(r, max(p.closed(r), time.Second))
@@ -293,34 +297,35 @@ func (p *Puller) pull(ctx context.Context, name string, r Request, f *flight) Re
 	return out
 }
 
-// fetch asks the registry and brings what the store lacks.
-func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, settings Settings) (images.Image, error) {
+// fetch asks the registry, and neighbours, and brings what the store lacks. peers says what came from neighbours.
+func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, settings Settings) (img images.Image, peers string, err error) {
 	ref, err := registry.ParseReference(name)
 	if err != nil {
-		return images.Image{}, err
+		return images.Image{}, "", err
 	}
 	p.notify(f, Progress{Status: "resolving"})
-	remote, err := p.Client.Open(ctx, ref, r.Keyring, r.Present)
+	from, err := p.resolve(ctx, ref, r, settings)
 	if err != nil {
-		return images.Image{}, err
+		return images.Image{}, "", err
 	}
-	defer remote.Close()
+	defer from.close()
 	var found images.Trust
-	root := archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}
-	img, err := p.Store.Pull(ctx, remote, root, images.PullOptions{
+	img, err = p.Store.Pull(ctx, from, from.root, images.PullOptions{
 		Name: name, Platform: r.Platform, Parallel: settings.Layers,
 		Found: func(m images.Missing) error {
-			p.notify(f, Progress{Status: "found", Host: remote.Host})
+			p.notify(f, Progress{Status: "found", Host: from.host})
 			var err error
-			if found, err = p.Gate.judgeRemote(ctx, r.Image, remote, m, r.Keyring); err != nil {
+			if found, err = p.Gate.judgeRemote(ctx, r.Image, from.attached(), m, r.Keyring); err != nil {
 				return err
 			}
 			for _, l := range m.Layers {
 				p.notify(f, Progress{Status: "pulling", Layer: l.Digest, Total: l.Size})
 			}
 			// Before the image can be seen: whoever may not have it is not to find it without a record.
-			return p.Records.Add(m.ID, ref.Repository(), remote.Used, remote.Public)
+			used, public := from.used(ctx, r.Keyring, ref.Repository())
+			return p.Records.Add(m.ID, ref.Repository(), used, public)
 		},
+		Plain: from.plain,
 		Whole: !settings.Deltas,
 		Delta: func(d images.Delta) {
 			switch {
@@ -341,7 +346,7 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 		}
 		img.SignedBy = found.SignedBy
 	}
-	return img, err
+	return img, from.note(), err
 }
 
 // watched tells about each half MiB of a layer.

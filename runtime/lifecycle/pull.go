@@ -31,7 +31,9 @@ type Pulled struct {
 	Size    int64         // bytes of the image
 	// Present is why what is on the board is used as it is: the registry could not be asked; "": it was.
 	Present string
-	Judged  bool // the image was there, and may run
+	// Peers says what came from neighbours; "": nothing did.
+	Peers  string
+	Judged bool // the image was there, and may run
 }
 
 // Images of these kinds of failure are tried again when something else happens, and not after a time alone.
@@ -60,6 +62,9 @@ func (h *Handler) HandlePulled(p *Pod, target PullTarget, out Pulled, now state.
 		h.Event(p, target.Container, now, corev1.EventTypeNormal, "Pulled", fmt.Sprintf(
 			"Successfully pulled image %q in %s (%s including waiting). Image size: %d bytes.",
 			out.Image, out.Took.Truncate(time.Millisecond), out.Waited.Truncate(time.Millisecond), out.Size))
+		if out.Peers != "" {
+			h.Event(p, target.Container, now, corev1.EventTypeNormal, "PulledFromPeer", fmt.Sprintf("Image %q: %s", out.Image, out.Peers))
+		}
 	}
 	if c := p.Record.Container(target.Container); c != nil && out.Reason == "" && c.Waiting != nil && state.IsImageReason(c.Waiting.Reason) {
 		c.Waiting = nil

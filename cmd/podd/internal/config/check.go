@@ -99,7 +99,7 @@ func (c *Config) check() error {
 	if err := c.PullConfig.check(); err != nil {
 		return err
 	}
-	if err := c.ImageServe.check(); err != nil {
+	if err := c.SharingConfig.check(); err != nil {
 		return err
 	}
 	if err := c.UserNamespaces.check(); err != nil {

@@ -12,7 +12,7 @@ func liveKeys() []string {
 		"containerLogMaxSize", "containerLogMaxFiles", "containerLogDriver", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "cdiAnnotations", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
-		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline", "imagePullDeltas",
+		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline", "imagePullDeltas", "imagePeers", "imagePeersResolveTags",
 		"imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist",
 	}
 }
@@ -66,6 +66,7 @@ func (c *Config) TakeLive(next *Config) {
 	c.SerializeImagePulls, c.MaxParallelImagePulls = next.SerializeImagePulls, next.MaxParallelImagePulls
 	c.ImagePullBytesPerSecond, c.ImagePullWindow, c.ImagePullOffline = next.ImagePullBytesPerSecond, next.ImagePullWindow, next.ImagePullOffline
 	c.ImagePullDeltas = next.ImagePullDeltas
+	c.ImagePeers, c.ImagePeersResolveTags = next.ImagePeers, next.ImagePeersResolveTags
 	c.ImagePullCredentialsVerificationPolicy = next.ImagePullCredentialsVerificationPolicy
 	c.PreloadedImagesVerificationAllowlist = next.PreloadedImagesVerificationAllowlist
 }

@@ -8,10 +8,16 @@ import (
 
 	"podd/board"
 	"podd/images/distribution"
+	"podd/images/registry"
 )
 
 // SharingConfig is the part of the configuration that is about images and other machines.
 type SharingConfig struct {
+	// ImagePeers are addresses of boards with podd that are asked for images before registries are: http://10.0.0.5:5000.
+	ImagePeers []string `json:"imagePeers"`
+	// ImagePeersResolveTags: where a registry does not answer, peers may say what a tag stands for.
+	ImagePeersResolveTags bool `json:"imagePeersResolveTags"`
+
 	ImageServe ImageServeConfig `json:"imageServe"`
 }
 
@@ -23,8 +29,22 @@ type ImageServeConfig struct {
 }
 
 func defaultSharing() SharingConfig {
-	return SharingConfig{ImageServe: ImageServeConfig{BytesPerSecond: resource.MustParse("0")}}
+	return SharingConfig{ImagePeers: []string{}, ImageServe: ImageServeConfig{BytesPerSecond: resource.MustParse("0")}}
 }
+
+func (c *SharingConfig) check() error {
+	for i, address := range c.ImagePeers {
+		if err := registry.CheckPeer(address); err != nil {
+			return fmt.Errorf("imagePeers[%d] %w", i, err)
+		}
+	}
+	if len(c.ImagePeers) > maxPeers {
+		return fmt.Errorf("imagePeers must name at most %d, as all are asked for each image, not %d", maxPeers, len(c.ImagePeers))
+	}
+	return c.ImageServe.check()
+}
+
+const maxPeers = 16
 
 func (c *ImageServeConfig) check() error {
 	if c.BytesPerSecond.Sign() < 0 {

@@ -67,7 +67,7 @@ func (pu imagePulls) openPuller() (*imagepull.Puller, error) {
 	}
 	gate.Client = client
 	return &imagepull.Puller{
-		Store: pu.d.images, Client: client, Gate: gate, Log: pu.d.log, Working: pulling,
+		Store: pu.d.images, Client: client, Peers: pu.openPeers(client), Gate: gate, Log: pu.d.log, Working: pulling,
 		Settings: func() imagepull.Settings { return pu.d.pullSettings.Load().Settings },
 		Records:  pu.pullRecords(),
 		Pulled: func(context.Context) {
@@ -76,6 +76,17 @@ func (pu imagePulls) openPuller() (*imagepull.Puller, error) {
 			}
 		},
 	}, nil
+}
+
+// openPeers makes what asks neighbours for images.
+func (pu imagePulls) openPeers(client *registry.Client) *registry.Peers {
+	return &registry.Peers{
+		Client: client, Addresses: func() []string { return pu.d.pullSettings.Load().peers },
+		Refused: func(address string, err error) {
+			pu.d.log.Warn("a peer gives what it should not, and is not asked for an hour", "peer", address, "error", err)
+			pu.d.garbage().event(corev1.EventTypeWarning, "ImagePeerRefused", "the peer "+address+" gives what it should not, and is not asked for an hour: "+err.Error())
+		},
+	}
 }
 
 func (pu imagePulls) pullRecords() *imagepull.Records {
@@ -110,9 +121,12 @@ func (pu imagePulls) policyChanged() {
 // pullSettings are those of pulls, for the goroutines that pull.
 type pullSettings struct {
 	imagepull.Settings
-	rate int64
+	rate  int64
+	peers []string
 }
 
 func (pu imagePulls) keepPullSettings() {
-	pu.d.pullSettings.Store(&pullSettings{pu.d.config.Pulls(), pu.d.config.ImagePullBytesPerSecond.Value()})
+	settings := pu.d.config.Pulls()
+	settings.PeerTags = pu.d.config.ImagePeersResolveTags
+	pu.d.pullSettings.Store(&pullSettings{settings, pu.d.config.ImagePullBytesPerSecond.Value(), pu.d.config.ImagePeers})
 }
