@@ -37,7 +37,7 @@ func TestImagesServe(t *testing.T) {
 	b := newEmptyBoard(t, withArgs("--config", config))
 	b.must(os.WriteFile(config, []byte("pullImages: false\nimageServe: {address: \"127.0.0.1:5001\"}\n"), 0o600))
 	b.start()
-	b.podd("images", "load", filepath.Join(suite.images, "busybox.tar"))
+	b.podd("images", "load", archive(t, "busybox.tar"))
 	b.serveImages("127.0.0.1:5002")
 	policy := filepath.Join(t.TempDir(), "policy.json")
 	b.must(os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o600))
