@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +21,10 @@ import (
 // Known holes of runc, containerd, CRI-O and the kubelet, each tried against podd. Those that need no running pod are tested
 // where the defence is: paths below a volume in runtime/volume (CVE-2017-1002101, CVE-2021-25741), system calls and
 // capabilities in TestConfinementAgainstGoldenFiles (CVE-2022-0185, CVE-2022-0492, CVE-2022-29162, AF_ALG), logs in
-// TestLogsThatAPodHasReplaced, messages in TestContainersDoNotWriteOnTheTerminal (CVE-2021-25743).
+// TestLogsThatAPodHasReplaced, messages in TestContainersDoNotWriteOnTheTerminal (CVE-2021-25743), the removal of volumes in
+// TestRemoveNeverFollowsLinks of runtime/volume (CVE-2017-1002102).
+//
+// Each has been seen to fail without its defence; "Fails with" says what was taken out, of podd or of its copy of libcontainer.
 
 // hostileImages are images whose files or configuration attack whoever makes a container of them.
 func (b *Board) hostileImages() {
@@ -90,8 +95,21 @@ func settled(pod *corev1.Pod) string {
 	return "it has not been tried"
 }
 
+// tried waits until a container has said that it has tried, or cannot be started, and returns what it said.
+func (b *Board) tried(pod, container string) string {
+	b.t.Helper()
+	said := ""
+	b.must(lab.Poll(limit, func() (bool, error) {
+		said, _, _ = b.run("logs", pod, "-c", container)
+		waiting := containerStatus(b.pod(pod), container).State.Waiting
+		return strings.Contains(said, "tried") || waiting != nil && waiting.Reason != "ContainerCreating", fmt.Errorf("%s/%s has not tried: %q", pod, container, said)
+	}))
+	return said
+}
+
 // A container that is a script of /proc/self/exe, and one that watches for podd's processes, cannot overwrite podd: what
 // starts in a container is a sealed copy. CVE-2019-5736
+// Fails with podd's own file started instead of the copy.
 func TestPoddIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	b, _ := newHostileBoard(t)
@@ -118,6 +136,7 @@ func TestPoddIsNotOverwritten(t *testing.T) {
 }
 
 // A folder of podd's that is still open is no way out of a container. CVE-2024-21626, CVE-2016-9962
+// Fails with a folder leaked to the init, and its look at the working directory left out. One of the two is not enough.
 func TestWorkingDirectoryOutside(t *testing.T) {
 	t.Parallel()
 	b, outside := newHostileBoard(t)
@@ -130,9 +149,8 @@ func TestWorkingDirectoryOutside(t *testing.T) {
 	b.drop("image", podOf("image", of("hostile/workdir", containerOf("main", script))))
 	b.drop("cwd", onePod("cwd", script+"\n", "")) // that the script finds what it looks for is shown below
 	for _, name := range []string{"fds", "image"} {
-		pod := b.wait(name, settled)
-		for _, c := range pod.Spec.Containers {
-			stdout, _, _ := b.run("logs", name, "-c", c.Name)
+		for _, c := range b.wait(name, settled).Spec.Containers {
+			stdout := b.tried(name, c.Name)
 			if strings.Contains(stdout, "of the board") {
 				t.Errorf("%s/%s got out of its root: %s", name, c.Name, stdout)
 			}
@@ -145,6 +163,7 @@ func TestWorkingDirectoryOutside(t *testing.T) {
 
 // /proc and /sys are the kernel's, whatever an image or a volume puts there, and nothing is mounted into them.
 // CVE-2019-16884, CVE-2019-19921, CVE-2023-27561, CVE-2023-28642, CVE-2025-52881
+// Fails with what is mounted on /proc, in it and on /sys not checked.
 func TestKernelFilesAreNotReplaced(t *testing.T) {
 	t.Parallel()
 	b, outside := newHostileBoard(t)
@@ -167,6 +186,7 @@ func TestKernelFilesAreNotReplaced(t *testing.T) {
 
 // A volume at /dev, made ready by another container, does not lead masks, devices and consoles to files of the kernel.
 // CVE-2025-31133, CVE-2025-52565
+// Fails with /dev/null not checked before it is mounted on masked paths.
 func TestDevicesThatAreLinks(t *testing.T) {
 	t.Parallel()
 	b, outside := newHostileBoard(t)
@@ -190,6 +210,7 @@ func TestDevicesThatAreLinks(t *testing.T) {
 
 // A mount below a volume stays in the container, though another container exchanges the folder above it for a link that
 // leads outside. CVE-2021-30465, CVE-2024-45310
+// Fails with mount points made and opened by their path from the board's root.
 func TestMountsBelowALink(t *testing.T) {
 	t.Parallel()
 	b, outside := newHostileBoard(t)
@@ -211,24 +232,35 @@ func TestMountsBelowALink(t *testing.T) {
 	}
 	b.untouched(outside)
 	b.drop("etc", podOf("etc", of("hostile/etc-link", containerOf("main", forever))))
-	b.drop("volumes", podOf("volumes", of("hostile/volumes", containerOf("main", "cat /copied/*; "+forever))))
+	b.drop("volumes", podOf("volumes", of("hostile/volumes", containerOf("main", "cat /copied/*; echo tried; "+forever))))
 	b.wait("etc", settled)
-	b.wait("volumes", settled)
-	if stdout, _, _ := b.run("logs", "volumes"); strings.Contains(stdout, "of the board") {
+	if stdout := b.tried("volumes", "main"); strings.Contains(stdout, "of the board") {
 		t.Errorf("a volume of the image holds files of the board (CVE-2022-23648): %s", stdout)
 	}
 	b.untouched(outside)
 }
 
-// A value of a sysctl is one value (CVE-2022-0811), and a seccomp profile without a name is none (CVE-2023-2431).
+// A value of a sysctl is one value, and its name no way to another (CVE-2022-0811); a seccomp profile without a name is none
+// (CVE-2023-2431). Fails with names of sysctls not checked, neither with the manifest nor when they are set.
 func TestFieldsThatSmuggle(t *testing.T) {
 	t.Parallel()
-	b := newBoard(t)
-	before := b.readFile("/proc/sys/kernel/core_pattern")
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("allowedUnsafeSysctls: [net.*]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", config))
+	const pattern = "/proc/sys/kernel/core_pattern"
+	before := b.readFile(pattern)
+	defer func() {
+		if now := b.readFile(pattern); now != before {
+			t.Errorf("core_pattern has become %q", now)
+			b.must(os.WriteFile(pattern, []byte(before), 0))
+		}
+	}()
 	b.drop("sysctl", onePod("sysctl", forever, `securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: "1+kernel.core_pattern=|/evil"}]}`))
-	b.drop("newline", onePod("newline", forever, `securityContext: {sysctls: [{name: "kernel.shm_rmid_forced/../core_pattern", value: "|/evil"}]}`))
+	b.drop("climbs", onePod("climbs", forever, `securityContext: {sysctls: [{name: "net/../kernel/core_pattern", value: "|/evil"}]}`))
 	b.drop("seccomp", onePod("seccomp", forever, `securityContext: {seccompProfile: {type: Localhost, localhostProfile: ""}}`))
-	for _, name := range []string{"sysctl", "newline", "seccomp"} {
+	for _, name := range []string{"sysctl", "climbs", "seccomp"} {
 		b.must(lab.Poll(limit, func() (bool, error) {
 			stdout, _, _ := b.run("describe", "pod", name)
 			return strings.Contains(stdout, "Warning") || strings.Contains(stdout, "Message:"), fmt.Errorf("podd describe says\n%s", stdout)
@@ -237,13 +269,10 @@ func TestFieldsThatSmuggle(t *testing.T) {
 			t.Errorf("%s runs", name)
 		}
 	}
-	if now := b.readFile("/proc/sys/kernel/core_pattern"); now != before {
-		t.Errorf("core_pattern has become %q", now)
-	}
 }
 
 // What a container writes into files of podd's does not fill the board (CVE-2020-8557), and what a command prints does not
-// fill podd's memory (CVE-2022-1708).
+// fill podd's memory (CVE-2022-1708). Fails with the sandbox's tmpfs without a size.
 func TestContainersDoNotFillTheBoard(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
@@ -292,6 +321,7 @@ func (b *Board) peak() int64 {
 
 // Services of the board's own loopback are nobody else's, also where a hostPort has the kernel route 127.0.0.0/8.
 // The sysctl stands for frames that a pod makes by itself. CVE-2020-8558
+// Fails without the rule "pods stay off the node's loopback".
 func TestLoopbackOfTheBoardIsItsOwn(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "config.yaml")
@@ -314,5 +344,28 @@ ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1/32 via $gateway dev eth0 
 ip route get 127.0.0.1; `+ask)
 	if strings.Contains(got, "of the board") || !strings.Contains(got, "dev eth0") {
 		t.Errorf("the neighbour of the board's loopback got %q", got)
+	}
+}
+
+// There is no way around the API's objects to the node: none of a kubelet's own, by which a reader of nodes/proxy runs commands
+// in pods, and no path leads out of the logs. Fails if one of them is answered.
+func TestNoWayOfAKubeletsOwn(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	b.drop("web", podOf("web", containerOf("main", forever)))
+	b.running("web")
+	for _, path := range []string{
+		"/api/v1/nodes/lab/proxy/run/default/web/main?cmd=id", "/api/v1/nodes/lab/proxy/logs/", "/api/v1/nodes/lab/proxy/exec/default/web/main?command=id",
+		"/run/default/web/main?cmd=id", "/exec/default/web/main?command=id", "/containerLogs/default/web/main", "/logs/", "/logs/../../../etc/shadow",
+		"/configz", "/debug/pprof/", "/stats/summary", "/api/v1/namespaces/default/pods/web/proxy/", "/api/v1/namespaces/default/pods/..%2f..%2fweb/log",
+		"/api/v1/namespaces/default/pods/web/log?container=..%2fmain",
+	} {
+		response, err := b.Stream(path)
+		b.must(err)
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 300))
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s %s", path, response.Status, body)
+		}
 	}
 }

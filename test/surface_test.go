@@ -18,6 +18,7 @@ import (
 
 // What a container says of itself does not reach the operator's terminal as it is: not by podd describe, get and logs of
 // the daemon. CVE-2021-25743
+// Fails with text passed on as it is (internal/escape).
 func TestContainersDoNotWriteOnTheTerminal(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
@@ -46,7 +47,7 @@ func TestContainersDoNotWriteOnTheTerminal(t *testing.T) {
 }
 
 // A pod that has the logs mounted may put anything in the place of one: podd logs says so, at once, and shows and writes
-// nothing that is not a log; and the log goes on.
+// nothing that is not a log; and the log goes on. Fails with files opened whatever they are (internal/beneath).
 func TestLogsThatAPodHasReplaced(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
