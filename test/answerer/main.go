@@ -12,6 +12,10 @@
 // says what the session keyring of the process is, and what comes of adding a key to it, of finding one, and of looking at any
 // other.
 //
+//	answerer moments
+//
+// asks the answerer at port 8080 when it was asked for /healthz, in nanoseconds of CLOCK_MONOTONIC, and says it.
+//
 //	answerer ping
 //
 // says whether the process may send pings without privileges (man 7 icmp, ping_group_range).
@@ -59,8 +63,9 @@ import (
 type answerer struct {
 	sick, says string
 
-	mu   sync.Mutex
-	seen []string
+	mu      sync.Mutex
+	seen    []string
+	moments []int64
 }
 
 func main() {
@@ -71,6 +76,12 @@ func main() {
 	flag.StringVar(&a.says, "says", "", "what /word says")
 	flag.Parse()
 	switch flag.Arg(0) {
+	case "moments":
+		if err := sayMoments(); err != nil {
+			fmt.Fprintln(os.Stderr, "answerer:", err)
+			os.Exit(1)
+		}
+		return
 	case "keyring":
 		tryKeyring(flag.Args()[1:])
 		return
@@ -149,7 +160,14 @@ func (a *answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Content-Type") == "application/grpc":
 		a.check(w, r)
+	case r.URL.Path == "/moments":
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, at := range a.moments {
+			fmt.Fprintln(w, at)
+		}
 	case r.URL.Path == "/healthz":
+		a.noteMoment()
 		if a.isSick() {
 			http.Error(w, "sick", http.StatusInternalServerError)
 		}
@@ -165,6 +183,24 @@ func (a *answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+func (a *answerer) noteMoment() {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // it is there
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.moments = append(a.moments, ts.Nano())
+}
+
+func sayMoments() error {
+	r, err := http.Get("http://127.0.0.1:8080/moments")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Body.Close() }()
+	_, err = io.Copy(os.Stdout, r.Body)
+	return err
 }
 
 func (a *answerer) isSick() bool {

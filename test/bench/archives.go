@@ -29,14 +29,20 @@ func (w *workload) writeArchives() error {
 	if err := os.WriteFile(w.archive, small, 0o600); err != nil {
 		return err
 	}
-	big, err := imagetest.DockerArchive(imagetest.Image{
-		Names: []string{"podd.bench/big:1"}, Config: imagetest.Config{Cmd: []string{"/none"}},
-		Layers: []imagetest.Layer{bigLayer(0, 70<<20), bigLayer(1, 30<<20), bigLayer(2, 10<<20)},
-	})
+	return writeArchive(w.big, "podd.bench/big:1", 70<<20, 30<<20, 10<<20)
+}
+
+// writeArchive makes an image of layers of these sizes, in bytes.
+func writeArchive(file, name string, sizes ...int) error {
+	img := imagetest.Image{Names: []string{name}, Config: imagetest.Config{Cmd: []string{"/none"}}}
+	for i, size := range sizes {
+		img.Layers = append(img.Layers, bigLayer(i, size))
+	}
+	data, err := imagetest.DockerArchive(img)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(w.big, big, 0o600)
+	return os.WriteFile(file, data, 0o600)
 }
 
 // bigLayer is like a distribution's: a few thousand files of mixed sizes in nested folders, half text and half noise.

@@ -66,6 +66,7 @@ func measurements() []measurement {
 		{"names", (*bench).dnsDeath},
 		{"load", (*bench).load},
 		{"pull", (*bench).pull},
+		{"gigabyte", (*bench).pullGigabyte},
 		{"size", (*bench).size},
 	}
 }
