@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,7 @@ func (rb rollbacks) checkProgress(e *entry, now state.Instant) {
 		e.trial = nil
 		return
 	}
+	rb.endStuck(e, now)
 	template, err := json.Marshal(templateOf(e.object))
 	if err != nil {
 		return
@@ -133,6 +135,21 @@ func (rb rollbacks) checkProgress(e *entry, now state.Instant) {
 	rb.rollbackTo(e, limit, now)
 }
 
+// endStuck ends the pods of a version that was given up which keep a StatefulSet from the one that was put back: it waits for a pod
+// that does not serve, even if its template is another by now. It is looked for after each step, as a daemon that has died may have
+// left some.
+func (rb rollbacks) endStuck(e *entry, now state.Instant) {
+	set, ok := e.object.(*appsv1.StatefulSet)
+	if !ok || !slices.ContainsFunc(e.overrides, func(v Override) bool { return v.Why != "" }) {
+		return
+	}
+	for _, p := range rb.m.stepper().podsIn(e.key.Namespace, now) {
+		if controllerOf(p) == set.UID && workload.Active(p) && !workload.Ready(p) && p.Labels[appsv1.ControllerRevisionHashLabelKey] != set.Status.UpdateRevision {
+			rb.m.stepper().deletePod(e, p, now)
+		}
+	}
+}
+
 // lookAt has an entry looked at again at a moment since boot.
 func (rb rollbacks) lookAt(e *entry, at state.BootTime, now state.Instant) {
 	if wall := now.Wall.Add(at.Sub(now.Mono)); e.wake.IsZero() || wall.Before(e.wake) {
@@ -150,14 +167,6 @@ func (rb rollbacks) rollbackTo(e *entry, limit time.Duration, now state.Instant)
 		e.good = nil // it is no version that can be had
 		rb.m.treeFiles().save(e)
 		return
-	}
-	if e.key.Kind == kindStateful {
-		// It waits for a pod that does not serve, even if its template is another by now.
-		for _, p := range rb.m.stepper().podsIn(e.key.Namespace, now) {
-			if controllerOf(p) == e.object.GetUID() && workload.Active(p) && !workload.Ready(p) {
-				rb.m.stepper().deletePod(e, p, now)
-			}
-		}
 	}
 	e.trial = nil
 	rb.m.rolledBack = true
