@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// serveImages runs podd images serve in the network of a board.
-func (b *Board) serveImages(address string, args ...string) {
+// serve runs podd images serve in the network of a board, of the images below root.
+func (b *Board) serve(address, root string) {
 	b.t.Helper()
-	cmd := b.In(append([]string{suite.podd, "images", "serve", "--root", b.Root, "--listen", address}, args...)...)
+	cmd := b.In(suite.podd, "images", "serve", "--root", root, "--listen", address)
 	out, err := cmd.StdoutPipe()
 	b.must(err)
 	b.must(cmd.Start())
@@ -38,7 +38,7 @@ func TestImagesServe(t *testing.T) {
 	b.must(os.WriteFile(config, []byte("pullImages: false\nimageServe: {address: \"127.0.0.1:5001\"}\n"), 0o600))
 	b.start()
 	b.podd("images", "load", archive(t, "busybox.tar"))
-	b.serveImages("127.0.0.1:5002")
+	b.serve("127.0.0.1:5002", b.Root)
 	policy := filepath.Join(t.TempDir(), "policy.json")
 	b.must(os.WriteFile(policy, []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o600))
 	want := strings.Fields(b.podd("images", "ls"))
@@ -74,4 +74,32 @@ func TestImagesServe(t *testing.T) {
 			t.Errorf("--listen %q: %v %s", bad.address, err, out)
 		}
 	}
+}
+
+// A board takes images from its neighbour: layers of what its registry names, and, where no registry answers and its owner wants
+// it so, all of an image.
+func TestImagePeers(t *testing.T) {
+	t.Parallel()
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	near, b := newEmptyBoard(t), newEmptyBoard(t, withArgs("--config", config))
+	certs := startRegistry(t, b)
+	auth := filepath.Join(t.TempDir(), "auth.json")
+	b.must(os.WriteFile(auth, []byte(`{"auths": {"`+dockerRegistry+`": {"auth": "Ym9hcmQ6c2VjcmV0"}}}`), 0o600)) // board:secret
+	b.must(os.WriteFile(config, []byte("registriesConf: /nonexistent\nregistryAuth: ["+auth+"]\nregistryCerts: ["+certs+"]\n"+
+		"imagePeers: [\"http://127.0.0.1:1\", \"http://127.0.0.1:5001\"]\nimagePeersResolveTags: true\n"), 0o600))
+	const away = "127.0.0.1:4999/team/busybox:1"
+	for _, name := range []string{dockerRegistry + "/team/busybox:1", away} {
+		if out, err := near.In(suite.podd, "images", "load", "--socket", near.Socket, "--root", near.Root, "--name", name, archive(t, "busybox.tar")).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	b.serve("127.0.0.1:5001", near.Root)
+	b.start()
+	for name, image := range map[string]string{"registry": dockerRegistry + "/team/busybox:1", "away": away} {
+		b.drop(name, strings.Replace(podOf(name, "", containerOf("app", forever)), "image: busybox\n    imagePullPolicy: Never", "image: "+image+"\n    imagePullPolicy: IfNotPresent", 1))
+	}
+	b.running("registry")
+	b.running("away")
+	b.event("parts of it came from http://127.0.0.1:5001")
+	b.event("it is what the peer http://127.0.0.1:5001 has by this name, as the registry does not answer")
 }

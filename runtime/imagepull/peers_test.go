@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"podd/images/distribution"
@@ -24,6 +25,8 @@ type pair struct {
 
 	near    *board
 	server  *httptest.Server
+	honest  http.Handler // of the neighbour
+	mu      sync.Mutex
 	asked   []string // of the neighbour
 	refused []string
 	tags    bool
@@ -37,11 +40,13 @@ func newPair(t *testing.T, img imagetest.Image) *pair {
 	p.reg.Add(t, "app", "v1", img)
 	p.nearPulls(t, Request{Image: p.host + "/app:v1"})
 	allow := Allow(p.near.store, p.near.puller.Records, Verification{})
-	handler := &distribution.Server{Store: p.near.store, Log: slog.New(slog.DiscardHandler), Allow: func() distribution.Allow { return allow }}
+	p.honest = &distribution.Server{Store: p.near.store, Log: slog.New(slog.DiscardHandler), Allow: func() distribution.Allow { return allow }}
 	p.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
 		p.asked = append(p.asked, r.Method+" "+r.URL.String())
+		p.mu.Unlock()
 		if p.between == nil || !p.between(w, r) {
-			handler.ServeHTTP(w, r)
+			p.honest.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(p.server.Close)
@@ -151,16 +156,12 @@ func TestPeersWithoutTheRegistry(t *testing.T) {
 func TestPeersThatLie(t *testing.T) {
 	blobs := func(answer func(w http.ResponseWriter, r *http.Request, data []byte)) func(p *pair) {
 		return func(p *pair) {
-			handler := p.server.Config.Handler
 			p.between = func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.Contains(r.URL.Path, "/blobs/") {
 					return false
 				}
 				rec := httptest.NewRecorder()
-				between := p.between
-				p.between = nil
-				handler.ServeHTTP(rec, r)
-				p.between = between
+				p.honest.ServeHTTP(rec, r)
 				answer(w, r, rec.Body.Bytes())
 				return true
 			}
@@ -169,6 +170,10 @@ func TestPeersThatLie(t *testing.T) {
 	write := func(w http.ResponseWriter, data []byte) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 		_, _ = w.Write(data)
+	}
+	bomb, err := imagetest.Compress(make([]byte, 100<<20), "gzip")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
 		lie   func(p *pair)
@@ -201,10 +206,7 @@ func TestPeersThatLie(t *testing.T) {
 			_, _ = w.Write(make([]byte, 1000))
 		}), true},
 		"a bomb": {blobs(func(w http.ResponseWriter, _ *http.Request, _ []byte) {
-			data, err := imagetest.Compress(make([]byte, 200<<20), "gzip")
-			if err == nil {
-				write(w, data)
-			}
+			write(w, bomb)
 		}), true},
 		"elsewhere": {blobs(func(w http.ResponseWriter, r *http.Request, _ []byte) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)

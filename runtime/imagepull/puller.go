@@ -346,7 +346,11 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 		}
 		img.SignedBy = found.SignedBy
 	}
-	return img, from.note(), err
+	peers = from.note()
+	if err == nil && peers != "" && p.Log != nil {
+		p.Log.Info("peers have given an image", "image", name, "what", peers)
+	}
+	return img, peers, err
 }
 
 // watched tells about each half MiB of a layer.
