@@ -39,11 +39,14 @@ func (ad adopter) adopt(now state.Instant) error {
 		ad.r.pods[rec.UID] = p
 		ad.r.lifecycle.Adopt(p, now)
 		ad.r.lifecycle.CheckCgroups(p, now)
-		ad.adoptFinished(p)
 		ad.r.save(p)
 		ad.r.mark(rec.UID)
 	}
+	// What a Job has counted is kept before the ends of its pods are: those are not told from others once they are counted.
 	ad.r.workloads.readWorkloads(now)
+	for _, rec := range recs {
+		ad.adoptFinished(ad.r.pods[rec.UID])
+	}
 	var err error
 	if ad.r.orphans, err = adoption.FindOrphans(ad.r.kernel, func(uid types.UID) bool { return ad.r.pods[uid] != nil }); err != nil {
 		ad.r.Log.Error("cannot look for containers without a record", "error", err)
@@ -60,20 +63,23 @@ func (ad adopter) adopt(now state.Instant) error {
 	return nil
 }
 
-// adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost.
+// adoptFinished writes the end of a pod whose daemon died before it had, or of which the file is lost or older than the
+// record.
 func (ad adopter) adoptFinished(p *lifecycle.Pod) {
 	if p.Record.State != state.PodFinished {
 		return
 	}
 	if p.Record.Kept {
-		if err := ad.r.finished.Check(p.Record.UID); err != nil {
+		same, err := ad.r.finished.Check(p.Record)
+		if err == nil && same {
+			return
+		}
+		if err != nil {
 			ad.r.disk.SetAside([]error{err}, "it is written again")
 			p.Record.Kept = false
 		}
 	}
-	if !p.Record.Kept {
-		ad.r.saveFinished(p)
-	}
+	ad.r.saveFinished(p)
 }
 
 // awaitExits listens for the ends of adopted containers where their pidfds will not tell.

@@ -171,7 +171,8 @@ func (l *controllerLoop) updatePod(pod *corev1.Pod, now state.Instant) {
 	if p.Record.State == state.PodFinished {
 		l.r.saveFinished(p)
 	}
-	l.r.save(p)
+	// At once: a Job counts the pods that have lost its finalizer, and keeps the number before this turn of the loop ends.
+	l.r.write(p)
 	l.r.mark(pod.UID)
 	l.r.publish(p, now)
 }

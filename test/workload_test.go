@@ -122,7 +122,7 @@ func TestJobOfTheFolder(t *testing.T) {
 	t.Parallel()
 	b := newBoard(t)
 	b.drop("sums", jobOf("sums", "sleep 1; echo done", 4))
-	b.until(has("1/4"), "get", "job", "sums")
+	b.until(func(out string) bool { return has("/4")(out) && !has("0/4")(out) }, "get", "job", "sums")
 	b.kill9()
 	b.start()
 	b.until(has("Complete", "4/4"), "get", "job", "sums")

@@ -294,6 +294,23 @@ func TestBackoffAndRefusal(t *testing.T) {
 	}
 }
 
+// What a daemon knew that died before it was on flash is written by the next one.
+func TestFilesReachFlash(t *testing.T) {
+	w := newWorld(t, jobText)
+	w.l.finish(w.alive()[0], corev1.PodSucceeded, w.now)
+	w.take()
+	w.disk.Wait()
+	flash := filepath.Join(w.dir, "root", "job_default_sums.json")
+	if err := os.Remove(flash); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.disk.Wait()
+	if data, err := os.ReadFile(flash); err != nil || !strings.Contains(string(data), `"succeeded":1`) {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
 // What a Job has counted is on disk before its pod is let go; a pod that is gone and was not counted is counted still, and a
 // file that cannot be believed is set aside.
 func TestFiles(t *testing.T) {

@@ -168,6 +168,8 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 			}
 		}
 	}
+	// The earlier daemon may have died before all of it was on flash.
+	m.treeFiles().write()
 	return append(bad, m.treeFiles().readClaims()...)
 }
 
@@ -220,9 +222,8 @@ func (tf treeFiles) readTree(path string, thisBoot bool) error {
 	}
 	if thisBoot {
 		tf.m.clock, root.trial = t.Clock, t.Trial
-	} else {
-		tf.save(root)
 	}
+	tf.save(root)
 	tf.m.files[root.key] = root.object.GetUID()
 	return nil
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -26,10 +27,14 @@ func (s FinishedStore) Save(uid types.UID, data []byte) error {
 	return nil
 }
 
-// Check says whether a record that was saved is still there: nil, or why it is not.
-func (s FinishedStore) Check(uid types.UID) error {
-	_, err := ReadFile(s.path(uid), PodFinished)
-	return err
+// Check says whether the record that was saved of a pod is still there: nil, or why it is not. It is not the same when a
+// daemon died before it had saved what has changed since.
+func (s FinishedStore) Check(rec *Record) (same bool, err error) {
+	kept, err := ReadFile(s.path(rec.UID), PodFinished)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(kept.Raw, rec.Raw), nil
 }
 
 // Read gives the record of a pod that ended in an earlier boot, nil if there is none. The error is an *atomicfile.Damage if

@@ -36,15 +36,22 @@ func TestFinishedStore(t *testing.T) {
 	if rec, err := s.Read("u1"); rec != nil || err != nil {
 		t.Errorf("of a pod that has not ended: %v, %v", rec, err)
 	}
-	if err := s.Check("u1"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("of a pod that has not ended: %v", err)
+	if same, err := s.Check(NewRecord("u1", &corev1.Pod{}, Now())); same || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of a pod that has not ended: %t, %v", same, err)
 	}
 	if err := s.Save("u1", finished(t, "u1")); err != nil {
 		t.Fatal(err)
 	}
 	rec, err := s.Read("u1")
-	if err != nil || s.Check("u1") != nil || !rec.Kept || rec.State != PodFinished || rec.Created.Mono > 0 {
+	if err != nil || !rec.Kept || rec.State != PodFinished || rec.Created.Mono > 0 {
 		t.Fatalf("read %+v, %v", rec, err)
+	}
+	if same, err := s.Check(rec); !same || err != nil {
+		t.Errorf("what was saved is not the same: %t, %v", same, err)
+	}
+	rec.Raw = []byte(`{"metadata":{"finalizers":["x"]}}`)
+	if same, err := s.Check(rec); same || err != nil {
+		t.Errorf("what has changed is the same: %t, %v", same, err)
 	}
 	if err := errors.Join(s.Delete("u1"), s.Delete("u1")); err != nil {
 		t.Error(err)
