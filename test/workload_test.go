@@ -132,7 +132,9 @@ func TestJobOfTheFolder(t *testing.T) {
 	b.until(has("Complete", "4/4"), "get", "job", "sums")
 	// Whose end was being written is not there any more. It is counted, and none runs again. Of one that ended while there
 	// was no podd the exit code is lost, and another one has run in its place.
-	b.until(func(out string) bool { return strings.Count(out, "Completed")+strings.Count(out, "ContainerStatusUnknown") == strings.Count(out, "\n")-1 }, "get", "pods")
+	b.until(func(out string) bool {
+		return strings.Count(out, "Completed")+strings.Count(out, "ContainerStatusUnknown") == strings.Count(out, "\n")-1
+	}, "get", "pods")
 	b.remove("sums")
 	b.until(func(out string) bool { return !strings.Contains(out, "sums-") }, "get", "pods")
 }
