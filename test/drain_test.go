@@ -23,8 +23,7 @@ func TestDrainOfTheBoard(t *testing.T) {
 	t.Cleanup(func() { _ = logind.Close() })
 	b := newBoard(t)
 	quick := func(name string, replicas int) string {
-		return strings.NewReplacer("terminationGracePeriodSeconds: 5", "terminationGracePeriodSeconds: 1", "preStop: {sleep: {seconds: 1}}", "preStop: {exec: {command: ['true']}}").
-			Replace(deploymentOf(name, name, replicas))
+		return strings.Replace(rollingOf(name, containerOf("main", forever)), "replicas: 2", fmt.Sprintf("replicas: %d", replicas), 1)
 	}
 	b.drop("all", quick("web", 2)+"---\n"+quick("one", 1)+`---
 apiVersion: policy/v1

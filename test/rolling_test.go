@@ -131,21 +131,17 @@ func TestRollingUpdateLosesNoRequest(t *testing.T) {
 	}
 	heard("one")
 	roll("two")
+	b.until(func(out string) bool { return strings.Count(out, "\n") >= 4 }, "get", "pods", "-l", "app=short")
+	// Of each Deployment one pod is replaced over a death, and the other without one.
+	b.kill9()
+	b.start()
 	rolled()
 	heard("two")
-	roll("three")
-	b.until(func(out string) bool { return strings.Count(out, "\n") >= 4 }, "get", "pods", "-l", "app=short")
-	for range 3 {
-		b.kill9()
-		b.start()
-	}
-	rolled()
-	heard("three")
 	for name, a := range list {
 		close(a.quit)
 		a.clients.Wait()
 		t.Logf("%s: %v", name, a.answers)
-		if len(a.answers) != 3 {
+		if len(a.answers) != 2 {
 			t.Errorf("%s: requests were lost: %v", name, a.answers)
 		}
 	}

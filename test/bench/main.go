@@ -56,6 +56,7 @@ func measurements() []measurement {
 		{"userns", (*bench).userns},
 		{"confined", (*bench).confined},
 		{"many", (*bench).many},
+		{"replicas", (*bench).replicas},
 		{"memory", (*bench).memory},
 		{"idle", (*bench).idle},
 		{"probes", (*bench).probes},

@@ -38,6 +38,38 @@ func (b *bench) many() error {
 	return nil
 }
 
+// replicas compares a Deployment of 100 pods with as many pods of the folder, in pairs.
+func (b *bench) replicas() error {
+	const count, rounds = 100, 5
+	var pods, replicas []cost
+	var wall, cpu []float64
+	for range rounds {
+		one, _, err := b.node.many(count, nil)
+		if err != nil {
+			return err
+		}
+		other, err := b.node.replicas(count)
+		if err != nil {
+			return err
+		}
+		pods, replicas = append(pods, one), append(replicas, other)
+		wall = append(wall, float64(other.wall)/float64(one.wall))
+		cpu = append(cpu, float64(other.cpu)/float64(one.cpu))
+	}
+	for _, r := range []struct {
+		name   string
+		of     func([]cost) []time.Duration
+		ratios []float64
+	}{
+		{"100 pods / 100 replicas of a Deployment, all running, wall", walls, wall},
+		{"  CPU", cpus, cpu},
+	} {
+		b.add(newRow(r.name, "ms")).set("podd", ms(median(r.of(pods)))+" / "+ms(median(r.of(replicas)))).
+			judge(median(r.ratios) <= 1.1, "<= 1.1 times, is %.2f", median(r.ratios))
+	}
+	return nil
+}
+
 // manyRounds keeps the time of the whole in bounds. The cost of one more pod is a ninth of a difference between few pods
 // and one: those need the rounds.
 func manyRounds(count int) int {

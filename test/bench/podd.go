@@ -164,9 +164,29 @@ func (p *podd) many(count int, while func() error) (start, stop cost, err error)
 	}
 	prefix := fmt.Sprintf("many-%d-", p.serial)
 	p.serial++
+	files := map[string]string{}
 	for i := range count {
 		name := fmt.Sprintf("%s%d", prefix, i)
-		if err := p.Drop(name+".yaml", manifest(name, 1)); err != nil {
+		files[name+".yaml"] = manifest(name, 1)
+	}
+	return p.folder(files, prefix, count, while)
+}
+
+// replicas does the same with one Deployment.
+func (p *podd) replicas(count int) (start cost, err error) {
+	if err := p.Stop(patience); err != nil {
+		return start, err
+	}
+	name := fmt.Sprintf("many-%d", p.serial)
+	p.serial++
+	start, _, err = p.folder(map[string]string{name + ".yaml": deployment(name, count)}, name+"-", count, nil)
+	return start, err
+}
+
+// folder starts the daemon in front of files from which count pods come whose names begin with prefix, and stops it with them.
+func (p *podd) folder(files map[string]string, prefix string, count int, while func() error) (start, stop cost, err error) {
+	for name, text := range files {
+		if err := p.Drop(name, text); err != nil {
 			return start, stop, err
 		}
 	}
@@ -197,8 +217,8 @@ func (p *podd) many(count int, while func() error) (start, stop cost, err error)
 	if err != nil {
 		return start, stop, err
 	}
-	for i := range count {
-		if err := p.Remove(fmt.Sprintf("%s%d.yaml", prefix, i)); err != nil {
+	for name := range files {
+		if err := p.Remove(name); err != nil {
 			return start, stop, err
 		}
 	}

@@ -55,6 +55,23 @@ func manifest(name string, containers int) string {
 	return text.String()
 }
 
+// deployment is a Deployment of as many pods as manifest makes.
+func deployment(name string, replicas int) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s}
+spec:
+  replicas: %[2]d
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata: {labels: {app: %[1]s}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - {name: c0, image: %[3]q, imagePullPolicy: Never, command: [/stamp]}
+`, name, replicas, image)
+}
+
 // awaitStamps waits until count log files match the pattern and hold a stamp, and returns the latest one.
 func awaitStamps(pattern string, count int, limit time.Duration) (time.Duration, error) {
 	if count == 0 {
