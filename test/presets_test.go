@@ -1,0 +1,136 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// What a runtime handler presets is there in the containers of its pods, unless these say otherwise themselves.
+func TestRuntimeHandlerPresets(t *testing.T) {
+	t.Parallel()
+	file := configFile(t, `runtimeHandlers:
+  tight:
+    seccompProfile: {type: Localhost, localhostProfile: tight.json}
+    sysctls: {net.ipv4.tcp_keepalive_time: "77", kernel.msgmax: "9000"}
+  armored: {appArmorProfile: {type: Localhost, localhostProfile: nobody-has-this}}
+  mapped: {userNamespaces: required}
+`)
+	b := newBoard(t, withArgs("--config", file))
+	profiles := filepath.Join(b.Root, "seccomp")
+	b.must(os.MkdirAll(profiles, 0o755))
+	b.must(os.WriteFile(filepath.Join(profiles, "tight.json"), []byte(`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":28}]}`), 0o600))
+	for _, name := range []string{"tight", "armored", "mapped"} {
+		b.drop("class-"+name, fmt.Sprintf("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: %s}\nhandler: %s\n", name, name))
+	}
+	b.drop("tight", podOf("tight", "runtimeClassName: tight",
+		"securityContext: {sysctls: [{name: net.ipv4.tcp_keepalive_time, value: '78'}]}",
+		containerOf("main", forever),
+		containerOf("own", forever, "securityContext: {seccompProfile: {type: RuntimeDefault}}"),
+		containerOf("free", forever, "securityContext: {privileged: true}")))
+	b.running("tight")
+	for container, want := range map[string]string{"main": "No space left on device", "own": "made", "free": "made"} {
+		if got := b.sh("tight", container, "mkdir /tmp-x 2>&1 && echo made || true"); !strings.Contains(got, want) {
+			t.Errorf("mkdir in container %s says %q, want %q", container, got, want)
+		}
+	}
+	if got := strings.Fields(b.sh("tight", "main", "cat /proc/sys/net/ipv4/tcp_keepalive_time /proc/sys/kernel/msgmax")); got[0] != "78" || got[1] != "9000" {
+		t.Errorf("sysctls are %v, want the pod's own 78 and the handler's 9000", got)
+	}
+
+	b.drop("armored", podOf("armored", "runtimeClassName: armored", containerOf("main", forever)))
+	b.drop("bare", podOf("bare", "runtimeClassName: armored", containerOf("main", forever, "securityContext: {appArmorProfile: {type: Unconfined}}")))
+	b.running("bare")
+	want := "apparmor profile not found nobody-has-this"
+	if _, err := os.Stat("/sys/kernel/security/apparmor"); err != nil {
+		want = `apparmor is not supported on this machine, and container "main" asks for it`
+	}
+	b.wait("armored", isWaitingFor("CreateContainerError", want))
+
+	b.drop("refused", podOf("refused", "runtimeClassName: mapped", "hostUsers: true", containerOf("main", forever)))
+	b.hasEvent(`runtime handler "mapped" runs no pod without user ids of its own, and this one cannot have them: hostUsers: true`)
+	b.drop("network", podOf("network", "runtimeClassName: mapped", "hostNetwork: true", containerOf("main", forever)))
+	b.hasEvent("and this one cannot have them: hostNetwork")
+	needsMappedMemory(t)
+	b.drop("mapped", podOf("mapped", "runtimeClassName: mapped", containerOf("main", forever)))
+	b.running("mapped")
+	if first := strings.Fields(b.sh("mapped", "main", "cat /proc/self/uid_map"))[1]; first == "0" {
+		t.Error("a pod whose handler requires ids of its own has the machine's")
+	}
+}
+
+// Of namespaces and runtime classes that are exempt nothing is judged; all others are.
+func TestPodSecurityExemptions(t *testing.T) {
+	t.Parallel()
+	file := configFile(t, "podSecurity: restricted\nruntimeHandlers: {other: {}}\npodSecurityExemptions: {namespaces: [trusted], runtimeClasses: [loose]}\n")
+	b := newBoard(t, withArgs("--config", file))
+	b.drop("loose", "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: loose}\nhandler: other\n")
+	b.drop("strict", "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: strict}\nhandler: other\n")
+	free := containerOf("main", forever, "securityContext: {privileged: true}")
+	inTrusted := func(text string) string {
+		return strings.Replace(text, "metadata:\n", "metadata:\n  namespace: trusted\n", 1)
+	}
+	b.drop("of-class", podOf("of-class", "runtimeClassName: loose", free))
+	b.drop("of-other-class", podOf("of-other-class", "runtimeClassName: strict", free))
+	b.drop("of-none", podOf("of-none", free))
+	b.drop("of-namespace", inTrusted(podOf("of-namespace", free)))
+	b.running("of-class")
+	b.until(func(out string) bool { return strings.Contains(out, "1/1") }, "get", "pods", "-n", "trusted", "of-namespace")
+	for _, name := range []string{"of-none", "of-other-class"} {
+		b.until(func(out string) bool {
+			return strings.Contains(out, `violates PodSecurity "restricted:latest": privileged`)
+		}, "describe", "pod", name)
+	}
+	// Without the exemptions nobody is exempt, but what runs goes on.
+	b.must(os.WriteFile(file, []byte("podSecurity: restricted\nruntimeHandlers: {other: {}}\n"), 0o600))
+	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+	b.drop("late", inTrusted(podOf("late", free)))
+	b.until(func(out string) bool { return strings.Contains(out, "PodSecurity") }, "get", "pods", "-n", "trusted", "late")
+	b.running("of-class")
+}
+
+// A node that says so takes no pod that asks for CDI devices by annotation, until it says otherwise.
+func TestCDIAnnotationsForbidden(t *testing.T) {
+	t.Parallel()
+	specs := t.TempDir()
+	config := "cdiSpecDirs: [" + specs + "]\ndevices: [{cdi: example.com/gpu}]\n"
+	file := configFile(t, config+"cdiAnnotations: false\n")
+	b := newBoard(t, withArgs("--config", file))
+	b.must(os.WriteFile(filepath.Join(specs, "gpu.yaml"), []byte("cdiVersion: 0.7.0\nkind: example.com/gpu\ndevices: [{name: '0', containerEdits: {env: [GPU=0]}}]\n"), 0o600))
+	b.drop("noted", replaceIn(t, podOf("noted", containerOf("main", forever)), "  name: noted\n", "  name: noted\n  annotations: {cdi.k8s.io/me: example.com/gpu=0}\n"))
+	p := b.wait("noted", isPhase(corev1.PodFailed))
+	const why = "forbidden annotation: pods of this node get CDI devices by resources and runtime classes alone (cdiAnnotations: false)"
+	if p.Status.Reason != "CDIAnnotationForbidden" || p.Status.Message != "Pod was rejected: "+why || len(p.Status.ContainerStatuses) > 0 && p.Status.ContainerStatuses[0].State.Running != nil {
+		t.Errorf("its status is %+v", p.Status)
+	}
+	b.hasEvent(why)
+	if got := lineOf(b.podd("get", "pods"), "noted"); !strings.Contains(got, "CDIAnnotationForbidden") {
+		t.Errorf("podd get pods shows %q", got)
+	}
+	// By a resource it is had all the same.
+	b.until(func(out string) bool { return strings.Contains(out, "example.com/gpu") }, "describe", "node")
+	b.drop("asks", podOf("asks", containerOf("main", forever, "resources: {limits: {example.com/gpu: 1}}")))
+	b.running("asks")
+	b.sh("asks", "main", `test "$GPU" = 0`)
+	b.remove("asks")
+	b.gone("asks")
+	b.must(os.WriteFile(file, []byte(config), 0o600))
+	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
+	b.running("noted")
+	b.sh("noted", "main", `test "$GPU" = 0`)
+}
+
+// configFile is a configuration.
+func configFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

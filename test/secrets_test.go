@@ -1,0 +1,102 @@
+package test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"podd/test/lab"
+)
+
+// A Secret is where its pod asked for it and on tmpfs, and nowhere else: not in arguments, not in the environment of podd, not on
+// the disk, not in the log; also after the daemon has died, after the pod's end and with a changed value.
+func TestSecretsStayWhereTheyBelong(t *testing.T) {
+	t.Parallel()
+	b := newBoard(t)
+	secret := func(value string) {
+		b.drop("secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {a: b}}\nstringData: {key: "+value+"}\n")
+	}
+	const first, second = "eN4zFirstValue0815", "qW9zSecondValue4711"
+	secret(first)
+	env := "env: [{name: KEY, valueFrom: {secretKeyRef: {name: s, key: key}}}]\nenvFrom: [{secretRef: {name: s, optional: true}}]\n"
+	probe := "readinessProbe: {periodSeconds: 1, exec: {command: [sh, -c, 'test -n $KEY']}}\nlifecycle: {postStart: {exec: {command: ['true']}}}\n"
+	b.drop("app", podOf("app", "shareProcessNamespace: true\nvolumes: [{name: s, secret: {secretName: s}}]", containerOf("main", forever, env+probe+"volumeMounts: [{name: s, mountPath: /s}]")))
+	b.drop("task", podOf("task", "restartPolicy: Never", containerOf("main", "test $KEY = "+first, env)))
+	b.wait("app", isReady("main"))
+	b.wait("task", isPhase(corev1.PodSucceeded))
+	b.sh("app", "main", `test "$KEY $(cat /s/key)" = "`+first+" "+first+`"`)
+	b.withoutSecrets("with what runs", first)
+	b.kill9()
+	b.start()
+	b.wait("app", isReady("main"))
+	secret(second)
+	b.sh("app", "main", "until grep -q "+second+" /s/key; do sleep 0.1; done")
+	b.withoutSecrets("with another daemon and value", first, second)
+	b.remove("app")
+	b.gone("app")
+	b.withoutSecrets("with the pod gone", first, second)
+}
+
+// withoutSecrets looks for values where they do not belong. The script of a task has one in its manifest, and so in its last good one.
+func (b *Board) withoutSecrets(when string, values ...string) {
+	b.t.Helper()
+	in := func(text []byte) bool {
+		for _, v := range values {
+			if bytes.Contains(text, []byte(v)) {
+				return true
+			}
+		}
+		return false
+	}
+	daemon := strconv.Itoa(b.Pid())
+	files := []string{"/proc/" + daemon + "/environ"}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	b.must(err)
+	for _, file := range append(files, lines...) {
+		if text, err := os.ReadFile(file); err == nil && in(text) && !bytes.Contains(text, []byte("test $KEY = ")) && !bytes.Contains(text, []byte("until grep")) {
+			b.t.Errorf("%s: %s has a Secret's value: %q", when, file, text)
+		}
+	}
+	for _, folder := range []string{b.Root, filepath.Join(b.Dir, "log")} {
+		b.must(filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() {
+				return nil //nolint:nilerr // it went away
+			}
+			text, err := os.ReadFile(path)
+			if text = bytes.ReplaceAll(text, []byte("test $KEY = "+values[0]), nil); err == nil && in(text) {
+				b.t.Errorf("%s: %s has a Secret's value", when, path)
+			}
+			return nil
+		}))
+	}
+	if said := strings.ReplaceAll(b.Output(), "test $KEY = "+values[0], ""); in([]byte(said)) {
+		b.t.Errorf("%s: podd's log has a Secret's value", when)
+	}
+	for _, args := range [][]string{{"get", "pods", "-o", "yaml"}, {"get", "events"}, {"describe", "pod", "task"}} {
+		if out := strings.ReplaceAll(b.podd(args...), "test $KEY = "+values[0], ""); in([]byte(out)) {
+			b.t.Errorf("%s: podd %s shows a Secret's value", when, strings.Join(args, " "))
+		}
+	}
+}
+
+// The daemon leaves no core dump: the kernel gives what it shows of such a process to root's group, whatever its own is. man 5 proc
+func TestDaemonLeavesNoCoreDump(t *testing.T) {
+	t.Parallel()
+	wrapper := filepath.Join(t.TempDir(), "podd")
+	if err := os.WriteFile(wrapper, []byte("#!/bin/sh\nexec setpriv --regid 4711 --keep-groups "+suite.podd+` "$@"`+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, func(o *lab.Options) { o.Podd = wrapper })
+	info, err := os.Stat("/proc/" + strconv.Itoa(b.Pid()) + "/stat")
+	b.must(err)
+	if got := info.Sys().(*syscall.Stat_t).Gid; got != 0 {
+		t.Errorf("what the kernel shows of the daemon is group %d's: it would leave a core dump", got)
+	}
+}
