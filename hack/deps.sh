@@ -19,7 +19,7 @@ declare -A packages=(
 	[demo]="busybox-static util-linux iproute2 curl"
 	[lint]="shellcheck curl git"
 	# ipxe-qemu by name: without it apt would choose an emulator or the other, not both.
-	[vm]="qemu-system-x86 $guest"
+	[vm]="qemu-system-x86 secilc $guest"
 	# An emulated board boots its image, too.
 	[board]="qemu-system-arm qemu-efi-aarch64 $guest $disk"
 	[image]="$disk"

@@ -2,6 +2,9 @@ package runtime
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -13,6 +16,7 @@ import (
 	"podd/runtime/lifecycle"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
+	"podd/runtime/volume"
 )
 
 // kernel is what the loop itself asks of what runs: New makes one of the engine, the sandboxes and the descriptor store;
@@ -44,7 +48,17 @@ func (b board) prepare() error {
 	if err := container.EnsureBaseLayer(b.r.engine.BaseLayer); err != nil {
 		return err
 	}
+	b.labelImages()
 	return b.r.engine.EnsureCgroupView()
+}
+
+// labelImages lets containers execute what is in images: SELinux looks at the files of their layers behind the overlay, too. New
+// ones have the label of the folder that they are made in.
+func (b board) labelImages() {
+	label, dir := b.r.engine.Modules.ImageLabel(), filepath.Join(b.r.folders.Root, "images")
+	if err := volume.Label(dir, label, false); err != nil && !errors.Is(err, os.ErrNotExist) {
+		b.r.Log.Warn("programs of images may not be executable: cannot label their files", "folder", dir, "label", label, "error", err)
+	}
 }
 
 func (b board) run(p *lifecycle.Pod, op *executor.Operation) {
@@ -92,4 +106,4 @@ func (b board) RemoveSandbox(uid types.UID) error { return b.r.sandboxes.RemoveO
 
 func (b board) UnmapAll() error { return b.r.sandboxes.UnmapAll() }
 
-func (b board) AdoptUsers(rec *state.Record) error { return b.r.sandboxes.AdoptUsers(rec) }
+func (b board) AdoptLeases(rec *state.Record) error { return b.r.sandboxes.AdoptLeases(rec) }

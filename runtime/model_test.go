@@ -34,6 +34,7 @@ import (
 	"podd/runtime/lifecycle"
 	"podd/runtime/manifest"
 	"podd/runtime/plan"
+	"podd/runtime/sandbox/mcs"
 	"podd/runtime/sandbox/userns"
 	"podd/runtime/service"
 	"podd/runtime/state"
@@ -116,7 +117,7 @@ func (w *world) start() error {
 		RunDir: filepath.Join(w.dir, "run"), RootDir: filepath.Join(w.dir, "root"), LogDir: filepath.Join(w.dir, "logs"),
 		Log: slog.New(slog.DiscardHandler), NodeName: "board", ClusterDomain: "cluster.local",
 		ServiceCIDRs: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")},
-		Folder:       w, Images: w, Puller: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Names: nothing{}, Forwarder: forwarder{},
+		Folder:       w, Images: w, Puller: w, Network: nothing{}, Cgroups: nothing{}, Users: nothing{}, Levels: mcs.NewLeases(filepath.Join(w.dir, "run", "levels"), nil), Names: nothing{}, Forwarder: forwarder{},
 		HealthPorts: func([]service.HealthPort) {}, HostIPs: func() ([]netip.Addr, error) { return nil, nil },
 		ResolvConf: func() string { return "" }, Events: nothing{},
 	})
@@ -218,8 +219,8 @@ func (d *daemon) finishPull(i, how int) {
 func (d *daemon) execConfig(*state.Record, *state.ContainerRecord) (*spec.Config, error) {
 	return &spec.Config{}, nil
 }
-func (d *daemon) AdoptUsers(rec *state.Record) error { return d.r.sandboxes.AdoptUsers(rec) }
-func (d *daemon) receive()                           {}
+func (d *daemon) AdoptLeases(rec *state.Record) error { return d.r.sandboxes.AdoptLeases(rec) }
+func (d *daemon) receive()                            {}
 func (d *daemon) Adopt(id string, _ stdio.Log) (executor.ContainerIO, bool, error) {
 	return &modelIO{d, id}, true, nil
 }

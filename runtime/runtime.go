@@ -121,6 +121,7 @@ type Config struct {
 	Network Network
 	Cgroups Cgroups
 	Users   sandbox.Users
+	Levels  sandbox.Levels
 	FDStore stdio.FDStore
 	Names   Names
 	// Forwarder leads to Services, whose addresses come from ServiceCIDRs; PodCIDRs are the pods' own.
@@ -259,10 +260,10 @@ func New(c Config) (*Runtime, error) {
 		Tried: func(problems map[string]error) { r.inbox.put(msgStorage{problems}) }, Report: r.conditions.storage.Report,
 	}
 	r.remains = &adoption.Remains{
-		Kernel: r.kernel, Paths: r.paths, Volumes: r.volumes, Cgroups: c.Cgroups, Network: c.Network, Users: c.Users,
+		Kernel: r.kernel, Paths: r.paths, Volumes: r.volumes, Cgroups: c.Cgroups, Network: c.Network, Users: c.Users, Levels: c.Levels,
 	}
 	r.sandboxes = &sandbox.Manager{
-		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users,
+		Paths: r.paths, Engine: r.engine, Network: c.Network, Cgroups: c.Cgroups, Users: c.Users, Levels: c.Levels,
 		ClusterDomain: c.ClusterDomain, Executable: c.Executable, Log: c.Log,
 	}
 	r.prober = prober.New(&prober.Prober{

@@ -114,6 +114,7 @@ var stateFiles = []struct {
 	{"log", `^log/.*\.log$`, false},
 	{"address", `^run/leases/[0-9.]+$`, false},
 	{"devices", `^run/roots/[^/]+/devices\.json$`, true},
+	{"SELinux level", `^run/levels/c[0-9]+,c[0-9]+$`, false},
 	{"user IDs", `^run/users/[0-9]+\+[0-9]+$`, false},
 }
 
@@ -125,7 +126,7 @@ func (b *Board) stateFiles() map[string][]string {
 	b.t.Helper()
 	found := map[string][]string{}
 	b.must(filepath.WalkDir(b.Dir, func(path string, e fs.DirEntry, err error) error {
-		if isLease := strings.HasPrefix(path, b.Run+"/leases/") || strings.HasPrefix(path, b.Run+"/users/"); err != nil || !e.Type().IsRegular() && !(isLease && e.Type() == fs.ModeSymlink && e.Name() != "last") {
+		if isLease := strings.HasPrefix(path, b.Run+"/leases/") || strings.HasPrefix(path, b.Run+"/levels/") || strings.HasPrefix(path, b.Run+"/users/"); err != nil || !e.Type().IsRegular() && !(isLease && e.Type() == fs.ModeSymlink && e.Name() != "last") {
 			return nil //nolint:nilerr // it went away
 		}
 		name, err := filepath.Rel(b.Dir, path)
@@ -233,7 +234,7 @@ func TestDamagedState(t *testing.T) {
 		}
 	}
 	for _, f := range stateFiles {
-		if !seen[f.kind] && f.kind != "spool" && f.kind != "position in the journal" && f.kind != "last good configuration" {
+		if !seen[f.kind] && f.kind != "spool" && f.kind != "SELinux level" && f.kind != "position in the journal" && f.kind != "last good configuration" {
 			t.Errorf("there was no file of the kind %q to damage", f.kind)
 		}
 	}

@@ -174,7 +174,7 @@ func TestLayers(t *testing.T) {
 		},
 		"podd/runtime/sandbox": {
 			"podd/runtime/state", "podd/runtime/container", "podd/runtime/manifest", "podd/netns", "podd/cgroups", "podd/runtime/sandbox/userns", "podd/internal",
-			"podd/runtime/device",
+			"podd/runtime/device", "podd/runtime/sandbox/mcs",
 		},
 		"podd/runtime/executor": {
 			"podd/runtime/state", "podd/runtime/plan", "podd/runtime/status", "podd/runtime/sandbox", "podd/runtime/stdio", "podd/runtime/container",
@@ -217,6 +217,7 @@ func TestLayers(t *testing.T) {
 		"podd/probe":                  {},
 		"podd/board":                  {},
 		"podd/runtime/sandbox/userns": {},
+		"podd/runtime/sandbox/mcs":    {},
 
 		"podd/runtime/manifest": {
 			"podd/runtime/manifest/decode", "podd/runtime/manifest/defaults", "podd/runtime/manifest/validate", "podd/runtime/manifest/fields",

@@ -19,8 +19,8 @@ type Remains struct {
 	Paths   state.Paths
 	Volumes Volumes
 	Cgroups Cgroups
-	// Network and Users have addresses, and ranges of ids, by the pods' UIDs.
-	Network, Users Collector
+	// Network, Users and Levels have addresses, ranges of ids, and SELinux levels, by the pods' UIDs.
+	Network, Users, Levels Collector
 }
 
 // Collector keeps what it has for some pods, and takes away the rest.
@@ -101,7 +101,7 @@ func (r *Remains) Remove(keep Keep) error {
 	for _, uid := range r.Volumes.Orphans(keep.pods) {
 		errs = append(errs, r.Volumes.RemoveMemory(uid))
 	}
-	errs = append(errs, r.Network.Collect(keep.pods), r.Cgroups.Collect(keep.pods), r.Users.Collect(keep.pods), r.Kernel.UnmapAll())
+	errs = append(errs, r.Network.Collect(keep.pods), r.Cgroups.Collect(keep.pods), r.Users.Collect(keep.pods), r.Levels.Collect(keep.pods), r.Kernel.UnmapAll())
 	return errors.Join(errs...)
 }
 

@@ -78,15 +78,15 @@ type DeviceChange struct {
 }
 
 // makeDevices makes the nodes of a container that is about to start, adds their mounts to it and returns the groups that they
-// are for.
-func (dn deviceNodes) makeDevices(c *spec.Config) ([]int, error) {
+// are for. label is their SELinux label, "": none.
+func (dn deviceNodes) makeDevices(c *spec.Config, label string) ([]int, error) {
 	dn.e.deviceLock.Lock()
 	defer dn.e.deviceLock.Unlock()
 	if len(c.Devices) == 0 {
 		return nil, dn.dropDevices(c.ID)
 	}
 	state := &deviceState{Users: c.Sandbox.Users, Any: spec.IsPrivileged(c)}
-	if err := dn.mountNodes(c.ID); err != nil {
+	if err := dn.mountNodes(c.ID, label); err != nil {
 		return nil, err
 	}
 	var groups []int
@@ -138,7 +138,7 @@ func (dn deviceNodes) saveDevices(id string, state *deviceState) error {
 }
 
 // mountNodes begins with an empty file system.
-func (dn deviceNodes) mountNodes(id string) error {
+func (dn deviceNodes) mountNodes(id, label string) error {
 	if err := dn.dropDevices(id); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (dn deviceNodes) mountNodes(id string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make device nodes: %w", err)
 	}
-	if err := unix.Mount("nodes", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755,size=1m,nr_inodes=16384"); err != nil {
+	if err := unix.Mount("nodes", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, labelled("mode=0755,size=1m,nr_inodes=16384", label)); err != nil {
 		return fmt.Errorf("cannot mount device nodes: %w", err)
 	}
 	return nil

@@ -52,8 +52,8 @@ func EnsureBaseLayer(dir string) error {
 func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, id, "rootfs") }
 
 // ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own. The layers of a pod with
-// ids of its own come mapped, the lowest being the mount points.
-func (e *Engine) ensureRoot(id string, layers []string, u *spec.Users) (string, error) {
+// ids of its own come mapped, the lowest being the mount points. label is the SELinux label of all files, "": their own.
+func (e *Engine) ensureRoot(id string, layers []string, u *spec.Users, label string) (string, error) {
 	dir := filepath.Join(e.RootDir, id)
 	merged := e.rootPath(id)
 	for _, sub := range []string{filepath.Join(dir, "upper"), filepath.Join(dir, "work"), merged} {
@@ -75,12 +75,17 @@ func (e *Engine) ensureRoot(id string, layers []string, u *spec.Users) (string, 
 	} else if e.BaseLayer != "" {
 		layers = slices.Insert(slices.Clone(layers), 0, e.BaseLayer)
 	}
+	if label != "" { // the kernel looks at it behind the overlay when a program of it is executed
+		if err := unix.Lsetxattr(filepath.Join(dir, "upper"), attrLabel, []byte(label+"\x00"), 0); err != nil {
+			return "", fmt.Errorf("cannot label the root of container %s: %w", id, err)
+		}
+	}
 	options := overlayOptions(dir, layers)
 	// volatile: the writable layer never outlives its boot, so that syncing it at unmount would only wear
 	// the flash. Linux 5.10.
-	err := unix.Mount("overlay", merged, "overlay", 0, options+",volatile")
+	err := unix.Mount("overlay", merged, "overlay", 0, labelled(options+",volatile", label))
 	if errors.Is(err, unix.EINVAL) {
-		err = unix.Mount("overlay", merged, "overlay", 0, options)
+		err = unix.Mount("overlay", merged, "overlay", 0, labelled(options, label))
 	}
 	if err != nil && u != nil {
 		return "", fmt.Errorf("cannot mount the root of container %s with the pod's own ids (Linux 5.19): %w", id, err)

@@ -40,7 +40,11 @@ type Process struct {
 // process and its descriptors before the command begins: whoever keeps them knows how it ends, however soon. After an
 // error nothing runs, and Remove takes away what is left.
 func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, error) {
-	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users)
+	labels, err := e.labels(c)
+	if err != nil {
+		return nil, err
+	}
+	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users, labels.Mount)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +52,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err != nil {
 		return nil, err
 	}
-	groups, err := e.deviceNodes().makeDevices(c)
+	groups, err := e.deviceNodes().makeDevices(c, labels.Mount)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +74,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if ociSpec.Process.ApparmorProfile, err = e.Modules.Profile(c.Pod, c.Container, c.AppArmorPreset); err != nil {
 		return nil, err
 	}
+	ociSpec.Process.SelinuxLabel, ociSpec.Linux.MountLabel = labels.Process, labels.Mount
 	p := newProcess(ociSpec)
 	p.Init = true
 	confined, err := e.confine(c, ociSpec, p)
@@ -207,6 +212,9 @@ func (e *Engine) initOnPipes(c *spec.Config, who spec.Identity, lc *libcontainer
 	}
 	defer closeFile(stderr)
 	if err := chownToPod(c.Sandbox.Users, who, stdin, stdout, stderr); err != nil {
+		return err
+	}
+	if err := labelPipes(lc.Config().MountLabel, stdin, stdout, stderr); err != nil {
 		return err
 	}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr

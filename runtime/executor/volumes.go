@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/runtime/container/spec"
 	"podd/runtime/device"
 	"podd/runtime/env"
 	"podd/runtime/manifest/resources"
@@ -22,10 +23,15 @@ func isWritten(v *corev1.Volume) bool {
 	return v.ConfigMap != nil || v.Secret != nil || v.DownwardAPI != nil || v.Projected != nil
 }
 
-func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
+func (op *run) volumeRequest(v *corev1.Volume) (*volume.Request, error) {
 	rec := op.Record
+	label, err := op.Sandboxes.VolumeLabel(rec, v.Name)
+	if err != nil {
+		return nil, err
+	}
 	return &volume.Request{
-		UID: string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec), HugePages: hugePageSizes(&rec.Object.Spec),
+		Label: label,
+		UID:   string(rec.UID), Volume: v, Owner: volume.OwnerOf(&rec.Object.Spec), Memory: memoryLimit(&rec.Object.Spec), HugePages: hugePageSizes(&rec.Object.Spec),
 		Layers: op.Inputs.VolumeImages[v.Name].Layers, Share: volume.ShareOf(v), Now: time.Now(),
 		Lookup: &volume.Lookup{
 			ConfigMap: func(name string) *corev1.ConfigMap { return op.Inputs.Objects.ConfigMaps[name] },
@@ -41,7 +47,7 @@ func (op *run) volumeRequest(v *corev1.Volume) *volume.Request {
 				return env.Resource(rec.Object, ref.ContainerName, ref, op.Allocatable())
 			},
 		},
-	}
+	}, nil
 }
 
 // hugePageSizes are the sizes of the huge pages that a pod asks for, anywhere.
@@ -76,13 +82,19 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 		if v.Image != nil && !IsMounted(&op.Record.Object.Spec, v.Name) {
 			continue // its image may never come
 		}
-		request := op.volumeRequest(v)
+		request, err := op.volumeRequest(v)
+		if err != nil {
+			return VolumesEnsured{}, &volumeError{v.Name, err}
+		}
 		if v.PersistentVolumeClaim != nil {
 			folder, err := op.Inputs.Claims[v.Name].ensure()
 			if err != nil {
 				return VolumesEnsured{}, &volumeError{v.Name, err}
 			}
 			request.Claim, made.Folders[v.Name] = folder, folder
+			if op.Inputs.Claims[v.Name].Dir == "" { // its owner labels it
+				request.Label = ""
+			}
 			if share := op.Inputs.Claims[v.Name].Share; share != nil {
 				own := *share
 				own.ReadOnly = own.ReadOnly || v.PersistentVolumeClaim.ReadOnly
@@ -101,10 +113,10 @@ func (op *run) ensureVolumes() (made VolumesEnsured, err error) {
 }
 
 // IsMounted says whether a container mounts a volume. An image that nobody sees holds nothing up.
-func IsMounted(spec *corev1.PodSpec, volume string) bool {
-	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+func IsMounted(pod *corev1.PodSpec, volume string) bool {
+	for _, list := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
-			if slices.ContainsFunc(list[i].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume }) {
+			if spec.Mounts(&list[i], volume) {
 				return true
 			}
 		}
@@ -159,7 +171,11 @@ func (op *run) refreshVolumes() error {
 		if !isWritten(v) {
 			continue
 		}
-		if _, _, err := op.Volumes.Refresh(op.volumeRequest(v)); err != nil && first == nil {
+		request, err := op.volumeRequest(v)
+		if err == nil {
+			_, _, err = op.Volumes.Refresh(request)
+		}
+		if err != nil && first == nil {
 			first = &volumeError{v.Name, err}
 		}
 	}

@@ -30,8 +30,8 @@ func (h *Handler) Adopt(p *Pod, now state.Instant) {
 			h.adoption().adoptUnlogged(p, c, now)
 		}
 	}
-	if err := h.Kernel.AdoptUsers(p.Record); err != nil {
-		h.Log.Error("two pods may have the same ids", "error", err)
+	if err := h.Kernel.AdoptLeases(p.Record); err != nil {
+		h.Log.Error("two pods may have the same ids or SELinux level", "error", err)
 		h.Event(p, "", now, corev1.EventTypeWarning, "UserIDsTaken", err.Error())
 	}
 }

@@ -79,8 +79,8 @@ type Kernel interface {
 	// Adopt takes over the descriptors of an attempt. stored: somebody has kept them meanwhile.
 	Adopt(id string, log stdio.Log) (l executor.ContainerIO, stored bool, err error)
 	AdoptUnlogged(id string) executor.ContainerIO
-	// AdoptUsers takes over the range of ids that a pod's containers run with.
-	AdoptUsers(rec *state.Record) error
+	// AdoptLeases takes over the range of ids, and the SELinux level, that a pod's containers run with.
+	AdoptLeases(rec *state.Record) error
 	// CgroupLost is the cgroup that an attempt should be in and is not; "": it is where it should be.
 	CgroupLost(id string) (cgroup string, err error)
 }

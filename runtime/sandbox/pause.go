@@ -49,6 +49,7 @@ func (m *Manager) EnsurePause(rec *state.Record) (string, error) {
 	process, err := m.Start(&spec.Config{
 		ID: id, Pod: rec.Object, Image: spec.Image{Layers: []string{layer}},
 		Container: pauseContainer(),
+		PoddsOwn:  true,
 		Sandbox:   m.pauseSandbox(rec),
 		Files:     map[string]string{pausePath: m.Executable},
 	}, nil)

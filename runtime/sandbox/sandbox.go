@@ -39,6 +39,7 @@ type Manager struct {
 	Network       Network
 	Cgroups       Cgroups
 	Users         Users
+	Levels        Levels
 	ClusterDomain string // of the names of Services
 	Executable    string // podd itself, whose pause command holds shared PID namespaces
 	Log           *slog.Logger
@@ -94,6 +95,9 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	}
 	options := sandboxOptions(rec, names.kernel)
 	if options.Users, err = m.acquireUsers(rec, in); err != nil {
+		return state.SandboxRecord{CgroupPath: path}, err
+	}
+	if err := m.acquireLevel(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	if err := namespace.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
@@ -232,7 +236,7 @@ func (m *Manager) RemoveOf(uid types.UID) error {
 			if err := namespace.RemoveSandbox(m.Paths.Namespaces(uid)); err != nil {
 				return err
 			}
-			return m.releaseUsers(uid)
+			return errors.Join(m.releaseUsers(uid), m.Levels.Release(string(uid)))
 		},
 		func() error { return removeShared(m.Paths.Sandbox(uid)) },
 	)
@@ -280,7 +284,7 @@ func (m *Manager) For(rec *state.Record) spec.Sandbox {
 	if o.UTS {
 		s.UTSNS = filepath.Join(ns, "uts")
 	}
-	s.Users = m.usersOf(rec)
+	s.Users, s.Level = m.usersOf(rec), m.levelOf(rec)
 	return s
 }
 

@@ -64,8 +64,12 @@ func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, 
 	return &namespace.Users{First: int(ids.First), Count: int(ids.Count)}, nil
 }
 
-// AdoptUsers leases a pod that runs the ids that its processes have, in case that lease was lost.
-func (m *Manager) AdoptUsers(rec *state.Record) error {
+// AdoptLeases leases a pod that runs the ids and the SELinux level that its processes have, in case those leases were lost.
+func (m *Manager) AdoptLeases(rec *state.Record) error {
+	return errors.Join(m.adoptUsers(rec), m.adoptLevel(rec))
+}
+
+func (m *Manager) adoptUsers(rec *state.Record) error {
 	if !HasOwnUsers(rec) {
 		return nil
 	}

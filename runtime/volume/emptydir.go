@@ -20,7 +20,7 @@ import (
 const emptyDirMode = 0o777
 
 // ensureEmptyDir makes the folder of an emptyDir, and mounts what its medium asks for.
-func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64, hugePages []int64) error {
+func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, r *Request) error {
 	mode := uint32(emptyDirMode)
 	if e.Mode != nil {
 		mode = uint32(*e.Mode)
@@ -34,9 +34,9 @@ func ensureEmptyDir(dir string, e *corev1.EmptyDirVolumeSource, memory int64, hu
 	}
 	switch {
 	case e.Medium == corev1.StorageMediumMemory:
-		return mountMemory(dir, mode, smallest(limit, memory))
+		return mountMemory(dir, mode, smallest(limit, r.Memory), r.Label)
 	case e.Medium == corev1.StorageMediumHugePages || strings.HasPrefix(string(e.Medium), string(corev1.StorageMediumHugePagesPrefix)):
-		return mountHugePages(dir, e.Medium, mode, hugePages)
+		return mountHugePages(dir, e.Medium, mode, r.HugePages, r.Label)
 	case e.Medium != corev1.StorageMediumDefault:
 		return fmt.Errorf("unknown storage medium %q", e.Medium)
 	case limit > 0:
@@ -68,17 +68,17 @@ func smallest(a, b int64) int64 {
 	return a
 }
 
-func mountMemory(dir string, mode uint32, size int64) error {
+func mountMemory(dir string, mode uint32, size int64, label string) error {
 	options := fmt.Sprintf("mode=%o", mode)
 	if size > 0 {
 		options += ",size=" + strconv.FormatInt(size, 10)
 	}
-	return mountOnce(dir, "tmpfs", options)
+	return mountOnce(dir, "tmpfs", labelled(options, label))
 }
 
 // mountHugePages mounts the pages of a size that the pod asks for: that of the medium, or the only one. The sentences about
 // what does not fit are the kubelet's.
-func mountHugePages(dir string, medium corev1.StorageMedium, mode uint32, asked []int64) error {
+func mountHugePages(dir string, medium corev1.StorageMedium, mode uint32, asked []int64, label string) error {
 	size := int64(0)
 	if text, sized := strings.CutPrefix(string(medium), string(corev1.StorageMediumHugePagesPrefix)); sized {
 		q, err := parseQuantity(text)
@@ -102,7 +102,7 @@ func mountHugePages(dir string, medium corev1.StorageMedium, mode uint32, asked 
 	if hugepage.Machine.SetAside(size) == 0 {
 		return fmt.Errorf("medium %q: the board has no huge pages of %d KiB set aside", medium, size>>10)
 	}
-	return mountOnce(dir, "hugetlbfs", fmt.Sprintf("pagesize=%d,mode=%o", size, mode))
+	return mountOnce(dir, "hugetlbfs", labelled(fmt.Sprintf("pagesize=%d,mode=%o", size, mode), label))
 }
 
 // mountOnce mounts a file system of its own on a folder that has none yet.

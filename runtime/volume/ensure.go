@@ -21,6 +21,7 @@ type Request struct {
 	Claim     string   // the folder of the claim that the volume names
 	Layers    []string // unpacked folders of the image that the volume names, lowest first
 	Share     *nfs.Share
+	Label     string // the SELinux label of what podd makes; "": none
 	Now       time.Time
 }
 
@@ -36,7 +37,7 @@ func (d *Dirs) Ensure(r *Request) (path string, err error) {
 	case v.HostPath != nil:
 		return v.HostPath.Path, ensureHostPath(v.HostPath)
 	case v.PersistentVolumeClaim != nil:
-		return r.Claim, Own(r.Claim, r.Owner)
+		return r.Claim, errors.Join(Own(r.Claim, r.Owner), Label(r.Claim, r.Label, false))
 	case v.Ephemeral != nil:
 		return d.ephemeral(r)
 	case v.Image != nil:
@@ -63,7 +64,7 @@ func (d *Dirs) Refresh(r *Request) (path string, changed bool, err error) {
 		return "", false, err
 	}
 	changed, err = Write(dir, payload, r.Owner, r.Now)
-	return dir, changed, err
+	return dir, changed, errors.Join(err, Label(dir, r.Label, changed))
 }
 
 func (d *Dirs) emptyDir(r *Request) (string, error) {
@@ -75,10 +76,10 @@ func (d *Dirs) emptyDir(r *Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := ensureEmptyDir(dir, r.Volume.EmptyDir, r.Memory, r.HugePages); err != nil {
+	if err := ensureEmptyDir(dir, r.Volume.EmptyDir, r); err != nil {
 		return "", err
 	}
-	return dir, Own(dir, r.Owner)
+	return dir, errors.Join(Own(dir, r.Owner), Label(dir, r.Label, false))
 }
 
 // ephemeral is a folder of the pod's with the size that the template asks for: nothing but the pod could use its claim.
@@ -94,7 +95,7 @@ func (d *Dirs) ephemeral(r *Request) (string, error) {
 	if err := EnsureFolder(dir, size); err != nil {
 		return "", err
 	}
-	return dir, Own(dir, r.Owner)
+	return dir, errors.Join(Own(dir, r.Owner), Label(dir, r.Label, false))
 }
 
 // Path is where a volume is that Ensure has made, without a look at it.

@@ -133,7 +133,7 @@ func TestRemoveMounts(t *testing.T) {
 func TestRemoveMountedVolume(t *testing.T) {
 	private(t)
 	dir := filepath.Join(t.TempDir(), "volume")
-	must(t, os.Mkdir(dir, 0o755), mountMemory(dir, 0o777, 1<<20), os.WriteFile(filepath.Join(dir, "x"), nil, 0o600))
+	must(t, os.Mkdir(dir, 0o755), mountMemory(dir, 0o777, 1<<20, ""), os.WriteFile(filepath.Join(dir, "x"), nil, 0o600))
 	must(t, Remove(dir))
 	isGone(t, dir)
 }

@@ -27,7 +27,7 @@ func TestHugePages(t *testing.T) {
 		{"HugePages-x", []int64{small}, `medium "HugePages-x": "x" is no size`},
 		{"HugePages-3Mi", []int64{3 << 20}, `medium "HugePages-3Mi": the board has no huge pages of 3072 KiB set aside`},
 	} {
-		err := ensureEmptyDir(filepath.Join(t.TempDir(), "v"), &corev1.EmptyDirVolumeSource{Medium: tc.medium}, 0, tc.asked)
+		err := ensureEmptyDir(filepath.Join(t.TempDir(), "v"), &corev1.EmptyDirVolumeSource{Medium: tc.medium}, &Request{HugePages: tc.asked})
 		if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%s of %v: %v, want %s", tc.medium, tc.asked, err, tc.want)
 		}
@@ -39,7 +39,7 @@ func TestHugePages(t *testing.T) {
 	mode := int32(0o770)
 	e := &corev1.EmptyDirVolumeSource{Medium: "HugePages-2Mi", Mode: &mode}
 	for range 2 {
-		if err := ensureEmptyDir(dir, e, 0, []int64{small, large}); err != nil {
+		if err := ensureEmptyDir(dir, e, &Request{HugePages: []int64{small, large}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -26,12 +26,15 @@ func (d *Dirs) image(r *Request) (string, error) {
 		return dir, err
 	}
 	const flags = unix.MS_RDONLY | unix.MS_NOEXEC | unix.MS_NODEV | unix.MS_NOSUID
-	if len(r.Layers) == 1 {
+	if len(r.Layers) == 1 && r.Label == "" {
 		err = errors.Join(unix.Mount(r.Layers[0], dir, "", unix.MS_BIND, ""), unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|flags, ""))
 	} else {
 		lower := slices.Clone(r.Layers)
 		slices.Reverse(lower)
-		err = unix.Mount("overlay", dir, "overlay", flags, "lowerdir="+strings.Join(lower, ":"))
+		if len(lower) == 1 { // an overlay wants two, and a bind cannot have a label of its own
+			lower = append(lower, dir)
+		}
+		err = unix.Mount("overlay", dir, "overlay", flags, labelled("lowerdir="+strings.Join(lower, ":"), r.Label))
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot mount image %q: %w", r.Volume.Image.Reference, err)

@@ -1,5 +1,5 @@
-// Package lsm chooses the AppArmor profile of a container, and says what a pod asks of AppArmor and SELinux that this machine
-// cannot give.
+// Package lsm chooses the AppArmor profile and the SELinux labels of a container, and says what a pod asks of AppArmor that
+// this machine cannot give.
 package lsm
 
 import (
@@ -16,31 +16,26 @@ import (
 // Default is the profile that podd's packages install and load.
 const Default = "podd-default"
 
-// Machine is where the kernel tells of its security modules.
+// Machine is where the kernel and its policies tell of security modules.
 type Machine struct {
-	Sys string // "": /sys
+	Root string // "": /
 }
 
-func (m Machine) path(name string) string {
-	if m.Sys == "" {
-		return filepath.Join("/sys", name)
-	}
-	return filepath.Join(m.Sys, name)
-}
+func (m Machine) path(name string) string { return filepath.Join("/", m.Root, name) }
 
 // Enforces says whether AppArmor enforces profiles.
 func (m Machine) Enforces() bool {
-	if _, err := os.Stat(m.path("kernel/security/apparmor")); err != nil {
+	if _, err := os.Stat(m.path("sys/kernel/security/apparmor")); err != nil {
 		return false
 	}
-	enabled, err := os.ReadFile(m.path("module/apparmor/parameters/enabled"))
+	enabled, err := os.ReadFile(m.path("sys/module/apparmor/parameters/enabled"))
 	return err == nil && strings.HasPrefix(string(enabled), "Y")
 }
 
 // loaded says whether the kernel has a profile.
 func (m Machine) loaded(name string) (bool, error) {
 	// Each line is a profile's name and its mode: "podd-default (enforce)".
-	list, err := os.ReadFile(m.path("kernel/security/apparmor/profiles"))
+	list, err := os.ReadFile(m.path("sys/kernel/security/apparmor/profiles"))
 	if err != nil {
 		return false, fmt.Errorf("cannot list the AppArmor profiles: %w", err)
 	}
@@ -71,7 +66,7 @@ func armorOf(pod *corev1.Pod, c *corev1.Container) *corev1.AppArmorProfile {
 // none and are not privileged; nil: there is none.
 func (m Machine) Profile(pod *corev1.Pod, c *corev1.Container, preset *corev1.AppArmorProfile) (string, error) {
 	asked := armorOf(pod, c)
-	privileged := c.SecurityContext != nil && c.SecurityContext.Privileged != nil && *c.SecurityContext.Privileged
+	privileged := isPrivileged(c)
 	if asked == nil && !privileged {
 		asked = preset
 	}
@@ -113,21 +108,6 @@ func (m Machine) ForbidsAppArmor(pod *corev1.Pod) string {
 		return "Cannot enforce AppArmor: AppArmor is not enabled on the host"
 	}
 	return ""
-}
-
-// ForbidsLabels is the same of labels. Where SELinux is off they have no effect, as with a kubelet.
-func (m Machine) ForbidsLabels(pod *corev1.Pod) string {
-	sc := pod.Spec.SecurityContext
-	asks := sc != nil && sc.SELinuxOptions != nil || anyContainer(pod, func(c *corev1.Container) bool {
-		return c.SecurityContext != nil && c.SecurityContext.SELinuxOptions != nil
-	})
-	if !asks {
-		return ""
-	}
-	if _, err := os.Stat(m.path("fs/selinux/enforce")); err != nil {
-		return ""
-	}
-	return "Cannot set SELinux labels: SELinux is on, and podd does not set them; remove seLinuxOptions"
 }
 
 func anyContainer(pod *corev1.Pod, is func(*corev1.Container) bool) bool {

@@ -32,7 +32,9 @@ type Image struct {
 type Sandbox struct {
 	NetNS, IPCNS, UTSNS, PIDNS string
 	// Users is the pod's user namespace, nil if its ids are the machine's.
-	Users      *Users
+	Users *Users
+	// Level is the pod's SELinux level, "" where it has none.
+	Level      string
 	CgroupPath string // of the pod, relative to the cgroup root
 	Hostname   string
 	// Files on the host that are mounted at fixed places; an empty one is left out.
@@ -46,6 +48,9 @@ type Config struct {
 	Container *corev1.Container
 	Image     Image
 	Sandbox   Sandbox
+	// PoddsOwn says that it runs podd itself, as which it keeps the SELinux label of the daemon: policies let containers run no
+	// programs of the machine.
+	PoddsOwn bool
 	// Env is the environment that the manifest declares, resolved, for a container that refers to more than its
 	// manifest; nil: it is all in the manifest.
 	Env []corev1.EnvVar

@@ -219,3 +219,8 @@ func (c *Config) ExpandSubPath(expr string) (string, error) {
 var CanReadOnlyRecursively = sync.OnceValue(func() bool { // Linux 5.12
 	return !errors.Is(unix.MountSetattr(-1, "", 0, &unix.MountAttr{}), unix.ENOSYS)
 })
+
+// Mounts says whether a container mounts a volume.
+func Mounts(c *corev1.Container, volume string) bool {
+	return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume })
+}

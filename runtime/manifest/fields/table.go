@@ -7,7 +7,8 @@ const (
 	noCopy    = "podd does not copy volumes; fill it in an init container"
 	noCloud   = "podd does not attach disks of a cloud; use a hostPath or a persistentVolumeClaim"
 	noClaims  = "podd does not allocate devices by resource claims" + remove
-	noSELinux = "without effect where SELinux is off; a board where it is on does not take the pod"
+	noSELinux = "without effect where SELinux is off, as with a kubelet"
+	relabels  = "where SELinux is on, volumes that podd makes are relabelled file by file, which is also what a kubelet does with volumes that are not of CSI"
 	noWindows = "podd runs Linux containers only" + remove
 	noArmor   = "where the kernel has AppArmor; another board does not take the pod"
 	noAmount  = "podd limits cpu and memory only; remove this resource"
@@ -184,7 +185,11 @@ var table = [...]row{
 	{path: "spec.hostIPC", support: Honoured},
 	{path: "spec.shareProcessNamespace", support: Honoured},
 	{path: "spec.securityContext", support: Honoured},
-	{path: "spec.securityContext.seLinuxOptions", support: Cluster, why: noSELinux},
+	{path: "spec.securityContext.seLinuxOptions", support: Honoured, why: noSELinux},
+	{path: "spec.securityContext.seLinuxOptions.user", support: Honoured},
+	{path: "spec.securityContext.seLinuxOptions.role", support: Honoured},
+	{path: "spec.securityContext.seLinuxOptions.type", support: Honoured},
+	{path: "spec.securityContext.seLinuxOptions.level", support: Honoured},
 	{path: "spec.securityContext.windowsOptions", support: Refused, why: noWindows},
 	{path: "spec.securityContext.runAsUser", support: Honoured},
 	{path: "spec.securityContext.runAsGroup", support: Honoured},
@@ -202,7 +207,7 @@ var table = [...]row{
 	{path: "spec.securityContext.appArmorProfile", support: Honoured},
 	{path: "spec.securityContext.appArmorProfile.type", support: Honoured, why: noArmor},
 	{path: "spec.securityContext.appArmorProfile.localhostProfile", support: Honoured, why: "a profile that the kernel has loaded"},
-	{path: "spec.securityContext.seLinuxChangePolicy", support: Cluster, why: noSELinux},
+	{path: "spec.securityContext.seLinuxChangePolicy", support: Cluster, why: relabels},
 	{path: "spec.imagePullSecrets", support: Honoured},
 	{path: "spec.imagePullSecrets[].name", support: Honoured},
 	{path: "spec.hostname", support: Honoured},
@@ -465,7 +470,11 @@ var table = [...]row{
 	{path: "spec.containers[].securityContext.capabilities.add", support: Honoured},
 	{path: "spec.containers[].securityContext.capabilities.drop", support: Honoured},
 	{path: "spec.containers[].securityContext.privileged", support: Honoured},
-	{path: "spec.containers[].securityContext.seLinuxOptions", support: Cluster, why: noSELinux},
+	{path: "spec.containers[].securityContext.seLinuxOptions", support: Honoured, why: noSELinux},
+	{path: "spec.containers[].securityContext.seLinuxOptions.user", support: Honoured},
+	{path: "spec.containers[].securityContext.seLinuxOptions.role", support: Honoured},
+	{path: "spec.containers[].securityContext.seLinuxOptions.type", support: Honoured},
+	{path: "spec.containers[].securityContext.seLinuxOptions.level", support: Honoured},
 	{path: "spec.containers[].securityContext.windowsOptions", support: Refused, why: noWindows},
 	{path: "spec.containers[].securityContext.runAsUser", support: Honoured},
 	{path: "spec.containers[].securityContext.runAsGroup", support: Honoured},

@@ -192,7 +192,7 @@ func (d *daemon) open() error {
 		HealthPorts: d.openHealthPorts().set,
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
-		Folder: d.folder, Images: d.images, Puller: d.puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
+		Folder: d.folder, Images: d.images, Puller: d.puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), Levels: levelsOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
 		ExitEvents: procevent.ExitEvents, Idle: d.rest, Active: collectGarbage,
 		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})
