@@ -54,7 +54,7 @@ func (k *left) AdoptUnlogged(id string) executor.ContainerIO {
 	return k
 }
 
-func (k *left) AdoptUsers(*state.Record) error { return k.usersErr }
+func (k *left) AdoptLeases(*state.Record) error { return k.usersErr }
 
 func (k *left) CgroupLost(string) (string, error) { return k.lost, k.findErr }
 
