@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"podd/runtime/sandbox/userns"
 )
 
 // What a runtime handler presets is there in the containers of its pods, unless these say otherwise themselves.
@@ -123,6 +125,32 @@ func TestCDIAnnotationsForbidden(t *testing.T) {
 	b.must(unix.Kill(b.Pid(), unix.SIGHUP))
 	b.running("noted")
 	b.sh("noted", "main", `test "$GPU" = 0`)
+}
+
+// The hardened configuration that is shipped confines pods that say nothing, refuses what is too free, and lets pods say what
+// they need.
+func TestHardenedConfig(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../board/packaging/hardened-config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBoard(t, withArgs("--config", configFile(t, string(text))))
+	b.drop("plain", podOf("plain", containerOf("main", forever)))
+	b.drop("more", podOf("more", "hostUsers: true", containerOf("main", forever, "securityContext: {allowPrivilegeEscalation: true}")))
+	b.drop("free", podOf("free", containerOf("main", forever, "securityContext: {privileged: true}")))
+	b.running("plain")
+	b.running("more")
+	const script = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -dc '0-9\n'; awk '{print $2}' /proc/self/uid_map"
+	if got := strings.Fields(b.sh("plain", "main", script)); len(got) != 3 || got[0] != "1" || got[1] != "2" {
+		t.Errorf("a pod that says nothing has no_new_privs, seccomp and first id %v", got)
+	} else if userns.Supported() == nil && got[2] == "0" {
+		t.Error("a pod that says nothing has the machine's ids")
+	}
+	if got := strings.Fields(b.sh("more", "main", script)); len(got) != 3 || got[0] != "0" || got[1] != "2" || got[2] != "0" {
+		t.Errorf("a pod that says what it needs has no_new_privs, seccomp and first id %v", got)
+	}
+	b.hasEvent(`pods "free" is forbidden: violates PodSecurity "baseline:latest": privileged`)
 }
 
 // configFile is a configuration.

@@ -90,7 +90,8 @@ func (b *Board) withoutSecrets(when string, values ...string) {
 func TestDaemonLeavesNoCoreDump(t *testing.T) {
 	t.Parallel()
 	wrapper := filepath.Join(t.TempDir(), "podd")
-	if err := os.WriteFile(wrapper, []byte("#!/bin/sh\nexec setpriv --regid 4711 --keep-groups "+suite.podd+` "$@"`+"\n"), 0o755); err != nil {
+	text := "#!/bin/sh\nexec setpriv --regid 4711 --keep-groups bash -c 'exec -a \"$0\" " + suite.podd + " \"$@\"' \"$0\" \"$@\"\n"
+	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b := newBoard(t, func(o *lab.Options) { o.Podd = wrapper })

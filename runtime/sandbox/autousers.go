@@ -77,6 +77,8 @@ func whyHostUsers(p *corev1.Pod, nfsClaim string) string {
 	for i := range spec.Volumes {
 		if v := &spec.Volumes[i]; v.NFS != nil || v.Name == nfsClaim {
 			return fmt.Sprintf("volume %s is of nfs", spec.Volumes[i].Name)
+		} else if v.EmptyDir != nil && strings.HasPrefix(string(v.EmptyDir.Medium), string(corev1.StorageMediumHugePages)) {
+			return fmt.Sprintf("volume %s is of huge pages", v.Name)
 		}
 	}
 	return ""

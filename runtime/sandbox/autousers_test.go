@@ -23,6 +23,8 @@ func TestWhyHostUsers(t *testing.T) {
 		`{"securityContext":{"supplementalGroups":[1,1000650000]}}`:                                               "ids above 65535 in the securityContext",
 		`{"volumes":[{"name":"v","nfs":{"server":"s","path":"/"}}]}`:                                              "volume v is of nfs",
 		`{"volumes":[{"name":"shared","persistentVolumeClaim":{"claimName":"c"}}]}`:                               "volume shared is of nfs",
+		`{"volumes":[{"name":"v","emptyDir":{"medium":"HugePages-2Mi"}}]}`:                                        "volume v is of huge pages",
+		`{"volumes":[{"name":"v","emptyDir":{"medium":"Memory"}}]}`:                                               "",
 		`{"volumes":[{"name":"v","emptyDir":{}}]}`:                                                                "",
 		`{"containers":[{"name":"c","volumeDevices":[{"name":"v"}]}]}`:                                            "volumeDevices of container c",
 		`{"containers":[{"name":"c","volumeMounts":[{"name":"v","mountPropagation":"Bidirectional"}]}]}`:          "mountPropagation: Bidirectional of container c",
