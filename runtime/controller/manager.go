@@ -63,6 +63,7 @@ type Manager struct {
 	ending     map[types.UID]bool        // pods that were told to end
 	ghosts     map[types.UID]bool        // pods that are gone, and have a finalizer
 	claims     map[objects.Key]*manifest.Object
+	over       overJobs
 	rolledBack bool // since RolledBack was asked
 	ownersGone bool // of claims, perhaps: see collectClaims
 	taken      bool // the folder's objects were looked at
@@ -79,6 +80,7 @@ type Manager struct {
 func New(m *Manager) *Manager {
 	m.entries, m.names, m.pods = map[types.UID]*entry{}, map[objects.Key]types.UID{}, map[types.UID]*corev1.Pod{}
 	m.ending, m.ghosts, m.claims = map[types.UID]bool{}, map[types.UID]bool{}, map[objects.Key]*manifest.Object{}
+	m.over = overJobs{}
 	m.unsaved, m.written, m.files = map[types.UID]bool{}, map[types.UID]string{}, map[objects.Key]types.UID{}
 	return m
 }

@@ -237,6 +237,7 @@ func (st stepper) remove(o workload.Object, now state.Instant) {
 		return
 	}
 	if e := st.m.entries[o.GetUID()]; e != nil {
+		st.m.noteOver(e)
 		st.cascade(e, now)
 	}
 }

@@ -36,7 +36,9 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 	for _, kind := range []string{kindDeployment, kindReplicaSet, kindStateful, kindDaemon, kindJob, kindCron, kindController, kindBudget} {
 		for _, o := range m.Objects.List(kind) {
 			there[objects.KeyOf(o)] = true
-			m.takeObject(o, now)
+			if !m.isOver(o) {
+				m.takeObject(o, now)
+			}
 		}
 	}
 	for _, e := range m.sorted() {
@@ -44,6 +46,7 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 			m.stepper().cascade(e, now)
 		}
 	}
+	m.forgetOver(set)
 	m.taken, m.ownersGone = true, true
 	m.collect(set, now)
 	m.treeFiles().write()

@@ -1,0 +1,75 @@
+package controller
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"podd/internal/atomicfile"
+	"podd/runtime/manifest"
+	"podd/runtime/objects"
+)
+
+// overJobs are the Jobs of the folder that their time to live has removed, with the sums of their manifests. Their files are still
+// there, and do not make them anew: a cluster to which a file was applied once does not, either.
+type overJobs map[string]string
+
+func overKey(key objects.Key) string { return key.Namespace + "/" + key.Name }
+
+// noteOver remembers that an object of the folder was removed though its file is there. That is on its way to the disk before what
+// was kept of the object goes.
+func (m *Manager) noteOver(e *entry) {
+	if e.parent == "" && e.key.Kind == kindJob {
+		m.over[overKey(e.key)] = e.hash
+		m.saveOver()
+	}
+}
+
+// isOver says of an object that its time is over. One whose manifest has changed begins.
+func (m *Manager) isOver(o *manifest.Object) bool {
+	return o.Kind == kindJob && m.over[overKey(objects.KeyOf(o))] == o.Hash
+}
+
+// forgetOver forgets those that the folder has no more, or in another version.
+func (m *Manager) forgetOver(set *manifest.Set) {
+	if len(m.over) == 0 {
+		return
+	}
+	left := len(m.over)
+	is := map[string]string{}
+	for _, o := range m.Objects.List(kindJob) {
+		is[overKey(objects.KeyOf(o))] = o.Hash
+	}
+	for key, hash := range m.over {
+		namespace, name := filepath.Split(key)
+		if now, there := is[key]; there && now != hash || !there && !set.Hides(kindJob, filepath.Clean(namespace), name) {
+			delete(m.over, key)
+		}
+	}
+	if len(m.over) < left {
+		m.saveOver()
+	}
+}
+
+func (m *Manager) overFile() string { return filepath.Join(m.RootDir, "over") } // not *.json: those are trees
+
+// overOnDisk is the file of them.
+type overOnDisk struct {
+	Jobs overJobs `json:"jobs"`
+}
+
+func (m *Manager) saveOver() {
+	m.Disk.Persist(m.overFile(), overOnDisk{m.over}, "the Jobs whose time to live is over")
+}
+
+func (m *Manager) readOver() []error {
+	var all overOnDisk
+	err := atomicfile.PeekJSON(m.overFile(), &all, func() error { return nil })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []error{err}
+	}
+	if err == nil && all.Jobs != nil {
+		m.over = all.Jobs
+	}
+	return nil
+}
