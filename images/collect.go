@@ -91,10 +91,19 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 		}
 		return s.uses.save(s.dir("used.json"), s.state.Load(), o.Now)
 	})
-	if err != nil || len(plan.IDs) == 0 || o.DryRun {
+	if err != nil || o.DryRun || len(plan.IDs) == 0 && c.Short == 0 && !o.All {
 		return c, err
 	}
-	return c, s.removal().collect()
+	age := keepFor
+	switch {
+	case o.All:
+		age = 0
+	case c.Short > 0:
+		age = keepIfShort
+	}
+	freed, err := s.removal().collectOld(age)
+	c.Freed, c.Short = c.Freed+freed, max(c.Short-freed, 0)
+	return c, err
 }
 
 // disk is the file system of the store.

@@ -24,6 +24,8 @@ func (s *Store) kept() keptLayers { return keptLayers{s} }
 const (
 	keepEach = 3 * time.Second     // a pull that is slower keeps each layer as soon as it is whole
 	keepFor  = 14 * 24 * time.Hour // layers that no image has taken
+	// keepIfShort is how long when there is no room for others.
+	keepIfShort = 24 * time.Hour
 )
 
 // persist puts whole layers of a pull into their places, on stable storage, although there is no image yet.
@@ -113,14 +115,14 @@ func (kl keptLayers) readKept() ([]layer.Record, error) {
 	return list, nil
 }
 
-// dropKept forgets layers that an image has now, and those that nobody has asked for for long.
-func (kl keptLayers) dropKept(now time.Time) error {
+// dropKept forgets layers that an image has now, and those that nobody has asked for for so long. freed is how large those are.
+func (kl keptLayers) dropKept(now time.Time, age time.Duration) (freed int64, err error) {
 	entries, err := os.ReadDir(kl.s.dir("p"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot look for layers of old pulls: %w", err)
+		return 0, fmt.Errorf("cannot look for layers of old pulls: %w", err)
 	}
 	owned := map[string]bool{}
 	for _, r := range kl.s.state.Load().records {
@@ -132,17 +134,18 @@ func (kl keptLayers) dropKept(now time.Time) error {
 	for _, e := range entries {
 		dir, ok := strings.CutSuffix(e.Name(), ".json")
 		if ok && !owned[dir] {
-			if info, err := e.Info(); err != nil || now.Sub(info.ModTime()) < keepFor {
+			if info, err := e.Info(); err != nil || now.Sub(info.ModTime()) < age {
 				continue
 			}
+			freed += kl.s.state.Load().layers[kl.s.state.Load().dirs[dir]].Size
 		}
 		if err := os.Remove(filepath.Join(kl.s.dir("p"), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("cannot forget a layer of an old pull: %w", err)
+			return freed, fmt.Errorf("cannot forget a layer of an old pull: %w", err)
 		}
 		dropped = true
 	}
 	if !dropped {
-		return nil
+		return 0, nil
 	}
-	return kl.s.reread()
+	return freed, kl.s.reread()
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"podd/images/archive"
 	"podd/images/imagetest"
@@ -130,5 +131,46 @@ func TestPullGoesOnWithWholeLayers(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(s.dir("l")); len(left) > 0 {
 		t.Errorf("%d layers are left of no image", len(left))
+	}
+}
+
+// Layers of a pull that did not end go when room is needed for others, or by hand, and not before.
+func TestLayersOfBrokenPullsMakeRoom(t *testing.T) {
+	needRoot(t)
+	reg := crashRegistry(t)
+	for name, c := range map[string]struct {
+		age  time.Duration
+		o    CollectOptions
+		gone bool
+	}{
+		"by hand":              {0, CollectOptions{All: true}, true},
+		"there is room":        {48 * time.Hour, CollectOptions{Need: 1}, false},
+		"no room":              {48 * time.Hour, CollectOptions{Need: 1 << 60}, true},
+		"no room, but it came": {time.Hour, CollectOptions{Need: 1 << 60}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openStore(t, Options{Platform: "linux/amd64"})
+			if _, err := pullFrom(s, impatient(), reg.host, "app:bad"); !errors.Is(err, ErrRefused) {
+				t.Fatal(err)
+			}
+			kept := leftovers(t, s, "p", "l")
+			if len(kept) != 4 {
+				t.Fatalf("kept are %v", kept)
+			}
+			at := time.Now().Add(-c.age)
+			for _, file := range leftovers(t, s, "p") {
+				if err := os.Chtimes(s.dir(file), at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.o.Now = time.Now()
+			got, err := s.Collect(c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left := leftovers(t, s, "p", "l", "d"); c.gone && (len(left) > 0 || got.Freed < 70_000) || !c.gone && (len(left) != 6 || got.Freed != 0) {
+				t.Errorf("left are %v, freed %d bytes", left, got.Freed)
+			}
+		})
 	}
 }

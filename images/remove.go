@@ -113,9 +113,16 @@ func (rm removal) drop(id string) error {
 // collect removes layers that no image has, and leftovers of processes that died. It does nothing while a load is under
 // way anywhere: that load may be about to use such a layer, and collects when it ends.
 func (rm removal) collect() error {
+	_, err := rm.collectOld(keepFor)
+	return err
+}
+
+// collectOld also removes layers of pulls that have not ended and that nobody has asked for for so long; freed is how large
+// those are.
+func (rm removal) collectOld(age time.Duration) (freed int64, err error) {
 	done, err := filelock.Try(rm.s.dir("loads"), filelock.Exclusive, rm.s.records().reportDamage)
 	if err != nil || done == nil {
-		return err
+		return 0, err
 	}
 	defer done.Close()
 	// After the record of an image has gone: whoever finds the image from now on does not exist, and who found it before
@@ -125,20 +132,22 @@ func (rm removal) collect() error {
 		if used, err = rm.s.inUse(); err != nil {
 			// What they take is given back when it is known again: nothing of an image is lost, and nothing has to wait.
 			rm.s.records().warnOnce(fmt.Errorf("unused layers stay: %w", err))
-			return nil
+			return 0, nil
 		}
 	}
-	if err := rm.s.changing(func() error { return rm.setAside(used) }); err != nil {
-		return err
+	if err := rm.s.changing(func() (err error) {
+		if freed, err = rm.s.kept().dropKept(time.Now(), age); err != nil {
+			return err
+		}
+		return rm.setAside(used)
+	}); err != nil {
+		return freed, err
 	}
-	return rm.emptyTmp()
+	return freed, rm.emptyTmp()
 }
 
 // setAside moves orphaned layers out of l/, which is quick, so that the slow part needs no lock.
 func (rm removal) setAside(inUse map[string]bool) error {
-	if err := rm.s.kept().dropKept(time.Now()); err != nil {
-		return err
-	}
 	entries, err := os.ReadDir(rm.s.dir("l"))
 	if err != nil {
 		return fmt.Errorf("cannot look for unused layers: %w", err)

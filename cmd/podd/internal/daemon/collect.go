@@ -62,6 +62,9 @@ func (gb garbage) collectImages(ctx context.Context, need int64) bool {
 		gb.d.runtime.ImagesChanged()
 	}
 	if c.Short > 0 {
+		if client := gb.d.puller.Client; client != nil {
+			_ = client.CleanSpool(time.Now().Add(-24*time.Hour), gb.d.images.HasLayer) // whatever of it goes
+		}
 		gb.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
 			"Attempted to free %d bytes, but only found %d bytes eligible to free.", c.Wanted, c.Freed))
 	}
