@@ -63,6 +63,9 @@ func TestImagesServe(t *testing.T) {
 	if findings, _, _ := b.run("doctor", "--config", config); !strings.Contains(findings, "127.0.0.1:5001") {
 		t.Errorf("podd doctor does not say that images are given to others:\n%s", findings)
 	}
+	if out, err := b.In(suite.podd, "images", "serve", "--root", b.Root+"/none", "--listen", "127.0.0.1:5003").CombinedOutput(); err == nil || !strings.Contains(string(out), "--root") {
+		t.Errorf("of a folder that is not there: %v %s", err, out)
+	}
 	for _, bad := range []struct{ address, want string }{
 		{":5003", "--listen must be an address and a port"},
 		{"127.0.0.1", "must be an address and a port"},

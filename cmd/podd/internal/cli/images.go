@@ -275,7 +275,7 @@ func (i *images) tagCommand() *cobra.Command {
 		Use:     "tag IMAGE NAME",
 		Short:   "Give an image one more name",
 		Example: "  podd images tag app:1 app:stable",
-		Args:    cobra.ExactArgs(2),
+		Args:    named("name an image, and the name that it is to have as well", cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := i.store(cmd.Context())
 			if err != nil {
@@ -339,7 +339,9 @@ func (i *images) pruneCommand() *cobra.Command {
 			for _, title := range p.Removed {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", what, escape.Line(title))
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d bytes\n", p.Freed)
+			if err == nil || len(p.Removed) > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d bytes\n", p.Freed)
+			}
 			return err
 		},
 	}

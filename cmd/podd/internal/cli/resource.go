@@ -206,12 +206,13 @@ func addNamespace(cmd *cobra.Command, namespace *string) {
 	cmd.Flags().StringVarP(namespace, "namespace", "n", "default", "namespace of the pods")
 }
 
-// named refuses a command line without arguments by this sentence, and others as n does.
+// named refuses a command line that lacks an argument by this sentence, and others as n does.
 func named(sentence string, n cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
+		err := n(cmd, args)
+		if len(args) == 0 || err != nil && n(cmd, append(slices.Clone(args), "")) == nil { // one more would do
 			return errors.New(sentence)
 		}
-		return n(cmd, args)
+		return err
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,11 @@ func New(root *string) *cobra.Command {
 			if err := distribution.CheckAddress(address); err != nil {
 				return fmt.Errorf("--listen %w", err)
 			}
-			store, err := images.Open(filepath.Join(*root, "images"), images.Options{InUse: func() (map[string]bool, error) {
+			folder := filepath.Join(*root, "images")
+			if _, err := os.Stat(folder); err != nil {
+				return fmt.Errorf("there are no images to give: %w: name the folder of podd's state with --root", err)
+			}
+			store, err := images.Open(folder, images.Options{InUse: func() (map[string]bool, error) {
 				return nil, errors.New("nothing is to be removed by who only reads")
 			}})
 			if store == nil {
