@@ -19,7 +19,7 @@ func (t *Tree) delegation() delegation { return delegation{t} }
 // delegate prepares the parent on version 2. A cgroup either has processes or hands controllers
 // down, the root excepted (cgroup-v2.rst, "No Internal Process Constraint"): only it lacks
 // cgroup.type, which the root of a cgroup namespace has.
-func (dg delegation) delegate(own string) error {
+func (dg delegation) delegate(own string, hugePages bool) error {
 	dir := filepath.Join(dg.t.hierarchies[0].dir, dg.t.parent)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make cgroup: %w", err)
@@ -28,6 +28,9 @@ func (dg delegation) delegate(own string) error {
 		if err := dg.moveSelf(filepath.Join(dir, leaf)); err != nil {
 			return err
 		}
+	}
+	if hugePages && dg.t.lent {
+		dg.fetchHugetlb()
 	}
 	for _, level := range dg.levels() {
 		b, err := os.ReadFile(filepath.Join(level, "cgroup.controllers"))
@@ -44,11 +47,17 @@ func (dg delegation) delegate(own string) error {
 // levels are the cgroups that hand controllers down to kubepods: all from the root on, or only the
 // parent where it was delegated and what is above belongs to others.
 func (dg delegation) levels() []string {
+	levels := dg.fromRoot()
+	if dg.t.lent {
+		return levels[len(levels)-1:]
+	}
+	return levels
+}
+
+// fromRoot are the cgroups from the root to the parent.
+func (dg delegation) fromRoot() []string {
 	root := dg.t.hierarchies[0].dir
 	dir := filepath.Join(root, dg.t.parent)
-	if dg.t.lent {
-		return []string{dir}
-	}
 	levels := []string{dir}
 	for dir != root {
 		dir = filepath.Dir(dir)
@@ -56,6 +65,17 @@ func (dg delegation) levels() []string {
 	}
 	slices.Reverse(levels)
 	return levels
+}
+
+// fetchHugetlb has what is above the parent hand down the one controller that systemd leaves alone. It limits nobody by
+// itself. Where the kernel refuses, limits of huge pages are not held; Controllers tells.
+func (dg delegation) fetchHugetlb() {
+	levels := dg.fromRoot()
+	for _, level := range levels[:len(levels)-1] {
+		if dg.t.write(level, "cgroup.subtree_control", "+hugetlb") != nil {
+			return
+		}
+	}
 }
 
 func (dg delegation) moveSelf(dir string) error {

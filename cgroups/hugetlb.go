@@ -10,8 +10,8 @@ import (
 )
 
 // setHugetlb limits use and, where the kernel has it (5.7), reservation: without the latter, a
-// process over the limit learns it by SIGBUS instead of a failing mmap. Where nobody has handed the controller down, huge
-// pages are everybody's, as with a kubelet: systemd does not, and it limits nothing else.
+// process over the limit learns it by SIGBUS instead of a failing mmap. Where nobody has handed the controller down
+// (Options.HugePages), huge pages are everybody's, as with a kubelet: it limits nothing else.
 func (li limits) setHugetlb(cgroup string, r Resources) error {
 	if len(r.Hugepages) == 0 {
 		return nil

@@ -18,6 +18,9 @@ type Options struct {
 	Parent string
 	// Unit is the cgroup path of a unit that systemd delegates for the pods alone; "" or absent: there is none.
 	Unit string
+	// HugePages has the controller hugetlb handed down to Parent from the root on also where systemd delegates it: systemd
+	// knows nothing of this controller, neither gives nor takes it. As a kubelet and runc do it.
+	HugePages bool
 }
 
 // Tree is the cgroups of all pods. Its methods may be called at the same time.
@@ -64,7 +67,7 @@ func open(o Options, openFlag int) (*Tree, error) {
 		return nil, err
 	}
 	if t.version == 2 {
-		if err := t.delegation().delegate(own); err != nil {
+		if err := t.delegation().delegate(own, o.HugePages); err != nil {
 			return nil, err
 		}
 	}

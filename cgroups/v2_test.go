@@ -101,6 +101,29 @@ func TestV2Delegated(t *testing.T) {
 	}
 }
 
+// Of what belongs to systemd only the controller that it does not know is touched, and that only where it is wanted.
+func TestV2HugePagesOfADelegatedUnit(t *testing.T) {
+	const unit = "/podd.slice/podd-pods.service"
+	for _, wanted := range []bool{true, false} {
+		o := fakeV2(t, unit)
+		o.Unit, o.HugePages = unit, wanted
+		put(t, filepath.Join(o.Root, unit), "cgroup.controllers", "hugetlb memory")
+		if err := unix.Setxattr(filepath.Join(o.Root, unit), "user.delegate", []byte("1"), 0); err != nil {
+			t.Skipf("no extended attributes here: %v", err)
+		}
+		openFake(t, o)
+		for _, above := range []string{"/", "/podd.slice"} {
+			file := filepath.Join(o.Root, above, "cgroup.subtree_control")
+			if !wanted && exists(file) {
+				t.Errorf("%s: touched what is not delegated", above)
+			}
+			if data, err := os.ReadFile(file); wanted && (err != nil || string(data) != "+hugetlb") {
+				t.Errorf("%s hands down %q, %v", above, data, err)
+			}
+		}
+	}
+}
+
 // A unit that systemd delegates for the pods wins over the daemon's own, which then stays where it is. The unit's
 // cgroup is systemd's: it stays when the tree goes.
 func TestV2UnitForThePods(t *testing.T) {

@@ -44,6 +44,11 @@ func (p Pools) SetAside(size int64) int64 {
 	return pages * size
 }
 
+// Any says whether pages of any size are set aside.
+func (p Pools) Any() bool {
+	return slices.ContainsFunc(p.Sizes(), func(size int64) bool { return p.SetAside(size) > 0 })
+}
+
 // Name is a size as the files of the controller hugetlb have it: 64KB, 2MB, 1GB.
 func Name(size int64) string {
 	switch {

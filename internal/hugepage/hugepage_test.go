@@ -31,6 +31,9 @@ func TestPools(t *testing.T) {
 			t.Errorf("%d is %s, want %s", size, got, want)
 		}
 	}
+	if !p.Any() || Pools(filepath.Join(dir, "none")).Any() {
+		t.Error("Any is wrong about what is set aside")
+	}
 	if got := Pools(filepath.Join(dir, "none")).Sizes(); got != nil {
 		t.Errorf("without huge pages: %v", got)
 	}

@@ -318,3 +318,72 @@ func BenchmarkInstall(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(f.Program)), "instructions")
 }
+
+// The filter says of every number of every ABI what the profile says of its name, read here as it stands: no search, no spans.
+func TestDefaultProfileByNumber(t *testing.T) {
+	for _, bounding := range [][]string{{"CAP_CHOWN", "CAP_SYS_CHROOT"}, {"CAP_SYS_ADMIN", "CAP_SYS_TIME", "CAP_BPF", "CAP_SYS_PTRACE"}} {
+		for _, goarch := range []string{"amd64", "386", "arm64", "arm"} {
+			p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := abis(goarch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Architectures = nil
+			for _, a := range list {
+				p.Architectures = append(p.Architectures, a.arch)
+			}
+			f := compile(t, p, goarch)
+			for _, a := range list {
+				byName, conditional, highest := map[string]uint32{}, map[string]bool{}, uint32(0)
+				numbers := a.numbers()
+				for _, rule := range p.Syscalls {
+					action, err := actionOf(rule.Action, rule.ErrnoRet)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, name := range rule.Names {
+						if nr, known := numbers[name]; known && nr < armPrivate {
+							highest = max(highest, nr)
+						}
+						if through, _, found := a.multiplexed(name); found {
+							conditional[through] = true
+						}
+						switch {
+						case len(rule.Args) > 0:
+							conditional[name] = true
+						case action != unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM):
+							byName[name] = action
+						}
+					}
+				}
+				names := map[uint32]string{}
+				for name, nr := range numbers {
+					if _, ruled := byName[names[nr]]; !ruled { // some numbers have two names
+						names[nr] = name
+					}
+				}
+				for _, from := range []uint32{0, armPrivate} {
+					for nr := from; nr < from+700; nr++ {
+						name := names[nr]
+						want, ruled := byName[name]
+						switch {
+						case ruled:
+						case conditional[name]:
+							continue // TestConditions
+						case nr > highest:
+							want = errnoNoCall
+						default:
+							want = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+						}
+						if got := run(t, f, nr|a.bit, a.audit, [6]uint64{}); got != want {
+							t.Errorf("%s on %s, number %d (%s): %s, want %s", a.arch, goarch, nr, name, spell(got), spell(want))
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -151,7 +151,7 @@ func (d *daemon) open() error {
 	if err := config.KeepRunDir(c.Root, c.RunDir, d.damaged); err != nil {
 		d.log.Warn("podd images rm could remove images in use while podd does not run", "error", err)
 	}
-	if d.cgroups, err = openCgroups(c.CgroupRoot); err != nil {
+	if d.cgroups, err = openCgroups(c.CgroupRoot, d.log); err != nil {
 		return err
 	}
 	if err := d.cgroups.FavorMoves(); err != nil {
@@ -215,20 +215,6 @@ func (d *daemon) reportNetwork(reason, sentence string) {
 		typ = corev1.EventTypeNormal
 	}
 	d.events.Record(time.Now(), d.nodeReference(), typ, reason, sentence)
-}
-
-// podsUnit is the cgroup of board/packaging/systemd/podd-pods.service, which systemd delegates for the pods: in podd's own
-// unit, processes below it would keep systemd from starting the next podd (docs/decisions/017-pods-unit.md).
-const podsUnit = "/podd.slice/podd-pods.service"
-
-// openCgroups chooses a cgroup for the pods where nobody has delegated one: not the root, where a kubelet
-// keeps its kubepods, and either would collect the pods of the other.
-func openCgroups(parent string) (*cgroups.Tree, error) {
-	tree, err := cgroups.Open(cgroups.Options{Parent: parent, Unit: podsUnit})
-	if err != nil || parent != "" || tree.Parent() != "/" {
-		return tree, err
-	}
-	return cgroups.Open(cgroups.Options{Parent: "/podd"})
 }
 
 // oomScoreFloor says once what the kernel will not allow.
