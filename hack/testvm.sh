@@ -28,6 +28,7 @@ mv "dist/podd_99.0_$arch.deb" "$data/podd-next.deb"
 if [[ $arch == amd64 ]]; then
 	# The programs that the tests of the binary build by themselves where there is Go.
 	for program in standin answerer; do inside "bin/$program" "./test/$program"; done
+	inside bin/registry ./test/vm/registry
 	cp bin/podd "$data/bin/podd"
 	for package in test cgroups netns runtime/container runtime/volume; do
 		mkdir -p "$data/tests/$package"

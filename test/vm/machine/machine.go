@@ -23,6 +23,7 @@ type Options struct {
 	Append   string // further words of the kernel's command line
 	MemoryMB int    // 1024 unless said otherwise
 	CPUs     int    // 2 unless said otherwise
+	Clock    string // the date that each boot begins with, "1970-01-01"; "": today
 }
 
 // Machine is one virtual machine: a disk of its own over the guest's, and the qemu that runs it at the moment.
@@ -172,6 +173,9 @@ func (m *Machine) devices(socket string) []string {
 		disk("root", m.file("root.qcow2"), "qcow2", ""),
 		disk("data", m.Data, "raw", ",readonly=on")...,
 	)
+	if m.Clock != "" {
+		argv = append(argv, "-rtc", "base="+m.Clock)
+	}
 	return append(argv, "-nodefaults", "-display", "none", "-nic", "none", "-no-reboot",
 		"-chardev", "file,id=console,append=on,path="+m.file("console"), "-serial", "chardev:console",
 		"-chardev", "socket,id=agent,path="+socket,
