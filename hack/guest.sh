@@ -4,6 +4,8 @@
 #
 # DEBIAN=bullseye or trixie makes a root of another release, with that one's kernel and systemd.
 #
+# PODD_VM_USB=1 adds Debian's general kernel (generic), which has drivers that one of a cloud's has not.
+#
 # The folder is named after what goes into it, this file, so that an unchanged one is made once; remove .cache/vm to
 # get today's packages. Nothing of podd is in it: that comes on a second disk, or is installed by the test.
 set -euo pipefail
@@ -12,7 +14,7 @@ exec 3>&1 >&2 # only the folder's name goes to stdout
 arch=${1:?hack/guest.sh ARCH: amd64, arm64 or armhf}
 cache=$PWD/.cache/vm
 debian=${DEBIAN:-bookworm}
-key=$({ sha256sum hack/guest.sh hack/guest/* && echo "$debian"; } | sha256sum)
+key=$({ sha256sum hack/guest.sh hack/guest/* && echo "$debian ${PODD_VM_USB:-}"; } | sha256sum)
 out=$cache/$arch-${key:0:12}
 mkdir -p "$cache"
 exec 9>"$cache/$arch.lock"
@@ -27,6 +29,7 @@ case $arch in
 amd64)
 	kernels=("stable:$debian-security:linux-image-cloud-amd64" newest:trixie-backports:linux-image-cloud-amd64)
 	[[ $debian == bookworm ]] || kernels=("${kernels[0]}")
+	[[ -z ${PODD_VM_USB:-} ]] || kernels+=("generic:$debian-security:linux-image-amd64")
 	packages+=,nfs-kernel-server # a test mounts from it; configure keeps it from being started
 	;;
 arm64) kernels=("stable:$debian-security:linux-image-cloud-arm64") ;;

@@ -32,6 +32,10 @@
 //
 // tries for ever to overwrite the programs that others run in its container.
 //
+//	answerer hugepages N
+//
+// takes up to N huge pages of 2 MiB, and says how many it got and why not more.
+//
 //	answerer swap A B
 //
 // exchanges two names for ever.
@@ -99,6 +103,9 @@ func main() {
 		return
 	case "confinement":
 		printConfinement()
+		return
+	case "hugepages":
+		takeHugePages(flag.Arg(1))
 		return
 	case "steal":
 		stealExecutables()

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +20,9 @@ func TestLimits(t *testing.T) {
 	t.Run("files", func(t *testing.T) { vm.on(t).limitFiles() })
 	t.Run("oom", func(t *testing.T) { vm.on(t).oom() })
 	t.Run("pids", func(t *testing.T) { vm.on(t).pidsLimit() })
+	t.Run("huge pages", func(t *testing.T) { vm.on(t).hugePages() })
+	t.Run("devices", func(t *testing.T) { vm.on(t).portIsPluggedInAgain() })
+	t.Run("exposure", func(t *testing.T) { vm.on(t).exposure() })
 	t.Run("journal", func(t *testing.T) { vm.on(t).journal() })
 	t.Run("adopted exits", func(t *testing.T) { vm.on(t).adoptedExits(false) })
 }
@@ -99,6 +104,48 @@ func (vm *VM) pidsLimit() {
 	}
 	vm.sh("rm /etc/podd/manifests/forker.yaml")
 	vm.ready("limited", "plain")
+}
+
+// hugePages sets pages aside; a container gets as many as it asked for and not one more, though the machine has more, and one
+// that asked for none gets none. systemd, which knows nothing of their controller, leaves it as podd has set it.
+func (vm *VM) hugePages() {
+	vm.sh("sysctl -q vm.nr_hugepages=16; [ $(cat /proc/sys/vm/nr_hugepages) = 16 ]; systemctl restart podd")
+	const volume = "spec:\n  volumes: [{name: probe, hostPath: {path: /data/bin}}]"
+	tries := func(name string, more ...string) string {
+		more = append(more, "volumeMounts: [{name: probe, mountPath: /probe}]")
+		return strings.Replace(one(name, "/probe/answerer hugepages 8; "+forever, more...), "spec:", volume, 1)
+	}
+	vm.drop("pages", tries("pages", "resources: {limits: {cpu: 100m, memory: 64Mi, hugepages-2Mi: 6Mi}}"))
+	vm.drop("none", tries("none", "resources: {limits: {cpu: 100m, memory: 64Mi}}"))
+	vm.ready("pages", "none")
+	for name, want := range map[string]string{"pages": "3 pages, then ENOMEM", "none": "0 pages, then ENOMEM"} {
+		if got := vm.until("podd logs " + name + " | grep pages"); got != want {
+			vm.t.Errorf("%s says %q, want %q", name, got, want)
+		}
+	}
+	dir := vm.cgroupOf("pages")
+	vm.sh("systemctl daemon-reload; systemd-run --quiet --wait --slice=podd.slice true; systemctl restart podd")
+	for _, file := range []string{"hugetlb.2MB.max", "hugetlb.2MB.rsvd.max", "../hugetlb.2MB.max"} {
+		if got := vm.sh("cat " + dir + "/" + file); got != "6291456" {
+			vm.t.Errorf("%s is %s", file, got)
+		}
+	}
+	vm.sh("rm /etc/podd/manifests/pages.yaml /etc/podd/manifests/none.yaml; sysctl -q vm.nr_hugepages=0")
+}
+
+// exposure is what systemd thinks of the unit, by which docs/security.md is kept.
+func (vm *VM) exposure() {
+	version := strings.Fields(vm.sh("systemctl --version"))[1]
+	said := vm.sh("systemd-analyze security --no-pager podd.service | tail -1")
+	text, err := os.ReadFile("../../docs/security.md")
+	vm.must(err)
+	is := regexp.MustCompile(`says (\d+\.\d) \(of systemd (\d+)\)`).FindSubmatch(text)
+	if is == nil {
+		vm.t.Fatal("docs/security.md does not say what systemd-analyze says")
+	}
+	if string(is[2]) == version && !strings.Contains(said, ": "+string(is[1])+" ") {
+		vm.t.Errorf("docs/security.md says %s, systemd %s says %s", is[1], version, said)
+	}
 }
 
 // journal asks systemd's journal for what podd said of one pod.

@@ -24,6 +24,7 @@ type Options struct {
 	MemoryMB int    // 1024 unless said otherwise
 	CPUs     int    // 2 unless said otherwise
 	Clock    string // the date that each boot begins with, "1970-01-01"; "": today
+	USB      bool   // it has a controller of USB, "xhci"
 }
 
 // Machine is one virtual machine: a disk of its own over the guest's, and the qemu that runs it at the moment.
@@ -176,7 +177,10 @@ func (m *Machine) devices(socket string) []string {
 	if m.Clock != "" {
 		argv = append(argv, "-rtc", "base="+m.Clock)
 	}
-	return append(argv, "-nodefaults", "-display", "none", "-nic", "none", "-no-reboot",
+	if m.USB {
+		argv = append(argv, "-device", "qemu-xhci,id=xhci")
+	}
+	return append(argv, "-qmp", "unix:"+m.file("qmp.sock")+",server=on,wait=off", "-nodefaults", "-display", "none", "-nic", "none", "-no-reboot",
 		"-chardev", "file,id=console,append=on,path="+m.file("console"), "-serial", "chardev:console",
 		"-chardev", "socket,id=agent,path="+socket,
 		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name="+wire.Port,
