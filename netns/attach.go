@@ -277,8 +277,8 @@ func inNetns(ns int, fn func(*rtnetlink.Conn) error) error {
 	return fn(c)
 }
 
-// Lease returns the address that id holds.
-func (n *Network) Lease(id string) (netip.Addr, bool) { return n.leases.Lookup(id) }
+// lease returns the address that id holds.
+func (n *Network) lease(id string) (netip.Addr, bool) { return n.leases.Lookup(id) }
 
 const (
 	tbfBurst       = 6         // TCA_TBF_BURST, linux/pkt_sched.h

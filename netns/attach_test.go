@@ -67,7 +67,7 @@ func TestAttach(t *testing.T) {
 	if a != want {
 		t.Errorf("Attach = %+v, want %+v", a, want)
 	}
-	if ip, ok := n.Lease("uid-1"); !ok || ip != a.IP {
+	if ip, ok := n.lease("uid-1"); !ok || ip != a.IP {
 		t.Errorf("Lease = %v, %v", ip, ok)
 	}
 	before := podLink(t, dir)
@@ -89,7 +89,7 @@ func TestAttach(t *testing.T) {
 	if got := hostLinks(t); got != links {
 		t.Errorf("%d interfaces, %d before", got, links)
 	}
-	if _, ok := n.Lease("uid-1"); ok {
+	if _, ok := n.lease("uid-1"); ok {
 		t.Error("the lease is left")
 	}
 	if l := podLink(t, dir); l != nil {
@@ -325,7 +325,7 @@ func TestAttachWithoutNamespace(t *testing.T) {
 	if _, err := n.Attach(Pod{ID: "a", NetNS: filepath.Join(t.TempDir(), "none")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("err = %v, want os.ErrNotExist", err)
 	}
-	if _, ok := n.Lease("a"); ok {
+	if _, ok := n.lease("a"); ok {
 		t.Error("a pod without a namespace holds an address")
 	}
 }

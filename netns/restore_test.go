@@ -71,7 +71,7 @@ func TestPodsKeepTheirAddressesWithoutLeases(t *testing.T) {
 			}
 			c := newTestPod(t, n, root, Pod{ID: "c"})
 			for i, p := range pods {
-				if ip, ok := n.Lease(p.ID); !ok || ip != p.IP || c.IP == ip {
+				if ip, ok := n.lease(p.ID); !ok || ip != p.IP || c.IP == ip {
 					t.Errorf("%s has %s now, before %s; the new pod %s", p.ID, ip, p.IP, c.IP)
 				}
 				wantAnswer(t, c.ns, TCP, netip.AddrPortFrom(p.IP, 80).String(), p.ID)

@@ -71,18 +71,18 @@ func Read(path string, limit int64) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// Load is Peek, and sets a damaged file aside.
+// Load is peek, and sets a damaged file aside.
 func Load(path string, limit int64, decode func(data []byte) error) error {
-	err := Peek(path, limit, decode)
+	err := peek(path, limit, decode)
 	if damage := (*Damage)(nil); errors.As(err, &damage) {
 		return SetAside(path, damage.Cause)
 	}
 	return err
 }
 
-// Peek reads a file of state and has it decoded. The error is a *Damage if it cannot be believed: what is not a regular file,
+// peek reads a file of state and has it decoded. The error is a *Damage if it cannot be believed: what is not a regular file,
 // is too large or empty, what the disk does not give back, and what decode refuses. fs.ErrNotExist: there is no file.
-func Peek(path string, limit int64, decode func(data []byte) error) error {
+func peek(path string, limit int64, decode func(data []byte) error) error {
 	data, err := Read(path, limit)
 	if err == nil && len(data) == 0 {
 		err = ErrEmpty
@@ -112,9 +112,9 @@ func LoadJSON(path string, into any, check func() error) error {
 	return Load(path, Limit, decodeJSON(into, check))
 }
 
-// PeekJSON is Peek for a JSON object or array, as LoadJSON is Load.
+// PeekJSON is peek for a JSON object or array, as LoadJSON is Load.
 func PeekJSON(path string, into any, check func() error) error {
-	return Peek(path, Limit, decodeJSON(into, check))
+	return peek(path, Limit, decodeJSON(into, check))
 }
 
 func decodeJSON(into any, check func() error) func(data []byte) error {

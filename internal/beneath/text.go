@@ -27,7 +27,7 @@ func ReadShared(path string) string { return ReadUpTo(path, maxText) }
 // ReadUpTo reads the beginning of a file. A container that has the file mounted may have made it as large as it likes, and
 // takes no memory for that: a hole is read as zeros.
 func ReadUpTo(path string, limit int64) string {
-	f, err := OpenPath(path, os.O_RDONLY)
+	f, err := openPath(path, os.O_RDONLY)
 	if err != nil {
 		return ""
 	}
@@ -39,9 +39,9 @@ func ReadUpTo(path string, limit int64) string {
 	return string(data)
 }
 
-// OpenPath opens a file that a container may have to do with: a regular one and no link, or it says that it cannot be
+// openPath opens a file that a container may have to do with: a regular one and no link, or it says that it cannot be
 // opened now. One that a container has a lease on would keep podd waiting for 45 s (man 2 fcntl, F_SETLEASE).
-func OpenPath(path string, flags int) (*os.File, error) {
+func openPath(path string, flags int) (*os.File, error) {
 	dir, err := Folder(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func OpenPath(path string, flags int) (*os.File, error) {
 
 // Overwrite replaces what a file says and keeps the file: a bind mount follows no rename.
 func Overwrite(path, text string) error {
-	f, err := OpenPath(path, os.O_WRONLY)
+	f, err := openPath(path, os.O_WRONLY)
 	if err != nil {
 		return err
 	}
@@ -63,10 +63,10 @@ func Overwrite(path, text string) error {
 // WriteInPlace writes a file that is, or will be, mounted into containers, and makes it if need be, with this mode: a file
 // that replaced it would be another one than theirs. What stands in its place and is no file is set aside.
 func WriteInPlace(path, text string, mode os.FileMode, report atomicfile.Report) error {
-	f, err := OpenPath(path, os.O_WRONLY|os.O_CREATE)
+	f, err := openPath(path, os.O_WRONLY|os.O_CREATE)
 	if errors.Is(err, ErrNotRegular) {
 		report.Of(atomicfile.SetAside(path, err), "the file is written again")
-		f, err = OpenPath(path, os.O_WRONLY|os.O_CREATE)
+		f, err = openPath(path, os.O_WRONLY|os.O_CREATE)
 	}
 	if err != nil {
 		return err

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ExitWatch hears of processes that end, by the process connector, for kernels whose pidfds do not
+// exitWatch hears of processes that end, by the process connector, for kernels whose pidfds do not
 // give the exit status (PIDFD_INFO_EXIT, Linux 6.15). It needs CONFIG_PROC_EVENTS, CAP_NET_ADMIN,
 // and the machine's first network, user and PID namespace (drivers/connector).
-type ExitWatch struct {
+type exitWatch struct {
 	sock *os.File
 }
 
-// WatchExits listens from its return on. Named processes only wake us up when it is they who end;
+// watchExits listens from its return on. Named processes only wake us up when it is they who end;
 // with none named, all do. A process that ended before is not heard of: look at it afterwards.
-func WatchExits(pids ...int) (*ExitWatch, error) {
+func watchExits(pids ...int) (*exitWatch, error) {
 	const kind = unix.SOCK_DGRAM | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
 	fd, err := unix.Socket(unix.AF_NETLINK, kind, unix.NETLINK_CONNECTOR)
 	if err != nil {
@@ -32,7 +32,7 @@ func WatchExits(pids ...int) (*ExitWatch, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &ExitWatch{sock: os.NewFile(uintptr(fd), "process connector")}, nil
+	return &exitWatch{sock: os.NewFile(uintptr(fd), "process connector")}, nil
 }
 
 // subscribe filters before it listens, so that nothing else ever queues.
@@ -55,7 +55,7 @@ func subscribe(fd int, pids []int) error {
 
 // Run calls fn with the wait status (man 2 wait) of each process that ends, until ctx is done,
 // which is no error. Events that the kernel dropped, having no memory for them, are not made up for.
-func (w *ExitWatch) Run(ctx context.Context, fn func(pid int, status uint32)) error {
+func (w *exitWatch) Run(ctx context.Context, fn func(pid int, status uint32)) error {
 	defer w.sock.Close()
 	stop := context.AfterFunc(ctx, func() { _ = w.sock.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -97,9 +97,9 @@ func readFrom(conn syscall.RawConn, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// ExitEvents is WatchExits and Run.
+// ExitEvents is watchExits and Run.
 func ExitEvents(ctx context.Context, fn func(pid int, status uint32), pids ...int) error {
-	w, err := WatchExits(pids...)
+	w, err := watchExits(pids...)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func ExitEvents(ctx context.Context, fn func(pid int, status uint32), pids ...in
 }
 
 // Close gives up a watch that was never run.
-func (w *ExitWatch) Close() error { return w.sock.Close() }
+func (w *exitWatch) Close() error { return w.sock.Close() }
 
 // parseExit reads a struct proc_event behind its headers. Only the first thread, whose id is the
 // process's, counts. One that leaves its process running (pthread_exit in main) looks the same; the

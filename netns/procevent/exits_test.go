@@ -14,15 +14,15 @@ import (
 )
 
 // watchOutside opens the connector where the kernel has it: in the first network namespace.
-func watchOutside(t *testing.T, pids ...int) *ExitWatch {
+func watchOutside(t *testing.T, pids ...int) *exitWatch {
 	t.Helper()
 	nstest.NeedRoot(t)
-	var w *ExitWatch
+	var w *exitWatch
 	err := namespace.OnThread(func() (err error) {
 		if err := unix.Setns(nstest.OuterNetns, unix.CLONE_NEWNET); err != nil {
 			return err
 		}
-		w, err = WatchExits(pids...)
+		w, err = watchExits(pids...)
 		return err
 	}, unix.CLONE_NEWNET)
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *heard) of(pid int) (uint32, bool) {
 	return s, ok
 }
 
-func run(t *testing.T, w *ExitWatch) *heard {
+func run(t *testing.T, w *exitWatch) *heard {
 	t.Helper()
 	h := &heard{status: map[int]uint32{}}
 	ctx, cancel := context.WithCancel(t.Context())

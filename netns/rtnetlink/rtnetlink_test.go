@@ -16,7 +16,7 @@ func TestRetryDump(t *testing.T) {
 	}{
 		{"at once", 0, 1, nil, nil},
 		{"interrupted twice", 2, 3, netlink.ErrDumpInterrupted, nil},
-		{"always interrupted", 99, DumpTries, netlink.ErrDumpInterrupted, netlink.ErrDumpInterrupted},
+		{"always interrupted", 99, dumpTries, netlink.ErrDumpInterrupted, netlink.ErrDumpInterrupted},
 		{"refused", 99, 1, unix.EPERM, unix.EPERM},
 	} {
 		calls := 0

@@ -36,11 +36,11 @@ func (w *Watcher) Watch(name string) error {
 			roots[i] = Dir
 		}
 	}
-	return w.WatchFolders(roots...)
+	return w.watchFolders(roots...)
 }
 
-// WatchFolders watches folders; /dev with those in it.
-func (w *Watcher) WatchFolders(dirs ...string) error {
+// watchFolders watches folders; /dev with those in it.
+func (w *Watcher) watchFolders(dirs ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, dir := range dirs {

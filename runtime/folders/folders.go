@@ -75,10 +75,10 @@ func (f *Folders) sweep() error {
 
 func (f *Folders) mark() string { return filepath.Join(f.Run, "boot-id") }
 
-// ForgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes and their clock are
+// forgetOtherBoot drops records that an earlier boot left in a folder that is not on tmpfs: their processes and their clock are
 // gone. What runs is of this boot, whatever the mark says; without a mark that can be believed nothing is dropped but set
 // aside.
-func (f *Folders) ForgetOtherBoot() error {
+func (f *Folders) forgetOtherBoot() error {
 	boot, err := os.ReadFile(f.BootID)
 	if err != nil {
 		return fmt.Errorf("cannot read the boot's ID: %w", err)

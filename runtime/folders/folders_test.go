@@ -90,7 +90,7 @@ func TestForgetOtherBoot(t *testing.T) {
 		}
 		put(t, filepath.Join(f.Records, "u.json"), "{}")
 		put(t, filepath.Join(f.IO, "u.c.0"), "")
-		if err := f.ForgetOtherBoot(); err != nil {
+		if err := f.forgetOtherBoot(); err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 		is := "gone"
@@ -119,7 +119,7 @@ func TestForgetOtherBoot(t *testing.T) {
 	}
 	f, _ := onDisk(t)
 	f.BootID = filepath.Join(f.Root, "none")
-	if err := f.ForgetOtherBoot(); err == nil {
+	if err := f.forgetOtherBoot(); err == nil {
 		t.Error("of a machine that does not say which boot it is all is believed")
 	}
 }

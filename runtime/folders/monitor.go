@@ -36,7 +36,7 @@ const (
 // Start makes the folders, and looks whether they can be written to, without doing so. After an error they are tried: podd
 // starts whatever it finds.
 func (m *Monitor) Start() error {
-	err := errors.Join(m.Prepare(), m.Folders.ForgetOtherBoot(), m.Folders.sweep(), m.Folders.Look())
+	err := errors.Join(m.Prepare(), m.Folders.forgetOtherBoot(), m.Folders.sweep(), m.Folders.Look())
 	if err != nil {
 		m.Try()
 	}

@@ -128,7 +128,7 @@ func TestSelectPolicies(t *testing.T) {
 			}
 			policies = append(policies, p)
 		}
-		if got := policyText(Build(policies, NewPolicyPeers(pods, map[string]map[string]string{"other": {"team": "red", corev1.LabelMetadataName: "other"}}), c.deny)); got != c.want {
+		if got := policyText(Build(policies, newPolicyPeers(pods, map[string]map[string]string{"other": {"team": "red", corev1.LabelMetadataName: "other"}}), c.deny)); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, got, c.want)
 		}
 	}

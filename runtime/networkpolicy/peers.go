@@ -17,9 +17,9 @@ type policyPeers struct {
 	labels map[string]map[string]string
 }
 
-// NewPolicyPeers takes the pods of all namespaces that have a network of their own. Traffic of pods on the host's network
+// newPolicyPeers takes the pods of all namespaces that have a network of their own. Traffic of pods on the host's network
 // is the node's.
-func NewPolicyPeers(pods []*corev1.Pod, labels map[string]map[string]string) *policyPeers {
+func newPolicyPeers(pods []*corev1.Pod, labels map[string]map[string]string) *policyPeers {
 	own := slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.Spec.HostNetwork })
 	return &policyPeers{own, labels}
 }

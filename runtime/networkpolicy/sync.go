@@ -42,7 +42,7 @@ func (s *Syncer) RetryAt() state.BootTime { return s.retry }
 // Sync tells the network what the policies come to for the pods of now. An error says that the kernel has refused them.
 func (s *Syncer) Sync(pods []*corev1.Pod, now state.Instant) error {
 	s.changed, s.retry = false, 0
-	err := s.Network.SetPolicies(Build(s.policies(), NewPolicyPeers(pods, s.namespaceLabels()), s.DefaultDeny))
+	err := s.Network.SetPolicies(Build(s.policies(), newPolicyPeers(pods, s.namespaceLabels()), s.DefaultDeny))
 	if err != nil {
 		s.retry = now.After(retryAfter)
 		return fmt.Errorf("they stay as they were, and podd tries again: %w", err)

@@ -90,8 +90,8 @@ func TestSyncTakesTheFolder(t *testing.T) {
 	if err := s.Sync(pods, state.Instant{}); err != nil {
 		t.Fatal(err)
 	}
-	want := Build([]*networkingv1.NetworkPolicy{policy}, NewPolicyPeers(pods, map[string]map[string]string{"a": {"team": "a"}}), nil)
-	if !reflect.DeepEqual(k.table, want) || reflect.DeepEqual(want, Build(nil, NewPolicyPeers(pods, nil), nil)) {
+	want := Build([]*networkingv1.NetworkPolicy{policy}, newPolicyPeers(pods, map[string]map[string]string{"a": {"team": "a"}}), nil)
+	if !reflect.DeepEqual(k.table, want) || reflect.DeepEqual(want, Build(nil, newPolicyPeers(pods, nil), nil)) {
 		t.Errorf("the network was told %+v, want %+v", k.table, want)
 	}
 }

@@ -24,8 +24,8 @@ func (c Cordon) Over(bootID string) bool {
 	return c.UntilBoot != "" && bootID != "" && c.UntilBoot != bootID
 }
 
-// AnnotationUntilBoot says of a cordoned node that it is uncordoned by its next boot: podd reboot has cordoned it.
-const AnnotationUntilBoot = "podd.dev/uncordon-after-boot"
+// annotationUntilBoot says of a cordoned node that it is uncordoned by its next boot: podd reboot has cordoned it.
+const annotationUntilBoot = "podd.dev/uncordon-after-boot"
 
 // ReadCordon reads it; fs.ErrNotExist: the board was never cordoned.
 func ReadCordon(path string) (c Cordon, err error) {
@@ -52,7 +52,7 @@ func (c Cordon) Show(n *corev1.Node) {
 		return
 	}
 	if c.UntilBoot != "" {
-		metav1.SetMetaDataAnnotation(&n.ObjectMeta, AnnotationUntilBoot, "true")
+		metav1.SetMetaDataAnnotation(&n.ObjectMeta, annotationUntilBoot, "true")
 	}
 	spec := &n.Spec
 	taint, at := Unschedulable(), metav1.NewTime(c.Since)

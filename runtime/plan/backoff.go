@@ -10,18 +10,18 @@ import (
 // and ten good minutes forgive everything.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts
 const (
-	BackoffFirst   = 10 * time.Second
+	backoffFirst   = 10 * time.Second
 	BackoffLongest = 5 * time.Minute // unless the node says less
-	BackoffReset   = 10 * time.Minute
+	backoffReset   = 10 * time.Minute
 )
 
 // RestartDelay says how long a container that ran for ran waits before its next start, and the delay that
 // would follow that one. No delay is longer than longest, not even the first. KEP-4603
 func RestartDelay(current, ran, longest time.Duration) (delay, next time.Duration) {
-	if ran >= BackoffReset {
+	if ran >= backoffReset {
 		current = 0
 	}
-	return min(current, longest), min(max(2*current, BackoffFirst), longest)
+	return min(current, longest), min(max(2*current, backoffFirst), longest)
 }
 
 // PostponeStart waits for the next try of a start that came to nothing as after a crash, but at least the first delay
@@ -29,7 +29,7 @@ func RestartDelay(current, ran, longest time.Duration) (delay, next time.Duratio
 func PostponeStart(c *state.ContainerRecord, crashed bool, longest time.Duration, now state.Instant) {
 	current := c.Backoff
 	if !crashed {
-		current = max(current, BackoffFirst)
+		current = max(current, backoffFirst)
 	}
 	delay, next := RestartDelay(current, 0, longest)
 	c.Backoff, c.NotBefore = next, now.After(delay)
@@ -42,7 +42,7 @@ func ScheduleRestart(rec *state.Record, c *state.ContainerRecord, longest time.D
 		c.Backoff, c.NotBefore = 0, 0
 		return
 	}
-	ran := BackoffReset
+	ran := backoffReset
 	if c.Started != nil {
 		ran = now.Mono.Sub(c.Started.Mono)
 	}

@@ -8,8 +8,8 @@ import (
 	"podd/runtime/state"
 )
 
-// OwnPolicy is the container's own restart policy, empty if it follows the pod's.
-func OwnPolicy(spec *corev1.Container) corev1.RestartPolicy {
+// ownPolicy is the container's own restart policy, empty if it follows the pod's.
+func ownPolicy(spec *corev1.Container) corev1.RestartPolicy {
 	if spec.RestartPolicy == nil {
 		return ""
 	}
@@ -53,7 +53,7 @@ func Restarts(policy corev1.RestartPolicy, c ContainerView) bool {
 // WillRestart says whether a container that has ended is going to be started again.
 func WillRestart(rec *state.Record, c *state.ContainerRecord) bool {
 	spec := rec.Spec(c.Name)
-	v := ContainerView{Kind: c.Kind, RestartPolicy: OwnPolicy(spec), Changed: c.Changed, Failed: c.HasFailed()}
+	v := ContainerView{Kind: c.Kind, RestartPolicy: ownPolicy(spec), Changed: c.Changed, Failed: c.HasFailed()}
 	if c.Ended != nil {
 		v.Rule = RestartRule(spec, c.Ended.Code)
 	}

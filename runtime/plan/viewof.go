@@ -75,7 +75,7 @@ func viewOfContainer(rec *state.Record, c *state.ContainerRecord, f Facts, wante
 	spec := rec.Spec(c.Name)
 	v := ContainerView{
 		Name: c.Name, Kind: c.Kind, State: c.State, Attempt: c.Attempt,
-		RestartPolicy: OwnPolicy(spec),
+		RestartPolicy: ownPolicy(spec),
 		Failed:        c.HasFailed(),
 		Void:          c.Void,
 		Done:          c.Done,

@@ -77,11 +77,11 @@ func (w worker) Report(report probe.Report) {
 	w.prober.News(News{w.uid, w.spec.Name, w.kind, report, w.containerProbes})
 }
 
-// Wants says whether a container is to be probed now: while it runs and nobody is ending it, the startup probe
+// wants says whether a container is to be probed now: while it runs and nobody is ending it, the startup probe
 // first and the others after it. Readiness is of interest until the container is gone, its preStop hook included, whatever
 // it ends for.
 // https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
-func Wants(rec *state.Record, c *state.ContainerRecord, k Kind) bool {
+func wants(rec *state.Record, c *state.ContainerRecord, k Kind) bool {
 	spec := rec.Spec(c.Name)
 	if k == Readiness {
 		return k.Of(spec) != nil && rec.Serves(c) && c.StartedUp(spec)
@@ -94,7 +94,7 @@ func Wants(rec *state.Record, c *state.ContainerRecord, k Kind) bool {
 
 // IsCurrent says of news that they are about the attempt that runs now, and that its probe is still wanted.
 func (p *Pod) IsCurrent(rec *state.Record, n News) bool {
-	return n.from != nil && p.probes[n.Name] == n.from && Wants(rec, rec.Container(n.Name), n.Kind)
+	return n.from != nil && p.probes[n.Name] == n.from && wants(rec, rec.Container(n.Name), n.Kind)
 }
 
 // Sync brings the schedule into line with a pod's record.
@@ -110,7 +110,7 @@ func (pr *Prober) Sync(p *Pod, rec *state.Record, now state.Instant) {
 			on = nil
 		}
 		for i, k := range Kinds {
-			if !Wants(rec, c, k) {
+			if !wants(rec, c, k) {
 				pr.stop(on, i)
 				continue
 			}

@@ -89,7 +89,7 @@ func TestWants(t *testing.T) {
 		}
 		got := ""
 		for _, k := range Kinds {
-			if Wants(rec, c, k) {
+			if wants(rec, c, k) {
 				got += string(k[0])
 			}
 		}
@@ -99,7 +99,7 @@ func TestWants(t *testing.T) {
 	}
 	rec, c := probed()
 	for _, k := range Kinds {
-		if Wants(rec, c, k) {
+		if wants(rec, c, k) {
 			t.Errorf("a container without probes has a %s probe", k)
 		}
 	}

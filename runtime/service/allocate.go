@@ -23,8 +23,8 @@ type Allocation struct {
 
 // Node ports. https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
 const (
-	FirstNodePort = 30000
-	LastNodePort  = 32767
+	firstNodePort = 30000
+	lastNodePort  = 32767
 )
 
 // portKey names a port within its Service.
@@ -255,7 +255,7 @@ func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
 		if port, ok := a.freePort(s, p.Protocol, portKey(p)); ok {
 			al.NodePorts[portKey(p)] = port
 		} else {
-			a.problem(s, "PortNotAllocated", "no node port is free between %d and %d", FirstNodePort, LastNodePort)
+			a.problem(s, "PortNotAllocated", "no node port is free between %d and %d", firstNodePort, lastNodePort)
 		}
 	}
 }
@@ -287,10 +287,10 @@ func nth(r netip.Prefix, n uint32) netip.Addr {
 }
 
 func (a *allocator) freePort(s *corev1.Service, protocol corev1.Protocol, key string) (uint16, bool) {
-	const size = LastNodePort - FirstNodePort + 1
+	const size = lastNodePort - firstNodePort + 1
 	start := hash(keyOf(s)+":"+key) % size
 	for i := range uint32(size) {
-		port := uint16(FirstNodePort + (start+i)%size)
+		port := uint16(firstNodePort + (start+i)%size)
 		if a.takePort(protocol, port, s) {
 			return port, true
 		}

@@ -199,7 +199,7 @@ func TestLoadBalancerAndPolicies(t *testing.T) {
 		s.Spec.ExternalIPs = []string{"198.51.100.1"}
 	})})
 	p := out.Table[0]
-	if p.NodePort < FirstNodePort || !p.InternalLocal || !p.ExternalLocal || p.Affinity != 3*time.Hour || fmt.Sprint(p.External) != "[198.51.100.1 192.0.2.7]" {
+	if p.NodePort < firstNodePort || !p.InternalLocal || !p.ExternalLocal || p.Affinity != 3*time.Hour || fmt.Sprint(p.External) != "[198.51.100.1 192.0.2.7]" {
 		t.Errorf("%+v", p)
 	}
 	if in := out.Services[0].Status.LoadBalancer.Ingress; len(in) != 1 || in[0].IP != "192.0.2.7" {
@@ -362,7 +362,7 @@ func TestHealthPorts(t *testing.T) {
 		t.Fatalf("problems %v, ports %+v", got, out.Health)
 	}
 	a, b := out.Health[0], out.Health[1]
-	if a.Name != "a" || a.Local != 1 || a.Port < FirstNodePort || b.Port != 31000 || b.Local != 0 || int32(a.Port) != out.Services[0].Spec.HealthCheckNodePort {
+	if a.Name != "a" || a.Local != 1 || a.Port < firstNodePort || b.Port != 31000 || b.Local != 0 || int32(a.Port) != out.Services[0].Spec.HealthCheckNodePort {
 		t.Errorf("%+v", out.Health)
 	}
 	again := Build(Input{Services: services, Ranges: ranges, Kept: out.Kept})

@@ -187,8 +187,8 @@ func (c *ContainerRecord) WasPulledFor(attempt int) bool {
 	return c.Pull != nil && c.Pull.Done && c.Pull.For == attempt
 }
 
-// ResetProbes begins a new attempt: a container that starts has no results.
-func (c *ContainerRecord) ResetProbes() {
+// resetProbes begins a new attempt: a container that starts has no results.
+func (c *ContainerRecord) resetProbes() {
 	c.StartedOK, c.Ready, c.Unhealthy, c.UnhealthyGrace, c.ProbeRuns = false, false, false, 0, nil
 }
 

@@ -48,7 +48,7 @@ func (s FinishedStore) Read(uid types.UID) (*Record, error) {
 		return nil, err
 	}
 	rec.Kept = true
-	rec.ToEarlierBoot()
+	rec.toEarlierBoot()
 	return rec, nil
 }
 

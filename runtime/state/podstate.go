@@ -27,8 +27,8 @@ const (
 	EventPodRemove    PodEvent = "remove"
 )
 
-// Transition is the only way for a pod to change its state.
-func (s PodState) Transition(e PodEvent) (PodState, error) {
+// transition is the only way for a pod to change its state.
+func (s PodState) transition(e PodEvent) (PodState, error) {
 	switch {
 	case e == EventSandboxReady && s == PodWaiting:
 		return PodRunning, nil

@@ -290,8 +290,8 @@ func (s *SandboxRecord) MarkRemoved() {
 	s.Removed, s.Ready = s.Removed || s.Ready != nil, nil
 }
 
-// ToEarlierBoot marks every instant of a record so.
-func (r *Record) ToEarlierBoot() {
+// toEarlierBoot marks every instant of a record so.
+func (r *Record) toEarlierBoot() {
 	instants := []*Instant{&r.Created}
 	if r.Scheduled != nil {
 		instants = append(instants, r.Scheduled)

@@ -306,7 +306,7 @@ func TestDeadline(t *testing.T) {
 	if r.Scheduled = &scheduled; r.Deadline() != at(190).Mono {
 		t.Errorf("from when it was scheduled: %s", r.Deadline())
 	}
-	if r.ToEarlierBoot(); r.Deadline() != 0 {
+	if r.toEarlierBoot(); r.Deadline() != 0 {
 		t.Errorf("of an earlier boot: %s", r.Deadline())
 	}
 }

@@ -46,7 +46,7 @@ func TestPodTransitions(t *testing.T) {
 	}
 	for _, s := range states {
 		for _, e := range events {
-			got, err := s.Transition(e)
+			got, err := s.transition(e)
 			want, ok := legal[s][e]
 			switch {
 			case ok && (err != nil || got != want):

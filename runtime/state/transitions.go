@@ -9,7 +9,7 @@ import (
 
 // Move takes an event into the state of the pod. It is the only way for the state to change.
 func (r *Record) Move(e PodEvent) error {
-	next, err := r.State.Transition(e)
+	next, err := r.State.transition(e)
 	if err == nil {
 		r.State = next
 	}
@@ -134,7 +134,7 @@ func (c *ContainerRecord) BeginStart(attempt int) error {
 	}
 	c.Attempt, c.Started, c.Killed, c.KillAt, c.StopBy, c.PID, c.PIDStart = attempt, nil, false, 0, 0, 0, 0
 	c.Hooked, c.Changed, c.Reported, c.EndReason, c.User = false, false, false, "", nil
-	c.ResetProbes()
+	c.resetProbes()
 	return nil
 }
 

@@ -46,7 +46,7 @@ type Hub struct {
 
 // NewHub makes one that knows no container yet.
 func NewHub(engine *container.Engine, store FDStore, log *slog.Logger) (*Hub, error) {
-	reactor, err := NewReactor()
+	reactor, err := newReactor()
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,8 @@ type watched struct {
 	ready func() (done bool)
 }
 
-// NewReactor makes one that watches nothing yet.
-func NewReactor() (*Reactor, error) {
+// newReactor makes one that watches nothing yet.
+func newReactor() (*Reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an epoll instance: %w", err)

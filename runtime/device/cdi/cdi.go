@@ -23,8 +23,8 @@ import (
 // DefaultDirs are where specs are, the later ones before the earlier.
 func DefaultDirs() []string { return []string{"/etc/cdi", "/var/run/cdi"} }
 
-// AnnotationPrefix begins the keys of annotations that name devices.
-const AnnotationPrefix = "cdi.k8s.io/"
+// annotationPrefix begins the keys of annotations that name devices.
+const annotationPrefix = "cdi.k8s.io/"
 
 // ErrUnresolvable says of devices that no spec describes them. The words are containerd's.
 var ErrUnresolvable = errors.New("unresolvable CDI devices")
@@ -239,7 +239,7 @@ func add(to, e *specs.ContainerEdits) {
 func Annotated(annotations map[string]string) []string {
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
-		if !strings.HasPrefix(key, AnnotationPrefix) {
+		if !strings.HasPrefix(key, annotationPrefix) {
 			continue
 		}
 		for name := range strings.SplitSeq(annotations[key], ",") {
