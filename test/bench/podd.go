@@ -36,6 +36,10 @@ func newPodd(binary string, group *lab.Cgroup, w *workload) (*podd, error) {
 	if output, err := p.Podd("images", "load", w.archive).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("cannot load the image: %w: %s", err, output)
 	}
+	// A machine whose disk is full would lose it between two runs.
+	if output, err := p.Podd("images", "pin", image).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("cannot keep the image: %w: %s", err, output)
+	}
 	return p, nil
 }
 

@@ -87,7 +87,7 @@ data: {app.conf: "a = 1\nb = 2"}
 		"cm app":                      "Kind: ConfigMap Data: app.conf: a = 1 b = 2 Events:",
 		"svc":                         "No resources found in default namespace.",
 		"storageclass":                "No resources found",
-		"ingress none":                `ingresses "none" not found`,
+		"ingress none":                `ingresses.networking.k8s.io "none" not found`,
 	} {
 		got := podd(t, nil, append([]string{"describe", "--socket", socket}, words(args)...)...)
 		if all := strings.Join(words(got.all()), " "); !strings.Contains(all, want) {

@@ -50,14 +50,16 @@ func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error
 // printer writes lines whose cells tabwriter aligns. Its writes go to memory until Flush
 // and cannot fail.
 type printer struct {
-	w   io.Writer
-	now time.Time
+	w    io.Writer
+	now  time.Time
+	base int // the level of what is within something: see template
 }
 
 // line writes one, indented by level. It is escaped here, and not by who prints it, so that tabwriter counts what is
 // printed and sees no control characters of its own in it. A value of several lines goes on below where it began: its
 // lines would else look like fields, or like another object.
 func (d *printer) line(level int, format string, args ...any) {
+	level += d.base
 	indent := strings.Repeat("  ", level)
 	text := escape.Text(fmt.Sprintf(format, args...))
 	if first, _, more := strings.Cut(text, "\n"); more {
@@ -80,17 +82,13 @@ func (d *printer) optional(name, value string) {
 
 // pairs writes a map over several lines, sorted by key.
 func (d *printer) pairs(name string, m map[string]string, separator string) {
-	d.pairsAt(0, name, m, separator)
-}
-
-func (d *printer) pairsAt(level int, name string, m map[string]string, separator string) {
 	if len(m) == 0 {
-		d.field(level, name, none)
+		d.field(0, name, none)
 		return
 	}
 	label := name + ":"
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		d.line(level, "%s\t%s%s%s", label, k, separator, m[k])
+		d.line(0, "%s\t%s%s%s", label, k, separator, m[k])
 		label = ""
 	}
 }

@@ -118,13 +118,13 @@ func (d *printer) template(t *corev1.PodTemplateSpec) {
 		return
 	}
 	d.line(0, "Pod Template:")
-	d.pairsAt(1, "Labels", t.Labels, "=")
+	d.base++
+	defer func() { d.base-- }()
+	d.pairs("Labels", t.Labels, "=")
 	if len(t.Annotations) > 0 {
-		d.pairsAt(1, "Annotations", t.Annotations, ": ")
+		d.pairs("Annotations", t.Annotations, ": ")
 	}
-	if t.Spec.ServiceAccountName != "" {
-		d.line(1, "Service Account:\t%s", t.Spec.ServiceAccountName)
-	}
+	d.optional("Service Account", t.Spec.ServiceAccountName)
 	pod := &corev1.Pod{Spec: t.Spec}
 	d.containers("Init Containers", pod, t.Spec.InitContainers, nil)
 	d.containers("Containers", pod, t.Spec.Containers, nil)
