@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,17 @@ func TestDoctorSecurity(t *testing.T) {
 	}
 	if out := b.podd("doctor", "security", "--pod", "loose"); !strings.Contains(out, "hostPID: false") || !strings.Contains(out, "privileged: false") {
 		t.Error(out)
+	}
+	// A device that was mounted is a device, the nodes of every container are none of its own, and what lies below a mount is
+	// not listed.
+	b.drop("has", podOf("has", "hostUsers: false\nvolumes: [{name: root, hostPath: {path: /}}, {name: loop, hostPath: {path: /dev/full}}]",
+		mounting("main", forever, "{name: root, mountPath: /host}", "{name: loop, mountPath: /dev/own}")))
+	b.running("has")
+	out := b.podd("doctor", "security", "--pod", "has")
+	for line, want := range map[string]string{"devices": "/dev/own", "mounts": "/host (rw)"} {
+		if !regexp.MustCompile(`(?m)^ +` + line + ` +` + regexp.QuoteMeta(want) + `$`).MatchString(out) {
+			t.Errorf("%s is not %s alone:\n%s", line, want, out)
+		}
 	}
 	// Who writes is in the daemon's log, and nobody reads its memory.
 	b.podd("delete", "pod", "plain")

@@ -139,8 +139,8 @@ func Read(proc string, pid int) (*Facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot see what is mounted for process %d: %w", pid, err)
 	}
-	f.readMounts(string(mounts))
 	f.Devices = devices(filepath.Join(dir, "root"))
+	f.readMounts(string(mounts))
 	return f, nil
 }
 
@@ -187,7 +187,8 @@ func common(at string) bool {
 	case "/", "/proc", "/dev", "/dev/pts", "/dev/mqueue", "/dev/shm", "/dev/console", "/dev/termination-log", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf":
 		return true
 	}
-	return strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/")
+	name, inDev := strings.CutPrefix(at, "/dev/")
+	return strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/") || inDev && slices.Contains(ordinary[:], name)
 }
 
 // readMounts: man 5 proc_pid_mountinfo.
@@ -209,7 +210,9 @@ func (f *Facts) readMounts(text string) {
 			} else {
 				f.Masked = append(f.Masked, at)
 			}
-		case !common(at):
+		case slices.ContainsFunc(f.Mounts, func(m Mount) bool { return at == m.At || strings.HasPrefix(at, m.At+"/") }):
+			// What lies below a mount came with it.
+		case !common(at) && !slices.Contains(f.Devices, at):
 			f.Mounts = append(f.Mounts, Mount{At: at, Type: of[0], Writable: !readOnly})
 		}
 	}
@@ -264,10 +267,16 @@ func nodesIn(root int, name string, depth int) (list []string) {
 	}
 	for _, e := range entries {
 		at := path.Join(name, e.Name())
+		// The folder's entry is what a node may be mounted on.
+		var st unix.Stat_t
+		if unix.Fstatat(fd, e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			continue
+		}
+		kind := st.Mode & unix.S_IFMT
 		switch {
-		case e.Type()&os.ModeDevice != 0 && (name != "dev" || !slices.Contains(ordinary[:], e.Name())):
+		case (kind == unix.S_IFCHR || kind == unix.S_IFBLK) && (name != "dev" || !slices.Contains(ordinary[:], e.Name())):
 			list = append(list, "/"+at)
-		case e.IsDir() && depth > 1 && at != "dev/pts":
+		case kind == unix.S_IFDIR && depth > 1 && at != "dev/pts":
 			list = append(list, nodesIn(root, at, depth-1)...)
 		}
 	}
