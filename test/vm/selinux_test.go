@@ -135,7 +135,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
 `+one("files", "echo written; "+forever, "readinessProbe: {exec: {command: [cat, /settings/key]}, periodSeconds: 1}", "volumeMounts:",
 		"- {name: settings, mountPath: /settings}", "- {name: kept, mountPath: /kept}", "- {name: memory, mountPath: /memory}",
 		"- {name: disk, mountPath: /disk, subPath: below}", "- {name: image, mountPath: /image}", "- {name: machine, mountPath: /machine}",
-		"- {name: null, mountPath: /dev/other-null}")+`
+		"- {name: device, mountPath: /dev/other-null}")+`
   shareProcessNamespace: true
   volumes:
   - {name: settings, projected: {sources: [{configMap: {name: settings}}, {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}]}}
@@ -144,7 +144,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
   - {name: disk, emptyDir: {}}
   - {name: image, image: {reference: busybox, pullPolicy: Never}}
   - {name: machine, hostPath: {path: /srv/own}}
-  - {name: null, hostPath: {path: /dev/null, type: CharDevice}}`)
+  - {name: device, hostPath: {path: /dev/null, type: CharDevice}}`)
 	vm.ready("files")
 	vm.until("podd logs files | grep -q written")
 	vm.sh(`podd exec files -- sh -ec '

@@ -3,7 +3,8 @@
 package mcs
 
 import (
-	"fmt"
+	"strconv"
+	"strings"
 
 	"podd/internal/atomicfile"
 	"podd/internal/lease"
@@ -12,23 +13,27 @@ import (
 // categories is how many the policies of distributions have.
 const categories = 1024
 
-// Pair are two categories, the lower one first.
-type Pair struct{ Low, High int }
+// Pair are two categories: First, and the one that is Count above it. It has the form of userns.Range, so that the compiler
+// makes one code of both kinds of leases.
+type Pair struct{ First, Count uint32 }
 
 // Level is the SELinux level of processes and files that have the pair.
-func (p Pair) Level() string { return "s0:" + p.String() }
+func (p Pair) Level() string { return lowest + p.String() }
 
-func (p Pair) String() string { return fmt.Sprintf("c%d,c%d", p.Low, p.High) }
+const lowest = "s0:"
+
+func (p Pair) String() string {
+	return "c" + strconv.FormatUint(uint64(p.First), 10) + ",c" + strconv.FormatUint(uint64(p.First+p.Count), 10)
+}
 
 // Parse reads the pair of a level, or what String has written.
 func Parse(text string) (Pair, bool) {
-	var p Pair
-	for _, form := range []string{"c%d,c%d", "s0:c%d,c%d"} {
-		if n, err := fmt.Sscanf(text, form, &p.Low, &p.High); err == nil && n == 2 && fmt.Sprintf(form, p.Low, p.High) == text {
-			return p, p.Low >= 0 && p.Low < p.High && p.High < categories
-		}
-	}
-	return Pair{}, false
+	text = strings.TrimPrefix(text, lowest)
+	low, high, _ := strings.Cut(text, ",")
+	first, err := strconv.ParseUint(strings.TrimPrefix(low, "c"), 10, 16)
+	last, err2 := strconv.ParseUint(strings.TrimPrefix(high, "c"), 10, 16)
+	p := Pair{uint32(first), uint32(last - first)}
+	return p, err == nil && err2 == nil && first < last && last < categories && p.String() == text
 }
 
 // Leases hand out pairs.
@@ -47,11 +52,10 @@ func NewLeases(dir string, damaged atomicfile.Report) *Leases {
 // next goes round.
 func next(p Pair) Pair {
 	switch {
-	case p.High+1 < categories:
-		p.High++
-	case p.Low+2 < categories:
-		p.Low++
-		p.High = p.Low + 1
+	case p.First+p.Count+1 < categories:
+		p.Count++
+	case p.First+2 < categories:
+		p = Pair{p.First + 1, 1}
 	default:
 		p = Pair{0, 1}
 	}
