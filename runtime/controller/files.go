@@ -170,7 +170,7 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 	}
 	// The earlier daemon may have died before all of it was on flash.
 	m.treeFiles().write()
-	bad = append(bad, m.readOver()...)
+	bad = append(bad, readOver(m)...)
 	return append(bad, m.treeFiles().readClaims()...)
 }
 

@@ -18,20 +18,20 @@ func overKey(key objects.Key) string { return key.Namespace + "/" + key.Name }
 
 // noteOver remembers that an object of the folder was removed though its file is there. That is on its way to the disk before what
 // was kept of the object goes.
-func (m *Manager) noteOver(e *entry) {
+func noteOver(m *Manager, e *entry) {
 	if e.parent == "" && e.key.Kind == kindJob {
 		m.over[overKey(e.key)] = e.hash
-		m.saveOver()
+		saveOver(m)
 	}
 }
 
 // isOver says of an object that its time is over. One whose manifest has changed begins.
-func (m *Manager) isOver(o *manifest.Object) bool {
+func isOver(m *Manager, o *manifest.Object) bool {
 	return o.Kind == kindJob && m.over[overKey(objects.KeyOf(o))] == o.Hash
 }
 
 // forgetOver forgets those that the folder has no more, or in another version.
-func (m *Manager) forgetOver(set *manifest.Set) {
+func forgetOver(m *Manager, set *manifest.Set) {
 	if len(m.over) == 0 {
 		return
 	}
@@ -47,24 +47,24 @@ func (m *Manager) forgetOver(set *manifest.Set) {
 		}
 	}
 	if len(m.over) < left {
-		m.saveOver()
+		saveOver(m)
 	}
 }
 
-func (m *Manager) overFile() string { return filepath.Join(m.RootDir, "over") } // not *.json: those are trees
+func overFile(m *Manager) string { return filepath.Join(m.RootDir, "over") } // not *.json: those are trees
 
 // overOnDisk is the file of them.
 type overOnDisk struct {
 	Jobs overJobs `json:"jobs"`
 }
 
-func (m *Manager) saveOver() {
-	m.Disk.Persist(m.overFile(), overOnDisk{m.over}, "the Jobs whose time to live is over")
+func saveOver(m *Manager) {
+	m.Disk.Persist(overFile(m), overOnDisk{m.over}, "the Jobs whose time to live is over")
 }
 
-func (m *Manager) readOver() []error {
+func readOver(m *Manager) []error {
 	var all overOnDisk
-	err := atomicfile.PeekJSON(m.overFile(), &all, func() error { return nil })
+	err := atomicfile.PeekJSON(overFile(m), &all, func() error { return nil })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return []error{err}
 	}

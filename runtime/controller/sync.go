@@ -237,7 +237,7 @@ func (st stepper) remove(o workload.Object, now state.Instant) {
 		return
 	}
 	if e := st.m.entries[o.GetUID()]; e != nil {
-		st.m.noteOver(e)
+		noteOver(st.m, e)
 		st.cascade(e, now)
 	}
 }

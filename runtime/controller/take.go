@@ -36,7 +36,7 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 	for _, kind := range []string{kindDeployment, kindReplicaSet, kindStateful, kindDaemon, kindJob, kindCron, kindController, kindBudget} {
 		for _, o := range m.Objects.List(kind) {
 			there[objects.KeyOf(o)] = true
-			if !m.isOver(o) {
+			if !isOver(m, o) {
 				m.takeObject(o, now)
 			}
 		}
@@ -46,7 +46,7 @@ func (m *Manager) Take(set *manifest.Set, now state.Instant) {
 			m.stepper().cascade(e, now)
 		}
 	}
-	m.forgetOver(set)
+	forgetOver(m, set)
 	m.taken, m.ownersGone = true, true
 	m.collect(set, now)
 	m.treeFiles().write()
