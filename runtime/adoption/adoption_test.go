@@ -200,7 +200,7 @@ func TestTakeRecord(t *testing.T) {
 }
 
 func (b *board) remains() *Remains {
-	return &Remains{Kernel: b, Paths: state.Paths{Run: b.t.TempDir()}, Volumes: b, Cgroups: b, Network: b, Users: b}
+	return &Remains{Kernel: b, Paths: state.Paths{Run: b.t.TempDir()}, Volumes: b, Cgroups: b, Network: b, Users: b, Levels: b}
 }
 
 // What a record or an orphan has stays; all else goes, and what cannot be taken away keeps nothing else from going.
@@ -228,7 +228,7 @@ func TestRemoveRemains(t *testing.T) {
 	}
 	want := []string{
 		"discard " + sandbox.PauseID("gone"), "discard gone.main.0", "discard kept.main.3", "discard kept.other.0", "discard lost.main.0",
-		"remove sandbox gone", "remove sandbox gone", "remove memory gone", "collect but kept,lost", "collect but kept,lost", "collect but kept,lost", "unmap all",
+		"remove sandbox gone", "remove sandbox gone", "remove memory gone", "collect but kept,lost", "collect but kept,lost", "collect but kept,lost", "collect but kept,lost", "unmap all",
 	}
 	if !slices.Equal(b.done, want) {
 		t.Errorf("done:\n%s\nwant:\n%s", strings.Join(b.done, "\n"), strings.Join(want, "\n"))
