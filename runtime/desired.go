@@ -247,8 +247,9 @@ func (r *Runtime) attachWorkloadProblems(now state.Instant) (never []manifest.Pr
 		of[key] = p
 	}
 	never = r.controllers.SetProblems(of, now)
-	slices.SortFunc(never, func(a, b manifest.Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Kind, b.Kind))
+	sort.Slice(never, func(i, j int) bool {
+		a, b := &never[i], &never[j]
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Kind, b.Kind)) < 0
 	})
 	r.store.SetRefusedObjects(never, now.Wall)
 	return never

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,8 +147,8 @@ func apiGroups(b kinds.Source) []metav1.APIGroup {
 				g.Versions = append(g.Versions, at)
 			}
 		}
-		slices.SortFunc(g.Versions, func(a, b metav1.GroupVersionForDiscovery) int {
-			return -version.CompareKubeAwareVersionStrings(a.Version, b.Version)
+		sort.Slice(g.Versions, func(i, j int) bool {
+			return version.CompareKubeAwareVersionStrings(g.Versions[i].Version, g.Versions[j].Version) > 0
 		})
 		g.PreferredVersion = g.Versions[0]
 	}

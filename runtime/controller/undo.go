@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -47,7 +48,7 @@ func (ov overrides) revisions(e *entry) []Revision {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Revision) int { return int(a.Number - b.Number) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Number < list[j].Number })
 	return list
 }
 

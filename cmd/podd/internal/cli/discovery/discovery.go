@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 
@@ -77,8 +78,8 @@ func Resources(ctx context.Context, c *client.Client) ([]Resource, error) {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Resource) int {
-		return cmp.Or(cmp.Compare(a.GroupName(), b.GroupName()), cmp.Compare(a.Name, b.Name))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(all[i].GroupName(), all[j].GroupName()), cmp.Compare(all[i].Name, all[j].Name)) < 0
 	})
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -161,7 +162,7 @@ func versions(ctx context.Context, c *command, o *object) ([]version, error) {
 			list = append(list, v)
 		}
 	}
-	slices.SortFunc(list, func(a, b version) int { return cmp.Compare(a.number, b.number) })
+	sort.Slice(list, func(i, j int) bool { return list[i].number < list[j].number })
 	return list, nil
 }
 
