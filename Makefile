@@ -15,7 +15,7 @@ TARBALLS ?= amd64 arm64 armv7
 NATIVE := $(shell dpkg --print-architecture 2>/dev/null)
 
 FUZZTIME ?= 10s
-# Passed on to the tests and to the bench, e.g. make test TESTFLAGS='-run TestExec' PKGS=./test
+# Passed on to the tests and to the bench, e.g. make test TESTFLAGS='-run TestExec' PKGS=./test/e2e/cli
 TESTFLAGS ?=
 PKGS      ?= ./...
 BENCHFLAGS ?=

@@ -22,14 +22,16 @@ func TestSuite(t *testing.T) {
 		{"netns", ""},
 		{"runtime/container", ""},
 		{"runtime/volume", ""},
-		{"test", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|" +
-			"Confinement|ObeysTerm|StopOfTheDaemonEndsThePods|Exec|NothingIsLeft|" +
-			"QuotaBoard|UserNamespace|UserNamespaceVolumes|UserNamespaceWithoutMappedMemory"},
+		{"test/e2e/lifecycle", "KillLoopWithFDStore|ExitCodes|KilledFromOutside|OOMKilled|Limits|Reboot|RemovalLeavesNothing|" +
+			"ObeysTerm|StopOfTheDaemonEndsThePods|NothingIsLeft"},
+		{"test/e2e/storage", "QuotaBoard"},
+		{"test/e2e/security", "Confinement|UserNamespace|UserNamespaceVolumes|UserNamespaceWithoutMappedMemory"},
+		{"test/e2e/cli", "Exec"},
 	} {
 		if only := os.Getenv("PODD_VM_RUN"); only != "" {
 			c.run = only
 		}
-		t.Run(c.pkg, func(t *testing.T) { vm.on(t).inside(c.pkg, c.run) })
+		t.Run(strings.ReplaceAll(c.pkg, "/", "-"), func(t *testing.T) { vm.on(t).inside(c.pkg, c.run) })
 	}
 }
 
