@@ -110,8 +110,11 @@ func TestMounts(t *testing.T) {
 		own, mayMount, ro, recursive bool
 		want                         volume.Access
 	}{
-		{true, true, true, false, volume.ReadOnlyTop}, {true, true, true, true, volume.ReadOnlyAll}, {true, true, false, false, volume.AsItIs},
-		{true, false, true, true, volume.AsItIs}, {false, true, true, true, volume.AsItIs},
+		{true, true, true, false, volume.ReadOnlyTop},
+		{true, true, true, true, volume.ReadOnlyAll},
+		{true, true, false, false, volume.AsItIs},
+		{true, false, true, true, volume.AsItIs},
+		{false, true, true, true, volume.AsItIs},
 	} {
 		rec := podOf("a")
 		if tc.own {
@@ -134,8 +137,10 @@ func TestIsMounted(t *testing.T) {
 		spec corev1.PodSpec
 		want bool
 	}{
-		{corev1.PodSpec{}, false}, {corev1.PodSpec{Containers: []corev1.Container{{}, {VolumeMounts: mount}}}, true},
-		{corev1.PodSpec{InitContainers: []corev1.Container{{VolumeMounts: mount}}}, true}, {corev1.PodSpec{Containers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "w"}}}}}, false},
+		{corev1.PodSpec{}, false},
+		{corev1.PodSpec{Containers: []corev1.Container{{}, {VolumeMounts: mount}}}, true},
+		{corev1.PodSpec{InitContainers: []corev1.Container{{VolumeMounts: mount}}}, true},
+		{corev1.PodSpec{Containers: []corev1.Container{{VolumeMounts: []corev1.VolumeMount{{Name: "w"}}}}}, false},
 	} {
 		if IsMounted(&tc.spec, "v") != tc.want {
 			t.Errorf("%d: %t", i, !tc.want)

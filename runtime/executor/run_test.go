@@ -301,8 +301,11 @@ func TestResolveEnv(t *testing.T) {
 	}
 	c.Env = []corev1.EnvVar{
 		{Name: "MODE_OF", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "app"}, Key: "MODE"}}},
-		{Name: "IP", ValueFrom: field("status.podIP")}, {Name: "NODE", ValueFrom: field("spec.nodeName")}, {Name: "UID", ValueFrom: field("metadata.uid")},
-		{Name: "APP", ValueFrom: field("metadata.labels['app']")}, {Name: "URL", Value: "http://$(IP)/$(MODE_OF)"},
+		{Name: "IP", ValueFrom: field("status.podIP")},
+		{Name: "NODE", ValueFrom: field("spec.nodeName")},
+		{Name: "UID", ValueFrom: field("metadata.uid")},
+		{Name: "APP", ValueFrom: field("metadata.labels['app']")},
+		{Name: "URL", Value: "http://$(IP)/$(MODE_OF)"},
 	}
 	vars, err := op.resolveEnv("a", 1, []corev1.EnvVar{{Name: "GPU", Value: "0"}})
 	want := "[{MODE_OF fast nil} {IP 10.1.2.3 nil} {NODE board nil} {UID u nil} {APP web nil} {URL http://10.1.2.3/fast nil} {GPU 0 nil}]"
@@ -412,8 +415,13 @@ func TestWhoPassesQuotas(t *testing.T) {
 		sc   *corev1.SecurityContext
 		want bool
 	}{
-		{nil, false}, {&corev1.SecurityContext{Privileged: &no}, false}, {&corev1.SecurityContext{Privileged: &yes}, true},
-		{caps("NET_ADMIN"), false}, {caps("NET_ADMIN", "SYS_RESOURCE"), true}, {caps("cap_sys_resource"), true}, {caps("all"), true},
+		{nil, false},
+		{&corev1.SecurityContext{Privileged: &no}, false},
+		{&corev1.SecurityContext{Privileged: &yes}, true},
+		{caps("NET_ADMIN"), false},
+		{caps("NET_ADMIN", "SYS_RESOURCE"), true},
+		{caps("cap_sys_resource"), true},
+		{caps("all"), true},
 		{&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"SYS_RESOURCE"}}}, false},
 	} {
 		for _, spec := range []corev1.PodSpec{{Containers: []corev1.Container{{}, {SecurityContext: tc.sc}}}, {InitContainers: []corev1.Container{{SecurityContext: tc.sc}}}} {

@@ -256,8 +256,10 @@ func TestRecursiveReadOnly(t *testing.T) {
 		able  bool
 		want  corev1.RecursiveReadOnlyMode
 	}{
-		{nil, true, corev1.RecursiveReadOnlyDisabled}, {mode(corev1.RecursiveReadOnlyDisabled), true, corev1.RecursiveReadOnlyDisabled},
-		{mode(corev1.RecursiveReadOnlyIfPossible), true, corev1.RecursiveReadOnlyEnabled}, {mode(corev1.RecursiveReadOnlyIfPossible), false, corev1.RecursiveReadOnlyDisabled},
+		{nil, true, corev1.RecursiveReadOnlyDisabled},
+		{mode(corev1.RecursiveReadOnlyDisabled), true, corev1.RecursiveReadOnlyDisabled},
+		{mode(corev1.RecursiveReadOnlyIfPossible), true, corev1.RecursiveReadOnlyEnabled},
+		{mode(corev1.RecursiveReadOnlyIfPossible), false, corev1.RecursiveReadOnlyDisabled},
 		{mode(corev1.RecursiveReadOnlyEnabled), true, corev1.RecursiveReadOnlyEnabled},
 	} {
 		if got := RecursiveReadOnly(&corev1.VolumeMount{ReadOnly: true, RecursiveReadOnly: tc.asked}, tc.able); got != tc.want {
