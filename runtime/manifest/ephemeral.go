@@ -61,7 +61,7 @@ func WithEphemeral(pod *corev1.Pod, have, list []corev1.EphemeralContainer, whol
 		}
 	}
 	if len(errs) > 0 {
-		return nil, nil, fmt.Errorf("Pod %q is invalid: %w", pod.Name, errs.ToAggregate()) //nolint:staticcheck // the API server's words
+		return nil, nil, fmt.Errorf("Pod %q is invalid: %w", pod.Name, errs.ToAggregate())
 	}
 	return all, out, nil
 }

@@ -358,7 +358,7 @@ func (p *parser) other(doc *document, k *kinds.Rules) {
 func Admit(pod *corev1.Pod) error {
 	defaults.SetPod(pod)
 	if errs := validate.Pod(pod); len(errs) > 0 {
-		return fmt.Errorf("Pod %q is invalid: %w", pod.Name, errs.ToAggregate()) //nolint:staticcheck // the API server's words
+		return fmt.Errorf("Pod %q is invalid: %w", pod.Name, errs.ToAggregate())
 	}
 	return nil
 }

@@ -421,7 +421,7 @@ func TestVolumeLayers(t *testing.T) {
 	if !slices.Equal(v.Layers["v"], []string{"a", "b", "c"}) || !slices.Equal(before["v"], []string{"a", "b"}) {
 		t.Errorf("%v, before %v", v.Layers, before)
 	}
-	if v.Pull("v") != v.Pull("v") || v.Pull("v") == v.Pull("w") {
+	if first := v.Pull("v"); first != v.Pull("v") || first == v.Pull("w") {
 		t.Error("each volume has one record of its pulls")
 	}
 }

@@ -32,7 +32,7 @@ const onlyByHand = "only spec.replicas, spec.paused, spec.suspend, spec.parallel
 
 // Workload reads a patch of a workload: what kubectl scale, rollout and the like send.
 func Workload(media string, data []byte) (p WorkloadPatch, err error) {
-	spec := map[string]json.RawMessage{}
+	var spec map[string]json.RawMessage
 	if media == JSONPatch {
 		spec, err = fieldsOfOperations(data)
 	} else {

@@ -159,6 +159,7 @@ func (c *command) find(cmd *cobra.Command, args []string, example string) ([]obj
 	c.shown = c.Output(cmd, c.output)
 	switch {
 	case !slices.Contains([]string{"", "none", dryClient, dryServer}, c.dryRun):
+		//lint:ignore ST1005 kubectl's words
 		return nil, fmt.Errorf(`Invalid dry-run value (%v). Must be "none", "server", or "client".`, c.dryRun)
 	case !slices.Contains([]string{"", "json", "yaml", "name"}, c.output):
 		return nil, fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,name,yaml", c.output)

@@ -32,9 +32,11 @@ func newScale(o *Options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case s.replicas < 0:
-				return errors.New("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0") //nolint:staticcheck // kubectl's words
+				//lint:ignore ST1005 kubectl's words
+				return errors.New("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
 			case s.current < -1:
-				return errors.New("The --current-replicas must specify an integer of -1 or greater") //nolint:staticcheck // kubectl's words
+				//lint:ignore ST1005 kubectl's words
+				return errors.New("The --current-replicas must specify an integer of -1 or greater")
 			}
 			objects, err := s.find(cmd, args, "podd scale deployment/NAME --replicas=2")
 			switch {
@@ -116,9 +118,11 @@ func (s *scale) set(ctx context.Context, o *object) error {
 			case err != nil:
 				return err
 			case s.current != -1 && is.Spec.Replicas != s.current:
-				return fmt.Errorf("Expected replicas to be %d, was %d", s.current, is.Spec.Replicas) //nolint:staticcheck // kubectl's words
+				//lint:ignore ST1005 kubectl's words
+				return fmt.Errorf("Expected replicas to be %d, was %d", s.current, is.Spec.Replicas)
 			case s.version != "" && is.Metadata.ResourceVersion != s.version:
-				return fmt.Errorf("Expected resource version to be %s, was %s", s.version, is.Metadata.ResourceVersion) //nolint:staticcheck // kubectl's words
+				//lint:ignore ST1005 kubectl's words
+				return fmt.Errorf("Expected resource version to be %s, was %s", s.version, is.Metadata.ResourceVersion)
 			}
 			is.Spec.Replicas = s.replicas
 			body = is
