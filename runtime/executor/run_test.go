@@ -18,7 +18,9 @@ import (
 
 	"podd/cgroups"
 	"podd/runtime/container"
+	"podd/runtime/container/lsm"
 	"podd/runtime/plan"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 	"podd/runtime/stdio"
 	"podd/runtime/volume"
@@ -73,9 +75,13 @@ func inMemory(t *testing.T, c *tree) *Executor {
 	if err := errors.Join(os.MkdirAll(paths.Sandbox("u"), 0o700), os.MkdirAll(paths.Logs, 0o700)); err != nil {
 		t.Fatal(err)
 	}
+	engine := &container.Engine{
+		StateDir: filepath.Join(dir, "run/containers"), IODir: filepath.Join(dir, "run/io"), MountDir: filepath.Join(dir, "run/roots"),
+		RootDir: filepath.Join(dir, "lib/containers"), RemoveTree: os.RemoveAll, Modules: lsm.Machine{Root: dir}, // which has none
+	}
 	return New(Executor{
 		Paths: paths, Cgroups: c, LogFolders: LogFolders{paths}, NodeName: "board", Log: slog.New(slog.DiscardHandler),
-		Engine:      &container.Engine{StateDir: filepath.Join(dir, "run/containers"), IODir: filepath.Join(dir, "run/io"), MountDir: filepath.Join(dir, "run/roots"), RootDir: filepath.Join(dir, "lib/containers"), RemoveTree: os.RemoveAll},
+		Engine: engine, Sandboxes: &sandbox.Manager{Engine: engine},
 		Volumes:     &volume.Dirs{Disk: filepath.Join(dir, "lib/pods"), Memory: filepath.Join(dir, "run/volumes")},
 		Allocatable: func() corev1.ResourceList { return nil }, Restored: func(error, string) {},
 	})

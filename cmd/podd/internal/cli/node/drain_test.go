@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,7 +18,22 @@ import (
 // evictions keeps what it is asked for, and lets a pod named kept stay.
 type evictions struct {
 	*apitest.Fake
+
+	mu    sync.Mutex // what was asked for in time may still be on its way when a command has ended
 	asked []string
+}
+
+// said is what it was asked for so far.
+func (e *evictions) said() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.asked)
+}
+
+func (e *evictions) add(what string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.asked = append(e.asked, what)
 }
 
 func (e *evictions) EvictPod(ctx context.Context, namespace, name string, o *metav1.DeleteOptions) error {
@@ -36,7 +53,7 @@ func (e *evictions) note(what, name string, o *metav1.DeleteOptions) {
 	if o.GracePeriodSeconds != nil {
 		name += fmt.Sprint(" ", *o.GracePeriodSeconds)
 	}
-	e.asked = append(e.asked, what+" "+name)
+	e.add(what + " " + name)
 }
 
 func made(name, kind string, edit ...func(*corev1.Pod)) *corev1.Pod {
@@ -78,17 +95,18 @@ func TestDrain(t *testing.T) {
 		waits.Spec.NodeName = ""
 		e.Put(waits)
 		got := podd(t, apitest.Serve(t, e), append([]string{"drain"}, strings.Fields(c.args)...)...)
+		asked := e.said()
 		if strings.HasPrefix(c.args, "--timeout") {
-			got.out, e.asked = "", e.asked[:min(len(e.asked), 1)]
-			if len(e.asked) == 0 { // it was too late already
-				e.asked = []string{"evict kept"}
+			got.out, asked = "", asked[:min(len(asked), 1)]
+			if len(asked) == 0 { // it was too late already
+				asked = []string{"evict kept"}
 			}
 			if strings.Contains(got.err, "deadline exceeded") {
 				got.err = c.want.err
 			}
 		}
-		if got != c.want || strings.Join(e.asked, ",") != c.asked {
-			t.Errorf("podd drain %s:\n%+v, asked %q, want\n%+v, %q", c.args, got, e.asked, c.want, c.asked)
+		if got != c.want || strings.Join(asked, ",") != c.asked {
+			t.Errorf("podd drain %s:\n%+v, asked %q, want\n%+v, %q", c.args, got, asked, c.want, c.asked)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func TestReboot(t *testing.T) {
 				return nil
 			},
 			GoDown: func(_ context.Context, way string) error {
-				e.asked = append(e.asked, way)
+				e.add(way)
 				if c.fails {
 					return errors.New("not now")
 				}
@@ -80,9 +80,9 @@ func TestReboot(t *testing.T) {
 		if err := root.ExecuteContext(t.Context()); err != nil {
 			said = err.Error()
 		}
-		got, asked := out.String(), strings.Join(e.asked, ",")
+		got, asked := out.String(), strings.Join(e.said(), ",")
 		if c.pods != "" { // which pods were asked to go in that time depends on the machine
-			got, asked = withoutEvictions(got), strings.Join(withoutPods(e.asked), ",")
+			got, asked = withoutEvictions(got), strings.Join(withoutPods(e.said()), ",")
 		}
 		if got != c.out || said != c.err || asked != c.asked {
 			t.Errorf("podd %s:\n%s%s, asked %q, want\n%s%s, %q", c.args, got, said, asked, c.out, c.err, c.asked)
