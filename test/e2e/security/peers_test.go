@@ -439,7 +439,7 @@ func compareWithDoc(b *harness.Board, versions string, found map[string]confinem
 		}
 	}
 	fmt.Fprintln(text)
-	file := filepath.Join("..", "docs", "confinement.md")
+	file := filepath.Join("..", "..", "..", "docs", "confinement.md")
 	data, err := os.ReadFile(file)
 	b.Must(err)
 	before, rest, _ := strings.Cut(string(data), begin)
