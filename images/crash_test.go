@@ -179,7 +179,14 @@ var fileSystems = map[string]struct {
 
 func newDisk(t *testing.T, kind string) *disk {
 	t.Helper()
-	d := &disk{t: t, kind: kind, file: filepath.Join(t.TempDir(), "disk"), mount: filepath.Join(t.TempDir(), "mount")}
+	// In memory: what is asked to be durable costs no time, and the file system on it loses its power all the same.
+	dir, err := os.MkdirTemp("/dev/shm", "podd-images-")
+	if err != nil {
+		dir = t.TempDir()
+	} else {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	}
+	d := &disk{t: t, kind: kind, file: filepath.Join(dir, "disk"), mount: filepath.Join(t.TempDir(), "mount")}
 	if err := errors.Join(os.WriteFile(d.file, nil, 0o600), os.Truncate(d.file, fileSystems[kind].size), os.Mkdir(d.mount, 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -267,6 +274,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	needRoot(t)
 	folder := crashFiles(t)
 	reg := crashRegistry(t)
+	other := []string{"xfs", "btrfs", "f2fs"}[rand.IntN(3)]
 	for name, script := range map[string][2]string{ // before, and what is interrupted
 		"load":          {"", "load"},
 		"import":        {"load", "import"},
@@ -281,6 +289,9 @@ func TestCrashAtEveryStep(t *testing.T) {
 		"start":         {"half:app:big", "open slow:app:big"},
 		"collect":       {"pull:app:v1 pull:app:v2 pull:app:d1", "collect"},
 	} {
+		if os.Getenv("PODD_EVERY_STEP") == "" && rand.IntN(2) == 0 {
+			continue // each run plays some
+		}
 		kinds := []string{"ext4"}
 		if name == "pull" || name == "remove" {
 			kinds = []string{"ext4", "xfs", "btrfs", "f2fs"}
@@ -288,6 +299,9 @@ func TestCrashAtEveryStep(t *testing.T) {
 		for _, kind := range kinds {
 			hows := []string{"killed", "power"}
 			if os.Getenv("PODD_EVERY_STEP") == "" {
+				if len(kinds) > 1 && kind != "ext4" && kind != other {
+					continue
+				}
 				hows = hows[rand.IntN(2):][:1] // a run of all tests has not the time for both
 			}
 			for _, how := range hows {
