@@ -81,6 +81,7 @@ func (l *controllerLoop) takeWorkloads(set *manifest.Set, now state.Instant) {
 // earlier boot are left that had ended for good.
 func (l *controllerLoop) readWorkloads(now state.Instant) {
 	l.r.disk.SetAside(l.r.controllers.Read(now), "the revisions of a workload and what its Jobs have counted; they begin anew")
+	controller.WriteTrees(l.r.controllers)
 	recs, bad := l.r.finished.ReadMade()
 	l.r.disk.SetAside(bad, "that a pod of a workload has ended")
 	for _, rec := range recs {

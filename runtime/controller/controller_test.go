@@ -101,7 +101,8 @@ func (w *world) start() {
 		},
 	})
 	w.l.m = w.m
-	w.m.Read(w.now)
+	w.disk.SetAside(w.m.Read(w.now), "")
+	WriteTrees(w.m)
 	for _, p := range w.l.pods {
 		w.m.NotePod(p, w.now)
 	}
@@ -308,6 +309,30 @@ func TestFilesReachFlash(t *testing.T) {
 	w.disk.Wait()
 	if data, err := os.ReadFile(flash); err != nil || !strings.Contains(string(data), `"succeeded":1`) {
 		t.Errorf("%s, %v", data, err)
+	}
+}
+
+// A tree that is damaged is set aside as it is, and not the one that is written in its place.
+func TestDamagedTreeIsSetAside(t *testing.T) {
+	for _, dir := range []string{"run", "root"} {
+		w := newWorld(t, jobText)
+		w.disk.Wait()
+		file := filepath.Join(w.dir, dir, "job_default_sums.json")
+		if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.start()
+		w.disk.Wait()
+		aside, _ := filepath.Glob(file + ".damaged-*")
+		if len(aside) != 1 {
+			t.Fatalf("%s: aside are %v", dir, aside)
+		}
+		if data, err := os.ReadFile(aside[0]); err != nil || string(data) != "{" {
+			t.Errorf("%s: aside is %s, %v", dir, data, err)
+		}
+		if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), `"sums"`) {
+			t.Errorf("%s: in its place is %s, %v", dir, data, err)
+		}
 	}
 }
 

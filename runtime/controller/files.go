@@ -168,11 +168,13 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 			}
 		}
 	}
-	// The earlier daemon may have died before all of it was on flash.
-	m.treeFiles().write()
 	bad = append(bad, readOver(m)...)
 	return append(bad, m.treeFiles().readClaims()...)
 }
+
+// WriteTrees writes what Read has found, once what could not be believed is set aside: the earlier daemon may have died before
+// all of it was on flash.
+func WriteTrees(m *Manager) { m.treeFiles().write() }
 
 func (tf treeFiles) readTree(path string, thisBoot bool) error {
 	var t tree
