@@ -19,15 +19,21 @@ func (d *daemon) watch(ctx context.Context) {
 			d.log.Error("cannot watch; changes are seen at the next restart or SIGHUP", "what", what, "error", err)
 		}
 	}
-	go follow("manifests", d.folder.Watch, d.runtime.ManifestsChanged)
+	policy := fileChange{path: d.config.ImagePolicy}
+	go follow("manifests", d.folder.Watch, func() {
+		// A manifest that comes after another policy is judged by it, whichever watch is the quicker one.
+		if policy.seen() {
+			d.imagePulls().policyChanged()
+		}
+		d.runtime.ManifestsChanged()
+	})
 	go follow("name servers of the host", func(ctx context.Context, hint func()) error { return watchFile(ctx, d.config.ResolvConfFile, hint) }, d.runtime.ResolverChanged)
 	go follow("the machine's network", func(ctx context.Context, hint func()) error {
 		return d.network.Watch(ctx, hint, d.runtime.ReportNetwork)
 	}, d.runtime.NetworkMoved)
-	if d.config.ImagePolicy != "" {
-		policy := d.config.ImagePolicy
+	if policy.path != "" {
 		go follow("the policy of images", func(ctx context.Context, hint func()) error {
-			return watchFile(ctx, func() string { return policy }, hint)
+			return watchFile(ctx, func() string { return policy.path }, hint)
 		}, d.imagePulls().policyChanged)
 	}
 	d.runtime.Importing(true) // until the folder has been looked at

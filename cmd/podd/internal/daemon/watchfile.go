@@ -98,3 +98,25 @@ func concerns(events []inotify.Event, way map[string][]string) bool {
 	}
 	return false
 }
+
+// fileChange tells whether a file is another one than when it was looked at before. One goroutine uses it.
+type fileChange struct {
+	path string // "": there is no file, and nothing changes
+	was  fs.FileInfo
+}
+
+// seen says whether the file has changed since the call before; the first call has nothing to compare with, and says yes.
+func (f *fileChange) seen() bool {
+	if f.path == "" {
+		return false
+	}
+	now, err := os.Stat(f.path)
+	if err != nil {
+		changed := f.was != nil
+		f.was = nil
+		return changed
+	}
+	was := f.was
+	f.was = now
+	return was == nil || !os.SameFile(was, now) || was.Size() != now.Size() || !was.ModTime().Equal(now.ModTime())
+}
