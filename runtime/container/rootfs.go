@@ -53,9 +53,14 @@ func (e *Engine) rootPath(id string) string { return filepath.Join(e.MountDir, i
 
 // ensureRoot mounts the overlay of the image's layers and a writable layer of the container's own. The layers of a pod with
 // ids of its own come mapped, the lowest being the mount points. label is the SELinux label of all files, "": their own.
-func (e *Engine) ensureRoot(id string, layers []string, u *spec.Users, label string) (string, error) {
+func (e *Engine) ensureRoot(c *spec.Config, label string) (string, error) {
+	id, layers, u := c.ID, c.Image.Layers, c.Sandbox.Users
 	dir := filepath.Join(e.RootDir, id)
 	merged := e.rootPath(id)
+	if spec.NeverWritesRoot(c) {
+		// Nothing comes into its layer but mount points: on flash they would cost more than fifty kilobytes.
+		dir = filepath.Dir(merged)
+	}
 	for _, sub := range []string{filepath.Join(dir, "upper"), filepath.Join(dir, "work"), merged} {
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
@@ -158,7 +163,7 @@ func (e *Engine) RemoveRoot(id string) error {
 			return fmt.Errorf("cannot unmount the root of container %s: %w", id, err)
 		}
 	}
-	if err := errors.Join(os.RemoveAll(dir), e.RemoveTree(filepath.Join(e.RootDir, id))); err != nil {
+	if err := errors.Join(e.RemoveTree(dir), e.RemoveTree(filepath.Join(e.RootDir, id))); err != nil {
 		return fmt.Errorf("cannot remove the root of container %s: %w", id, err)
 	}
 	return nil

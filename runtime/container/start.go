@@ -44,7 +44,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err != nil {
 		return nil, err
 	}
-	root, err := e.ensureRoot(c.ID, c.Image.Layers, c.Sandbox.Users, labels.Mount)
+	root, err := e.ensureRoot(c, labels.Mount)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,8 @@ type disk struct {
 	dir, device string
 }
 
-func newDisk(dir string) (*disk, error) {
+// newDisk makes an ext4 file system with further features, "": those that are usual.
+func newDisk(dir, features string) (*disk, error) {
 	d := &disk{dir: filepath.Join(dir, "disk")}
 	file := filepath.Join(dir, "disk.img")
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
@@ -33,7 +34,7 @@ func newDisk(dir string) (*disk, error) {
 	}
 	for _, argv := range [][]string{
 		// Without the lazy parts the kernel would go on initialising the file system during the measurement.
-		{"mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", file},
+		{"mkfs.ext4", "-q", "-F", "-O", features, "-E", "lazy_itable_init=0,lazy_journal_init=0", file},
 		{"mount", "-o", "loop,noatime", file, d.dir},
 	} {
 		if output, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {

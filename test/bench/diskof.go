@@ -2,23 +2,28 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"podd/test/lab"
 )
 
 // diskOfPodd runs a second node whose state is on the measured disk.
-func (b *bench) diskOfPodd(d *disk, pods int) (started, stopped int64, err error) {
+func (b *bench) diskOfPodd(d *disk, pods int, manifest func(name string, containers int) string) (started, stopped int64, err error) {
+	dir, err := os.MkdirTemp(d.dir, "podd-")
+	if err != nil {
+		return 0, 0, err
+	}
 	node, err := lab.NewNode(lab.Options{
 		Podd: b.flags.podd, Cgroup: b.group, Name: "podd-disk",
-		Args: []string{"--root", filepath.Join(d.dir, "lib"), "--log-dir", filepath.Join(d.dir, "log")},
+		Args: []string{"--root", filepath.Join(dir, "lib"), "--log-dir", filepath.Join(dir, "log")},
 	})
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { _ = node.Close() }()
 	p := &podd{Node: node, binary: b.flags.podd}
-	node.Logs = filepath.Join(d.dir, "log")
+	node.Logs = filepath.Join(dir, "log")
 	if err := p.boot(); err != nil {
 		return 0, 0, err
 	}
@@ -26,12 +31,12 @@ func (b *bench) diskOfPodd(d *disk, pods int) (started, stopped int64, err error
 		return 0, 0, fmt.Errorf("cannot load the image: %w: %s", err, output)
 	}
 	// One pod first: what only the first one makes is not a cost of each.
-	if _, err := p.first(1); err != nil {
+	if _, err := p.firstOf(1, manifest); err != nil {
 		return 0, 0, err
 	}
 	if started, err = d.during(func() error {
 		for range pods {
-			if _, err := p.first(1); err != nil {
+			if _, err := p.firstOf(1, manifest); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,7 @@ type flags struct {
 	repeat     int
 	idle       time.Duration
 	pods       string
+	features   string
 }
 
 func main() {
@@ -29,6 +30,7 @@ func main() {
 	flag.IntVar(&f.repeat, "repeat", 9, "runs of each contender for the rows about one pod")
 	flag.DurationVar(&f.idle, "idle", 60*time.Second, "how long the daemon is left alone for the idle row")
 	flag.StringVar(&f.pods, "pods", "1,10,30,100", "numbers of pods for the rows about many")
+	flag.StringVar(&f.features, "features", "", "of the ext4 file system for what is written to a disk: mkfs.ext4 -O")
 	flag.Parse()
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, "bench: needs root for namespaces, cgroups and mounts")

@@ -114,7 +114,7 @@ func (b *bench) reaches(pattern, text string, files int, began time.Duration) (t
 // diskOfVolumes counts what reaches a card when Secrets and projections change under running pods, and when the folder is
 // read again and says nothing new.
 func (b *bench) diskOfVolumes(pods int) (err error) {
-	d, err := newDisk(b.dir)
+	d, err := newDisk(b.dir, b.flags.features)
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,11 @@ func manifest(name string, containers int) string {
 	return text.String()
 }
 
+// readOnly is such a pod whose containers cannot write to their root file systems.
+func readOnly(name string, containers int) string {
+	return strings.ReplaceAll(manifest(name, containers), "command: [/stamp]", "command: [/stamp], securityContext: {readOnlyRootFilesystem: true}")
+}
+
 // deployment is a Deployment of as many pods as manifest makes.
 func deployment(name string, replicas int) string {
 	return fmt.Sprintf(`apiVersion: apps/v1

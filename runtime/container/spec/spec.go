@@ -95,6 +95,11 @@ func IsPrivileged(c *Config) bool {
 	return sc != nil && sc.Privileged != nil && *sc.Privileged
 }
 
+// NeverWritesRoot says that the container cannot write to its root file system. One that may mount could make it writable.
+func NeverWritesRoot(c *Config) bool {
+	return readonlyRoot(c) && !IsPrivileged(c) && !MayMount(c.Container.SecurityContext)
+}
+
 func readonlyRoot(c *Config) bool {
 	sc := c.Container.SecurityContext
 	return sc != nil && sc.ReadOnlyRootFilesystem != nil && *sc.ReadOnlyRootFilesystem

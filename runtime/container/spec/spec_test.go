@@ -106,3 +106,24 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("added and dropped: %v", got)
 	}
 }
+
+// A layer in memory is only for containers that cannot make their root writable: it would fill what podd lives in.
+func TestNeverWritesRoot(t *testing.T) {
+	for _, c := range []struct {
+		context *corev1.SecurityContext
+		want    bool
+	}{
+		{nil, false},
+		{&corev1.SecurityContext{}, false},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(false)}, false},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(true)}, true},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(true), Privileged: ptr(true)}, false},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(true), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}}}, false},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(true), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"ALL"}}}, false},
+		{&corev1.SecurityContext{ReadOnlyRootFilesystem: ptr(true), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}}, true},
+	} {
+		if got := NeverWritesRoot(&Config{Container: &corev1.Container{SecurityContext: c.context}}); got != c.want {
+			t.Errorf("%v: %v, want %v", c.context, got, c.want)
+		}
+	}
+}

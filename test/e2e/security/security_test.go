@@ -248,6 +248,17 @@ func TestConfinement(t *testing.T) {
 	if _, _, code := b.RunCLI("exec", "app", "-c", "strict", "--", "sh", "-c", "echo x >/file"); code == 0 {
 		t.Error("the read-only root is writable")
 	}
+	onDisk := func(container string) []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(b.Root, "containers", "*."+container+".0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if plain, strict := onDisk("plain"), onDisk("strict"); len(plain) != 1 || len(strict) != 0 {
+		t.Errorf("writable layers on disk: %v and %v; one that nothing can be written to belongs into memory", plain, strict)
+	}
 	if got := b.Sh("app", "strict", "grep NoNewPrivs /proc/1/status"); !strings.HasSuffix(got, "1") {
 		t.Errorf("%q without privilege escalation", got)
 	}
