@@ -32,11 +32,12 @@ func TestEndIsShownOnAReadOnlyDisk(t *testing.T) {
 	remount := rootOfItsOwn(b)
 	b.LoadImages("busybox.tar")
 	b.MustStart()
-	const end = "trap 'echo goodbye >/dev/termination-log; exit 3' TERM; while :; do sleep 1000 & wait $!; done"
+	const end = "trap 'echo goodbye >/dev/termination-log; exit 3' TERM; echo ready; while :; do sleep 1000 & wait $!; done"
 	b.MustDrop("app", harness.OnePod("app", end))
 	b.MustDrop("crash", harness.OnePod("crash", "while [ ! -e /tmp/end ]; do sleep 0.1; done; exit 7", "restartPolicy: Never"))
 	b.Running("app")
 	b.Running("crash")
+	b.Logged("app", "main", "ready") // it has set its trap
 	remount(unix.MS_RDONLY)
 	defer remount(0)
 	b.MustRemove("app")

@@ -90,8 +90,9 @@ func TestPodSecurityExemptions(t *testing.T) {
 		}, "describe", "pod", name)
 	}
 	// Without the exemptions nobody is exempt, but what runs goes on.
-	b.Must(os.WriteFile(file, []byte("podSecurity: restricted\nruntimeHandlers: {other: {}}\n"), 0o600))
+	b.Must(os.WriteFile(file, []byte("podSecurity: restricted\nruntimeHandlers: {other: {}}\nnodeLabels: {read: again}\n"), 0o600))
 	b.Must(unix.Kill(b.Pid(), unix.SIGHUP))
+	b.Until(func(out string) bool { return strings.Contains(out, "read=again") }, "get", "nodes", "--show-labels")
 	b.MustDrop("late", inTrusted(harness.PodOf("late", free)))
 	b.Until(func(out string) bool { return strings.Contains(out, "PodSecurity") }, "get", "pods", "-n", "trusted", "late")
 	b.Running("of-class")
