@@ -3,9 +3,7 @@ package namespace
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -51,8 +49,8 @@ func makeOwned(dir string, o SandboxOptions, kinds []kind, enter int, sysctls []
 	if err != nil {
 		return err
 	}
-	defer killChild(child)
-	proc := "/proc/" + strconv.Itoa(child.Pid) + "/ns/"
+	defer child.kill()
+	proc := "/proc/" + strconv.Itoa(child.pid) + "/ns/"
 	for _, k := range kinds {
 		if k.flag == unix.CLONE_NEWUSER {
 			continue
@@ -87,35 +85,6 @@ func enterNamespace(path string, flag int) error {
 		return fmt.Errorf("cannot enter %s: %w", path, err)
 	}
 	return nil
-}
-
-// bearNamespaces makes a process with namespaces of these kinds, which all belong to its user namespace: a process with
-// threads cannot make one for itself. The process never runs a program: being traced, the kernel stops it when it is about
-// to. It dies with the calling thread, which must be locked.
-func bearNamespaces(flags int, u Users) (*os.Process, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: u.First, Size: u.Count}}
-	child, err := os.StartProcess("/proc/self/exe", []string{"podd", "version"}, &os.ProcAttr{Env: []string{}, Sys: &syscall.SysProcAttr{
-		Cloneflags: uintptr(flags), UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
-		Ptrace: true, Pdeathsig: unix.SIGKILL,
-	}})
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
-		return nil, ErrTooManyUserNamespaces
-	case errors.Is(err, unix.EINVAL):
-		return nil, fmt.Errorf("%w: %w", ErrNoUserNamespaces, err)
-	case errors.Is(err, unix.EPERM):
-		return nil, fmt.Errorf("podd may not make user namespaces (kernel.yama.ptrace_scope 3, or a security module): %w", err)
-	case err != nil:
-		return nil, fmt.Errorf("cannot make a user namespace: %w", err)
-	}
-	return child, nil
-}
-
-func killChild(child *os.Process) {
-	_ = child.Kill()
-	_, _ = child.Wait()
 }
 
 // asOther is held while a thread is another user: what the kernel keeps of who may trace the process is one for all threads,
