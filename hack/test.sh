@@ -18,6 +18,8 @@ podd_links() {
 if podd_links; then export PODD_TEST_LINKS=no; fi
 
 before=$(leftovers)
+# The race detector sleeps for a second at the end of each process, those that tests start among them.
+export GORACE="atexit_sleep_ms=0 ${GORACE:-}"
 PODD_TEST_RUN=$run PODD_BIN=$podd go test -race -count=1 -timeout 20m "$@"
 status=$?
 left=$(comm -13 <(echo "$before") <(leftovers))

@@ -21,26 +21,24 @@ import (
 	"podd/images/imagetest"
 )
 
-// playScript is what the process does that is killed.
+// playScript is what the process does that is killed, and how others look at what is left.
 func playScript(script, root, folder string) error {
-	switch script {
-	case "sound ":
-		return wantSound(root)
-	case "tear ":
-		return tear(root)
-	case "trees ":
-		return printTrees(root)
-	}
-	s, err := Open(root, Options{Boot: "a boot"})
-	if err != nil {
-		return err
-	}
-	if err := beStepped(); err != nil {
-		return err
-	}
 	ctx := context.Background()
+	var s *Store
+	var err error
 	for _, word := range strings.Fields(script) {
 		word, rest, _ := strings.Cut(word, ":")
+		if look := map[string]func(string) error{"sound": wantSound, "tear": tear, "trees": printTrees}[word]; look != nil {
+			if err := look(root); err != nil {
+				return err
+			}
+			continue
+		}
+		if s == nil {
+			if s, err = openStepped(root); err != nil {
+				return err
+			}
+		}
 		switch word {
 		case "pull", "slow", "fail", "half":
 			if err := playPull(s, word, rest); err != nil {
@@ -85,6 +83,15 @@ func playScript(script, root, folder string) error {
 		}
 	}
 	return err
+}
+
+// openStepped opens the store, and asks from then on before each step if somebody wants to be asked.
+func openStepped(root string) (*Store, error) {
+	s, err := Open(root, Options{Boot: "a boot"})
+	if err == nil && os.Getenv("PODD_TEST_STEPPED") != "" {
+		err = beStepped()
+	}
+	return s, err
 }
 
 // crashFiles makes what the scripts load.
@@ -265,7 +272,7 @@ func stride(t *testing.T) int {
 	if n, err := strconv.Atoi(os.Getenv("PODD_EVERY_STEP")); err == nil {
 		return n
 	}
-	return 41
+	return 23
 }
 
 // At whatever step podd is killed, or power fails, the store opens again without a hand: each image is whole or gone, nothing
@@ -289,25 +296,21 @@ func TestCrashAtEveryStep(t *testing.T) {
 		"start":         {"half:app:big", "open slow:app:big"},
 		"collect":       {"pull:app:v1 pull:app:v2 pull:app:d1", "collect"},
 	} {
-		if os.Getenv("PODD_EVERY_STEP") == "" && rand.IntN(2) == 0 {
-			continue // each run plays some
-		}
 		kinds := []string{"ext4"}
 		if name == "pull" || name == "remove" {
 			kinds = []string{"ext4", "xfs", "btrfs", "f2fs"}
 		}
 		for _, kind := range kinds {
-			hows := []string{"killed", "power"}
-			if os.Getenv("PODD_EVERY_STEP") == "" {
-				if len(kinds) > 1 && kind != "ext4" && kind != other {
-					continue
-				}
-				hows = hows[rand.IntN(2):][:1] // a run of all tests has not the time for both
+			if os.Getenv("PODD_EVERY_STEP") == "" && kind != "ext4" && kind != other {
+				continue
 			}
-			for _, how := range hows {
+			for _, how := range []string{"killed", "power"} {
 				t.Run(name+" "+kind+" "+how, func(t *testing.T) {
+					t.Parallel() // much of it is waiting for disks to be mounted and unmounted
 					d := newDisk(t, kind)
-					d.reg = reg
+					if d.reg = reg; strings.Contains(script[1], "slow:") { // what it serves is counted
+						d.reg = crashRegistry(t)
+					}
 					inMountNamespace(t, func() error { return d.crashes(script[0], script[1], folder, how == "power") })
 				})
 			}
@@ -317,31 +320,29 @@ func TestCrashAtEveryStep(t *testing.T) {
 
 func (d *disk) script(words, folder string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "PODD_TEST_SCRIPT="+words+" ", "PODD_TEST_ROOT="+d.mount+"/store", "PODD_TEST_FOLDER="+folder, "PODD_TEST_REGISTRY="+d.reg.host)
+	cmd.Env = append(os.Environ(), "PODD_TEST_SCRIPT="+words, "PODD_TEST_ROOT="+d.mount+"/store", "PODD_TEST_FOLDER="+folder, "PODD_TEST_REGISTRY="+d.reg.host)
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
-// sound asks a process of its own: threads of this one are in another mount namespace.
-func (d *disk) sound() error {
-	cmd := d.script("sound", "")
-	cmd.Stderr = nil
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return errors.New(strings.TrimSpace(string(out)))
+// look has a script played by a process of its own (threads of this one are in another mount namespace), and gives what it
+// says.
+func (d *disk) look(words, folder string) (string, error) {
+	cmd := d.script(words, folder)
+	var out, said strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &said
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, strings.TrimSpace(said.String()))
 	}
-	return nil
+	return out.String(), nil
 }
 
 func (d *disk) crashes(before, script, folder string, power bool) error {
 	err := d.mounted(d.file, func() error {
-		if before == "" {
-			return nil
+		if script == "repair" {
+			before += " tear"
 		}
-		_, err := stepped(d.script(before, folder), always)
-		if err == nil && script == "repair" {
-			err = d.script("tear", folder).Run()
-		}
+		_, err := d.look(before+" ", folder)
 		return err
 	})
 	if err != nil {
@@ -393,18 +394,13 @@ func (d *disk) crashes(before, script, folder string, power bool) error {
 	return nil
 }
 
-func always() bool { return true }
-
 // undisturbed plays a script to its end, and says what the trees of all images are then.
 func (d *disk) undisturbed(work, script, folder string) (trees string, err error) {
 	if err := copyDisk(d.file, work); err != nil {
 		return "", err
 	}
 	err = d.mounted(work, func() error {
-		if _, err := stepped(d.script(script, folder), always); err != nil {
-			return err
-		}
-		trees, err = d.trees()
+		trees, err = d.look(script+" trees", folder)
 		return err
 	})
 	return trees, err
@@ -412,29 +408,26 @@ func (d *disk) undisturbed(work, script, folder string) (trees string, err error
 
 // goesOn wants the store to be sound after a crash, and the work to be done when it is tried once more.
 func (d *disk) goesOn(script, folder, want string, power bool) error {
-	if err := d.sound(); err != nil {
+	if _, err := d.look("sound", ""); err != nil {
 		return err
 	}
 	have, before := d.reg.kept(filepath.Join(d.mount, "store"), !power), d.reg.Served()
-	if _, err := stepped(d.script(script, folder), always); err != nil {
+	got, err := d.look(script+" sound trees", folder)
+	if err != nil {
 		return fmt.Errorf("once more: %w", err)
 	}
 	if came := d.reg.Served() - before; strings.HasPrefix(script, "slow:") && came > max(d.reg.size["big"]-have, 0)+d.reg.size["config"] {
 		return fmt.Errorf("of %d bytes %d were kept, and %d came again", d.reg.size["big"], have, came)
-	}
-	if err := d.sound(); err != nil {
-		return fmt.Errorf("after once more: %w", err)
 	}
 	for _, dir := range []string{"spool", "p"} {
 		if left, _ := os.ReadDir(filepath.Join(d.mount, "store", dir)); len(left) > 0 {
 			return fmt.Errorf("left behind: %s/%s", dir, left[0].Name())
 		}
 	}
-	got, err := d.trees()
-	if err == nil && got != want {
-		err = fmt.Errorf("the images are not what they are without a crash: %s", firstDifference(got, want))
+	if got != want {
+		return fmt.Errorf("the images are not what they are without a crash: %s", firstDifference(got, want))
 	}
-	return err
+	return nil
 }
 
 // tear damages a file, in a way that was noticed.

@@ -171,14 +171,3 @@ func (exitingTB) Fatal(args ...any) {
 	fmt.Fprintln(os.Stderr, args...)
 	os.Exit(1)
 }
-
-// trees asks a process of its own.
-func (d *disk) trees() (string, error) {
-	cmd := d.script("trees", "")
-	cmd.Stderr = nil
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", errors.New(strings.TrimSpace(string(out)))
-	}
-	return string(out), nil
-}

@@ -63,6 +63,7 @@ func stepped(cmd *exec.Cmd, step func() bool) (ended bool, err error) {
 	}
 	defer in.Close()
 	cmd.ExtraFiles = []*os.File{out} // its descriptor 3
+	cmd.Env = append(cmd.Env, "PODD_TEST_STEPPED=1")
 	if err := cmd.Start(); err != nil {
 		return false, err
 	}
