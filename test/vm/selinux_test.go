@@ -23,6 +23,7 @@ func TestSELinux(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("what SELinux has refused:\n%s", lastOf(vm.try("dmesg | grep avc:").Stdout))
+			t.Logf("what does not run:\n%s", vm.try("podd get pods --no-headers | grep -v Running | while read -r name rest; do podd describe pod $name; done").Stdout)
 		}
 	})
 	vm.install()
@@ -212,7 +213,7 @@ func (vm *VM) labelsAfterRestart() {
 		vm.t.Errorf("a container that was started again has %q, and had %q", after, before)
 	}
 	daemon := vm.daemon()
-	vm.sh("systemctl stop --no-block podd; systemctl kill -s KILL podd; rm -r /run/podd/levels; systemctl start podd")
+	vm.sh("systemctl kill -s STOP podd; rm -r /run/podd/levels; systemctl kill -s KILL podd") // an orderly stop would end the pods
 	vm.answers(daemon)
 	vm.drop("late", one("late", forever))
 	vm.ready("late", "one")
