@@ -70,8 +70,11 @@ func bearNamespaces(flags int, u Users) (*born, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	b := &born{memory: (*C.struct_podd_birth)(C.malloc(C.sizeof_struct_podd_birth))}
-	if b.pid = int(C.podd_bear(b.memory, C.int(flags))); b.pid < 0 {
-		err := unix.Errno(-b.pid)
+	err := makingFilesAs(u.First, func() { b.pid = int(C.podd_bear(b.memory, C.int(flags))) })
+	if err == nil && b.pid < 0 {
+		err = unix.Errno(-b.pid)
+	}
+	if b.pid < 0 || err != nil {
 		C.free(unsafe.Pointer(b.memory))
 		return nil, whyNoUsers(err)
 	}

@@ -4,4 +4,8 @@ package namespace
 
 import "golang.org/x/sys/unix"
 
-const sysSetresuid = unix.SYS_SETRESUID
+const (
+	sysSetresuid = unix.SYS_SETRESUID
+	sysSetfsuid  = unix.SYS_SETFSUID
+	sysSetfsgid  = unix.SYS_SETFSGID
+)

@@ -97,20 +97,43 @@ func (s sysctl) writeAs(root int) error {
 	if s.kind != unix.CLONE_NEWIPC {
 		return s.write()
 	}
+	return asUser(func() error {
+		if errno := becomeOnThread(root); errno != 0 {
+			return fmt.Errorf("cannot set a sysctl as user %d: %w", root, errno)
+		}
+		err := s.write()
+		if errno := becomeOnThread(0); errno != 0 {
+			panic("cannot become root again: " + errno.Error())
+		}
+		return err
+	})
+}
+
+// makingFilesAs has what a thread makes belong to another user and its group: the root of an IPC namespace's message queues
+// is made with the namespace, and is its root's. Without that a container's root could not change it, nor SELinux label it.
+func makingFilesAs(root int, fn func()) error {
+	become := func(id int) { // man 2 setfsuid: they return no error
+		_, _, _ = unix.RawSyscall(sysSetfsgid, uintptr(id), 0, 0)
+		_, _, _ = unix.RawSyscall(sysSetfsuid, uintptr(id), 0, 0)
+	}
+	return asUser(func() error {
+		become(root)
+		defer become(0)
+		fn()
+		return nil
+	})
+}
+
+// asUser calls what makes this thread another user, and a thread of root again.
+func asUser(fn func() error) error {
 	asOther.Lock()
 	defer asOther.Unlock()
 	// Another user's process may not be traced, and stays so (man 2 PR_SET_DUMPABLE).
 	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	if err != nil {
-		return fmt.Errorf("cannot set a sysctl: %w", err)
+		return fmt.Errorf("cannot become another user: %w", err)
 	}
-	if errno := becomeOnThread(root); errno != 0 {
-		return fmt.Errorf("cannot set a sysctl as user %d: %w", root, errno)
-	}
-	err = s.write()
-	if errno := becomeOnThread(0); errno != 0 {
-		panic("cannot become root again: " + errno.Error())
-	}
+	err = fn()
 	return errors.Join(err, unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(dumpable), 0, 0, 0))
 }
 

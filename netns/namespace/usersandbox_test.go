@@ -79,6 +79,9 @@ func TestUserSandbox(t *testing.T) {
 				t.Errorf("%s is %q (%v), not %q", path, got, err, want)
 			}
 		}
+		if st, err := statQueues(); err != nil || int(st.Uid) != o.Users.First || int(st.Gid) != o.Users.First {
+			t.Errorf("the message queues belong to %d:%d (%v), not to the sandbox's root", st.Uid, st.Gid, err)
+		}
 		return nil
 	})
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 1 || os.Geteuid() != 0 {
@@ -106,6 +109,25 @@ func TestUserSandbox(t *testing.T) {
 	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
 		t.Errorf("the folder stays: %v", err)
 	}
+}
+
+// statQueues looks at the root of the message queues of the thread's IPC namespace, without a mount that anybody sees.
+func statQueues() (st unix.Stat_t, err error) {
+	fs, err := unix.Fsopen("mqueue", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return st, err
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return st, err
+	}
+	root, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return st, err
+	}
+	defer unix.Close(root)
+	err = unix.Fstat(root, &st)
+	return st, err
 }
 
 // Where the kernel makes no user namespace, one sentence says what to do. The limit is set in a user namespace of the
