@@ -18,6 +18,11 @@ func TestUSB(t *testing.T) {
 	}
 	vm := newVM(t, machine.Options{Kernel: "generic", USB: true})
 	vm.boot()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what the kernel found:\n%s", vm.try("dmesg | grep -iE 'usb|xhci|tty' | tail -30; lsmod | grep -iE 'usb|hci|ftdi'; ls -lR /dev/serial /dev/ttyUSB*; udevadm info /dev/ttyUSB0").Stdout)
+		}
+	})
 	vm.install()
 	vm.isPluggedInAgain(plug{
 		driver: "usb-serial", bus: "xhci.0", node: "/dev/ttyUSB", open: "stty -F /dev/stick >/dev/null",
