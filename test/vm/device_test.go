@@ -26,7 +26,7 @@ func TestUSB(t *testing.T) {
 	vm.install()
 	vm.isPluggedInAgain(plug{
 		driver: "usb-serial", bus: "xhci.0", node: "/dev/ttyUSB", open: "stty -F /dev/stick >/dev/null",
-		link:  "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_stick-if00-port0",
+		link: "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_stick-if00-port0",
 		// A port of qemu is plugged in when somebody opens it from outside, unless it always is.
 		stick: map[string]any{"serial": "stick", "always-plugged": true}, other: map[string]any{"serial": "other", "always-plugged": true},
 	})
