@@ -59,7 +59,7 @@ func userNamespaces(m *Machine) []Finding {
 	case ok && before(v, mappedLayersKernel):
 		return one("user namespaces", Warn, "the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run", "install Linux 5.19 or newer")
 	case ok && before(v, mappedMemoryKernel):
-		return one("user namespaces", OK, "the kernel has user namespaces; pods with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes before Linux 6.3", "")
+		return one("user namespaces", OK, "the kernel has user namespaces; before Linux 6.3 pods get none by themselves, and with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes", "")
 	}
 	return one("user namespaces", OK, "the kernel has user namespaces", "")
 }

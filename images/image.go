@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +31,9 @@ type Image struct {
 	Config   archive.Config
 	Layers   []string // absolute directories, lowest first; their last two elements are short, for overlayfs option strings
 	SignedBy []string // the keys of the policy whose signatures were found when somebody looked last
-	lost     string   // a layer whose directory is gone: the image cannot be used
+	// Owners are the highest user or group of each of Layers; nil: not known.
+	Owners []*uint32
+	lost   string // a layer whose directory is gone: the image cannot be used
 }
 
 // LayerDirs are the names of the layers' folders in the store, as Options.InUse gives them.
@@ -40,6 +43,34 @@ func (i *Image) LayerDirs() []string {
 		dirs[n] = filepath.Base(layer)
 	}
 	return dirs
+}
+
+// looked are the highest owners of layers whose records do not say, by folder.
+var looked sync.Map
+
+// HighestID is the largest user or group that a file of the image has. Once for each layer that an earlier podd has unpacked
+// it looks at all files.
+func (i *Image) HighestID() (highest uint32, err error) {
+	for n, dir := range i.Layers {
+		var owner *uint32
+		if n < len(i.Owners) {
+			owner = i.Owners[n]
+		}
+		if owner == nil {
+			if known, ok := looked.Load(dir); ok {
+				owner = known.(*uint32)
+			} else {
+				id, err := layer.HighestID(dir)
+				if err != nil {
+					return 0, err
+				}
+				owner = &id
+				looked.Store(dir, owner)
+			}
+		}
+		highest = max(highest, *owner)
+	}
+	return highest, nil
 }
 
 func (i *Image) title() string {
@@ -84,11 +115,14 @@ func (r *record) image(layerDir string) *Image {
 	}
 	for _, l := range r.Layers {
 		if l.Opaque {
-			img.Layers = nil // overlayfs has no way to say so of a whole layer
+			img.Layers, img.Owners = nil, nil // overlayfs has no way to say so of a whole layer
 		}
 		dir := filepath.Join(layerDir, l.Dir)
 		// overlayfs refuses a directory that it has already; of equal layers the upper one hides all of the lower.
-		img.Layers = append(slices.DeleteFunc(img.Layers, func(d string) bool { return d == dir }), dir)
+		if i := slices.Index(img.Layers, dir); i >= 0 {
+			img.Layers, img.Owners = slices.Delete(img.Layers, i, i+1), slices.Delete(img.Owners, i, i+1)
+		}
+		img.Layers, img.Owners = append(img.Layers, dir), append(img.Owners, l.HighestID)
 		img.Size += l.Size
 	}
 	return img

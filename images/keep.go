@@ -62,7 +62,7 @@ func (kl keptLayers) persist(st *layer.Staging, layers []*layer.Staged) error {
 }
 
 func recordOf(l *layer.Staged) layer.Record {
-	r := layer.Record{DiffID: l.DiffID, Size: l.Size, TarSize: l.TarSize, Shape: l.Shape, Implicit: l.Implicit, Opaque: l.Opaque}
+	r := layer.Record{DiffID: l.DiffID, Size: l.Size, TarSize: l.TarSize, Shape: l.Shape, Implicit: l.Implicit, Opaque: l.Opaque, HighestID: &l.HighestID}
 	if l.BlobID != l.DiffID {
 		r.Blob = l.BlobID
 	}

@@ -67,6 +67,11 @@ func (src *inputs) operation(p *lifecycle.Pod, actions []plan.Action, stopping b
 		case plan.EnsureSandbox:
 			in.Sandbox.NameServers, in.Sandbox.NFSClaim = src.nameServers(), src.claims.NFSVolume(p.Record.Object)
 			in.Sandbox.Handler, in.Sandbox.NoHandler = src.handler(p.Record.Object)
+			for _, c := range p.Record.Containers {
+				if image, err := src.Image(p.Record, c.Name); err == nil {
+					in.Sandbox.Images = append(in.Sandbox.Images, sandbox.Image{Name: p.Record.Spec(c.Name).Image, User: image.Config.User, HighestID: image.HighestID})
+				}
+			}
 		case plan.EnsureVolumes, plan.RefreshVolumes:
 			src.fillVolumes(p.Record, in, now)
 			p.Refresh = false

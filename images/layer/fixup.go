@@ -170,13 +170,13 @@ func (st *Staging) AddFixup(layers []Record, layerDir string) ([]Record, error) 
 		if err != nil {
 			return nil, err
 		}
-		shape, err := l.list(dir)
+		shape, highest, err := l.list(dir)
 		if err = errors.Join(err, l.close()); err != nil {
 			return nil, err
 		}
-		st.Layers[id] = &Staged{unpacked{DiffID: id, Shape: shape}, dir}
+		st.Layers[id] = &Staged{unpacked{DiffID: id, Shape: shape, HighestID: highest}, dir}
 	}
-	return append(layers, Record{DiffID: id, Shape: st.Layers[id].Shape}), nil
+	return append(layers, Record{DiffID: id, Shape: st.Layers[id].Shape, HighestID: &st.Layers[id].HighestID}), nil
 }
 
 func (st *Staging) writeFixup(infos []dirInfo) (dir string, err error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"podd/images/imagetest"
@@ -38,6 +39,9 @@ func TestGoldenTrees(t *testing.T) {
 			}
 			if u.DiffID != imagetest.Digest(data) || u.BlobID != u.DiffID {
 				t.Errorf("digests %s and %s of %s", u.DiffID, u.BlobID, imagetest.Digest(data))
+			}
+			if again, err := HighestID(dir); err != nil || again != u.HighestID || strings.Contains(imagetest.DescribeTree(t, dir), " 2000000000:") && again != 2000000000 {
+				t.Errorf("the highest owner was %d, and is %d, %v", u.HighestID, again, err)
 			}
 			slices.Sort(u.Implicit)
 			got := imagetest.DescribeTree(t, dir) + fmt.Sprintf("implied: %q\n", u.Implicit)

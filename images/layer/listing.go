@@ -194,20 +194,33 @@ func Shape(dir string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
+// HighestID is the largest user or group of what is in the layer at dir.
+func HighestID(dir string) (highest uint32, err error) {
+	err = walk(dir, func(e *Entry) error {
+		highest = max(highest, e.UID, e.GID)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("cannot look at layer %s: %w", path.Base(dir), err)
+	}
+	return highest, nil
+}
+
 // list writes the entries of a tree into its ledger and sums them up.
-func (l *ledger) list(dir string) (shape string, err error) {
+func (l *ledger) list(dir string) (shape string, highest uint32, err error) {
 	h := sha256.New()
 	var buf []byte
 	err = walk(dir, func(e *Entry) error {
 		l.entry(e)
+		highest = max(highest, e.UID, e.GID)
 		buf = e.append(buf[:0], false)
 		_, err := h.Write(buf)
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("cannot keep the digests of a layer: %w", err)
+		return "", 0, fmt.Errorf("cannot keep the digests of a layer: %w", err)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+	return hex.EncodeToString(h.Sum(nil)[:16]), highest, nil
 }
 
 // listing is a ledger's account of the tree.

@@ -26,6 +26,8 @@ type Record struct {
 	Shape    string   `json:"shape,omitempty"`    // of the tree, as of Shape
 	Implicit []string `json:"implicit,omitempty"` // directories that the layer's tar uses without describing them
 	Opaque   bool     `json:"opaque,omitempty"`   // hides all layers below
+	// HighestID is the largest user or group of its files; nil: an earlier podd has not looked.
+	HighestID *uint32 `json:"highestID,omitempty"`
 }
 
 // Staging is the directory of one load, <root>/tmp/<random>: what is in it does not exist for anybody else.

@@ -41,6 +41,8 @@ type unpacked struct {
 	files    int
 	Implicit []string
 	Opaque   bool
+	// HighestID is as of HighestID.
+	HighestID uint32
 }
 
 // meter counts and hashes the bytes of a blob as they are read.
@@ -95,7 +97,7 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 		t.ledger.abandon()
 		return unpacked{}, TarError(err)
 	}
-	shape, err := t.ledger.list(dir)
+	shape, highest, err := t.ledger.list(dir)
 	if err = errors.Join(err, t.ledger.close()); err != nil {
 		return unpacked{}, err
 	}
@@ -104,7 +106,7 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 		return unpacked{}, TarError(err)
 	}
 	u = unpacked{
-		DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), TarSize: p.size, Size: size, Shape: shape, Opaque: t.opaque,
+		DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), TarSize: p.size, Size: size, Shape: shape, Opaque: t.opaque, HighestID: highest,
 	}
 	u.files = l.Files - t.budget
 	for d := range t.implicit {

@@ -24,6 +24,9 @@ func (op *run) start(a plan.StartContainer) (out ContainerStarted, err error) {
 	if !ok {
 		return out, fmt.Errorf("%w: its image is gone", spec.ErrConfig)
 	}
+	if err := op.checkOwners(op.Record.Spec(a.Name).Image, &image); err != nil {
+		return out, err
+	}
 	if err := op.remakeCgroup(); err != nil {
 		return out, err
 	}

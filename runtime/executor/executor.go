@@ -93,6 +93,9 @@ func (x *Executor) Run(o *Operation, report func(Outcome)) {
 func (op *run) perform(a plan.Action) Outcome {
 	switch a := a.(type) {
 	case plan.EnsureSandbox:
+		if err := op.forgetImageVolumes(); err != nil {
+			return SandboxEnsured{EnsureSandbox: a, Result: Result{err}}
+		}
 		s, err := op.Sandboxes.Ensure(op.Record, op.Inputs.Sandbox)
 		if err == nil {
 			op.Record.Sandbox = s

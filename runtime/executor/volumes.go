@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/images"
 	"podd/runtime/container/spec"
 	"podd/runtime/device"
 	"podd/runtime/env"
@@ -134,6 +135,10 @@ func (op *run) ensureVolume(request *volume.Request) error {
 	}
 	namespace := op.Paths.UserNamespace(op.Record.UID)
 	if sandbox.HasOwnUsers(op.Record) && request.Volume.Image != nil {
+		image := op.Inputs.VolumeImages[request.Volume.Name]
+		if err := op.checkOwners(request.Volume.Image.Reference, &image); err != nil {
+			return err
+		}
 		return op.Sandboxes.WithMapped(request.UID+"."+request.Volume.Name, namespace, request.Layers, func(layers []string) error {
 			request.Layers = layers
 			_, err := op.Volumes.Ensure(request)
@@ -143,6 +148,34 @@ func (op *run) ensureVolume(request *volume.Request) error {
 	path, err := op.Volumes.Ensure(request)
 	if err == nil && sandbox.IsMapped(op.Record, request.Volume) && !isDevice(request.Volume, path) {
 		err = userns.Check(path, namespace)
+	}
+	return err
+}
+
+// forgetImageVolumes unmounts the images of a pod that gets other ids: they are shown with the owners of before.
+func (op *run) forgetImageVolumes() error {
+	if op.Record.Sandbox.GiveUp == "" {
+		return nil
+	}
+	for i := range op.Record.Object.Spec.Volumes {
+		if v := &op.Record.Object.Spec.Volumes[i]; v.Image != nil {
+			if err := op.Volumes.RemoveImage(string(op.Record.UID), v.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkOwners says whether the owners of an image's files are within a pod's own ids, as an ImageOwnersError if not. Who asks
+// for ids of its own has them whatever the image.
+func (op *run) checkOwners(reference string, image *images.Image) error {
+	if !op.Record.Sandbox.OwnUsers || op.Record.Object.Spec.HostUsers != nil {
+		return nil
+	}
+	highest, err := image.HighestID()
+	if err == nil && highest >= sandbox.PodIDs {
+		err = &sandbox.ImageOwnersError{Image: reference, Highest: highest}
 	}
 	return err
 }

@@ -89,6 +89,9 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 		return o.Err
 	}
 	ready := now
+	if s.GiveUp != "" {
+		p.Record.Volumes.Ready = false // images were shown with the owners of before
+	}
 	*s = o.Sandbox
 	s.Ready = &ready
 	if s.Handler != nil {
@@ -103,6 +106,9 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 	}
 	h.Loop.SandboxReady(p, now)
 	h.Loop.ResourcesChanged()
+	if p.Record.State == state.PodRunning { // made anew
+		return nil
+	}
 	return p.Record.Move(state.EventSandboxReady)
 }
 

@@ -42,6 +42,10 @@ func (h *Handler) handleContainerStarted(p *Pod, o executor.ContainerStarted, no
 	if o.IO != nil {
 		p.IO[o.Name] = o.IO
 	}
+	if o.Err != nil && h.givesUpUsers(p, o.Err) {
+		c.Void = true
+		return c.Move(state.EventStartFailed)
+	}
 	if o.Err != nil {
 		h.startFailed(p, c, o.Err, now)
 		return errors.Join(c.Move(state.EventStartFailed), o.Err)

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/runtime/executor"
+	"podd/runtime/sandbox"
 	"podd/runtime/state"
 	"podd/runtime/status"
 	"podd/runtime/volume"
@@ -21,11 +22,26 @@ func (h *Handler) handleVolumesEnsured(p *Pod, o executor.VolumesEnsured, now st
 	if errors.Is(o.Err, executor.ErrSkipped) {
 		return
 	}
+	if h.givesUpUsers(p, o.Err) {
+		return
+	}
 	p.Record.Volumes.Postpone(o.Err, now)
 	if p.Refresh { // something has come since
 		p.Refresh, p.Record.Volumes.NotBefore = false, 0
 	}
 	h.Event(p, "", now, corev1.EventTypeWarning, "FailedMount", o.Err.Error())
+}
+
+// givesUpUsers lets a pod that was given ids of its own, without asking for any, begin anew with the machine's if that is what
+// an action has failed for.
+func (h *Handler) givesUpUsers(p *Pod, err error) bool {
+	why := sandbox.WhyGiveUp(p.Record, err)
+	if why == "" {
+		return false
+	}
+	p.Record.Sandbox.GiveUp = why
+	h.Loop.Mark(p)
+	return true
 }
 
 // handleVolumesRefreshed takes in that the files of a pod's volumes are up to date. What is missing is not tried again before

@@ -65,6 +65,8 @@ func planRunning(p *Plan, v View, now state.BootTime) {
 	case overdue(p, v, now):
 		p.do(BeginFinish{})
 		planFinishing(p, v, now)
+	case v.Remake:
+		planRemake(p, v, now)
 	case v.RestartAll:
 		planRestartAll(p, v, now)
 	case v.NeedVolumes:
@@ -252,21 +254,7 @@ func planStart(p *Plan, c ContainerView, now state.BootTime) (starts bool) {
 // planRestartAll ends every container at once and lets the pod begin anew in its sandbox: neither hooks nor
 // grace, as the pod does not end. KEP-5532
 func planRestartAll(p *Plan, v View, now state.BootTime) {
-	ended := true
-	for _, c := range v.Containers {
-		switch {
-		case c.Kind == state.KindEphemeral: // it stays
-		case c.State == state.ContainerExited:
-			ended = false
-			p.do(CollectContainer{c.Name, c.Attempt})
-		case c.running():
-			ended = false
-			if c.State.Alive() && !c.Killed {
-				p.do(KillContainer{c.Name})
-			}
-		}
-	}
-	if !ended {
+	if !endAll(p, v, false) {
 		return
 	}
 	p.do(ResetContainers{})
@@ -278,6 +266,37 @@ func planRestartAll(p *Plan, v View, now state.BootTime) {
 	}
 	v.Initialized = false
 	planContainers(p, v, now)
+}
+
+// planRemake ends every container at once and makes the sandbox anew, which the pod could not keep as it is.
+func planRemake(p *Plan, v View, now state.BootTime) {
+	switch {
+	case !endAll(p, v, true):
+	case now < v.SandboxAfter:
+		p.WakeAt(v.SandboxAfter)
+	default:
+		p.do(ResetContainers{})
+		p.do(EnsureSandbox{})
+	}
+}
+
+// endAll ends every container without its grace, those that were added by hand only with their sandbox; true: all have ended.
+func endAll(p *Plan, v View, ephemeral bool) bool {
+	ended := true
+	for _, c := range v.Containers {
+		switch {
+		case c.Kind == state.KindEphemeral && !ephemeral:
+		case c.State == state.ContainerExited:
+			ended = false
+			p.do(CollectContainer{c.Name, c.Attempt})
+		case c.running():
+			ended = false
+			if c.State.Alive() && !c.Killed {
+				p.do(KillContainer{c.Name})
+			}
+		}
+	}
+	return ended
 }
 
 // finished says that every main container has ended for good.

@@ -86,6 +86,9 @@ func TestPlanOfALife(t *testing.T) {
 		{"a container's own policy", run(View{RestartPolicy: never, Initialized: true, Containers: list{with(in("c", main, state.ContainerExited), func(c *ContainerView) { c.RestartPolicy = always })}}), "[collect c#0 start c#1]", 0},
 		{"a rule restarts", run(View{RestartPolicy: never, Initialized: true, Containers: list{with(in("c", main, state.ContainerExited), func(c *ContainerView) { c.Rule = corev1.ContainerRestartRuleActionRestart })}}), "[collect c#0 start c#1]", 0},
 		{"a rule restarts all: the others are killed", run(View{RestartAll: true, Initialized: true, Containers: list{with(in("s", side, state.ContainerRunning), hook), in("c", main, state.ContainerExited)}}), "[kill s collect c#0]", 0},
+		{"a sandbox that is made anew ends all", run(View{Remake: true, Initialized: true, Containers: list{in("e", state.KindEphemeral, state.ContainerRunning), in("c", main, state.ContainerExited)}}), "[kill e collect c#0]", 0},
+		{"then comes the sandbox", run(View{Remake: true, Initialized: true, Containers: list{in("e", state.KindEphemeral, state.ContainerCollected), in("c", main, state.ContainerCollected)}}), "[reset containers ensure sandbox]", 0},
+		{"which may wait", run(View{Remake: true, SandboxAfter: 130 * second, Containers: list{in("c", main, state.ContainerCollected)}}), "[]", 130 * second},
 		{"and all begin anew", run(View{RestartAll: true, Initialized: true, Containers: list{with(in("i", init, state.ContainerCollected), done), in("c", main, state.ContainerCollected)}}), "[reset containers start i#1]", 0},
 
 		// Deadlines.

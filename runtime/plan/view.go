@@ -26,6 +26,7 @@ type View struct {
 	Resize        bool           // its cgroups have limits that the spec has no more
 	ResizeAfter   state.BootTime // no try before
 	RestartAll    bool           // a restart rule asks for all containers to begin anew
+	Remake        bool           // its sandbox is to be made anew
 	StopBy        state.BootTime // the end of the grace of a pod that ends; 0: it does not end yet
 	DrainedAt     state.BootTime // no stop signal before: Services lead new connections elsewhere by then; 0: at once
 	Containers    []ContainerView

@@ -43,6 +43,7 @@ func ViewOf(rec *state.Record, f Facts) View {
 		Terminal:      rec.Finish != nil,
 		Initialized:   rec.Initialized,
 		RestartAll:    rec.RestartAll,
+		Remake:        rec.Sandbox.GiveUp != "",
 		Containers:    make([]ContainerView, 0, len(rec.Containers)),
 	}
 	if v.NeedVolumes {

@@ -59,11 +59,18 @@ type Cgroups interface {
 	Warm()
 }
 
+// Image is what the decision about a pod's ids needs to know of one.
+type Image struct {
+	Name, User string
+	HighestID  func() (uint32, error) // that a file of it belongs to
+}
+
 // Inputs are what a new sandbox depends on beside its pod.
 type Inputs struct {
 	PidsLimit   int64
-	AutoUsers   bool   // give pods that do not say hostUsers ids of their own where that goes
-	NFSClaim    string // a volume whose claim is bound to an NFS server, "" if none is known to be
+	AutoUsers   bool    // give pods that do not say hostUsers ids of their own where that goes
+	Images      []Image // of the pod, those that are on the board
+	NFSClaim    string  // a volume whose claim is bound to an NFS server, "" if none is known to be
 	NameServers NameServers
 	// Handler is the runtime handler of a new sandbox, nil: none; or NoHandler says why there is none.
 	Handler   *state.HandlerRecord
@@ -74,6 +81,9 @@ type Inputs struct {
 func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, error) {
 	if in.NoHandler != nil {
 		return state.SandboxRecord{}, in.NoHandler
+	}
+	if err := m.giveUpUsers(rec); err != nil {
+		return state.SandboxRecord{}, err
 	}
 	spec := &rec.Object.Spec
 	rec.Sandbox.Handler = in.Handler
@@ -100,10 +110,14 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 	if err := m.acquireLevel(rec); err != nil {
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	if err := namespace.EnsureSandbox(m.Paths.Namespaces(rec.UID), options); err != nil {
-		return state.SandboxRecord{CgroupPath: path}, err
+	err = namespace.EnsureSandbox(m.Paths.Namespaces(rec.UID), options)
+	if err == nil {
+		err = m.checkUsers(rec)
 	}
-	if err := m.checkUsers(rec); err != nil {
+	if err != nil {
+		if rec.Sandbox.GiveUp = whyNoNamespaces(rec, err); rec.Sandbox.GiveUp != "" {
+			return m.Ensure(rec, in)
+		}
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
 	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers, Handler: in.Handler}

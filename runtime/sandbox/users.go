@@ -64,6 +64,24 @@ func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, 
 	return &namespace.Users{First: int(ids.First), Count: int(ids.Count)}, nil
 }
 
+// giveUpUsers takes away what belongs to a pod's own ids, so that it gets the machine's. Nothing of the pod runs.
+func (m *Manager) giveUpUsers(rec *state.Record) error {
+	why := rec.Sandbox.GiveUp
+	if why == "" {
+		return nil
+	}
+	if SharesProcesses(rec.Object) {
+		if err := m.Engine.Discard(PauseID(rec.UID)); err != nil {
+			return err
+		}
+	}
+	if err := m.RemoveOf(rec.UID); err != nil {
+		return err
+	}
+	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers, rec.Sandbox.GiveUp = false, why, ""
+	return nil
+}
+
 // AdoptLeases leases a pod that runs the ids and the SELinux level that its processes have, in case those leases were lost.
 func (m *Manager) AdoptLeases(rec *state.Record) error {
 	return errors.Join(m.adoptUsers(rec), m.adoptLevel(rec))

@@ -41,3 +41,12 @@ func (d *Dirs) image(r *Request) (string, error) {
 	}
 	return dir, nil
 }
+
+// RemoveImage takes the image of a volume off, which containers that run go on seeing.
+func (d *Dirs) RemoveImage(uid, name string) error {
+	err := unix.Unmount(joinVolume(d.Memory, uid, name), unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("cannot unmount the image of volume %q: %w", name, err)
+	}
+	return nil
+}

@@ -132,6 +132,19 @@ func (u *Users) Host(id int) int {
 	return u.First + id
 }
 
+// BeyondError says that something has an id that is not within a pod's own. It is an ErrConfig.
+type BeyondError struct {
+	What     string
+	ID, Last int
+}
+
+// Error is one sentence with the remedy.
+func (e *BeyondError) Error() string {
+	return fmt.Sprintf("%v: %s is to run as user or group %d, and a pod with a user namespace of its own has those from 0 to %d; set hostUsers: true", ErrConfig, e.What, e.ID, e.Last)
+}
+
+func (e *BeyondError) Unwrap() error { return ErrConfig }
+
 // Check refuses users and groups that the pod does not have; libcontainer would only say that an argument is invalid.
 func (u *Users) Check(c *Config, who Identity) error {
 	if u == nil {
@@ -142,7 +155,7 @@ func (u *Users) Check(c *Config, who Identity) error {
 	}
 	for _, id := range slices.Concat([]int{who.UID, who.GID}, who.Groups) {
 		if id >= u.Count {
-			return fmt.Errorf("%w: container %q is to run as user or group %d, and a pod with a user namespace of its own has those from 0 to %d; set hostUsers: true", ErrConfig, c.Container.Name, id, u.Count-1)
+			return &BeyondError{What: fmt.Sprintf("container %q", c.Container.Name), ID: id, Last: u.Count - 1}
 		}
 	}
 	return nil

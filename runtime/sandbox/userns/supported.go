@@ -1,10 +1,12 @@
 package userns
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -46,4 +48,22 @@ func KnownToMap(path string) (name string, ok bool) {
 func onDevtmpfs(st *unix.Statfs_t) bool {
 	var dev unix.Statfs_t
 	return uint32(st.Type) == unix.TMPFS_MAGIC && unix.Statfs("/dev", &dev) == nil && dev.Fsid == st.Fsid
+}
+
+// MountBelow names a mount point that lies below path, "" if there is none. path has no symbolic links.
+func MountBelow(path string) (string, error) {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return "", fmt.Errorf("cannot read the mounts: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	escape := strings.NewReplacer(`\`, `\134`, " ", `\040`, "\t", `\011`, "\n", `\012`) // man 5 proc_pid_mountinfo
+	prefix := escape.Replace(strings.TrimSuffix(path, "/") + "/")
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) > 4 && fields[4] != "/" && strings.HasPrefix(fields[4], prefix) {
+			return fields[4], nil
+		}
+	}
+	return "", lines.Err()
 }

@@ -7,10 +7,11 @@ import (
 	"syscall"
 	"testing"
 
+	"podd/images/imagetest"
 	"podd/test/harness"
 )
 
-// With the setting, a pod that does nothing against it has users of its own, its files are those that they would be without,
+// Without any setting, a pod that does nothing against it has users of its own, its files are those that they would be without,
 // and each pod says what was decided.
 func TestUserNamespaceAuto(t *testing.T) {
 	t.Parallel()
@@ -22,7 +23,9 @@ func TestUserNamespaceAuto(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	mode("auto")
+	if err := os.WriteFile(config, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	b := harness.NewBoard(t, harness.WithArgs("--config", config))
 	shared := filepath.Join(b.Dir, "shared")
 	b.Must(os.Mkdir(shared, 0o755))
@@ -61,6 +64,18 @@ func TestUserNamespaceAuto(t *testing.T) {
 			[]string{"volumes: [{name: d, hostPath: {path: /dev/null}}]", harness.ContainerOf("main", harness.Forever, "volumeMounts: [{name: d, mountPath: /d}]")},
 			"the machine's users and groups: volume d is a device or a socket",
 		},
+		"services": {
+			[]string{"volumes: [{name: d, hostPath: {path: /run}}]", harness.ContainerOf("main", harness.Forever, "volumeMounts: [{name: d, mountPath: /d}]")},
+			"the machine's users and groups: volume d is in /run, where the machine's services listen",
+		},
+		"root": {
+			[]string{"volumes: [{name: d, hostPath: {path: /}}]", harness.ContainerOf("main", harness.Forever, "volumeMounts: [{name: d, mountPath: /d}]")},
+			"the machine's users and groups: volume d has another file system below it, at /",
+		},
+		"clock": {
+			[]string{harness.ContainerOf("main", harness.Forever, "securityContext: {capabilities: {add: [SYS_TIME]}}")},
+			"the machine's users and groups: capability SYS_TIME of container main",
+		},
 		"proc": {
 			[]string{"volumes: [{name: d, hostPath: {path: /proc/sys}}]", harness.ContainerOf("main", harness.Forever, "volumeMounts: [{name: d, mountPath: /d}]")},
 			"the machine's users and groups: volume d is on proc",
@@ -87,4 +102,53 @@ func TestUserNamespaceAuto(t *testing.T) {
 	b.Sh("plain", "main", "touch /v/more && test $(stat -c %u /v/more) = 0")
 	b.MustRemove("plain")
 	b.Gone("plain")
+}
+
+// What cannot be known before a pod's sandbox is made, an image that comes later or a claim's file system, gives the pod the
+// machine's ids then, also if a part of it runs already; as does what is known. Who asks for ids of its own keeps them.
+func TestUserNamespaceGivenUp(t *testing.T) {
+	t.Parallel()
+	needsMappedMemory(t)
+	b := harness.NewBoard(t)
+	load := func(name string, config imagetest.Config, uid int) {
+		t.Helper()
+		owned := imagetest.Regular("srv/file", "its own\n")
+		owned.Header.Uid, owned.Header.Mode = uid, 0o600
+		archive, err := imagetest.Busybox(name, config, owned)
+		b.Must(err)
+		b.Must(os.WriteFile(filepath.Join(b.Images, "."+name+".tar"), archive, 0o600))
+		b.Must(os.Rename(filepath.Join(b.Images, "."+name+".tar"), filepath.Join(b.Images, name+".tar")))
+	}
+	pod := func(name, image string, more ...string) string {
+		return harness.PodOf(name, append(more, harness.ContainerOf("first", harness.Forever), of(image, harness.ContainerOf("second", harness.Forever)))...)
+	}
+	gaveUp := func(name, why string) {
+		t.Helper()
+		b.Running(name)
+		for _, c := range []string{"first", "second"} {
+			if got := strings.Fields(b.Sh(name, c, "cat /proc/self/uid_map"))[1]; got != "0" {
+				t.Errorf("container %s of %s has ids from %s on", c, name, got)
+			}
+		}
+		if got := b.Sh(name, "second", "cat /srv/file; stat -c %u /srv/file"); got != "its own\n70000" {
+			t.Errorf("the file of %s is %q", name, got)
+		}
+		if text := b.CLI("describe", "pod", name); !strings.Contains(text, "the machine's users and groups: "+why) {
+			t.Errorf("describe of %s lacks %q:\n%s", name, why, text)
+		}
+	}
+	b.MustDrop("early", pod("early", "late", "shareProcessNamespace: true", "volumes: [{name: v, emptyDir: {}}]"))
+	b.WaitPod("early", harness.IsReady("first")) // with ids of its own, while the other image is awaited
+	if got := strings.Fields(b.Sh("early", "first", "cat /proc/self/uid_map"))[1]; got == "0" {
+		t.Error("a plain pod has the machine's ids")
+	}
+	load("late", imagetest.Config{}, 70000)
+	gaveUp("early", "image late has files of user or group 70000")
+	b.MustDrop("known", pod("known", "late"))
+	gaveUp("known", "image late has files of user or group 70000")
+	b.MustDrop("asks", pod("asks", "late", "hostUsers: false"))
+	b.Running("asks")
+	if got := strings.Fields(b.Sh("asks", "second", "cat /proc/self/uid_map"))[1]; got == "0" {
+		t.Error("a pod that asks for ids of its own has the machine's")
+	}
 }

@@ -18,7 +18,7 @@ import (
 func TestDoctorSecurity(t *testing.T) {
 	t.Parallel()
 	b := harness.NewBoard(t)
-	b.MustDrop("plain", harness.PodOf("plain", harness.ContainerOf("main", harness.Forever)))
+	b.MustDrop("plain", harness.PodOf("plain", "hostUsers: true", harness.ContainerOf("main", harness.Forever)))
 	b.MustDrop("tight", harness.PodOf("tight", "hostUsers: true", harness.ContainerOf("main", harness.Forever,
 		"securityContext: {runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, seccompProfile: {type: RuntimeDefault}, capabilities: {drop: [ALL]}}")))
 	b.MustDrop("loose", harness.PodOf("loose", "hostPID: true", harness.ContainerOf("main", harness.Forever, "securityContext: {privileged: true}")))

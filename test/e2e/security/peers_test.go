@@ -51,7 +51,7 @@ var moreThanPeers = []struct{ what, peers, why string }{
 // peerNames are the columns of docs/confinement.md.
 var peerNames = []struct{ name, title string }{
 	{"podd", "podd"},
-	{"users", "podd, `hostUsers: false`"},
+	{"host-users", "podd, `hostUsers: true`"},
 	{"podman", "podman"},
 	{"docker", "runc as Docker's"},
 	{"runc", "runc"},
@@ -74,8 +74,8 @@ func TestConfinementBesidePeers(t *testing.T) {
 	b := harness.NewProbedBoard(t)
 	found, host := confinementOfPeers(b)
 	b.MustDrop("podd", harness.PodOf("podd", "restartPolicy: Never", harness.Probed("main", "exec answerer confinement")))
-	b.MustDrop("users", harness.PodOf("users", "hostUsers: false\nrestartPolicy: Never", harness.Probed("main", "exec answerer confinement")))
-	for _, name := range []string{"podd", "users"} {
+	b.MustDrop("host-users", harness.PodOf("host-users", "hostUsers: true\nrestartPolicy: Never", harness.Probed("main", "exec answerer confinement")))
+	for _, name := range []string{"podd", "host-users"} {
 		b.WaitPod(name, harness.IsPhase("Succeeded"))
 		found[name] = parseConfinement(b.LogsOf(name))
 	}
@@ -83,7 +83,7 @@ func TestConfinementBesidePeers(t *testing.T) {
 		found[name].nameNamespaces(append(host, b.Pid()))
 	}
 	reasons := map[string][]string{}
-	for _, own := range []string{"podd", "users"} {
+	for _, own := range []string{"podd", "host-users"} {
 		for _, peer := range []string{"podman", "docker", "runc"} {
 			has := found[peer].powers()
 			for _, power := range slices.Sorted(maps.Keys(found[own].powers())) {

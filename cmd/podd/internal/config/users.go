@@ -18,7 +18,7 @@ type UsersConfig struct {
 
 func defaultUsers() UsersConfig {
 	s := userns.Default()
-	return UsersConfig{Mode: "manual", Base: s.Base, Size: s.Size, IDsPerPod: s.PerPod}
+	return UsersConfig{Mode: "auto", Base: s.Base, Size: s.Size, IDsPerPod: s.PerPod}
 }
 
 // Span is the same in the words of those who lend the ids.
