@@ -69,6 +69,7 @@ type Store struct {
 	archives hostfile.Guard
 }
 
+//go:noinline
 func (s *Store) dir(name string) string { return filepath.Join(s.root, name) }
 
 // Open opens the store at root, making it if needed, and clears away what a crash has left behind. With an error, on a disk

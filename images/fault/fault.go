@@ -29,6 +29,8 @@ func (e *Sentence) Error() string { return e.Text }
 func (e *Sentence) Unwrap() error { return e.Kind }
 
 // Refusef says why something is refused (ErrRefused).
+//
+//go:noinline
 func Refusef(format string, args ...any) error {
 	return &Sentence{ErrRefused, fmt.Sprintf(format, args...)}
 }

@@ -76,8 +76,9 @@ func SortHostIPs(addrs []netlink.Addr, skip map[int]bool, uplinks map[int]int) [
 // defaultRoutes maps interfaces to their rank among those with a default route: IPv4 first, then the lowest metric.
 func DefaultRoutes(routes []netlink.Route) map[int]int {
 	defaults := slices.DeleteFunc(slices.Clone(routes), func(r netlink.Route) bool { return !isDefault(r) })
-	slices.SortStableFunc(defaults, func(a, b netlink.Route) int {
-		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority))
+	sort.SliceStable(defaults, func(i, j int) bool {
+		a, b := &defaults[i], &defaults[j]
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Priority, b.Priority)) < 0
 	})
 	uplinks := map[int]int{}
 	for _, r := range defaults {

@@ -70,7 +70,11 @@ func planSysctls(o SandboxOptions, missing []kind) ([]sysctl, error) {
 			values[s.path] = s
 		}
 	}
-	return slices.SortedFunc(maps.Values(values), func(a, b sysctl) int { return strings.Compare(a.path, b.path) }), nil
+	var list []sysctl
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, values[path])
+	}
+	return list, nil
 }
 
 func allGroups(u *Users) string {

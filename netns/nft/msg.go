@@ -58,6 +58,7 @@ func (b *Batch) Close() {
 	binary.NativeEndian.PutUint32(b.Buf[b.start:], uint32(len(b.Buf)-b.start))
 }
 
+//go:noinline
 func (b *Batch) Attr(kind uint16, value []byte) {
 	var head [unix.SizeofRtAttr]byte
 	binary.NativeEndian.PutUint16(head[:], uint16(len(value)+unix.SizeofRtAttr))

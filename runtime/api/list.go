@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -83,11 +84,12 @@ func sortObjects(k *kinds.Kind, objs []kinds.Object) {
 	if k.Resource == "events" {
 		return
 	}
-	slices.SortStableFunc(objs, func(a, b kinds.Object) int {
+	sort.SliceStable(objs, func(i, j int) bool {
+		a, b := objs[i], objs[j]
 		if c := strings.Compare(a.GetNamespace(), b.GetNamespace()); c != 0 {
-			return c
+			return c < 0
 		}
-		return strings.Compare(a.GetName(), b.GetName())
+		return a.GetName() < b.GetName()
 	})
 }
 

@@ -82,25 +82,31 @@ func (s *server) routes() http.Handler {
 
 type handler func(w http.ResponseWriter, r *http.Request) error
 
-// handle answers with the metav1.Status of the error that h returns.
-func (s *server) handle(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 && !strings.HasPrefix(r.URL.Path, ownPaths) {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		}
-		var err error
-		if s.reads && !isRead(r.Pattern) {
-			err = forbidden("whoever is not in socketGroup may only read, and neither Secrets nor what claims and images hold; run this as root")
-		} else {
-			err = h(w, r)
-		}
-		if err == nil {
-			return
-		}
-		status := statusOf(err)
-		s.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "code", status.Code, "reason", status.Message)
-		writeStatus(w, status)
-	})
+func (s *server) handle(h handler) http.Handler { return route{s, h} }
+
+// route is a handler of a server. It is a type, because closures are compiled anew in each place that they are inlined into.
+type route struct {
+	*server
+	handler
+}
+
+// ServeHTTP answers with the metav1.Status of the error that the handler returns.
+func (rt route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 && !strings.HasPrefix(r.URL.Path, ownPaths) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	}
+	var err error
+	if rt.reads && !isRead(r.Pattern) {
+		err = forbidden("whoever is not in socketGroup may only read, and neither Secrets nor what claims and images hold; run this as root")
+	} else {
+		err = rt.handler(w, r)
+	}
+	if err == nil {
+		return
+	}
+	status := statusOf(err)
+	rt.log.Debug("request refused", "method", r.Method, "path", r.URL.Path, "code", status.Code, "reason", status.Message)
+	writeStatus(w, status)
 }
 
 // isRead says whether a route shows what everybody may know who may look at the board at all. It goes by the pattern, and not

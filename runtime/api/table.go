@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/kinds"
 	"podd/runtime/manifest/annotation"
 )
@@ -71,7 +72,7 @@ func (t *tableRequest) table(k *kinds.Kind, meta metav1.ListMeta, objs []kinds.O
 
 // event prints the object of one change.
 func (t *tableRequest) event(k *kinds.Kind, typ watch.EventType, o kinds.Object, now time.Time) *metav1.Table {
-	meta := metav1.ListMeta{ResourceVersion: o.GetResourceVersion()}
+	meta := metav1.ListMeta{ResourceVersion: objectmeta.Of(o).ResourceVersion}
 	objs := []kinds.Object{o}
 	if typ == watch.Bookmark {
 		objs = nil

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/kinds"
 )
 
@@ -118,8 +119,9 @@ func (out *watchWriter) begin(req watchRequest, f *filter, objs []kinds.Object, 
 	}
 	if req.marked {
 		mark := out.kind.Blank()
-		mark.SetResourceVersion(formatRV(rv))
-		mark.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
+		meta := objectmeta.Of(mark)
+		meta.ResourceVersion = formatRV(rv)
+		meta.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
 		if err := out.send(watch.Bookmark, mark); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/body"
 	"podd/runtime/api/kinds"
 )
@@ -134,8 +135,9 @@ func (s *server) scaleOf(k *kinds.Kind, r *http.Request) (*Scale, error) {
 		return nil, err
 	}
 	scale := &Scale{TypeMeta: metav1.TypeMeta{Kind: "Scale", APIVersion: "autoscaling/v1"}}
-	scale.Name, scale.Namespace, scale.UID = o.GetName(), o.GetNamespace(), o.GetUID()
-	scale.ResourceVersion, scale.CreationTimestamp = o.GetResourceVersion(), o.GetCreationTimestamp()
+	meta := objectmeta.Of(o)
+	scale.Name, scale.Namespace, scale.UID = meta.Name, meta.Namespace, meta.UID
+	scale.ResourceVersion, scale.CreationTimestamp = meta.ResourceVersion, meta.CreationTimestamp
 	switch o := o.(type) {
 	case *appsv1.Deployment:
 		scale.Spec.Replicas, scale.Status = ptr.Deref(o.Spec.Replicas, 0), ScaleStatus{o.Status.Replicas, metav1.FormatLabelSelector(o.Spec.Selector)}

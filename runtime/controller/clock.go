@@ -6,6 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/state"
 	"podd/runtime/workload"
 )
@@ -30,9 +31,9 @@ func (m *Manager) followClock(now state.Instant) {
 	for _, e := range m.entries {
 		o := e.object.DeepCopyObject().(workload.Object)
 		shift{began, began.Add(time.Duration(now.Mono)), by}.object(reflect.ValueOf(o).Elem(), e.key.Kind == kindCron)
-		if e.key.Kind == kindCron && e.object.GetCreationTimestamp().Unix() < clockSet && now.Wall.Unix() >= clockSet {
+		if e.key.Kind == kindCron && objectmeta.Of(e.object).CreationTimestamp.Unix() < clockSet && now.Wall.Unix() >= clockSet {
 			// Its times begin when the date is known: it has missed nothing.
-			o.SetCreationTimestamp(metav1.NewTime(now.Wall))
+			objectmeta.Of(o).CreationTimestamp = metav1.NewTime(now.Wall)
 		}
 		e.object, e.dirty = o, true
 		if !e.wake.IsZero() {

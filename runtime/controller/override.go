@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
@@ -68,7 +69,7 @@ func (e *entry) labelled(o workload.Object) workload.Object {
 	if len(annotations) == 0 {
 		annotations = nil
 	}
-	o.SetAnnotations(annotations)
+	objectmeta.Of(o).Annotations = annotations
 	return o
 }
 
@@ -134,7 +135,7 @@ func (ov overrides) setOverride(e *entry, v Override, dryRun bool) error {
 	changed = e.labelled(changed)
 	numberTemplate(changed, e.object)
 	if !sameJSON(specOf(changed), specOf(e.object)) {
-		changed.SetGeneration(e.object.GetGeneration() + 1)
+		objectmeta.Of(changed).Generation = objectmeta.Of(e.object).Generation + 1
 	}
 	e.object, e.dirty, e.createError = changed, true, ""
 	ov.m.failures().forgive(e)

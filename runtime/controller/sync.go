@@ -11,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/hub"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/kinds"
@@ -213,7 +214,7 @@ func (st stepper) writeChild(e *entry, o workload.Object, now state.Instant) {
 			kinds.CompleteJob(j)
 			complete(j)
 		}
-		o.SetGeneration(max(o.GetGeneration(), 1))
+		objectmeta.Of(o).Generation = max(objectmeta.Of(o).Generation, 1)
 		child = &entry{key: key, object: o, parent: e.object.GetUID()}
 		st.m.add(child)
 		st.m.treeFiles().save(child)
@@ -221,7 +222,7 @@ func (st stepper) writeChild(e *entry, o workload.Object, now state.Instant) {
 		return
 	}
 	if spec := specOf(o); spec != nil && !sameJSON(spec, specOf(child.object)) {
-		o.SetGeneration(child.object.GetGeneration() + 1)
+		objectmeta.Of(o).Generation = objectmeta.Of(child.object).Generation + 1
 	}
 	takeStatus(o, child.object)
 	child.object, child.dirty = o, true

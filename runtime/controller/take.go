@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/objects"
@@ -65,9 +66,8 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 		e = &entry{key: key, ended: map[types.UID]bool{}}
 		e.origin = Origin{File: o.File, Doc: o.Doc, Since: o.Since}
 		value := o.Value.DeepCopyObject().(workload.Object)
-		value.SetUID(m.newUID(o, now))
-		value.SetCreationTimestamp(metav1.NewTime(now.Wall))
-		value.SetGeneration(1)
+		meta := objectmeta.Of(value)
+		meta.UID, meta.CreationTimestamp, meta.Generation = m.newUID(o, now), metav1.NewTime(now.Wall), 1
 		complete(value)
 		numberTemplate(value, nil)
 		e.object, e.hash = value, o.Hash
@@ -85,16 +85,16 @@ func (m *Manager) takeObject(o *manifest.Object, now state.Instant) {
 		return
 	}
 	value := o.Value.DeepCopyObject().(workload.Object)
-	value.SetUID(e.object.GetUID())
-	value.SetCreationTimestamp(e.object.GetCreationTimestamp())
-	value.SetAnnotations(withOwn(value.GetAnnotations(), e.object.GetAnnotations()))
-	value.SetOwnerReferences(e.object.GetOwnerReferences())
+	meta, old := objectmeta.Of(value), objectmeta.Of(e.object)
+	meta.UID, meta.CreationTimestamp, meta.OwnerReferences = old.UID, old.CreationTimestamp, old.OwnerReferences
+	meta.Annotations = withOwn(meta.Annotations, old.Annotations)
 	complete(value)
 	value = e.override(value)
 	numberTemplate(value, e.object)
-	value.SetGeneration(e.object.GetGeneration())
+	meta = objectmeta.Of(value)
+	meta.Generation = old.Generation
 	if !sameJSON(specOf(value), specOf(e.object)) {
-		value.SetGeneration(e.object.GetGeneration() + 1)
+		meta.Generation++
 	}
 	takeStatus(value, e.object)
 	e.object, e.hash, e.dirty, e.createError = value, o.Hash, true, ""

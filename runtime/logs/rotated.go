@@ -1,10 +1,9 @@
 package logs
 
 import (
-	"cmp"
 	"fmt"
 	"os"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -35,20 +34,21 @@ func listRotated(dir *os.Root, base string) ([]rotatedFile, error) {
 		return nil, fmt.Errorf("cannot list logs: %w", err)
 	}
 	var list []rotatedFile
+	at := map[string]int{} // by stamp
 	for _, name := range names {
 		plain, isGzip := strings.CutSuffix(name, gzSuffix)
 		stamp, ok := strings.CutPrefix(plain, base+".")
 		if !ok || !isStamp(stamp) {
 			continue
 		}
-		f := rotatedFile{stamp, plain, !isGzip, isGzip}
-		i, doubled := slices.BinarySearchFunc(list, f, func(a, b rotatedFile) int { return cmp.Compare(a.stamp, b.stamp) })
-		if doubled {
+		if i, doubled := at[stamp]; doubled {
 			list[i].isPlain, list[i].isGzip = true, true
 			continue
 		}
-		list = slices.Insert(list, i, f)
+		at[stamp] = len(list)
+		list = append(list, rotatedFile{stamp, plain, !isGzip, isGzip})
 	}
+	sort.Slice(list, func(i, j int) bool { return list[i].stamp < list[j].stamp })
 	return list, nil
 }
 

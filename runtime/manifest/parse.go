@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/decode"
 	"podd/runtime/manifest/defaults"
@@ -324,9 +325,9 @@ func (p *parser) other(doc *document, k *kinds.Rules) {
 	}
 	switch {
 	case !k.Namespaced:
-		value.SetNamespace("") // as the API server does
+		objectmeta.Of(value).Namespace = "" // as the API server does
 	case value.GetNamespace() == "":
-		value.SetNamespace(metav1.NamespaceDefault)
+		objectmeta.Of(value).Namespace = metav1.NamespaceDefault
 	}
 	errs := k.ValidateMeta(value)
 	kinds.StripMeta(value)
@@ -346,7 +347,7 @@ func (p *parser) other(doc *document, k *kinds.Rules) {
 		return
 	}
 	hash := hashOf(value)
-	value.SetUID(objectUID(k.Kind, value.GetNamespace(), value.GetName()))
+	objectmeta.Of(value).UID = objectUID(k.Kind, value.GetNamespace(), value.GetName())
 	p.accept(Object{
 		Kind: k.Kind, Namespace: value.GetNamespace(), Name: value.GetName(), UID: value.GetUID(),
 		File: p.file, Doc: p.docs, Hash: hash, Value: value,

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/kinds"
 	"podd/runtime/seal"
@@ -118,6 +119,6 @@ func (d *Desired) prepare(o *manifest.Object, now time.Time) kinds.Value {
 		d.unseal(KeyOf(o), s, now)
 		d.warnReadable(o, s, now)
 	}
-	value.SetCreationTimestamp(metav1.NewTime(o.Since))
+	objectmeta.Of(value).CreationTimestamp = metav1.NewTime(o.Since)
 	return value
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/annotation"
@@ -73,12 +74,11 @@ func ProblemKey(p *manifest.Problem) Key {
 func refusedObject(p *manifest.Problem, now time.Time) hub.Object {
 	o := kinds.Of(p.Kind).Blank()
 	key := ProblemKey(p)
-	o.SetNamespace(key.Namespace)
-	o.SetName(key.Name)
-	o.SetUID(refusedUID(p))
-	o.SetCreationTimestamp(metav1.NewTime(now))
-	o.SetGeneration(1) // which nobody has observed: who waits for a rollout goes on waiting
-	o.SetAnnotations(map[string]string{annotation.ManifestKey: p.File})
+	*objectmeta.Of(o) = metav1.ObjectMeta{
+		Namespace: key.Namespace, Name: key.Name, UID: refusedUID(p), CreationTimestamp: metav1.NewTime(now),
+		Generation:  1, // which nobody has observed: who waits for a rollout goes on waiting
+		Annotations: map[string]string{annotation.ManifestKey: p.File},
+	}
 	annotation.SetProblem(o, p.Reason, p.Message, metav1.NewTime(now))
 	return o
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/hub"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/kinds"
@@ -133,7 +134,7 @@ func (s *Store) SetRefusedObjects(problems []manifest.Problem, now time.Time) {
 	for i := range problems {
 		key, at := ProblemKey(&problems[i]), now
 		if old := s.objects.shown[key]; s.standins[key] && old.GetUID() == refusedUID(&problems[i]) {
-			at = old.GetCreationTimestamp().Time
+			at = objectmeta.Of(old).CreationTimestamp.Time
 		}
 		next[key] = refusedObject(&problems[i], at)
 	}
@@ -177,7 +178,7 @@ func (s *Store) Version(key Key) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.objects.shown[key]; o != nil {
-		return o.GetResourceVersion()
+		return objectmeta.Of(o).ResourceVersion
 	}
 	return ""
 }
@@ -226,7 +227,7 @@ func (c *collection[K, V, E]) init(start uint64, event func(watch.EventType, K, 
 func (c *collection[K, V, E]) set(key K, value V) (news bool) {
 	typ := watch.Added
 	if old, ok := c.shown[key]; ok {
-		value.SetResourceVersion(old.GetResourceVersion())
+		objectmeta.Of(value).ResourceVersion = objectmeta.Of(old).ResourceVersion
 		if equality.Semantic.DeepEqual(old, value) {
 			return false
 		}
@@ -249,6 +250,6 @@ func (c *collection[K, V, E]) remove(key K) {
 // emit numbers a change and hands it on.
 func (c *collection[K, V, E]) emit(typ watch.EventType, key K, value V) {
 	c.rv++
-	value.SetResourceVersion(strconv.FormatUint(c.rv, 10))
+	objectmeta.Of(value).ResourceVersion = strconv.FormatUint(c.rv, 10)
 	c.hub.Publish(c.rv, c.event(typ, key, value, c.rv))
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sort"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -241,9 +242,8 @@ func (a *allocator) fill(s *corev1.Service, al *Allocation, _ Allocation) {
 			a.problem(s, "ClusterIPNotAllocated", "no address is free in the networks of Services %v: make serviceCIDR in podd's configuration larger", a.ranges)
 		}
 	}
-	slices.SortStableFunc(al.ClusterIPs, func(x, y netip.Addr) int {
-		return slices.Index(al.families, familyOf(x)) - slices.Index(al.families, familyOf(y))
-	})
+	place := func(i int) int { return slices.Index(al.families, familyOf(al.ClusterIPs[i])) }
+	sort.SliceStable(al.ClusterIPs, func(i, j int) bool { return place(i) < place(j) })
 	if !wantsNodePorts(s) {
 		return
 	}

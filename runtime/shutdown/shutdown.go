@@ -3,8 +3,8 @@
 package shutdown
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"time"
 
 	"podd/runtime/state"
@@ -19,7 +19,9 @@ type Group struct {
 
 // Sorted puts groups in the order in which they end.
 func Sorted(groups []Group) []Group {
-	return slices.SortedFunc(slices.Values(groups), func(a, b Group) int { return cmp.Compare(a.Priority, b.Priority) })
+	groups = slices.Clone(groups)
+	sort.Slice(groups, func(i, j int) bool { return groups[i].Priority < groups[j].Priority })
+	return groups
 }
 
 // of is the place of a priority's group. What is below the lowest is of the lowest.

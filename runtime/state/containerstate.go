@@ -59,6 +59,8 @@ func (s ContainerState) transition(e ContainerEvent) (ContainerState, error) {
 }
 
 // Alive says whether the state has a process.
+//
+//go:noinline
 func (s ContainerState) Alive() bool {
 	switch s {
 	case ContainerPostStart, ContainerRunning, ContainerPreStop, ContainerStopping:

@@ -161,6 +161,7 @@ func NewRecord(uid types.UID, object *corev1.Pod, now Instant) *Record {
 	return r
 }
 
+//go:noinline
 func (r *Record) Container(name string) *ContainerRecord {
 	for _, c := range r.Containers {
 		if c.Name == name {
@@ -170,6 +171,7 @@ func (r *Record) Container(name string) *ContainerRecord {
 	return nil
 }
 
+//go:noinline
 func (r *Record) Spec(name string) *corev1.Container {
 	for i := range r.Object.Spec.Containers {
 		if r.Object.Spec.Containers[i].Name == name {

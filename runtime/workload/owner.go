@@ -5,6 +5,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+
+	"podd/internal/objectmeta"
 )
 
 // IsControlledBy says whether owner is the controller of o.
@@ -28,7 +30,7 @@ const (
 // it does not select any more, and adopts what it selects and nobody owns. One that is being removed changes no owner.
 func Judge(owner, o metav1.Object, selects bool) Verdict {
 	ref := metav1.GetControllerOfNoCopy(o)
-	ending := owner.GetDeletionTimestamp() != nil
+	ending := objectmeta.Of(owner).DeletionTimestamp != nil
 	switch {
 	case o.GetNamespace() != owner.GetNamespace():
 		return Ignore
@@ -40,7 +42,7 @@ func Judge(owner, o metav1.Object, selects bool) Verdict {
 		return Release
 	case ref != nil:
 		return Ignore
-	case !selects || ending || o.GetDeletionTimestamp() != nil:
+	case !selects || ending || objectmeta.Of(o).DeletionTimestamp != nil:
 		return Ignore
 	}
 	return Adopt

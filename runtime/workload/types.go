@@ -99,11 +99,15 @@ func (r *Result) WakeAt(t time.Time) {
 }
 
 // Normal adds an event.
+//
+//go:noinline
 func (r *Result) Normal(reason, message string) {
 	r.Events = append(r.Events, Event{corev1.EventTypeNormal, reason, message})
 }
 
 // Warning adds an event.
+//
+//go:noinline
 func (r *Result) Warning(reason, message string) {
 	r.Events = append(r.Events, Event{corev1.EventTypeWarning, reason, message})
 }

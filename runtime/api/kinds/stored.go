@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
+	"sort"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -30,8 +30,8 @@ func Stored(b Source) []*Kind {
 		}
 	}
 	objects, _ := b.Objects("")
-	slices.SortFunc(objects, func(a, b Object) int {
-		return strings.Compare(a.(*kinds.Stored).Kind+a.GetName(), b.(*kinds.Stored).Kind+b.GetName())
+	sort.Slice(objects, func(i, j int) bool {
+		return objects[i].(*kinds.Stored).Kind+objects[i].GetName() < objects[j].(*kinds.Stored).Kind+objects[j].GetName()
 	})
 	guessed := map[*Kind]bool{}
 	for _, o := range objects {
@@ -176,10 +176,10 @@ func (k *Kind) showVersions() {
 		k.Versions = nil
 		return
 	}
-	slices.SortFunc(k.Versions, func(a, b string) int {
-		_, x := kinds.GroupOf(a)
-		_, y := kinds.GroupOf(b)
-		return -version.CompareKubeAwareVersionStrings(x, y)
+	sort.Slice(k.Versions, func(i, j int) bool {
+		_, x := kinds.GroupOf(k.Versions[i])
+		_, y := kinds.GroupOf(k.Versions[j])
+		return version.CompareKubeAwareVersionStrings(x, y) > 0
 	})
 	k.Group, k.Versions = k.Versions[0], k.Versions[1:]
 }

@@ -16,18 +16,18 @@ const nodeRolePrefix = "node-role.kubernetes.io/"
 
 // NodeColumns are the columns of a table of such objects.
 func NodeColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the machine.", 0),
-		column("Status", "Whether it can run pods.", 0),
-		column("Roles", "What it is for.", 0),
-		column("Age", "Time since it was created.", 0),
-		column("Version", "Version of podd on it.", 0),
-		column("Internal-IP", "Its address inside.", onlyWide),
-		column("External-IP", "Its address outside.", onlyWide),
-		column("OS-Image", "Its operating system.", onlyWide),
-		column("Kernel-Version", "Its kernel.", onlyWide),
-		column("Container-Runtime", "What runs its containers.", onlyWide),
-	}
+	return columns([]column{
+		{"Name", "Name of the machine.", 0},
+		{"Status", "Whether it can run pods.", 0},
+		{"Roles", "What it is for.", 0},
+		{"Age", "Time since it was created.", 0},
+		{"Version", "Version of podd on it.", 0},
+		{"Internal-IP", "Its address inside.", onlyWide},
+		{"External-IP", "Its address outside.", onlyWide},
+		{"OS-Image", "Its operating system.", onlyWide},
+		{"Kernel-Version", "Its kernel.", onlyWide},
+		{"Container-Runtime", "What runs its containers.", onlyWide},
+	})
 }
 
 // NodeRow is the row of one of them.
@@ -82,11 +82,11 @@ func nodeAddress(n *corev1.Node, t corev1.NodeAddressType) string {
 
 // NamespaceColumns are the columns of a table of such objects.
 func NamespaceColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the namespace.", 0),
-		column("Status", "Active, always.", 0),
-		column("Age", "Time since this machine was created.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the namespace.", 0},
+		{"Status", "Active, always.", 0},
+		{"Age", "Time since this machine was created.", 0},
+	})
 }
 
 // NamespaceRow is the row of one of them.
@@ -97,10 +97,11 @@ func NamespaceRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // RuntimeClassColumns are the columns of a table of such objects.
 func RuntimeClassColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the class.", 0), column("Handler", "The runtime handler of its pods.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the class.", 0},
+		{"Handler", "The runtime handler of its pods.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // RuntimeClassRow is the row of one of them.

@@ -11,11 +11,11 @@ import (
 
 // ConfigMapColumns are the columns of a table of such objects.
 func ConfigMapColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the ConfigMap.", 0),
-		column("Data", "How many keys it has.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the ConfigMap.", 0},
+		{"Data", "How many keys it has.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // ConfigMapRow is the row of one of them.
@@ -26,12 +26,12 @@ func ConfigMapRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // SecretColumns are the columns of a table of such objects.
 func SecretColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the Secret.", 0),
-		column("Type", "What it is for.", 0),
-		column("Data", "How many keys it has.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the Secret.", 0},
+		{"Type", "What it is for.", 0},
+		{"Data", "How many keys it has.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // SecretRow is the row of one of them.
@@ -42,11 +42,11 @@ func SecretRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // ServiceAccountColumns are the columns of a table of such objects.
 func ServiceAccountColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the ServiceAccount.", 0),
-		column("Secrets", "How many Secrets it lists.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the ServiceAccount.", 0},
+		{"Secrets", "How many Secrets it lists.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // ServiceAccountRow is the row of one of them.

@@ -18,11 +18,11 @@ type Endpoints = corev1.Endpoints
 
 // EndpointsColumns are the columns of a table of such objects.
 func EndpointsColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the Service.", 0),
-		column("Endpoints", "The ready ones.", 0),
-		column("Age", "Time since the Service was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the Service.", 0},
+		{"Endpoints", "The ready ones.", 0},
+		{"Age", "Time since the Service was first seen.", 0},
+	})
 }
 
 // EndpointsRow is the row of one of them.

@@ -13,18 +13,18 @@ import (
 
 // EventColumns are the columns of a table of such objects.
 func EventColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Last Seen", "Time since this was seen last.", 0),
-		column("Type", "Normal, or Warning.", 0),
-		column("Reason", "What happened, in one word.", 0),
-		column("Object", "What it happened to.", 0),
-		column("Subobject", "The part of it.", onlyWide),
-		column("Source", "Who reports it.", onlyWide),
-		column("Message", "What happened, in a sentence.", 0),
-		column("First Seen", "Time since this was seen first.", onlyWide),
-		column("Count", "How often it was seen.", onlyWide),
-		column("Name", "Name of the event.", onlyWide),
-	}
+	return columns([]column{
+		{"Last Seen", "Time since this was seen last.", 0},
+		{"Type", "Normal, or Warning.", 0},
+		{"Reason", "What happened, in one word.", 0},
+		{"Object", "What it happened to.", 0},
+		{"Subobject", "The part of it.", onlyWide},
+		{"Source", "Who reports it.", onlyWide},
+		{"Message", "What happened, in a sentence.", 0},
+		{"First Seen", "Time since this was seen first.", onlyWide},
+		{"Count", "How often it was seen.", onlyWide},
+		{"Name", "Name of the event.", onlyWide},
+	})
 }
 
 // EventRow is the row of one of them.

@@ -11,11 +11,11 @@ import (
 
 // NetworkPolicyColumns are the columns of a table of such objects.
 func NetworkPolicyColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the NetworkPolicy.", 0),
-		column("Pod-Selector", "The pods that it isolates.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the NetworkPolicy.", 0},
+		{"Pod-Selector", "The pods that it isolates.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // NetworkPolicyRow is the row of one of them.

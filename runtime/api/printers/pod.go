@@ -14,17 +14,17 @@ import (
 
 // PodColumns are the columns of a table of such objects.
 func PodColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the pod.", 0),
-		column("Ready", "Containers that are ready, of all.", 0),
-		column("Status", "What the pod is doing, or why it is not.", 0),
-		column("Restarts", "How often its containers were restarted, and when last.", 0),
-		column("Age", "Time since the pod was created.", 0),
-		column("IP", "Address of the pod.", onlyWide),
-		column("Node", "Machine that the pod runs on.", onlyWide),
-		column("Nominated Node", "Machine that the pod will run on.", onlyWide),
-		column("Readiness Gates", "Conditions that the pod waits for before it is ready.", onlyWide),
-	}
+	return columns([]column{
+		{"Name", "Name of the pod.", 0},
+		{"Ready", "Containers that are ready, of all.", 0},
+		{"Status", "What the pod is doing, or why it is not.", 0},
+		{"Restarts", "How often its containers were restarted, and when last.", 0},
+		{"Age", "Time since the pod was created.", 0},
+		{"IP", "Address of the pod.", onlyWide},
+		{"Node", "Machine that the pod runs on.", onlyWide},
+		{"Nominated Node", "Machine that the pod will run on.", onlyWide},
+		{"Readiness Gates", "Conditions that the pod waits for before it is ready.", onlyWide},
+	})
 }
 
 // PodRow is the row of one of them.

@@ -17,15 +17,15 @@ import (
 
 // ServiceColumns are the columns of a table of such objects.
 func ServiceColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the Service.", 0),
-		column("Type", "How it is reached.", 0),
-		column("Cluster-IP", "Its address within the node.", 0),
-		column("External-IP", "Its addresses outside.", 0),
-		column("Port(s)", "Its ports, and the node's.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-		column("Selector", "The labels of the pods behind it.", 1),
-	}
+	return columns([]column{
+		{"Name", "Name of the Service.", 0},
+		{"Type", "How it is reached.", 0},
+		{"Cluster-IP", "Its address within the node.", 0},
+		{"External-IP", "Its addresses outside.", 0},
+		{"Port(s)", "Its ports, and the node's.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+		{"Selector", "The labels of the pods behind it.", 1},
+	})
 }
 
 // ServiceRow is the row of one of them.
@@ -67,13 +67,13 @@ func portWords(ports []corev1.ServicePort) string {
 
 // EndpointSliceColumns are the columns of a table of such objects.
 func EndpointSliceColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the EndpointSlice.", 0),
-		column("AddressType", "What its addresses are.", 0),
-		column("Ports", "Where its endpoints serve.", 0),
-		column("Endpoints", "Its addresses.", 0),
-		column("Age", "Time since it was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the EndpointSlice.", 0},
+		{"AddressType", "What its addresses are.", 0},
+		{"Ports", "Where its endpoints serve.", 0},
+		{"Endpoints", "Its addresses.", 0},
+		{"Age", "Time since it was first seen.", 0},
+	})
 }
 
 // EndpointSliceRow is the row of one of them.

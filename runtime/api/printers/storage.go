@@ -13,11 +13,15 @@ import (
 
 // ClaimColumns are the columns of a table of such objects.
 func ClaimColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the claim.", 0), column("Status", "Bound or Pending.", 0), column("Volume", "What it is bound to.", 0),
-		column("Capacity", "How much it may hold.", 0), column("Access Modes", "Who may use it.", 0), column("StorageClass", "Its class.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the claim.", 0},
+		{"Status", "Bound or Pending.", 0},
+		{"Volume", "What it is bound to.", 0},
+		{"Capacity", "How much it may hold.", 0},
+		{"Access Modes", "Who may use it.", 0},
+		{"StorageClass", "Its class.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // ClaimRow is the row of one of them.
@@ -34,11 +38,16 @@ func ClaimRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // VolumeColumns are the columns of a table of such objects.
 func VolumeColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the volume.", 0), column("Capacity", "How much it holds.", 0), column("Access Modes", "Who may use it.", 0),
-		column("Reclaim Policy", "What becomes of it when its claim goes.", 0), column("Status", "Available, Bound or Released.", 0),
-		column("Claim", "The claim that has it.", 0), column("StorageClass", "Its class.", 0), column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the volume.", 0},
+		{"Capacity", "How much it holds.", 0},
+		{"Access Modes", "Who may use it.", 0},
+		{"Reclaim Policy", "What becomes of it when its claim goes.", 0},
+		{"Status", "Available, Bound or Released.", 0},
+		{"Claim", "The claim that has it.", 0},
+		{"StorageClass", "Its class.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // VolumeRow is the row of one of them.
@@ -56,10 +65,12 @@ func VolumeRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // ClassColumns are the columns of a table of such objects.
 func ClassColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the class.", 0), column("Provisioner", "Who makes its volumes.", 0), column("ReclaimPolicy", "What becomes of them when their claims go.", 0),
-		column("Age", "Time since its manifest was first seen.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the class.", 0},
+		{"Provisioner", "Who makes its volumes.", 0},
+		{"ReclaimPolicy", "What becomes of them when their claims go.", 0},
+		{"Age", "Time since its manifest was first seen.", 0},
+	})
 }
 
 // ClassRow is the row of one of them.

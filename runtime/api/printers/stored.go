@@ -5,6 +5,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/api/hub"
 )
 
@@ -13,14 +14,14 @@ const NotActedOn = "stored, not acted on"
 
 // StoredColumns are the columns of a table of objects that podd does not act on.
 func StoredColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the object.", 0),
-		column("Remark", "What podd does with it.", 0),
-		ageColumn(),
-	}
+	return columns([]column{
+		{"Name", "Name of the object.", 0},
+		{"Remark", "What podd does with it.", 0},
+		age,
+	})
 }
 
 // StoredRow is the row of one of them.
 func StoredRow(o hub.Object, now time.Time) metav1.TableRow {
-	return metav1.TableRow{Cells: []any{o.GetName(), NotActedOn, since(o.GetCreationTimestamp(), now)}}
+	return metav1.TableRow{Cells: []any{o.GetName(), NotActedOn, since(objectmeta.Of(o).CreationTimestamp, now)}}
 }

@@ -15,12 +15,23 @@ const (
 
 const onlyWide = 1 // priority of a column that only -o wide shows
 
-func column(name, description string, priority int32) metav1.TableColumnDefinition {
-	c := metav1.TableColumnDefinition{Name: name, Type: "string", Description: description, Priority: priority}
-	if name == "Name" {
-		c.Format = "name"
+type column struct {
+	name, description string
+	priority          int32
+}
+
+func columns(parts ...[]column) []metav1.TableColumnDefinition {
+	var list []metav1.TableColumnDefinition
+	for _, part := range parts {
+		for _, c := range part {
+			d := metav1.TableColumnDefinition{Name: c.name, Type: "string", Description: c.description, Priority: c.priority}
+			if c.name == "Name" {
+				d.Format = "name"
+			}
+			list = append(list, d)
+		}
 	}
-	return c
+	return list
 }
 
 func orNone(s string) string {

@@ -16,17 +16,13 @@ import (
 	"podd/runtime/api/hub"
 )
 
-func ageColumn() metav1.TableColumnDefinition {
-	return column("Age", "Time since it was made.", 0)
-}
+var age = column{"Age", "Time since it was made.", 0}
 
 // ofTemplate are the columns that -o wide shows of what makes pods.
-func ofTemplate() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Containers", "Names of the containers in the template.", onlyWide),
-		column("Images", "Images of the containers in the template.", onlyWide),
-		column("Selector", "Which pods are its own.", onlyWide),
-	}
+var ofTemplate = []column{
+	{"Containers", "Names of the containers in the template.", onlyWide},
+	{"Images", "Images of the containers in the template.", onlyWide},
+	{"Selector", "Which pods are its own.", onlyWide},
 }
 
 func templateCells(t *corev1.PodTemplateSpec) (names, images string) {
@@ -49,13 +45,13 @@ func count(n *int32) int64 {
 
 // DeploymentColumns are the columns of a table of such objects.
 func DeploymentColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name of the Deployment.", 0),
-		column("Ready", "Pods that are ready, of those that are wanted.", 0),
-		column("Up-to-date", "Pods of the present template.", 0),
-		column("Available", "Pods that have been ready for minReadySeconds.", 0),
-		ageColumn(),
-	}, ofTemplate()...)
+	return columns([]column{
+		{"Name", "Name of the Deployment.", 0},
+		{"Ready", "Pods that are ready, of those that are wanted.", 0},
+		{"Up-to-date", "Pods of the present template.", 0},
+		{"Available", "Pods that have been ready for minReadySeconds.", 0},
+		age,
+	}, ofTemplate)
 }
 
 // DeploymentRow is the row of one of them.
@@ -70,13 +66,13 @@ func DeploymentRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // ReplicaColumns are the columns of a table of such objects.
 func ReplicaColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name.", 0),
-		column("Desired", "Pods that are wanted.", 0),
-		column("Current", "Pods that there are.", 0),
-		column("Ready", "Pods that are ready.", 0),
-		ageColumn(),
-	}, ofTemplate()...)
+	return columns([]column{
+		{"Name", "Name.", 0},
+		{"Desired", "Pods that are wanted.", 0},
+		{"Current", "Pods that there are.", 0},
+		{"Ready", "Pods that are ready.", 0},
+		age,
+	}, ofTemplate)
 }
 
 // ReplicaSetRow is the row of one of them.
@@ -101,11 +97,11 @@ func ReplicationControllerRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // StatefulSetColumns are the columns of a table of such objects.
 func StatefulSetColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name of the StatefulSet.", 0),
-		column("Ready", "Pods that are ready, of those that are wanted.", 0),
-		ageColumn(),
-	}, ofTemplate()[:2]...)
+	return columns([]column{
+		{"Name", "Name of the StatefulSet.", 0},
+		{"Ready", "Pods that are ready, of those that are wanted.", 0},
+		age,
+	}, ofTemplate[:2])
 }
 
 // StatefulSetRow is the row of one of them.
@@ -119,16 +115,16 @@ func StatefulSetRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // DaemonSetColumns are the columns of a table of such objects.
 func DaemonSetColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name of the DaemonSet.", 0),
-		column("Desired", "1 where the board is one that it asks for.", 0),
-		column("Current", "Whether there is a pod.", 0),
-		column("Ready", "Whether it is ready.", 0),
-		column("Up-to-date", "Whether it is of the present template.", 0),
-		column("Available", "Whether it has been ready for minReadySeconds.", 0),
-		column("Node Selector", "Labels of the boards that it asks for.", 0),
-		ageColumn(),
-	}, ofTemplate()...)
+	return columns([]column{
+		{"Name", "Name of the DaemonSet.", 0},
+		{"Desired", "1 where the board is one that it asks for.", 0},
+		{"Current", "Whether there is a pod.", 0},
+		{"Ready", "Whether it is ready.", 0},
+		{"Up-to-date", "Whether it is of the present template.", 0},
+		{"Available", "Whether it has been ready for minReadySeconds.", 0},
+		{"Node Selector", "Labels of the boards that it asks for.", 0},
+		age,
+	}, ofTemplate)
 }
 
 // DaemonSetRow is the row of one of them.
@@ -144,12 +140,12 @@ func DaemonSetRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // RevisionColumns are the columns of a table of such objects.
 func RevisionColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the ControllerRevision.", 0),
-		column("Controller", "Whose revision it is.", 0),
-		column("Revision", "Its number.", 0),
-		ageColumn(),
-	}
+	return columns([]column{
+		{"Name", "Name of the ControllerRevision.", 0},
+		{"Controller", "Whose revision it is.", 0},
+		{"Revision", "Its number.", 0},
+		age,
+	})
 }
 
 // RevisionRow is the row of one of them.
@@ -173,13 +169,13 @@ func controllerName(o metav1.Object) string {
 
 // JobColumns are the columns of a table of such objects.
 func JobColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name of the Job.", 0),
-		column("Status", "How far it is.", 0),
-		column("Completions", "Pods that have succeeded, of those that are to.", 0),
-		column("Duration", "How long it took, or takes.", 0),
-		ageColumn(),
-	}, ofTemplate()...)
+	return columns([]column{
+		{"Name", "Name of the Job.", 0},
+		{"Status", "How far it is.", 0},
+		{"Completions", "Pods that have succeeded, of those that are to.", 0},
+		{"Duration", "How long it took, or takes.", 0},
+		age,
+	}, ofTemplate)
 }
 
 // JobRow is the row of one of them.
@@ -226,15 +222,15 @@ func jobState(j *batchv1.Job) string {
 
 // CronJobColumns are the columns of a table of such objects.
 func CronJobColumns() []metav1.TableColumnDefinition {
-	return append([]metav1.TableColumnDefinition{
-		column("Name", "Name of the CronJob.", 0),
-		column("Schedule", "When it makes a Job.", 0),
-		column("Timezone", "Of the schedule.", 0),
-		column("Suspend", "Whether it rests.", 0),
-		column("Active", "Jobs that run.", 0),
-		column("Last Schedule", "Time since it made a Job.", 0),
-		ageColumn(),
-	}, ofTemplate()...)
+	return columns([]column{
+		{"Name", "Name of the CronJob.", 0},
+		{"Schedule", "When it makes a Job.", 0},
+		{"Timezone", "Of the schedule.", 0},
+		{"Suspend", "Whether it rests.", 0},
+		{"Active", "Jobs that run.", 0},
+		{"Last Schedule", "Time since it made a Job.", 0},
+		age,
+	}, ofTemplate)
 }
 
 // CronJobRow is the row of one of them.
@@ -263,12 +259,12 @@ func CronJobRow(o hub.Object, now time.Time) metav1.TableRow {
 
 // PodTemplateColumns are the columns of a table of such objects.
 func PodTemplateColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the PodTemplate.", 0),
-		column("Containers", "Names of the containers.", 0),
-		column("Images", "Images of the containers.", 0),
-		column("Pod Labels", "Labels of the pods.", 0),
-	}
+	return columns([]column{
+		{"Name", "Name of the PodTemplate.", 0},
+		{"Containers", "Names of the containers.", 0},
+		{"Images", "Images of the containers.", 0},
+		{"Pod Labels", "Labels of the pods.", 0},
+	})
 }
 
 // PodTemplateRow is the row of one of them.
@@ -280,13 +276,13 @@ func PodTemplateRow(o hub.Object, _ time.Time) metav1.TableRow {
 
 // BudgetColumns are the columns of a table of such objects.
 func BudgetColumns() []metav1.TableColumnDefinition {
-	return []metav1.TableColumnDefinition{
-		column("Name", "Name of the PodDisruptionBudget.", 0),
-		column("Min Available", "How many pods must be available.", 0),
-		column("Max Unavailable", "How many pods may be unavailable.", 0),
-		column("Allowed Disruptions", "How many pods may be evicted now.", 0),
-		ageColumn(),
-	}
+	return columns([]column{
+		{"Name", "Name of the PodDisruptionBudget.", 0},
+		{"Min Available", "How many pods must be available.", 0},
+		{"Max Unavailable", "How many pods may be unavailable.", 0},
+		{"Allowed Disruptions", "How many pods may be evicted now.", 0},
+		age,
+	})
 }
 
 // BudgetRow is the row of one of them.

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 
+	"podd/internal/objectmeta"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -27,7 +29,7 @@ func SetProblem(o metav1.Object, reason, message string, since metav1.Time) {
 			all = map[string]string{}
 		}
 		all[ProblemKey] = reason + ": " + message
-		o.SetAnnotations(all)
+		objectmeta.Of(o).Annotations = all
 		return
 	}
 	c := reflect.New(list.Type().Elem()).Elem()

@@ -79,7 +79,7 @@ func attributed(f *file) []manifest.Problem {
 	if len(named) == 0 {
 		return f.problems
 	}
-	return slices.Replace(slices.Clone(f.problems), nameless, nameless+1, named...)
+	return slices.Concat(f.problems[:nameless], named, f.problems[nameless+1:])
 }
 
 func (f *Folder) rankOf(o *manifest.Object) int {

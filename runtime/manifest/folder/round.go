@@ -1,12 +1,14 @@
 package folder
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"syscall"
 	"time"
@@ -211,23 +213,12 @@ func (r *round) name(known *file, o *manifest.Object) {
 
 // rank orders the names that this round brought: those that ran before podd died, then by time.
 func (r *round) rank() {
-	slices.SortStableFunc(r.fresh, func(a, b freshName) int {
+	sort.SliceStable(r.fresh, func(i, j int) bool {
+		a, b := &r.fresh[i], &r.fresh[j]
 		if a.seeded != b.seeded {
-			if a.seeded {
-				return -1
-			}
-			return 1
+			return a.seeded
 		}
-		if c := a.since.Compare(b.since); c != 0 {
-			return c
-		}
-		if c := a.written.Compare(b.written); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.file.path, b.file.path); c != 0 {
-			return c
-		}
-		return a.doc - b.doc
+		return cmp.Or(a.since.Compare(b.since), a.written.Compare(b.written), strings.Compare(a.file.path, b.file.path), a.doc-b.doc) < 0
 	})
 	for _, n := range r.fresh {
 		r.folder.ranks++

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/validate"
 )
@@ -119,7 +120,7 @@ func (k *Rules) ValidateMeta(value Value) field.ErrorList {
 	}
 	errs = append(errs, validate.Labels(value.GetLabels(), path.Child("labels"))...)
 	errs = append(errs, validate.Annotations(value.GetAnnotations(), path.Child("annotations"))...)
-	errs = append(errs, validate.ValidateManagedFields(value.GetManagedFields(), path.Child("managedFields"))...)
+	errs = append(errs, validate.ValidateManagedFields(objectmeta.Of(value).ManagedFields, path.Child("managedFields"))...)
 	return append(errs, annotation.ValidateNode(value.GetAnnotations(), path.Child("annotations"))...)
 }
 
@@ -127,9 +128,7 @@ func (k *Rules) ValidateMeta(value Value) field.ErrorList {
 func StripMeta(value Value) {
 	meta := metav1.ObjectMeta{Name: value.GetName(), Namespace: value.GetNamespace(), Labels: value.GetLabels(), Annotations: value.GetAnnotations()}
 	annotation.DropProblem(&meta)
-	if m, ok := value.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta); ok {
-		*m = meta
-	}
+	*objectmeta.Of(value) = meta
 }
 
 // Check says what the API server would of an object that was changed otherwise than by its file.

@@ -2,6 +2,7 @@
 package resources
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -148,12 +149,7 @@ func raiseTo(list, least corev1.ResourceList) {
 
 // SortedNames are the names of a list, in order.
 func SortedNames(list corev1.ResourceList) []corev1.ResourceName {
-	names := make([]corev1.ResourceName, 0, len(list))
-	for name := range list {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b corev1.ResourceName) int { return strings.Compare(string(a), string(b)) })
-	return names
+	return slices.Sorted(maps.Keys(list))
 }
 
 // QOSClass is the pod's quality of service.

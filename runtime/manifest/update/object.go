@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/manifest/decode"
 	"podd/runtime/manifest/kinds"
@@ -132,7 +133,7 @@ func dropOwn(shown, file kinds.Value) {
 			"deployment.kubernetes.io/revision", appsv1.DeprecatedTemplateGeneration,
 		}, key)
 	})
-	shown.SetAnnotations(annotations)
+	objectmeta.Of(shown).Annotations = annotations
 }
 
 // fillIn gives the version of a file what podd has chosen for the one that it shows, where the file leaves it open.

@@ -2,6 +2,7 @@ package job
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -90,7 +91,7 @@ func (l intervals) with(indexes []int) intervals {
 // and is all that is in one or the other.
 func (l intervals) and(others intervals) intervals {
 	list := append(slices.Clone(l), others...)
-	slices.SortFunc(list, func(a, b interval) int { return a.first - b.first })
+	sort.Slice(list, func(i, j int) bool { return list[i].first < list[j].first })
 	var out intervals
 	for _, v := range list {
 		if n := len(out); n > 0 && v.first <= out[n-1].last+1 {

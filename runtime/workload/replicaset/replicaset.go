@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/workload"
 )
 
@@ -112,7 +113,7 @@ func compute(s *set, in *workload.Input) (res workload.Result, n counts) {
 
 	namer := workload.NewNamer(s.owner.GetUID(), in)
 	creating := false
-	if s.owner.GetDeletionTimestamp() == nil {
+	if objectmeta.Of(s.owner).DeletionTimestamp == nil {
 		switch diff := int(s.replicas) - len(active); {
 		case diff > 0 && in.CreateError != "":
 			n.failure = in.CreateError

@@ -35,14 +35,16 @@ type Client struct {
 }
 
 // New makes a client of the daemon that has this socket. What the daemon warns of goes to warnings.
+//
+//go:noinline
 func New(socket string, warnings io.Writer) *Client {
-	return &Client{socket: socket, warnings: warnings, http: http.Client{Transport: &http.Transport{
-		DisableKeepAlives:  true,
-		DisableCompression: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-	}}}
+	c := &Client{socket: socket, warnings: warnings}
+	c.http.Transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true, DialContext: c.dial}
+	return c
+}
+
+func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", c.socket)
 }
 
 // Get asks for a path; the answer's body is the caller's to close.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ func (r *reboot) groups(ctx context.Context) ([][]corev1.Pod, error) {
 		owner := metav1.GetControllerOfNoCopy(&p)
 		return owner == nil || owner.Kind == "DaemonSet" || p.Spec.NodeName == "" || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 	})
-	slices.SortStableFunc(leave, func(a, b corev1.Pod) int { return cmp.Compare(priority(&a), priority(&b)) })
+	sort.SliceStable(leave, func(i, j int) bool { return priority(&leave[i]) < priority(&leave[j]) })
 	var groups [][]corev1.Pod
 	for i := range leave {
 		if i == 0 || priority(&leave[i]) != priority(&leave[i-1]) {

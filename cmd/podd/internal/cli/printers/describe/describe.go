@@ -69,6 +69,8 @@ func (d *printer) line(level int, format string, args ...any) {
 }
 
 // field writes "Name:  value".
+//
+//go:noinline
 func (d *printer) field(level int, name string, value any) {
 	d.line(level, "%s:\t%v", name, value)
 }

@@ -1,11 +1,11 @@
 package describe
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -100,9 +100,7 @@ func allocated(d *printer, n *corev1.Node, pods []corev1.Pod) {
 		d.field(0, "Devices", none)
 		return
 	}
-	slices.SortFunc(devices, func(a, b []string) int {
-		return cmp.Compare(strings.Join(a, "\x00"), strings.Join(b, "\x00"))
-	})
+	sort.Slice(devices, func(i, j int) bool { return slices.Compare(devices[i], devices[j]) < 0 })
 	d.line(0, "Devices:")
 	d.line(1, "Resource\tID\tHealth\tPod\tContainer")
 	for _, row := range devices {

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"podd/internal/objectmeta"
 	"podd/runtime/manifest/annotation"
 )
 
@@ -54,7 +55,7 @@ func Workload(w io.Writer, kind string, data []byte, events func(name string) ([
 	d := &printer{w: tw, now: now}
 	d.field(0, "Name", o.GetName())
 	d.field(0, "Namespace", o.GetNamespace())
-	d.field(0, "CreationTimestamp", o.GetCreationTimestamp().Format(time.RFC1123Z))
+	d.field(0, "CreationTimestamp", objectmeta.Of(o).CreationTimestamp.Format(time.RFC1123Z))
 	d.pairs("Labels", o.GetLabels(), "=")
 	annotations := maps.Clone(o.GetAnnotations())
 	delete(annotations, annotation.ProblemKey) // the message below says it
