@@ -3,6 +3,7 @@ package platform
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -119,10 +120,10 @@ func sameArchRank(own, other string) int {
 }
 
 func armRank(own, other string) int {
-	order := "v8v7v6v5"
-	i, j := strings.Index(order, own), strings.Index(order, other)
-	if i < 0 || j < i || len(other) != 2 {
+	order := []string{"v8", "v7", "v6", "v5"}
+	i, j := slices.Index(order, own), slices.Index(order, other)
+	if i < 0 || j < i {
 		return -1
 	}
-	return (j - i) / 2
+	return j - i
 }
