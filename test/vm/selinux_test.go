@@ -111,6 +111,9 @@ func (vm *VM) labelPairs() {
 	}
 	vm.ready("one", "two")
 	first := vm.levelAs(vm.label("one", "main"), "container_t")
+	if out := vm.sh("podd doctor security --pod one"); !strings.Contains(out, vm.label("one", "main")) {
+		vm.t.Errorf("podd doctor security does not name the label:\n%s", out)
+	}
 	if second := vm.levelAs(vm.label("one", "second"), "container_t"); second != first || !strings.Contains(first, "s0:c") {
 		vm.t.Errorf("two containers of a pod have the levels %q and %q", first, second)
 	}

@@ -23,6 +23,7 @@ type Facts struct {
 	Effective    []string `json:"effective"`
 	Seccomp      string   `json:"seccomp"`           // none, strict, filter
 	AppArmor     string   `json:"appArmor"`          // "": none
+	SELinux      string   `json:"selinux,omitempty"` // "": the kernel has it off
 	NoNewPrivs   bool     `json:"noNewPrivileges"`   //
 	ReadOnlyRoot bool     `json:"readOnlyRoot"`      //
 	Masked       []string `json:"masked"`            // places of /proc and /sys that show nothing
@@ -100,6 +101,19 @@ func startTime(proc string, pid int) (uint64, bool) {
 	return n, err == nil
 }
 
+// labels tells whose the label of a process is: SELinux' has a user, a role, a type and perhaps a level, AppArmor's a profile
+// and its mode.
+func labels(text string) (appArmor, seLinux string) {
+	label := strings.TrimSpace(strings.TrimRight(text, "\x00\n"))
+	switch parts := strings.Split(label, ":"); {
+	case label == "unconfined":
+		return "", ""
+	case len(parts) >= 3 && !strings.ContainsAny(label, " /") && parts[0] != "":
+		return "", label
+	}
+	return label, ""
+}
+
 // Read reads what confines a process. proc is /proc.
 func Read(proc string, pid int) (*Facts, error) {
 	dir := filepath.Join(proc, strconv.Itoa(pid))
@@ -122,9 +136,7 @@ func Read(proc string, pid int) (*Facts, error) {
 	}
 	f.NoNewPrivs = value("NoNewPrivs") == "1"
 	if text, err := os.ReadFile(filepath.Join(dir, "attr/current")); err == nil {
-		if label := strings.TrimSpace(strings.TrimRight(string(text), "\x00")); label != "unconfined" {
-			f.AppArmor = label
-		}
+		f.AppArmor, f.SELinux = labels(string(text))
 	}
 	for name, called := range map[string]string{"net": "network", "ipc": "IPC", "uts": "UTS", "pid": "PID", "mnt": "mount"} {
 		if own, err := os.Readlink(filepath.Join(dir, "ns", name)); err == nil && own == namespaceOf(proc, name) {

@@ -110,6 +110,9 @@ func Print(out io.Writer, list []Container, format string) error {
 		row("effective", words(c.Effective))
 		row("seccomp", c.Seccomp)
 		row("AppArmor", or(c.AppArmor, "none"))
+		if c.SELinux != "" {
+			row("SELinux", c.SELinux)
+		}
 		row("no_new_privs", yes(c.NoNewPrivs))
 		row("read-only root", yes(c.ReadOnlyRoot))
 		row("masked", words(c.Masked))
