@@ -44,6 +44,17 @@ type tree struct {
 	Clock     time.Duration `json:"clock"`            // see Manager.clock
 }
 
+// sealedTree is what is in the file: a bit that has flipped could else end what runs, as one of another name.
+type sealedTree struct {
+	Sum  string          `json:"sum"` // of Tree
+	Tree json.RawMessage `json:"tree"`
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}
+
 type treeObject struct {
 	Kind     string          `json:"kind"`
 	Parent   types.UID       `json:"parent,omitempty"`
@@ -84,18 +95,22 @@ func (tf treeFiles) write() {
 func (tf treeFiles) writeTree(root *entry) {
 	tf.m.files[root.key] = root.object.GetUID()
 	t, lasting := tf.treeOf(root)
+	var sealed sealedTree
 	data, err := json.Marshal(t)
+	if err == nil {
+		sealed = sealedTree{sumOf(data), data}
+		data, err = json.Marshal(sealed)
+	}
 	if err == nil {
 		err = atomicfile.Write(tf.runFile(root.key), data, 0o600)
 	}
 	if err != nil {
 		tf.m.Log.Error("cannot keep what a controller knows", "kind", root.key.Kind, "namespace", root.key.Namespace, "name", root.key.Name, "error", err)
 	}
-	sum := sha256.Sum256(lasting)
 	uid := root.object.GetUID()
-	if now := hex.EncodeToString(sum[:8]); now != tf.m.written[uid] {
+	if now := sumOf(lasting); sealed.Tree != nil && now != tf.m.written[uid] {
 		tf.m.written[uid] = now
-		tf.m.Disk.Persist(tf.flashFile(root.key), t, "the revisions of a workload")
+		tf.m.Disk.Persist(tf.flashFile(root.key), sealed, "the revisions of a workload")
 	}
 }
 
@@ -165,6 +180,7 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 			}
 			if err := m.treeFiles().readTree(filepath.Join(dir, f.Name()), dir == m.RunDir); err != nil {
 				bad = append(bad, err)
+				m.lost[f.Name()] = true
 			}
 		}
 	}
@@ -177,10 +193,22 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 func WriteTrees(m *Manager) { m.treeFiles().write() }
 
 func (tf treeFiles) readTree(path string, thisBoot bool) error {
+	var file struct {
+		sealedTree
+		tree // of a podd that knew no sums
+	}
 	var t tree
 	var list []*entry
-	err := atomicfile.PeekJSON(path, &t, func() error {
-		list = nil
+	err := atomicfile.PeekJSON(path, &file, func() error {
+		t, list = file.tree, nil
+		if file.Tree != nil {
+			if file.Sum != sumOf(file.Tree) {
+				return errors.New("its sum is that of another content")
+			}
+			if err := json.Unmarshal(file.Tree, &t); err != nil {
+				return err
+			}
+		}
 		for i, o := range t.Objects {
 			object, err := decode(o.Kind, o.Object)
 			if err != nil {

@@ -64,9 +64,10 @@ type Manager struct {
 	ghosts     map[types.UID]bool        // pods that are gone, and have a finalizer
 	claims     map[objects.Key]*manifest.Object
 	over       overJobs
-	rolledBack bool // since RolledBack was asked
-	ownersGone bool // of claims, perhaps: see collectClaims
-	taken      bool // the folder's objects were looked at
+	lost       map[string]bool // files of trees that could not be believed, until the folder was looked at
+	rolledBack bool            // since RolledBack was asked
+	ownersGone bool            // of claims, perhaps: see collectClaims
+	taken      bool            // the folder's objects were looked at
 	unsaved    map[types.UID]bool
 	written    map[types.UID]string      // what is on flash of a root: a sum of it
 	files      map[objects.Key]types.UID // whose files may be there
@@ -80,7 +81,7 @@ type Manager struct {
 func New(m *Manager) *Manager {
 	m.entries, m.names, m.pods = map[types.UID]*entry{}, map[objects.Key]types.UID{}, map[types.UID]*corev1.Pod{}
 	m.ending, m.ghosts, m.claims = map[types.UID]bool{}, map[types.UID]bool{}, map[objects.Key]*manifest.Object{}
-	m.over = overJobs{}
+	m.over, m.lost = overJobs{}, map[string]bool{}
 	m.unsaved, m.written, m.files = map[types.UID]bool{}, map[types.UID]string{}, map[objects.Key]types.UID{}
 	return m
 }

@@ -64,12 +64,18 @@ func saveOver(m *Manager) {
 
 func readOver(m *Manager) []error {
 	var all overOnDisk
-	err := atomicfile.PeekJSON(overFile(m), &all, func() error { return nil })
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := atomicfile.PeekJSON(overFile(m), &all, func() error {
+		if all.Jobs == nil {
+			return errors.New("it names no Jobs")
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return []error{err}
 	}
-	if err == nil && all.Jobs != nil {
-		m.over = all.Jobs
-	}
+	m.over = all.Jobs
 	return nil
 }

@@ -173,6 +173,13 @@ func (st stepper) updatePod(p *corev1.Pod, now state.Instant) {
 	st.m.Loop.UpdatePod(p, now)
 }
 
+// release leaves a pod without an owner.
+func (st stepper) release(p *corev1.Pod, now state.Instant) {
+	free := *p
+	free.OwnerReferences, free.Finalizers = nil, nil
+	st.updatePod(&free, now)
+}
+
 // deletePod ends a pod.
 func (st stepper) deletePod(root *entry, p *corev1.Pod, now state.Instant) {
 	if st.m.ghosts[p.UID] {

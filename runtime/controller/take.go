@@ -202,14 +202,29 @@ func (m *Manager) collect(set *manifest.Set, now state.Instant) {
 			delete(m.pods, uid)
 			delete(m.ghosts, uid)
 		case !m.Loop.Made(uid):
-			free := *p
-			free.OwnerReferences, free.Finalizers = nil, nil
-			m.stepper().updatePod(&free, now)
+			m.stepper().release(p, now)
+		case isLost(m, p.Namespace, ref, set):
+			m.stepper().release(p, now)
 		case !set.Gone && !set.Unread:
 			m.ending[uid] = true
 			m.Loop.DeletePod(uid, now)
 		}
 	}
+	if !set.Gone && !set.Unread {
+		clear(m.lost)
+	}
+}
+
+// isLost says of an owner that nobody knows that it was made for an object of the folder of which a file was damaged. Its pods run
+// on: the ReplicaSet that is made again adopts them, and those of a CronJob's Job run to their end.
+func isLost(m *Manager, namespace string, owner *metav1.OwnerReference, set *manifest.Set) bool {
+	maker, made := map[string]string{kindReplicaSet: kindDeployment, kindJob: kindCron}[owner.Kind]
+	dash := strings.LastIndexByte(owner.Name, '-')
+	if !made || dash < 0 {
+		return false
+	}
+	key := objects.Key{Kind: maker, Namespace: namespace, Name: owner.Name[:dash]}
+	return m.lost[fileName(key)] && (m.names[key] != "" || set.Hides(key.Kind, key.Namespace, key.Name))
 }
 
 // writeClaim makes a claim, or gives it other owners.

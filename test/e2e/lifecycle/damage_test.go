@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -117,7 +118,13 @@ var stateFiles = []struct {
 	{"devices", `^run/roots/[^/]+/devices\.json$`, true},
 	{"SELinux level", `^run/levels/c[0-9]+,c[0-9]+$`, false},
 	{"user IDs", `^run/users/[0-9]+\+[0-9]+$`, false},
+	{"workload", `^(run|lib)/workloads/[a-z]+_[^/]+\.json$`, true},
+	{"Jobs that are over", `^lib/workloads/over$`, true},
+	{"claims of workloads", `^lib/workloads/claims$`, false},
 }
+
+// ofWorkloads are the kinds that TestDamagedWorkloads damages.
+var ofWorkloads = []string{"workload", "Jobs that are over", "claims of workloads"}
 
 // notState are files of others, or made again at each use.
 var notState = regexp.MustCompile(`^lib/(images/(l|tmp|damaged)|pods|volumes|containers)/|^run/(volumes|roots|base|pause|cgroup|mapped|ns)/|^run/sandbox/[^/]+/(shm|hosts|hostname|resolv\.conf|.*\.termination)|\.damaged-[0-9]+|\.tmp$`)
@@ -155,11 +162,6 @@ func TestDamagedState(t *testing.T) {
 	t.Parallel()
 	b := harness.NewBoard(t)
 	names := dropAllKinds(b)
-	before := map[string]*corev1.Pod{}
-	for _, name := range names {
-		before[name] = b.MustPod(name)
-	}
-	pids := containerPids(b)
 	// Kinds whose files are damaged together; those of one batch have nothing to do with one another.
 	batches := [][]string{
 		{"record", "names", "services", "token key", "seal key", "archives"},
@@ -168,7 +170,75 @@ func TestDamagedState(t *testing.T) {
 		{"device of the manifests", "locks of images", "log", "image", "address", "user IDs", "devices"},
 		{"check of layers", "ledger of a layer", "use of images"},
 	}
-	seen := map[string]bool{}
+	seen := damageAll(b, names, batches)
+	for _, f := range stateFiles {
+		if !seen[f.kind] && f.kind != "spool" && f.kind != "SELinux level" && f.kind != "position in the journal" && f.kind != "last good configuration" && !slices.Contains(ofWorkloads, f.kind) {
+			t.Errorf("there was no file of the kind %q to damage", f.kind)
+		}
+	}
+}
+
+// All that is known of workloads is damaged at once, on flash and of this boot: their pods run on as they were, and belong to them
+// again. A Job that is over may run once more, which an event says.
+func TestDamagedWorkloads(t *testing.T) {
+	t.Parallel()
+	b := harness.NewBoard(t)
+	template := func(app string) string {
+		return "selector: {matchLabels: {app: " + app + "}}, template: {metadata: {labels: {app: " + app + "}}, spec: {terminationGracePeriodSeconds: 0, containers: [" +
+			"{name: main, image: busybox, imagePullPolicy: Never, command: [sh, -c, \"" + harness.Forever + "\"]}]}}"
+	}
+	b.MustDrop("workloads", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {"+template("app")+"}\n---\n"+
+		"apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {serviceName: db, "+template("db")+
+		", volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}]}\n---\n"+
+		"apiVersion: batch/v1\nkind: Job\nmetadata: {name: over}\nspec: {ttlSecondsAfterFinished: 0, template: {spec: {restartPolicy: Never, containers: ["+
+		"{name: main, image: busybox, imagePullPolicy: Never, command: [\"true\"]}]}}}\n")
+	var names []string
+	b.Must(lab.Poll(harness.Limit, func() (bool, error) {
+		pods, err := b.Pods()
+		names = nil
+		for i := range pods {
+			if app := pods[i].Labels["app"]; app != "" && harness.IsRunning(&pods[i]) == "" {
+				names = append(names, pods[i].Name)
+			}
+		}
+		return len(names) == 2, errors.Join(err, fmt.Errorf("there run %v", names))
+	}))
+	b.Must(lab.Poll(harness.Limit, func() (bool, error) {
+		files := stateFilesOf(b)
+		missing := slices.DeleteFunc(slices.Clone(ofWorkloads), func(kind string) bool { return len(files[kind]) > 0 })
+		return len(missing) == 0, fmt.Errorf("there is no %v", missing)
+	}))
+	seen := damageAll(b, names, [][]string{ofWorkloads})
+	for _, kind := range ofWorkloads {
+		if !seen[kind] {
+			t.Errorf("there was no file of the kind %q to damage", kind)
+		}
+	}
+	b.CLI("rollout", "status", "deployment", "app")
+	b.CLI("delete", "pod", names[0]) // each has its owner, who makes another
+	b.Must(lab.Poll(harness.Limit, func() (bool, error) {
+		pods, err := b.Pods()
+		n := 0
+		for i := range pods {
+			if pods[i].Labels["app"] != "" && pods[i].Name != names[0] && harness.IsRunning(&pods[i]) == "" {
+				n++
+			}
+		}
+		return n == 2, errors.Join(err, fmt.Errorf("there run %d pods", n))
+	}))
+}
+
+// damageAll damages the files of each batch in each way, kills podd before it and starts it after it, and holds the promise for
+// the pods of these names. It tells of which kinds there were files.
+func damageAll(b *harness.Board, names []string, batches [][]string) (seen map[string]bool) {
+	t := b.T
+	t.Helper()
+	before := map[string]*corev1.Pod{}
+	for _, name := range names {
+		before[name] = b.MustPod(name)
+	}
+	pids := podPids(b, names)
+	seen = map[string]bool{}
 	for _, damage := range damages {
 		for _, batch := range batches {
 			b.MustKill9()
@@ -220,25 +290,21 @@ func TestDamagedState(t *testing.T) {
 					}))
 				}
 			}
-			if now := containerPids(b); fmt.Sprint(now) != fmt.Sprint(pids) {
+			if now := podPids(b, names); fmt.Sprint(now) != fmt.Sprint(pids) {
 				t.Fatalf("%s: the processes were\n%v\nand are\n%v", what, pids, now)
 			}
 			for _, path := range damaged {
 				wasSetAside(b, what, path)
 			}
 			if t.Failed() {
-				return
+				t.FailNow()
 			}
 			if _, err := os.Lstat("/var/tmp/podd-not-to-be-written"); err == nil {
 				t.Fatalf("%s: a link was written through", what)
 			}
 		}
 	}
-	for _, f := range stateFiles {
-		if !seen[f.kind] && f.kind != "spool" && f.kind != "SELinux level" && f.kind != "position in the journal" && f.kind != "last good configuration" {
-			t.Errorf("there was no file of the kind %q to damage", f.kind)
-		}
-	}
+	return seen
 }
 
 // dropAllKinds makes pods and objects so that there is a file of each kind, and names the pods that run.
@@ -284,11 +350,11 @@ func dropAllKinds(b *harness.Board) []string {
 	return names
 }
 
-// containerPids are the first processes of all containers, by container and start, as the node sees them.
-func containerPids(b *harness.Board) []string {
+// podPids are the first processes of the containers of some pods, by pod and process, as the node sees them.
+func podPids(b *harness.Board, names []string) []string {
 	var list []string
 	for _, pid := range b.Cgroup().Pids() {
-		if name := harness.HostnameOf(pid); harness.FirstOfNamespace(pid) && name != "" {
+		if name := harness.HostnameOf(pid); harness.FirstOfNamespace(pid) && slices.Contains(names, name) {
 			list = append(list, fmt.Sprintf("%s:%d", name, pid))
 		}
 	}
