@@ -35,8 +35,10 @@ type board struct {
 	reasons []string // of events
 }
 
-func newBoard(t *testing.T) *board {
-	b := &board{t: t, root: t.TempDir(), set: &manifest.Set{}}
+func newBoard(t *testing.T) *board { return newBoardAt(t, t.TempDir()) }
+
+func newBoardAt(t *testing.T, root string) *board {
+	b := &board{t: t, root: root, set: &manifest.Set{}}
 	b.reopen()
 	t.Cleanup(func() { b.Disk.Wait() })
 	return b

@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"podd/runtime/api"
 	"podd/runtime/executor"
@@ -49,13 +51,20 @@ func (c *Claims) DataFolder(v View, namespace, name string, alone bool) (executo
 	return a, nil
 }
 
+// restoring has the folders that archives are unpacked to.
+var restoring sync.Map
+
 // Restore puts what a tar archive holds in the place of what a claim holds, whole or not at all. It belongs to no loop: check is
 // asked again, once all is there, whether a pod has come meanwhile.
 func Restore(a executor.ClaimFolder, in io.Reader, check func() error) error {
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the folder of claims: %w", err)
 	}
-	next := a.Folder + ".restored"
+	next := a.Folder + "_restored" // no claim has an underscore in its name
+	if _, busy := restoring.LoadOrStore(next, true); busy {
+		return api.AsConflict(errors.New("another archive is being restored to this claim; wait until it is done"))
+	}
+	defer restoring.Delete(next)
 	if err := volume.RemoveFolder(next); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func Write(dir string, p Payload, owner Owner, now time.Time) (changed bool, err
 	w := writer{root, p, owner}
 	current, _ := root.Readlink(currentLink)
 	if current != "" && w.same(current) {
-		return false, w.links()
+		return false, errors.Join(w.links(), w.sweep(current)) // an earlier daemon may have died before either
 	}
 	if err := w.version(now, current); err != nil {
 		return false, fmt.Errorf("cannot write a volume: %w", err)

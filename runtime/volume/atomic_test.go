@@ -108,6 +108,25 @@ func TestWriteAfterCrash(t *testing.T) {
 	}
 }
 
+// Where it died after the new version was in place, before the old names were taken away, nothing has changed for the next
+// write, and they go all the same: one would be a link to nowhere for as long as the volume stays as it is.
+func TestWriteAfterCrashBeforeSweep(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, payload("a", "1", "gone", "2"))
+	for name, target := range map[string]string{"old": "..data/old", "..2020_01_01_00_00_00.1": "nowhere", "..data_tmp": "nowhere"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if write(t, dir, payload("a", "1", "gone", "2")) {
+		t.Error("the payload was written again")
+	}
+	entries, err := os.ReadDir(dir)
+	if got := listing(t, dir); err != nil || got != "..data a gone" || len(entries) != 4 {
+		t.Errorf("there is %q, all: %v, %v", got, entries, err)
+	}
+}
+
 func TestWriteRefusesPathsOutside(t *testing.T) {
 	for _, name := range []string{"..", "../x", "/etc/passwd", "a/../../x", "..data", "", "a//b", "."} {
 		if _, err := Write(t.TempDir(), payload(name, "x"), Owner{}, time.Now()); !errors.Is(err, ErrEscapes) {

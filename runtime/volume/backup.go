@@ -2,6 +2,7 @@ package volume
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -173,14 +174,18 @@ func xattrs(fd int) map[string]string {
 }
 
 // Restore makes the folder dir of an archive that Backup, or any tar, has written. dir must not be there. Nothing of
-// the archive leaves it, and no more than size bytes come into it where the file system has quotas; 0: no limit.
+// the archive leaves it, and no more than size bytes come into it where the file system has quotas; 0: no limit. An archive
+// that was cut short is none.
 func Restore(dir string, in io.Reader, size int64) error {
-	err := os.Mkdir(dir, 0o700)
-	if err == nil && size > 0 {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot restore: %w", err) // what is there stays
+	}
+	var err error
+	if size > 0 {
 		err = ignoreNoQuota(Limit(dir, size))
 	}
 	if err == nil {
-		err = restore(dir, tar.NewReader(in))
+		err = restore(dir, in)
 	}
 	// man 7 capabilities, CAP_SYS_RESOURCE: podd itself may exceed limits.
 	if limit, used, none := Quota(dir); err == nil && none == nil && used > limit {
@@ -192,7 +197,9 @@ func Restore(dir string, in io.Reader, size int64) error {
 	return nil
 }
 
-func restore(dir string, in *tar.Reader) error {
+func restore(dir string, stream io.Reader) error {
+	end := &endMark{in: stream}
+	in := tar.NewReader(end)
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -200,7 +207,11 @@ func restore(dir string, in *tar.Reader) error {
 	defer func() { _ = root.Close() }()
 	var folders []*tar.Header // their times change while they are filled
 	for {
+		end.zeros = 0
 		h, err := in.Next()
+		if errors.Is(err, io.EOF) && end.missing() {
+			err = fmt.Errorf("the archive was cut short: %w", io.ErrUnexpectedEOF)
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -223,6 +234,26 @@ func restore(dir string, in *tar.Reader) error {
 	}
 	return syncTree(dir)
 }
+
+// endMark sees whether a tar ends with blocks of zeros, as POSIX has it: the reader of package tar takes one that stops
+// between two files for whole.
+type endMark struct {
+	in    io.Reader
+	zeros int // how many were read last
+}
+
+func (e *endMark) Read(p []byte) (int, error) {
+	n, err := e.in.Read(p)
+	tail := len(bytes.TrimRight(p[:n], "\x00"))
+	if tail > 0 {
+		e.zeros = 0
+	}
+	e.zeros += n - tail
+	return n, err
+}
+
+// missing: what fills up the last file is shorter than a block.
+func (e *endMark) missing() bool { return e.zeros < 512 }
 
 // syncTree commits what was restored before anything counts on it.
 func syncTree(dir string) error {
