@@ -26,6 +26,7 @@ func (r *Runtime) stopGrace(p *lifecycle.Pod) time.Duration {
 // heldStop is a stop of all pods that podd outlives: the machine waits for them with its shutdown, and may give that up.
 type heldStop struct {
 	since atomic.Pointer[time.Time]   // nil: there is none
+	begun state.BootTime              // the end of all pods, held or not
 	leave bool                        // podd was told to end itself
 	waits []chan struct{}             // closed when the last pod has gone, or the stop is cancelled
 	gone  map[types.UID]*state.Record // of pods that went and are wanted still; they are shown as they ended
@@ -46,7 +47,7 @@ type podLoop struct{ r *Runtime }
 func (l podLoop) beginStop(now state.Instant) {
 	r := l.r
 	if !r.stopping {
-		r.stopping = true
+		r.stopping, r.held.begun = true, now.Mono
 		r.stages.Begin(r.Settings.StopGroups, now.Mono)
 	}
 	r.adopter.endOrphans()

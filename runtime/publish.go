@@ -75,7 +75,7 @@ func (r *Runtime) isShown(p *lifecycle.Pod) bool {
 func (r *Runtime) statusFacts(p *lifecycle.Pod, now state.Instant) status.Facts {
 	f := status.Facts{
 		Now: now, NodeName: r.NodeName, HostIPs: r.network.boardIPs(), QOSClass: resources.QOSClass(&p.Record.Object.Spec),
-		Unfit: p.Unfit, Plugged: r.devices.plugged, ShutDown: r.stopping, RecursiveReadOnly: spec.CanReadOnlyRecursively(),
+		Unfit: p.Unfit, Plugged: r.devices.plugged, ShutDown: r.stopping, Late: r.stopping && p.Record.Created.Mono >= r.held.begun, RecursiveReadOnly: spec.CanReadOnlyRecursively(),
 	}
 	if p.Problem != nil {
 		f.Refused = &corev1.PodCondition{Type: api.ManifestAccepted, Status: corev1.ConditionFalse, Reason: p.Problem.Reason, Message: p.Problem.Message}

@@ -90,7 +90,11 @@ func TestShutdownIsCancelled(t *testing.T) {
 		t.Errorf("after the pods have ended: %v", got)
 	}
 	for _, p := range w.listedPods() {
-		if p.Status.Reason != "Terminated" || p.DeletionTimestamp != nil {
+		want := "Terminated"
+		if p.Name == "late" {
+			want = "NodeShutdown"
+		}
+		if p.Status.Reason != want || p.DeletionTimestamp != nil {
 			t.Errorf("%s is shown with reason %q, deleted at %v", p.Name, p.Status.Reason, p.DeletionTimestamp)
 		}
 	}

@@ -52,7 +52,7 @@ func conditions(rec *state.Record, status *corev1.PodStatus, f Facts) []corev1.P
 	if rec.RestartAll {
 		list = append(list, condition(corev1.AllContainersRestarting, true))
 	}
-	if d := disruption(rec, shutDown(rec, f)); d != nil {
+	if d := disruption(rec, shutDown(rec, f) && !turnedAway(rec, f)); d != nil {
 		list = append(list, *d)
 	}
 	if f.Refused != nil {
@@ -181,10 +181,13 @@ func disruption(rec *state.Record, shutDown bool) *corev1.PodCondition {
 
 const ReasonEvicted = "Evicted"
 
-// What a pod says that ends with the board, in a kubelet's words (pkg/kubelet/nodeshutdown).
+// What a pod says that ends with the board, and one that comes meanwhile, in a kubelet's words (pkg/kubelet/nodeshutdown).
 const (
 	reasonShutdown  = "Terminated"
 	shutdownMessage = "Pod was terminated in response to imminent node shutdown."
+
+	reasonTurnedAway  = "NodeShutdown"
+	turnedAwayMessage = "Pod was rejected: Pod was rejected as the node is shutting down."
 )
 
 // Reasons of pods which the node has not admitted.

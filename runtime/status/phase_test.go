@@ -89,6 +89,13 @@ func TestPhase(t *testing.T) {
 	}
 }
 
+// neverBegun: none of its containers has been tried.
+func neverBegun(r *state.Record) {
+	for _, c := range r.Containers {
+		*c = state.ContainerRecord{Name: c.Name, Kind: c.Kind, State: state.ContainerWaiting, Attempt: -1}
+	}
+}
+
 // Why a pod is as it is stands in its status once it has failed, and not before; one that was not admitted has no containers.
 func TestReasons(t *testing.T) {
 	finish := func(f state.FinishRecord) func(*state.Record) {
@@ -112,6 +119,10 @@ func TestReasons(t *testing.T) {
 		{"it is removed", stopping, Facts{}, "", "", true, false, ""},
 		{"the board ends, its turn has not come", nil, Facts{ShutDown: true}, "", "", true, false, ""},
 		{"it had succeeded when the board ended", all(ends(0, "main", "side"), finished, stopping), Facts{ShutDown: true}, "", "", true, true, shutdownMessage},
+		{"it came before, and was begun", stopping, Facts{ShutDown: true, Late: true}, "Terminated", shutdownMessage, true, true, shutdownMessage},
+		{"it came meanwhile", all(stopping, neverBegun), Facts{ShutDown: true, Late: true}, "NodeShutdown", "Pod was rejected: Pod was rejected as the node is shutting down.", false, false, ""},
+		{"it had not been begun", all(stopping, neverBegun), Facts{ShutDown: true}, "Terminated", shutdownMessage, true, true, shutdownMessage},
+		{"it came meanwhile, and was removed", all(stopping, neverBegun), Facts{Late: true}, "", "", true, false, ""},
 		{"evicted through the API", all(stopping, func(r *state.Record) {
 			r.Set = map[string]state.SetCondition{string(corev1.DisruptionTarget): {Status: corev1.ConditionTrue, Message: "by a drain"}}
 		}), Facts{ShutDown: true}, "Terminated", shutdownMessage, true, true, "by a drain"},

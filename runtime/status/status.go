@@ -31,6 +31,7 @@ type Facts struct {
 	Plugged           func(resource, id string) bool
 	Refused           *corev1.PodCondition // why the pod's manifest is not followed as it is now
 	ShutDown          bool                 // the board ends its pods
+	Late              bool                 // the pod came after that had begun
 	RecursiveReadOnly bool                 // the kernel can mount whole trees read-only
 }
 
@@ -69,6 +70,10 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 			out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
 		}
 	}
+	if turnedAway(rec, f) {
+		out.Status.Reason, out.Status.Message = reasonTurnedAway, turnedAwayMessage
+		out.Status.ContainerStatuses, out.Status.InitContainerStatuses = nil, nil
+	}
 	if shutDown(rec, f) && out.Status.Phase != corev1.PodSucceeded && out.Status.Reason == "" {
 		out.Status.Reason, out.Status.Message = reasonShutdown, shutdownMessage
 	}
@@ -85,6 +90,11 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 // board's end is cancelled.
 func shutDown(rec *state.Record, f Facts) bool {
 	return rec.Stop != nil && (f.ShutDown || rec.Stop.ShutDown)
+}
+
+// turnedAway says of a pod that it came while the board ended its pods, and was never begun.
+func turnedAway(rec *state.Record, f Facts) bool {
+	return f.Late && shutDown(rec, f) && !slices.ContainsFunc(rec.Containers, func(c *state.ContainerRecord) bool { return c.Attempt >= 0 })
 }
 
 // startTime is when the pod came onto the board.

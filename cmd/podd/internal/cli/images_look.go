@@ -104,12 +104,18 @@ func (i *images) importCommand() *cobra.Command {
 
 // importedConfig reads the file once, for the digest of what is in it.
 func importedConfig(f *os.File, p platform.Platform) (config []byte, size int64, err error) {
-	z, err := layer.Decompress(bufio.NewReader(f))
+	in := bufio.NewReader(f)
+	start, _ := in.Peek(8)
+	z, err := layer.Decompress(in)
 	if err != nil {
 		return nil, 0, err
 	}
 	sum := sha256.New()
-	_, err = io.Copy(sum, z)
+	tee := io.TeeReader(z, sum)
+	if _, err := tar.NewReader(tee).Next(); err != nil && (!errors.Is(err, io.EOF) || len(start) == 0) {
+		return nil, 0, errors.Join(fmt.Errorf("it must be a tar, plain or compressed with gzip or zstd, and this is %s", kindOfFile(start)), z.Close())
+	}
+	_, err = io.Copy(io.Discard, tee)
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, 0, err
 	}
@@ -127,6 +133,23 @@ func importedConfig(f *os.File, p platform.Platform) (config []byte, size int64,
 		"history": []any{map[string]any{"created": time.Now().UTC().Format(time.RFC3339), "comment": "imported by podd on " + runtime.GOARCH}},
 	})
 	return config, st.Size(), err
+}
+
+// kindOfFile says by its first bytes what a file is that is no tar.
+func kindOfFile(start []byte) string {
+	if len(start) == 0 {
+		return "empty"
+	}
+	for _, k := range []struct{ magic, name string }{
+		{"PK\x03\x04", "a zip archive"},
+		{"hsqs", "a squashfs image"},
+		{"\x7fELF", "a program"},
+	} {
+		if strings.HasPrefix(string(start), k.magic) {
+			return k.name
+		}
+	}
+	return "none"
 }
 
 // packImported writes what docker save would.

@@ -66,6 +66,19 @@ func TestImagesImport(t *testing.T) {
 	if got := run("images", "tree", "mine:1"); !strings.Contains(got.stdout, "└── ") || !strings.Contains(got.stdout, "5B") {
 		t.Errorf("%+v", got)
 	}
+	for start, kind := range map[string]string{
+		"": "empty", "PK\x03\x04rest": "a zip archive",
+		"hsqs----": "a squashfs image", "\x7fELF\x02\x01": "a program", "just some text": "none",
+	} {
+		file := filepath.Join(root, "nothing")
+		if err := os.WriteFile(file, []byte(start), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := "cannot import " + file + ": it must be a tar, plain or compressed with gzip or zstd, and this is " + kind + "\n"
+		if got := run("images", "import", file, "x:1"); got.code != 1 || !strings.HasSuffix(got.stderr, want) {
+			t.Errorf("%q: %+v, want %q", start, got, want)
+		}
+	}
 	if got := run("images", "import", filepath.Join(root, "gone"), "x:1"); got.code != 1 || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("%+v", got)
 	}

@@ -50,6 +50,7 @@ func (e exitError) ExitCode() int { return int(e) }
 
 const (
 	exitFailed      = 1
+	exitNotFollowed = 3   // of status: all that runs is well
 	exitInterrupted = 130 // 128 + SIGINT, as a shell has it
 )
 

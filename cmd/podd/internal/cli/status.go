@@ -72,7 +72,8 @@ func newStatusCommand(o *options) *cobra.Command {
 		Short: "Say in a few lines whether the board and its pods are well",
 		Long: "Say in a few lines whether the board and its pods are well: the daemon, the conditions of the node that are not as\n" +
 			"they should be, each pod that is neither ready nor done, and each manifest that is not followed as it is now, of\n" +
-			"pods, workloads and all else. Exit code 0: all is well, 1: something is not, or no daemon answers.",
+			"pods, workloads and all else. Exit code 0: all is well, 1: the node or a pod is not, or no daemon\n" +
+			"answers, 3: what runs is well, and not every manifest is followed as it is now: an edit was refused.",
 		Example: "  podd status || podd get events",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -116,8 +117,11 @@ func status(ctx context.Context, socket string, out io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if len(bad)+len(waiting)+len(refused) > 0 {
+	switch {
+	case len(bad)+len(waiting) > 0:
 		return exitError(exitFailed)
+	case len(refused) > 0:
+		return exitError(exitNotFollowed)
 	}
 	return nil
 }

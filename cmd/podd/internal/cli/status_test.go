@@ -36,8 +36,13 @@ func TestStatus(t *testing.T) {
 	fake = apitest.New(apitest.Pod("a"))
 	fake.Problems = []string{"front.yaml: Deployment default/front: spec.replicas: no \x1b number"}
 	got = podd(t, nil, "status", "--socket", apitest.Serve(t, fake))
-	if got.code != 1 || !strings.Contains(got.stdout, "front.yaml: Deployment default/front: spec.replicas: no ^[ number\n") || got.stderr != "" {
+	if got.code != 3 || !strings.Contains(got.stdout, "front.yaml: Deployment default/front: spec.replicas: no ^[ number\n") || got.stderr != "" {
 		t.Errorf("with an edit that was refused: %+v", got)
+	}
+	fake = apitest.New(waiting)
+	fake.Problems = []string{"front.yaml: bad"}
+	if got = podd(t, nil, "status", "--socket", apitest.Serve(t, fake)); got.code != 1 {
+		t.Errorf("with a pod that crashes and an edit that was refused: %+v", got)
 	}
 	if got = podd(t, nil, "status", "--socket", filepath.Join(t.TempDir(), "none")); got.code != 1 || !strings.Contains(got.stderr, "no podd answers") {
 		t.Errorf("without a daemon: %+v", got)

@@ -25,6 +25,18 @@ type collector struct {
 	settings atomic.Pointer[gc.Settings]
 	mu       sync.Mutex // one collection at a time
 	timer    *time.Timer
+	full     bool // the last one left the disk fuller than it is to be, under mu
+}
+
+// news says whether it is to be told that a collection has freed too little: once for a disk that stays full, and each time
+// for an image that needs room.
+func (c *collector) news(short, need int64) bool {
+	if need > 0 {
+		return short > 0
+	}
+	was := c.full
+	c.full = short > 0
+	return c.full && !was
 }
 
 // collectBy sets when images go.
@@ -65,6 +77,8 @@ func (gb garbage) collectImages(ctx context.Context, need int64) bool {
 		if client := gb.d.puller.Client; client != nil {
 			_ = client.CleanSpool(time.Now().Add(-24*time.Hour), gb.d.images.HasLayer) // whatever of it goes
 		}
+	}
+	if gb.d.collector.news(c.Short, need) {
 		gb.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
 			"Attempted to free %d bytes, but only found %d bytes eligible to free.", c.Wanted, c.Freed))
 	}
