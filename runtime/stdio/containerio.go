@@ -108,12 +108,21 @@ func (l *ContainerIO) WatchExit(exited func()) error {
 	return nil
 }
 
-// Signal reaches this process and no other that may have got its number. A process that is gone needs none.
+// Signal reaches this process and no other that may have got its number, or its descriptor's. A process that is gone needs
+// none.
 func (l *ContainerIO) Signal(s unix.Signal) error {
 	if l.pidfd == nil {
 		return nil
 	}
-	if err := unix.PidfdSendSignal(int(l.pidfd.Fd()), s, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+	conn, err := l.pidfd.SyscallConn()
+	if err == nil {
+		// The descriptor is not closed meanwhile, and its number is nobody else's.
+		closed := conn.Control(func(fd uintptr) { err = unix.PidfdSendSignal(int(fd), s, nil, 0) })
+		if closed != nil { // Finish has been called: the process has ended
+			return nil
+		}
+	}
+	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("cannot send %s to container %s: %w", unix.SignalName(s), l.id, err)
 	}
 	return nil

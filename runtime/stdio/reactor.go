@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +15,8 @@ import (
 type Reactor struct {
 	epoll *os.File
 	fd    int
+	// closed: a file that is closed while somebody waits for it says so with an error that package os does not name.
+	closed atomic.Bool
 
 	mu   sync.Mutex // held while a handler runs, so that remove returns only when none is running
 	next int32
@@ -78,7 +81,7 @@ func (r *Reactor) Run() error {
 			n, waitErr = unix.EpollWait(int(fd), events, 0)
 			return n > 0 || waitErr != nil && !errors.Is(waitErr, unix.EINTR)
 		})
-		if errors.Is(err, os.ErrClosed) {
+		if err != nil && r.closed.Load() {
 			return nil
 		}
 		if err := errors.Join(err, waitErr); err != nil {
@@ -99,4 +102,7 @@ func (r *Reactor) serve(events []unix.EpollEvent) {
 }
 
 // Close ends Run.
-func (r *Reactor) Close() error { return r.epoll.Close() }
+func (r *Reactor) Close() error {
+	r.closed.Store(true)
+	return r.epoll.Close()
+}
