@@ -4,23 +4,23 @@ import "math"
 
 // Bounds of cpu.shares (kernel/sched/sched.h) and of what Kubernetes asks for.
 const (
-	MinShares     = 2
-	MaxShares     = 262144
+	minShares     = 2
+	maxShares     = 262144
 	sharesPerCPU  = 1024
 	milliPerCPU   = 1000
 	minQuotaUS    = 1000 // the kernel refuses less
-	DefaultPeriod = 100_000
+	defaultPeriod = 100_000
 )
 
 // MilliCPUToShares is the kubelet's rule for cpu requests: 1024 shares a CPU, at least 2.
 func MilliCPUToShares(milliCPU int64) uint64 {
 	if milliCPU <= 0 {
-		return MinShares
+		return minShares
 	}
-	if milliCPU >= MaxShares*milliPerCPU/sharesPerCPU {
-		return MaxShares
+	if milliCPU >= maxShares*milliPerCPU/sharesPerCPU {
+		return maxShares
 	}
-	return max(uint64(milliCPU)*sharesPerCPU/milliPerCPU, MinShares)
+	return max(uint64(milliCPU)*sharesPerCPU/milliPerCPU, minShares)
 }
 
 // MilliCPUToQuota is the kubelet's rule for cpu limits: microseconds of CPU time a period, at least

@@ -42,8 +42,8 @@ func TestConversionsGrow(t *testing.T) {
 	grow := func(a, b int64) bool {
 		a, b = min(a, b), max(a, b)
 		return MilliCPUToShares(a) <= MilliCPUToShares(b) &&
-			MilliCPUToQuota(a, DefaultPeriod) <= MilliCPUToQuota(b, DefaultPeriod) &&
-			MilliCPUToQuota(b, DefaultPeriod) >= 0 &&
+			MilliCPUToQuota(a, defaultPeriod) <= MilliCPUToQuota(b, defaultPeriod) &&
+			MilliCPUToQuota(b, defaultPeriod) >= 0 &&
 			oc.ConvertCPUSharesToCgroupV2Value(MilliCPUToShares(a)) <= oc.ConvertCPUSharesToCgroupV2Value(MilliCPUToShares(b))
 	}
 	if err := quick.Check(grow, nil); err != nil {

@@ -23,7 +23,7 @@ func (li limits) setCPU(cgroup string, r Resources) error {
 	}
 	period := r.CPUPeriodUS
 	if period == 0 {
-		period = DefaultPeriod
+		period = defaultPeriod
 	}
 	if li.t.version == 2 {
 		return li.t.write(dir, "cpu.max", cpuMax(r.CPUQuotaUS, period))
@@ -41,7 +41,7 @@ func (li limits) setShares(dir string, shares uint64) error {
 	case li.t.version == 2:
 		return li.t.write(dir, "cpu.weight", strconv.FormatUint(oc.ConvertCPUSharesToCgroupV2Value(shares), 10))
 	}
-	shares = min(max(shares, MinShares), MaxShares)
+	shares = min(max(shares, minShares), maxShares)
 	return li.t.write(dir, "cpu.shares", strconv.FormatUint(shares, 10))
 }
 

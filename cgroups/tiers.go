@@ -46,7 +46,7 @@ func (t *Tree) SetTierShares(qos string, shares uint64) error {
 	if err != nil {
 		return err
 	}
-	return t.limits().setShares(dir, max(shares, MinShares))
+	return t.limits().setShares(dir, max(shares, minShares))
 }
 
 // ensureTier makes kubepods and the tier, once per process.
@@ -95,7 +95,7 @@ func (tl tierLevels) ensureLevel(level, tier string) error {
 	if err != nil {
 		return nil // without the controller there is nothing to share
 	}
-	return tl.t.limits().setShares(dir, MinShares)
+	return tl.t.limits().setShares(dir, minShares)
 }
 
 // forgetTier makes the next ensureTier look again.

@@ -16,8 +16,8 @@ import (
 	"podd/images/reference"
 )
 
-// PeerHeader is what another podd says of itself. It gets documents whose layers can be had by their diffIDs alone.
-const PeerHeader = "Podd-Peer"
+// peerHeader is what another podd says of itself. It gets documents whose layers can be had by their diffIDs alone.
+const peerHeader = "Podd-Peer"
 
 // Server answers what others ask of a store. It changes nothing, and it asks nobody.
 type Server struct {
@@ -181,7 +181,7 @@ func (q *request) manifest(ref string) {
 }
 
 func (q *request) findManifest(ref string) (images.Document, *images.Artifact) {
-	peer := q.r.Header.Get(PeerHeader) != ""
+	peer := q.r.Header.Get(peerHeader) != ""
 	if !reference.ValidDigest(ref) {
 		a := q.c.tagged(q.allow, q.registry, q.name, ref)
 		switch {

@@ -157,12 +157,12 @@ func TestPeersGetWhatCame(t *testing.T) {
 		t.Errorf("a manifest with compressed layers is given: %s", resp.Status)
 	}
 	for _, ref := range []string{"1", came} {
-		m, digest := manifestAt(t, base+ref+"?ns=registry.example.com:5000", PeerHeader+": 1")
+		m, digest := manifestAt(t, base+ref+"?ns=registry.example.com:5000", peerHeader+": 1")
 		if digest != came || len(m.Layers) != 2 {
 			t.Errorf("a peer gets %s for %s, and it came as %s", digest, ref, came)
 		}
 	}
-	if resp, _ := ask(t, "GET", base+"1?ns=docker.io", PeerHeader+": 1"); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := ask(t, "GET", base+"1?ns=docker.io", peerHeader+": 1"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("the image of another registry is given: %s", resp.Status)
 	}
 }
@@ -183,7 +183,7 @@ func TestPrivateImageIsNotGiven(t *testing.T) {
 		if resp, _ := ask(t, "GET", all.URL+"/v2/"+path); resp.StatusCode == http.StatusOK {
 			shared++
 		}
-		if resp, data := ask(t, "GET", some.URL+"/v2/"+path, PeerHeader+": 1"); resp.StatusCode != http.StatusNotFound {
+		if resp, data := ask(t, "GET", some.URL+"/v2/"+path, peerHeader+": 1"); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s is given: %s %s", path, resp.Status, data)
 		}
 	}

@@ -107,9 +107,9 @@ func TestIdentities(t *testing.T) {
 func TestMergeIsBounded(t *testing.T) {
 	var list []Signature
 	for i := range 100 {
-		list = Merge(list, []Signature{{Type: "a", Payload: []byte{byte(i)}}, {Type: "a", Payload: []byte{byte(i)}}, {Payload: make([]byte, MaxPayload+1)}})
+		list = Merge(list, []Signature{{Type: "a", Payload: []byte{byte(i)}}, {Type: "a", Payload: []byte{byte(i)}}, {Payload: make([]byte, maxPayload+1)}})
 	}
-	if len(list) != MaxSignatures {
+	if len(list) != maxSignatures {
 		t.Errorf("%d", len(list))
 	}
 }

@@ -93,10 +93,10 @@ func (c *collection) manifest(ctx context.Context, data []byte) error {
 	}
 	for i, l := range doc.Layers {
 		bundle := strings.HasPrefix(l.MediaType, bundlePrefix)
-		if i >= MaxSignatures || l.MediaType != simpleSigning && !bundle {
+		if i >= maxSignatures || l.MediaType != simpleSigning && !bundle {
 			continue
 		}
-		blob, err := c.registry.Blob(ctx, c.repository, l.Digest, MaxPayload)
+		blob, err := c.registry.Blob(ctx, c.repository, l.Digest, maxPayload)
 		if err != nil {
 			return fmt.Errorf("cannot fetch a signature: %w", err)
 		}
@@ -148,7 +148,7 @@ func (c *collection) beside(ctx context.Context, digest, base string) error {
 	_, path, _ := strings.Cut(c.repository, "/")
 	folder := strings.TrimSuffix(base, "/") + "/" + (&url.URL{Path: path}).EscapedPath() + "@" + strings.Replace(digest, ":", "=", 1)
 	for n := 1; n <= maxLookaside; n++ {
-		data, err := c.registry.URL(ctx, folder+"/signature-"+strconv.Itoa(n), MaxPayload)
+		data, err := c.registry.URL(ctx, folder+"/signature-"+strconv.Itoa(n), maxPayload)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 
 // What is read of one image's signatures at most.
 const (
-	MaxSignatures = 64
-	MaxPayload    = 128 << 10 // of one signature, in bytes
+	maxSignatures = 64
+	maxPayload    = 128 << 10 // of one signature, in bytes
 )
 
 // Signature is what somebody says about an image. Nothing of it is believed before Policy.Check.
@@ -182,14 +182,14 @@ func ofLookaside(blob []byte) (s Signature, ok bool, err error) {
 	return s, err == nil, err
 }
 
-// Merge adds the signatures that are not among those that there are, up to MaxSignatures.
+// Merge adds the signatures that are not among those that there are, up to maxSignatures.
 func Merge(have, more []Signature) []Signature {
 	out := slices.Clone(have)
 	for _, s := range more {
 		known := slices.ContainsFunc(out, func(h Signature) bool {
 			return h.Type == s.Type && string(h.Payload) == string(s.Payload) && string(h.Signature) == string(s.Signature)
 		})
-		if !known && len(out) < MaxSignatures && len(s.Payload) <= MaxPayload {
+		if !known && len(out) < maxSignatures && len(s.Payload) <= maxPayload {
 			out = append(out, s)
 		}
 	}

@@ -91,7 +91,7 @@ func checkCondition(c *corev1.PodCondition) error {
 	if msgs := validation.IsQualifiedName(string(c.Type)); len(msgs) > 0 {
 		return BadRequest(fmt.Sprintf("status.conditions: Invalid value: %q: %s", c.Type, strings.Join(msgs, "; ")))
 	}
-	if IsOwnCondition(c.Type) {
+	if isOwnCondition(c.Type) {
 		return BadRequest(fmt.Sprintf("status.conditions: condition %s is podd's to say", c.Type))
 	}
 	switch c.Status {
@@ -101,8 +101,8 @@ func checkCondition(c *corev1.PodCondition) error {
 	return BadRequest(fmt.Sprintf("status.conditions: Unsupported value: %q: supported values: \"False\", \"True\", \"Unknown\"", c.Status))
 }
 
-// IsOwnCondition says of a condition that podd sets it.
-func IsOwnCondition(t corev1.PodConditionType) bool {
+// isOwnCondition says of a condition that podd sets it.
+func isOwnCondition(t corev1.PodConditionType) bool {
 	switch t {
 	case corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.PodReady, corev1.ContainersReady, corev1.PodScheduled,
 		corev1.DisruptionTarget, corev1.AllContainersRestarting, corev1.PodResizeInProgress, corev1.PodResizePending, ManifestAccepted:

@@ -16,8 +16,8 @@ import (
 // names that it makes up.
 const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 
-// SafeEncode replaces each character of a number's decimal text by one that is allowed in names.
-func SafeEncode(s string) string {
+// safeEncode replaces each character of a number's decimal text by one that is allowed in names.
+func safeEncode(s string) string {
 	out := []byte(s)
 	for i := range out {
 		out[i] = alphabet[int(out[i])%len(alphabet)]
@@ -35,7 +35,7 @@ func TemplateHash(template *corev1.PodTemplateSpec, collisions *int32) string {
 		binary.LittleEndian.PutUint32(b[:], uint32(*collisions))
 		sum.Write(b[:])
 	}
-	return SafeEncode(strconv.FormatUint(uint64(sum.Sum32()), 10))
+	return safeEncode(strconv.FormatUint(uint64(sum.Sum32()), 10))
 }
 
 // RevisionHash is the end of the name of a ControllerRevision with this content.
@@ -45,7 +45,7 @@ func RevisionHash(data []byte, collisions *int32) string {
 	if collisions != nil {
 		sum.Write(strconv.AppendInt(nil, int64(*collisions), 10))
 	}
-	return SafeEncode(strconv.FormatUint(uint64(sum.Sum32()), 10))
+	return safeEncode(strconv.FormatUint(uint64(sum.Sum32()), 10))
 }
 
 // The API server makes names of at most MaxGeneratedName bytes before it adds the suffix.

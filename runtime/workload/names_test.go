@@ -43,7 +43,7 @@ func TestNamerCutsLongPrefixes(t *testing.T) {
 }
 
 func TestSafeEncode(t *testing.T) {
-	if got, want := SafeEncode("1234567890"), "56789bcdf4"; got != want {
+	if got, want := safeEncode("1234567890"), "56789bcdf4"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

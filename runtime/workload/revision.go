@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// RevisionHashLabel is the label of a ControllerRevision with the hash of its content.
-const RevisionHashLabel = "controller.kubernetes.io/hash"
+// revisionHashLabel is the label of a ControllerRevision with the hash of its content.
+const revisionHashLabel = "controller.kubernetes.io/hash"
 
 // NewRevision keeps a template as StatefulSets and DaemonSets do: as the patch that puts it back. It has no UID yet.
 func NewRevision(owner metav1.Object, kind schema.GroupVersionKind, template *corev1.PodTemplateSpec, number int64, collisions *int32, in *Input) *appsv1.ControllerRevision {
@@ -24,7 +24,7 @@ func NewRevision(owner metav1.Object, kind schema.GroupVersionKind, template *co
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[RevisionHashLabel] = hash
+	labels[revisionHashLabel] = hash
 	return &appsv1.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: RevisionName(owner.GetName(), hash), Namespace: owner.GetNamespace(), Labels: labels,

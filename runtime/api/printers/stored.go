@@ -9,8 +9,8 @@ import (
 	"podd/runtime/api/hub"
 )
 
-// NotActedOn is what is said of objects that podd stores.
-const NotActedOn = "stored, not acted on"
+// notActedOn is what is said of objects that podd stores.
+const notActedOn = "stored, not acted on"
 
 // StoredColumns are the columns of a table of objects that podd does not act on.
 func StoredColumns() []metav1.TableColumnDefinition {
@@ -23,5 +23,5 @@ func StoredColumns() []metav1.TableColumnDefinition {
 
 // StoredRow is the row of one of them.
 func StoredRow(o hub.Object, now time.Time) metav1.TableRow {
-	return metav1.TableRow{Cells: []any{o.GetName(), NotActedOn, since(objectmeta.Of(o).CreationTimestamp, now)}}
+	return metav1.TableRow{Cells: []any{o.GetName(), notActedOn, since(objectmeta.Of(o).CreationTimestamp, now)}}
 }

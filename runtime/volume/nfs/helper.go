@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HelperName is what this binary is called when it is to make one system call about a mount (runtime/container/reexec).
-const HelperName = "/podd-mount"
+// helperName is what this binary is called when it is to make one system call about a mount (runtime/container/reexec).
+const helperName = "/podd-mount"
 
 // grace is how long a process may take to die of SIGKILL before it is left behind.
 const grace = time.Second
@@ -37,7 +37,7 @@ func call(ctx context.Context, held *os.File, args ...string) error {
 		// man 2 PR_SET_PDEATHSIG: it is the end of the thread that counts.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		p, err := os.StartProcess("/proc/self/exe", append([]string{HelperName}, args...), &os.ProcAttr{
+		p, err := os.StartProcess("/proc/self/exe", append([]string{helperName}, args...), &os.ProcAttr{
 			Dir: "/", Env: []string{}, Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 		})
 		if err != nil {

@@ -26,8 +26,8 @@ const (
 // historyLimit bounds the text of revisions that a ReplicaSet had before, in bytes.
 const historyLimit = 2000
 
-// SameTemplate compares templates but for the hash that ReplicaSets have in theirs.
-func SameTemplate(a, b *corev1.PodTemplateSpec) bool {
+// sameTemplate compares templates but for the hash that ReplicaSets have in theirs.
+func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
 	return equality.Semantic.DeepEqual(withoutHash(a), withoutHash(b))
 }
 
@@ -51,7 +51,7 @@ func Revision(rs *appsv1.ReplicaSet) int64 {
 // if it is missing and create says so.
 func (s *step) revise(create bool) (current *appsv1.ReplicaSet, old []*appsv1.ReplicaSet) {
 	at := slices.IndexFunc(s.sets, func(rs *appsv1.ReplicaSet) bool {
-		return SameTemplate(&rs.Spec.Template, &s.d.Spec.Template)
+		return sameTemplate(&rs.Spec.Template, &s.d.Spec.Template)
 	})
 	var highest int64
 	for i, rs := range s.sets {

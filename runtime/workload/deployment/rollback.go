@@ -32,7 +32,7 @@ func (s *step) rollback(revision int64) {
 		if Revision(rs) != revision {
 			continue
 		}
-		if SameTemplate(&s.d.Spec.Template, &rs.Spec.Template) {
+		if sameTemplate(&s.d.Spec.Template, &rs.Spec.Template) {
 			s.res.Warning("DeploymentRollbackTemplateUnchanged",
 				fmt.Sprintf("The rollback revision contains the same template as current deployment %q", s.d.Name))
 			return

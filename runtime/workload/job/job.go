@@ -63,7 +63,7 @@ func Compute(j *batchv1.Job, in workload.Input) workload.Result {
 	mine.Status = *j.Status.DeepCopy()
 	s := &step{j: &mine, in: &in, namer: workload.NewNamer(j.UID, &in)}
 	s.claim()
-	if end := Finished(j); end != nil {
+	if end := finished(j); end != nil {
 		s.tidy(end)
 	} else {
 		s.sync()
@@ -75,8 +75,8 @@ func Compute(j *batchv1.Job, in workload.Input) workload.Result {
 	return s.res
 }
 
-// Finished is the condition by which a Job has ended; nil: it has not.
-func Finished(j *batchv1.Job) *batchv1.JobCondition {
+// finished is the condition by which a Job has ended; nil: it has not.
+func finished(j *batchv1.Job) *batchv1.JobCondition {
 	for i := range j.Status.Conditions {
 		c := &j.Status.Conditions[i]
 		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue {

@@ -90,7 +90,7 @@ func TestCountsOnce(t *testing.T) {
 				}
 			}
 			for range 3000 {
-				if Finished(b.Get("job").(*batchv1.Job)) != nil {
+				if finished(b.Get("job").(*batchv1.Job)) != nil {
 					break
 				}
 				b.Play(5, func(p *corev1.Pod) {
@@ -106,7 +106,7 @@ func TestCountsOnce(t *testing.T) {
 				}
 			}
 			b.Settle()
-			end := Finished(b.Get("job").(*batchv1.Job))
+			end := finished(b.Get("job").(*batchv1.Job))
 			if end == nil || end.Type != batchv1.JobComplete {
 				t.Fatalf("ends with %+v", status(b))
 			}
@@ -143,7 +143,7 @@ func TestBackoff(t *testing.T) {
 	}
 	b.Finish(b.Pods[3].UID, 1)
 	b.Settle()
-	if end := Finished(b.Get("job").(*batchv1.Job)); end == nil || end.Reason != "BackoffLimitExceeded" {
+	if end := finished(b.Get("job").(*batchv1.Job)); end == nil || end.Reason != "BackoffLimitExceeded" {
 		t.Fatalf("%+v", status(b))
 	}
 	if st := status(b); st.Failed != 4 || st.Active != 0 || b.Wake() {
@@ -181,12 +181,12 @@ func TestDeadline(t *testing.T) {
 		t.Fatalf("wakes after %v", b.Now.Sub(at))
 	}
 	b.Settle()
-	if p := b.Pods[0]; p.DeletionTimestamp == nil || Finished(b.Get("job").(*batchv1.Job)) != nil {
+	if p := b.Pods[0]; p.DeletionTimestamp == nil || finished(b.Get("job").(*batchv1.Job)) != nil {
 		t.Fatal("the Job must wait for its pod to end")
 	}
 	b.Collect(b.Pods[0].UID)
 	b.Settle()
-	if end := Finished(b.Get("job").(*batchv1.Job)); end == nil || end.Reason != "DeadlineExceeded" || len(b.Pods) != 0 {
+	if end := finished(b.Get("job").(*batchv1.Job)); end == nil || end.Reason != "DeadlineExceeded" || len(b.Pods) != 0 {
 		t.Errorf("%+v", status(b))
 	}
 }

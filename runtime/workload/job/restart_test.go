@@ -37,7 +37,7 @@ func TestLocalRestarts(t *testing.T) {
 			b.Settle()
 		}
 		restarted(2)
-		if st := status(b); st.Active != 1 || st.Failed != 0 || len(b.Pods) != 1 || Finished(b.Get("job").(*batchv1.Job)) != nil {
+		if st := status(b); st.Active != 1 || st.Failed != 0 || len(b.Pods) != 1 || finished(b.Get("job").(*batchv1.Job)) != nil {
 			t.Errorf("%s: %+v, %d pods", policy, st, len(b.Pods))
 		}
 		if policy == corev1.RestartPolicyOnFailure {
