@@ -17,8 +17,8 @@ import (
 
 // Subprotocols of exec and attach over WebSocket; v5 can close stdin alone (KEP-4006).
 const (
-	protocolV5 = "v5.channel.k8s.io"
-	protocolV4 = "v4.channel.k8s.io"
+	ProtocolV5 = "v5.channel.k8s.io"
+	ProtocolV4 = "v4.channel.k8s.io"
 )
 
 // podExec runs a command in a container over a WebSocket, as kubectl 1.31 and later asks.
@@ -63,7 +63,7 @@ func acceptStreams(w http.ResponseWriter, r *http.Request) (*websocket.Conn, err
 		return nil, refuseSPDY(w, r)
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		Subprotocols:    []string{protocolV5, protocolV4},
+		Subprotocols:    []string{ProtocolV5, ProtocolV4},
 		CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func offersProtocol(h http.Header) bool {
 	}
 	for _, offers := range h.Values("Sec-Websocket-Protocol") {
 		for p := range strings.SplitSeq(offers, ",") {
-			if slices.Contains([]string{protocolV5, protocolV4}, strings.TrimSpace(p)) {
+			if slices.Contains([]string{ProtocolV5, ProtocolV4}, strings.TrimSpace(p)) {
 				return true
 			}
 		}
@@ -119,5 +119,5 @@ func offersProtocol(h http.Header) bool {
 
 // refuseSPDY answers clients that know only the older way.
 func refuseSPDY(_ http.ResponseWriter, r *http.Request) error {
-	return BadRequest(path.Base(r.URL.Path) + " needs a WebSocket with " + protocolV5 + " or " + protocolV4 + ", as kubectl 1.31 and later opens")
+	return BadRequest(path.Base(r.URL.Path) + " needs a WebSocket with " + ProtocolV5 + " or " + ProtocolV4 + ", as kubectl 1.31 and later opens")
 }
