@@ -230,7 +230,12 @@ func (d *disk) mounted(file string, do func() error) error {
 		return fmt.Errorf("cannot mount: %w, %s", err, out)
 	}
 	err := do()
-	return errors.Join(err, unix.Unmount(d.mount, 0))
+	// A process that another test has just started has copies of this one's files until it has begun.
+	busy := unix.Unmount(d.mount, 0)
+	for deadline := time.Now().Add(time.Minute); errors.Is(busy, unix.EBUSY) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		busy = unix.Unmount(d.mount, 0)
+	}
+	return errors.Join(err, busy)
 }
 
 // copyDisk copies what the disk holds, and no cache of it. Holes stay.

@@ -12,9 +12,9 @@ import (
 )
 
 // serve runs podd images serve in the network of a board, of the images below root.
-func serve(b *harness.Board, address, root string) {
+func serve(b *harness.Board, address, root string, flags ...string) {
 	b.T.Helper()
-	cmd := b.In(harness.Suite.Podd, "images", "serve", "--root", root, "--listen", address)
+	cmd := b.In(append([]string{harness.Suite.Podd, "images", "serve", "--root", root, "--listen", address}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	b.Must(err)
 	b.Must(cmd.Start())
@@ -73,38 +73,47 @@ func TestImagesServe(t *testing.T) {
 		{"127.0.0.1", "must be an address and a port"},
 		{"", "name the address"},
 		{"127.0.0.1:5001", "address already in use"},
+		{"127.0.0.1:5003 --tls-cert-file=/none", "must be given together"},
+		{"127.0.0.1:5003 --tls-cert-file=/none --tls-private-key-file=/none", "cannot use the certificate /none"},
 	} {
-		out, err := b.In("timeout", "10", harness.Suite.Podd, "images", "serve", "--root", b.Root, "--listen", bad.address).CombinedOutput()
+		address, flags, _ := strings.Cut(bad.address, " ")
+		args := append([]string{"timeout", "10", harness.Suite.Podd, "images", "serve", "--root", b.Root, "--listen", address}, strings.Fields(flags)...)
+		out, err := b.In(args...).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), bad.want) {
 			t.Errorf("--listen %q: %v %s", bad.address, err, out)
 		}
 	}
 }
 
-// A board takes images from its neighbour: layers of what its registry names, and, where no registry answers and its owner wants
+// A board takes images from its neighbour, which serves with a certificate: layers of what its registry names, and, where no registry answers and its owner wants
 // it so, all of an image.
 func TestImagePeers(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	near, b := harness.NewEmptyBoard(t), harness.NewEmptyBoard(t, harness.WithArgs("--config", config))
 	certs := startRegistry(t, b)
+	cert, key := makeCertificate(t)
+	ca, keyFile := filepath.Join(certs, "127.0.0.1:5001/ca.crt"), filepath.Join(t.TempDir(), "key.pem")
+	b.Must(os.Mkdir(filepath.Dir(ca), 0o755))
+	b.Must(os.WriteFile(ca, []byte(cert), 0o600))
+	b.Must(os.WriteFile(keyFile, []byte(key), 0o600))
 	auth := filepath.Join(t.TempDir(), "auth.json")
 	b.Must(os.WriteFile(auth, []byte(`{"auths": {"`+dockerRegistry+`": {"auth": "Ym9hcmQ6c2VjcmV0"}}}`), 0o600)) // board:secret
 	b.Must(os.WriteFile(config, []byte("registriesConf: /nonexistent\nregistryAuth: ["+auth+"]\nregistryCerts: ["+certs+"]\n"+
-		"imagePeers: [\"http://127.0.0.1:1\", \"http://127.0.0.1:5001\"]\nimagePeersResolveTags: true\n"), 0o600))
+		"imagePeers: [\"http://127.0.0.1:1\", \"https://127.0.0.1:5001\"]\nimagePeersResolveTags: true\n"), 0o600))
 	const away = "127.0.0.1:4999/team/busybox:1"
 	for _, name := range []string{dockerRegistry + "/team/busybox:1", away} {
 		if out, err := near.In(harness.Suite.Podd, "images", "load", "--socket", near.Socket, "--root", near.Root, "--name", name, harness.Archive(t, "busybox.tar")).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	serve(b, "127.0.0.1:5001", near.Root)
+	serve(b, "127.0.0.1:5001", near.Root, "--tls-cert-file", ca, "--tls-private-key-file", keyFile)
 	b.MustStart()
 	for name, image := range map[string]string{"registry": dockerRegistry + "/team/busybox:1", "away": away} {
 		b.MustDrop(name, strings.Replace(harness.PodOf(name, "", harness.ContainerOf("app", harness.Forever)), "image: busybox\n    imagePullPolicy: Never", "image: "+image+"\n    imagePullPolicy: IfNotPresent", 1))
 	}
 	b.Running("registry")
 	b.Running("away")
-	b.Event("parts of it came from http://127.0.0.1:5001")
-	b.Event("it is what the peer http://127.0.0.1:5001 has by this name, as the registry does not answer")
+	b.Event("parts of it came from https://127.0.0.1:5001")
+	b.Event("it is what the peer https://127.0.0.1:5001 has by this name, as the registry does not answer")
 }

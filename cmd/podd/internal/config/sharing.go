@@ -25,6 +25,10 @@ type SharingConfig struct {
 type ImageServeConfig struct {
 	Address        string            `json:"address"`        // 10.0.0.5:5000; "": nowhere
 	Private        bool              `json:"private"`        // images too that a registry gave for credentials alone
+	// TLSCertFile and TLSPrivateKeyFile are in PEM, and read again when they change; "": plain HTTP.
+	TLSCertFile       string `json:"tlsCertFile"`
+	TLSPrivateKeyFile string `json:"tlsPrivateKeyFile"`
+
 	BytesPerSecond resource.Quantity `json:"bytesPerSecond"` // of all layers together; 0: as many as go
 }
 
@@ -46,9 +50,17 @@ func (c *SharingConfig) check() error {
 
 const maxPeers = 16
 
+// KeyPair is what is served with.
+func (c *ImageServeConfig) KeyPair() distribution.KeyPair {
+	return distribution.KeyPair{Cert: c.TLSCertFile, Key: c.TLSPrivateKeyFile}
+}
+
 func (c *ImageServeConfig) check() error {
 	if c.BytesPerSecond.Sign() < 0 {
 		return errors.New("imageServe.bytesPerSecond must not be negative")
+	}
+	if err := c.KeyPair().Check("imageServe.tlsCertFile", "imageServe.tlsPrivateKeyFile"); err != nil {
+		return err
 	}
 	if c.Address == "" {
 		return nil

@@ -26,6 +26,9 @@ func (pu imagePulls) serveImages(ctx context.Context) {
 	}
 	l, err := distribution.Listen(ctx, c.Address)
 	if err == nil {
+		l, err = distribution.Secure(l, c.KeyPair(), pu.d.log)
+	}
+	if err == nil {
 		pu.d.log.Info("images are given to other machines", "address", c.Address, "private", c.Private)
 		err = server.Serve(ctx, l)
 	}
