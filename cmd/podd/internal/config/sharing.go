@@ -23,8 +23,8 @@ type SharingConfig struct {
 
 // ImageServeConfig says where the images of the store are given to other machines.
 type ImageServeConfig struct {
-	Address        string            `json:"address"`        // 10.0.0.5:5000; "": nowhere
-	Private        bool              `json:"private"`        // images too that a registry gave for credentials alone
+	Address string `json:"address"` // 10.0.0.5:5000; "": nowhere
+	Private bool   `json:"private"` // images too that a registry gave for credentials alone
 	// TLSCertFile and TLSPrivateKeyFile are in PEM, and read again when they change; "": plain HTTP.
 	TLSCertFile       string `json:"tlsCertFile"`
 	TLSPrivateKeyFile string `json:"tlsPrivateKeyFile"`
