@@ -3,7 +3,6 @@ package printers
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +39,11 @@ func externalAddress(s *corev1.Service) string {
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		return s.Spec.ExternalName
 	}
-	list := slices.Clone(s.Spec.ExternalIPs)
+	var list []string
 	for _, i := range s.Status.LoadBalancer.Ingress {
 		list = append(list, i.IP)
 	}
+	list = append(list, s.Spec.ExternalIPs...)
 	switch {
 	case len(list) > 0:
 		return strings.Join(list, ",")
@@ -81,9 +81,13 @@ func EndpointSliceRow(o hub.Object, now time.Time) metav1.TableRow {
 	s := o.(*discoveryv1.EndpointSlice)
 	var ports, addresses []string
 	for _, p := range s.Ports {
+		text := "*" // any, as kubectl writes it
 		if p.Port != nil {
-			ports = append(ports, fmt.Sprint(*p.Port))
+			text = fmt.Sprint(*p.Port)
+		} else if p.Name != nil {
+			text = *p.Name
 		}
+		ports = append(ports, text)
 	}
 	for i := range s.Endpoints {
 		addresses = append(addresses, s.Endpoints[i].Addresses...)
