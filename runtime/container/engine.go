@@ -37,6 +37,8 @@ type Engine struct {
 	RemoveTree func(dir string) error
 	// fresh has the first process of each container into which nothing was executed yet.
 	fresh sync.Map
+	// execs has the processes of commands that somebody waits for.
+	execs sync.Map
 	// states has the version of each container's state that was found to be what was written.
 	states     sync.Map
 	deviceLock sync.Mutex // of the nodes and rules of all containers' devices

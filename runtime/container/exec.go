@@ -22,6 +22,7 @@ type ExecConfig struct {
 
 // Exec is a command that runs in a container.
 type Exec struct {
+	engine    *Engine
 	container *libcontainer.Container
 	process   *libcontainer.Process
 	// Terminal is the host's side of the terminal, if there is one.
@@ -61,9 +62,10 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	if x.TTY {
 		terminal, err := onTerminal(lc.Run, p)
 		if err != nil {
+			e.ReapLost()
 			return nil, execError(c.ID, lc, err)
 		}
-		return &Exec{container: lc, process: p, Terminal: terminal}, nil
+		return e.begun(&Exec{engine: e, container: lc, process: p, Terminal: terminal}), nil
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -75,9 +77,18 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 	}
 	p.Stdin, p.Stdout, p.Stderr = orNull(x.Stdin, null), orNull(x.Stdout, null), orNull(x.Stderr, null)
 	if err := lc.Run(p); err != nil {
+		e.ReapLost()
 		return nil, execError(c.ID, lc, err)
 	}
-	return &Exec{container: lc, process: p}, nil
+	return e.begun(&Exec{engine: e, container: lc, process: p}), nil
+}
+
+// begun notes that somebody waits for a command.
+func (e *Engine) begun(x *Exec) *Exec {
+	if pid, err := x.process.Pid(); err == nil {
+		e.execs.Store(pid, nil)
+	}
+	return x
 }
 
 // startedAs: the container may have changed its /etc/passwd since, and would make itself another user by it.
@@ -128,6 +139,9 @@ func orNull(f, null *os.File) *os.File {
 // libcontainer's init closes its socket to podd before it executes the command. If the kernel does not take that (exec format
 // error, a missing interpreter) it says why on the command's stderr and exits with 255; a shell exits with 126 then.
 func (x *Exec) Wait() (process.ExitStatus, error) {
+	if pid, err := x.process.Pid(); err == nil {
+		defer x.engine.execs.Delete(pid)
+	}
 	x.await()
 	neverRan := x.neverRan()
 	state, err := x.process.Wait()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,4 +269,35 @@ func TestExecAtTheLimitOfProcesses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A container that dies while commands begin in it dies: a command that has come to nothing leaves no process whose parent is
+// podd, for which the kernel would let the container's first process wait for ever.
+func TestExecInDyingContainer(t *testing.T) {
+	for round := range 20 {
+		withContainer(t, func(e *Engine, c *spec.Config) {
+			found, err := e.Find(c.ID)
+			if err != nil || found == nil {
+				t.Fatal(found, err)
+			}
+			defer found.PIDFD.Close()
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					for range 10 {
+						x, err := e.Exec(c, ExecConfig{Args: []string{"/bin/true"}})
+						if err != nil {
+							return
+						}
+						_, _ = x.Wait()
+					}
+				})
+			}
+			time.Sleep(time.Duration(round) * 2 * time.Millisecond) // another moment each time
+			if err := e.Kill(c.ID); err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+			all.Wait()
+		})
+	}
 }

@@ -28,6 +28,7 @@ func (e *Engine) Kill(id string) error {
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("cannot kill container %s: %w", id, err)
 	}
+	e.ReapLost()
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(fds, int(killPatience/time.Millisecond))

@@ -123,6 +123,7 @@ func (x *Executor) makeTerminationLog(path string) error {
 // kill ends a container for good. One that waits for a dead server of a pod that ends is let go by force.
 func (op *run) kill(name string) error {
 	err := op.signal(name, unix.SIGKILL)
+	op.Engine.ReapLost() // of commands that began as it died of its stop signal: it waits for them
 	if l := op.IO[name]; l != nil && err == nil && op.Record.Ending() != nil && hasShares(op.Record) {
 		go op.forceShares(string(op.Record.UID), l.Ended)
 	}

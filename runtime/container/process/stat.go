@@ -12,6 +12,7 @@ type Stat struct {
 	State     byte
 	Parent    int
 	session   int
+	Name      string
 	Flags     uint64
 	startTime uint64
 	exitCode  uint32
@@ -54,5 +55,5 @@ func parseStat(line string) (Stat, error) {
 	if err != nil {
 		return Stat{}, fmt.Errorf("cannot parse exit status: %w", err)
 	}
-	return Stat{State: fields[state-first][0], Parent: ppid, session: sid, Flags: bits, startTime: startTime, exitCode: uint32(code)}, nil
+	return Stat{Name: line[strings.IndexByte(line, '(')+1 : end], State: fields[state-first][0], Parent: ppid, session: sid, Flags: bits, startTime: startTime, exitCode: uint32(code)}, nil
 }
