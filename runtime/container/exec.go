@@ -65,7 +65,7 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 			e.ReapLost()
 			return nil, execError(c.ID, lc, err)
 		}
-		return e.begun(&Exec{engine: e, container: lc, process: p, Terminal: terminal}), nil
+		return begun(&Exec{engine: e, container: lc, process: p, Terminal: terminal}), nil
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -80,13 +80,13 @@ func (e *Engine) Exec(c *spec.Config, x ExecConfig) (*Exec, error) {
 		e.ReapLost()
 		return nil, execError(c.ID, lc, err)
 	}
-	return e.begun(&Exec{engine: e, container: lc, process: p}), nil
+	return begun(&Exec{engine: e, container: lc, process: p}), nil
 }
 
 // begun notes that somebody waits for a command.
-func (e *Engine) begun(x *Exec) *Exec {
+func begun(x *Exec) *Exec {
 	if pid, err := x.process.Pid(); err == nil {
-		e.execs.Store(pid, nil)
+		x.engine.execs.Store(pid, nil)
 	}
 	return x
 }
