@@ -108,7 +108,7 @@ func splitRemainder(s string) (path, tag, digest string) {
 
 func (r Reference) check(s string) error {
 	if !validDomain(r.Domain) {
-		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, Hide(r.Domain))
+		return fault.BadNamef("image name %q has an invalid registry %q: write host, host:port or [IPv6]:port", s, strings.TrimSuffix(Hide(r.Domain+"/"), "/"))
 	}
 	if strings.ToLower(r.Path) != r.Path {
 		return fault.BadNamef("image name %q: repository name (%s) must be lowercase", s, strings.TrimPrefix(r.Path, "library/"))

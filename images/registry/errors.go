@@ -204,6 +204,9 @@ func (e *Error) explainStatus(s *transport.Error) {
 		e.Remedy = "it is tried again"
 	default:
 		e.Text = fmt.Sprintf("it answers %d %s%s", code, http.StatusText(code), said)
+		if code == http.StatusBadRequest && e.Hop == HopConnect { // plain HTTP was tried after TLS, where that is allowed
+			e.Remedy = "if it speaks TLS, put the certificate of its authority into a folder of registryCerts"
+		}
 	}
 	if s.Request != nil {
 		if after, ok := s.Request.Context().Value(afterKey{}).(*retryAfter); ok {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"podd/images"
+	"podd/images/reference"
 	"podd/runtime/api"
 	"podd/runtime/imagepull"
 )
@@ -46,7 +47,7 @@ func (b *Backend) PullImage(ctx context.Context, o api.ImagePull, step func(api.
 	}})
 	b.Runtime.ImagesChanged()
 	if out.Err != nil {
-		return api.ImageInfo{}, fmt.Errorf("cannot pull %s: %w", o.Name, out.Err)
+		return api.ImageInfo{}, fmt.Errorf("cannot pull %s: %w", reference.Hide(o.Name), out.Err)
 	}
 	return imageInfo(out.Image), nil
 }

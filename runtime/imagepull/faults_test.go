@@ -359,9 +359,11 @@ func (b *board) wantNothing(t *testing.T, spool string) {
 // A name with credentials is no name, and they are not repeated.
 func TestCredentialsInANameAreNotRepeated(t *testing.T) {
 	b := newBoard(t)
-	out := b.pull("https://user:geheim@" + b.host + "/app:v1")
-	if out.Reason != state.ReasonImageName || strings.Contains(out.Message, "geheim") {
-		t.Errorf("%s: %s", out.Reason, out.Message)
+	for _, scheme := range []string{"https://", ""} {
+		out := b.pull(scheme + "user:geheim@" + b.host + "/app:v1")
+		if out.Reason != state.ReasonImageName || strings.Contains(out.Message, "geheim") {
+			t.Errorf("%s: %s", out.Reason, out.Message)
+		}
 	}
 }
 

@@ -136,6 +136,18 @@ func TestPullFromAPrivateRegistry(t *testing.T) {
 			t.Errorf("the password is shown:\n%s", text)
 		}
 	}
+	for _, bad := range []struct{ name, want string }{
+		{"", "without a name"},
+		{"user:geheim@" + image, "***@" + dockerRegistry},
+		{dockerRegistry + "/team/busybox:none", "auth at " + dockerRegistry}, // the node has no credentials
+		{dockerRegistry + "/Team/busybox:1", "must be lowercase"},
+		{"127.0.0.1:4999/a:1", "connect at 127.0.0.1:4999"},
+	} {
+		_, said, code := b.RunCLI("images", "pull", bad.name)
+		if code == 0 || strings.Contains(said, "geheim") || strings.Count(said, "\n") != 1 || !strings.Contains(said, bad.want) {
+			t.Errorf("podd images pull %q: %d, %s", bad.name, code, said)
+		}
+	}
 	b.MustDrop("stranger", pod("stranger", ""))
 	b.WaitPod("stranger", harness.IsWaiting("app", "ImagePullBackOff"))
 	b.MustDrop("friend", pod("friend", "imagePullSecrets: [{name: regcred}]"))

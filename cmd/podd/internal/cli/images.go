@@ -433,6 +433,10 @@ func (i *images) pullCommand() *cobra.Command {
 			}
 			var errs []error
 			for _, ref := range args {
+				if ref == "" { // a variable of a script that is not set
+					errs = append(errs, errors.New("an image without a name cannot be pulled: name one, such as busybox:1.36"))
+					continue
+				}
 				img, err := i.pull(cmd.Context(), ref, platform, show)
 				show.End()
 				if err != nil {
