@@ -26,21 +26,31 @@ type Guard struct {
 // Returned is called instead, in the goroutine of the work: it is to be tried again then.
 func Do[T any](g *Guard, key string, work func() T) (T, error) {
 	var none T
+	value := new(T)
+	if err := g.do(key, func() { *value = work() }); err != nil {
+		return none, err
+	}
+	return *value, nil
+}
+
+// do is Do of any type: work keeps what it returns, which is not looked at after an error.
+func (g *Guard) do(key string, work func()) error {
 	if g == nil || g.Patience == 0 {
-		return work(), nil
+		work()
+		return nil
 	}
 	g.mu.Lock()
 	hangs := g.stuck[key] || len(g.stuck) >= g.Most
 	g.mu.Unlock()
 	if hangs {
-		return none, ErrHangs
+		return ErrHangs
 	}
-	result := make(chan T, 1)
+	done := make(chan struct{})
 	var left bool // under mu
 	go func() {
-		value := work()
+		work()
 		g.mu.Lock()
-		result <- value
+		close(done)
 		late := left
 		if late {
 			delete(g.stuck, key)
@@ -53,15 +63,15 @@ func Do[T any](g *Guard, key string, work func() T) (T, error) {
 	timer := time.NewTimer(g.Patience)
 	defer timer.Stop()
 	select {
-	case value := <-result:
-		return value, nil
+	case <-done:
+		return nil
 	case <-timer.C:
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
-	case value := <-result: // in the last moment
-		return value, nil
+	case <-done: // in the last moment
+		return nil
 	default:
 	}
 	left = true
@@ -69,5 +79,5 @@ func Do[T any](g *Guard, key string, work func() T) (T, error) {
 		g.stuck = map[string]bool{}
 	}
 	g.stuck[key] = true
-	return none, ErrHangs
+	return ErrHangs
 }
