@@ -160,7 +160,8 @@ func (c *Client) connect(ctx context.Context, e *endpoint, cred Credential, pati
 	rt, err := transport.NewWithContext(ctx, reg, authenticator{cred, s}, w, []string{scope})
 	if err != nil {
 		pool.CloseIdleConnections()
-		if noted := w.noted(); noted != nil && !plain(e.base.Host) {
+		// Who speaks TLS and refuses this machine says no more when he is then asked without TLS.
+		if noted := w.noted(); noted != nil && (!plain(e.base.Host) || refusesCertificate(noted)) {
 			err = noted
 		}
 		return nil, c.explain(HopConnect, e.base.Host, err)

@@ -143,6 +143,13 @@ func plainText(err error) string {
 	return err.Error()
 }
 
+// refusesCertificate says that a registry wants a certificate from its clients, and did not like this machine's or got none
+// (RFC 8446, 6.2). Package crypto/tls gives these alerts no type of their own.
+func refusesCertificate(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate")
+}
+
 func (c *Client) isTLS(err error) bool {
 	var record tls.RecordHeaderError
 	var verify *tls.CertificateVerificationError
@@ -151,7 +158,7 @@ func (c *Client) isTLS(err error) bool {
 	var host x509.HostnameError
 	var unknown x509.UnknownAuthorityError
 	return errors.As(err, &record) || errors.As(err, &verify) || errors.As(err, &alert) || errors.As(err, &invalid) ||
-		errors.As(err, &host) || errors.As(err, &unknown) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+		errors.As(err, &host) || errors.As(err, &unknown) || refusesCertificate(err) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
 func (c *Client) explainTLS(e *Error, err error) {
@@ -175,6 +182,9 @@ func (c *Client) explainTLS(e *Error, err error) {
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		e.Text = "it does not speak TLS"
 		e.Remedy = "set insecure = true for it in registries.conf if it has no certificate"
+	case refusesCertificate(err):
+		e.Text = "it wants to see a certificate of this machine (" + plainText(err) + ")"
+		e.Remedy = fmt.Sprintf("put one that it knows, and its key, into %s, as client.cert and client.key", c.certsHint(e.Host))
 	default:
 		e.Text = plainText(err)
 		e.Remedy = "check the certificate of the registry and the clock of this machine"

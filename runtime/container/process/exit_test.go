@@ -28,7 +28,7 @@ func TestParseWaitStatus(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	line := "7 (a) b (c) Z 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 10752\n"
 	got, err := parseStat(line)
-	if err != nil || got != (Stat{State: 'Z', Parent: 1, session: 7, Flags: 4, startTime: 12345, exitCode: 0x2a00}) {
+	if err != nil || got != (Stat{State: 'Z', Parent: 1, session: 7, Name: "a) b (c", Flags: 4, startTime: 12345, exitCode: 0x2a00}) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "7", "7 (x) R 1 2", "7 (x"} {

@@ -102,7 +102,9 @@ func TestTornImageComesAgain(t *testing.T) {
 			if out, _, code := b.RunCLI("images", "verify"); code != 1 || !strings.Contains(out, "etc/group") {
 				t.Errorf("verify: %d: %s", code, out)
 			}
-			if out, stderr, code := b.RunCLI("images", "verify", "--repair"); code != 0 || !strings.Contains(out, ": mended") {
+			// The archive in the folder may have been read again already.
+			out, stderr, code := b.RunCLI("images", "verify", "--repair")
+			if code != 0 || !strings.Contains(out, ": mended") && (name != "folder" || !strings.Contains(out, ": whole")) {
 				t.Errorf("repair: %d: %s%s", code, out, stderr)
 			}
 			b.MustDrop("next", strings.Replace(pod, "name: app", "name: next", 1))
