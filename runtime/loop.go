@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"podd/runtime/folders"
 	"podd/runtime/lifecycle"
 	"podd/runtime/plan"
 	"podd/runtime/state"
@@ -173,8 +174,11 @@ func (r *Runtime) receive(m message, now state.Instant) {
 	case msgSuspect:
 		r.storage.Suspect(m.err)
 	case msgStorage:
-		if r.storage.Take(m.problems, now) {
+		switch r.storage.Take(m.problems, now) {
+		case folders.Mended:
 			r.retryAll()
+		case folders.Cleared:
+			r.storageMended()
 		}
 	case msgOutcome:
 		if r.pods[m.pod.Record.UID] == m.pod {
@@ -321,6 +325,11 @@ func (r *Runtime) retryAll() {
 		p.RetryNow()
 		r.mark(uid)
 	}
+	r.storageMended()
+}
+
+// storageMended tells podd's other parts that what they could not write may be written now.
+func (r *Runtime) storageMended() {
 	if r.StorageMended != nil {
 		r.StorageMended()
 	}

@@ -152,8 +152,8 @@ func TestMonitor(t *testing.T) {
 	for i, wait := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 		m.Try()
 		m.Try() // one at a time
-		if mended := m.Take(<-tried, now); mended || m.RetryAt() != now.After(wait) || !errors.Is(reported["images"], unix.ENOSPC) || reported["root"] != nil {
-			t.Errorf("try %d: mended %t, next at %s, reported %v", i, mended, m.RetryAt(), reported)
+		if found := m.Take(<-tried, now); found != Unchanged || m.RetryAt() != now.After(wait) || !errors.Is(reported["images"], unix.ENOSPC) || reported["root"] != nil {
+			t.Errorf("try %d: found %d, next at %s, reported %v", i, found, m.RetryAt(), reported)
 		}
 		m.Suspect(unix.EROFS)
 		if m.trying {
@@ -162,15 +162,29 @@ func TestMonitor(t *testing.T) {
 	}
 	images = nil
 	m.Try()
-	if mended := m.Take(<-tried, now); !mended || m.RetryAt() != 0 || reported["images"] != nil {
-		t.Errorf("after there is room: mended %t, next at %s, %v", mended, m.RetryAt(), reported)
+	if found := m.Take(<-tried, now); found != Mended || m.RetryAt() != 0 || reported["images"] != nil {
+		t.Errorf("after there is room: found %d, next at %s, %v", found, m.RetryAt(), reported)
 	}
 	m.Suspect(&os.PathError{Op: "write", Err: unix.EDQUOT})
 	if !m.trying {
 		t.Error("a quota that is used up is not looked at")
 	}
-	if mended := m.Take(<-tried, now); mended {
-		t.Error("what was well is told to be well again")
+	if found := m.Take(<-tried, now); found != Cleared || m.RetryAt() != 0 {
+		t.Errorf("what an error has spoilt and is well by now: found %d", found)
+	}
+	m.Try()
+	if found := m.Take(<-tried, now); found != Unchanged {
+		t.Errorf("what was well is told to be well again: %d", found)
+	}
+	// An error of another disk comes again with each try: it is looked at once a minute.
+	m.Suspect(unix.ENOSPC)
+	soon := state.Instant{Mono: now.After(time.Second)}
+	if found := m.Take(<-tried, soon); found != Unchanged || m.RetryAt() != now.After(time.Minute) {
+		t.Errorf("a second later: found %d, next at %s", found, m.RetryAt())
+	}
+	m.Try()
+	if found := m.Take(<-tried, state.Instant{Mono: now.After(time.Minute)}); found != Cleared || m.RetryAt() != 0 {
+		t.Errorf("a minute later: found %d, next at %s", found, m.RetryAt())
 	}
 	for range 20 {
 		m.Take(map[string]error{"root": unix.EIO}, now)
@@ -194,5 +208,22 @@ func TestLook(t *testing.T) {
 	f.Logs = filepath.Join(f.Root, "none")
 	if err := f.Look(); err == nil || !strings.Contains(err.Error(), f.Logs) || strings.Contains(err.Error(), f.Run) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A disk that is mended before it is tried for the first time was bad all the same: what the start has given up goes on.
+func TestMendedBeforeTheFirstTry(t *testing.T) {
+	tried := make(chan map[string]error, 1)
+	bad := error(unix.EROFS)
+	f := &Folders{Run: t.TempDir(), Root: t.TempDir(), Logs: t.TempDir()}
+	m := &Monitor{
+		Folders: f, Prepare: func() error { return bad }, Tried: func(p map[string]error) { tried <- p }, Report: func(string, error) {},
+	}
+	if err := m.Start(); !errors.Is(err, unix.EROFS) {
+		t.Fatal(err)
+	}
+	<-tried
+	if found := m.Take(map[string]error{"root": nil}, state.Instant{Mono: 1}); found != Mended {
+		t.Errorf("found %d", found)
 	}
 }

@@ -21,10 +21,12 @@ type Monitor struct {
 	// Report says what is wrong with what, or with nil that it is right again.
 	Report func(what string, err error)
 
-	bad    bool
-	trying bool
-	again  state.BootTime // the next try, since boot; 0: none is due
-	delay  time.Duration
+	bad       bool
+	suspected bool           // by an error since all was found well
+	cleared   state.BootTime // when a suspicion was last found to be wrong; 0: never
+	trying    bool
+	again     state.BootTime // the next try, since boot; 0: none is due
+	delay     time.Duration
 }
 
 // The delays between two tries while something is wrong.
@@ -38,6 +40,7 @@ const (
 func (m *Monitor) Start() error {
 	err := errors.Join(m.Prepare(), m.Folders.forgetOtherBoot(), m.Folders.sweep(), m.Folders.Look())
 	if err != nil {
+		m.bad = true
 		m.Try()
 	}
 	return err
@@ -56,9 +59,23 @@ func isStorageError(err error) bool {
 // Suspect tries the folders if an error may be theirs.
 func (m *Monitor) Suspect(err error) {
 	if isStorageError(err) && !m.bad {
+		m.suspected = true
 		m.Try()
 	}
 }
+
+// Finding is what a try has changed.
+type Finding int
+
+const (
+	// Unchanged: nothing that was given up can go on now.
+	Unchanged Finding = iota
+	// Cleared: an error made podd look, and all can be written to, again or because it was another disk's error. What was given
+	// up for it and has no time of its own to be tried again is tried now.
+	Cleared
+	// Mended: all can be written to, and could not before.
+	Mended
+)
 
 // Try makes the folders and tries to write to them, away from the loop.
 func (m *Monitor) Try() {
@@ -78,8 +95,8 @@ func (m *Monitor) Try() {
 // RetryAt is when to try again (since boot), 0: never.
 func (m *Monitor) RetryAt() state.BootTime { return m.again }
 
-// Take takes in what a try has found. mended: all can be written to, and could not before.
-func (m *Monitor) Take(problems map[string]error, now state.Instant) (mended bool) {
+// Take takes in what a try has found.
+func (m *Monitor) Take(problems map[string]error, now state.Instant) Finding {
 	was := m.bad
 	m.trying, m.bad = false, false
 	for what, err := range problems {
@@ -89,8 +106,19 @@ func (m *Monitor) Take(problems map[string]error, now state.Instant) (mended boo
 	if m.bad {
 		m.delay = min(max(2*m.delay, retryFirst), retryLast)
 		m.again = now.After(m.delay)
-		return false
+		return Unchanged
 	}
 	m.delay = 0
-	return was
+	switch next := m.cleared.Add(retryLast); {
+	case was:
+		m.suspected = false
+		return Mended
+	case !m.suspected:
+		return Unchanged
+	case m.cleared != 0 && now.Mono < next:
+		m.again = next // what is tried may raise the same suspicion
+		return Unchanged
+	}
+	m.suspected, m.cleared = false, now.Mono
+	return Cleared
 }
