@@ -178,7 +178,7 @@ func (r *Runtime) receive(m message, now state.Instant) {
 		case folders.Mended:
 			r.retryAll()
 		case folders.Cleared:
-			r.storageMended()
+			r.StorageMended()
 		}
 	case msgOutcome:
 		if r.pods[m.pod.Record.UID] == m.pod {
@@ -325,12 +325,5 @@ func (r *Runtime) retryAll() {
 		p.RetryNow()
 		r.mark(uid)
 	}
-	r.storageMended()
-}
-
-// storageMended tells podd's other parts that what they could not write may be written now.
-func (r *Runtime) storageMended() {
-	if r.StorageMended != nil {
-		r.StorageMended()
-	}
+	r.StorageMended()
 }

@@ -135,8 +135,9 @@ type Config struct {
 	// ExitEvents is used on kernels whose pidfds do not keep the exit status; nil: it is then unknown.
 	ExitEvents stdio.ExitEvents
 	// CheckStorage says whether what others keep on the disk is as it should be; nil: nobody keeps anything. Any goroutine
-	// calls it, and StorageMended when all can be written again.
-	CheckStorage  func() error
+	// calls it.
+	CheckStorage func() error
+	// StorageMended is called when all can be written again; nil: nobody is told.
 	StorageMended func()
 	// Idle is called once after each burst of work; nil: nobody is told.
 	Idle func()
@@ -205,6 +206,9 @@ type Runtime struct {
 
 // New makes a runtime; Run starts it.
 func New(c Config) (*Runtime, error) {
+	if c.StorageMended == nil {
+		c.StorageMended = func() {}
+	}
 	r := &Runtime{
 		Config:   c,
 		now:      state.Now,
