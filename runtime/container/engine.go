@@ -39,6 +39,8 @@ type Engine struct {
 	fresh sync.Map
 	// execs has the processes of commands that somebody waits for.
 	execs sync.Map
+	// inits has the number of each container's first process, by id: whoever watches over the container waits for it.
+	inits sync.Map
 	// states has the version of each container's state that was found to be what was written.
 	states     sync.Map
 	deviceLock sync.Mutex // of the nodes and rules of all containers' devices
@@ -79,6 +81,7 @@ func (e *Engine) Remove(id string) error {
 
 func (e *Engine) RemoveState(id string) error {
 	e.fresh.Delete(id)
+	e.inits.Delete(id)
 	defer e.states.Delete(id)
 	c, err := e.stateFiles().load(id)
 	if errors.Is(err, libcontainer.ErrNotExist) {

@@ -121,6 +121,7 @@ func (e *Engine) startInit(c *spec.Config, who spec.Identity, lc *libcontainer.C
 		return nil, err
 	}
 	started.Terminal = terminal
+	e.inits.Store(c.ID, started.PID)
 	return started, nil
 }
 
