@@ -1,10 +1,12 @@
 package dns
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,16 +86,30 @@ type upstream struct {
 	tcp   net.Listener
 }
 
+// listenBoth listens by UDP and TCP on one free port. A port that is free for UDP may be another process's for TCP.
+func listenBoth(t *testing.T) (*net.UDPConn, *net.TCPListener) {
+	t.Helper()
+	for range 50 {
+		udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.MustParseAddrPort(udp.LocalAddr().String())))
+		if err == nil {
+			return udp, tcp
+		}
+		udp.Close()
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("no port is free for both UDP and TCP")
+	return nil, nil
+}
+
 func newUpstream(t *testing.T, answer func(q dnsmessage.Question, tcp bool) *dnsmessage.Message) *upstream {
 	t.Helper()
-	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	udp, tcp := listenBoth(t)
 	u := &upstream{addr: netip.MustParseAddrPort(udp.LocalAddr().String()), udp: udp, tcp: tcp}
 	t.Cleanup(func() { udp.Close(); tcp.Close() })
 	reply := func(msg []byte, overTCP bool) []byte {
@@ -167,13 +183,11 @@ func serving(t *testing.T, s *Server, servers ...netip.AddrPort) netip.AddrPort 
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The two have different ports: none was asked for.
+	k.udp.Close()
+	k.tcp.Close()
+	k.udp, k.tcp = listenBoth(t)
 	addr := netip.MustParseAddrPort(k.udp.LocalAddr().String())
-	if err := k.tcp.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if k.tcp, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr)); err != nil {
-		t.Fatal(err)
-	}
 	s.Serve(k)
 	t.Cleanup(s.Close)
 	return addr

@@ -3,6 +3,7 @@ package workloads
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"podd/test/harness"
@@ -32,22 +33,46 @@ spec:
 `, name, word, replicas)
 }
 
-// keepAsking asks an address until stop is called, and then has counted what it answered.
-func keepAsking(b *harness.Board, addr string) (answers map[string]int, stop func()) {
-	answers = map[string]int{}
-	quit, done := make(chan struct{}), make(chan struct{})
+// asker asks an address without a break and counts what it answers.
+type asker struct {
+	quit, done chan struct{}
+	mu         sync.Mutex
+	answers    map[string]int
+}
+
+func keepAsking(b *harness.Board, addr string) *asker {
+	a := &asker{quit: make(chan struct{}), done: make(chan struct{}), answers: map[string]int{}}
 	go func() {
-		defer close(done)
+		defer close(a.done)
 		for {
 			select {
-			case <-quit:
+			case <-a.quit:
 				return
 			default:
-				answers[b.Answers(addr)]++
 			}
+			answer := b.Answers(addr)
+			a.mu.Lock()
+			a.answers[answer]++
+			a.mu.Unlock()
 		}
 	}()
-	return answers, func() { close(quit); <-done }
+	return a
+}
+
+// until waits for an answer.
+func (a *asker) until(answer string) error {
+	return lab.Poll(harness.Limit, func() (bool, error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.answers[answer] > 0, fmt.Errorf("no answer is %q, but %v", answer, a.answers)
+	})
+}
+
+// stop ends the asking. Only then may the answers be read.
+func (a *asker) stop() map[string]int {
+	close(a.quit)
+	<-a.done
+	return a.answers
 }
 
 // A Deployment of the folder runs behind a Service; a new version takes its place and no request is lost; podd may die
@@ -62,13 +87,14 @@ func TestDeploymentBehindAService(t *testing.T) {
 	b.MustDrop("web", deploymentOf("web", "one", 2))
 	b.Until(harness.Has("2/2"), "get", "deploy", "web")
 	addr := b.Service("web").Spec.ClusterIP + ":80"
-	answers, stop := keepAsking(b, addr)
-	b.WantAnswer(addr, "one")
+	asking := keepAsking(b, addr)
+	b.Must(asking.until("one"))
 	b.MustDrop("web", deploymentOf("web", "two", 2))
+	b.Must(asking.until("two"))
 	b.Until(func(out string) bool { return harness.Has("2/2")(out) && strings.Count(out, "\n") == 2 }, "get", "deploy", "web")
 	b.Until(func(out string) bool { return strings.Count(out, "Running") == 2 && !harness.Has("Terminating")(out) }, "get", "pods", "-l", "app=web")
 	b.WantAnswer(addr, "two")
-	stop()
+	answers := asking.stop()
 	t.Logf("answers: %v", answers)
 	if answers["one"] == 0 || answers["two"] == 0 || len(answers) != 2 {
 		t.Errorf("requests were lost: %v", answers)
