@@ -208,7 +208,19 @@ func (c *Client) transport(e *endpoint, p Patience) *http.Transport {
 		},
 	}
 	if c.Proxy != nil {
-		t.Proxy = func(r *http.Request) (*url.URL, error) { return c.Proxy(r.URL) }
+		t.Proxy = func(r *http.Request) (*url.URL, error) {
+			proxy, err := c.Proxy(r.URL)
+			if err != nil {
+				return nil, errProxyAddress // the text of err has the address, and its password
+			}
+			return proxy, nil
+		}
+		t.OnProxyConnectResponse = func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &proxyError{proxy.Host, resp.StatusCode}
+			}
+			return nil
+		}
 	}
 	return t
 }

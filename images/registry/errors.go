@@ -89,7 +89,10 @@ func (c *Client) explain(hop Hop, host string, err error) error {
 	var dns *net.DNSError
 	var status *transport.Error
 	var refused *redirectError
+	var proxy *proxyError
 	switch {
+	case errors.As(err, &status) && status.StatusCode == http.StatusProxyAuthRequired:
+		e.Hop, e.Kind, e.Text, e.Remedy = HopConnect, ErrUnavailable, "its proxy answers 407 Proxy Authentication Required", proxyRemedy
 	case errors.As(err, &status):
 		e.explainStatus(status)
 	case errors.As(err, &refused):
@@ -99,6 +102,14 @@ func (c *Client) explain(hop Hop, host string, err error) error {
 		e.Hop, e.Kind = HopName, ErrUnavailable
 		e.Text = fmt.Sprintf("the name %s has no address (%s)", dns.Name, dns.Err)
 		e.Remedy = "check the name and the name servers in /etc/resolv.conf"
+	case errors.Is(err, errProxyAddress):
+		e.Hop, e.Kind, e.Text = HopConnect, ErrUnavailable, errProxyAddress.Error()
+		e.Remedy = "it must be http://[USER:PASSWORD@]HOST:PORT in httpProxy and httpsProxy, or in the environment"
+	case errors.As(err, &proxy):
+		e.Hop, e.Kind, e.Text, e.Remedy = HopConnect, ErrUnavailable, proxy.Error(), "check httpsProxy, or the registry's name in noProxy"
+		if proxy.status == http.StatusProxyAuthRequired {
+			e.Remedy = proxyRemedy
+		}
 	case c.isTLS(err):
 		c.explainTLS(e, err)
 	case errors.Is(err, errPlain):
@@ -114,6 +125,8 @@ func (c *Client) explain(hop Hop, host string, err error) error {
 	}
 	return e
 }
+
+const proxyRemedy = "give the proxy's user and password in its address, http://USER:PASSWORD@HOST:PORT"
 
 // networkHop tells a connection that does not come about from one that breaks.
 func networkHop(hop Hop, err error) Hop {
@@ -196,7 +209,7 @@ func (e *Error) explainStatus(s *transport.Error) {
 	code := s.StatusCode
 	said := serverMessage(s)
 	switch {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden || code == http.StatusProxyAuthRequired:
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
 		e.Hop, e.Kind = HopAuth, ErrUnauthorized
 		e.Text = fmt.Sprintf("it answers %d %s%s", code, http.StatusText(code), said)
 		e.Remedy = "check the name, and the credentials in imagePullSecrets or in the node's configuration"

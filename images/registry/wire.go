@@ -53,7 +53,19 @@ func (p Patience) delay(failures int) time.Duration {
 var (
 	errPlain = errors.New("plain HTTP is not allowed")
 	errIdle  = errors.New("no byte came for too long")
+	// errProxyAddress: the address of the proxy is none. It is not repeated, as it may have a password.
+	errProxyAddress = errors.New("the address of its proxy is none")
 )
+
+// proxyError is a proxy that does not lead on.
+type proxyError struct {
+	proxy  string // host:port
+	status int
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy %s answers %d %s", e.proxy, e.status, http.StatusText(e.status))
+}
 
 // afterKey is the context's key of a *retryAfter, which remembers what a registry asked for beside a refusal.
 type afterKey struct{}
@@ -174,7 +186,11 @@ func (w *wire) again(req *http.Request, resp *http.Response, err error, try int)
 
 // isTemporary says of an error of the network that the same request may go well in a moment.
 func isTemporary(err error) bool {
-	return !(&Client{}).isTLS(err) && !errors.Is(err, errPlain)
+	var proxy *proxyError
+	if errors.As(err, &proxy) {
+		return proxy.status >= 500
+	}
+	return !(&Client{}).isTLS(err) && !errors.Is(err, errPlain) && !errors.Is(err, errProxyAddress)
 }
 
 // parseRetryAfter reads seconds or a date (RFC 9110, 10.2.3).

@@ -107,7 +107,7 @@ func TestPullFromAPrivateRegistry(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	b := harness.NewEmptyBoard(t, harness.WithArgs("--config", config))
 	certs := startRegistry(t, b)
-	if err := os.WriteFile(config, []byte("registriesConf: /nonexistent\nregistryAuth: []\nregistryCerts: ["+certs+"]\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("registriesConf: /nonexistent\nregistryAuth: []\nregistryCerts: ["+certs+"]\nhttpsProxy: http://us:geheim@127.0.0.1:1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.MustStart()
@@ -142,6 +142,7 @@ func TestPullFromAPrivateRegistry(t *testing.T) {
 		{dockerRegistry + "/team/busybox:none", "auth at " + dockerRegistry}, // the node has no credentials
 		{dockerRegistry + "/Team/busybox:1", "must be lowercase"},
 		{"127.0.0.1:4999/a:1", "connect at 127.0.0.1:4999"},
+		{"registry.invalid/a:1", "connect at registry.invalid: proxyconnect tcp: dial tcp 127.0.0.1:1"},
 	} {
 		_, said, code := b.RunCLI("images", "pull", bad.name)
 		if code == 0 || strings.Contains(said, "geheim") || strings.Count(said, "\n") != 1 || !strings.Contains(said, bad.want) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,11 @@ func (c *PullConfig) check() error {
 	case c.ImageCredentialProviderConfig != "" && c.ImageCredentialProviderBinDir == "":
 		return fmt.Errorf("imageCredentialProviderConfig needs imageCredentialProviderBinDir: the folder of the programs")
 	}
+	for key, address := range map[string]string{"httpProxy": c.HTTPProxy, "httpsProxy": c.HTTPSProxy} {
+		if address != "" && !isProxyAddress(address) { // which is not repeated: it may have a password
+			return fmt.Errorf("%s must be the address of a proxy, such as http://USER:PASSWORD@HOST:PORT (or https, socks5)", key)
+		}
+	}
 	if _, err := imagepull.ParseWindow(c.ImagePullWindow); err != nil {
 		return fmt.Errorf("imagePullWindow %w", err)
 	}
@@ -81,6 +87,15 @@ func (c *PullConfig) check() error {
 		}
 	}
 	return nil
+}
+
+// isProxyAddress says what http.ProxyFromEnvironment can use.
+func isProxyAddress(address string) bool {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
 }
 
 // Pulls are the settings that count for pulls from now on.
