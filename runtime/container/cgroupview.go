@@ -39,22 +39,27 @@ func (e *Engine) EnsureCgroupView() error {
 		}
 		dirs = append(dirs, m.Mountpoint)
 	}
-	if err := os.MkdirAll(e.ViewDir, 0o700); err != nil {
+	if err := os.MkdirAll(e.ViewDir, 0o711); err != nil {
 		return fmt.Errorf("cannot make a mount point for cgroups: %w", err)
+	}
+	// One that is there may be of a podd that kept it to root.
+	if err := os.Chmod(e.ViewDir, 0o711); err != nil {
+		return fmt.Errorf("cannot make the mount point for cgroups reachable: %w", err)
 	}
 	e.hierarchies = dirs
 	return nil
 }
 
 // useView has the container's /sys/fs/cgroup made from the shared folder. Not that of a privileged container, which may
-// write there, and not with ids of the pod's own, whose namespaces may not change the host's mounts.
+// write there. The init of a pod with ids of its own is nobody to the machine: it reads the list and reaches the folder as
+// all others may.
 func (e *Engine) useView(c *spec.Config, ociSpec *specs.Spec) error {
 	i := slices.IndexFunc(ociSpec.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
-	if len(e.hierarchies) == 0 || i < 0 || spec.IsPrivileged(c) || c.Sandbox.Users != nil {
+	if len(e.hierarchies) == 0 || i < 0 || spec.IsPrivileged(c) {
 		return nil
 	}
 	list := cgroupview.List(e.ViewDir, e.hierarchies, ociSpec.Linux.CgroupsPath)
-	if err := atomicfile.Write(filepath.Join(e.MountDir, c.ID, cgroupview.File), list, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(e.MountDir, c.ID, cgroupview.File), list, 0o644); err != nil {
 		return fmt.Errorf("cannot say where the cgroups of container %s are: %w", c.ID, err)
 	}
 	ociSpec.Mounts[i] = specs.Mount{Destination: ociSpec.Mounts[i].Destination, Type: "bind", Source: e.ViewDir, Options: []string{"rbind", "rprivate"}}
