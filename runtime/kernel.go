@@ -49,7 +49,7 @@ func (b board) prepare() error {
 		return err
 	}
 	b.labelImages()
-	return b.r.engine.EnsureCgroupView()
+	return b.r.engine.Views.Ensure()
 }
 
 // labelImages lets containers execute what is in images: SELinux looks at the files of their layers behind the overlay, too. New

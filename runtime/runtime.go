@@ -247,7 +247,7 @@ func New(c Config) (*Runtime, error) {
 		MountDir: filepath.Join(c.RunDir, "roots"),
 
 		BaseLayer:  filepath.Join(c.RunDir, "base"),
-		ViewDir:    filepath.Join(c.RunDir, "cgroup"),
+		Views:      container.Views{Cgroups: filepath.Join(c.RunDir, "cgroup"), Dev: filepath.Join(c.RunDir, "dev")},
 		Seccomp:    seccomp.Profiles{Dir: filepath.Join(c.RootDir, "seccomp")},
 		RemoveTree: volume.Remove,
 		Damaged:    c.Damaged,

@@ -260,7 +260,8 @@ func TestLayers(t *testing.T) {
 
 		"podd/runtime/container": {
 			"podd/runtime/container/spec", "podd/runtime/container/process", "podd/runtime/container/rlimit",
-			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/seccomp", "podd/runtime/container/lsm",
+			"podd/runtime/container/devicerules", "podd/runtime/container/cgroupview", "podd/runtime/container/devview",
+			"podd/runtime/container/seccomp", "podd/runtime/container/lsm",
 			"podd/runtime/device",
 		},
 		"podd/runtime/container/spec":        {"podd/runtime/container/rlimit"},
@@ -268,9 +269,10 @@ func TestLayers(t *testing.T) {
 		"podd/runtime/container/rlimit":      {},
 		"podd/runtime/container/devicerules": {},
 		"podd/runtime/container/cgroupview":  {},
+		"podd/runtime/container/devview":     {},
 		"podd/runtime/device":                {},
 		"podd/runtime/device/cdi":            {"podd/runtime/manifest/decode"},
-		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview", "podd/runtime/container/seccomp/filter"}, // and so it is initialised early
+		"podd/runtime/container/reexec":      {"podd/runtime/container/cgroupview", "podd/runtime/container/devview", "podd/runtime/container/seccomp/filter"}, // and so it is initialised early
 
 		"podd/runtime/container/seccomp":        {"podd/runtime/container/seccomp/filter"},
 		"podd/runtime/container/seccomp/filter": {},

@@ -26,9 +26,7 @@ type Engine struct {
 	// BaseLayer lies below every image: the mount points that an image may lack, so that none has to be made
 	// in the writable layer.
 	BaseLayer string
-	// ViewDir is where each container's init gathers its cgroups of version 1, once EnsureCgroupView has made it.
-	ViewDir     string
-	hierarchies []string // where they are mounted
+	Views     Views
 	// Seccomp has the node's profiles.
 	Seccomp seccomp.Profiles
 	// Modules are the kernel's security modules.

@@ -68,7 +68,7 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 	if err != nil {
 		return nil, err
 	}
-	if err := e.useView(c, ociSpec); err != nil {
+	if err := e.Views.useCgroups(filepath.Join(e.MountDir, c.ID), c, ociSpec); err != nil {
 		return nil, err
 	}
 	if ociSpec.Process.ApparmorProfile, err = e.Modules.Profile(c.Pod, c.Container, c.AppArmorPreset); err != nil {
@@ -82,6 +82,11 @@ func (e *Engine) Start(c *spec.Config, hold func(*Process) error) (*Process, err
 		return nil, err
 	}
 	defer closeFiles(p.ExtraFiles)
+	if confined && labels.Mount == "" {
+		if err := e.Views.useDev(filepath.Join(e.MountDir, c.ID), c, ociSpec); err != nil {
+			return nil, err
+		}
+	}
 	lc, err := e.create(c, ociSpec)
 	if err != nil {
 		return nil, err

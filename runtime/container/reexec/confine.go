@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"podd/runtime/container/devview"
 	"podd/runtime/container/seccomp/filter"
 )
 
@@ -24,7 +25,9 @@ const filterFD = 3
 // libcontainer calls nothing of its users' at these moments, but it logs, and a hook of the log is called by the thread that
 // is to be confined. Whatever is logged of the init's last steps comes after it has closed its socket to the parent. If there
 // is no filter by then, the command is not run (docs/decisions/025-seccomp.md).
-func confine() error {
+//
+// When the parent has let the init go on the container's root is there, and dev is: the standard streams become its.
+func confine(dev bool) error {
 	first := os.Getenv("_LIBCONTAINER_CONSOLE")
 	if first == "" {
 		first = os.Getenv("_LIBCONTAINER_INITPIPE")
@@ -41,7 +44,7 @@ func confine() error {
 		return err
 	}
 	unix.CloseOnExec(filterFD) // libcontainer takes it for one that the command is to have
-	logrus.AddHook(&confiner{filter: f, socket: socket})
+	logrus.AddHook(&confiner{filter: f, socket: socket, dev: dev})
 	return os.Setenv("_LIBCONTAINER_LOGLEVEL", strconv.Itoa(int(logrus.DebugLevel)))
 }
 
@@ -52,6 +55,7 @@ type confiner struct {
 	filter    *filter.Filter
 	socket    int // libcontainer's, to the parent
 	quiet     bool
+	dev       bool // podd has made /dev, and the standard streams are not the container's yet
 	installed bool
 }
 
@@ -66,6 +70,12 @@ func (c *confiner) Fire(e *logrus.Entry) error {
 	if c.installed {
 		return nil
 	}
+	if c.dev && strings.HasPrefix(e.Message, released) {
+		if err := devview.UseNull(); err != nil {
+			panic(fmt.Errorf("cannot use the container's /dev/null: %w", err))
+		}
+		c.dev = false
+	}
 	late, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
 	if err != nil {
 		panic(err)
@@ -73,6 +83,8 @@ func (c *confiner) Fire(e *logrus.Entry) error {
 	_, err = unix.FcntlInt(uintptr(c.socket), unix.F_GETFD, 0)
 	closed := errors.Is(err, unix.EBADF)
 	switch {
+	case closed && c.dev:
+		panic(errors.New("the moment to use the container's /dev/null has passed"))
 	case late == 0 && closed:
 		panic(errors.New("the moment to install the seccomp filter has passed"))
 	case late == 0 && strings.HasPrefix(e.Message, released), late != 0 && closed:

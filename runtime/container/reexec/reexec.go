@@ -16,11 +16,13 @@ import (
 	_ "github.com/opencontainers/runc/libcontainer/nsenter"
 
 	"podd/runtime/container/cgroupview"
+	"podd/runtime/container/devview"
 )
 
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
-		if err := errors.Join(cgroupview.Mount(), confine()); err != nil {
+		dev, err := devview.Mount()
+		if err := errors.Join(err, cgroupview.Mount(), confine(dev)); err != nil {
 			fmt.Fprintln(os.Stderr, "podd:", err)
 			os.Exit(1)
 		}

@@ -17,22 +17,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// systemMounts are those every container gets, in the order in which they are made. Programs do not run in /dev, as with podman.
+// systemMounts are those every container gets, in the order in which they are made.
 func systemMounts(c *Config, privileged bool) []specs.Mount {
 	sys := []string{"nosuid", "noexec", "nodev"}
 	cgroup := []string{"nosuid", "noexec", "nodev", "relatime"}
 	if !privileged {
 		sys, cgroup = append(sys, "ro"), append(cgroup, "ro")
 	}
-	mounts := []specs.Mount{
-		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
+	mounts := []specs.Mount{{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}}}
+	mounts = append(mounts, DevMounts()...)
+	mounts = append(mounts, []specs.Mount{
+		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
+		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
+	}...)
+	return append(overridden(mounts, c.Mounts), placed(c)...)
+}
+
+// DevMounts are the mounts of /dev that every container gets. Package devview makes the same; a test compares. Programs do not
+// run there, as with podman.
+func DevMounts() []specs.Mount {
+	return []specs.Mount{
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}},
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
-		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: sys},
-		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
 	}
-	return append(overridden(mounts, c.Mounts), placed(c)...)
 }
 
 // fileMounts lays the sandbox's files over those of the image.

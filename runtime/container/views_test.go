@@ -19,17 +19,17 @@ func TestCgroupView(t *testing.T) {
 	}
 	e, image := testEngine(t)
 	theirs := cgroupMounts(t, e, image, "theirs")
-	e.ViewDir = filepath.Join(t.TempDir(), "cgroup")
-	if err := e.EnsureCgroupView(); err != nil || len(e.hierarchies) == 0 {
-		t.Fatalf("hierarchies %v, %v", e.hierarchies, err)
+	e.Views.Cgroups = filepath.Join(t.TempDir(), "cgroup")
+	if err := e.Views.ensureCgroups(); err != nil || len(e.Views.hierarchies) == 0 {
+		t.Fatalf("hierarchies %v, %v", e.Views.hierarchies, err)
 	}
 	ours := cgroupMounts(t, e, image, "ours")
 	if !slices.Equal(theirs, ours) || len(ours) < 2 {
 		t.Errorf("by libcontainer:\n%s\nby podd:\n%s", strings.Join(theirs, "\n"), strings.Join(ours, "\n"))
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || strings.Contains(string(mounts), e.ViewDir) {
-		t.Errorf("the host has mounts at %s, %v", e.ViewDir, err)
+	if err != nil || strings.Contains(string(mounts), e.Views.Cgroups) {
+		t.Errorf("the host has mounts at %s, %v", e.Views.Cgroups, err)
 	}
 }
 
