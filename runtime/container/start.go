@@ -168,6 +168,7 @@ func (e *Engine) create(c *spec.Config, ociSpec *specs.Spec) (*libcontainer.Cont
 	if config.RootPropagation == 0 {
 		// The container must not see mounts that the host makes later, nor the host the container's.
 		config.RootPropagation = unix.MS_PRIVATE | unix.MS_REC
+		leavePrivate(config.Mounts)
 	}
 	if err := e.writeBundle(c, ociSpec, config); err != nil {
 		return nil, err
@@ -180,6 +181,16 @@ func (e *Engine) create(c *spec.Config, ociSpec *specs.Spec) (*libcontainer.Cont
 		return nil, errors.Join(fmt.Errorf("cannot create container %s: %w", c.ID, err), killStrays(config.Cgroups))
 	}
 	return lc, nil
+}
+
+// leavePrivate leaves out that mounts are to be made private: where the whole tree is, what is mounted in it is born so. It
+// would take libcontainer fifty system calls for each.
+func leavePrivate(mounts []*configs.Mount) {
+	for _, m := range mounts {
+		if slices.Equal(m.PropagationFlags, []int{unix.MS_PRIVATE | unix.MS_REC}) {
+			m.PropagationFlags = nil
+		}
+	}
 }
 
 // killStrays ends what runs in the cgroup of a container that could not be created: an attempt of which all records are

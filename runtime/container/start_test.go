@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +175,34 @@ func TestHeldBeforeItBegins(t *testing.T) {
 	}
 	if err := e.Remove(c.ID); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is mounted later on the machine does not show in a container, nor the other way round: none of its mounts has peers.
+func TestMountsArePrivate(t *testing.T) {
+	e, image := testEngine(t)
+	shared, out := t.TempDir(), t.TempDir()
+	mount := func(source, target, fs string, flags uintptr) {
+		t.Helper()
+		if err := unix.Mount(source, target, fs, flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount("tmpfs", shared, "tmpfs", 0)
+	t.Cleanup(func() { _ = unix.Unmount(shared, unix.MNT_DETACH) })
+	mount("", shared, "", unix.MS_SHARED)
+	c := testConfig(image, "private", "sh", "-c", "cat /proc/self/mountinfo > /out/mounts")
+	c.Mounts = []spec.Mount{{Source: shared, Destination: "/shared"}, {Source: out, Destination: "/out"}}
+	if status := runToEnd(t, e, c); status.Code != 0 {
+		t.Fatalf("%+v", status)
+	}
+	mounts, err := os.ReadFile(filepath.Join(out, "mounts"))
+	if err != nil || !strings.Contains(string(mounts), " /shared ") {
+		t.Fatalf("%v in %s", err, mounts)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if before, _, _ := strings.Cut(line, " - "); len(strings.Fields(before)) != 6 {
+			t.Errorf("it has peers: %s", line)
+		}
 	}
 }
