@@ -29,7 +29,10 @@ case $arch in
 amd64)
 	kernels=("stable:$debian-security:linux-image-cloud-amd64" newest:trixie-backports:linux-image-cloud-amd64)
 	[[ $debian == bookworm ]] || kernels=("${kernels[0]}")
-	[[ -z ${PODD_VM_USB:-} ]] || kernels+=("generic:$debian-security:linux-image-amd64")
+	if [[ -n ${PODD_VM_USB:-} ]]; then
+		kernels+=("generic:$debian-security:linux-image-amd64")
+		packages+=,f2fs-tools
+	fi
 	packages+=,nfs-kernel-server # a test mounts from it; configure keeps it from being started
 	;;
 arm64) kernels=("stable:$debian-security:linux-image-cloud-arm64") ;;

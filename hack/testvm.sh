@@ -30,7 +30,7 @@ if [[ $arch == amd64 ]]; then
 	for program in standin answerer; do inside "bin/$program" "./test/$program"; done
 	inside bin/registry ./test/vm/registry
 	cp bin/podd "$data/bin/podd"
-	for package in test/e2e/{lifecycle,storage,security,cli} cgroups netns runtime/container runtime/volume; do
+	for package in test/e2e/{lifecycle,storage,security,cli} cgroups images netns runtime/container runtime/volume; do
 		mkdir -p "$data/tests/$package"
 		go test -c -o "$data/tests/$package/run.test" "./$package"
 		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$data/tests/$package/"

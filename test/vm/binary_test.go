@@ -56,7 +56,7 @@ func (vm *VM) inside(pkg, run string) {
 	var results machine.Results
 	r := vm.Run(machine.Command{
 		Argv: append(argv, "-test.timeout="+limit.String()),
-		Env:  []string{"PODD_BIN=/data/bin/podd", "PODD_TEST_BINS=/data/bin", "PODD_TEST_LIMIT=3m"},
+		Env:  []string{"PODD_BIN=/data/bin/podd", "PODD_TEST_BINS=/data/bin", "PODD_TEST_LIMIT=3m", "PODD_TEST_FILE_SYSTEM=f2fs"},
 		Line: func(line string) { results.Line(line); progress(line) }, Limit: limit + 30*time.Second,
 	})
 	for _, o := range results.Tests {
