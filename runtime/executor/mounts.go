@@ -119,7 +119,7 @@ func subPathOf(c *spec.Config, m *corev1.VolumeMount) (string, error) {
 	}
 	switch {
 	case filepath.IsAbs(sub):
-		return "", fmt.Errorf("error SubPath %q must not be an absolute path", sub)
+		return "", errors.New("error SubPath `" + sub + "` must not be an absolute path")
 	case strings.Contains("/"+sub+"/", "/../"):
 		return "", errors.New("unable to provision SubPath `" + sub + "`: must not contain '..'")
 	}

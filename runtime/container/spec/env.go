@@ -39,8 +39,13 @@ func declaredEnv(c *Config) *env {
 	if c.Env == nil {
 		return manifestEnv(c.Container.Env)
 	}
-	e := &env{values: make(map[string]string, len(c.Env))}
-	for _, v := range c.Env {
+	return plainEnv(c.Env)
+}
+
+// plainEnv has values as they are written.
+func plainEnv(vars []corev1.EnvVar) *env {
+	e := &env{values: make(map[string]string, len(vars))}
+	for _, v := range vars {
 		e.set(v.Name, v.Value)
 	}
 	return e
@@ -92,10 +97,11 @@ func processArgs(c *Config, declared *env) []string {
 	return append(append([]string{}, command...), args...)
 }
 
-// ExpandCommand expands a probe's command with what the manifest declares; what only the image declares is not known to
-// it. Source: kubernetes, pkg/kubelet/container, ExpandContainerCommandOnlyStatic.
+// ExpandCommand expands a probe's command with what the manifest declares, word for word: neither what only the image
+// declares nor the references in a value are known to it. Source: kubernetes, pkg/kubelet/container,
+// ExpandContainerCommandOnlyStatic.
 func ExpandCommand(command []string, vars []corev1.EnvVar) []string {
-	return expandAll(command, manifestEnv(vars))
+	return expandAll(command, plainEnv(vars))
 }
 
 func expandAll(list []string, e *env) []string {

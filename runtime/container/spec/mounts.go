@@ -207,18 +207,22 @@ func placed(c *Config) []specs.Mount {
 
 func depth(destination string) int { return strings.Count(place(destination), "/") }
 
-// ExpandSubPath replaces the references of a subPathExpr by the container's variables; one that is not there is an error.
+// ExpandSubPath replaces the references of a subPathExpr by the container's variables. One that is not there or is empty is
+// an error in the kubelet's words: the mount would show more of the volume than was meant. Source: kubernetes,
+// pkg/kubelet/container, ExpandContainerVolumeMounts.
 func (c *Config) ExpandSubPath(expr string) (string, error) {
-	declared, missing := declaredEnv(c), ""
+	declared := declaredEnv(c)
+	var missing []string
 	out := Expand(expr, func(name string) (string, bool) {
-		value, ok := declared.lookup(name)
-		if !ok && missing == "" {
-			missing = name
+		value, _ := declared.lookup(name)
+		if value == "" && !slices.Contains(missing, name) {
+			missing = append(missing, name)
 		}
-		return value, ok
+		return value, true
 	})
-	if missing != "" {
-		return "", fmt.Errorf("missing value for %q", missing)
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return "", fmt.Errorf("missing value for %s", strings.Join(missing, ", "))
 	}
 	return out, nil
 }
