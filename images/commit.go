@@ -88,12 +88,32 @@ func (cm commits) moveLayers(list []*record, st *layer.Staging) error {
 func (cm commits) moveLayer(from *layer.Staged, dir string) error {
 	err := os.Rename(from.Ledger(), cm.s.checks().ledgerFile(dir))
 	if err == nil {
-		err = os.Rename(from.Path, filepath.Join(cm.s.dir("l"), dir))
+		err = renameTree(from.Path, filepath.Join(cm.s.dir("l"), dir))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot put a layer in its place: %w", err)
 	}
 	return nil
+}
+
+// renameTree renames a folder and leaves its time what it was: F2FS writes into a folder that gets another parent
+// (f2fs_set_link), and the ledger would no longer be right.
+func renameTree(from, to string) error {
+	was, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	is, err := os.Lstat(to)
+	if err != nil || is.ModTime().Equal(was.ModTime()) {
+		return err
+	}
+	if err := os.Chtimes(to, was.ModTime(), was.ModTime()); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(to)
 }
 
 // layerDirName derives ten characters from a diffID: 127 layers have to fit into the 4096 bytes of mount(2)'s options. Fifty
