@@ -1,4 +1,4 @@
-package deployment_test
+package deployment
 
 import (
 	"fmt"
@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/runtime/workload"
-	"podd/runtime/workload/deployment"
 	"podd/runtime/workload/replicaset"
 	"podd/runtime/workload/workloadtest"
 )
@@ -18,7 +17,7 @@ import (
 func compute(o workload.Object, in workload.Input) (workload.Result, bool) {
 	switch o := o.(type) {
 	case *appsv1.Deployment:
-		return deployment.Compute(o, in), true
+		return Compute(o, in), true
 	case *appsv1.ReplicaSet:
 		return replicaset.Compute(o, in), true
 	}

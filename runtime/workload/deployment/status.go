@@ -157,8 +157,10 @@ func (s *step) rolloutStatus(list []*appsv1.ReplicaSet, current *appsv1.ReplicaS
 	}
 	s.d.Status = status
 
-	// A rollout that is stuck makes no message of its own.
-	if c := progressing(&status); hasDeadline(s.d) && c != nil && !isComplete(s.d, &status) && c.Reason != deadlineExceeded {
+	// A rollout that is stuck makes no message of its own. One that has come to its end, or is over its deadline, is not
+	// judged again: kube-controller-manager asks for more and more looks then, here they would not end.
+	if c := progressing(&status); hasDeadline(s.d) && c != nil && !isComplete(s.d, &status) &&
+		c.Reason != deadlineExceeded && c.Reason != newReplicaSetAvailable {
 		s.res.WakeAt(s.deadline(c).Add(time.Second))
 	}
 }
