@@ -434,10 +434,30 @@ func TestProgress(t *testing.T) {
 		if got := conditions(&d.Status); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+		says := map[string]string{replicaSetUpdated: "is progressing.", deadlineExceeded: "has timed out progressing.", newReplicaSetAvailable: "has successfully progressed."}
+		if p := progressing(&d.Status); p.LastUpdateTime.Time.Equal(noon) && p.Message != `ReplicaSet "web-v1" `+says[p.Reason] {
+			t.Errorf("%s: says %q", c.name, p.Message)
+		}
 		switch {
 		case c.wake == 0 && !s.res.Wake.IsZero(), c.wake != 0 && !s.res.Wake.Equal(noon.Add(c.wake)):
 			t.Errorf("%s: wakes at %v, want after %v", c.name, s.res.Wake, c.wake)
 		}
+	}
+}
+
+// The status is that of the look that resizes, too.
+func TestStatusOfALookThatResizes(t *testing.T) {
+	old := numbered("v1", 3, 9, "1")
+	d := web(3, "v2")
+	d.Generation = 5
+	d.Status = appsv1.DeploymentStatus{Replicas: 3, ReadyReplicas: 3, AvailableReplicas: 3}
+	res := Compute(d, workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{old}, Pods: podsOf(old, 3, 3)})
+	st := res.Object.(*appsv1.Deployment).Status
+	if len(res.Write) == 0 || st.ObservedGeneration != 5 || st.Replicas != 3 || st.UpdatedReplicas != 0 || st.AvailableReplicas != 3 {
+		t.Errorf("%d written, %+v", len(res.Write), st)
+	}
+	if got := progressing(&st); got == nil || got.Reason != newReplicaSetCreated || got.Message != fmt.Sprintf("Created new replica set %q", res.Write[0].GetName()) {
+		t.Errorf("%+v", got)
 	}
 }
 
