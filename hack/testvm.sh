@@ -10,8 +10,8 @@ data=$(mktemp -d "$PWD/.cache/vm/data.XXXXXX")
 trap 'rm -rf "$data"' EXIT
 mkdir "$data"/{bin,images,tests}
 
-inside() { # PROGRAM PACKAGE: builds what runs in the machine
-	local goarch=${arch/armhf/arm}
+inside() { # PROGRAM PACKAGE [GOARCH]: builds what runs in the machine
+	local goarch=${3:-${arch/armhf/arm}}
 	CGO_ENABLED=0 GOARCH=$goarch go build -o "$data/$1" "$2"
 }
 
@@ -28,6 +28,7 @@ mv "dist/podd_99.0_$arch.deb" "$data/podd-next.deb"
 if [[ $arch == amd64 ]]; then
 	# The programs that the tests of the binary build by themselves where there is Go.
 	for program in standin answerer; do inside "bin/$program" "./test/$program"; done
+	inside bin/answerer-386 ./test/answerer 386
 	inside bin/registry ./test/vm/registry
 	cp bin/podd "$data/bin/podd"
 	for package in test/e2e/{lifecycle,storage,security,cli} cgroups images netns runtime/container runtime/volume; do
@@ -35,6 +36,12 @@ if [[ $arch == amd64 ]]; then
 		go test -c -o "$data/tests/$package/run.test" "./$package"
 		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$data/tests/$package/"
 	done
+fi
+
+# What looks around in containers, by both ABIs of the processor.
+if [[ $arch == arm64 ]]; then
+	inside bin/answerer ./test/answerer
+	inside bin/answerer-arm ./test/answerer arm
 fi
 
 image=
@@ -51,4 +58,4 @@ if [[ $arch == arm64 ]]; then
 	rm -rf "$overlay"
 fi
 
-PODD_VM_IMAGE=$image PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -parallel 2 -timeout 60m "$@" ./test/vm
+PODD_VM_IMAGE=$image PODD_VM_ARCH=$arch PODD_VM_DATA=$data go test -count=1 -parallel 2 -timeout 60m ./test/vm "$@"

@@ -283,6 +283,7 @@ func New(c Config) (*Runtime, error) {
 	}
 	r.lifecycle = &lifecycle.Handler{
 		Loop: podLoop{r}, Inputs: r.inputs, Kernel: r.kernel, Cgroups: c.Cgroups, Prober: r.prober, Events: r.recordEvent, Log: c.Log,
+		Node: node.Reference(c.NodeName),
 	}
 	var err error
 	if r.io, err = stdio.NewHub(r.engine, c.FDStore, c.Log); err != nil {

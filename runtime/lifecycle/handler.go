@@ -27,6 +27,9 @@ type Handler struct {
 	Prober  *prober.Prober
 	Events  func(now time.Time, ref corev1.ObjectReference, typ, reason, message string)
 	Log     *slog.Logger
+
+	Node    corev1.ObjectReference
+	noUsers string // what was last said of why no pod of the node gets ids of its own
 }
 
 // Loop is what a pod asks of the loop, which has all pods and all settings.
@@ -89,6 +92,24 @@ type Kernel interface {
 type Cgroups interface {
 	OOMKills(path string) (uint64, error)
 	WatchPod(cgroup string) error
+}
+
+// usersDecided tells whose users and groups a pod has that leaves that to the node. What is so for all pods is said of the
+// node, once.
+func (h *Handler) usersDecided(p *Pod, now state.Instant) {
+	s := &p.Record.Sandbox
+	switch {
+	case p.Record.Object.Spec.HostUsers != nil:
+	case s.OwnUsers:
+		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has users and groups of its own")
+	case s.NoUsers:
+		if h.noUsers != s.HostUsers {
+			h.noUsers = s.HostUsers
+			h.Events(now.Wall, h.Node, corev1.EventTypeNormal, "UserNamespace", "Pods have the machine's users and groups: "+s.HostUsers)
+		}
+	case s.HostUsers != "":
+		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has the machine's users and groups: "+s.HostUsers)
+	}
 }
 
 // Event records something that happened to a pod, or to one of its containers.

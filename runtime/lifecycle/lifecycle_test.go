@@ -339,6 +339,39 @@ func TestPodOutcomes(t *testing.T) {
 	}
 }
 
+// Whose users a pod has is said of the pod, but what is so for all pods of a board is said of the node, once for each reason.
+func TestUsersAreToldOf(t *testing.T) {
+	h, _, _ := newPod(state.PodWaiting, waiting, waiting)
+	h.Node = corev1.ObjectReference{Kind: "Node", Name: "board"}
+	var said []string
+	h.Events = func(_ time.Time, ref corev1.ObjectReference, typ, reason, message string) {
+		said = append(said, fmt.Sprint(ref.Kind, " ", typ, " ", reason, ": ", message))
+	}
+	no := false
+	for _, tc := range []struct {
+		asks    *bool
+		sandbox state.SandboxRecord
+		want    string
+	}{
+		{nil, state.SandboxRecord{}, ""}, // mode: manual
+		{&no, state.SandboxRecord{OwnUsers: true}, ""},
+		{nil, state.SandboxRecord{OwnUsers: true}, "Pod Normal UserNamespace: The pod has users and groups of its own"},
+		{nil, state.SandboxRecord{HostUsers: "hostPID"}, "Pod Normal UserNamespace: The pod has the machine's users and groups: hostPID"},
+		{nil, state.SandboxRecord{HostUsers: "hostPID"}, "Pod Normal UserNamespace: The pod has the machine's users and groups: hostPID"},
+		{nil, state.SandboxRecord{HostUsers: "old kernel", NoUsers: true}, "Node Normal UserNamespace: Pods have the machine's users and groups: old kernel"},
+		{nil, state.SandboxRecord{HostUsers: "old kernel", NoUsers: true}, ""},
+		{nil, state.SandboxRecord{HostUsers: "a closed folder", NoUsers: true}, "Node Normal UserNamespace: Pods have the machine's users and groups: a closed folder"},
+	} {
+		_, _, p := newPod(state.PodWaiting, waiting, waiting)
+		p.Record.Object.Spec.HostUsers = tc.asks
+		said = nil
+		h.HandleOutcome(p, executor.SandboxEnsured{Sandbox: tc.sandbox}, at)
+		if got := strings.Join(said, "; "); got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.sandbox, got, tc.want)
+		}
+	}
+}
+
 // A postStart hook that fails ends its container; one whose container has ended meanwhile is of no interest.
 func TestPostStartHook(t *testing.T) {
 	for _, tc := range []struct {

@@ -97,13 +97,7 @@ func (h *Handler) handleSandboxEnsured(p *Pod, o executor.SandboxEnsured, now st
 	if s.Handler != nil {
 		h.Event(p, "", now, corev1.EventTypeNormal, "RuntimeHandler", s.Handler.Text())
 	}
-	switch {
-	case p.Record.Object.Spec.HostUsers != nil:
-	case s.OwnUsers:
-		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has users and groups of its own")
-	case s.HostUsers != "":
-		h.Event(p, "", now, corev1.EventTypeNormal, "UserNamespace", "The pod has the machine's users and groups: "+s.HostUsers)
-	}
+	h.usersDecided(p, now)
 	h.Loop.SandboxReady(p, now)
 	h.Loop.ResourcesChanged()
 	if p.Record.State == state.PodRunning { // made anew

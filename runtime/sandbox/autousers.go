@@ -203,8 +203,8 @@ func whyHostUsersOf(c *corev1.Container, volumes []corev1.Volume) string {
 
 func beyond(id *int64) bool { return id != nil && *id >= PodIDs }
 
-// whyNotHere names what of the machine does not go with ids of the pod's own.
-func (m *Manager) whyNotHere(p *corev1.Pod) string {
+// whyNoUsers says why no pod on this machine can have ids of its own without asking for them, "" if they can.
+func (m *Manager) whyNoUsers() string {
 	if err := userns.Supported(); err != nil {
 		return err.Error()
 	}
@@ -213,6 +213,14 @@ func (m *Manager) whyNotHere(p *corev1.Pod) string {
 	}
 	if name, ok := userns.KnownToMap(m.Paths.Root); !ok {
 		return m.Paths.Root + " is on " + name
+	}
+	return ""
+}
+
+// whyNotHere names what of the machine, and of those of its folders that the pod uses, does not go with ids of the pod's own.
+func (m *Manager) whyNotHere(p *corev1.Pod) string {
+	if why := m.whyNoUsers(); why != "" {
+		return why
 	}
 	for i := range p.Spec.Volumes {
 		v := &p.Spec.Volumes[i]

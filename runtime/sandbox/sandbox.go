@@ -120,7 +120,7 @@ func (m *Manager) Ensure(rec *state.Record, in Inputs) (state.SandboxRecord, err
 		}
 		return state.SandboxRecord{CgroupPath: path}, err
 	}
-	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers, Handler: in.Handler}
+	out := state.SandboxRecord{CgroupPath: path, OwnUsers: rec.Sandbox.OwnUsers, HostUsers: rec.Sandbox.HostUsers, NoUsers: rec.Sandbox.NoUsers, Handler: in.Handler}
 	if options.Net {
 		attachment, err := m.Network.Attach(NetworkPod(m.Paths, rec))
 		if err != nil {

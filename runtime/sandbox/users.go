@@ -38,7 +38,7 @@ func (m *Manager) acquireUsers(rec *state.Record, in Inputs) (*namespace.Users, 
 	handler := rec.Sandbox.Handler
 	in.AutoUsers = in.AutoUsers || handler != nil && handler.UserNamespaces != ""
 	own, why := m.decideUsers(rec, in)
-	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers = own, why
+	rec.Sandbox.OwnUsers, rec.Sandbox.HostUsers, rec.Sandbox.NoUsers = own, why, !own && why != "" && why == m.whyNoUsers()
 	required := handler != nil && handler.UserNamespaces == state.UsersRequired
 	if !own && required {
 		if why == "" {

@@ -59,6 +59,7 @@ type SandboxRecord struct {
 	CgroupLost bool   `json:"cgroupLost,omitempty"` // somebody has removed a part of it: it is made again before the next start
 	OwnUsers   bool   `json:"ownUsers,omitempty"`   // it has a user namespace of its own, asked for or not
 	HostUsers  string `json:"hostUsers,omitempty"`  // why it was not given one, though the node gives them
+	NoUsers    bool   `json:"noUsers,omitempty"`    // that is because of the machine, and the same for all pods
 	GiveUp     string `json:"giveUp,omitempty"`     // why it cannot keep the one that it has been given: it is made anew without
 	// Handler is the runtime handler that it was made by; nil: the pod names no RuntimeClass.
 	Handler *HandlerRecord `json:"handler,omitempty"`

@@ -35,6 +35,19 @@ type Facts struct {
 	RecursiveReadOnly bool                 // the kernel can mount whole trees read-only
 }
 
+// usersOf says whose users and groups the sandbox of a pod has that leaves that to the node, and why not its own.
+func usersOf(rec *state.Record) string {
+	switch s := &rec.Sandbox; {
+	case rec.Object.Spec.HostUsers != nil || s.Ready == nil:
+		return ""
+	case s.OwnUsers:
+		return "its own"
+	case s.HostUsers != "":
+		return "the machine's: " + s.HostUsers
+	}
+	return ""
+}
+
 // Build is the pod as the API shows it: the manifest's object with the status of now.
 func Build(rec *state.Record, f Facts) *corev1.Pod {
 	now := f.Now
@@ -43,6 +56,9 @@ func Build(rec *state.Record, f Facts) *corev1.Pod {
 	annotation.SetSource(&out.ObjectMeta, rec.File)
 	if h := rec.Sandbox.Handler; h != nil {
 		annotation.SetHandler(&out.ObjectMeta, h.Name)
+	}
+	if users := usersOf(rec); users != "" {
+		annotation.SetUsers(&out.ObjectMeta, users)
 	}
 	out.CreationTimestamp = metav1.NewTime(rec.Created.WallAt(now))
 	if rec.Stop != nil {

@@ -280,3 +280,26 @@ func TestTimeLeft(t *testing.T) {
 		t.Error("what was published has changed")
 	}
 }
+
+// Whose users a pod has is shown of one that leaves that to the node, once it has a sandbox.
+func TestUsersAreShown(t *testing.T) {
+	no := false
+	for _, tc := range []struct {
+		asks    *bool
+		sandbox state.SandboxRecord
+		want    string
+	}{
+		{nil, state.SandboxRecord{}, ""},
+		{nil, state.SandboxRecord{OwnUsers: true}, ""}, // not made yet
+		{nil, state.SandboxRecord{Ready: &state.Instant{}}, ""},
+		{nil, state.SandboxRecord{Ready: &state.Instant{}, OwnUsers: true}, "its own"},
+		{nil, state.SandboxRecord{Ready: &state.Instant{}, HostUsers: "hostPID"}, "the machine's: hostPID"},
+		{&no, state.SandboxRecord{Ready: &state.Instant{}, OwnUsers: true}, ""},
+	} {
+		rec := state.NewRecord("u", &corev1.Pod{Spec: corev1.PodSpec{HostUsers: tc.asks}}, state.Instant{})
+		rec.Sandbox = tc.sandbox
+		if got := Build(rec, Facts{}).Annotations["podd.dev/user-namespace"]; got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.sandbox, got, tc.want)
+		}
+	}
+}

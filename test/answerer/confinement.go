@@ -296,6 +296,10 @@ var harmful = map[string][]uintptr{
 	"amd64": {15, 34, 57, 58, 60, 112, 153, 162, 219, 231, 335, 336},
 	// vhangup, sync, exit, exit_group, restart_syscall, rt_sigreturn, setsid
 	"arm64": {58, 81, 93, 94, 128, 139, 157},
+	// restart_syscall, exit, fork, pause, sync, setsid, ssetmask, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
+	"386": {0, 1, 2, 29, 36, 66, 69, 72, 111, 119, 173, 190, 252},
+	// restart_syscall, exit, fork, pause, sync, setsid, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
+	"arm": {0, 1, 2, 29, 36, 66, 72, 111, 119, 173, 190, 248},
 }
 
 // printSyscalls lists the system calls that are refused: each is made with arguments that it cannot take.

@@ -86,6 +86,15 @@ var Answerer = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(program)
 })
 
+// Answerer386 is the same program by the 32-bit ABI of x86.
+var Answerer386 = sync.OnceValues(func() ([]byte, error) {
+	program := filepath.Join(Suite.dir, "answerer-386")
+	if err := goBuildFor("386", program, "podd/test/answerer", "-ldflags", "-s -w"); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(program)
+})
+
 func answererImage() ([]byte, error) {
 	program, err := Answerer()
 	if err != nil {

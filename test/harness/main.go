@@ -65,12 +65,18 @@ func build(dir string) error {
 const shippedTags = "netgo osusergo runc_nocriu nethttpomithttp2"
 
 // goBuild builds a program, or takes it from the folder PODD_TEST_BINS on a machine that has no Go.
-func goBuild(out, pkg string, flags ...string) error {
+func goBuild(out, pkg string, flags ...string) error { return goBuildFor("", out, pkg, flags...) }
+
+// goBuildFor builds it for another processor if one is named, without C.
+func goBuildFor(goarch, out, pkg string, flags ...string) error {
 	if built := os.Getenv("PODD_TEST_BINS"); built != "" {
-		return os.Symlink(filepath.Join(built, filepath.Base(pkg)), out)
+		return os.Symlink(filepath.Join(built, filepath.Base(out)), out)
 	}
 	args := append([]string{"build", "-trimpath", "-tags", "netgo osusergo", "-o", out}, flags...)
 	command := exec.Command("go", append(args, pkg)...)
+	if goarch != "" {
+		command.Env = append(os.Environ(), "GOARCH="+goarch, "CGO_ENABLED=0")
+	}
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build %s: %w\n%s", pkg, err, output)
 	}

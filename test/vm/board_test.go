@@ -34,6 +34,12 @@ func TestBoard(t *testing.T) {
 		vm.ready("counter", "idle", "limited")
 		vm.counts("counter")
 	})
+	t.Run("confinement", func(t *testing.T) {
+		if ground.guest.Arch != "arm64" {
+			t.Skip("there are golden files for arm64")
+		}
+		vm.on(t).confinement()
+	})
 	t.Run("memory", func(t *testing.T) { vm.on(t).memory() })
 	t.Run("MemoryMax", func(t *testing.T) { vm.on(t).tight() })
 }

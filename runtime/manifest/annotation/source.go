@@ -14,6 +14,8 @@ const (
 	ManifestKey = "podd.dev/manifest"
 	// HandlerKey names the runtime handler that a pod of a RuntimeClass is run by.
 	HandlerKey = "podd.dev/runtime-handler"
+	// UsersKey says, of a pod that leaves it to the node, whose users and groups it has, and why not its own.
+	UsersKey = "podd.dev/user-namespace"
 
 	// OverridesKey names, on an object as it is shown, the fields in which it is not as its file says: somebody has set
 	// them by hand, with a comma between their paths.
@@ -42,24 +44,30 @@ func SetSource(m *metav1.ObjectMeta, file string) {
 }
 
 // SetHandler adds to a pod that is shown what it is run by.
-func SetHandler(m *metav1.ObjectMeta, handler string) {
+func SetHandler(m *metav1.ObjectMeta, handler string) { set(m, HandlerKey, handler) }
+
+// SetUsers adds to a pod that is shown whose users and groups it was given.
+func SetUsers(m *metav1.ObjectMeta, users string) { set(m, UsersKey, users) }
+
+func set(m *metav1.ObjectMeta, key, value string) {
 	all := maps.Clone(m.Annotations)
 	if all == nil {
 		all = map[string]string{}
 	}
-	all[HandlerKey] = handler
+	all[key] = value
 	m.Annotations = all
 }
 
-// DropSource takes away what SetSource and SetHandler add: a manifest that was made of a pod that is shown has it, and it
+// DropSource takes away what SetSource, SetHandler and SetUsers add: a manifest that was made of a pod that is shown has it, and it
 // says nothing about the pod that is wanted.
 func DropSource(m *metav1.ObjectMeta) {
-	if _, ok := m.Annotations[ManifestKey]; !ok && m.Annotations[ConfigSourceKey]+m.Annotations[HandlerKey] == "" {
+	if _, ok := m.Annotations[ManifestKey]; !ok && m.Annotations[ConfigSourceKey]+m.Annotations[HandlerKey]+m.Annotations[UsersKey] == "" {
 		return
 	}
 	m.Annotations = maps.Clone(m.Annotations)
 	delete(m.Annotations, ManifestKey)
 	delete(m.Annotations, HandlerKey)
+	delete(m.Annotations, UsersKey)
 	delete(m.Annotations, ConfigSourceKey)
 	if len(m.Annotations) == 0 {
 		m.Annotations = nil

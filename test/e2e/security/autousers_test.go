@@ -47,6 +47,7 @@ func TestUserNamespaceAuto(t *testing.T) {
 		t.Error("a plain pod has the machine's ids")
 	}
 	says("plain", "The pod has users and groups of its own")
+	says("plain", "podd.dev/user-namespace: its own")
 	if got := b.Sh("plain", "main", "cat /s/k; stat -c %u /v/made /h/made"); strings.Join(strings.Fields(got), " ") != "v0 0" {
 		t.Errorf("its files are %q", got)
 	}
@@ -88,6 +89,7 @@ func TestUserNamespaceAuto(t *testing.T) {
 		}
 		if c.why != "" {
 			says(name, c.why)
+			says(name, strings.Replace(c.why, "the machine's users and groups", "the machine's", 1))
 		}
 	}
 	// What was decided stays, with another daemon and another setting.

@@ -1,17 +1,20 @@
 package security
 
 import (
+	"archive/tar"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"podd/images/imagetest"
+	"podd/test/confined"
 	"podd/test/harness"
 )
 
@@ -21,7 +24,10 @@ var updateConfinement = flag.Bool("update-confinement", false, "write the golden
 // files of the kernel, what a hostile program tries first, and every system call. An exec has no more than the first process.
 func TestConfinementAgainstGoldenFiles(t *testing.T) {
 	t.Parallel()
-	b := harness.NewProbedBoard(t)
+	b := harness.NewEmptyBoard(t)
+	compat := probeImage(b)
+	b.LoadImages("busybox.tar")
+	b.MustStart()
 	const answer = "answerer confinement >/tmp/first 2>&1; "
 	pods := map[string]string{
 		"plain": harness.PodOf("plain", "hostUsers: true", harness.Probed("main", answer+harness.Forever)),
@@ -34,19 +40,33 @@ func TestConfinementAgainstGoldenFiles(t *testing.T) {
 	for name, manifest := range pods {
 		b.MustDrop(name, manifest)
 	}
-	found := map[string]confinement{}
+	board := map[string]string{}
+	for _, name := range []string{"ipc", "mnt", "net", "pid", "time", "user", "uts"} {
+		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", b.Pid(), name))
+		b.Must(err)
+		board[name] = link
+	}
+	of := func(name, script string) confined.Report {
+		b.T.Helper()
+		c := confined.Of(b.Sh(name, "main", script), board)
+		if compat {
+			c.CallsOf("386", b.Sh(name, "main", "answerer-386 confinement"))
+		}
+		return c
+	}
+	found := map[string]confined.Report{}
 	for name := range pods {
 		b.Running(name)
-		found[name] = confinementOf(b, b.Sh(name, "main", "until grep -q '^.syscalls' /tmp/first; do sleep 0.1; done; sleep 0.5; cat /tmp/first"))
+		found[name] = of(name, "until grep -q '^.syscalls' /tmp/first; do sleep 0.1; done; sleep 0.5; cat /tmp/first")
 	}
 	// What nobody filters is what the kernel refuses by itself, or has not got.
-	byItself := found["privileged"].calls()
+	byItself := maps.Clone(found["privileged"])
 	for name, c := range found {
-		again := confinementOf(b, b.Sh(name, "main", "answerer confinement"))
-		for _, each := range []confinement{c, again} {
-			each.dropCalls(byItself)
+		again := of(name, "answerer confinement")
+		for _, each := range []confined.Report{c, again} {
+			each.DropCalls(byItself)
 			if name == "privileged" {
-				each.dropMachine()
+				each.DropMachine()
 			}
 			if name == "host" { // /dev/shm is the machine's
 				each["mounts"] = slices.DeleteFunc(each["mounts"], func(line string) bool { return strings.HasPrefix(line, "/dev/shm ") })
@@ -67,160 +87,41 @@ func TestConfinementAgainstGoldenFiles(t *testing.T) {
 		}
 		data, err := os.ReadFile(golden)
 		b.Must(err)
-		want := parseConfinement(string(data))
-		want.dropCalls(byItself)
-		if runtime.GOARCH != "amd64" {
-			delete(want, "syscalls") // their numbers are an architecture's
-			delete(c, "syscalls")
-			delete(again, "syscalls")
+		want := confined.Parse(string(data))
+		want.DropCalls(byItself)
+		if runtime.GOARCH != "amd64" { // their numbers are an architecture's; TestBoard of test/vm has those of arm64
+			for _, each := range []confined.Report{want, c, again} {
+				delete(each, "syscalls")
+			}
 		}
-		for what, got := range map[string]confinement{"the first process": c, "a command": again} {
-			for _, difference := range want.compare(got) {
+		if !compat {
+			delete(want, "syscalls 386")
+		}
+		for what, got := range map[string]confined.Report{"the first process": c, "a command": again} {
+			for _, difference := range want.Compare(got) {
 				t.Errorf("%s, %s: %s", name, what, difference)
 			}
 		}
 	}
 }
 
-// confinement is what "answerer confinement" says: lines by section.
-type confinement map[string][]string
-
-func parseConfinement(text string) confinement {
-	c, section := confinement{}, ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			section = strings.TrimSuffix(name, "]")
-			c[section] = []string{}
-			continue
-		}
-		c[section] = append(c[section], line)
-	}
-	return c
-}
-
-func (c confinement) String() string {
-	b := &strings.Builder{}
-	for _, section := range slices.Sorted(maps.Keys(c)) {
-		fmt.Fprintf(b, "[%s]\n", section)
-		for _, line := range c[section] {
-			fmt.Fprintln(b, line)
-		}
-	}
-	return b.String()
-}
-
-// idsOfOwn is a range of ids in a map.
-var idsOfOwn = regexp.MustCompile(`^([ug]id_map 0) [1-9][0-9]* 65536$`)
-
-// confinementOf parses what was said in a pod, and takes out what differs from board to board.
-func confinementOf(b *harness.Board, text string) confinement {
+// probeImage gives the board an image of the probe, with one for the 32-bit ABI of x86 if the kernel runs such programs.
+func probeImage(b *harness.Board) (compat bool) {
 	b.T.Helper()
-	c := parseConfinement(text)
-	for i, line := range c["process"] {
-		c["process"][i] = idsOfOwn.ReplaceAllString(line, "$1 N 65536")
-	}
-	// Limits that are the machine's, and what Go's runtime opens.
-	c["limits"] = slices.DeleteFunc(c["limits"], func(line string) bool {
-		return strings.HasPrefix(line, "nofile ") || strings.HasPrefix(line, "memlock ") || strings.HasPrefix(line, "stack ")
-	})
-	c["descriptors"] = slices.DeleteFunc(c["descriptors"], func(line string) bool { return strings.Contains(line, " /sys/fs/cgroup/") })
-	// AppArmor's label is another test's matter, and where version 2 of cgroups is, each container has its own namespace of them.
-	c["process"] = slices.DeleteFunc(c["process"], func(line string) bool { return strings.HasPrefix(line, "apparmor ") })
-	c["namespaces"] = slices.DeleteFunc(c["namespaces"], func(line string) bool { return strings.HasPrefix(line, "cgroup ") })
-	for i, line := range c["namespaces"] {
-		name, is, _ := strings.Cut(line, " ")
-		host, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", b.Pid(), name))
+	program, err := harness.Answerer()
+	b.Must(err)
+	files := []imagetest.File{{Header: tar.Header{Name: "bin/answerer", Mode: 0o755}, Data: program}}
+	if runtime.GOARCH == "amd64" {
+		program, err = harness.Answerer386()
 		b.Must(err)
-		whose := "own"
-		if is == host {
-			whose = "the board's"
-		}
-		c["namespaces"][i] = name + " " + whose
-	}
-	// Version 1 has a mount a controller.
-	var mounts []string
-	cgroups := map[string]bool{}
-	for _, line := range c["mounts"] {
-		if throttle, _, _ := strings.Cut(line, " "); strings.HasSuffix(throttle, "/thermal_throttle") && !strings.HasSuffix(throttle, "/cpu0/thermal_throttle") {
-			continue // as many as there are processors
-		}
-		if fields := strings.Fields(line); strings.HasPrefix(fields[0], "/sys/fs/cgroup") {
-			if fields[1] == "tmpfs" {
-				continue // in which the controllers of version 1 are mounted
-			}
-			fields[0], fields[1], fields[2] = "/sys/fs/cgroup...", "cgroup", "rw"
-			line = strings.Join(fields, " ")
-			if cgroups[line] {
-				continue
-			}
-			cgroups[line] = true
-		}
-		mounts = append(mounts, line)
-	}
-	c["mounts"] = mounts
-	return c
-}
-
-// calls are the system calls that are refused, with their answers.
-func (c confinement) calls() map[string]bool {
-	calls := map[string]bool{}
-	for _, line := range c["syscalls"] {
-		answer, numbers, _ := strings.Cut(line, " ")
-		for number := range strings.FieldsSeq(numbers) {
-			calls[answer+" "+number] = true
+		path := filepath.Join(b.Dir, "answerer-386")
+		b.Must(os.WriteFile(path, program, 0o700))
+		if compat = exec.Command(path, "syscalls", "20").Run() == nil; compat {
+			files = append(files, imagetest.File{Header: tar.Header{Name: "bin/answerer-386", Mode: 0o755}, Data: program})
 		}
 	}
-	return calls
-}
-
-// dropCalls takes out system calls that are answered so without any filter.
-func (c confinement) dropCalls(calls map[string]bool) {
-	var lines []string
-	for _, line := range c["syscalls"] {
-		answer, numbers, _ := strings.Cut(line, " ")
-		left := slices.DeleteFunc(strings.Fields(numbers), func(number string) bool { return calls[answer+" "+number] })
-		if len(left) > 0 {
-			lines = append(lines, answer+" "+strings.Join(left, " "))
-		}
-	}
-	c["syscalls"] = lines
-}
-
-// dropMachine takes out what a privileged container has of the machine: all that the machine has.
-func (c confinement) dropMachine() {
-	c["devices"] = slices.DeleteFunc(c["devices"], func(line string) bool { return strings.HasPrefix(line, "/dev/") })
-	c["process"] = slices.DeleteFunc(c["process"], func(line string) bool { return strings.HasPrefix(line, "Cap") })
-	c["abilities"] = slices.DeleteFunc(c["abilities"], func(line string) bool {
-		return strings.HasPrefix(line, "socket AF_ALG ") || strings.HasPrefix(line, "unmount ")
-	})
-	delete(c, "paths")
-	delete(c, "syscalls")
-}
-
-// compare says what differs. A file that this kernel has not got is none, nor is a mount on it.
-func (c confinement) compare(got confinement) []string {
-	var differences []string
-	missing := map[string]bool{}
-	for _, line := range got["paths"] {
-		if path, ok := strings.CutSuffix(line, " ENOENT"); ok {
-			missing[path] = true
-		}
-	}
-	for section, lines := range got {
-		for _, line := range lines {
-			if path, ok := strings.CutSuffix(line, " ENOENT"); slices.Contains(c[section], line) || ok && missing[path] {
-				continue
-			}
-			differences = append(differences, fmt.Sprintf("unexpected in %s: %s", section, line))
-		}
-		for _, line := range c[section] {
-			path, _, _ := strings.Cut(line, " ")
-			if !slices.Contains(lines, line) && !missing[path] {
-				differences = append(differences, fmt.Sprintf("missing in %s: %s", section, line))
-			}
-		}
-	}
-	slices.Sort(differences)
-	return differences
+	archive, err := imagetest.Busybox("answerer", imagetest.Config{}, files...)
+	b.Must(err)
+	b.Must(os.WriteFile(filepath.Join(b.Images, "probe.tar"), archive, 0o600))
+	return compat
 }

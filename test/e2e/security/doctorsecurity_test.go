@@ -54,7 +54,7 @@ func TestDoctorSecurity(t *testing.T) {
 			t.Errorf("%s would be tighter with %q", c.Pod, c.Tighter)
 		}
 	}
-	if out := b.CLI("doctor", "security", "--pod", "loose"); !strings.Contains(out, "hostPID: false") || !strings.Contains(out, "privileged: false") {
+	if out := b.CLI("doctor", "security", "--pod", "loose"); !strings.Contains(out, "hostPID: false") || !strings.Contains(out, "privileged: false") || !strings.Contains(out, "the machine's: hostPID") {
 		t.Error(out)
 	}
 	// A device that was mounted is a device, the nodes of every container are none of its own, and what lies below a mount is

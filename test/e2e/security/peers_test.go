@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"podd/images/imagetest"
+	"podd/test/confined"
 	"podd/test/harness"
 	"podd/test/lab"
 )
@@ -77,16 +78,16 @@ func TestConfinementBesidePeers(t *testing.T) {
 	b.MustDrop("host-users", harness.PodOf("host-users", "hostUsers: true\nrestartPolicy: Never", harness.Probed("main", "exec answerer confinement")))
 	for _, name := range []string{"podd", "host-users"} {
 		b.WaitPod(name, harness.IsPhase("Succeeded"))
-		found[name] = parseConfinement(b.LogsOf(name))
+		found[name] = confined.Parse(b.LogsOf(name))
 	}
 	for name := range found {
-		found[name].nameNamespaces(append(host, b.Pid()))
+		nameNamespaces(found[name], append(host, b.Pid()))
 	}
 	reasons := map[string][]string{}
 	for _, own := range []string{"podd", "host-users"} {
 		for _, peer := range []string{"podman", "docker", "runc"} {
-			has := found[peer].powers()
-			for _, power := range slices.Sorted(maps.Keys(found[own].powers())) {
+			has := powersOf(found[peer])
+			for _, power := range slices.Sorted(maps.Keys(powersOf(found[own]))) {
 				if has[power] {
 					continue
 				}
@@ -111,7 +112,7 @@ func TestConfinementBesidePeers(t *testing.T) {
 
 // confinementOfPeers runs the probe in a container of podman's, in one of runc's own configuration (runc spec), and in one of
 // runc's as Docker configures it, and returns the process that has their outer namespaces, too.
-func confinementOfPeers(b *harness.Board) (map[string]confinement, []int) {
+func confinementOfPeers(b *harness.Board) (map[string]confined.Report, []int) {
 	b.T.Helper()
 	peers, err := lab.NewPeers(filepath.Join(b.Dir, "peers"), harness.Suite.Cgroup, "peers")
 	b.Must(err)
@@ -120,7 +121,7 @@ func confinementOfPeers(b *harness.Board) (map[string]confinement, []int) {
 			b.T.Errorf("the peers do not end: %v", err)
 		}
 	})
-	found := map[string]confinement{}
+	found := map[string]confined.Report{}
 	run := func(command *exec.Cmd) string {
 		b.T.Helper()
 		said := &bytes.Buffer{}
@@ -138,7 +139,7 @@ func confinementOfPeers(b *harness.Board) (map[string]confinement, []int) {
 	file := filepath.Join(peers.Dir, "probe.tar")
 	b.Must(os.WriteFile(file, image, 0o600))
 	run(peers.Podman("load", "-i", file))
-	found["podman"] = parseConfinement(run(peers.Podman("run", "--rm", "--network", "none", "localhost/probe:1", "answerer", "confinement")))
+	found["podman"] = confined.Parse(run(peers.Podman("run", "--rm", "--network", "none", "localhost/probe:1", "answerer", "confinement")))
 
 	bundle := filepath.Join(peers.Dir, "bundle")
 	for _, dir := range []string{"bin", "tmp", "etc"} {
@@ -157,7 +158,7 @@ func confinementOfPeers(b *harness.Board) (map[string]confinement, []int) {
 		data, err := json.Marshal(spec)
 		b.Must(err)
 		b.Must(os.WriteFile(config, data, 0o600))
-		found[name] = parseConfinement(run(peers.Command("runc", "--root", "/run/runc", "run", "--bundle", bundle, name)))
+		found[name] = confined.Parse(run(peers.Command("runc", "--root", "/run/runc", "run", "--bundle", bundle, name)))
 	}
 	return found, []int{os.Getpid(), peers.Holder()}
 }
@@ -181,7 +182,7 @@ func asDockers(spec *specs.Spec) error {
 }
 
 // nameNamespaces says whose the namespaces are: those of the given processes are the machine's.
-func (c confinement) nameNamespaces(machine []int) {
+func nameNamespaces(c confined.Report, machine []int) {
 	for i, line := range c["namespaces"] {
 		name, is, _ := strings.Cut(line, " ")
 		whose := "own"
@@ -194,8 +195,8 @@ func (c confinement) nameNamespaces(machine []int) {
 	}
 }
 
-// value is the rest of the line that begins so.
-func (c confinement) value(section, key string) string {
+// valueOf is the rest of the line that begins so.
+func valueOf(c confined.Report, section, key string) string {
 	for _, line := range c[section] {
 		if rest, ok := strings.CutPrefix(line, key+" "); ok {
 			return rest
@@ -209,8 +210,8 @@ func masked(line string) bool {
 	return strings.HasSuffix(line, " read empty write ok") || strings.Contains(line, " empty mkdir E")
 }
 
-// powers are what a container can do or has, each in words that are the same for all that make containers.
-func (c confinement) powers() map[string]bool {
+// powersOf are what a container can do or has, each in words that are the same for all that make containers.
+func powersOf(c confined.Report) map[string]bool {
 	powers := map[string]bool{}
 	add := func(when bool, format string, args ...any) {
 		if when {
@@ -218,19 +219,19 @@ func (c confinement) powers() map[string]bool {
 		}
 	}
 	for key, what := range map[string]string{"CapPrm": "", "CapEff": "", "CapBnd": "", "CapInh": "inheritable ", "CapAmb": "ambient "} {
-		bits, err := strconv.ParseUint(c.value("process", key), 16, 64)
+		bits, err := strconv.ParseUint(valueOf(c, "process", key), 16, 64)
 		add(err != nil, "unknown %s", key)
 		for _, one := range capability.ListKnown() {
 			add(bits&(1<<uint(one)) != 0, "%scapability %s", what, strings.ToUpper(one.String()))
 		}
 	}
-	add(c.value("process", "NoNewPrivs") != "1", "privileges of setuid programs")
-	add(c.value("process", "Seccomp") != "2", "no seccomp filter")
-	add(c.value("process", "session keyring") == "true", "a session keyring")
-	add(strings.HasPrefix(c.value("process", "uid_map"), "0 0 "), "users of the machine")
-	add(strings.HasPrefix(c.value("process", "gid_map"), "0 0 "), "groups of the machine")
+	add(valueOf(c, "process", "NoNewPrivs") != "1", "privileges of setuid programs")
+	add(valueOf(c, "process", "Seccomp") != "2", "no seccomp filter")
+	add(valueOf(c, "process", "session keyring") == "true", "a session keyring")
+	add(strings.HasPrefix(valueOf(c, "process", "uid_map"), "0 0 "), "users of the machine")
+	add(strings.HasPrefix(valueOf(c, "process", "gid_map"), "0 0 "), "groups of the machine")
 	for _, name := range []string{"core", "nice", "rtprio"} {
-		add(true, "limit %s %s", name, c.value("limits", name))
+		add(true, "limit %s %s", name, valueOf(c, "limits", name))
 	}
 	for _, line := range c["namespaces"] {
 		add(strings.HasSuffix(line, " the machine's"), "namespace %s", line)
@@ -274,7 +275,7 @@ func (c confinement) powers() map[string]bool {
 		add(fields[4] != "private", "takes part in mounts at %s", at)
 	}
 	refused := map[string]bool{}
-	for call := range c.calls() {
+	for call := range c.Calls() {
 		_, number, _ := strings.Cut(call, " ")
 		refused[number] = true
 	}
@@ -287,75 +288,75 @@ func (c confinement) powers() map[string]bool {
 // sideBySide are the rows of docs/confinement.md.
 var sideBySide = []struct {
 	what string
-	of   func(confinement) string
+	of   func(confined.Report) string
 }{
-	{"ids", func(c confinement) string {
-		if c.powers()["users of the machine"] {
+	{"ids", func(c confined.Report) string {
+		if powersOf(c)["users of the machine"] {
 			return "the machine's"
 		}
 		return "its own"
 	}},
-	{"capabilities", func(c confinement) string { return strconv.Itoa(c.count("capability ")) }},
-	{"ambient or inheritable ones", func(c confinement) string {
-		return strconv.Itoa(c.count("ambient capability ") + c.count("inheritable capability "))
+	{"capabilities", func(c confined.Report) string { return strconv.Itoa(countOf(c, "capability ")) }},
+	{"ambient or inheritable ones", func(c confined.Report) string {
+		return strconv.Itoa(countOf(c, "ambient capability ") + countOf(c, "inheritable capability "))
 	}},
-	{"setuid programs", func(c confinement) string {
-		if c.powers()["privileges of setuid programs"] {
+	{"setuid programs", func(c confined.Report) string {
+		if powersOf(c)["privileges of setuid programs"] {
 			return "work"
 		}
 		return "do nothing"
 	}},
-	{"seccomp", func(c confinement) string {
-		if c.powers()["no seccomp filter"] {
+	{"seccomp", func(c confined.Report) string {
+		if powersOf(c)["no seccomp filter"] {
 			return "none"
 		}
 		return "filter"
 	}},
-	{"system calls that are refused", func(c confinement) string { return strconv.Itoa(len(c.calls())) }},
-	{"sockets that can be made", func(c confinement) string {
+	{"system calls that are refused", func(c confined.Report) string { return strconv.Itoa(len(c.Calls())) }},
+	{"sockets that can be made", func(c confined.Report) string {
 		var can []string
 		for _, one := range []string{"AF_ALG", "AF_VSOCK", "AF_PACKET", "raw"} {
-			if c.powers()["socket "+one] {
+			if powersOf(c)["socket "+one] {
 				can = append(can, one)
 			}
 		}
 		return strings.Join(can, ", ")
 	}},
-	{"AppArmor", func(c confinement) string {
-		if label := c.value("process", "apparmor"); label != "ENOENT" && label != "EINVAL" {
+	{"AppArmor", func(c confined.Report) string {
+		if label := valueOf(c, "process", "apparmor"); label != "ENOENT" && label != "EINVAL" {
 			return label
 		}
 		return "the kernel has none"
 	}},
-	{"keyring", func(c confinement) string {
-		if c.value("process", "session keyring") == "true" {
+	{"keyring", func(c confined.Report) string {
+		if valueOf(c, "process", "session keyring") == "true" {
 			return "its own, can be used"
 		}
 		return "cannot be used"
 	}},
-	{"device nodes", func(c confinement) string { return strconv.Itoa(c.count("device /dev/")) }},
-	{"other devices it may open", func(c confinement) string {
+	{"device nodes", func(c confined.Report) string { return strconv.Itoa(countOf(c, "device /dev/")) }},
+	{"other devices it may open", func(c confined.Report) string {
 		var can []string
-		for power := range c.powers() {
+		for power := range powersOf(c) {
 			if name, ok := strings.CutPrefix(power, "opens device "); ok {
 				can = append(can, name)
 			}
 		}
 		return strings.Join(slices.Sorted(slices.Values(can)), ", ")
 	}},
-	{"root file system", func(c confinement) string {
-		if c.powers()["writes to /"] {
+	{"root file system", func(c confined.Report) string {
+		if powersOf(c)["writes to /"] {
 			return "writable"
 		}
 		return "read-only"
 	}},
-	{"programs in /dev", func(c confinement) string {
-		if c.powers()["runs programs in /dev"] {
+	{"programs in /dev", func(c confined.Report) string {
+		if powersOf(c)["runs programs in /dev"] {
 			return "run"
 		}
 		return "do not run"
 	}},
-	{"of the kernel's files, shown", func(c confinement) string {
+	{"of the kernel's files, shown", func(c confined.Report) string {
 		var shown []string
 		for _, line := range c["paths"] {
 			path, rest, _ := strings.Cut(line, " ")
@@ -369,7 +370,7 @@ var sideBySide = []struct {
 		}
 		return strings.Join(shown, ", ")
 	}},
-	{"of the kernel's files, writable", func(c confinement) string {
+	{"of the kernel's files, writable", func(c confined.Report) string {
 		var writable []string
 		for _, line := range c["paths"] {
 			path, rest, _ := strings.Cut(line, " ")
@@ -379,8 +380,11 @@ var sideBySide = []struct {
 		}
 		return strings.Join(writable, ", ")
 	}},
-	{"largest core dump", func(c confinement) string { limit, _, _ := strings.Cut(c.value("limits", "core"), " "); return limit }},
-	{"the machine's namespaces", func(c confinement) string {
+	{"largest core dump", func(c confined.Report) string {
+		limit, _, _ := strings.Cut(valueOf(c, "limits", "core"), " ")
+		return limit
+	}},
+	{"the machine's namespaces", func(c confined.Report) string {
 		var shared []string
 		for _, line := range c["namespaces"] {
 			if name, ok := strings.CutSuffix(line, " the machine's"); ok {
@@ -391,9 +395,9 @@ var sideBySide = []struct {
 	}},
 }
 
-func (c confinement) count(prefix string) int {
+func countOf(c confined.Report, prefix string) int {
 	n := 0
-	for power := range c.powers() {
+	for power := range powersOf(c) {
 		if strings.HasPrefix(power, prefix) {
 			n++
 		}
@@ -402,7 +406,7 @@ func (c confinement) count(prefix string) int {
 }
 
 // compareWithDoc holds docs/confinement.md to what was found, where it was written of the same kernel and the same peers.
-func compareWithDoc(b *harness.Board, versions string, found map[string]confinement, reasons map[string][]string) {
+func compareWithDoc(b *harness.Board, versions string, found map[string]confined.Report, reasons map[string][]string) {
 	b.T.Helper()
 	const begin, end = "<!-- begin: TestConfinementBesidePeers -->\n", "<!-- end -->\n"
 	text := &strings.Builder{}

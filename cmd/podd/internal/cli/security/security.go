@@ -24,6 +24,7 @@ type Container struct {
 	Container string `json:"container"`
 	Standard  string `json:"podSecurity"`              // the strictest of the Pod Security Standards that the pod keeps to
 	Handler   string `json:"runtimeHandler,omitempty"` // of the pod's RuntimeClass
+	Users     string `json:"users,omitempty"`          // whose the pod's are, and why not its own, if it leaves that to the node
 
 	*confinement.Facts
 	Tighter []string `json:"tighter"`
@@ -58,7 +59,7 @@ func Of(pods *corev1.PodList, namespace, name string) ([]Container, error) {
 					}
 					return nil, err
 				}
-				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), p.Annotations[annotation.HandlerKey], facts, facts.Tighter(armed)})
+				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), p.Annotations[annotation.HandlerKey], p.Annotations[annotation.UsersKey], facts, facts.Tighter(armed)})
 			}
 		}
 	}
@@ -104,7 +105,7 @@ func Print(out io.Writer, list []Container, format string) error {
 		if c.Handler != "" {
 			row("runtime handler", c.Handler)
 		}
-		row("user namespace", or(c.OwnUsers, "the machine's"))
+		row("user namespace", or(c.OwnUsers, or(c.Users, "the machine's")))
 		row("user", fmt.Sprint(c.UID))
 		row("capabilities", words(c.Capabilities))
 		row("effective", words(c.Effective))

@@ -27,6 +27,9 @@ const manifestKey = "podd.dev/manifest"
 // handlerKey is the annotation that names the runtime handler that a pod of a RuntimeClass is run by.
 const handlerKey = "podd.dev/runtime-handler"
 
+// usersKey is the annotation that says whose users and groups a pod has, and why not its own.
+const usersKey = "podd.dev/user-namespace"
+
 // Pod prints a pod and its events, oldest first. now is for their ages.
 func Pod(w io.Writer, p *corev1.Pod, events []corev1.Event, now time.Time) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -106,6 +109,7 @@ func (d *printer) head(p *corev1.Pod) {
 		d.optional("Runtime Class Name", *p.Spec.RuntimeClassName)
 		d.optional("Runtime Handler", p.Annotations[handlerKey])
 	}
+	d.optional("User Namespace", p.Annotations[usersKey])
 	d.optional("Service Account", p.Spec.ServiceAccountName)
 	if p.Spec.NodeName == "" {
 		d.field(0, "Node", none)
