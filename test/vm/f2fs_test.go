@@ -22,7 +22,7 @@ func TestF2FS(t *testing.T) {
 	vm.drop("app", one("app", forever))
 	vm.drop("keeper", keeper)
 	vm.ready("app", "keeper")
-	vm.sh("podd images verify")
+	vm.sh("podd images verify && sync /etc/podd/manifests/*")
 	vm.until("[ $(podd exec keeper -- cat /dev/shm/synced) -gt 3 ]")
 	kept := vm.kept("/dev/shm/synced")
 	vm.Cut()
