@@ -66,7 +66,7 @@ spec:
   - name: main
     image: busybox
     imagePullPolicy: Never
-    command: [sh, -c, 'i=$(cat /data/count || echo 0); while :; do i=$((i+1)); echo $i >/data/new; fsync /data/new; mv /data/new /data/count; fsync /data; echo $i >/dev/shm/new; mv /dev/shm/new /dev/shm/synced; sleep 0.2; done']
+    command: [sh, -c, 'i=$(cat /data/count || echo 0); while :; do i=$((i+1)); echo $i >/data/new; sync /data/new && mv /data/new /data/count && sync /data || exit 1; echo $i >/dev/shm/new; mv /dev/shm/new /dev/shm/synced; sleep 0.2; done']
     volumeMounts: [{name: kept, mountPath: /data}]
   volumes: [{name: kept, persistentVolumeClaim: {claimName: kept}}]`
 
