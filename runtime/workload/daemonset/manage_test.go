@@ -11,55 +11,29 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/runtime/workload"
+	"podd/runtime/workload/workloadtest"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-// rev is a revision of the DaemonSet as it is, or as it was with another image.
+// rev is a revision of the DaemonSet with this image.
 func rev(d *appsv1.DaemonSet, image, hash string, number int64) *appsv1.ControllerRevision {
-	t := d.Spec.Template.DeepCopy()
-	t.Spec.Containers[0].Image = image
-	r := workload.NewRevision(d, kind, t, number, nil, &workload.Input{Now: noon})
-	r.Name, r.UID = d.Name+"-"+hash, types.UID("revision-"+hash)
+	r := workloadtest.Revision(d, kind, &d.Spec.Template, d.Name+"-"+hash, image, number)
 	r.Labels[appsv1.DefaultDaemonSetUniqueLabelKey] = hash
 	return r
 }
 
-// podOf describes a pod of the DaemonSet: its name, which begins with its age in minutes, and words for what it is.
+// podOf describes a pod of the DaemonSet: its age in minutes, which is its name, and words for what it is. One that is
+// unbound is on no board yet.
 func podOf(d *appsv1.DaemonSet, words string) *corev1.Pod {
 	f := strings.Fields(words)
-	age := int(f[0][0] - '0')
-	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: f[0], Namespace: d.Namespace, UID: types.UID(f[0]), Labels: maps.Clone(d.Spec.Template.Labels),
-			CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(age) * time.Minute)),
-			OwnerReferences:   []metav1.OwnerReference{*metav1.NewControllerRef(d, kind)},
-		},
-		Spec:   corev1.PodSpec{NodeName: "board"},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning},
+	unbound := slices.Contains(f, "unbound")
+	p := workloadtest.Pod(d, kind, &d.Spec.Template, f[0], slices.DeleteFunc(f[1:], func(w string) bool { return w == "unbound" })...)
+	if unbound {
+		p.Spec.NodeName = ""
 	}
-	for _, w := range f[1:] {
-		switch w {
-		case "new", "old":
-			p.Labels[appsv1.DefaultDaemonSetUniqueLabelKey] = w
-		case "ready":
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-time.Minute))}}
-		case "failed":
-			p.Status.Phase = corev1.PodFailed
-		case "succeeded":
-			p.Status.Phase = corev1.PodSucceeded
-		case "ends":
-			p.DeletionTimestamp = new(metav1.NewTime(noon))
-		case "unbound":
-			p.Spec.NodeName = ""
-		default:
-			panic(w)
-		}
-	}
+	p.CreationTimestamp = metav1.NewTime(workloadtest.Noon.Add(-time.Duration(f[0][0]-'0') * time.Minute))
 	return p
 }
 
@@ -107,24 +81,20 @@ func TestWhatIsMadeAndEnded(t *testing.T) {
 		{"driven out: none", 0, drives, nil, 0, ""},
 	} {
 		d := agent(c.surge)
-		in := workload.Input{Now: noon, Node: theBoard(c.taints...), Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 2), rev(d, "before", "old", 1)}}
+		in := workload.Input{Now: workloadtest.Noon, Node: theBoard(c.taints...), Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 2), rev(d, "before", "old", 1)}}
 		for _, p := range c.pods {
 			in.Pods = append(in.Pods, podOf(d, p))
 		}
 		res := Compute(d, in)
-		var ended []string
-		for _, p := range res.Delete {
-			ended = append(ended, p.Name)
-		}
-		slices.Sort(ended)
-		if got := strings.Join(ended, " "); len(res.Create) != c.made || got != c.ended {
+		slices.SortFunc(res.Delete, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+		if got := workloadtest.List(res.Delete); len(res.Create) != c.made || got != c.ended {
 			t.Errorf("%s: makes %d, ends %q, want %d, %q", c.name, len(res.Create), got, c.made, c.ended)
 		}
 		in.CreateError = "no room"
 		if res := Compute(d, in); len(res.Create) > 0 {
 			t.Errorf("%s: makes a pod that cannot be made", c.name)
 		}
-		d.DeletionTimestamp = new(metav1.NewTime(noon))
+		d.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 		if res := Compute(d, in); !res.Settled() {
 			t.Errorf("%s: does something though it is being removed", c.name)
 		}
@@ -196,7 +166,7 @@ func TestStatus(t *testing.T) {
 		d := agent(1)
 		d.Generation, d.Spec.MinReadySeconds = 4, c.seconds
 		d.Status = appsv1.DaemonSetStatus{DesiredNumberScheduled: 7, CurrentNumberScheduled: 7, NumberMisscheduled: 7, NumberReady: 7, NumberAvailable: 7, UpdatedNumberScheduled: 7}
-		in := workload.Input{Now: noon, Node: theBoard(c.taints...), Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 1)}}
+		in := workload.Input{Now: workloadtest.Noon, Node: theBoard(c.taints...), Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 1)}}
 		for _, p := range c.pods {
 			in.Pods = append(in.Pods, podOf(d, p))
 		}
@@ -205,7 +175,7 @@ func TestStatus(t *testing.T) {
 		if counts(got) != c.want || got.ObservedGeneration != 4 {
 			t.Errorf("%s: %s, generation %d, want %s", c.name, counts(got), got.ObservedGeneration, c.want)
 		}
-		if c.wake == 0 && !res.Wake.IsZero() || c.wake > 0 && !res.Wake.Equal(noon.Add(c.wake)) {
+		if c.wake == 0 && !res.Wake.IsZero() || c.wake > 0 && !res.Wake.Equal(workloadtest.Noon.Add(c.wake)) {
 			t.Errorf("%s: wakes at %v", c.name, res.Wake)
 		}
 	}
@@ -217,7 +187,7 @@ func TestTemplateGeneration(t *testing.T) {
 	d.Annotations = map[string]string{appsv1.DeprecatedTemplateGeneration: "3"}
 	p := podOf(d, "1 old ready")
 	p.Labels["pod-template-generation"] = "3"
-	in := workload.Input{Now: noon, Node: theBoard(), Pods: []*corev1.Pod{p}, Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 1)}}
+	in := workload.Input{Now: workloadtest.Noon, Node: theBoard(), Pods: []*corev1.Pod{p}, Revisions: []*appsv1.ControllerRevision{rev(d, "agent", "new", 1)}}
 	if res := Compute(d, in); len(res.Delete) > 0 {
 		t.Error("a pod with the number of the template is replaced")
 	}
@@ -246,7 +216,7 @@ func TestRevisions(t *testing.T) {
 		}, ""},
 		{"an earlier one again", func(d *appsv1.DaemonSet) []*appsv1.ControllerRevision {
 			return []*appsv1.ControllerRevision{rev(d, "before", "a", 5), rev(d, "agent", "b", 2)}
-		}, "6 b"},
+		}, "6 agent-b"},
 		{"a new one", func(d *appsv1.DaemonSet) []*appsv1.ControllerRevision {
 			return []*appsv1.ControllerRevision{rev(d, "before", "a", 7)}
 		}, "8 *"},
@@ -257,7 +227,7 @@ func TestRevisions(t *testing.T) {
 			r := rev(d, "agent", "a", 1)
 			r.OwnerReferences = nil
 			return []*appsv1.ControllerRevision{r}
-		}, "1 a"},
+		}, "1 agent-a"},
 		{"one without its hash", func(d *appsv1.DaemonSet) []*appsv1.ControllerRevision {
 			r := rev(d, "agent", "a", 1)
 			delete(r.Labels, appsv1.DefaultDaemonSetUniqueLabelKey)
@@ -267,7 +237,7 @@ func TestRevisions(t *testing.T) {
 			r := rev(d, "agent", "a", 1)
 			r.OwnerReferences = nil
 			return []*appsv1.ControllerRevision{r, rev(d, "before", "b", 4)}
-		}, "5 a"},
+		}, "5 agent-a"},
 		{"somebody else's", func(d *appsv1.DaemonSet) []*appsv1.ControllerRevision {
 			r := rev(d, "agent", "a", 1)
 			r.OwnerReferences[0].UID = "other"
@@ -279,30 +249,20 @@ func TestRevisions(t *testing.T) {
 		}, "1 *"},
 	} {
 		d := agent(0)
-		in := workload.Input{Now: noon, Node: theBoard(), Revisions: c.there(d)}
+		in := workload.Input{Now: workloadtest.Noon, Node: theBoard(), Revisions: c.there(d)}
 		before := in.Revisions
 		var copies []*appsv1.ControllerRevision
 		for _, r := range before {
 			copies = append(copies, r.DeepCopy())
 		}
 		res := Compute(d, in)
-		var got []string
-		for _, w := range res.Write {
-			r := w.(*appsv1.ControllerRevision)
-			hash := r.Labels[appsv1.DefaultDaemonSetUniqueLabelKey]
-			if !slices.ContainsFunc(before, func(o *appsv1.ControllerRevision) bool { return o.UID == r.UID }) {
-				if r.Name != "agent-"+hash || r.UID == "" || slices.ContainsFunc(before, func(o *appsv1.ControllerRevision) bool { return o.Name == r.Name }) {
-					t.Errorf("%s: makes %s of hash %s", c.name, r.Name, hash)
-				}
-				hash = "*"
-			}
-			if !workload.IsControlledBy(r, d.UID) {
-				t.Errorf("%s: %s is not the DaemonSet's", c.name, r.Name)
-			}
-			got = append(got, fmt.Sprintf("%d %s", r.Revision, hash))
+		if got := workloadtest.Written(t, d, before, &res); got != c.want {
+			t.Errorf("%s: writes %s, want %s", c.name, got, c.want)
 		}
-		if strings.Join(got, ", ") != c.want {
-			t.Errorf("%s: writes %v, want %s", c.name, got, c.want)
+		for _, w := range res.Write {
+			if r := w.(*appsv1.ControllerRevision); r.Name != "agent-"+r.Labels[appsv1.DefaultDaemonSetUniqueLabelKey] && c.name != "one without its hash" {
+				t.Errorf("%s: %s of hash %v", c.name, r.Name, r.Labels)
+			}
 		}
 		for i, r := range before {
 			if r.Revision != copies[i].Revision || !maps.Equal(r.Labels, copies[i].Labels) || len(r.OwnerReferences) != len(copies[i].OwnerReferences) {
@@ -344,12 +304,8 @@ func TestTruncate(t *testing.T) {
 			s.all = append(s.all, p)
 		}
 		s.truncate()
-		var got []string
-		for _, r := range s.res.Remove {
-			got = append(got, r.(*appsv1.ControllerRevision).Labels[appsv1.DefaultDaemonSetUniqueLabelKey])
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%s: removes %v, want %s", c.name, got, c.want)
+		if got := strings.ReplaceAll(workloadtest.List(s.res.Remove), "agent-", ""); got != c.want {
+			t.Errorf("%s: removes %s, want %s", c.name, got, c.want)
 		}
 	}
 }

@@ -55,28 +55,6 @@ func edit(b *workloadtest.Board, change func(*appsv1.Deployment)) {
 	b.Put(d)
 }
 
-// serveAll brings every pod to where its ReplicaSet wants it.
-func serveAll(b *workloadtest.Board) {
-	for range 100 {
-		b.Settle()
-		busy := false
-		for _, p := range b.Pods {
-			switch {
-			case p.DeletionTimestamp != nil:
-				b.Collect(p.UID)
-				busy = true
-			case !workload.Ready(p):
-				b.SetReady(p.UID, true)
-				busy = true
-			}
-		}
-		if !busy && !b.Wake() {
-			return
-		}
-	}
-	b.T.Fatal("the rollout does not end")
-}
-
 // TestFences plays rollouts in which controllers look at any moment, podd dies in the middle of a step, and pods start
 // and end when they like: there are never more pods than surge allows, and the Deployment itself never takes one that
 // serves below what unavailable allows.
@@ -94,7 +72,7 @@ func TestFences(t *testing.T) {
 				unavailable = 1
 			}
 			b.Put(d)
-			serveAll(b)
+			b.ServeAll()
 			b.Check = func() {
 				live, serving := int32(0), int32(0)
 				for _, p := range b.Pods {
@@ -125,7 +103,7 @@ func TestFences(t *testing.T) {
 					}
 				})
 			}
-			serveAll(b)
+			b.ServeAll()
 			if got := len(b.Pods); got != int(n) {
 				t.Errorf("%d pods in the end, want %d", got, n)
 			}

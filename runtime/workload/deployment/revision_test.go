@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"podd/runtime/workload"
+	"podd/runtime/workload/workloadtest"
 )
 
 // numbered is a ReplicaSet with its place in the history.
@@ -117,7 +118,7 @@ func TestOldestOfOneTemplateIsCurrent(t *testing.T) {
 	younger, older, other := numbered("v2", 1, 1, "4"), numbered("v2", 1, 5, "2"), numbered("v1", 1, 9, "3")
 	older.Name, older.UID = "web-older", "older"
 	older.Spec.Template.Labels = with(older.Spec.Template.Labels, appsv1.DefaultDeploymentUniqueLabelKey, "6789")
-	s := &step{d: web(1, "v2"), in: &workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{younger, older, other}}}
+	s := &step{d: web(1, "v2"), in: &workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{younger, older, other}}}
 	s.claim()
 	current, old := s.revise(false)
 	if current == nil || current.UID != "older" || len(old) != 2 {
@@ -135,7 +136,7 @@ func TestOldestOfOneTemplateIsCurrent(t *testing.T) {
 func TestCreate(t *testing.T) {
 	d := web(4, "v1")
 	d.Spec.MinReadySeconds = 7
-	res := Compute(d, workload.Input{Now: noon})
+	res := Compute(d, workload.Input{Now: workloadtest.Noon})
 	if len(res.Write) != 1 {
 		t.Fatalf("writes %d", len(res.Write))
 	}
@@ -155,7 +156,7 @@ func TestCreate(t *testing.T) {
 	taken := rs.DeepCopy()
 	taken.OwnerReferences, taken.Labels, taken.UID = nil, nil, "stranger"
 	for n := range int32(3) {
-		res = Compute(d, workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{taken}})
+		res = Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{taken}})
 		if n == 0 {
 			d = res.Object.(*appsv1.Deployment)
 			if len(res.Write) > 0 || d.Status.CollisionCount == nil || *d.Status.CollisionCount != 1 {
@@ -168,7 +169,7 @@ func TestCreate(t *testing.T) {
 		}
 	}
 	taken.Namespace = "other"
-	if res = Compute(web(4, "v1"), workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{taken}}); len(res.Write) != 1 {
+	if res = Compute(web(4, "v1"), workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{taken}}); len(res.Write) != 1 {
 		t.Error("the name in another namespace is in the way")
 	}
 }
@@ -193,10 +194,10 @@ func TestClaim(t *testing.T) {
 		{"nobody's with other labels", mine(func(rs *appsv1.ReplicaSet) { rs.Labels, rs.OwnerReferences = nil, nil }), false, ""},
 		{"of another namespace", mine(func(rs *appsv1.ReplicaSet) { rs.Namespace, rs.OwnerReferences = "other", nil }), false, ""},
 		{"nobody's, and being removed", mine(func(rs *appsv1.ReplicaSet) {
-			rs.DeletionTimestamp, rs.OwnerReferences = new(metav1.NewTime(noon)), nil
+			rs.DeletionTimestamp, rs.OwnerReferences = new(metav1.NewTime(workloadtest.Noon)), nil
 		}), false, ""},
 	} {
-		s := &step{d: web(1, "v1"), in: &workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{c.set}}}
+		s := &step{d: web(1, "v1"), in: &workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{c.set}}}
 		s.claim()
 		if got := len(s.sets) == 1; got != c.mine {
 			t.Errorf("%s: is the Deployment's %v", c.name, got)
@@ -213,9 +214,9 @@ func TestClaim(t *testing.T) {
 		}
 	}
 	d := web(1, "v1")
-	d.DeletionTimestamp = new(metav1.NewTime(noon))
+	d.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 	orphan := mine(func(rs *appsv1.ReplicaSet) { rs.OwnerReferences = nil })
-	if res := Compute(d, workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{orphan}}); len(res.Write) > 0 || len(res.Create) > 0 {
+	if res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{orphan}}); len(res.Write) > 0 || len(res.Create) > 0 {
 		t.Error("a Deployment that is being removed adopts or makes ReplicaSets")
 	}
 }
@@ -238,7 +239,7 @@ func TestCleanUp(t *testing.T) {
 		{"one is kept", new(int32(1)), []*appsv1.ReplicaSet{empty("a", "3", nil), empty("b", "1", nil), empty("c", "2", nil)}, "web-b web-c"},
 		{"by number, not by text", new(int32(1)), []*appsv1.ReplicaSet{empty("a", "10", nil), empty("b", "9", nil)}, "web-b"},
 		{"of one number by age", new(int32(1)), []*appsv1.ReplicaSet{empty("a", "1", nil), empty("b", "1", func(rs *appsv1.ReplicaSet) {
-			rs.CreationTimestamp = metav1.NewTime(noon.Add(-time.Hour))
+			rs.CreationTimestamp = metav1.NewTime(workloadtest.Noon.Add(-time.Hour))
 		})}, "web-b"},
 		{"none is kept", new(int32(0)), []*appsv1.ReplicaSet{empty("a", "1", nil), empty("b", "2", nil)}, "web-a web-b"},
 		{"no limit", new(int32(maxInt32)), []*appsv1.ReplicaSet{empty("a", "1", nil)}, ""},
@@ -247,18 +248,14 @@ func TestCleanUp(t *testing.T) {
 		{"it has pods", new(int32(0)), []*appsv1.ReplicaSet{empty("a", "1", func(rs *appsv1.ReplicaSet) { rs.Status.Replicas = 1 })}, ""},
 		{"it has not looked yet", new(int32(0)), []*appsv1.ReplicaSet{empty("a", "1", func(rs *appsv1.ReplicaSet) { rs.Generation = 2 })}, ""},
 		{"it goes already and does not count", new(int32(1)), []*appsv1.ReplicaSet{empty("a", "1", func(rs *appsv1.ReplicaSet) {
-			rs.DeletionTimestamp = new(metav1.NewTime(noon))
+			rs.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 		}), empty("b", "2", nil)}, ""},
 	} {
 		d := web(1, "v1")
 		d.Spec.RevisionHistoryLimit = c.limit
 		s := &step{d: d}
 		s.cleanUp(c.old)
-		var names []string
-		for _, o := range s.res.Remove {
-			names = append(names, o.GetName())
-		}
-		if got := strings.Join(names, " "); got != c.want {
+		if got := workloadtest.List(s.res.Remove); got != c.want {
 			t.Errorf("%s: removes %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -284,7 +281,7 @@ func TestRollback(t *testing.T) {
 		v1, v2 := numbered("v1", 0, 9, c.revisions[0]), numbered("v2", 1, 1, c.revisions[1])
 		v1.Annotations["kubernetes.io/change-cause"] = "create"
 		v1.Spec.Template.Labels = with(v1.Spec.Template.Labels, appsv1.DefaultDeploymentUniqueLabelKey, "6789")
-		res := Compute(d, workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{v1, v2}})
+		res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{v1, v2}})
 		got := res.Object.(*appsv1.Deployment)
 		if image := got.Spec.Template.Spec.Containers[0].Image; image != c.image {
 			t.Errorf("%s: image %s", c.name, image)
@@ -345,7 +342,7 @@ func conditions(d *appsv1.DeploymentStatus) string {
 // the end of it. A rollout that has timed out has, pause or not; without a deadline nothing is noted.
 func TestPause(t *testing.T) {
 	progress := func(reason string) []appsv1.DeploymentCondition {
-		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: reason, LastUpdateTime: metav1.NewTime(noon.Add(-time.Hour))}}
+		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: reason, LastUpdateTime: metav1.NewTime(workloadtest.Noon.Add(-time.Hour))}}
 	}
 	for _, c := range []struct {
 		name     string
@@ -364,13 +361,13 @@ func TestPause(t *testing.T) {
 	} {
 		d := web(1, "v1")
 		d.Spec.Paused, d.Spec.ProgressDeadlineSeconds, d.Status.Conditions = c.paused, c.deadline, c.before
-		s := &step{d: d, in: &workload.Input{Now: noon}}
+		s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}}
 		s.notePause()
 		s.notePause()
 		if got := conditions(&d.Status); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
-		if at := d.Status.Conditions; c.name == "resumed" && !at[0].LastUpdateTime.Time.Equal(noon) {
+		if at := d.Status.Conditions; c.name == "resumed" && !at[0].LastUpdateTime.Time.Equal(workloadtest.Noon) {
 			t.Errorf("the deadline is counted from %v", at[0].LastUpdateTime)
 		}
 	}
@@ -379,7 +376,7 @@ func TestPause(t *testing.T) {
 // What the status says of a rollout, and when it is looked at again.
 func TestProgress(t *testing.T) {
 	was := func(reason string, ago time.Duration) []appsv1.DeploymentCondition {
-		at := metav1.NewTime(noon.Add(-ago))
+		at := metav1.NewTime(workloadtest.Noon.Add(-ago))
 		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: reason, LastUpdateTime: at, LastTransitionTime: at}}
 	}
 	for _, c := range []struct {
@@ -429,17 +426,17 @@ func TestProgress(t *testing.T) {
 		d.Status = c.before
 		rs := numbered("v1", 2, 1, "1")
 		rs.Status.AvailableReplicas = c.serving
-		s := &step{d: d, in: &workload.Input{Now: noon}}
+		s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}}
 		s.rolloutStatus([]*appsv1.ReplicaSet{rs}, rs)
 		if got := conditions(&d.Status); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 		says := map[string]string{replicaSetUpdated: "is progressing.", deadlineExceeded: "has timed out progressing.", newReplicaSetAvailable: "has successfully progressed."}
-		if p := progressing(&d.Status); p.LastUpdateTime.Time.Equal(noon) && p.Message != `ReplicaSet "web-v1" `+says[p.Reason] {
+		if p := progressing(&d.Status); p.LastUpdateTime.Time.Equal(workloadtest.Noon) && p.Message != `ReplicaSet "web-v1" `+says[p.Reason] {
 			t.Errorf("%s: says %q", c.name, p.Message)
 		}
 		switch {
-		case c.wake == 0 && !s.res.Wake.IsZero(), c.wake != 0 && !s.res.Wake.Equal(noon.Add(c.wake)):
+		case c.wake == 0 && !s.res.Wake.IsZero(), c.wake != 0 && !s.res.Wake.Equal(workloadtest.Noon.Add(c.wake)):
 			t.Errorf("%s: wakes at %v, want after %v", c.name, s.res.Wake, c.wake)
 		}
 	}
@@ -451,7 +448,7 @@ func TestStatusOfALookThatResizes(t *testing.T) {
 	d := web(3, "v2")
 	d.Generation = 5
 	d.Status = appsv1.DeploymentStatus{Replicas: 3, ReadyReplicas: 3, AvailableReplicas: 3}
-	res := Compute(d, workload.Input{Now: noon, ReplicaSets: []*appsv1.ReplicaSet{old}, Pods: podsOf(old, 3, 3)})
+	res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: []*appsv1.ReplicaSet{old}, Pods: podsOf(old, 3, 3)})
 	st := res.Object.(*appsv1.Deployment).Status
 	if len(res.Write) == 0 || st.ObservedGeneration != 5 || st.Replicas != 3 || st.UpdatedReplicas != 0 || st.AvailableReplicas != 3 {
 		t.Errorf("%d written, %+v", len(res.Write), st)
@@ -468,7 +465,7 @@ func TestCount(t *testing.T) {
 	old.Status.ReadyReplicas, old.Status.TerminatingReplicas = 2, new(int32(2))
 	d := web(4, "v2")
 	d.Generation, d.Status.CollisionCount = 3, new(int32(1))
-	s := &step{d: d, in: &workload.Input{Now: noon}}
+	s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}}
 	list := []*appsv1.ReplicaSet{old, current}
 	got := s.count(list, current)
 	if got.Replicas != 5 || got.UpdatedReplicas != 2 || got.ReadyReplicas != 4 || got.AvailableReplicas != 4 || got.UnavailableReplicas != 1 ||
@@ -494,7 +491,7 @@ func TestReplicaFailure(t *testing.T) {
 	}
 	current, old := numbered("v2", 1, 1, "2"), numbered("v1", 1, 5, "1")
 	d := web(1, "v2")
-	s := &step{d: d, in: &workload.Input{Now: noon}}
+	s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}}
 	for _, c := range []struct{ name, current, old, want string }{
 		{"neither", "", "", ""}, {"the old one", "", "no room", "no room"}, {"both", "no image", "no room", "no image"}, {"none any more", "", "", ""},
 	} {

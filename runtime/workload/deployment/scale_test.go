@@ -16,9 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/runtime/workload"
+	"podd/runtime/workload/workloadtest"
 )
-
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // replicaSet is one of web's of n pods, made so many minutes before noon; the image stands for its template. By its status
 // all of its pods serve.
@@ -28,7 +27,7 @@ func replicaSet(image string, n int32, minutes int) *appsv1.ReplicaSet {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "web-" + image, Namespace: "default", UID: types.UID("uid-" + image), Generation: 1,
 			Labels: maps.Clone(d.Spec.Template.Labels), Annotations: map[string]string{},
-			CreationTimestamp: metav1.NewTime(noon.Add(-time.Duration(minutes) * time.Minute)),
+			CreationTimestamp: metav1.NewTime(workloadtest.Noon.Add(-time.Duration(minutes) * time.Minute)),
 			OwnerReferences:   []metav1.OwnerReference{*metav1.NewControllerRef(d, kind)},
 		},
 		Spec:   appsv1.ReplicaSetSpec{Replicas: &n, Selector: d.Spec.Selector, Template: d.Spec.Template},
@@ -44,7 +43,7 @@ func podsOf(rs *appsv1.ReplicaSet, n, serving int) (list []*corev1.Pod) {
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(rs, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))},
 		}}
 		if i < serving {
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)}}
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(workloadtest.Noon)}}
 		}
 		list = append(list, p)
 	}
@@ -145,7 +144,7 @@ func TestScaleInProportion(t *testing.T) {
 			rs.Status.AvailableReplicas = 0
 			sets = append(sets, rs)
 		}
-		res := Compute(d, workload.Input{Now: noon, ReplicaSets: sets})
+		res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: sets})
 		if got := written(&res, sets); !slices.Equal(got, c.want) {
 			t.Errorf("%s: sizes %v, want %v", c.name, got, c.want)
 		}
@@ -165,7 +164,7 @@ func TestProportionsAddUp(t *testing.T) {
 	for range 3000 {
 		before, after, surge := 1+r.Int32N(50), r.Int32N(50), r.Int32N(5)
 		d := rolling(web(after, "new"), intstr.FromInt32(surge), intstr.FromInt32(0))
-		s := &step{d: d, in: &workload.Input{Now: noon}}
+		s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}}
 		var sets []*appsv1.ReplicaSet
 		for i := range 2 + r.IntN(4) {
 			rs := replicaSet(fmt.Sprint("v", i), 1+r.Int32N(20), i)
@@ -215,7 +214,7 @@ func TestSaturatedEndsTheOld(t *testing.T) {
 			rs.Annotations = map[string]string{desiredAnnotation: c.noted, maxAnnotation: "4"}
 		}
 		sets[0].Status.AvailableReplicas = c.serving
-		res := Compute(d, workload.Input{Now: noon, ReplicaSets: sets})
+		res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: sets})
 		if got := written(&res, sets); !slices.Equal(got, c.want) {
 			t.Errorf("%s: sizes %v, want %v", c.name, got, c.want)
 		}
@@ -240,7 +239,7 @@ func TestNewSize(t *testing.T) {
 	} {
 		d := rolling(web(10, "v2"), intstr.FromInt32(c.surge), intstr.FromInt32(1))
 		current, old := replicaSet("v2", c.has, 0), replicaSet("v1", c.old, 9)
-		s := &step{d: d, in: &workload.Input{Now: noon}, pods: map[types.UID]pods{old.UID: {active: c.oldPods}}}
+		s := &step{d: d, in: &workload.Input{Now: workloadtest.Noon}, pods: map[types.UID]pods{old.UID: {active: c.oldPods}}}
 		if got := s.newSize(all([]*appsv1.ReplicaSet{old}, current), current); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
@@ -274,7 +273,7 @@ func TestShrink(t *testing.T) {
 		{"an old one has none", 1, []set{{1, 1}, {0, 0}, {10, 10}}, []int32{1, 0, 8}},
 	} {
 		d := rolling(web(10, "v9"), intstr.FromInt32(4), intstr.FromInt32(c.unavailable))
-		in := workload.Input{Now: noon}
+		in := workload.Input{Now: workloadtest.Noon}
 		var sets []*appsv1.ReplicaSet
 		for i, x := range c.sets {
 			rs := replicaSet(fmt.Sprint("v", 9-i), x.size, i)
@@ -310,7 +309,7 @@ func TestShrinkWaitsForAnOldStatus(t *testing.T) {
 		{"serves in fact alone", 0, 1, []int32{1, 4}},
 	} {
 		current.Status.AvailableReplicas = c.status
-		in := workload.Input{Now: noon, Pods: append(podsOf(current, 1, c.serving), podsOf(old, 4, 4)...)}
+		in := workload.Input{Now: workloadtest.Noon, Pods: append(podsOf(current, 1, c.serving), podsOf(old, 4, 4)...)}
 		sets := []*appsv1.ReplicaSet{current, old}
 		s := &step{d: d, in: &in, sets: sets}
 		s.countPods()
@@ -322,7 +321,7 @@ func TestShrinkWaitsForAnOldStatus(t *testing.T) {
 	// One that was made smaller just now, and has not ended the others, is not asked to give more.
 	old.Spec.Replicas, old.Status.AvailableReplicas = new(int32(2)), 4
 	current.Status.AvailableReplicas = 1
-	in := workload.Input{Now: noon, Pods: append(podsOf(current, 1, 1), podsOf(old, 4, 4)...)}
+	in := workload.Input{Now: workloadtest.Noon, Pods: append(podsOf(current, 1, 1), podsOf(old, 4, 4)...)}
 	sets := []*appsv1.ReplicaSet{current, old}
 	s := &step{d: rolling(web(2, "v2"), intstr.FromInt32(1), intstr.FromInt32(0)), in: &in, sets: sets}
 	s.countPods()
@@ -337,7 +336,7 @@ func TestRecreate(t *testing.T) {
 	d := web(2, "v2")
 	d.Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
 	ending := podsOf(old, 1, 0)
-	ending[0].DeletionTimestamp = new(metav1.NewTime(noon))
+	ending[0].DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 	over := podsOf(old, 1, 0)
 	over[0].Status.Phase = corev1.PodFailed
 	for _, c := range []struct {
@@ -357,7 +356,7 @@ func TestRecreate(t *testing.T) {
 		{"all are gone and there is no new one", 0, nil, 0, []*appsv1.ReplicaSet{old}, "new:2"},
 	} {
 		old.Spec.Replicas, old.Status.Replicas = &c.size, c.now
-		res := Compute(d, workload.Input{Now: noon, ReplicaSets: c.sets, Pods: c.pods})
+		res := Compute(d, workload.Input{Now: workloadtest.Noon, ReplicaSets: c.sets, Pods: c.pods})
 		var got []string
 		for _, w := range res.Write {
 			rs := w.(*appsv1.ReplicaSet)

@@ -81,7 +81,7 @@ func TestIndexOfPod(t *testing.T) {
 func TestPending(t *testing.T) {
 	j := newJob(8, 8, indexed(1))
 	ending := podOf(j, "ending", 4, corev1.PodRunning)
-	ending.DeletionTimestamp = new(metav1.NewTime(noon))
+	ending.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 	s := &step{
 		j: j, done: parse("0,6", 8), lost: parse("2", 8), pods: []*corev1.Pod{ending},
 		active: []*corev1.Pod{podOf(j, "a", 1, corev1.PodRunning), podOf(j, "none", -1, corev1.PodRunning)},
@@ -161,8 +161,8 @@ func TestHowMany(t *testing.T) {
 				c.change(s)
 			}
 		})
-		j.Status.Succeeded, j.Status.StartTime = c.succeeded, new(metav1.NewTime(noon))
-		in := workload.Input{Now: noon}
+		j.Status.Succeeded, j.Status.StartTime = c.succeeded, new(metav1.NewTime(workloadtest.Noon))
+		in := workload.Input{Now: workloadtest.Noon}
 		for i := range c.active {
 			in.Pods = append(in.Pods, podOf(j, fmt.Sprint("p", i), -1, corev1.PodRunning))
 		}
@@ -191,7 +191,7 @@ func TestPodOfIndex(t *testing.T) {
 		s.Template.Spec.InitContainers = []corev1.Container{{Name: "init"}}
 		s.Template.Spec.Containers = append(s.Template.Spec.Containers, corev1.Container{Name: "side", Env: []corev1.EnvVar{{Name: indexVariable, Value: "mine"}}})
 	})
-	res := Compute(j, workload.Input{Now: noon})
+	res := Compute(j, workload.Input{Now: workloadtest.Noon})
 	if len(res.Create) != 3 {
 		t.Fatalf("%d pods", len(res.Create))
 	}
@@ -269,7 +269,7 @@ func TestBackoffEnd(t *testing.T) {
 	j := newJob(9, 9, nil)
 	at := func(minute int, phase corev1.PodPhase, change func(*corev1.Pod)) *corev1.Pod {
 		p := podOf(j, fmt.Sprint(phase, minute), -1, phase)
-		p.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(minute) * time.Minute))
+		p.CreationTimestamp = metav1.NewTime(workloadtest.Noon.Add(time.Duration(minute) * time.Minute))
 		if change != nil {
 			change(p)
 		}
@@ -289,11 +289,11 @@ func TestBackoffEnd(t *testing.T) {
 		{"counted already", []*corev1.Pod{at(1, corev1.PodFailed, free)}, time.Minute + 10*time.Second},
 		{"taken away as surplus", []*corev1.Pod{at(1, corev1.PodFailed, func(p *corev1.Pod) {
 			free(p)
-			p.DeletionTimestamp = new(metav1.NewTime(noon))
+			p.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 		})}, 0},
 	} {
-		got := (&step{j: j, in: &workload.Input{Now: noon}, pods: c.pods}).backoffEnd()
-		if c.want == 0 && !got.IsZero() || c.want != 0 && !got.Equal(noon.Add(c.want)) {
+		got := (&step{j: j, in: &workload.Input{Now: workloadtest.Noon}, pods: c.pods}).backoffEnd()
+		if c.want == 0 && !got.IsZero() || c.want != 0 && !got.Equal(workloadtest.Noon.Add(c.want)) {
 			t.Errorf("%s: %v, want %v after noon", c.name, got, c.want)
 		}
 	}
@@ -302,17 +302,17 @@ func TestBackoffEnd(t *testing.T) {
 // When a pod ended: by its containers if all have, or else the best that is known of it.
 func TestFinishedAt(t *testing.T) {
 	ended := func(name string, minute int) corev1.ContainerStatus {
-		return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(noon.Add(time.Duration(minute) * time.Minute))}}}
+		return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(workloadtest.Noon.Add(time.Duration(minute) * time.Minute))}}}
 	}
 	always := corev1.ContainerRestartPolicyAlways
 	sidecar := func(p *corev1.Pod) {
 		p.Spec.InitContainers = []corev1.Container{{Name: "init"}, {Name: "proxy", RestartPolicy: &always}}
 	}
 	unready := func(p *corev1.Pod) {
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(noon.Add(30 * time.Minute))}}
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(workloadtest.Noon.Add(30 * time.Minute))}}
 	}
 	deleted := func(p *corev1.Pod) {
-		p.DeletionTimestamp, p.DeletionGracePeriodSeconds = new(metav1.NewTime(noon.Add(20*time.Minute))), new(int64(60))
+		p.DeletionTimestamp, p.DeletionGracePeriodSeconds = new(metav1.NewTime(workloadtest.Noon.Add(20*time.Minute))), new(int64(60))
 	}
 	for _, c := range []struct {
 		name   string
@@ -344,7 +344,7 @@ func TestFinishedAt(t *testing.T) {
 		for _, change := range c.change {
 			change(p)
 		}
-		if got := finishedAt(p); !got.Equal(noon.Add(time.Duration(c.want) * time.Minute)) {
+		if got := finishedAt(p); !got.Equal(workloadtest.Noon.Add(time.Duration(c.want) * time.Minute)) {
 			t.Errorf("%s: %v, want %d min after noon", c.name, got, c.want)
 		}
 	}
@@ -402,7 +402,7 @@ func TestClaim(t *testing.T) {
 	orphan, released := podOf(j, "orphan", -1, corev1.PodRunning), podOf(j, "released", -1, corev1.PodRunning)
 	orphan.OwnerReferences, orphan.Finalizers = nil, []string{"example.com/mine"}
 	released.Labels, released.Finalizers = nil, []string{"example.com/mine", Finalizer}
-	s := &step{j: j, in: &workload.Input{Now: noon, Pods: []*corev1.Pod{orphan, released}}}
+	s := &step{j: j, in: &workload.Input{Now: workloadtest.Noon, Pods: []*corev1.Pod{orphan, released}}}
 	s.claim()
 	if names(s.pods) != "orphan" || names(s.res.Update) != "orphan released" {
 		t.Fatalf("has %s, writes %s", names(s.pods), names(s.res.Update))

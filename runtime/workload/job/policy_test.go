@@ -16,14 +16,12 @@ import (
 	"podd/runtime/workload/workloadtest"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
 // podOf is a pod of the Job that is not counted yet. An index below 0 is none.
 func podOf(j *batchv1.Job, name string, ix int, phase corev1.PodPhase) *corev1.Pod {
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: j.Namespace, UID: types.UID("uid-" + name), Finalizers: []string{Finalizer},
-			Labels: j.Spec.Template.Labels, Annotations: map[string]string{}, CreationTimestamp: metav1.NewTime(noon.Add(-time.Hour)),
+			Labels: j.Spec.Template.Labels, Annotations: map[string]string{}, CreationTimestamp: metav1.NewTime(workloadtest.Noon.Add(-time.Hour)),
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(j, kind)},
 		},
 		Status: corev1.PodStatus{Phase: phase},
@@ -284,12 +282,12 @@ func TestHold(t *testing.T) {
 	failed := func(name string, ix int, failures string, minutes int) *corev1.Pod {
 		p := podOf(j, name, ix, corev1.PodFailed)
 		p.Annotations[batchv1.JobIndexFailureCountAnnotation] = failures
-		p.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))
+		p.CreationTimestamp = metav1.NewTime(workloadtest.Noon.Add(time.Duration(minutes) * time.Minute))
 		return p
 	}
 	counted := failed("counted", 4, "1", 1)
 	counted.Finalizers = nil
-	s := &step{j: j, in: &workload.Input{Now: noon}, done: parse("2", 5), lost: parse("3", 5), pods: []*corev1.Pod{
+	s := &step{j: j, in: &workload.Input{Now: workloadtest.Noon}, done: parse("2", 5), lost: parse("3", 5), pods: []*corev1.Pod{
 		failed("first", 0, "0", 1), failed("second", 0, "1", 2), failed("late", 0, "0", 9),
 		failed("running", 1, "0", 1), failed("done", 2, "0", 1), failed("lost", 3, "0", 1), counted, failed("beyond", 7, "0", 1),
 	}}
@@ -327,7 +325,7 @@ func TestEndedJobStays(t *testing.T) {
 			func(s *batchv1.JobSpec) { s.ActiveDeadlineSeconds = new(int64(1)) }, func(s *batchv1.JobSpec) { s.BackoffLimit = new(int32) },
 		} {
 			edit(&j.Spec)
-			res := Compute(j, workload.Input{Now: noon, Pods: pods, Sequence: 5})
+			res := Compute(j, workload.Input{Now: workloadtest.Noon, Pods: pods, Sequence: 5})
 			if res.Object != nil || len(res.Create)+len(res.Delete)+len(res.Remove)+len(res.Events) > 0 || res.Sequence != 5 {
 				t.Errorf("%s: %+v", c.name, res)
 			}
@@ -342,7 +340,7 @@ func TestEndedJobStays(t *testing.T) {
 		t.Error("a condition that is false ends a Job")
 	}
 	j.Spec.ManagedBy = new(batchv1.JobControllerName)
-	if res := Compute(j, workload.Input{Now: noon}); len(res.Create) != 1 {
+	if res := Compute(j, workload.Input{Now: workloadtest.Noon}); len(res.Create) != 1 {
 		t.Errorf("a Job that names this controller: %d pods", len(res.Create))
 	}
 }
@@ -365,16 +363,16 @@ func TestTimeToLiveEdges(t *testing.T) {
 		{"goes already", new(int32(0)), time.Hour, true, false, 0},
 	} {
 		j := newJob(1, 1, func(s *batchv1.JobSpec) { s.TTLSecondsAfterFinished = c.ttl })
-		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-c.ago))}}
+		j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(workloadtest.Noon.Add(-c.ago))}}
 		if c.going {
-			j.DeletionTimestamp = new(metav1.NewTime(noon))
+			j.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 		}
-		res := Compute(j, workload.Input{Now: noon})
-		if got := len(res.Remove) == 1; got != c.remove || c.wake == 0 && !res.Wake.IsZero() || c.wake > 0 && !res.Wake.Equal(noon.Add(c.wake)) {
+		res := Compute(j, workload.Input{Now: workloadtest.Noon})
+		if got := len(res.Remove) == 1; got != c.remove || c.wake == 0 && !res.Wake.IsZero() || c.wake > 0 && !res.Wake.Equal(workloadtest.Noon.Add(c.wake)) {
 			t.Errorf("%s: removes %v, wakes at %v", c.name, got, res.Wake)
 		}
 		j.Status.Conditions[0].LastTransitionTime = metav1.Time{}
-		if res := Compute(j, workload.Input{Now: noon}); len(res.Remove) > 0 || !res.Wake.IsZero() {
+		if res := Compute(j, workload.Input{Now: workloadtest.Noon}); len(res.Remove) > 0 || !res.Wake.IsZero() {
 			t.Errorf("%s: the end is not known: %+v", c.name, res)
 		}
 	}

@@ -2,7 +2,6 @@ package statefulset
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,71 +10,38 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/runtime/workload"
+	"podd/runtime/workload/workloadtest"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-// podOf describes a pod of a set: its number, the revision that it is of, and words for what it is.
+// podOf describes a pod of a set: its number, and words for what it is.
 func podOf(s *appsv1.StatefulSet, words string) *corev1.Pod {
-	f := strings.Fields(words)
-	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: s.Name + "-" + f[0], Namespace: s.Namespace, UID: types.UID("uid-" + f[0]), Labels: maps.Clone(s.Spec.Template.Labels),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(s, kind)},
-		},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning},
-	}
-	p.Labels[appsv1.StatefulSetPodNameLabel], p.Labels[appsv1.PodIndexLabel] = p.Name, f[0]
-	for _, w := range f[1:] {
-		switch w {
-		case "old", "new":
-			p.Labels[appsv1.StatefulSetRevisionLabel] = w
-		case "ready":
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon.Add(-time.Minute))}}
-		case "pending":
-			p.Status.Phase = corev1.PodPending
-		case "failed":
-			p.Status.Phase = corev1.PodFailed
-		case "succeeded":
-			p.Status.Phase = corev1.PodSucceeded
-		case "ends":
-			p.DeletionTimestamp = new(metav1.NewTime(noon))
-		default:
-			panic(w)
-		}
-	}
+	number, rest, _ := strings.Cut(words, " ")
+	p := workloadtest.Pod(s, kind, &s.Spec.Template, s.Name+"-"+number, strings.Fields(rest)...)
+	p.Labels[appsv1.StatefulSetPodNameLabel], p.Labels[appsv1.PodIndexLabel] = p.Name, number
 	return p
 }
 
 // rev is a revision of the set with this image.
 func rev(s *appsv1.StatefulSet, name, image string, number int64) *appsv1.ControllerRevision {
-	t := s.Spec.Template.DeepCopy()
-	t.Spec.Containers[0].Image = image
-	r := workload.NewRevision(s, kind, t, number, new(int32), &workload.Input{Now: noon})
-	r.Name, r.UID = name, types.UID("revision-"+name)
-	return r
+	return workloadtest.Revision(s, kind, &s.Spec.Template, name, image, number)
 }
 
 // world is what a set looks at: its present template is the revision new, the one before it old.
 func world(s *appsv1.StatefulSet, pods ...string) workload.Input {
 	s.Status.CurrentRevision = "old"
-	in := workload.Input{Now: noon, Revisions: []*appsv1.ControllerRevision{rev(s, "old", "v0", 1), rev(s, "new", "v1", 2)}}
+	in := workload.Input{Now: workloadtest.Noon, Revisions: []*appsv1.ControllerRevision{rev(s, "old", "v0", 1), rev(s, "new", "v1", 2)}}
 	for _, p := range pods {
 		in.Pods = append(in.Pods, podOf(s, p))
 	}
 	return in
 }
 
+// numbers are those of pods.
 func numbers(pods []*corev1.Pod) string {
-	var list []string
-	for _, p := range pods {
-		list = append(list, strings.TrimPrefix(p.Name, "db-"))
-	}
-	return strings.Join(list, " ")
+	return strings.ReplaceAll(workloadtest.List(pods), "db-", "")
 }
 
 // A number is decimal digits that fit in 32 bits; all else is no pod of a set.
@@ -154,7 +120,7 @@ func TestWhatIsMadeAndEnded(t *testing.T) {
 			if res := Compute(s, in); len(res.Create) > 0 {
 				t.Errorf("%s: makes pods that cannot be made", c.name)
 			}
-			s.DeletionTimestamp = new(metav1.NewTime(noon))
+			s.DeletionTimestamp = new(metav1.NewTime(workloadtest.Noon))
 			if res := Compute(s, in); len(res.Create)+len(res.Delete) > 0 {
 				t.Errorf("%s: makes or ends pods though it is being removed", c.name)
 			}
@@ -251,7 +217,7 @@ func TestManyAtOnce(t *testing.T) {
 		withClaims(s)
 		s.PodManagementPolicy = appsv1.ParallelPodManagement
 	})
-	res := Compute(s, workload.Input{Now: noon})
+	res := Compute(s, workload.Input{Now: workloadtest.Noon})
 	claims := 0
 	for _, w := range res.Write {
 		if _, ok := w.(*corev1.PersistentVolumeClaim); ok {
@@ -270,7 +236,7 @@ func TestManyAtOnce(t *testing.T) {
 func TestHoldUntil(t *testing.T) {
 	s := newSet(2, nil)
 	in := world(s, "0 new failed", "1 old ready")
-	in.HoldUntil = noon.Add(time.Minute)
+	in.HoldUntil = workloadtest.Noon.Add(time.Minute)
 	if res := Compute(s, in); len(res.Delete) > 0 || !res.Wake.Equal(in.HoldUntil) {
 		t.Errorf("ends %q, wakes at %v", numbers(res.Delete), res.Wake)
 	}
@@ -309,7 +275,7 @@ func TestClaimPods(t *testing.T) {
 		t.Error("wrote into its input")
 	}
 	// A pod of somebody else that has the name of a number is in the way.
-	s, in = newSet(1, nil), workload.Input{Now: noon}
+	s, in = newSet(1, nil), workload.Input{Now: workloadtest.Noon}
 	in.Pods = []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{Name: "db-0", Namespace: "default"}}}
 	res = Compute(s, in)
 	if e := res.Events; len(res.Create) > 0 || len(e) != 1 || e[0].Reason != "FailedCreate" || e[0].Message != `Create Pod db-0 in StatefulSet db failed error: pods "db-0" already exists` {
@@ -391,8 +357,8 @@ func TestClaimInTheWay(t *testing.T) {
 		withClaims(s)
 		s.Template.Spec.Volumes = []corev1.Volume{{Name: "config"}, {Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	})
-	in := workload.Input{Now: noon, Claims: []*corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{
-		Name: "data-db-0", Namespace: "default", UID: "claim", DeletionTimestamp: new(metav1.NewTime(noon)),
+	in := workload.Input{Now: workloadtest.Noon, Claims: []*corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{
+		Name: "data-db-0", Namespace: "default", UID: "claim", DeletionTimestamp: new(metav1.NewTime(workloadtest.Noon)),
 	}}}}
 	res := Compute(s, in)
 	if e := res.Events; len(res.Create) > 0 || len(e) != 1 || e[0].Message != "Create Pod db-0 in StatefulSet db failed error: pvc data-db-0 is being deleted" {
@@ -458,26 +424,14 @@ func TestRevisions(t *testing.T) {
 		}, "2 *"},
 	} {
 		s := newSet(0, nil)
-		in := workload.Input{Now: noon, Revisions: c.there(s)}
+		in := workload.Input{Now: workloadtest.Noon, Revisions: c.there(s)}
 		res := Compute(s, in)
-		var got []string
 		st := res.Object.(*appsv1.StatefulSet).Status
-		for _, w := range res.Write {
-			r := w.(*appsv1.ControllerRevision)
-			name := r.Name
-			if !slices.ContainsFunc(in.Revisions, func(o *appsv1.ControllerRevision) bool { return o.UID == r.UID }) {
-				if name != st.UpdateRevision || !strings.HasPrefix(name, "db-") || slices.ContainsFunc(in.Revisions, func(o *appsv1.ControllerRevision) bool { return o.Name == name }) {
-					t.Errorf("%s: makes %s, updates to %s", c.name, name, st.UpdateRevision)
-				}
-				name = "*"
-			}
-			if !workload.IsControlledBy(r, s.UID) {
-				t.Errorf("%s: %s is not the set's", c.name, r.Name)
-			}
-			got = append(got, fmt.Sprintf("%d %s", r.Revision, name))
+		if got := workloadtest.Written(t, s, in.Revisions, &res); got != c.want {
+			t.Errorf("%s: writes %s, want %s", c.name, got, c.want)
 		}
-		if strings.Join(got, ", ") != c.want {
-			t.Errorf("%s: writes %v, want %s", c.name, got, c.want)
+		if n := len(res.Write); strings.HasSuffix(c.want, "*") && res.Write[n-1].GetName() != st.UpdateRevision {
+			t.Errorf("%s: updates to %s", c.name, st.UpdateRevision)
 		}
 		if want := int32(strings.Count(c.name, "taken")); *st.CollisionCount != want {
 			t.Errorf("%s: %d collisions", c.name, *st.CollisionCount)
@@ -509,12 +463,8 @@ func TestTruncate(t *testing.T) {
 		p.Labels[appsv1.StatefulSetRevisionLabel] = c.pod
 		x.pods = []*corev1.Pod{p}
 		x.truncate()
-		var got []string
-		for _, r := range x.res.Remove {
-			got = append(got, r.GetName())
-		}
-		if strings.Join(got, " ") != c.want {
-			t.Errorf("%s: removes %v, want %s", c.name, got, c.want)
+		if got := workloadtest.List(x.res.Remove); got != c.want {
+			t.Errorf("%s: removes %s, want %s", c.name, got, c.want)
 		}
 	}
 }
@@ -544,7 +494,7 @@ func TestStatus(t *testing.T) {
 		if got := counts(res.Object.(*appsv1.StatefulSet).Status); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
-		if c.seconds > 0 && !res.Wake.Equal(noon.Add(59*time.Minute)) {
+		if c.seconds > 0 && !res.Wake.Equal(workloadtest.Noon.Add(59*time.Minute)) {
 			t.Errorf("%s: wakes at %v", c.name, res.Wake)
 		}
 	}

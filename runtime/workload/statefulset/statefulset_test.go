@@ -75,28 +75,6 @@ func podNames(b *workloadtest.Board) string {
 	return strings.Join(list, " ")
 }
 
-// serve lets every pod run, and those that are to end end, until nothing changes.
-func serve(b *workloadtest.Board) {
-	for range 200 {
-		b.Settle()
-		busy := false
-		for _, p := range slices.Clone(b.Pods) {
-			switch {
-			case p.DeletionTimestamp != nil:
-				b.Collect(p.UID)
-				busy = true
-			case !workload.Ready(p):
-				b.SetReady(p.UID, true)
-				busy = true
-			}
-		}
-		if !busy && !b.Wake() {
-			return
-		}
-	}
-	b.T.Fatal("does not come to rest")
-}
-
 func expect(t *testing.T, b *workloadtest.Board, want string) {
 	t.Helper()
 	if got := podNames(b); got != want {
@@ -117,13 +95,13 @@ func TestOneAfterTheOther(t *testing.T) {
 	b.SetReady(p.UID, true)
 	b.Settle()
 	expect(t, b, "db-0:v1 db-1:v1")
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v1")
 
 	edit(b, func(s *appsv1.StatefulSetSpec) { *s.Replicas = 1 })
 	b.Settle()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v1-")
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1")
 }
 
@@ -143,14 +121,14 @@ func TestParallel(t *testing.T) {
 func TestUpdateFromTheLast(t *testing.T) {
 	b := board(t, 1)
 	b.Put(newSet(3, nil))
-	serve(b)
+	b.ServeAll()
 	edit(b, func(s *appsv1.StatefulSetSpec) { s.Template.Spec.Containers[0].Image = "v2" })
 	b.Settle()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v1-")
 	if st := now(b).Status; st.CurrentRevision == st.UpdateRevision {
 		t.Errorf("%+v", st)
 	}
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v2 db-1:v2 db-2:v2")
 	if st := now(b).Status; st.CurrentRevision != st.UpdateRevision || st.UpdatedReplicas != 3 || st.CurrentReplicas != 3 {
 		t.Errorf("%+v", st)
@@ -160,7 +138,7 @@ func TestUpdateFromTheLast(t *testing.T) {
 	}
 	// The way back is the revision that is there already.
 	edit(b, func(s *appsv1.StatefulSetSpec) { s.Template.Spec.Containers[0].Image = "v1" })
-	serve(b)
+	b.ServeAll()
 	list := workloadtest.Of[*appsv1.ControllerRevision](b)
 	if len(list) != 2 || list[0].Revision != 3 || list[1].Revision != 2 {
 		t.Errorf("%+v", list)
@@ -170,16 +148,16 @@ func TestUpdateFromTheLast(t *testing.T) {
 func TestPartition(t *testing.T) {
 	b := board(t, 1)
 	b.Put(newSet(3, nil))
-	serve(b)
+	b.ServeAll()
 	edit(b, func(s *appsv1.StatefulSetSpec) {
 		s.Template.Spec.Containers[0].Image = "v2"
 		*s.UpdateStrategy.RollingUpdate.Partition = 2
 	})
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v2")
 	// One below the partition comes back as it was.
 	b.End(b.Owned("set")[0].UID)
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v2")
 }
 
@@ -188,12 +166,12 @@ func TestOnDelete(t *testing.T) {
 	b.Put(newSet(2, func(s *appsv1.StatefulSetSpec) {
 		s.UpdateStrategy = appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType}
 	}))
-	serve(b)
+	b.ServeAll()
 	edit(b, func(s *appsv1.StatefulSetSpec) { s.Template.Spec.Containers[0].Image = "v2" })
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1 db-1:v1")
 	b.End(b.Pods[0].UID)
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v2 db-1:v1")
 }
 
@@ -201,7 +179,7 @@ func TestMaxUnavailable(t *testing.T) {
 	b := board(t, 1)
 	two := intstr.FromInt32(2)
 	b.Put(newSet(4, func(s *appsv1.StatefulSetSpec) { s.UpdateStrategy.RollingUpdate.MaxUnavailable = &two }))
-	serve(b)
+	b.ServeAll()
 	edit(b, func(s *appsv1.StatefulSetSpec) { s.Template.Spec.Containers[0].Image = "v2" })
 	b.Settle()
 	expect(t, b, "db-0:v1 db-1:v1 db-2:v1- db-3:v1-")
@@ -210,14 +188,14 @@ func TestMaxUnavailable(t *testing.T) {
 func TestFailedPodKeepsItsNumber(t *testing.T) {
 	b := board(t, 1)
 	b.Put(newSet(1, nil))
-	serve(b)
+	b.ServeAll()
 	first := b.Pods[0].UID
 	b.Finish(first, 1)
 	b.Settle()
 	if p := b.Pods[0]; p.DeletionTimestamp == nil {
 		t.Fatal("a failed pod is not replaced")
 	}
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1")
 	if b.Pods[0].UID == first {
 		t.Error("the same pod")
@@ -232,7 +210,7 @@ func TestClaims(t *testing.T) {
 			WhenScaled: appsv1.DeletePersistentVolumeClaimRetentionPolicyType, WhenDeleted: appsv1.DeletePersistentVolumeClaimRetentionPolicyType,
 		}
 	}))
-	serve(b)
+	b.ServeAll()
 	claims := workloadtest.Of[*corev1.PersistentVolumeClaim](b)
 	if len(claims) != 2 || claims[0].Name != "data-db-0" || claims[0].Labels["app"] != "db" || claims[0].OwnerReferences[0].UID != "set" {
 		t.Fatalf("%+v", claims)
@@ -260,7 +238,7 @@ func TestClaims(t *testing.T) {
 	b.Settle()
 	expect(t, b, "db-0:v1")
 	b.Remove(claims[1].UID)
-	serve(b)
+	b.ServeAll()
 	expect(t, b, "db-0:v1 db-1:v1")
 }
 
@@ -276,7 +254,7 @@ func TestNumbers(t *testing.T) {
 					s.PodManagementPolicy = appsv1.ParallelPodManagement
 				}
 			}))
-			serve(b)
+			b.ServeAll()
 			b.Check = func() {
 				unavailable := 0
 				for _, p := range b.Pods {
@@ -314,7 +292,7 @@ func TestNumbers(t *testing.T) {
 					}
 				})
 			}
-			serve(b)
+			b.ServeAll()
 			if got, want := len(b.Pods), int(*now(b).Spec.Replicas); got != want {
 				t.Errorf("%d pods in the end, want %d", got, want)
 			}
