@@ -25,7 +25,7 @@ func NodeColumns() []metav1.TableColumnDefinition {
 		{"Internal-IP", "Its address inside.", onlyWide},
 		{"External-IP", "Its address outside.", onlyWide},
 		{"OS-Image", "Its operating system.", onlyWide},
-		{"Kernel-Version", "Its kernel.", onlyWide},
+		{"Kernel-Version", "Its kernel, and for which processors.", onlyWide},
 		{"Container-Runtime", "What runs its containers.", onlyWide},
 	})
 }
@@ -34,10 +34,14 @@ func NodeColumns() []metav1.TableColumnDefinition {
 func NodeRow(o hub.Object, now time.Time) metav1.TableRow {
 	n := o.(*corev1.Node)
 	info := &n.Status.NodeInfo
+	kernel := orUnknown(info.KernelVersion)
+	if info.Architecture != "" {
+		kernel += " (" + info.Architecture + ")"
+	}
 	return metav1.TableRow{Cells: []any{
 		n.Name, nodeStatus(n), nodeRoles(n), since(n.CreationTimestamp, now), info.KubeletVersion,
 		nodeAddress(n, corev1.NodeInternalIP), nodeAddress(n, corev1.NodeExternalIP),
-		orUnknown(info.OSImage), orUnknown(info.KernelVersion), orUnknown(info.ContainerRuntimeVersion),
+		orUnknown(info.OSImage), kernel, orUnknown(info.ContainerRuntimeVersion),
 	}}
 }
 

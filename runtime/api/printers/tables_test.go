@@ -98,13 +98,18 @@ func TestTablesOfOtherKinds(t *testing.T) {
 			PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}, MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpExists}}},
 		}}, "x|app=db,tier|3h"},
 	} {
-		row := tc.row(tc.o, clock())
-		var cells []string
-		for _, c := range row.Cells {
-			cells = append(cells, fmt.Sprint(c))
-		}
-		if got := strings.Join(cells, "|"); got != tc.want || len(cells) != len(tc.columns()) {
-			t.Errorf("%T: got  %s\nwant %s, of %d columns", tc.o, got, tc.want, len(tc.columns()))
-		}
+		checkRow(t, tc.columns, tc.row, tc.o, tc.want)
+	}
+}
+
+// checkRow prints one object, and compares cells that are joined by |.
+func checkRow(t *testing.T, columns func() []metav1.TableColumnDefinition, row func(hub.Object, time.Time) metav1.TableRow, o hub.Object, want string) {
+	t.Helper()
+	var cells []string
+	for _, c := range row(o, clock()).Cells {
+		cells = append(cells, fmt.Sprint(c))
+	}
+	if got := strings.Join(cells, "|"); got != want || len(cells) != len(columns()) {
+		t.Errorf("%T: got  %s\nwant %s, of %d columns", o, got, want, len(columns()))
 	}
 }
