@@ -1,6 +1,8 @@
 package env
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -37,6 +39,71 @@ func expandTest(s string, lookup func(string) (string, bool)) string {
 		}
 	}
 	return s
+}
+
+// An optional reference is one to what may be missing, not to what cannot be read.
+func TestOptional(t *testing.T) {
+	t.Parallel()
+	away := errors.New("the store is away")
+	source := &Source{
+		Pod:       &corev1.Pod{},
+		ConfigMap: func(string) (*corev1.ConfigMap, error) { return nil, away },
+		Secret:    func(string) (*corev1.Secret, error) { return nil, away },
+	}
+	yes := true
+	named := corev1.LocalObjectReference{Name: "x"}
+	for name, c := range map[string]corev1.Container{
+		"all of a config map": {EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: named, Optional: &yes}}}},
+		"all of a secret":     {EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: named, Optional: &yes}}}},
+		"a config map's key": {Env: []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{
+			ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: named, Key: "k", Optional: &yes},
+		}}}},
+		"a secret's key": {Env: []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{
+			SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: named, Key: "k", Optional: &yes},
+		}}}},
+	} {
+		if vars, err := Resolve(&c, source, expandTest); !errors.Is(err, away) || vars != nil {
+			t.Errorf("%s: %v, %v", name, vars, err)
+		}
+	}
+	for _, err := range []error{NotFound("configmap", "x"), fmt.Errorf("of pod p: %w", NotFound("secret", "y"))} {
+		if !errors.Is(err, ErrNotFound) || errors.Is(err, away) {
+			t.Errorf("%v is not ErrNotFound", err)
+		}
+	}
+}
+
+func TestRefers(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		c    corev1.Container
+		want bool
+	}{
+		"nothing":         {corev1.Container{}, false},
+		"values":          {corev1.Container{Env: []corev1.EnvVar{{Name: "A", Value: "$(B)"}, {Name: "B"}}}, false},
+		"the last of two": {corev1.Container{Env: []corev1.EnvVar{{Name: "A"}, {Name: "B", ValueFrom: &corev1.EnvVarSource{}}}}, true},
+		"all of one":      {corev1.Container{EnvFrom: []corev1.EnvFromSource{{}}}, true},
+	} {
+		if got := Refers(&tc.c); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// Each name is there once, and twice the same question has the same answer.
+func TestResolveNames(t *testing.T) {
+	t.Parallel()
+	c := &corev1.Container{
+		EnvFrom: []corev1.EnvFromSource{{Prefix: "O", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}}}, {}},
+		Env:     []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "$(A)"}, {Name: "A", Value: "2$(B)"}, {Name: "WEB_SERVICE_HOST"}, {Name: "B", Value: "$(A)"}},
+	}
+	want := "[{Oa secret} {Ok hid$(a)den} {A 21} {B 21} {WEB_SERVICE_HOST } {OWN service}]"
+	for range 5 {
+		vars, err := Resolve(c, testSource(&corev1.Pod{}), expandTest)
+		if got := fmt.Sprint(vars); err != nil || got != want {
+			t.Fatalf("%s, %v; want %s", got, err, want)
+		}
+	}
 }
 
 func TestResolve(t *testing.T) {

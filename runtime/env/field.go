@@ -3,6 +3,7 @@ package env
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -61,10 +62,9 @@ func Field(p *corev1.Pod, path string) (string, error) {
 // lines is the form of labels and annotations in a file: key="value", sorted, the value quoted as in Go.
 func lines(m map[string]string) string {
 	list := make([]string, 0, len(m))
-	for k, v := range m {
-		list = append(list, k+"="+strconv.Quote(v))
+	for _, k := range slices.Sorted(maps.Keys(m)) { // not of the lines: = comes after the dots of other keys
+		list = append(list, k+"="+strconv.Quote(m[k]))
 	}
-	slices.Sort(list)
 	return strings.Join(list, "\n")
 }
 

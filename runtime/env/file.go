@@ -19,7 +19,8 @@ func fileKey(r *corev1.FileKeySelector, s *Source) (string, error) {
 	if len(text) > MaxFile {
 		return "", fmt.Errorf("file %s of volume %s has more than %d bytes", r.Path, r.VolumeName, MaxFile)
 	}
-	vars, err := parseFile(string(text))
+	// Line ends of Windows do not come into values, as they do not with a kubelet.
+	vars, err := parseFile(strings.ReplaceAll(string(text), "\r\n", "\n"))
 	if err != nil {
 		return "", fmt.Errorf("cannot read file %s of volume %s: %w", r.Path, r.VolumeName, err)
 	}

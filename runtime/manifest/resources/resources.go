@@ -90,7 +90,7 @@ func Totals(spec *corev1.PodSpec) (requests, limits corev1.ResourceList) {
 		for _, l := range []struct{ total, own corev1.ResourceList }{{requests, own.Requests}, {limits, own.Limits}} {
 			for name, q := range l.own {
 				if IsPodLevel(name) {
-					l.total[name] = q
+					l.total[name] = q.DeepCopy() // what comes to it must not come to the pod's own
 				}
 			}
 		}
@@ -172,9 +172,10 @@ func qosOf(all []corev1.ResourceRequirements) corev1.PodQOSClass {
 	guaranteed, any := true, false
 	for _, r := range all {
 		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			request, limit := r.Requests[name], r.Limits[name]
+			request, requested := r.Requests[name]
+			limit := r.Limits[name]
 			any = any || !request.IsZero() || !limit.IsZero()
-			guaranteed = guaranteed && !limit.IsZero() && (request.IsZero() || request.Cmp(limit) == 0)
+			guaranteed = guaranteed && !limit.IsZero() && (!requested || request.Cmp(limit) == 0)
 		}
 	}
 	switch {
