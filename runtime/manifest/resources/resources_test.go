@@ -204,9 +204,9 @@ func TestQOSClass(t *testing.T) {
 func TestHugePages(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]map[int64]int64{
-		"":                        nil,
-		"cpu=1 memory=1Gi":        nil,
-		"hugepages-2Mi=4Mi cpu=1": {2 << 20: 4 << 20},
+		"":                                         nil,
+		"cpu=1 memory=1Gi":                         nil,
+		"hugepages-2Mi=4Mi cpu=1":                  {2 << 20: 4 << 20},
 		"hugepages-2Mi=4Mi hugepages-1Gi=2Gi":      {2 << 20: 4 << 20, 1 << 30: 2 << 30},
 		"hugepages-2Mi=4Mi hugepages-2048Ki=2Mi":   {2 << 20: 6 << 20}, // two names of one size
 		"hugepages-=1Mi hugepages-x=1Mi":           nil,
