@@ -56,7 +56,7 @@ func TestValidateSpec(t *testing.T) {
 		{`"os":{"name":"plan9"}`, `spec.os.name: Unsupported value: "plan9": supported values: "linux", "windows"`},
 		{`"hostAliases":[{"ip":"x","hostnames":["A"]}]`, `spec.hostAliases[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)` + "\n" + `spec.hostAliases[0].hostnames[0]: Invalid value: "A": ` + subdomain},
 		{`"hostUsers":false,"hostNetwork":true,"hostPID":true`, "spec.hostNetwork: Forbidden: when `hostUsers` is false\nspec.HostPID: Forbidden: when `hostUsers` is false"},
-		{`"hostPID":true,"shareProcessNamespace":true`, `spec.securityContext.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled`},
+		{`"hostPID":true,"shareProcessNamespace":true`, `spec.shareProcessNamespace: Invalid value: true: ShareProcessNamespace and HostPID cannot both be enabled`},
 		{`"ephemeralContainers":[{"name":"d","image":"i"}]`, `spec.ephemeralContainers: Forbidden: cannot be set on create`},
 		{`"nodeName":"n","schedulingGates":[{"name":"a/b"},{"name":"a/b"}]`, "spec.schedulingGates[1]: Duplicate value: \"a/b\"\nspec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"},
 		{`"readinessGates":[{"conditionType":"a b"}]`, `spec.readinessGates[0].conditionType: Invalid value: "a b": name part must consist of`},

@@ -89,10 +89,10 @@ func validateHostnameOverride(spec *corev1.PodSpec, name string, path *field.Pat
 		errs = append(errs, field.TooLong(at, name, maxHostname))
 	}
 	if full := spec.SetHostnameAsFQDN; full != nil && *full {
-		errs = append(errs, field.Forbidden(at, "may not be set when `setHostnameAsFQDN` is true"))
+		errs = append(errs, field.Forbidden(at, "may not be specified when setHostnameAsFQDN is true"))
 	}
 	if spec.HostNetwork {
-		errs = append(errs, field.Forbidden(at, "may not be set when `hostNetwork` is true"))
+		errs = append(errs, field.Forbidden(at, "may not be specified when hostNetwork is true"))
 	}
 	return errs
 }

@@ -73,10 +73,7 @@ func validatePodAnnotations(pod *corev1.Pod, path *field.Path) field.ErrorList {
 
 // isCost reads a cost of deletion: a number without a plus and without leading zeros. kubernetes pkg/apis/core/helper
 func isCost(value string) bool {
-	if value == "" {
-		return true // as if it were not there
-	}
-	if value[0] == '+' || value[0] == '0' && value != "0" {
+	if strings.HasPrefix(value, "+") || strings.HasPrefix(value, "0") && value != "0" {
 		return false
 	}
 	_, err := strconv.ParseInt(value, 10, 32)
@@ -165,6 +162,10 @@ func validateOwners(owners []metav1.OwnerReference, path *field.Path) field.Erro
 
 func validateFinalizers(finalizers []string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
+	if slices.Contains(finalizers, metav1.FinalizerOrphanDependents) && slices.Contains(finalizers, metav1.FinalizerDeleteDependents) {
+		errs = append(errs, field.Invalid(path, finalizers, fmt.Sprintf("finalizer %s and %s cannot be both set",
+			metav1.FinalizerOrphanDependents, metav1.FinalizerDeleteDependents)))
+	}
 	for i, name := range finalizers {
 		errs = append(errs, Invalid(path, name, validation.IsQualifiedName(name))...)
 		switch name {

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -227,7 +228,6 @@ func validateLabelKeys(keys []string, s *metav1.LabelSelector, path *field.Path)
 
 func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	seen := Seen{}
 	for i := range constraints {
 		c, at := &constraints[i], path.Index(i)
 		if c.MaxSkew <= 0 {
@@ -237,8 +237,11 @@ func validateSpread(constraints []corev1.TopologySpreadConstraint, path *field.P
 			errs = append(errs, field.Required(at.Child("topologyKey"), "can not be empty"))
 		}
 		errs = append(errs, Supported(at.Child("whenUnsatisfiable"), c.WhenUnsatisfiable, corev1.DoNotSchedule, corev1.ScheduleAnyway)...)
-		if pair := fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable); seen.Add(pair) {
-			errs = append(errs, field.Duplicate(at.Child("{topologyKey, whenUnsatisfiable}"), pair))
+		again := func(o corev1.TopologySpreadConstraint) bool {
+			return o.TopologyKey == c.TopologyKey && o.WhenUnsatisfiable == c.WhenUnsatisfiable
+		}
+		if slices.ContainsFunc(constraints[i+1:], again) {
+			errs = append(errs, field.Duplicate(at.Child("{topologyKey, whenUnsatisfiable}"), fmt.Sprintf("{%v, %v}", c.TopologyKey, c.WhenUnsatisfiable)))
 		}
 		if m := c.MinDomains; m != nil && *m <= 0 {
 			errs = append(errs, field.Invalid(at.Child("minDomains"), *m, "must be greater than zero"))

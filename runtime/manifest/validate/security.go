@@ -45,8 +45,8 @@ func isCapability(name string) bool {
 	return false
 }
 
-func validatePodSecurity(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
-	sc := spec.SecurityContext
+func validatePodSecurity(spec *corev1.PodSpec, specPath *field.Path) field.ErrorList {
+	sc, path := spec.SecurityContext, specPath.Child("securityContext")
 	if sc == nil {
 		return nil
 	}
@@ -57,7 +57,7 @@ func validatePodSecurity(spec *corev1.PodSpec, path *field.Path) field.ErrorList
 		errs = append(errs, validateID(&sc.SupplementalGroups[i], path.Child("supplementalGroups").Index(i), validation.IsValidGroupID)...)
 	}
 	if s := spec.ShareProcessNamespace; s != nil && *s && spec.HostPID {
-		errs = append(errs, field.Invalid(path.Child("shareProcessNamespace"), *s, "ShareProcessNamespace and HostPID cannot both be enabled"))
+		errs = append(errs, field.Invalid(specPath.Child("shareProcessNamespace"), *s, "ShareProcessNamespace and HostPID cannot both be enabled"))
 	}
 	errs = append(errs, sysctl.Validate(spec, path.Child("sysctls"))...)
 	if p := sc.FSGroupChangePolicy; p != nil {
