@@ -33,7 +33,7 @@ func compile(t testing.TB, p *specs.LinuxSeccomp, goarch string) *filter.Filter 
 // Docker's profile, over all numbers and many arguments.
 func TestDefaultProfileIsGolden(t *testing.T) {
 	ordinary := []string{"CAP_CHOWN", "CAP_SYS_CHROOT", "CAP_NET_RAW"}
-	for _, goarch := range []string{"amd64", "arm64"} {
+	for _, goarch := range []string{"amd64", "arm64", "arm"} {
 		p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: ordinary}}})
 		if err != nil {
 			t.Fatal(err)
