@@ -173,7 +173,7 @@ func (d *hostDevices) allocate(p *lifecycle.Pod) (why string) {
 	}
 	units, short := device.Allocate(&p.Record.Object.Spec, inv, used)
 	if len(short) > 0 {
-		units, why = nil, device.Insufficient(short)
+		units, why = nil, device.Insufficient(short, inv)
 	}
 	if !reflect.DeepEqual(units, device.Allocations(p.Record.Devices)) {
 		p.Record.Devices = units

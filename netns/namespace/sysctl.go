@@ -30,7 +30,7 @@ func (s sysctl) write() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot set sysctl: %w", err)
+		return fmt.Errorf("cannot set sysctl to %q: %w", s.value, err)
 	}
 	return nil
 }

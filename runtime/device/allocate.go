@@ -134,11 +134,20 @@ func (a Allocations) Of(container string, inv Inventory) []Given {
 	return out
 }
 
-// Insufficient is the scheduler's sentence about resources.
-func Insufficient(short []string) string {
+// Insufficient is the scheduler's sentence about resources, and podd's about those of which the board has not a single device:
+// the name may be wrong.
+func Insufficient(short []string, inv Inventory) string {
 	parts := make([]string, len(short))
+	var none []string
 	for i, name := range short {
 		parts[i] = "1 Insufficient " + name
+		if len(inv[name]) == 0 {
+			none = append(none, name)
+		}
 	}
-	return "0/1 nodes are available: " + strings.Join(parts, ", ") + "."
+	text := "0/1 nodes are available: " + strings.Join(parts, ", ") + "."
+	if len(none) > 0 {
+		text += " No device here is offered as " + strings.Join(none, " or ") + ": podd describe node lists those that are."
+	}
+	return text
 }

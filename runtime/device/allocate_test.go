@@ -203,3 +203,17 @@ func TestCheckRule(t *testing.T) {
 		}
 	}
 }
+
+// Of what the board has not a single device of, the name may be wrong; of what others have, it is not.
+func TestInsufficient(t *testing.T) {
+	inv := Inventory{"a.com/b": {{ID: "0"}}, "a.com/none": nil}
+	for want, short := range map[string][]string{
+		"0/1 nodes are available: 1 Insufficient a.com/b.": {"a.com/b"},
+		"0/1 nodes are available: 1 Insufficient a.com/none. No device here is offered as a.com/none: podd describe node lists those that are.":                                          {"a.com/none"},
+		"0/1 nodes are available: 1 Insufficient a.com/b, 1 Insufficient a.com/c, 1 Insufficient x. No device here is offered as a.com/c or x: podd describe node lists those that are.": {"a.com/b", "a.com/c", "x"},
+	} {
+		if got := Insufficient(short, inv); got != want {
+			t.Errorf("%v: %q, want %q", short, got, want)
+		}
+	}
+}

@@ -28,18 +28,24 @@ func ensureHostPath(h *corev1.HostPathVolumeSource) error {
 		return fmt.Errorf("hostPath type check failed: %w", err)
 	}
 	fits, what := hostPathFits(kind, info)
+	if isDevice := kind == corev1.HostPathCharDev || kind == corev1.HostPathBlockDev; isDevice && err != nil && inDev(h.Path) {
+		return fmt.Errorf("hostPath type check failed: %s is not a %s: nothing of this name is there; plug it in, or correct the path", h.Path, what)
+	}
 	if !fits {
 		return fmt.Errorf("hostPath type check failed: %s is not a %s", h.Path, what)
 	}
 	return nil
 }
 
+// inDev: what is not there may be plugged in.
+func inDev(path string) bool { return strings.HasPrefix(filepath.Clean(path), "/dev/") }
+
 // makeHostPath makes what is missing. Without a type, container runtimes make a folder.
 func makeHostPath(path string, kind corev1.HostPathType) error {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if kind == corev1.HostPathUnset && strings.HasPrefix(filepath.Clean(path), "/dev/") {
+	if kind == corev1.HostPathUnset && inDev(path) {
 		// A folder in its place would keep the device out when it comes.
 		return fmt.Errorf("device %s is not there", path)
 	}

@@ -46,3 +46,23 @@ func TestHostPathTypes(t *testing.T) {
 		must(t, ensureHostPath(&corev1.HostPathVolumeSource{Path: at(name)}))
 	}
 }
+
+// Of a device that is not plugged in, a kubelet's sentence says no more than that it is none.
+func TestDeviceThatIsNotThere(t *testing.T) {
+	const path = "/dev/podd-test-none"
+	for kind, want := range map[corev1.HostPathType]string{
+		corev1.HostPathUnset:     "device " + path + " is not there",
+		corev1.HostPathCharDev:   "hostPath type check failed: " + path + " is not a character device: nothing of this name is there; plug it in, or correct the path",
+		corev1.HostPathBlockDev:  "hostPath type check failed: " + path + " is not a block device: nothing of this name is there; plug it in, or correct the path",
+		corev1.HostPathSocket:    "hostPath type check failed: " + path + " is not a socket file",
+		corev1.HostPathDirectory: "hostPath type check failed: " + path + " is not a directory",
+	} {
+		if err := ensureHostPath(&corev1.HostPathVolumeSource{Path: path, Type: &kind}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", kind, err, want)
+		}
+	}
+	other := corev1.HostPathBlockDev
+	if err := ensureHostPath(&corev1.HostPathVolumeSource{Path: "/dev/null", Type: &other}); err == nil || err.Error() != "hostPath type check failed: /dev/null is not a block device" {
+		t.Errorf("another kind of device: %v", err)
+	}
+}

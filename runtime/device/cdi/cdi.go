@@ -222,9 +222,26 @@ func (s *Specs) Edits(names []string) (specs.ContainerEdits, error) {
 		}
 	}
 	if len(unknown) > 0 {
-		return specs.ContainerEdits{}, fmt.Errorf("CDI device injection failed: %w %s", ErrUnresolvable, strings.Join(unknown, ", "))
+		return specs.ContainerEdits{}, fmt.Errorf("CDI device injection failed: %w %s: %s", ErrUnresolvable, strings.Join(unknown, ", "), s.whyUnknown(unknown[0]))
 	}
 	return out, nil
+}
+
+// whyUnknown says what is wrong with the name of a device that no spec describes.
+func (s *Specs) whyUnknown(name string) string {
+	kind, device, ok := strings.Cut(name, "=")
+	switch {
+	case !ok || kind == "" || device == "":
+		return fmt.Sprintf("%q is not VENDOR/CLASS=NAME, such as example.com/gpu=0", name)
+	case s.devices[name].conflict:
+		return "two files of a folder describe " + name
+	}
+	for other := range s.devices {
+		if strings.HasPrefix(other, kind+"=") {
+			return "the specs of " + kind + " have no device " + device
+		}
+	}
+	return "no spec is of the kind " + kind
 }
 
 func add(to, e *specs.ContainerEdits) {

@@ -46,11 +46,23 @@ func TestEdits(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	_, err = s.Edits([]string{"example.com/gpu=0", "example.com/gpu=9", "x/y=1"})
-	if !errors.Is(err, ErrUnresolvable) || err.Error() != "CDI device injection failed: unresolvable CDI devices example.com/gpu=9, x/y=1" {
+	if !errors.Is(err, ErrUnresolvable) || err.Error() != "CDI device injection failed: unresolvable CDI devices example.com/gpu=9, x/y=1: the specs of example.com/gpu have no device 9" {
 		t.Errorf("%v", err)
 	}
 	// Two of one folder: nobody knows which is meant.
 	both := Load([]string{folder(t, map[string]string{"a.yaml": good, "b.yaml": good})})
+	for name, want := range map[string]string{
+		"exampel.com/gpu=0": "no spec is of the kind exampel.com/gpu", "example.com/gp=0": "no spec is of the kind example.com/gp",
+		"example.com/gpu": `"example.com/gpu" is not VENDOR/CLASS=NAME, such as example.com/gpu=0`, "=0": `"=0" is not VENDOR/CLASS=NAME, such as example.com/gpu=0`,
+		"example.com/gpu=": `"example.com/gpu=" is not VENDOR/CLASS=NAME, such as example.com/gpu=0`,
+	} {
+		if _, err := s.Edits([]string{name}); err == nil || !strings.HasSuffix(err.Error(), "devices "+name+": "+want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	if _, err := both.Edits([]string{"example.com/gpu=0"}); err == nil || !strings.HasSuffix(err.Error(), ": two files of a folder describe example.com/gpu=0") {
+		t.Errorf("a device that is described twice: %v", err)
+	}
 	if _, err := both.Edits([]string{"example.com/gpu=0"}); !errors.Is(err, ErrUnresolvable) || len(both.Kind("example.com/gpu")) != 0 {
 		t.Errorf("a device that is described twice: %v", err)
 	}

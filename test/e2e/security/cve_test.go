@@ -23,7 +23,10 @@ import (
 // where the defence is: paths below a volume in runtime/volume (CVE-2017-1002101, CVE-2021-25741), system calls and
 // capabilities in TestConfinementAgainstGoldenFiles (CVE-2022-0185, CVE-2022-0492, CVE-2022-29162, AF_ALG), logs in
 // TestLogsThatAPodHasReplaced, messages in TestContainersDoNotWriteOnTheTerminal (CVE-2021-25743), the removal of volumes in
-// TestRemoveNeverFollowsLinks of runtime/volume (CVE-2017-1002102).
+// TestRemoveNeverFollowsLinks of runtime/volume (CVE-2017-1002102), numbers of users that are too large in
+// runtime/container/spec (CVE-2024-40635), aliases of aliases in runtime/manifest (CVE-2019-11253). gitRepo volumes
+// (CVE-2024-10220, CVE-2025-1767) are refused, and nothing that a manifest says goes into the message by which libcontainer
+// tells its child of namespaces (CVE-2021-43784).
 //
 // Each has been seen to fail without its defence; "Fails with" says what was taken out, of podd or of its copy of libcontainer.
 
@@ -349,7 +352,7 @@ ip route get 127.0.0.1; `+ask)
 }
 
 // There is no way around the API's objects to the node: none of a kubelet's own, by which a reader of nodes/proxy runs commands
-// in pods, and no path leads out of the logs. Fails if one of them is answered.
+// in pods or fills the disk with checkpoints (CVE-2025-0426), and no path leads out of the logs. Fails if one of them is answered.
 func TestNoWayOfAKubeletsOwn(t *testing.T) {
 	t.Parallel()
 	b := harness.NewBoard(t)
@@ -358,7 +361,7 @@ func TestNoWayOfAKubeletsOwn(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/nodes/lab/proxy/run/default/web/main?cmd=id", "/api/v1/nodes/lab/proxy/logs/", "/api/v1/nodes/lab/proxy/exec/default/web/main?command=id",
 		"/run/default/web/main?cmd=id", "/exec/default/web/main?command=id", "/containerLogs/default/web/main", "/logs/", "/logs/../../../etc/shadow",
-		"/configz", "/debug/pprof/", "/stats/summary", "/api/v1/namespaces/default/pods/web/proxy/", "/api/v1/namespaces/default/pods/..%2f..%2fweb/log",
+		"/checkpoint/default/web/main", "/configz", "/debug/pprof/", "/stats/summary", "/api/v1/namespaces/default/pods/web/proxy/", "/api/v1/namespaces/default/pods/..%2f..%2fweb/log",
 		"/api/v1/namespaces/default/pods/web/log?container=..%2fmain",
 	} {
 		response, err := b.Stream(path)
@@ -367,6 +370,70 @@ func TestNoWayOfAKubeletsOwn(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusNotFound && response.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s %s", path, response.Status, body)
+		}
+	}
+}
+
+// What a container sees of cgroups it cannot write to, also with ids of its own and all that these allow it: it would let go of
+// its limits. CVE-2023-25809
+// Fails with /sys/fs/cgroup mounted writable.
+func TestCgroupsAreReadOnly(t *testing.T) {
+	t.Parallel()
+	b := harness.NewBoard(t)
+	for name, how := range map[string]string{"plain": "", "own": "hostUsers: false", "machine": "hostUsers: true"} {
+		parts := []string{harness.ContainerOf("main", harness.Forever, "resources: {limits: {memory: 64Mi}}")}
+		if how != "" {
+			parts = append([]string{how}, parts...)
+		}
+		b.MustDrop(name, harness.PodOf(name, parts...))
+	}
+	// Root of its own namespaces may mount again what is mounted, but the files are not its own.
+	b.MustDrop("admin", harness.PodOf("admin", "hostUsers: false", harness.ContainerOf("main", harness.Forever, "resources: {limits: {memory: 64Mi}}", "securityContext: {capabilities: {add: [SYS_ADMIN]}}")))
+	for _, name := range []string{"plain", "own", "machine", "admin"} {
+		b.Running(name)
+		got := b.Sh(name, "main", `cd /sys/fs/cgroup || exit 0
+for f in $(find . -name memory.max -o -name memory.limit_in_bytes -o -name cgroup.procs -o -name release_agent -o -name notify_on_release); do
+	mount -o remount,bind,rw "$(dirname $f)" 2>/dev/null; (echo 1 >$f) 2>/dev/null && echo "wrote $f"
+done
+for d in . *; do mkdir $d/made 2>/dev/null && echo "made $d/made"; done; true`)
+		if got != "" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// A container runs as the user of its image at its second start, too. CVE-2019-11245
+// Fails with a user of the image that is looked up for the first attempt alone.
+func TestUserOfTheSecondStart(t *testing.T) {
+	t.Parallel()
+	b := harness.NewBoard(t)
+	archive, err := imagetest.Busybox("as-user", imagetest.Config{User: "1234"})
+	b.Must(err)
+	b.Must(os.WriteFile(filepath.Join(b.Images, "as-user.tar"), archive, 0o600))
+	b.MustDrop("app", harness.PodOf("app", "securityContext: {runAsNonRoot: true}\nvolumes: [{name: v, emptyDir: {}}]",
+		of("as-user", harness.Mounting("main", "id -u >>/v/users; test $(wc -l </v/users) = 2 && exec sleep 100000", "{name: v, mountPath: /v}"))))
+	b.WaitPod("app", func(pod *corev1.Pod) string {
+		if s := harness.ContainerStatus(pod, "main"); s.State.Running != nil && s.RestartCount == 1 {
+			return ""
+		}
+		return "it does not run for the second time"
+	})
+	if got := b.Sh("app", "main", "cat /v/users; id -u"); got != "1234\n1234\n1234" {
+		t.Errorf("it ran as %q", got)
+	}
+}
+
+// Containers in the machine's network find no socket of podd's that they could speak to: those in the abstract namespace belong
+// to it, and have no mode. CVE-2020-15257
+// Fails with a lock or the API on such a socket.
+func TestNoAbstractSockets(t *testing.T) {
+	t.Parallel()
+	b := harness.NewBoard(t)
+	b.MustDrop("net", harness.PodOf("net", "hostNetwork: true", harness.ContainerOf("main", harness.Forever, "tty: true")))
+	b.Running("net")
+	for line := range strings.Lines(b.Sh("net", "main", "cat /proc/net/unix")) {
+		if fields := strings.Fields(line); len(fields) > 7 && strings.HasPrefix(fields[7], "@") {
+			t.Errorf("a socket of the network that podd is in: %s", line)
 		}
 	}
 }

@@ -254,5 +254,5 @@ devices:
 		t.Errorf("the hook is told %s", state)
 	}
 	b.MustDrop("unknown", harness.ReplaceIn(t, harness.PodOf("unknown", harness.ContainerOf("main", harness.Forever)), "  name: unknown\n", "  name: unknown\n  annotations: {cdi.k8s.io/me: example.com/gpu=9}\n"))
-	b.WaitPod("unknown", harness.IsWaitingFor("CreateContainerError", "CDI device injection failed: unresolvable CDI devices example.com/gpu=9"))
+	b.WaitPod("unknown", harness.IsWaitingFor("CreateContainerError", "CDI device injection failed: unresolvable CDI devices example.com/gpu=9: the specs of example.com/gpu have no device 9"))
 }
