@@ -1,8 +1,10 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -180,6 +182,9 @@ func (s *server) setScale(k *kinds.Kind, w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return BadRequest("cannot read the scale: " + err.Error())
 	}
+	if wanted.Spec.Replicas == nil && r.Method == http.MethodPatch {
+		return s.getScale(k, w, r) // it changes nothing that can be changed
+	}
 	n := ptr.Deref(wanted.Spec.Replicas, 0) // left out by who writes a Scale of none
 	c := &WorkloadChange{Path: "spec.replicas", Value: n, Version: wanted.Metadata.ResourceVersion, DryRun: dry}
 	if err := s.backend.SetWorkload(r.Context(), nameOf(k, r), c); err != nil {
@@ -215,21 +220,13 @@ func (s *server) patchWorkload(k *kinds.Kind, w http.ResponseWriter, r *http.Req
 	if err != nil {
 		return err
 	}
-	name := nameOf(k, r)
-	for field, value := range patch.Fields {
-		if err := s.backend.SetWorkload(r.Context(), name, &WorkloadChange{Path: "spec." + field, Value: value, DryRun: dry}); err != nil {
-			return err
-		}
+	// What is refused in part is refused as a whole: first all of it is judged.
+	err = applyPatch(r.Context(), s.backend, nameOf(k, r), &patch, true)
+	if err == nil && !dry {
+		err = applyPatch(r.Context(), s.backend, nameOf(k, r), &patch, false)
 	}
-	if patch.Restart {
-		if err := s.backend.RestartWorkload(r.Context(), name, dry); err != nil {
-			return err
-		}
-	}
-	if patch.Template != nil {
-		if _, err := s.backend.UndoWorkload(r.Context(), name, &WorkloadUndo{Template: patch.Template, DryRun: dry}); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	o, _, err := s.find(served1(k), r)
 	if err != nil {
@@ -246,6 +243,25 @@ func (s *server) patchWorkload(k *kinds.Kind, w http.ResponseWriter, r *http.Req
 	}
 	writeJSON(w, http.StatusOK, served1(k).Complete(o))
 	return nil
+}
+
+// applyPatch sets all that a patch asks for, or says what is wrong with it.
+func applyPatch(ctx context.Context, b Backend, of WorkloadName, patch *body.WorkloadPatch, dry bool) error {
+	for _, field := range slices.Sorted(maps.Keys(patch.Fields)) {
+		if err := b.SetWorkload(ctx, of, &WorkloadChange{Path: "spec." + field, Value: patch.Fields[field], DryRun: dry}); err != nil {
+			return err
+		}
+	}
+	if patch.Restart {
+		if err := b.RestartWorkload(ctx, of, dry); err != nil {
+			return err
+		}
+	}
+	if patch.Template == nil {
+		return nil
+	}
+	_, err := b.UndoWorkload(ctx, of, &WorkloadUndo{Template: patch.Template, DryRun: dry})
+	return err
 }
 
 // patched is an object with other fields of its spec.
