@@ -203,6 +203,11 @@ func common(at string) bool {
 	return strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/") || inDev && slices.Contains(ordinary[:], name)
 }
 
+// inKernel says that a place is within /proc or /sys, where the manifest's own mounts are told from those that hide.
+func inKernel(at string) bool {
+	return (strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/")) && !strings.HasPrefix(at, "/sys/fs/cgroup")
+}
+
 // readMounts: man 5 proc_pid_mountinfo.
 func (f *Facts) readMounts(text string) {
 	for line := range strings.Lines(text) {
@@ -215,16 +220,13 @@ func (f *Facts) readMounts(text string) {
 		switch {
 		case at == "/":
 			f.ReadOnlyRoot = readOnly
-		case (strings.HasPrefix(at, "/proc/") || strings.HasPrefix(at, "/sys/")) && !strings.HasPrefix(at, "/sys/fs/cgroup"):
-			// An empty folder or /dev/null lies over what is masked; what is read-only is mounted over itself.
-			if of[0] == "proc" || of[0] == "sysfs" {
-				f.ReadOnly = append(f.ReadOnly, at)
-			} else {
-				f.Masked = append(f.Masked, at)
-			}
+		case inKernel(at) && readOnly && (of[0] == "proc" || of[0] == "sysfs"): // mounted over itself
+			f.ReadOnly = append(f.ReadOnly, at)
+		case inKernel(at) && (path.Base(have[3]) == "null" || readOnly && of[0] == "tmpfs"): // /dev/null or an empty folder lies over it
+			f.Masked = append(f.Masked, at)
 		case slices.ContainsFunc(f.Mounts, func(m Mount) bool { return at == m.At || strings.HasPrefix(at, m.At+"/") }):
 			// What lies below a mount came with it.
-		case !common(at) && !slices.Contains(f.Devices, at):
+		case (inKernel(at) || !common(at)) && !slices.Contains(f.Devices, at):
 			f.Mounts = append(f.Mounts, Mount{At: at, Type: of[0], Writable: !readOnly})
 		}
 	}
