@@ -48,3 +48,77 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// The rules of labels: In and NotIn, Exists and DoesNotExist are each other's opposites; Gt and Lt are for whole numbers on
+// both sides. An operator that is not known matches nothing.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	values := []string{"", "a", "4", "-4", "04", "9223372036854775807", "9223372036854775808", "4.0", "4 "}
+	is := func(op corev1.NodeSelectorOperator, labels map[string]string, values ...string) bool {
+		return matchesRequirement(&corev1.NodeSelectorRequirement{Key: "k", Operator: op, Values: values}, labels)
+	}
+	for i := -1; i < len(values); i++ {
+		labels := map[string]string{"other": "a"}
+		if i >= 0 {
+			labels["k"] = values[i]
+		}
+		for _, v := range values {
+			if is(corev1.NodeSelectorOpIn, labels, v, "x") == is(corev1.NodeSelectorOpNotIn, labels, v, "x") {
+				t.Errorf("%v is in [%q] and not in it", labels, v)
+			}
+			if is(corev1.NodeSelectorOpGt, labels, v) && is(corev1.NodeSelectorOpLt, labels, v) {
+				t.Errorf("%v is more than %q and less", labels, v)
+			}
+		}
+		if is(corev1.NodeSelectorOpExists, labels) == is(corev1.NodeSelectorOpDoesNotExist, labels) || is(corev1.NodeSelectorOpExists, labels) != (i >= 0) {
+			t.Errorf("%v exists and does not", labels)
+		}
+		if is("Near", labels, "a") || is("", labels) {
+			t.Errorf("%v matches an operator that does not exist", labels)
+		}
+	}
+	for _, tc := range []struct {
+		value, bound string
+		gt, lt       bool
+	}{
+		{"4", "3", true, false},
+		{"4", "4", false, false},
+		{"4", "5", false, true},
+		{"04", "3", true, false},
+		{"-4", "-5", true, false},
+		{"9223372036854775807", "9223372036854775806", true, false},
+		{"9223372036854775808", "1", false, false},
+		{"1", "9223372036854775808", false, false},
+		{"4.5", "4", false, false},
+		{"", "1", false, false},
+		{"1", "", false, false},
+	} {
+		labels := map[string]string{"k": tc.value}
+		if gt, lt := is(corev1.NodeSelectorOpGt, labels, tc.bound), is(corev1.NodeSelectorOpLt, labels, tc.bound); gt != tc.gt || lt != tc.lt {
+			t.Errorf("%q and %q: more %t, less %t", tc.value, tc.bound, gt, lt)
+		}
+	}
+	if is(corev1.NodeSelectorOpGt, nil, "1") || is(corev1.NodeSelectorOpLt, map[string]string{"k": "1"}) || is(corev1.NodeSelectorOpGt, map[string]string{"k": "5"}, "1", "2") {
+		t.Error("something is compared with none or with two")
+	}
+}
+
+// Of the affinities only what is required decides; a pod with none of its own fits everywhere.
+func TestFitsWithoutRequirements(t *testing.T) {
+	t.Parallel()
+	preferred := []corev1.PreferredSchedulingTerm{{Weight: 1, Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "x", Operator: corev1.NodeSelectorOpExists}}}}}
+	for name, tc := range map[string]struct {
+		affinity *corev1.Affinity
+		want     bool
+	}{
+		"none":             {nil, true},
+		"of pods":          {&corev1.Affinity{PodAffinity: &corev1.PodAffinity{}}, true},
+		"preferred":        {&corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: preferred}}, true},
+		"no terms at all":  {&corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{}}}, false},
+		"an unknown field": {&corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{{Key: "metadata.uid", Operator: corev1.NodeSelectorOpIn, Values: []string{"here"}}}}}}}}, false},
+	} {
+		if got := Fits(&corev1.PodSpec{Affinity: tc.affinity}, "here", nil); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
