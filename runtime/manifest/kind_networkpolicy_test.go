@@ -12,7 +12,7 @@ func TestNetworkPolicies(t *testing.T) {
 	for _, tt := range []struct{ spec, want string }{
 		{"{podSelector: {}}", ""},
 		{"{podSelector: {matchLabels: {a: b}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], ports: [{port: 1, endPort: 9}, {port: http, protocol: UDP}]}]}", ""},
-		{"{podSelector: {}, policyTypes: [ingress]}", `spec.policyTypes[0]: Unsupported value: "ingress": supported values: "Egress", "Ingress"`},
+		{"{podSelector: {}, policyTypes: [ingress]}", `spec.policyTypes[0]: Unsupported value: "ingress": supported values: "Ingress", "Egress"`},
 		{"{podSelector: {}, policyTypes: [Ingress, Egress, Ingress]}", "may not specify more than two policyTypes"},
 		{"{podSelector: {}, ingress: [{from: [{}]}]}", "spec.ingress[0].from[0]: Required value: must specify a peer"},
 		{"{podSelector: {}, ingress: [{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}]}", "spec.ingress[0].from[0]: Forbidden: may not specify both ipBlock and another peer"},
@@ -22,7 +22,7 @@ func TestNetworkPolicies(t *testing.T) {
 		{"{podSelector: {}, egress: [{ports: [{endPort: 1}]}]}", "spec.egress[0].ports[0].endPort: Invalid value: 1: may not be specified when `port` is not specified"},
 		{"{podSelector: {}, egress: [{ports: [{port: x, endPort: 1}]}]}", "spec.egress[0].ports[0].endPort: Invalid value: 1: may not be specified when `port` is non-numeric"},
 		{"{podSelector: {}, egress: [{ports: [{port: 70000}]}]}", "spec.egress[0].ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive"},
-		{"{podSelector: {}, egress: [{ports: [{protocol: ICMP}]}]}", `spec.egress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"`},
+		{"{podSelector: {}, egress: [{ports: [{protocol: ICMP}]}]}", `spec.egress[0].ports[0].protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP"`},
 		{"{podSelector: {matchExpressions: [{key: a, operator: Is}]}}", "spec.podSelector.matchExpressions[0].operator"},
 	} {
 		objects, problems := Parse("f", []byte(head+tt.spec))

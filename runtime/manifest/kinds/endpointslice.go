@@ -40,7 +40,7 @@ const maxSliceAddresses, maxSlicePorts, maxSliceEndpoints = 100, 20000, 1000
 
 // validateEndpointSlice follows kubernetes pkg/apis/discovery/validation, ValidateEndpointSlice.
 func validateEndpointSlice(s *discoveryv1.EndpointSlice) field.ErrorList {
-	errs := validate.OneOf(field.NewPath("addressType"), s.AddressType, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6, discoveryv1.AddressTypeFQDN)
+	errs := validate.OneOf(field.NewPath("addressType"), s.AddressType, discoveryv1.AddressTypeFQDN, discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6)
 	path := field.NewPath("endpoints")
 	if len(s.Endpoints) > maxSliceEndpoints {
 		errs = append(errs, field.TooMany(path, len(s.Endpoints), maxSliceEndpoints))
@@ -61,7 +61,7 @@ func validateEndpointSlice(s *discoveryv1.EndpointSlice) field.ErrorList {
 		if names.Add(*p.Name) {
 			errs = append(errs, field.Duplicate(at.Child("name"), *p.Name))
 		}
-		errs = append(errs, validate.OneOf(at.Child("protocol"), *p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
+		errs = append(errs, validate.OneOf(at.Child("protocol"), *p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 		if p.AppProtocol != nil {
 			errs = append(errs, validate.Invalid(at.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
 		}

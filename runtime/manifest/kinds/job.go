@@ -343,6 +343,9 @@ func countIndexes(text string, completions int32) (total int32, err error) {
 	last := int32(-1)
 	for part := range strings.SplitSeq(text, ",") {
 		first, end, isRange := strings.Cut(part, "-")
+		if strings.Contains(end, "-") {
+			return 0, fmt.Errorf("the fragment %q violates the requirement that an index interval can have at most two parts separated by '-'", part)
+		}
 		x, err := parseIndex(first, completions)
 		if err != nil {
 			return 0, err
@@ -366,11 +369,11 @@ func countIndexes(text string, completions int32) (total int32, err error) {
 }
 
 func parseIndex(text string, completions int32) (int32, error) {
-	n, err := strconv.ParseInt(text, 10, 32)
+	n, err := strconv.Atoi(text)
 	switch {
 	case err != nil || n < 0:
 		return 0, fmt.Errorf("cannot convert string to integer for index: %q", text)
-	case int32(n) >= completions:
+	case n >= int(completions):
 		return 0, fmt.Errorf("too large index: %q", text)
 	}
 	return int32(n), nil

@@ -156,10 +156,10 @@ func validateExternalName(spec *corev1.ServiceSpec, path *field.Path) field.Erro
 	} else {
 		errs = append(errs, validate.Invalid(at, spec.ExternalName, validation.IsDNS1123Subdomain(name))...)
 	}
-	if len(spec.ClusterIPs) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("clusterIPs"), "may not be set when `type` is 'ExternalName'"))
-	}
 	const not = "may not be set for ExternalName services"
+	if len(spec.ClusterIPs) > 0 {
+		errs = append(errs, field.Forbidden(path.Child("clusterIPs"), not))
+	}
 	if len(spec.IPFamilies) > 0 {
 		errs = append(errs, field.Forbidden(path.Child("ipFamilies"), not))
 	}
@@ -190,7 +190,7 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorL
 	for i, ip := range spec.ClusterIPs {
 		if ip == corev1.ClusterIPNone {
 			if len(spec.ClusterIPs) > 1 {
-				errs = append(errs, field.Invalid(at.Index(i), ip, "must be empty or a valid IP address, 'None' may only be used alone"))
+				errs = append(errs, field.Invalid(at, spec.ClusterIPs, "'None' must be the first and only value"))
 			}
 			continue
 		}
@@ -201,7 +201,7 @@ func validateClusterIPs(spec *corev1.ServiceSpec, path *field.Path) field.ErrorL
 		errs = append(errs, field.Invalid(at.Index(0), spec.ClusterIP, fmt.Sprintf("may not be set to 'None' for %s services", spec.Type)))
 	}
 	if p := spec.IPFamilyPolicy; p != nil {
-		errs = append(errs, validate.OneOf(path.Child("ipFamilyPolicy"), *p, corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack)...)
+		errs = append(errs, validate.OneOf(path.Child("ipFamilyPolicy"), *p, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack, corev1.IPFamilyPolicySingleStack)...)
 		if *p == corev1.IPFamilyPolicySingleStack && (len(spec.IPFamilies) > 1 || len(spec.ClusterIPs) > 1) {
 			errs = append(errs, field.Invalid(path.Child("ipFamilyPolicy"), *p, "must be RequireDualStack or PreferDualStack when multiple `ipFamilies` are specified"))
 		}
@@ -281,7 +281,7 @@ func validateServicePort(p *corev1.ServicePort, named bool, path *field.Path) fi
 		errs = append(errs, validate.Invalid(path.Child("appProtocol"), *p.AppProtocol, validation.IsQualifiedName(*p.AppProtocol))...)
 	}
 	errs = append(errs, validate.Invalid(path.Child("port"), p.Port, validation.IsValidPortNum(int(p.Port)))...)
-	errs = append(errs, validate.OneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP)...)
+	errs = append(errs, validate.OneOf(path.Child("protocol"), p.Protocol, corev1.ProtocolSCTP, corev1.ProtocolTCP, corev1.ProtocolUDP)...)
 	if p.TargetPort.Type == intstr.Int {
 		errs = append(errs, validate.Invalid(path.Child("targetPort"), p.TargetPort.IntValue(), validation.IsValidPortNum(p.TargetPort.IntValue()))...)
 	} else {
