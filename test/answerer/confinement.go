@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"podd/test/confined"
 )
 
 // printConfinement says what confines this process, in sections that begin with a line in brackets. Nothing in it changes
@@ -290,24 +292,12 @@ func bind80() error {
 	return unix.Bind(fd, &unix.SockaddrInet4{Port: 80})
 }
 
-// harmful are system calls that are not tried: they end, stop or double this process, take long, or depend on who began it.
-var harmful = map[string][]uintptr{
-	// rt_sigreturn, pause, fork, vfork, exit, setsid, vhangup, sync, restart_syscall, exit_group, uretprobe, uprobe
-	"amd64": {15, 34, 57, 58, 60, 112, 153, 162, 219, 231, 335, 336},
-	// vhangup, sync, exit, exit_group, restart_syscall, rt_sigreturn, setsid
-	"arm64": {58, 81, 93, 94, 128, 139, 157},
-	// restart_syscall, exit, fork, pause, sync, setsid, ssetmask, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
-	"386": {0, 1, 2, 29, 36, 66, 69, 72, 111, 119, 173, 190, 252},
-	// restart_syscall, exit, fork, pause, sync, setsid, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
-	"arm": {0, 1, 2, 29, 36, 66, 72, 111, 119, 173, 190, 248},
-}
-
 // printSyscalls lists the system calls that are refused: each is made with arguments that it cannot take.
 func printSyscalls() {
 	const none = ^uintptr(0)
 	answers := map[string][]string{}
-	for nr := uintptr(0); nr < 480; nr++ {
-		if slices.Contains(harmful[runtime.GOARCH], nr) {
+	for nr := uintptr(0); nr < confined.Calls; nr++ {
+		if slices.Contains(confined.Harmful[runtime.GOARCH], nr) {
 			continue
 		}
 		_, _, errno := unix.RawSyscall6(nr, none, none, none, none, none, none)

@@ -10,6 +10,21 @@ import (
 	"strings"
 )
 
+// Calls is how many system calls are tried, from 0 on, each with all bits of all arguments set.
+const Calls = 480
+
+// Harmful are system calls that are not tried: they end, stop or double this process, take long, or depend on who began it.
+var Harmful = map[string][]uintptr{
+	// rt_sigreturn, pause, fork, vfork, exit, setsid, vhangup, sync, restart_syscall, exit_group, uretprobe, uprobe
+	"amd64": {15, 34, 57, 58, 60, 112, 153, 162, 219, 231, 335, 336},
+	// vhangup, sync, exit, exit_group, restart_syscall, rt_sigreturn, setsid
+	"arm64": {58, 81, 93, 94, 128, 139, 157},
+	// restart_syscall, exit, fork, pause, sync, setsid, ssetmask, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
+	"386": {0, 1, 2, 29, 36, 66, 69, 72, 111, 119, 173, 190, 252},
+	// restart_syscall, exit, fork, pause, sync, setsid, sigsuspend, vhangup, sigreturn, rt_sigreturn, vfork, exit_group
+	"arm": {0, 1, 2, 29, 36, 66, 72, 111, 119, 173, 190, 248},
+}
+
 // Report is what "answerer confinement" says: lines by section.
 type Report map[string][]string
 
@@ -97,10 +112,8 @@ func (c Report) sweeps() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(c)), func(section string) bool { return !strings.HasPrefix(section, "syscalls") })
 }
 
-// Calls are the system calls of the machine's own ABI that are refused, with their answers.
-func (c Report) Calls() map[string]bool { return c.callsIn("syscalls") }
-
-func (c Report) callsIn(section string) map[string]bool {
+// Refused are the system calls of a section, "syscalls" of the machine's own ABI, that are refused, with their answers.
+func (c Report) Refused(section string) map[string]bool {
 	calls := map[string]bool{}
 	for _, line := range c[section] {
 		answer, numbers, _ := strings.Cut(line, " ")
@@ -114,7 +127,7 @@ func (c Report) callsIn(section string) map[string]bool {
 // DropCalls takes out system calls that another container is answered in the same way, one without any filter.
 func (c Report) DropCalls(of Report) {
 	for _, section := range c.sweeps() {
-		calls := of.callsIn(section)
+		calls := of.Refused(section)
 		var lines []string
 		for _, line := range c[section] {
 			answer, numbers, _ := strings.Cut(line, " ")

@@ -275,7 +275,7 @@ func powersOf(c confined.Report) map[string]bool {
 		add(fields[4] != "private", "takes part in mounts at %s", at)
 	}
 	refused := map[string]bool{}
-	for call := range c.Calls() {
+	for call := range c.Refused("syscalls") {
 		_, number, _ := strings.Cut(call, " ")
 		refused[number] = true
 	}
@@ -312,7 +312,7 @@ var sideBySide = []struct {
 		}
 		return "filter"
 	}},
-	{"system calls that are refused", func(c confined.Report) string { return strconv.Itoa(len(c.Calls())) }},
+	{"system calls that are refused", func(c confined.Report) string { return strconv.Itoa(len(c.Refused("syscalls"))) }},
 	{"sockets that can be made", func(c confined.Report) string {
 		var can []string
 		for _, one := range []string{"AF_ALG", "AF_VSOCK", "AF_PACKET", "raw"} {
