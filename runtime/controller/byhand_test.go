@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -76,8 +77,13 @@ func TestRestAfterARollout(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	w.later(24 * time.Hour)
+	var log strings.Builder
+	w.m.Log = slog.New(slog.NewTextHandler(&log, nil))
 	w.show(w.alive()[0], false)
 	w.m.Sync(w.now)
+	if log.Len() > 0 {
+		t.Error(log.String())
+	}
 	if got := w.deployment().Status; got.AvailableReplicas != 1 {
 		t.Errorf("%+v", got)
 	}

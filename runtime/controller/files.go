@@ -192,23 +192,32 @@ func (m *Manager) Read(now state.Instant) (bad []error) {
 // all of it was on flash.
 func WriteTrees(m *Manager) { m.treeFiles().write() }
 
-func (tf treeFiles) readTree(path string, thisBoot bool) error {
+// peekTree reads a tree, and has it checked.
+func peekTree(path string, check func(t *tree) error) error {
 	var file struct {
 		sealedTree
 		tree // of a podd that knew no sums
 	}
-	var t tree
-	var list []*entry
-	err := atomicfile.PeekJSON(path, &file, func() error {
-		t, list = file.tree, nil
+	return atomicfile.PeekJSON(path, &file, func() error {
+		t := file.tree
 		if file.Tree != nil {
 			if file.Sum != sumOf(file.Tree) {
 				return errors.New("its sum is that of another content")
 			}
+			t = tree{}
 			if err := json.Unmarshal(file.Tree, &t); err != nil {
 				return err
 			}
 		}
+		return check(&t)
+	})
+}
+
+func (tf treeFiles) readTree(path string, thisBoot bool) error {
+	var t tree
+	var list []*entry
+	err := peekTree(path, func(found *tree) error {
+		t, list = *found, nil
 		for i, o := range t.Objects {
 			object, err := decode(o.Kind, o.Object)
 			if err != nil {

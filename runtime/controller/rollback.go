@@ -16,7 +16,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"podd/internal/atomicfile"
 	"podd/runtime/manifest"
 	"podd/runtime/manifest/annotation"
 	"podd/runtime/state"
@@ -249,11 +248,15 @@ func ReadImages(rootDir string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		files, _ := os.ReadDir(rootDir)
 		for _, f := range files {
-			var t tree
-			if !strings.HasSuffix(f.Name(), ".json") || atomicfile.PeekJSON(filepath.Join(rootDir, f.Name()), &t, func() error { return nil }) != nil {
+			if !strings.HasSuffix(f.Name(), ".json") {
 				continue
 			}
-			if !imagesKept(t.Good, t.Overrides, yield) {
+			var of tree
+			_ = peekTree(filepath.Join(rootDir, f.Name()), func(t *tree) error {
+				of = *t
+				return nil
+			})
+			if !imagesKept(of.Good, of.Overrides, yield) {
 				return
 			}
 		}
