@@ -24,17 +24,11 @@ func Events() *Kind {
 			}
 			return objs, rv
 		},
-		Watch: func(b Source, since uint64) (Changes, error) {
-			ch, cancel, err := b.WatchEvents(since)
-			if err != nil {
-				return Changes{}, err
-			}
-			return follow(ch, cancel, func(e hub.EventEvent) Change {
-				ev := *e.Event
-				ev.ResourceVersion = strconv.FormatUint(e.RV, 10)
-				return Change{e.Type, &ev, e.RV}
-			}), nil
-		},
+		Watch: follow(Source.WatchEvents, func(e hub.EventEvent) Change {
+			ev := *e.Event
+			ev.ResourceVersion = strconv.FormatUint(e.RV, 10)
+			return Change{e.Type, &ev, e.RV}
+		}),
 		Blank: blank[corev1.Event],
 		Complete: func(o Object) Object {
 			e := *o.(*corev1.Event)

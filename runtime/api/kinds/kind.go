@@ -77,21 +77,27 @@ type Kind struct {
 	Row        func(o Object, now time.Time) metav1.TableRow
 }
 
-// follow makes changes of a typed channel.
-func follow[E any](ch <-chan E, cancel func(), convert func(E) Change) Changes {
-	return Changes{
-		Stop: cancel,
-		Next: func(ctx context.Context) (Change, bool) {
-			select {
-			case e, ok := <-ch:
-				if !ok {
+// follow is the watch of a typed channel.
+func follow[E any](watch func(b Source, since uint64) (<-chan E, func(), error), convert func(E) Change) func(Source, uint64) (Changes, error) {
+	return func(b Source, since uint64) (Changes, error) {
+		ch, cancel, err := watch(b, since)
+		if err != nil {
+			return Changes{}, err
+		}
+		return Changes{
+			Stop: cancel,
+			Next: func(ctx context.Context) (Change, bool) {
+				select {
+				case e, ok := <-ch:
+					if !ok {
+						return Change{}, false
+					}
+					return convert(e), true
+				case <-ctx.Done():
 					return Change{}, false
 				}
-				return convert(e), true
-			case <-ctx.Done():
-				return Change{}, false
-			}
-		},
+			},
+		}, nil
 	}
 }
 

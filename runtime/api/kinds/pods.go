@@ -24,17 +24,11 @@ func Pods() *Kind {
 			}
 			return objs, rv
 		},
-		Watch: func(b Source, since uint64) (Changes, error) {
-			ch, cancel, err := b.WatchPods(since)
-			if err != nil {
-				return Changes{}, err
-			}
-			return follow(ch, cancel, func(e hub.PodEvent) Change {
-				p := *e.Pod
-				p.ResourceVersion = strconv.FormatUint(e.RV, 10)
-				return Change{e.Type, &p, e.RV}
-			}), nil
-		},
+		Watch: follow(Source.WatchPods, func(e hub.PodEvent) Change {
+			p := *e.Pod
+			p.ResourceVersion = strconv.FormatUint(e.RV, 10)
+			return Change{e.Type, &p, e.RV}
+		}),
 		Blank: blank[corev1.Pod],
 		Complete: func(o Object) Object {
 			p := *o.(*corev1.Pod)

@@ -29,23 +29,30 @@ func compile(t testing.TB, p *specs.LinuxSeccomp, goarch string) *filter.Filter 
 	return f
 }
 
+// defaultFor is the default profile of a container with these capabilities, for all ABIs of an architecture.
+func defaultFor(t *testing.T, goarch string, bounding []string) (*specs.LinuxSeccomp, []abi) {
+	t.Helper()
+	p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := abis(goarch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Architectures = nil
+	for _, a := range list {
+		p.Architectures = append(p.Architectures, a.arch)
+	}
+	return p, list
+}
+
 // What the default profile refuses an ordinary container, by ABI. The lists were compared with libseccomp 2.5.4's filter of
 // Docker's profile, over all numbers and many arguments.
 func TestDefaultProfileIsGolden(t *testing.T) {
 	ordinary := []string{"CAP_CHOWN", "CAP_SYS_CHROOT", "CAP_NET_RAW"}
 	for _, goarch := range []string{"amd64", "arm64", "arm"} {
-		p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: ordinary}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := abis(goarch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Architectures = nil
-		for _, a := range list {
-			p.Architectures = append(p.Architectures, a.arch)
-		}
+		p, list := defaultFor(t, goarch, ordinary)
 		f := compile(t, p, goarch)
 		if len(f.Program) > 700 {
 			t.Errorf("the filter has %d instructions", len(f.Program))
@@ -323,18 +330,7 @@ func BenchmarkInstall(b *testing.B) {
 func TestDefaultProfileByNumber(t *testing.T) {
 	for _, bounding := range [][]string{{"CAP_CHOWN", "CAP_SYS_CHROOT"}, {"CAP_SYS_ADMIN", "CAP_SYS_TIME", "CAP_BPF", "CAP_SYS_PTRACE"}} {
 		for _, goarch := range []string{"amd64", "386", "arm64", "arm"} {
-			p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			list, err := abis(goarch)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.Architectures = nil
-			for _, a := range list {
-				p.Architectures = append(p.Architectures, a.arch)
-			}
+			p, list := defaultFor(t, goarch, bounding)
 			f := compile(t, p, goarch)
 			for _, a := range list {
 				byName, conditional, highest := map[string]uint32{}, map[string]bool{}, uint32(0)

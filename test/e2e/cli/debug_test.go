@@ -1,11 +1,7 @@
 package cli
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,23 +14,6 @@ import (
 	"podd/test/lab"
 )
 
-// send sends a request to the daemon.
-func send(b *harness.Board, method, path, media, text string) (code int, answer string) {
-	b.T.Helper()
-	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", b.Socket)
-	}, DisableKeepAlives: true}}
-	req, err := http.NewRequest(method, "http://podd"+path, bytes.NewReader([]byte(text)))
-	b.Must(err)
-	req.Header.Set("Content-Type", media)
-	resp, err := c.Do(req)
-	b.Must(err)
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
-	b.Must(err)
-	return resp.StatusCode, string(data)
-}
-
 // An ephemeral container has the pod's network and its target's processes, outlives podd, runs once, and the pod does not notice.
 //
 // e2e: [sig-node] Ephemeral Containers :: will start an ephemeral container in an existing pod
@@ -45,7 +24,7 @@ func TestEphemeralContainer(t *testing.T) {
 	before := b.Running("web")
 	add := func(name, more string) (int, string) {
 		t.Helper()
-		return send(b, http.MethodPatch, "/api/v1/namespaces/default/pods/web/ephemeralcontainers", "application/strategic-merge-patch+json",
+		return b.Request(http.MethodPatch, "/api/v1/namespaces/default/pods/web/ephemeralcontainers", "application/strategic-merge-patch+json",
 			fmt.Sprintf(`{"spec":{"ephemeralContainers":[{"name":%q,"image":"busybox","imagePullPolicy":"Never"%s}]}}`, name, more))
 	}
 	if code, text := add("bad", `,"targetContainerName":"none"`); code != 422 || !strings.Contains(text, "Not found") {

@@ -1,10 +1,7 @@
 package lifecycle
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -463,19 +460,7 @@ func TestReadinessGates(t *testing.T) {
 // sendPatch sends a merge patch to the daemon's socket.
 func sendPatch(b *harness.Board, path, body string) (code int, answer string) {
 	b.T.Helper()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", b.Socket)
-	}}}
-	defer client.CloseIdleConnections()
-	request, err := http.NewRequest(http.MethodPatch, "http://podd"+path, strings.NewReader(body))
-	b.Must(err)
-	request.Header.Set("Content-Type", "application/merge-patch+json")
-	response, err := client.Do(request)
-	b.Must(err)
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	b.Must(err)
-	return response.StatusCode, string(data)
+	return b.Request(http.MethodPatch, path, "application/merge-patch+json", body)
 }
 
 // Each container keeps the logs of its last two runs.

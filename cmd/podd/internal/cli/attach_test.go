@@ -47,10 +47,7 @@ func attachSocket(t *testing.T) string {
 
 func TestAttach(t *testing.T) {
 	socket := attachSocket(t)
-	tests := []struct {
-		args, stdin string
-		want        result
-	}{
+	tests := []invocation{
 		{"attach a", "", result{"app:", attachNotes + "err\n", 0}},
 		{"attach pod/a -q", "", result{"app:", "err\n", 0}},
 		{"attach -i in", "to and fro", result{"app:to and fro", attachNotes + "err\n", 0}},
@@ -64,14 +61,7 @@ func TestAttach(t *testing.T) {
 		{"attach done", "", result{"", "error: cannot attach a container in a completed pod; current phase is Succeeded\n", 1}},
 		{"attach b", "", result{"", "Error from server (NotFound): pods \"b\" not found\n", 1}},
 	}
-	for _, tt := range tests {
-		t.Run(tt.args, func(t *testing.T) {
-			got := podd(t, strings.NewReader(tt.stdin), append([]string{"--socket", socket}, words(tt.args)...)...)
-			if got != tt.want {
-				t.Errorf("got  %+v\nwant %+v", got, tt.want)
-			}
-		})
-	}
+	runAll(t, socket, tests)
 }
 
 // With a terminal a program that was there draws its screen anew, keys arrive, and the detach keys end the session alone.

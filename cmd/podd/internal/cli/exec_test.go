@@ -48,10 +48,7 @@ func execSocket(t *testing.T) string {
 
 func TestExec(t *testing.T) {
 	socket := execSocket(t)
-	tests := []struct {
-		args, stdin string
-		want        result
-	}{
+	tests := []invocation{
 		{"exec a -- exit", "", result{"out\n", "err\ncommand terminated with exit code 42\n", 42}},
 		{"exec -q a -- exit", "", result{"out\n", "err\n", 42}},
 		{"exec pod/a -- where", "", result{"app", "", 0}},
@@ -70,14 +67,7 @@ func TestExec(t *testing.T) {
 		{"exec -- ls", "", result{"", "error: pod or type/name must be specified\n", 1}},
 		{"exec -it a -- cat", "x", result{"x", "Unable to use a TTY - input is not a terminal or the right kind of file\n", 0}},
 	}
-	for _, tt := range tests {
-		t.Run(tt.args, func(t *testing.T) {
-			got := podd(t, strings.NewReader(tt.stdin), append([]string{"--socket", socket}, words(tt.args)...)...)
-			if got != tt.want {
-				t.Errorf("got  %+v\nwant %+v", got, tt.want)
-			}
-		})
-	}
+	runAll(t, socket, tests)
 }
 
 // More than any buffer on the way goes through whole, and ends.

@@ -19,6 +19,25 @@ type result struct {
 	code           int
 }
 
+// invocation is a command line, its standard input, and what comes of it.
+type invocation struct {
+	args, stdin string
+	want        result
+}
+
+// runAll runs each of them against the daemon of a socket.
+func runAll(t *testing.T, socket string, list []invocation) {
+	t.Helper()
+	for _, c := range list {
+		t.Run(c.args, func(t *testing.T) {
+			got := podd(t, strings.NewReader(c.stdin), append([]string{"--socket", socket}, words(c.args)...)...)
+			if got != c.want {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
 // all is what one sees on a terminal of a command that writes to one of both.
 func (r result) all() string { return r.stdout + r.stderr }
 
