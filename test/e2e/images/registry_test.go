@@ -25,7 +25,11 @@ import (
 // dockerRegistry is Debian's docker-registry, with TLS and a password, on the loopback of a board.
 const dockerRegistry = "127.0.0.1:5000"
 
-// startRegistry serves what skopeo puts in. certs is a folder for registryCerts.
+// rarePassword is that of the user "rare", a word that is found where it should not be.
+const rarePassword = "fahrvergnuegen"
+
+// startRegistry serves what skopeo puts in, to the users board and rare. certs is a folder for registryCerts; the registry's
+// own is data beside it.
 func startRegistry(t *testing.T, b *harness.Board) (certs string) {
 	t.Helper()
 	for _, program := range []string{"docker-registry", "skopeo"} {
@@ -47,7 +51,8 @@ func startRegistry(t *testing.T, b *harness.Board) (certs string) {
 	}
 	put("certs.d/"+dockerRegistry+"/ca.crt", cert)
 	put("key.pem", key)
-	put("htpasswd", "board:$2a$04$1k60QZ/miukTm1CPOKFE9O1vhESZnxd2kIn1itHi3GaWmG8R1FLCG\n") // "secret"
+	put("htpasswd", "board:$2a$04$1k60QZ/miukTm1CPOKFE9O1vhESZnxd2kIn1itHi3GaWmG8R1FLCG\n"+ // "secret"
+		"rare:$2b$04$K95evZWVeCBpx1u3Moa7G.8S5qEpY5z4irYaGtIjny4hhx.D2uE6u\n")
 	put("config.yml", fmt.Sprintf(`version: 0.1
 log: {level: error}
 storage: {filesystem: {rootdirectory: %[1]s/data}}
