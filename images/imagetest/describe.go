@@ -1,7 +1,6 @@
 package imagetest
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,28 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-func readXattrs(file string) (map[string]string, error) {
-	names := make([]byte, 4096)
-	n, err := unix.Llistxattr(file, names)
-	if errors.Is(err, unix.ENOTSUP) || n == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "listxattr", Path: file, Err: err}
-	}
-	out := map[string]string{}
-	value := make([]byte, 65536)
-	for name := range strings.SplitSeq(strings.TrimRight(string(names[:n]), "\x00"), "\x00") {
-		m, err := unix.Lgetxattr(file, name, value)
-		if err != nil {
-			return nil, &os.PathError{Op: "getxattr", Path: file, Err: err}
-		}
-		out[name] = string(value[:m])
-	}
-	return out, nil
-}
+	"podd/internal/xattr"
+)
 
 // DescribeTree lists a tree: kind and mode, owner, links, size, time, attributes, name and target.
 func DescribeTree(t testing.TB, root string) string {
@@ -66,7 +46,7 @@ func DescribeTree(t testing.TB, root string) string {
 			extra += " -> " + target
 		}
 		if st.Mode&unix.S_IFMT != unix.S_IFLNK {
-			x, err := readXattrs(path)
+			x, err := xattr.Read(path)
 			if err != nil {
 				return err
 			}

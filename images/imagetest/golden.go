@@ -13,7 +13,7 @@ func file(name string, change func(h *tar.Header)) File {
 	return f
 }
 
-func xattr(h *tar.Header, name, value string) {
+func withXattr(h *tar.Header, name, value string) {
 	if h.PAXRecords == nil {
 		h.PAXRecords = map[string]string{}
 	}
@@ -46,8 +46,8 @@ func GoldenLayers() map[string][]File {
 			file("d/none", func(h *tar.Header) { h.Mode = 0o4 }),
 			file("d/nanoseconds", func(h *tar.Header) { h.ModTime = time.Unix(1234567890, 123456789); h.Format = tar.FormatPAX }),
 			file("d/before-1970", func(h *tar.Header) { h.ModTime = time.Unix(-5, 0); h.Format = tar.FormatPAX }),
-			file("d/cap", func(h *tar.Header) { h.Mode = 0o755; h.Uid = 7; xattr(h, "security.capability", netBind) }),
-			file("d/user", func(h *tar.Header) { xattr(h, "user.colour", "blue"); xattr(h, "security.selinux", "x") }),
+			file("d/cap", func(h *tar.Header) { h.Mode = 0o755; h.Uid = 7; withXattr(h, "security.capability", netBind) }),
+			file("d/user", func(h *tar.Header) { withXattr(h, "user.colour", "blue"); withXattr(h, "security.selinux", "x") }),
 			file("d/big-uid", func(h *tar.Header) { h.Uid = 2000000000; h.Format = tar.FormatPAX }),
 			{Header: tar.Header{Name: "sticky/", Typeflag: tar.TypeDir, Mode: 0o1777}},
 			{Header: tar.Header{Name: "mail/", Typeflag: tar.TypeDir, Mode: 0o2775, Gid: 8}},

@@ -38,9 +38,9 @@ func HostileLayers() map[string][]File {
 		"fake whiteout":             {Named(tar.Header{Name: "etc", Typeflag: tar.TypeChar})},
 		"fake whiteout in dev":      {Named(tar.Header{Name: "dev/x", Typeflag: tar.TypeChar})},
 		"unknown type":              {Named(tar.Header{Name: "x", Typeflag: 'Z'})},
-		"fake opaque":               {file("x", func(h *tar.Header) { xattr(h, "trusted.overlay.opaque", "y") })},
-		"fake redirect":             {file("x", func(h *tar.Header) { xattr(h, "trusted.overlay.redirect", "/etc") })},
-		"fake user overlay":         {file("x", func(h *tar.Header) { xattr(h, "user.overlay.opaque", "y") })},
+		"fake opaque":               {file("x", func(h *tar.Header) { withXattr(h, "trusted.overlay.opaque", "y") })},
+		"fake redirect":             {file("x", func(h *tar.Header) { withXattr(h, "trusted.overlay.redirect", "/etc") })},
+		"fake user overlay":         {file("x", func(h *tar.Header) { withXattr(h, "user.overlay.opaque", "y") })},
 		"overlong name":             {reg(strings.Repeat("n", 256), "x")},
 		"overlong path":             {reg(strings.Repeat("n/", 2100)+"x", "x")},
 		"overlong link":             {link("l", strings.Repeat("n", 5000))},
@@ -57,7 +57,7 @@ func HostileLayers() map[string][]File {
 		"too many implied":          {reg(strings.Repeat("d/", 1500)+"x", "x")},
 		"too large":                 {reg("x", strings.Repeat("x", 40<<20))},
 		"owner below zero":          {Named(tar.Header{Name: "x", Uid: -5, Format: tar.FormatGNU})},
-		"capability beyond limits":  {file("x", func(h *tar.Header) { xattr(h, "user."+strings.Repeat("n", 300), "y") })},
+		"capability beyond limits":  {file("x", func(h *tar.Header) { withXattr(h, "user."+strings.Repeat("n", 300), "y") })},
 		"replaced folder then link": {Dir("d/"), reg("d/x", "x"), link("d", "../.."), reg("d/canary", "x")},
 	}
 }

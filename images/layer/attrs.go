@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -108,25 +107,4 @@ func (t *tree) setXattrs(p *parentDir, base string, a attrs) error {
 // procPath names an entry for the calls that have no form relative to a descriptor.
 func procPath(p *parentDir, base string) string {
 	return "/proc/self/fd/" + strconv.Itoa(p.fd) + "/" + base
-}
-
-func readXattrs(file string) (map[string]string, error) {
-	names := make([]byte, 4096)
-	n, err := unix.Llistxattr(file, names)
-	if errors.Is(err, unix.ENOTSUP) || n == 0 {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &os.PathError{Op: "listxattr", Path: file, Err: err}
-	}
-	out := map[string]string{}
-	value := make([]byte, 65536)
-	for name := range strings.SplitSeq(strings.TrimRight(string(names[:n]), "\x00"), "\x00") {
-		m, err := unix.Lgetxattr(file, name, value)
-		if err != nil {
-			return nil, &os.PathError{Op: "getxattr", Path: file, Err: err}
-		}
-		out[name] = string(value[:m])
-	}
-	return out, nil
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/xattr"
 )
 
 // A tar may use a directory that only a lower layer describes ("tmp/x" without "tmp/"). Unpacked on its own it gets a
@@ -130,7 +132,7 @@ func lookIn(layer, dir string) (info *dirInfo, ends bool, err error) {
 		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
 			return nil, true, nil // a file, a link or a whiteout
 		}
-		x, err := readXattrs(at)
+		x, err := xattr.Read(at)
 		if err != nil {
 			return nil, false, err
 		}

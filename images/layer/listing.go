@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/xattr"
 )
 
 // Entry is one file, folder, link or whiteout of an unpacked layer.
@@ -163,7 +165,7 @@ func look(dir int, base, at string) (*Entry, error) {
 		e.Rdev = uint64(st.Rdev)
 		return e, nil
 	}
-	x, err := readXattrs(fmt.Sprintf("/proc/self/fd/%d/%s", dir, base))
+	x, err := xattr.Read(fmt.Sprintf("/proc/self/fd/%d/%s", dir, base))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/xattr"
 )
 
 // ErrNoSource: content is lacking and nobody has brought it.
@@ -264,7 +266,7 @@ func (m *mending) attributes(e *Entry) error {
 		return &fs.PathError{Op: "chown", Path: e.Path, Err: err}
 	}
 	if kind := e.kind(); kind == unix.S_IFREG || kind == unix.S_IFDIR {
-		have, err := readXattrs(full)
+		have, err := xattr.Read(full)
 		if err != nil {
 			return err
 		}
