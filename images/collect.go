@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,8 @@ type CollectOptions struct {
 	Now      time.Time
 	// Need is how many bytes have to be free; 0: as many as the thresholds ask for.
 	Need int64
+	// Inodes: the file system has none left, and whatever may go does, as with a kubelet: nobody counts the files of layers.
+	Inodes bool
 	// All removes whatever nobody needs, whatever its age. Nameless removes what has lost its last name.
 	All, Nameless bool
 	DryRun        bool
@@ -68,6 +71,9 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 				}
 			}
 			plan.Bytes = s.garbage().freedBy(plan.IDs)
+		case o.Inodes:
+			plan = gc.Choose(o.Settings, list, math.MaxInt64, o.Now)
+			c.Wanted, plan.Short = plan.Bytes, 0
 		case o.Need > 0:
 			c.Wanted = max(o.Need-disk.Available, 0)
 			plan = gc.Choose(o.Settings, list, c.Wanted, o.Now)
@@ -91,14 +97,14 @@ func (s *Store) Collect(o CollectOptions) (Collected, error) {
 		}
 		return s.uses.save(s.dir("used.json"), s.state.Load(), o.Now)
 	})
-	if err != nil || o.DryRun || len(plan.IDs) == 0 && c.Short == 0 && !o.All {
+	if err != nil || o.DryRun || len(plan.IDs) == 0 && c.Short == 0 && !o.All && !o.Inodes {
 		return c, err
 	}
 	age := keepFor
 	switch {
 	case o.All:
 		age = 0
-	case c.Short > 0:
+	case c.Short > 0 || o.Inodes:
 		age = keepIfShort
 	}
 	freed, err := s.removal().collectOld(age)

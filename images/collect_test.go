@@ -100,12 +100,17 @@ func TestCollectByUse(t *testing.T) {
 	if written().Equal(before) {
 		t.Error("a use of the next day was not written")
 	}
+	// Where inodes are what is missing, bytes that are free keep nothing, and all that may go does.
+	c, err := s.Collect(CollectOptions{Settings: calm, Now: noon.Add(25 * time.Hour), Need: 1, Inodes: true, DryRun: true, Needs: Needs{Names: map[string]bool{"b:1": true}}})
+	if err != nil || short(c.Removed) != "a:1 c:1" || c.Short != 0 {
+		t.Errorf("for inodes: %+v, %v", c, err)
+	}
 	s = must(t, func() (*Store, error) { return Open(s.root, Options{}) })
 	old := gc.Settings{High: 100, Low: 80, MaxAge: 24 * time.Hour}
 	if got := collect(old, noon.Add(26*time.Hour), 0); got != "a:1 c:1" {
 		t.Errorf("too old is %q", got)
 	}
-	c, err := s.Collect(CollectOptions{Settings: old, Now: noon.Add(26 * time.Hour)})
+	c, err = s.Collect(CollectOptions{Settings: old, Now: noon.Add(26 * time.Hour)})
 	if err != nil || !c.Next.Equal(noon.Add(49*time.Hour)) {
 		t.Errorf("next at %v, %v", c.Next, err)
 	}
@@ -120,7 +125,7 @@ func TestImportMakesRoom(t *testing.T) {
 		root := smallDisk(t, "2m")
 		asked := 0
 		s := must(t, func() (*Store, error) {
-			return Open(root+"/store", Options{MakeRoom: func(int64) bool { asked++; return os.Remove(root+"/ballast") == nil }})
+			return Open(root+"/store", Options{MakeRoom: func(Room) bool { asked++; return os.Remove(root+"/ballast") == nil }})
 		})
 		if err := os.WriteFile(root+"/ballast", make([]byte, 1<<20), 0o600); err != nil {
 			return err

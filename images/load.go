@@ -8,8 +8,6 @@ import (
 	"os"
 	"runtime/debug"
 
-	"golang.org/x/sys/unix"
-
 	"podd/images/archive"
 	"podd/images/fault"
 	"podd/images/layer"
@@ -35,13 +33,13 @@ type LoadOptions struct {
 // Either all images are in the store afterwards, on stable storage, or none; the error says which archive and what to do
 // (ErrRefused, ErrTruncated, ErrPlatform or a failure of the machine).
 func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, error) {
-	o.Source = source(o.Source, "the archive")
 	if f, ok := r.(*os.File); ok && archive.InPlace(f) {
 		o.Source = source(o.Source, f.Name())
 		return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
 			return archive.OpenFile(ctx, f, st)
 		})
 	}
+	o.Source = source(o.Source, "the archive")
 	return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
 		return archive.OpenStream(ctx, r, st)
 	})
@@ -55,14 +53,13 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
 	load := func() ([]Image, error) { return s.loads().loadPath(ctx, path, st.IsDir(), o) }
+	had := s.free()
 	imgs, err := load()
-	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom(0) {
+	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom(Room{Bytes: had[0] + 1, Inodes: errors.Is(err, layer.ErrNoInode)}) {
 		imgs, err = load()
 	}
 	return imgs, err
 }
-
-func outOfSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 func (lo loads) loadPath(ctx context.Context, path string, folder bool, o LoadOptions) ([]Image, error) {
 	if !folder {

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"podd/images/archive"
 	"podd/images/fault"
 	"podd/images/layer"
@@ -76,7 +74,7 @@ func (s *Store) Pull(ctx context.Context, src archive.Source, root archive.Descr
 		})
 	}
 	list, err := pull()
-	if (outOfSpace(err) || errors.Is(err, ErrNoSpace)) && s.makeRoom != nil && s.makeRoom(unpackedFactor*p.missing.Bytes()) {
+	if (outOfSpace(err) || errors.Is(err, ErrNoSpace)) && s.makeRoom != nil && s.makeRoom(p.room(err)) {
 		list, err = pull()
 	}
 	if err != nil {
@@ -133,7 +131,7 @@ func (c *counted) Read(b []byte) (int, error) {
 
 // explain says how much space is missing, at least: what has not come yet is as large unpacked as it is compressed.
 func (p *pulled) explain(err error) error {
-	if outOfSpace(err) {
+	if outOfSpace(err) && !errors.Is(err, layer.ErrNoInode) {
 		left := max(p.missing.Bytes()-p.came, 1)
 		err = fmt.Errorf("%w; at least %s more are needed", err, size(left))
 	}
@@ -143,19 +141,12 @@ func (p *pulled) explain(err error) error {
 // found says what is to be fetched, and looks whether there is room for it.
 func (lo loads) found(c *archive.Image, p *pulled) error {
 	o := p.o
-	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: [2]int64{-1, -1}}
+	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: lo.s.free()}
 	seen := map[string]bool{}
 	for _, l := range c.Layers {
 		if _, known := lo.knownLayer(l.DiffID); !known && !seen[l.DiffID] {
 			seen[l.DiffID] = true
 			m.Layers = append(m.Layers, Blob{l.Blob, max(l.Size, 0)})
-		}
-	}
-	var st unix.Statfs_t
-	if unix.Statfs(lo.s.root, &st) == nil {
-		m.Free[0] = int64(st.Bavail) * int64(st.Bsize) // Bsize has 32 bits on some processors
-		if st.Files > 0 {                              // btrfs has no such limit
-			m.Free[1] = int64(st.Ffree)
 		}
 	}
 	p.missing, p.others = m, lo.others(c)
@@ -167,6 +158,16 @@ func (lo loads) found(c *archive.Image, p *pulled) error {
 	return m.fits()
 }
 
+// room is how much the image takes as far as it shows: what it came with while the disk became full says how large the rest
+// will be.
+func (p *pulled) room(err error) Room {
+	r := Room{Bytes: unpackedFactor * p.missing.Bytes(), Inodes: errors.Is(err, layer.ErrNoInode)}
+	if had := p.missing.Free[0]; outOfSpace(err) && had > 0 {
+		r.Bytes = max(r.Bytes, had+1, int64(float64(had)*float64(p.missing.Bytes())/float64(max(p.came, 1))))
+	}
+	return r
+}
+
 // fits says what is certain: the files of a layer are never smaller than what it is compressed to, but for a few bytes.
 func (m Missing) fits() error {
 	need := m.Bytes()
@@ -175,7 +176,7 @@ func (m Missing) fits() error {
 			size(need), size(m.Free[0]), size(need-m.Free[0]))}
 	}
 	if m.Free[1] == 0 && len(m.Layers) > 0 {
-		return &fault.Sentence{Kind: ErrNoSpace, Text: "the file system of the store has no inode free"}
+		return &fault.Sentence{Kind: fmt.Errorf("%w: %w", ErrNoSpace, layer.ErrNoInode), Text: layer.ErrNoInode.Error()}
 	}
 	return nil
 }
@@ -218,7 +219,7 @@ func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging)
 		return nil
 	}
 	err := context.Cause(ctx)
-	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) { // else what is whole stands in the way of others
+	if !outOfSpace(err) { // else what is whole stands in the way of others
 		err = errors.Join(err, p.persist(st))
 	}
 	return err
@@ -285,7 +286,7 @@ func (p *pulled) forget() {
 // pullError adds what to do.
 func pullError(err error) error {
 	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, ErrNoSpace):
+	case outOfSpace(err), errors.Is(err, ErrNoSpace):
 		kind := fmt.Errorf("%w: %w", ErrNoSpace, err)
 		return &fault.Sentence{Kind: kind, Text: fmt.Sprintf("disk: %v; nothing of it was kept: free some space, for example with podd images prune", err)}
 	case errors.Is(err, ErrPlatform):

@@ -2,6 +2,7 @@ package images
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -47,7 +48,7 @@ func TestPullMakesRoom(t *testing.T) {
 	root := smallDisk(t, "2m")
 	asked, need := 0, int64(0)
 	s := must(t, func() (*Store, error) {
-		return Open(root+"/store", Options{MakeRoom: func(n int64) bool { asked++; need = n; return os.Remove(root+"/ballast") == nil }})
+		return Open(root+"/store", Options{MakeRoom: func(r Room) bool { asked++; need = r.Bytes; return os.Remove(root+"/ballast") == nil }})
 	})
 	if err := os.WriteFile(root+"/ballast", make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,15 +57,64 @@ func TestPullMakesRoom(t *testing.T) {
 		t.Errorf("asked %d times, for %d bytes: %v", asked, need, err)
 	}
 	for _, name := range []string{"app:v1", "blown:v1"} {
+		var room Room
 		s := must(t, func() (*Store, error) {
-			return Open(smallDisk(t, "1m"), Options{MakeRoom: func(int64) bool { return false }})
+			return Open(smallDisk(t, "1m"), Options{MakeRoom: func(r Room) bool { room = r; return false }})
 		})
+		free := s.free()[0]
 		_, err := pullFrom(s, impatient(), host, name)
 		if !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "at least ") || !strings.Contains(err.Error(), "more are needed") {
 			t.Errorf("%s: %v", name, err)
 		}
+		if room.Bytes <= free || room.Inodes { // as much as was free was not enough
+			t.Errorf("%s asks for %+v where %d bytes were free", name, room, free)
+		}
 		if left := leftovers(t, s, "tmp", "l", "d", "i"); len(left) > 0 {
 			t.Errorf("%s leaves %v", name, left)
+		}
+	}
+}
+
+// A file system may have room and yet no inode: it is these that are asked for and spoken of, by pulls and for archives, and
+// what was unpacked is gone.
+func TestNoInodeIsFree(t *testing.T) {
+	if !ownMounts(t) {
+		return
+	}
+	var files []imagetest.File
+	for i := range 300 {
+		files = append(files, imagetest.Regular(fmt.Sprint("file", i), ""))
+	}
+	img := imagetest.Image{Names: []string{"app:v1"}, Layers: []imagetest.Layer{{Files: files}}}
+	reg := registrytest.New()
+	reg.Add(t, "app", "v1", img)
+	host := reg.Start(t)
+	archive := writeFile(t, t.TempDir(), "app.tar", ociArchive(t, img))
+	for name, bring := range map[string]func(s *Store) error{
+		"pull": func(s *Store) error { _, err := pullFrom(s, impatient(), host, "app:v1"); return err },
+		"load": func(s *Store) error { _, err := s.LoadPath(t.Context(), archive, LoadOptions{}); return err },
+	} {
+		for _, helps := range []bool{true, false} {
+			root := smallDisk(t, "20m,nr_inodes=400")
+			var room Room
+			s := must(t, func() (*Store, error) {
+				return Open(root+"/store", Options{MakeRoom: func(r Room) bool { room = r; return helps && os.RemoveAll(root+"/ballast") == nil }})
+			})
+			for i := range 200 {
+				if err := errors.Join(os.MkdirAll(root+"/ballast", 0o700), os.WriteFile(fmt.Sprint(root, "/ballast/", i), nil, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := bring(s)
+			if !room.Inodes || helps != (err == nil) {
+				t.Errorf("%s, room was made: %t: %+v, %v", name, helps, room, err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), "no inode free") || strings.Contains(err.Error(), "more are needed") || !strings.Contains(err.Error(), "free some space")) {
+				t.Errorf("%s says: %v", name, err)
+			}
+			if left := leftovers(t, s, "tmp", "l", "d", "i"); err != nil && len(left) > 0 {
+				t.Errorf("%s leaves %v", name, left)
+			}
 		}
 	}
 }

@@ -30,9 +30,9 @@ type Options struct {
 	// Boot is the id of this boot of the machine. If it is not that in which the store was open last, and it was not closed in
 	// order then, Open looks at all layers. "": it does not.
 	Boot string
-	// MakeRoom is asked for space when an image does not fit; need is how many bytes it takes, 0: nobody knows. true: there is
+	// MakeRoom is asked for space when an image does not fit. true: there is
 	// more now, and it is tried once more.
-	MakeRoom func(need int64) bool
+	MakeRoom func(Room) bool
 	// Warn is told once of each record or layer that is lost; nil: nobody is.
 	Warn func(error)
 }
@@ -56,7 +56,7 @@ type Store struct {
 	limits layer.Limits
 	inUse  func() (map[string]bool, error)
 	// makeRoom: see Options
-	makeRoom func(need int64) bool
+	makeRoom func(Room) bool
 	warn     func(error)
 	state    atomic.Pointer[snapshot]
 	// brought are the images that archives of the folder have brought, by ID.

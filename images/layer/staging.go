@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"podd/images/fault"
 )
 
@@ -78,6 +80,9 @@ func (st *Staging) Knows(name string) bool {
 	return ok
 }
 
+// ErrNoInode: nothing can be made on the file system of the store, which may have bytes.
+var ErrNoInode = errors.New("the file system of the store has no inode free")
+
 // ErrStagingGone is said when somebody removes the staging area while it is used.
 var ErrStagingGone = errors.New("the folder that it is unpacked in is gone")
 
@@ -118,6 +123,10 @@ func (st *Staging) unpack(ctx context.Context, r io.Reader, want string) (*Stage
 	st.left.Bytes -= u.Size
 	st.left.Files -= u.files
 	if err != nil {
+		var disk unix.Statfs_t
+		if errors.Is(err, unix.ENOSPC) && unix.Statfs(dir, &disk) == nil && disk.Files > 0 && disk.Ffree == 0 { // as long as the files are there
+			err = fmt.Errorf("%w (%w)", err, ErrNoInode)
+		}
 		return nil, errors.Join(err, os.RemoveAll(dir), os.RemoveAll(dir+ledgerSuffix))
 	}
 	if old := st.Layers[u.DiffID]; old != nil {

@@ -99,5 +99,6 @@ type PullStep struct {
 
 // ImageLoad says how to load an archive.
 type ImageLoad struct {
-	Name string // given to an image whose archive names none
+	Name   string // given to an image whose archive names none
+	Source string // what messages call the archive; "": the archive
 }

@@ -49,7 +49,8 @@ func (s imageServer) listImages(w http.ResponseWriter, _ *http.Request) error {
 
 // loadImage reads the archive that is the body.
 func (s imageServer) loadImage(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.backend.LoadImage(r.Context(), r.Body, ImageLoad{Name: r.URL.Query().Get("name")})
+	q := r.URL.Query()
+	list, err := s.backend.LoadImage(r.Context(), r.Body, ImageLoad{Name: q.Get("name"), Source: q.Get("source")})
 	if err != nil {
 		s.refuseUpload(w, r, err)
 		return nil

@@ -26,7 +26,7 @@ import (
 // imageStore is the store of the daemon, or, when none runs, that on disk.
 type imageStore interface {
 	list(ctx context.Context) ([]api.ImageInfo, error)
-	load(ctx context.Context, r io.Reader, name string) ([]api.ImageInfo, error)
+	load(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error)
 	loadFolder(ctx context.Context, path, name string) ([]api.ImageInfo, error)
 	remove(ctx context.Context, ref string) ([]string, error)
 	api.ImageKeeper
@@ -130,7 +130,7 @@ func (i *images) loadCommand() *cobra.Command {
 
 func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show printers.PullProgress) ([]api.ImageInfo, error) {
 	if path == "-" {
-		return s.load(cmd.Context(), cmd.InOrStdin(), name)
+		return s.load(cmd.Context(), cmd.InOrStdin(), api.ImageLoad{Name: name})
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -145,11 +145,11 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show print
 		return loadDir(cmd, s, path, name, show)
 	}
 	if _, remote := s.(*remoteImages); !remote {
-		return s.load(cmd.Context(), f, name) // which is read in place
+		return s.load(cmd.Context(), f, api.ImageLoad{Name: name, Source: path}) // which is read in place
 	}
 	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), report: func(n int64) {
 		show.Step(path, api.PullStep{Status: "loading", Layer: filepath.Base(path), Current: n, Total: st.Size()})
-	}}, name)
+	}}, api.ImageLoad{Name: name, Source: path})
 }
 
 // loadDir loads a folder that is an image, or else the archives in it.
@@ -171,9 +171,6 @@ func loadDir(cmd *cobra.Command, s imageStore, path, name string, show printers.
 	var errs []error
 	for _, archive := range archives {
 		loaded, err := loadArchive(cmd, s, archive, name, show)
-		if err != nil {
-			err = fmt.Errorf("%s: %w", archive, err)
-		}
 		all, errs = append(all, loaded...), append(errs, err)
 	}
 	return all, errors.Join(errs...)

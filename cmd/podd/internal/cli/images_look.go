@@ -87,7 +87,7 @@ func (i *images) importCommand() *cobra.Command {
 			}
 			r, w := io.Pipe()
 			go func() { _ = w.CloseWithError(packImported(w, f, size, config, args[1])) }()
-			loaded, err := s.load(cmd.Context(), r, args[1])
+			loaded, err := s.load(cmd.Context(), r, api.ImageLoad{Name: args[1], Source: args[0]})
 			_ = r.Close() // if it was refused before its end
 			if err != nil {
 				return err

@@ -47,8 +47,8 @@ func (l *localImages) list(context.Context) ([]api.ImageInfo, error) {
 	return imageInfos(l.store.List()), nil
 }
 
-func (l *localImages) load(ctx context.Context, r io.Reader, name string) ([]api.ImageInfo, error) {
-	loaded, err := l.store.Load(ctx, r, store.LoadOptions{Name: name})
+func (l *localImages) load(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
+	loaded, err := l.store.Load(ctx, r, store.LoadOptions{Name: o.Name, Source: o.Source})
 	return imageInfos(loaded), err
 }
 
@@ -87,10 +87,12 @@ func (s *remoteImages) list(ctx context.Context) ([]api.ImageInfo, error) {
 	return list.Items, err
 }
 
-func (s *remoteImages) load(ctx context.Context, r io.Reader, name string) ([]api.ImageInfo, error) {
+func (s *remoteImages) load(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
 	q := url.Values{}
-	if name != "" {
-		q.Set("name", name)
+	for key, value := range map[string]string{"name": o.Name, "source": o.Source} {
+		if value != "" {
+			q.Set(key, value)
+		}
 	}
 	resp, err := s.client.Do(ctx, http.MethodPost, imagesPath, q, client.AcceptObject, r)
 	if err != nil {
@@ -121,7 +123,7 @@ func loadPacked(ctx context.Context, s imageStore, path, name string) ([]api.Ima
 		packing = packLayout(w, root)
 		_ = w.CloseWithError(packing)
 	}()
-	list, err := s.load(ctx, r, name)
+	list, err := s.load(ctx, r, api.ImageLoad{Name: name, Source: path})
 	_ = r.Close() // if the daemon has refused it before its end
 	<-done
 	if packing != nil && !errors.Is(packing, io.ErrClosedPipe) {

@@ -22,6 +22,9 @@ func TestImagesOfDaemon(t *testing.T) {
 	f.PutImage(api.ImageInfo{ID: "sha256:ff", Size: 999, Platform: "linux/arm64"})
 	f.OnLoad = func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
 		b, err := io.ReadAll(r)
+		if string(b) == "bad" {
+			return nil, api.BadRequest("cannot import " + o.Source + ": bad")
+		}
 		return []api.ImageInfo{{ID: "sha256:1", Names: []string{string(b) + o.Name}}}, err
 	}
 	socket := apitest.Serve(t, f)
@@ -29,7 +32,12 @@ func TestImagesOfDaemon(t *testing.T) {
 	if err := os.WriteFile(archive, []byte("file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir, bad := t.TempDir(), t.TempDir()
+	for _, name := range []string{"1.tar", "2.tar"} {
+		if err := os.WriteFile(filepath.Join(bad, name), []byte("bad"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		args, stdin string
 		want        result
@@ -44,6 +52,8 @@ example.org/b:1                    0123456789ab   linux/amd64   2d2h ago   4.31M
 		{"images load -", "stdin", result{"loaded stdin\n", "", 0}},
 		{"images load --name :x " + archive, "", result{"loaded file:x\n", "", 0}},
 		{"images load " + archive + "x", "", result{"", "error: cannot load the archive: open " + archive + "x: no such file or directory\n", 1}},
+		{"images load " + bad + "/1.tar", "", result{"", "Error from server (BadRequest): cannot import " + bad + "/1.tar: bad\n", 1}},
+		{"images load " + bad, "", result{"", "Error from server (BadRequest): cannot import " + bad + "/1.tar: bad\nError from server (BadRequest): cannot import " + bad + "/2.tar: bad\n", 1}},
 		{"images load " + dir, "", result{"", "error: cannot load the folder: " + dir + " is no image (it has neither oci-layout nor manifest.json) and has no archives (*.tar)\n", 1}},
 		{"images save a:1 b:1", "", result{"archive of a:1 b:1", "", 0}},
 		{"images save nothing", "", result{"", "Error from server (NotFound): images \"nothing\" not found\n", 1}},
@@ -79,6 +89,15 @@ func TestImagesWithoutDaemon(t *testing.T) {
 	}
 	if got := run("images load -"); got.code != 1 || !strings.HasPrefix(got.stderr, "error: ") || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("load of a bad archive: %+v", got)
+	}
+	bad := filepath.Join(root, "bad.tar")
+	if err := os.WriteFile(bad, []byte("no archive"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{bad, root} { // alone, and of a folder
+		if got := run("images load " + path); got.code != 1 || !strings.HasPrefix(got.stderr, "error: cannot import "+bad+": ") || strings.Count(got.stderr, "\n") != 1 {
+			t.Errorf("load of %s: %+v", path, got)
+		}
 	}
 	if got := run("images rm busybox"); got.code != 1 || !strings.Contains(got.stderr, "busybox") {
 		t.Errorf("rm of what is not there: %+v", got)

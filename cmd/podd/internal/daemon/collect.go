@@ -50,8 +50,8 @@ func (gb garbage) imageNeeds(ctx context.Context) (store.Needs, error) {
 	return store.Needs{IDs: use.IDs, Names: use.Names}, err
 }
 
-// collectImages frees what the settings ask for, or need bytes if that is not 0, and says whether it freed any.
-func (gb garbage) collectImages(ctx context.Context, need int64) bool {
+// collectImages frees what the settings ask for, or room if that is not the zero value, and says whether it freed any.
+func (gb garbage) collectImages(ctx context.Context, room store.Room) bool {
 	gb.d.collector.mu.Lock()
 	defer gb.d.collector.mu.Unlock()
 	needs, err := gb.imageNeeds(ctx)
@@ -59,7 +59,7 @@ func (gb garbage) collectImages(ctx context.Context, need int64) bool {
 		gb.d.log.Debug("images are not collected", "error", err)
 		return false
 	}
-	c, err := gb.d.images.Collect(store.CollectOptions{Settings: *gb.d.collector.settings.Load(), Needs: needs, Now: time.Now(), Need: need})
+	c, err := gb.d.images.Collect(store.CollectOptions{Settings: *gb.d.collector.settings.Load(), Needs: needs, Now: time.Now(), Need: room.Bytes, Inodes: room.Inodes})
 	if err != nil {
 		gb.d.log.Error("cannot collect images", "error", err)
 		gb.event(corev1.EventTypeWarning, "ImageGCFailed", err.Error())
@@ -73,16 +73,16 @@ func (gb garbage) collectImages(ctx context.Context, need int64) bool {
 		gb.event(corev1.EventTypeNormal, "ImageGCSucceeded", text)
 		gb.d.runtime.ImagesChanged()
 	}
-	if c.Short > 0 {
+	if c.Short > 0 || room.Inodes {
 		if client := gb.d.puller.Client; client != nil {
 			_ = client.CleanSpool(time.Now().Add(-24*time.Hour), gb.d.images.HasLayer) // whatever of it goes
 		}
 	}
-	if gb.d.collector.news(c.Short, need) {
+	if gb.d.collector.news(c.Short, room.Bytes) {
 		gb.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
 			"Attempted to free %d bytes, but only found %d bytes eligible to free.", c.Wanted, c.Freed))
 	}
-	return c.Freed > 0
+	return c.Freed > 0 || room.Inodes && len(c.Removed) > 0
 }
 
 // collectAgain waits for the moment when the next image becomes too old.
@@ -96,7 +96,7 @@ func (gb garbage) collectAgain(ctx context.Context, at time.Time) {
 	}
 	gb.d.collector.timer = time.AfterFunc(max(time.Until(at), time.Second), func() {
 		if ctx.Err() == nil {
-			gb.collectImages(ctx, 0)
+			gb.collectImages(ctx, store.Room{})
 		}
 	})
 }
@@ -107,11 +107,12 @@ func (gb garbage) event(typ, reason, message string) {
 }
 
 // makeRoom is asked by the image store when an image does not fit.
-func (gb garbage) makeRoom(need int64) bool {
+func (gb garbage) makeRoom(room store.Room) bool {
 	if gb.d.runtime == nil {
 		return false
 	}
-	return gb.collectImages(context.Background(), max(need, roomForImage))
+	room.Bytes = max(room.Bytes, roomForImage)
+	return gb.collectImages(context.Background(), room)
 }
 
 // roomForImage is what is freed when an image has not fitted at least, as nobody knows how large it will become.

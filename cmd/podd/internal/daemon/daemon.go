@@ -249,7 +249,7 @@ func (d *daemon) serve() error {
 		go func() { d.answerReaders(ctx, b); close(readers) }()
 	})
 	announce := d.announce()
-	collect := sync.OnceFunc(func() { go d.garbage().collectImages(ctx, 0) })
+	collect := sync.OnceFunc(func() { go d.garbage().collectImages(ctx, store.Room{}) })
 
 	d.watch(ctx)
 	watchShutdown(ctx, d)

@@ -119,7 +119,7 @@ func (d *daemon) importImages(ctx context.Context, hint <-chan struct{}) {
 			return
 		}
 		d.runtime.Importing(true)
-		d.garbage().collectImages(ctx, 0)
+		d.garbage().collectImages(ctx, store.Room{})
 		results, err := d.images.ImportFolder(ctx, d.config.Images)
 		if err != nil {
 			d.log.Error("cannot import images", "folder", d.config.Images, "error", err)

@@ -30,7 +30,10 @@ func PullTo(out, notes io.Writer, mode string) (PullProgress, error) {
 		return &plainProgress{out: notes, now: time.Now}, nil
 	case "auto":
 		if f, ok := notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			return &barProgress{out: notes, width: func() int { w, _, _ := term.GetSize(int(f.Fd())); return w }}, nil
+			return &barProgress{out: notes, size: func() (width, rows int) {
+				width, rows, _ = term.GetSize(int(f.Fd())) // 0: unknown
+				return width, rows
+			}}, nil
 		}
 		return &plainProgress{out: notes, now: time.Now}, nil
 	}
@@ -77,6 +80,8 @@ func (p *plainProgress) Step(ref string, s api.PullStep) {
 	switch {
 	case s.Status == "found":
 		fmt.Fprintf(p.out, "%s: found at %s\n", escape.Line(ref), escape.Line(s.Host))
+	case s.Status == "loading":
+		fmt.Fprintf(p.out, "%s: %s of %s\n", escape.Line(ref), Size(s.Current), Size(s.Total))
 	case s.Layer != "" && s.Total > 0:
 		now := p.now()
 		if p.last == nil {
@@ -95,7 +100,7 @@ func (p *plainProgress) End() { p.last = nil }
 // barProgress draws a bar for each layer, over and over.
 type barProgress struct {
 	out    io.Writer
-	width  func() int
+	size   func() (width, rows int)
 	layers []api.PullStep
 	drawn  int // lines
 }
@@ -117,15 +122,36 @@ func (b *barProgress) Step(_ string, s api.PullStep) {
 }
 
 func (b *barProgress) draw() {
+	width, rows := b.size()
+	lines := b.lines(rows)
 	var text strings.Builder
 	if b.drawn > 0 {
 		fmt.Fprintf(&text, "\x1b[%dA", b.drawn)
 	}
-	for _, l := range b.layers {
-		fmt.Fprintf(&text, "\r\x1b[K%s\n", bar(l, b.width()))
+	for _, line := range lines {
+		if draw := bar(line, width); width <= 0 || len(draw) < width {
+			fmt.Fprintf(&text, "\r\x1b[K%s\n", draw)
+		} else { // a line that wraps would be two
+			fmt.Fprintf(&text, "\r\x1b[K%s\n", draw[:width-1])
+		}
 	}
-	b.drawn = len(b.layers)
-	fmt.Fprint(b.out, text.String())
+	b.drawn = len(lines)
+	fmt.Fprint(b.out, text.String()+"\x1b[J")
+}
+
+// lines are the layers that are shown: of more than fit on the terminal, which could not be drawn over, those that are not
+// whole.
+func (b *barProgress) lines(rows int) []api.PullStep {
+	if rows <= 0 || len(b.layers) < rows {
+		return b.layers
+	}
+	var list []api.PullStep
+	for _, l := range b.layers {
+		if (l.Total <= 0 || l.Current < l.Total) && len(list) < rows-1 {
+			list = append(list, l)
+		}
+	}
+	return list
 }
 
 // bar is one line: digest, bar, and how much of how much.
