@@ -88,7 +88,7 @@ func TestPrograms(t *testing.T) {
 
 func TestUserNamespaces(t *testing.T) {
 	for release, want := range map[string]string{
-		"5.15.0":         "warn: the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run",
+		"5.15.0":         "warn: the kernel cannot show an image with a pod's own ids: pods have the machine's users, and those with hostUsers: false cannot run",
 		"6.1.0-44-amd64": "ok: the kernel has user namespaces; before Linux 6.3 pods get none by themselves, and with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes",
 		"6.3.1":          "ok: the kernel has user namespaces",
 	} {

@@ -50,14 +50,14 @@ func bridges(m *Machine) []Finding {
 
 func userNamespaces(m *Machine) []Finding {
 	if !m.exists("/proc/self/ns/user") {
-		return one("user namespaces", Warn, "the kernel has no user namespaces: pods with hostUsers: false cannot run", "install a kernel with CONFIG_USER_NS")
+		return one("user namespaces", Warn, "the kernel has no user namespaces: pods have the machine's users, and those with hostUsers: false cannot run", "install a kernel with CONFIG_USER_NS")
 	}
 	if m.read("/proc/sys/user/max_user_namespaces") == "0" {
-		return one("user namespaces", Warn, "user namespaces are turned off: pods with hostUsers: false cannot run", "set user.max_user_namespaces to more than 0 in /etc/sysctl.d")
+		return one("user namespaces", Warn, "user namespaces are turned off: pods have the machine's users, and those with hostUsers: false cannot run", "set user.max_user_namespaces to more than 0 in /etc/sysctl.d")
 	}
 	switch v, ok := parseRelease(m.read("/proc/sys/kernel/osrelease")); {
 	case ok && before(v, mappedLayersKernel):
-		return one("user namespaces", Warn, "the kernel cannot show an image with a pod's own ids: pods with hostUsers: false cannot run", "install Linux 5.19 or newer")
+		return one("user namespaces", Warn, "the kernel cannot show an image with a pod's own ids: pods have the machine's users, and those with hostUsers: false cannot run", "install Linux 5.19 or newer")
 	case ok && before(v, mappedMemoryKernel):
 		return one("user namespaces", OK, "the kernel has user namespaces; before Linux 6.3 pods get none by themselves, and with hostUsers: false cannot have secrets, ConfigMaps, tokens and memory as volumes", "")
 	}

@@ -156,7 +156,7 @@ configure() {
 # testing adds what the tests work the machine with.
 testing() {
 	mkdir -p "$root/data" "$root/etc/systemd/journald.conf.d"
-	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0' >"$root/etc/fstab"
+	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=15min 0 0' >"$root/etc/fstab"
 	install -m 644 hack/guest/guest-agent.service "$root/etc/systemd/system/"
 	ln -sf ../guest-agent.service "$root/etc/systemd/system/multi-user.target.wants/"
 	# Journals are read after reboots and power cuts; nothing is to be dropped of what a test writes.

@@ -51,7 +51,7 @@ if [[ $arch == arm64 ]]; then
 	install -D -m 644 -t "$overlay/etc/systemd/system" hack/guest/guest-agent.service
 	mkdir "$overlay/etc/systemd/system/multi-user.target.wants"
 	ln -s ../guest-agent.service "$overlay/etc/systemd/system/multi-user.target.wants/"
-	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=3min 0 0' >"$overlay/etc/fstab"
+	echo 'LABEL=podd-data /data ext4 ro,nofail,x-systemd.device-timeout=15min 0 0' >"$overlay/etc/fstab"
 	mkdir "$overlay/data"
 	hack/image.sh "$arch" "$data/podd.deb" "$overlay"
 	image=$PWD/dist/podd-$arch.img
