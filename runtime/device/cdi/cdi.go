@@ -115,7 +115,7 @@ func check(s *specs.Spec) error {
 		return errors.New("cdiVersion is missing")
 	case !slices.Contains([]string{"0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0"}, strings.TrimPrefix(s.Version, "v")):
 		return fmt.Errorf("cdiVersion %q is none that podd knows", s.Version)
-	case !ok || !validName(vendor, "_-.") || !validName(class, "_-."):
+	case !ok || !validName(vendor, "_-.") || !validName(class, "_-.") || isDigit(vendor[0]) || isDigit(class[0]):
 		return fmt.Errorf("kind %q must be VENDOR/CLASS, such as example.com/gpu", s.Kind)
 	case len(s.Devices) == 0:
 		return errors.New("it has no devices")
@@ -150,12 +150,13 @@ func checkEdits(e *specs.ContainerEdits) error {
 	case e.IntelRdt != nil:
 		return errors.New("intelRdt: podd does not set cache and bandwidth of Intel RDT")
 	}
-	for _, v := range e.Env {
-		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
-			return fmt.Errorf("env %q must be NAME=VALUE", v)
-		}
+	if err := checkEnv(e.Env); err != nil {
+		return err
 	}
 	for _, n := range e.DeviceNodes {
+		if n != nil && (!slices.Contains([]string{"", "b", "c", "u", "p"}, n.Type) || n.Major < 0 || n.Minor < 0) {
+			return fmt.Errorf("deviceNodes: %s is of type %q with the number %d:%d, and there is no such device", n.Path, n.Type, n.Major, n.Minor)
+		}
 		if n == nil || !path.IsAbs(n.Path) || n.HostPath != "" && !path.IsAbs(n.HostPath) || strings.Trim(n.Permissions, "rwm") != "" {
 			return errors.New("deviceNodes: path must begin with /, and permissions be of r, w and m")
 		}
@@ -172,13 +173,27 @@ func checkEdits(e *specs.ContainerEdits) error {
 		if h == nil || !slices.Contains(hookNames[:], h.HookName) || !path.IsAbs(h.Path) {
 			return errors.New("hooks: hookName must be a stage of OCI, and path begin with /")
 		}
+		if err := checkEnv(h.Env); err != nil {
+			return fmt.Errorf("hooks: %w", err)
+		}
 	}
 	return nil
 }
 
+func checkEnv(list []string) error {
+	for _, v := range list {
+		if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
+			return fmt.Errorf("env %q must be NAME=VALUE", v)
+		}
+	}
+	return nil
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
 // validName begins with a letter or digit and ends with one.
 func validName(s, between string) bool {
-	alnum := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' }
+	alnum := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || isDigit(c) }
 	if s == "" || !alnum(s[0]) || !alnum(s[len(s)-1]) {
 		return false
 	}
