@@ -15,6 +15,7 @@ type options struct {
 	kernel []string // that the kernel's NFS reads, without those about the version and the addresses
 	// major and minor are the version that was asked for; -1: the newest that the server speaks.
 	major, minor int
+	minorversion int    // what that option says, wherever it stands; -1: it is not there
 	proto        string // tcp, tcp6, udp, udp6; "": tcp, of any address
 	clientAddr   string
 	mountHost    string // the name of the server that is asked for version 3
@@ -69,7 +70,7 @@ func CheckOptions(list []string) (index int, err error) {
 
 // parse reads mount options. Of those that exclude one another the last counts.
 func parse(list []string) (*options, int, error) {
-	o := &options{major: -1, minor: -1}
+	o := &options{major: -1, minor: -1, minorversion: -1}
 	var words []string
 	for _, text := range list {
 		words = append(words, strings.Split(text, ",")...)
@@ -151,7 +152,7 @@ func (o *options) addVersion(word, name, value string) (known bool, err error) {
 		if err != nil || minor > newestMinor {
 			return true, fmt.Errorf("mount option %q: podd mounts versions 3, 4.0, 4.1 and 4.2", word)
 		}
-		o.minor = int(minor)
+		o.minor, o.minorversion = int(minor), int(minor)
 		return true, nil
 	case "sec":
 		// "none" and "null" need nobody's help either.
@@ -189,6 +190,7 @@ func (o *options) setVersion(word, version string) error {
 	case major == "4":
 		o.major = 4
 		if !given {
+			o.minor = o.minorversion
 			return nil
 		}
 		if n, err := strconv.ParseUint(minor, 10, 8); err == nil && n <= newestMinor {
