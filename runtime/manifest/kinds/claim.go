@@ -27,6 +27,7 @@ func claimRules() *Rules {
 		Update: func(before, after Value) field.ErrorList {
 			a, b := before.(*corev1.PersistentVolumeClaim).Spec.DeepCopy(), after.(*corev1.PersistentVolumeClaim).Spec.DeepCopy()
 			a.Resources, b.Resources = corev1.VolumeResourceRequirements{}, corev1.VolumeResourceRequirements{}
+			a.VolumeAttributesClassName, b.VolumeAttributesClassName = nil, nil
 			if a.VolumeName == "" {
 				b.VolumeName = ""
 			}

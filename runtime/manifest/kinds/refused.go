@@ -60,7 +60,7 @@ func names() []string {
 	return []string{
 		KindPod, "ConfigMap", "Secret", "Namespace", "ServiceAccount", "Service", "EndpointSlice", "NetworkPolicy", "PersistentVolumeClaim",
 		"PersistentVolume", "StorageClass", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevision", "Job", "CronJob",
-		"ReplicationController", "PodTemplate", "PodDisruptionBudget",
+		"ReplicationController", "PodTemplate", "PodDisruptionBudget", "RuntimeClass",
 	}
 }
 
