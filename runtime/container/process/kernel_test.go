@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"podd/netns/nstest"
 )
 
 // child is a process of the test, its input, its output and its start.
@@ -44,6 +46,18 @@ func child(t *testing.T, script string) (*exec.Cmd, io.WriteCloser, io.Reader, S
 
 const forever = "read line" // until the test closes its end
 
+// opened is a child, with its input and its pidfd.
+func opened(t *testing.T, script string) (pid int, start uint64, stdin io.Closer, pidfd *os.File) {
+	t.Helper()
+	cmd, stdin, _, stat := child(t, script)
+	pidfd = Open(cmd.Process.Pid, stat.startTime)
+	if pidfd == nil {
+		t.Fatal("a process that runs was not opened")
+	}
+	t.Cleanup(func() { _ = pidfd.Close() })
+	return cmd.Process.Pid, stat.startTime, stdin, pidfd
+}
+
 // waitDead blocks until the process behind a pidfd is dead.
 func waitDead(t *testing.T, pidfd *os.File) {
 	t.Helper()
@@ -63,64 +77,56 @@ func waitDead(t *testing.T, pidfd *os.File) {
 // A number alone names nobody: only with the time of its start does it name a process, and only while that lives.
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	cmd, _, _, stat := child(t, forever)
-	pid := cmd.Process.Pid
-	f := Open(pid, stat.startTime)
-	if f == nil {
-		t.Fatal("a process that runs was not opened")
-	}
-	defer f.Close()
+	pid, start, stdin, f := opened(t, forever)
 	if alive, err := Alive(int(f.Fd())); !alive || err != nil {
 		t.Errorf("it runs: %v, %v", alive, err)
 	}
 	for name, ref := range map[string]Ref{
-		"another start": {pid, stat.startTime + 1}, "an earlier start": {pid, stat.startTime - 1}, "none": {0, stat.startTime}, "negative": {-pid, stat.startTime}, "beyond all": {1 << 30, 0},
+		"another start": {pid, start + 1}, "an earlier start": {pid, start - 1}, "none": {0, start}, "negative": {-pid, start}, "beyond all": {1 << 30, 0},
 	} {
 		if f := Open(ref.PID, ref.StartTime); f != nil {
 			t.Errorf("%s was opened", name)
 			_ = f.Close()
 		}
 	}
-	if err := cmd.Process.Kill(); err != nil {
+	if err := stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
 	waitDead(t, f)
 	if alive, err := Alive(int(f.Fd())); alive || err != nil {
 		t.Errorf("it is dead: %v, %v", alive, err)
 	}
-	if zombie := Open(pid, stat.startTime); zombie != nil {
+	if zombie := Open(pid, start); zombie != nil {
 		t.Error("a zombie was opened")
 		_ = zombie.Close()
 	}
 }
 
+// Who has a number now is not who had it then: only with the time of its start is a process killed.
 func TestKillRef(t *testing.T) {
 	t.Parallel()
-	cmd, _, _, stat := child(t, forever)
-	pid := cmd.Process.Pid
-	f := Open(pid, stat.startTime)
-	if f == nil {
-		t.Fatal("not opened")
-	}
-	defer f.Close()
-	// Who has the number now is not who had it then.
-	if err := (Ref{pid, stat.startTime - 1}).Kill(); err != nil {
-		t.Error(err)
-	}
-	if alive, err := Alive(int(f.Fd())); !alive || err != nil {
-		t.Fatalf("another process was killed: %v", err)
-	}
-	if err := (Ref{pid, stat.startTime}).Kill(); err != nil {
-		t.Fatal(err)
-	}
-	waitDead(t, f)
-	status, err := Reap(pid, stat.startTime, int(f.Fd()))
-	if err != nil || status != (ExitStatus{Code: 137, Signal: 9}) {
-		t.Errorf("it ended with %+v, %v", status, err)
-	}
-	for range 2 { // what is gone is killed
-		if err := (Ref{pid, stat.startTime}).Kill(); err != nil {
-			t.Error(err)
+	for _, tc := range []struct {
+		name  string
+		start int64 // later than its own
+		want  ExitStatus
+	}{
+		{"its own start", 0, ExitStatus{Code: 137, Signal: 9}}, {"an earlier start", -1, ExitStatus{Code: 42}}, {"a later start", 1, ExitStatus{Code: 42}},
+	} {
+		pid, start, stdin, f := opened(t, "read line; exit 42")
+		if err := (Ref{pid, uint64(int64(start) + tc.start)}).Kill(); err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		if err := stdin.Close(); err != nil {
+			t.Fatal(err)
+		}
+		waitDead(t, f)
+		if status, err := Reap(pid, start, int(f.Fd())); err != nil || status != tc.want {
+			t.Errorf("%s: it ended with %+v, %v", tc.name, status, err)
+		}
+		for range 2 { // what is gone is killed
+			if err := (Ref{pid, start}).Kill(); err != nil {
+				t.Errorf("%s: %v", tc.name, err)
+			}
 		}
 	}
 }
@@ -131,14 +137,8 @@ func TestReapChild(t *testing.T) {
 	for script, want := range map[string]ExitStatus{
 		"read line; exit 0": {}, "read line; exit 42": {Code: 42}, "read line; exit 255": {Code: 255}, "read line; kill -TERM $$": {Code: 143, Signal: 15},
 	} {
-		cmd, stdin, _, stat := child(t, script)
-		pid := cmd.Process.Pid
-		f := Open(pid, stat.startTime)
-		if f == nil {
-			t.Fatal("not opened")
-		}
-		defer f.Close()
-		if status, err := Reap(pid, stat.startTime, int(f.Fd())); err == nil || err.Error() != fmt.Sprintf("process %d has not ended", pid) {
+		pid, start, stdin, f := opened(t, script)
+		if status, err := Reap(pid, start, int(f.Fd())); err == nil || err.Error() != fmt.Sprintf("process %d has not ended", pid) {
 			t.Errorf("%s: while it runs %+v, %v", script, status, err)
 		}
 		if got, err := TryWait(pid, new(unix.WaitStatus)); got != 0 || err != nil {
@@ -148,13 +148,13 @@ func TestReapChild(t *testing.T) {
 			t.Fatal(err)
 		}
 		waitDead(t, f)
-		if status, err := Reap(pid, stat.startTime, int(f.Fd())); err != nil || status != want {
+		if status, err := Reap(pid, start, int(f.Fd())); err != nil || status != want {
 			t.Errorf("%s: %+v, %v; want %+v", script, status, err, want)
 		}
 		if _, err := TryWait(pid, new(unix.WaitStatus)); !errors.Is(err, unix.ECHILD) {
 			t.Errorf("%s: reaped twice: %v", script, err)
 		}
-		if status, err := Reap(pid, stat.startTime, -1); !errors.Is(err, ErrStatusUnknown) {
+		if status, err := Reap(pid, start, -1); !errors.Is(err, ErrStatusUnknown) {
 			t.Errorf("%s: nobody has it any more: %+v, %v", script, status, err)
 		}
 	}
@@ -163,8 +163,8 @@ func TestReapChild(t *testing.T) {
 // A process of others has its status in /proc while it is a zombie, and nobody else's number passes for it.
 func TestReapZombieOfOthers(t *testing.T) {
 	t.Parallel()
-	// The shell becomes a program that does not wait for what it has started.
-	_, _, stdout, _ := child(t, `sh -c 'read line < /dev/null; exit 7' & echo $!; exec cat`)
+	// The shell becomes a program that does not wait for what it has started, which ends after that.
+	shell, stdin, stdout, _ := child(t, `exec 3<&0; sh -c 'read line <&3; exit 7' & echo $!; exec sleep 600`)
 	text, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
@@ -179,10 +179,17 @@ func TestReapZombieOfOthers(t *testing.T) {
 	}
 	pidfd := os.NewFile(uintptr(fd), "pidfd")
 	defer pidfd.Close()
+	nstest.Eventually(t, "the shell is another program", func() bool {
+		stat, err := ReadStat("/proc", shell.Process.Pid)
+		return err == nil && stat.Name == "sleep"
+	})
+	if _, err := io.WriteString(stdin, "\n"); err != nil {
+		t.Fatal(err)
+	}
 	waitDead(t, pidfd)
 	stat, err := ReadStat("/proc", pid)
 	if err != nil {
-		t.Skip("the shell has reaped it") // one that does not exec
+		t.Fatal(err)
 	}
 	if status, err := Reap(pid, stat.startTime, -1); err != nil || status != (ExitStatus{Code: 7}) {
 		t.Errorf("%+v, %v", status, err)
