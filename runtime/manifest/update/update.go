@@ -42,7 +42,7 @@ func Compare(before, after *corev1.Pod) Change {
 	c.containers("spec.initContainers", a.Spec.InitContainers, b.Spec.InitContainers)
 	c.containers("spec.containers", a.Spec.Containers, b.Spec.Containers)
 	c.deadline(&a.Spec, &b.Spec)
-	if n := len(a.Spec.Tolerations); len(b.Spec.Tolerations) > n && equality.Semantic.DeepEqual(a.Spec.Tolerations, b.Spec.Tolerations[:n]) {
+	if was, is := a.Spec.Tolerations, b.Spec.Tolerations; !equality.Semantic.DeepEqual(was, is) && keepsTolerations(was, is) {
 		c.Fields = append(c.Fields, "spec.tolerations")
 		b.Spec.Tolerations = a.Spec.Tolerations
 	}
@@ -52,6 +52,21 @@ func Compare(before, after *corev1.Pod) Change {
 	differences(&c.Replace, "metadata", reflect.ValueOf(a.ObjectMeta), reflect.ValueOf(b.ObjectMeta))
 	differences(&c.Replace, "spec", reflect.ValueOf(a.Spec), reflect.ValueOf(b.Spec))
 	return c
+}
+
+// keepsTolerations: none of before goes, though for how long one tolerates may change, and others may come. kubernetes
+// pkg/apis/core/validation, validateOnlyAddedTolerations
+func keepsTolerations(was, is []corev1.Toleration) bool {
+	for _, old := range was {
+		same := func(t corev1.Toleration) bool {
+			t.TolerationSeconds = old.TolerationSeconds
+			return equality.Semantic.DeepEqual(t, old)
+		}
+		if !slices.ContainsFunc(is, same) {
+			return false
+		}
+	}
+	return true
 }
 
 // metadata takes labels and annotations, and makes them equal for what is compared after.
