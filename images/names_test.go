@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,90 @@ func TestReloadReadsNothingTwice(t *testing.T) {
 		want := []string{"docker.io/library/a:latest", "docker.io/library/b:latest"}
 		if second.ID != first.ID || !slices.Equal(second.Names, want) || !slices.Equal(second.Layers, first.Layers) {
 			t.Errorf("%q: %+v after %+v", compress, second, first)
+		}
+	}
+}
+
+// dockerSave makes what docker save has written since 25: an OCI layout with an entry a tag, and beside it the lists of before.
+func dockerSave(t *testing.T, list ...imagetest.Image) []byte {
+	t.Helper()
+	all := map[string][]byte{"repositories": []byte(`{"a":{"1":"0","latest":"0"}}`)}
+	var entries, old []any
+	for _, img := range list {
+		names := img.Names
+		img.Names = nil
+		files := must(t, func() (map[string][]byte, error) { return imagetest.OCIFiles(img) })
+		for name, data := range files {
+			all[name] = data
+		}
+		var index struct {
+			Manifests []struct {
+				MediaType, Digest string
+				Size              int
+			}
+		}
+		var m struct {
+			Config struct{ Digest string }
+			Layers []struct{ Digest string }
+		}
+		if err := json.Unmarshal(files["index.json"], &index); err != nil {
+			t.Fatal(err)
+		}
+		blob := func(digest string) string { return "blobs/sha256/" + strings.TrimPrefix(digest, "sha256:") }
+		at := index.Manifests[0]
+		if err := json.Unmarshal(files[blob(at.Digest)], &m); err != nil {
+			t.Fatal(err)
+		}
+		var layers []string
+		for _, l := range m.Layers {
+			layers = append(layers, blob(l.Digest))
+		}
+		old = append(old, map[string]any{"Config": blob(m.Config.Digest), "RepoTags": names, "Layers": layers, "LayerSources": map[string]any{}})
+		entry := map[string]any{"mediaType": at.MediaType, "digest": at.Digest, "size": at.Size}
+		if len(names) == 0 {
+			entries = append(entries, entry)
+		}
+		for _, name := range names {
+			_, tag, _ := strings.Cut(name, ":")
+			entries = append(entries, map[string]any{"mediaType": at.MediaType, "digest": at.Digest, "size": at.Size, "annotations": map[string]string{
+				"io.containerd.image.name": "docker.io/library/" + name, "org.opencontainers.image.ref.name": tag,
+			}})
+		}
+	}
+	all["index.json"] = must(t, func() ([]byte, error) {
+		return json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries})
+	})
+	all["manifest.json"] = must(t, func() ([]byte, error) { return json.Marshal(old) })
+	return must(t, func() ([]byte, error) { return imagetest.TarOf(all) })
+}
+
+// Several images with several tags each, and one without, come out of one docker save of either kind with all that they are
+// called.
+func TestDockerArchivesOfSeveralImages(t *testing.T) {
+	needRoot(t)
+	a, b, c := hello("", "a"), hello("", "b"), hello("", "c")
+	a.Names, b.Names, c.Names = []string{"a:1", "a:latest"}, []string{"b:1"}, nil
+	want := map[string]string{}
+	for _, img := range []imagetest.Image{a, b, c} {
+		names := slices.Clone(img.Names)
+		for i := range names {
+			names[i] = "docker.io/library/" + names[i]
+		}
+		img.Names = nil
+		want[must(t, img.ID)] = strings.Join(names, " ")
+	}
+	for kind, data := range map[string][]byte{"since 25": dockerSave(t, a, b, c), "before 25": dockerArchive(t, a, b, c)} {
+		s := openStore(t, Options{})
+		loadBytes(t, s, data)
+		got := map[string]string{}
+		for _, img := range s.List() {
+			got[img.ID] = strings.Join(img.Names, " ")
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: there are %v, and not %v", kind, got, want)
+		}
+		if layers := leftovers(t, s, "l"); len(layers) != 4 { // the lowest is the same in all
+			t.Errorf("%s: layers %v", kind, layers)
 		}
 	}
 }

@@ -306,3 +306,40 @@ func TestTornSpoolIsFetchedAgain(t *testing.T) {
 		t.Errorf("%d bytes are taken for good, not %d: %v", n, 5*spoolBlock, err)
 	}
 }
+
+// A registry that says when to come again is asked then, if that is soon; else the pull ends and says so. Without a word the
+// waits grow.
+func TestRetryAfterIsObeyed(t *testing.T) {
+	w := &wire{patience: Patience{Obey: time.Minute}.filled()}
+	for name, c := range map[string]struct {
+		status int
+		after  string
+		try    int
+		wait   time.Duration
+		again  bool
+		told   time.Duration
+	}{
+		"soon":                    {http.StatusTooManyRequests, "7", 1, 7 * time.Second, true, 7 * time.Second},
+		"soon, in trouble":        {http.StatusServiceUnavailable, "7", 2, 7 * time.Second, true, 7 * time.Second},
+		"late":                    {http.StatusTooManyRequests, "3600", 1, 0, false, time.Hour},
+		"without a word":          {http.StatusTooManyRequests, "", 1, time.Second, true, 0},
+		"without a word, again":   {http.StatusTooManyRequests, "", 2, 2 * time.Second, true, 0},
+		"too often":               {http.StatusTooManyRequests, "7", 3, 7 * time.Second, false, 7 * time.Second},
+		"not to be asked again":   {http.StatusNotFound, "7", 1, 0, false, 0},
+		"a date that is no date":  {http.StatusTooManyRequests, "tomorrow", 1, time.Second, true, 0},
+		"a gateway that gives up": {http.StatusGatewayTimeout, "", 1, time.Second, true, 0},
+	} {
+		note := &retryAfter{}
+		req, err := http.NewRequestWithContext(context.WithValue(t.Context(), afterKey{}, note), http.MethodGet, "https://a.example/v2/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp := &http.Response{StatusCode: c.status, Header: http.Header{}}
+		if c.after != "" {
+			resp.Header.Set("Retry-After", c.after)
+		}
+		if wait, again := w.again(req, resp, nil, c.try); again != c.again || again && wait != c.wait || note.get() != c.told {
+			t.Errorf("%s: again %t, after %v; the pull is told %v", name, again, wait, note.get())
+		}
+	}
+}
