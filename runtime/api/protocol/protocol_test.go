@@ -3,6 +3,7 @@ package protocol
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -102,7 +103,7 @@ func TestSpliceOfWhatEndsAsAWhole(t *testing.T) {
 		Splice(a, b, nil)
 	}()
 	_ = client.Close()
-	if _, err := server.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := server.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the other end: %v", err)
 	}
 	<-over
