@@ -53,7 +53,7 @@ func (s *Store) LoadPath(ctx context.Context, path string, o LoadOptions) ([]Ima
 		return nil, fmt.Errorf("cannot import %s: %w", o.Source, err)
 	}
 	load := func() ([]Image, error) { return s.loads().loadPath(ctx, path, st.IsDir(), o) }
-	had := s.free()
+	had := freeOf(s.root)
 	imgs, err := load()
 	if outOfSpace(err) && s.makeRoom != nil && s.makeRoom(Room{Bytes: had[0] + 1, Inodes: errors.Is(err, layer.ErrNoInode)}) {
 		imgs, err = load()

@@ -41,6 +41,10 @@ func TestIndexOfSeveralPlatforms(t *testing.T) {
 	if _, err := s.Load(context.Background(), bytes.NewReader(data), LoadOptions{Platform: "arm64"}); err != nil {
 		t.Errorf("asked for arm64: %v", err)
 	}
+	_, err = s.Load(context.Background(), bytes.NewReader(data), LoadOptions{Platform: "riscv64"})
+	if !errors.Is(err, fault.ErrPlatform) || !strings.Contains(err.Error(), "riscv64 was asked for") || strings.Contains(err.Error(), "this machine") {
+		t.Errorf("asked for riscv64: %v", err)
+	}
 }
 
 func TestDockerArchiveOfAnotherPlatform(t *testing.T) {

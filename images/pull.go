@@ -141,7 +141,7 @@ func (p *pulled) explain(err error) error {
 // found says what is to be fetched, and looks whether there is room for it.
 func (lo loads) found(c *archive.Image, p *pulled) error {
 	o := p.o
-	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: lo.s.free()}
+	m := Missing{ID: c.ID, Digests: c.Digests, Root: c.Root, Free: freeOf(lo.s.root)}
 	seen := map[string]bool{}
 	for _, l := range c.Layers {
 		if _, known := lo.knownLayer(l.DiffID); !known && !seen[l.DiffID] {

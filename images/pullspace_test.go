@@ -61,7 +61,7 @@ func TestPullMakesRoom(t *testing.T) {
 		s := must(t, func() (*Store, error) {
 			return Open(smallDisk(t, "1m"), Options{MakeRoom: func(r Room) bool { room = r; return false }})
 		})
-		free := s.free()[0]
+		free := freeOf(s.root)[0]
 		_, err := pullFrom(s, impatient(), host, name)
 		if !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "at least ") || !strings.Contains(err.Error(), "more are needed") {
 			t.Errorf("%s: %v", name, err)

@@ -16,11 +16,11 @@ type Room struct {
 
 func outOfSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// free is how many bytes and inodes the file system of the store has; -1: it does not tell.
-func (s *Store) free() [2]int64 {
+// freeOf is how many bytes and inodes the file system of a folder has; -1: it does not tell.
+func freeOf(dir string) [2]int64 {
 	free := [2]int64{-1, -1}
 	var st unix.Statfs_t
-	if unix.Statfs(s.root, &st) == nil {
+	if unix.Statfs(dir, &st) == nil {
 		free[0] = int64(st.Bavail) * int64(st.Bsize) // Bsize has 32 bits on some processors
 		if st.Files > 0 {                            // btrfs has no such limit
 			free[1] = int64(st.Ffree)

@@ -91,6 +91,15 @@ func MissingError(a Archive, what, name string) error {
 	return fault.Refusef("%s (%s) is missing", what, fault.Clip(name))
 }
 
+// platformError says that nothing in an archive is for the machine, or for the platform that was asked for instead.
+func platformError(is string, want platform.Platform) error {
+	wanted := "this machine is " + want.String()
+	if want != platform.Host() {
+		wanted = want.String() + " was asked for"
+	}
+	return fault.Platformf("it is for %s and %s: save the image with --platform %s", is, wanted, want)
+}
+
 // Images lists what an archive offers to this machine. Newer Dockers write both kinds into one archive; the OCI
 // layout tells more, and the names are in both.
 func Images(a Archive, want platform.Platform, name string) (list []*Image, err error) {

@@ -37,7 +37,7 @@ func dockerImages(a Archive, data []byte, want platform.Platform) ([]*Image, err
 		out = append(out, c)
 	}
 	if len(out) == 0 && other != "" {
-		return nil, fault.Platformf("it is for %s and this machine is %s: save the image with --platform %s", other, want, want)
+		return nil, platformError(other, want)
 	}
 	return out, nil
 }

@@ -22,7 +22,15 @@ func (w *ociWalk) image(l leaf) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if doc.Config == nil || !isImageConfig(doc.Config.MediaType) || slices.ContainsFunc(doc.Layers, isNoLayer) {
+	if doc.Config == nil {
+		return nil, nil
+	}
+	if !isImageConfig(doc.Config.MediaType) {
+		w.odd = doc.Config.MediaType
+		return nil, nil
+	}
+	if i := slices.IndexFunc(doc.Layers, isNoLayer); i >= 0 {
+		w.odd = doc.Layers[i].MediaType
 		return nil, nil
 	}
 	data, err := readBlob(w.a, *doc.Config)
@@ -173,8 +181,10 @@ func ociImages(a Archive, data []byte, want platform.Platform) ([]*Image, error)
 	}
 	if len(out) == 0 && len(w.others) > 0 {
 		slices.Sort(w.others)
-		return nil, fault.Platformf("it is for %s and this machine is %s: save the image with --platform %s",
-			strings.Join(slices.Compact(w.others), ", "), want, want)
+		return nil, platformError(strings.Join(slices.Compact(w.others), ", "), want)
+	}
+	if len(out) == 0 && w.odd != "" {
+		return nil, fault.Refusef("there is no image in it, but something of the type %s", fault.Clip(w.odd))
 	}
 	return out, nil
 }
@@ -222,6 +232,7 @@ type ociWalk struct {
 	a       Archive
 	want    platform.Platform
 	others  []string          // platforms that did not fit
+	odd     string            // the type of something that is no image
 	indexes map[string][]byte // by digest
 }
 

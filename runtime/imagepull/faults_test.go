@@ -130,11 +130,16 @@ func TestFaultsOfRegistries(t *testing.T) {
 		"another digest": {func(t *testing.T, b *board) {
 			b.reg.AddManifest("app", imagetest.Digest([]byte("x")), ociManifest, b.reg.Manifest("app", "v1"))
 		}, "app@" + imagetest.Digest([]byte("x")), failed, []string{"digest at ", "it was asked for sha256:"}},
-		"another layer":           {blob(func(data []byte) []byte { data[600] ^= 1; return data }), "", failed, []string{"layer 1 of ", "the digest sha256:"}},
-		"a shorter layer":         {blob(func(data []byte) []byte { return data[:len(data)-512] }), "", away, []string{"blob at ", "ended in the middle"}},
-		"a longer layer":          {blob(func(data []byte) []byte { return append(data, make([]byte, 512)...) }), "", failed, []string{"has "}},
-		"a layer of another size": {edit(func(m map[string]any) { layer(m)["size"] = 17 }), "", failed, []string{"where the manifest promises 17"}},
-		"a layer by no digest":    {edit(func(m map[string]any) { layer(m)["digest"] = "sha256:../../x" }), "", failed, []string{"no sha256 digest"}},
+		"another layer":                        {blob(func(data []byte) []byte { data[600] ^= 1; return data }), "", failed, []string{"layer 1 of ", "the digest sha256:"}},
+		"a shorter layer":                      {blob(func(data []byte) []byte { return data[:len(data)-512] }), "", away, []string{"blob at ", "ended in the middle"}},
+		"a longer layer":                       {blob(func(data []byte) []byte { return append(data, make([]byte, 512)...) }), "", failed, []string{"has "}},
+		"a layer of another size":              {edit(func(m map[string]any) { layer(m)["size"] = 17 }), "", failed, []string{"where the manifest promises 17"}},
+		"a layer by no digest":                 {edit(func(m map[string]any) { layer(m)["digest"] = "sha256:../../x" }), "", failed, []string{"no sha256 digest"}},
+		"a layer of another kind than it says": {edit(func(m map[string]any) { layer(m)["mediaType"] = ociLayer + "+zstd" }), "", "", nil},
+		"a layer of a kind that is none":       {edit(func(m map[string]any) { layer(m)["mediaType"] = "text/html" }), "", failed, []string{"text/html"}},
+		"something that is no image": {edit(func(m map[string]any) {
+			m["config"].(map[string]any)["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
+		}), "", failed, []string{"helm"}},
 		"a foreign layer": {edit(func(m map[string]any) {
 			layer(m)["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
 		}), "", failed, []string{"foreign layer"}},

@@ -71,6 +71,9 @@ func TestCredentialsStayUnseen(t *testing.T) {
 	if _, said, code := b.RunCLI("images", "pull", images[last]); code == 0 || !strings.Contains(said, "auth at "+dockerRegistry) {
 		t.Errorf("with an old password: %d, %s", code, said)
 	}
+	if said := b.CLI("describe", "pods"); !strings.Contains(said, "auth at "+dockerRegistry+": it answers 401") {
+		t.Errorf("describe does not say why a pod waits:\n%s", said)
+	}
 	shown := map[string]string{
 		"the log": b.Output(), "events": b.CLI("get", "events", "-o", "yaml"), "the pods": b.CLI("get", "pods", "-o", "yaml"), "describe": b.CLI("describe", "pods"),
 		"images": b.CLI("images", "inspect", images[0]), "the processes": b.ReadFile(seen),

@@ -25,9 +25,9 @@ import (
 type runPod struct {
 	*options
 	namespace, image, restart, pullPolicy, dryRun, output, labels string
-	env                                                           []string
+	env, annotations                                              []string
 	port                                                          int32
-	command, attach, remove, restartGiven                         bool
+	command, attach, remove, restartGiven, privileged             bool
 	stdin, tty, leaveOpen, quiet                                  bool
 	detachKeys                                                    string
 }
@@ -44,6 +44,8 @@ func addRunPod(cmd *cobra.Command, o *options) {
 	f.StringArrayVar(&r.env, "env", nil, "variable NAME=VALUE of the container; may be given several times")
 	f.Int32Var(&r.port, "port", 0, "port that the container listens at")
 	f.StringVarP(&r.labels, "labels", "l", "", "labels KEY=VALUE,... of the pod, instead of run=NAME")
+	f.StringSliceVar(&r.annotations, "annotations", nil, "annotations KEY=VALUE,... of the pod")
+	f.BoolVar(&r.privileged, "privileged", false, "run the container in privileged mode")
 	f.BoolVar(&r.command, "command", false, "what follows -- is the command, and not its arguments")
 	f.StringVar(&r.restart, "restart", string(corev1.RestartPolicyAlways), "restartPolicy: Always, OnFailure or Never")
 	f.StringVar(&r.pullPolicy, "image-pull-policy", "", "imagePullPolicy: Always, IfNotPresent or Never")
@@ -163,6 +165,20 @@ func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
 		}
 		c.Env = append(c.Env, corev1.EnvVar{Name: key, Value: value})
 	}
+	var annotations map[string]string
+	for _, pair := range r.annotations {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("--annotations must be KEY=VALUE,..., not %q", pair)
+		}
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[key] = value
+	}
+	if r.privileged {
+		c.SecurityContext = &corev1.SecurityContext{Privileged: &r.privileged}
+	}
 	if r.port != 0 {
 		c.Ports = []corev1.ContainerPort{{ContainerPort: r.port}}
 	}
@@ -176,7 +192,7 @@ func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
 	}
 	return &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.namespace, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: r.namespace, Labels: labels, Annotations: annotations},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{c}, RestartPolicy: corev1.RestartPolicy(r.restart)},
 	}, nil
 }

@@ -44,7 +44,12 @@ spec:
 	if got := run("web", "--image=nginx", "--dry-run", "-o", "yaml", "--command", "--", "sleep", "1"); !strings.Contains(got.stdout, "command:\n    - sleep\n") || !strings.Contains(got.stdout, "run: web") {
 		t.Errorf("%+v", got)
 	}
+	if got := run("web", "--image=nginx", "--dry-run", "-o", "yaml", "--privileged", "--annotations=a=1,b/c=x=y", "--annotations=d="); got.code != 0 ||
+		!strings.Contains(got.stdout, "annotations:\n    a: \"1\"\n    b/c: x=y\n    d: \"\"\n") || !strings.Contains(got.stdout, "securityContext:\n      privileged: true\n") {
+		t.Errorf("%+v", got)
+	}
 	for args, says := range map[string]string{
+		"web --image=x --annotations=a --dry-run": "--annotations must be KEY=VALUE",
 		"--image=x":                           "NAME is required for run",
 		"a b --image=x":                       "name one pod",
 		"Web --image=x --dry-run":             "Web",
