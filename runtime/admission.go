@@ -50,10 +50,7 @@ func (ad admission) forbidden(pod *corev1.Pod) (reason, why string) {
 	if ad.r.Settings.DenyCDIAnnotations && len(cdi.Annotated(pod.Annotations)) > 0 {
 		return status.ReasonCDIAnnotation, "forbidden annotation: pods of this node get CDI devices by resources and runtime classes alone (cdiAnnotations: false)"
 	}
-	if why := ad.r.engine.Modules.ForbidsAppArmor(pod); why != "" {
-		return status.ReasonAppArmor, why
-	}
-	return status.ReasonSELinux, ad.r.engine.Modules.ForbidsSELinux(pod)
+	return status.ReasonAppArmor, ad.r.engine.Modules.ForbidsAppArmor(pod)
 }
 
 // checkSecurity says what the Pod Security Standards have against a pod.

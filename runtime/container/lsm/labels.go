@@ -202,19 +202,6 @@ func labelOf(pod *corev1.Pod, c *corev1.Container) *corev1.SELinuxOptions {
 	return asked
 }
 
-// ForbidsSELinux says why this machine cannot take a pod, "" if it can. A kubelet takes it, and its containers go without what
-// they ask for. Who asks for the type that confines nothing gets that anyway.
-func (m Machine) ForbidsSELinux(pod *corev1.Pod) string {
-	asks := anyContainer(pod, func(c *corev1.Container) bool {
-		asked := labelOf(pod, c)
-		return asked != nil && asked.Type != privilegedType
-	})
-	if asks && !m.Labelling() {
-		return "Cannot enforce SELinux: SELinux is not enabled on the host; turn it on, or remove seLinuxOptions"
-	}
-	return ""
-}
-
 // LevelAsked says whether a container asks for a level of its own.
 func LevelAsked(pod *corev1.Pod, c *corev1.Container) bool {
 	asked := labelOf(pod, c)
