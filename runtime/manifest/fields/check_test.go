@@ -80,8 +80,20 @@ func TestIsSet(t *testing.T) {
 		value any
 		want  bool
 	}{
-		{"", false}, {"a", true}, {0, false}, {-1, true}, {false, false}, {&no, true}, {(*bool)(nil), false}, {[]string(nil), false}, {[]string{}, false}, {[]string{""}, true},
-		{map[string]string{}, false}, {map[string]string{"": ""}, true}, {corev1.ObjectReference{}, false}, {corev1.ObjectReference{Name: "a"}, true},
+		{"", false},
+		{"a", true},
+		{0, false},
+		{-1, true},
+		{false, false},
+		{&no, true},
+		{(*bool)(nil), false},
+		{[]string(nil), false},
+		{[]string{}, false},
+		{[]string{""}, true},
+		{map[string]string{}, false},
+		{map[string]string{"": ""}, true},
+		{corev1.ObjectReference{}, false},
+		{corev1.ObjectReference{Name: "a"}, true},
 	} {
 		if got := IsSet(reflect.ValueOf(tc.value)); got != tc.want {
 			t.Errorf("%#v: %t", tc.value, got)
