@@ -175,7 +175,9 @@ func (e *Engine) create(c *spec.Config, ociSpec *specs.Spec) (*libcontainer.Cont
 	}
 	joinUsers(c.Sandbox.Users, config)
 	denyTun(config, c)
-	config.Rlimits = processRlimits(c.Rlimits) // specconv leaves them to its caller
+	// specconv leaves these to its caller. Commands that run in the container later have its profile, too.
+	config.Rlimits = processRlimits(c.Rlimits)
+	config.AppArmorProfile = ociSpec.Process.ApparmorProfile
 	lc, err := libcontainer.Create(e.StateDir, c.ID, config)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot create container %s: %w", c.ID, err), killStrays(config.Cgroups))
