@@ -42,8 +42,8 @@ func (vm *VM) on(t *testing.T) *VM { return &VM{Machine: vm.Machine, t: t} }
 // the others only time.
 const outside = "Readme|WriteIsAtomic|RemoveDeepTree|RemoveVeryDeepTree|ManyNames|LeasesNeverCollide|PodsThatComeMeanwhileAreNoOverlap|HostPortsOfManyAtOnce|AwaitProgram|ExecRightAfterTheStart"
 
-// inside runs a package's test binary in the machine, with more variables in its environment.
-func (vm *VM) inside(pkg, run string, env ...string) {
+// inside runs a package's test binary in the machine.
+func (vm *VM) inside(pkg, run string) {
 	vm.t.Helper()
 	limit := 8 * time.Minute
 	argv := []string{"env", "-C", "/data/tests/" + pkg, "./run.test", "-test.v=test2json", "-test.parallel=4", "-test.skip=^Test(" + outside + ")$"}
@@ -56,7 +56,7 @@ func (vm *VM) inside(pkg, run string, env ...string) {
 	var results machine.Results
 	r := vm.Run(machine.Command{
 		Argv: append(argv, "-test.timeout="+limit.String()),
-		Env:  append([]string{"PODD_BIN=/data/bin/podd", "PODD_TEST_BINS=/data/bin", "PODD_TEST_LIMIT=3m"}, env...),
+		Env:  []string{"PODD_BIN=/data/bin/podd", "PODD_TEST_BINS=/data/bin", "PODD_TEST_LIMIT=3m"},
 		Line: func(line string) { results.Line(line); progress(line) }, Limit: limit + 30*time.Second,
 	})
 	for _, o := range results.Tests {
