@@ -1,14 +1,18 @@
 package seccomp
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	moby "github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"podd/test/confined"
@@ -38,10 +42,7 @@ func TestGoldenFilesOfTheProbe(t *testing.T) {
 			bounding []string
 			itself   []string
 		}{{"plain", ordinary, restrict}, {"users", ordinary, restrict}, {"restricted", nil, groups}} {
-			p, err := runtimeDefault(&specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: container.bounding}}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := runtimeDefaultOf(t, machine.goarch, container.bounding)
 			list, err := abis(machine.goarch)
 			if err != nil {
 				t.Fatal(err)
@@ -100,4 +101,38 @@ func TestGoldenFilesOfTheProbe(t *testing.T) {
 			}
 		}
 	}
+}
+
+// runtimeDefaultOf is runtimeDefault as a machine of another architecture makes it: some calls are allowed on some only.
+func runtimeDefaultOf(t *testing.T, goarch string, bounding []string) *specs.LinuxSeccomp {
+	t.Helper()
+	profile := moby.DefaultProfile()
+	profile.Syscalls = slices.DeleteFunc(profile.Syscalls, func(s *moby.Syscall) bool {
+		return s.Includes != nil && len(s.Includes.Arches) > 0 && !slices.Contains(s.Includes.Arches, goarch) ||
+			s.Excludes != nil && slices.Contains(s.Excludes.Arches, goarch)
+	})
+	for _, s := range profile.Syscalls {
+		for _, f := range []*moby.Filter{s.Includes, s.Excludes} {
+			if f != nil {
+				f.Arches = nil
+			}
+		}
+	}
+	data, err := json.Marshal(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: bounding}}}
+	p, err := moby.LoadProfile(string(data), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withoutVmsplice(p)
+	if goarch == runtime.GOARCH {
+		want, err := runtimeDefault(spec)
+		if err != nil || !reflect.DeepEqual(p.Syscalls, want.Syscalls) {
+			t.Fatalf("the profile of this machine is made in another way: %v", err)
+		}
+	}
+	return p
 }

@@ -102,11 +102,15 @@ func runtimeDefault(s *specs.Spec) (*specs.LinuxSeccomp, error) {
 	if err != nil {
 		return nil, err
 	}
+	withoutVmsplice(profile)
+	return profile, nil
+}
+
+func withoutVmsplice(profile *specs.LinuxSeccomp) {
 	for i := range profile.Syscalls {
 		call := &profile.Syscalls[i]
 		call.Names = slices.DeleteFunc(slices.Clone(call.Names), func(name string) bool { return name == "vmsplice" })
 	}
-	return profile, nil
 }
 
 // localhost has the words of the kubelet's container runtimes for what is wrong with a file.
