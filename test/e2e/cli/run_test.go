@@ -55,3 +55,21 @@ func TestRunATerminal(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 }
+
+// The first pod in one line may need a field that no flag is of, a Service, and an end of waiting.
+func TestRunExposedAndOverridden(t *testing.T) {
+	t.Parallel()
+	b := harness.NewBoard(t)
+	run := []string{"run", "web", "--manifests", b.Manifests, "--image=busybox", "--image-pull-policy=Never", "--port=80", "--expose"}
+	overrides := `{"spec":{"containers":[{"name":"main","image":"busybox","imagePullPolicy":"Never","command":["sh","-c","echo hello; sleep 1000"]}]}}`
+	if out, stderr, code := b.RunCLI(append(run, "--overrides="+overrides)...); code != 0 || out != "service/web created\npod/web created\n" {
+		t.Fatalf("%d: %s%s", code, out, stderr)
+	}
+	b.Running("web")
+	b.Until(func(out string) bool { return strings.Contains(out, ":80") }, "get", "endpoints", "web")
+	_, stderr, code := b.RunCLI("run", "late", "--manifests", b.Manifests, "--image=podd.test/none:1", "--image-pull-policy=Never", "--rm", "--attach", "--restart=Never", "--pod-running-timeout=1s")
+	if code == 0 || !strings.Contains(stderr, "container late of pod default/late does not run after 1s") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+	b.Gone("late")
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -180,17 +181,23 @@ type waiter struct {
 	quiet                     bool
 	// comes: the pod may not be there yet. Once it was, it is waited for no more.
 	comes bool
+	limit time.Duration // 0: as long as it takes
 }
 
 // until asks for a pod until its container is as wanted, and says what it waits for meanwhile.
 func (w *waiter) until(wanted func(*corev1.ContainerStatus) bool) (*corev1.Pod, *corev1.ContainerStatus, error) {
 	ctx, said := w.cmd.Context(), ""
+	if w.limit > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, w.limit, fmt.Errorf("container %s of pod %s/%s does not run after %s", w.container, w.namespace, w.pod, w.limit))
+		defer cancel()
+		ctx = limited
+	}
 	for {
 		var pod corev1.Pod
 		err := w.client().Object(ctx, client.PodPath(w.namespace, w.pod), nil, client.AcceptObject, &pod)
 		var none *client.NoDaemonError
 		if ctx.Err() != nil || errors.As(err, &none) || err != nil && !w.comes {
-			return nil, nil, errors.Join(err, ctx.Err())
+			return nil, nil, errors.Join(err, context.Cause(ctx))
 		}
 		w.comes = w.comes && err != nil
 		if s := statusOf(&pod, w.container); s != nil {
@@ -208,7 +215,7 @@ func (w *waiter) until(wanted func(*corev1.ContainerStatus) bool) (*corev1.Pod, 
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, nil, context.Cause(ctx)
 		}
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"podd/cmd/podd/internal/cli/printers"
 	"podd/cmd/podd/internal/client"
@@ -25,11 +27,13 @@ import (
 type runPod struct {
 	*options
 	namespace, image, restart, pullPolicy, dryRun, output, labels string
+	overrides, overrideType                                       string
 	env, annotations                                              []string
 	port                                                          int32
-	command, attach, remove, restartGiven, privileged             bool
+	command, attach, remove, restartGiven, privileged, expose     bool
 	stdin, tty, leaveOpen, quiet                                  bool
-	detachKeys                                                    string
+	detachKeys, container                                         string
+	runningTimeout                                                time.Duration
 }
 
 // addRunPod lets the command that is the daemon also run one pod, if it is told an image.
@@ -46,6 +50,9 @@ func addRunPod(cmd *cobra.Command, o *options) {
 	f.StringVarP(&r.labels, "labels", "l", "", "labels KEY=VALUE,... of the pod, instead of run=NAME")
 	f.StringSliceVar(&r.annotations, "annotations", nil, "annotations KEY=VALUE,... of the pod")
 	f.BoolVar(&r.privileged, "privileged", false, "run the container in privileged mode")
+	f.BoolVar(&r.expose, "expose", false, "make a ClusterIP Service for the --port as well")
+	f.StringVar(&r.overrides, "overrides", "", "JSON that is merged into the pod (RFC 7386)")
+	f.StringVar(&r.overrideType, "override-type", "merge", "how --overrides change the pod: merge")
 	f.BoolVar(&r.command, "command", false, "what follows -- is the command, and not its arguments")
 	f.StringVar(&r.restart, "restart", string(corev1.RestartPolicyAlways), "restartPolicy: Always, OnFailure or Never")
 	f.StringVar(&r.pullPolicy, "image-pull-policy", "", "imagePullPolicy: Always, IfNotPresent or Never")
@@ -57,6 +64,7 @@ func addRunPod(cmd *cobra.Command, o *options) {
 	f.BoolVarP(&r.tty, "tty", "t", false, "give the container a terminal")
 	f.BoolVar(&r.leaveOpen, "leave-stdin-open", false, "leave stdin open for later clients when the first one goes")
 	f.BoolVarP(&r.quiet, "quiet", "q", false, "print nothing but what the container writes")
+	f.DurationVar(&r.runningTimeout, "pod-running-timeout", 0, "how long --attach waits for the pod to run, for example 5m; 0: as long as it takes")
 	f.StringVar(&r.detachKeys, "detach-keys", defaultDetachKeys, "keys that end the session and leave the container alone")
 	f.Lookup("dry-run").NoOptDefVal = "client"
 	mustComplete(cmd, "restart", completeWords("Always", "OnFailure", "Never"))
@@ -102,22 +110,21 @@ func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
 	if r.attach && r.dryRun != "none" && (r.stdin || cmd.Flags().Changed("attach")) {
 		return errors.New("--dry-run can't be used with attached containers options (--attach, --stdin, or --tty)")
 	}
+	if r.runningTimeout < 0 {
+		return errors.New("--pod-running-timeout must be higher than zero")
+	}
+	if r.expose && r.port == 0 {
+		return errors.New("--port must be set when exposing a service")
+	}
 	r.restartGiven = cmd.Flags().Changed("restart")
-	pod, err := r.pod(name, args)
+	objects, data, err := r.objects(name, args)
 	if err != nil {
 		return err
-	}
-	data, err := printers.MarshalYAML(pod)
-	if err != nil {
-		return err
-	}
-	if _, problems := manifest.Parse(name+".yaml", data); len(problems) > 0 {
-		return errors.New(escape.Line(problems[0].Message))
 	}
 	switch r.dryRun {
 	case "none":
 	case "client":
-		return r.print(cmd, pod, data)
+		return r.print(cmd, name, objects, data)
 	default:
 		return fmt.Errorf("--dry-run must be none or client, not %q: podd run writes a file, which no server sees", r.dryRun)
 	}
@@ -127,6 +134,9 @@ func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
 	file, err := writePod(cmd, r.options, r.namespace, name, data)
 	if err != nil {
 		return err
+	}
+	if r.expose && !r.quiet {
+		fmt.Fprintf(cmd.OutOrStdout(), "service/%s created\n", name)
 	}
 	if !r.attach && !r.remove {
 		fmt.Fprintf(cmd.OutOrStdout(), "pod/%s created\n", name)
@@ -139,6 +149,104 @@ func (r *runPod) run(cmd *cobra.Command, name string, args []string) error {
 		}
 	}
 	return err
+}
+
+// objects are what the flags ask for, and the manifest of them: the Service, if there is to be one, and the pod.
+func (r *runPod) objects(name string, args []string) (objects []any, data []byte, err error) {
+	made, err := r.pod(name, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	pod, err := r.override(made)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.expose {
+		objects = append(objects, r.service(made))
+	}
+	objects = append(objects, pod)
+	for i, o := range objects {
+		document, err := printers.MarshalYAML(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		if i > 0 {
+			data = append(data, "---\n"...)
+		}
+		data = append(data, document...)
+	}
+	parsed, problems := manifest.Parse(name+".yaml", data)
+	if len(problems) > 0 {
+		return nil, nil, errors.New(escape.Line(problems[0].Message))
+	}
+	r.container = manifest.Pods(parsed)[0].Object.Spec.Containers[0].Name
+	return objects, data, nil
+}
+
+// override merges what --overrides say into a pod. It stays a tree: a field that no pod has must show.
+func (r *runPod) override(pod *corev1.Pod) (any, error) {
+	if r.overrides == "" {
+		return pod, nil
+	}
+	if r.overrideType != "merge" {
+		return nil, fmt.Errorf("--override-type must be merge, not %q: podd knows no other patch of a pod", r.overrideType)
+	}
+	var patch map[string]any
+	if err := json.Unmarshal([]byte(r.overrides), &patch); err != nil || patch == nil {
+		return nil, errors.New(`--overrides must be one JSON object, for example {"spec":{"hostNetwork":true}}`)
+	}
+	var tree map[string]any
+	data, err := json.Marshal(pod)
+	if err == nil {
+		err = json.Unmarshal(data, &tree)
+	}
+	if err != nil {
+		return nil, err
+	}
+	was := nameOf(tree)
+	tree = mergePatch(tree, patch).(map[string]any)
+	if is := nameOf(tree); was != is {
+		return nil, fmt.Errorf("--overrides must leave the pod's kind, namespace and name as they are: %s, not %s", was, escape.Line(is))
+	}
+	return tree, nil
+}
+
+// nameOf is the kind, the namespace and the name of an object.
+func nameOf(tree map[string]any) string {
+	metadata, _ := tree["metadata"].(map[string]any)
+	return fmt.Sprintf("%v %v/%v", tree["kind"], metadata["namespace"], metadata["name"])
+}
+
+// mergePatch is RFC 7386, section 2.
+func mergePatch(target, patch any) any {
+	changes, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	fields, ok := target.(map[string]any)
+	if !ok {
+		fields = map[string]any{}
+	}
+	for name, value := range changes {
+		if value == nil {
+			delete(fields, name)
+		} else {
+			fields[name] = mergePatch(fields[name], value)
+		}
+	}
+	return fields
+}
+
+// service finds the pod by the labels that the flags gave it, as kubectl run --expose makes it.
+func (r *runPod) service(pod *corev1.Pod) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace},
+		Spec: corev1.ServiceSpec{
+			Ports:    []corev1.ServicePort{{Port: r.port, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(r.port)}},
+			Selector: pod.Labels,
+		},
+	}
 }
 
 // pod is what the flags say, as kubectl run makes it.
@@ -197,20 +305,28 @@ func (r *runPod) pod(name string, args []string) (*corev1.Pod, error) {
 	}, nil
 }
 
-func (r *runPod) print(cmd *cobra.Command, pod *corev1.Pod, data []byte) error {
+func (r *runPod) print(cmd *cobra.Command, name string, objects []any, data []byte) error {
 	out := formatOutput(cmd, r.output)
 	switch r.output {
 	case "yaml":
 		_, err := out.Write(data)
 		return err
 	case "json":
-		text, err := json.MarshalIndent(pod, "", "    ")
-		if err == nil {
-			_, err = fmt.Fprintf(out, "%s\n", text)
+		for _, o := range objects {
+			text, err := json.MarshalIndent(o, "", "    ")
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(out, "%s\n", text); err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	case "":
-		_, err := fmt.Fprintf(out, "pod/%s created (dry run)\n", pod.Name)
+		if r.expose {
+			fmt.Fprintf(out, "service/%s created (dry run)\n", name)
+		}
+		_, err := fmt.Fprintf(out, "pod/%s created (dry run)\n", name)
 		return err
 	}
 	return fmt.Errorf("unable to match a printer suitable for the output format %q, allowed formats are: json,yaml", r.output)
@@ -257,15 +373,17 @@ func manifestFolder(cmd *cobra.Command) (string, error) {
 
 // follow shows what a pod writes until it ends, and ends as its container does.
 func (r *runPod) follow(cmd *cobra.Command, name string) error {
-	w := waiter{options: r.options, cmd: cmd, namespace: r.namespace, pod: name, container: name, quiet: r.quiet, comes: true}
+	w := waiter{options: r.options, cmd: cmd, namespace: r.namespace, pod: name, container: r.container, quiet: r.quiet, comes: true}
+	w.limit = r.runningTimeout
 	pod, status, err := w.until(func(s *corev1.ContainerStatus) bool { return s.State.Waiting == nil || s.RestartCount > 0 })
+	w.limit = 0
 	if err != nil {
 		return err
 	}
 	if r.stdin && status.State.Running != nil {
 		err = r.interact(cmd, pod)
 	} else {
-		err = printLog(cmd, r.options, pod, name, true)
+		err = printLog(cmd, r.options, pod, r.container, true)
 	}
 	if err != nil || r.stdin && (r.leaveOpen || pod.Spec.RestartPolicy == corev1.RestartPolicyAlways) {
 		return err
@@ -291,9 +409,9 @@ func (r *runPod) follow(cmd *cobra.Command, name string) error {
 
 // interact attaches to the container, after what it has written before.
 func (r *runPod) interact(cmd *cobra.Command, pod *corev1.Pod) error {
-	if err := printLog(cmd, r.options, pod, pod.Name, false); err != nil {
+	if err := printLog(cmd, r.options, pod, r.container, false); err != nil {
 		return err
 	}
-	a := attachment{options: r.options, container: pod.Name, stdin: true, tty: r.tty, quiet: r.quiet, detachKeys: r.detachKeys}
+	a := attachment{options: r.options, container: r.container, stdin: true, tty: r.tty, quiet: r.quiet, detachKeys: r.detachKeys}
 	return a.run(cmd, pod)
 }
