@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
+	"sync"
 
 	"podd/images/archive"
 	"podd/images/fault"
@@ -26,6 +28,8 @@ type LoadOptions struct {
 	Name     string // for the one image of the archive, instead of the names in it
 	Platform string // "linux/arm64" instead of the store's
 	Source   string // what messages call the archive; "" is its path, or "the archive"
+	// Read is told of each piece of the archive how many bytes it has, by several goroutines; nil: nobody wants to know.
+	Read func(n int)
 }
 
 // Load imports all images of an archive that fit the machine: an OCI layout or a docker-archive as tar, as a whole plain
@@ -36,12 +40,12 @@ func (s *Store) Load(ctx context.Context, r io.Reader, o LoadOptions) ([]Image, 
 	if f, ok := r.(*os.File); ok && archive.InPlace(f) {
 		o.Source = source(o.Source, f.Name())
 		return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
-			return archive.OpenFile(ctx, f, st)
+			return archive.OpenFile(ctx, f, st, o.Read)
 		})
 	}
 	o.Source = source(o.Source, "the archive")
 	return s.loads().load(ctx, o, func(ctx context.Context, st *layer.Staging) (archive.Archive, error) {
-		return archive.OpenStream(ctx, r, st)
+		return archive.OpenStream(ctx, archive.Watch(r, o.Read), st)
 	})
 }
 
@@ -171,14 +175,24 @@ func loadError(source string, err error) error {
 
 // stageImage unpacks the layers of an image that the store does not have, verifies them, and makes the image's record.
 func (lo loads) stageImage(ctx context.Context, a archive.Archive, c *archive.Image, st *layer.Staging) (*record, error) {
-	if p, ok := a.(*pulled); ok {
+	p, isPull := a.(*pulled)
+	if isPull {
 		if err := p.stage(ctx, c, st); err != nil {
 			return nil, err
 		}
 	}
 	var layers []layer.Record
+	if !isPull {
+		err := eachLayer(ctx, c, loadParallel, func(ctx context.Context, ref archive.Layer) error {
+			_, err := stageLayer(ctx, a, st, ref)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	for i, ref := range c.Layers {
-		l, err := stageLayer(ctx, a, st, ref)
+		l, err := stageLayer(ctx, a, st, ref) // what is there by now, and equal layers
 		if err != nil {
 			return nil, fmt.Errorf("layer %d of %s: %w", i+1, c.Called(), err)
 		}
@@ -196,12 +210,55 @@ func (lo loads) stageImage(ctx context.Context, a archive.Archive, c *archive.Im
 		r.Root = &c.Root
 	}
 	r.Indexes = keptIndexes(c.Indexes)
-	if _, r.Pulled = a.(*pulled); !r.Pulled { // a registry is asked when somebody wants the signatures
+	if r.Pulled = isPull; !isPull { // a registry is asked when somebody wants the signatures
 		if found := archive.Signatures(ctx, a, c); len(found) > 0 {
 			r.Trust = &Trust{Signatures: found}
 		}
 	}
 	return r, nil
+}
+
+// loadParallel is how many layers of an archive are unpacked at the same time, if it is a file.
+const loadParallel = 2
+
+// eachLayer calls stage for the layers of an image, equal ones once, several at the same time. The error is the first one, and
+// says of which layer.
+func eachLayer(ctx context.Context, c *archive.Image, parallel int, stage func(ctx context.Context, ref archive.Layer) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	todo := make(chan int)
+	work := func() {
+		for i := range todo {
+			if err := stage(ctx, c.Layers[i]); err != nil {
+				cancel(fmt.Errorf("layer %d of %s: %w", i+1, c.Called(), err))
+			}
+		}
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		feed(ctx, c, todo)
+		close(todo)
+	})
+	for range min(parallel, len(c.Layers)) - 1 {
+		all.Go(work)
+	}
+	work()
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// feed hands out the layers, equal ones once.
+func feed(ctx context.Context, c *archive.Image, todo chan<- int) {
+	for i, ref := range c.Layers {
+		if slices.ContainsFunc(c.Layers[:i], func(l archive.Layer) bool { return l.DiffID == ref.DiffID }) {
+			continue
+		}
+		select {
+		case todo <- i:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // maxIndexes is what of indexes is kept with an image: those of distributions have ten kilobytes.

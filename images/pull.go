@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -199,44 +198,11 @@ func (p *pulled) stage(ctx context.Context, c *archive.Image, st *layer.Staging)
 	if err := p.store.loads().found(c, p); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan int)
-	var all sync.WaitGroup
-	for range p.parallel {
-		all.Go(func() {
-			for i := range todo {
-				if err := p.stageOne(ctx, c.Layers[i], st); err != nil {
-					cancel(fmt.Errorf("layer %d of %s: %w", i+1, c.Called(), err))
-				}
-			}
-		})
-	}
-	p.feed(ctx, c, todo)
-	close(todo)
-	all.Wait()
-	if ctx.Err() == nil {
-		return nil
-	}
-	err := context.Cause(ctx)
-	if !outOfSpace(err) { // else what is whole stands in the way of others
+	err := eachLayer(ctx, c, p.parallel, func(ctx context.Context, ref archive.Layer) error { return p.stageOne(ctx, ref, st) })
+	if err != nil && !outOfSpace(err) { // else what is whole stands in the way of others
 		err = errors.Join(err, p.persist(st))
 	}
 	return err
-}
-
-// feed hands out the layers, equal ones once.
-func (p *pulled) feed(ctx context.Context, c *archive.Image, todo chan<- int) {
-	for i, ref := range c.Layers {
-		if slices.ContainsFunc(c.Layers[:i], func(l archive.Layer) bool { return l.DiffID == ref.DiffID }) {
-			continue
-		}
-		select {
-		case todo <- i:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (p *pulled) stageOne(ctx context.Context, ref archive.Layer, st *layer.Staging) error {

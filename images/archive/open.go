@@ -26,22 +26,43 @@ func InPlace(f *os.File) bool {
 	return err == nil && off == 0
 }
 
-// OpenFile reads an uncompressed archive in place, and any other as a stream.
-func OpenFile(ctx context.Context, f *os.File, st *layer.Staging) (Archive, error) {
+// OpenFile reads an uncompressed archive in place, and any other as a stream. read, if there is one, is told what was read.
+func OpenFile(ctx context.Context, f *os.File, st *layer.Staging, read func(n int)) (Archive, error) {
 	head := make([]byte, 512)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if !isTar(head[:n]) {
-		return OpenStream(ctx, f, st)
+		return OpenStream(ctx, Watch(f, read), st)
 	}
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_SEQUENTIAL) // a hint
 	a, err := indexTar(f)
 	if err != nil {
 		return nil, err
 	}
+	a.read = read
 	return randomAccess{a}, nil
+}
+
+// watched tells what is read from a file.
+type watched struct {
+	io.Reader
+	read func(n int)
+}
+
+// Watch tells read how many bytes each reading of r brings; nil: nobody wants to know.
+func Watch(r io.Reader, read func(n int)) io.Reader {
+	if read == nil {
+		return r
+	}
+	return &watched{r, read}
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	w.read(n)
+	return n, err
 }
 
 // OpenStream reads an archive once, from its start to its end: its layers are staged when it returns.

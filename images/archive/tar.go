@@ -21,6 +21,7 @@ type tarArchive struct {
 	files map[string]span
 	links map[string]string
 	ended bool
+	read  func(n int) // as of Watch
 }
 
 // indexTar walks over the headers; the kernel skips the contents (tar.Reader seeks).
@@ -99,7 +100,7 @@ func (a *tarArchive) open(name string) (io.ReadCloser, error) {
 	if !ok {
 		return nil, fs.ErrNotExist
 	}
-	return io.NopCloser(io.NewSectionReader(a.f, s.off, s.size)), nil
+	return io.NopCloser(Watch(io.NewSectionReader(a.f, s.off, s.size), a.read)), nil
 }
 
 // Whole implements Archive.

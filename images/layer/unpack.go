@@ -70,11 +70,15 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 		return unpacked{}, err
 	}
 	defer release()
+	var diff hash.Hash
+	if head, _ := raw.Peek(8); IsCompressed(head) { // else the blob is the tar, and has its digest
+		diff = sha256.New()
+	}
 	z, err := Decompress(raw)
 	if err != nil {
 		return unpacked{}, TarError(err)
 	}
-	p := newPump(z, sha256.New())
+	p := newPump(z, diff)
 	defer func() {
 		p.close()
 		if cerr := z.Close(); err == nil {
@@ -106,7 +110,10 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 		return unpacked{}, TarError(err)
 	}
 	u = unpacked{
-		DiffID: digestOf(p.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), TarSize: p.size, Size: size, Shape: shape, Opaque: t.opaque, HighestID: highest,
+		DiffID: digestOf(m.hash), BlobID: digestOf(m.hash), BlobSize: m.n.Load(), TarSize: p.size, Size: size, Shape: shape, Opaque: t.opaque, HighestID: highest,
+	}
+	if diff != nil {
+		u.DiffID = digestOf(diff)
 	}
 	u.files = l.Files - t.budget
 	for d := range t.implicit {

@@ -86,7 +86,7 @@ type ImagePull struct {
 	Platform string // "linux/arm64"; "": this machine's
 }
 
-// PullStep is a line of the answer to a pull. The last one has the image or the error.
+// PullStep is a line of the answer to a pull, and to the load of a file. The last one has the image or the error.
 type PullStep struct {
 	Status  string     `json:"status,omitempty"` // waiting, resolving, found, pulling
 	Host    string     `json:"host,omitempty"`   // where it comes from
@@ -95,10 +95,14 @@ type PullStep struct {
 	Total   int64      `json:"total,omitempty"` // bytes of the layer; 0: unknown
 	Image   *ImageInfo `json:"image,omitempty"`
 	Error   string     `json:"error,omitempty"`
+	// Reason is that of a Status, of what went wrong with a load.
+	Reason metav1.StatusReason `json:"reason,omitempty"`
 }
 
 // ImageLoad says how to load an archive.
 type ImageLoad struct {
 	Name   string // given to an image whose archive names none
 	Source string // what messages call the archive; "": the archive
+	// Read is told of each piece of the archive how many bytes it has, by several goroutines; nil: nobody wants to know.
+	Read func(n int)
 }

@@ -3,7 +3,10 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -78,5 +81,61 @@ func TestLargeBodyRefused(t *testing.T) {
 	}
 	if list, _ := f.Pods(); len(list) != 1 {
 		t.Error("the pod was deleted")
+	}
+}
+
+// A file that its client has open is read where it lies. Nobody but root names one, and what is no file is sent.
+func TestLoadFile(t *testing.T) {
+	f := apitest.New()
+	var got string
+	f.OnLoad = func(r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
+		if _, ok := r.(*os.File); !ok {
+			t.Error("it was sent")
+		}
+		data, err := io.ReadAll(r)
+		got = string(data)
+		for range data {
+			o.Read(1)
+		}
+		if got == "bad" {
+			return nil, api.BadRequest("no archive")
+		}
+		return []api.ImageInfo{{ID: "1", Names: []string{o.Name}}, {ID: "2"}}, err
+	}
+	file := func(content string) *os.File {
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		open, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { open.Close() })
+		if err := os.Remove(path); err != nil { // the open file counts, not its name
+			t.Fatal(err)
+		}
+		return open
+	}
+	path := func(fd uintptr) string { return fmt.Sprintf("/podd/v1/images/file?name=x:1&fd=%d", fd) }
+	client := dial(t, f)
+	code, body := ask(t, client, "POST", path(file("archive").Fd()), "application/json", nil)
+	if code != 200 || got != "archive" || !contains(body, `{"status":"loading","current":7,"total":7}`) ||
+		!contains(body, `{"status":"done","image":{"id":"1","names":["x:1"],`) || !contains(body, `{"status":"done","image":{"id":"2",`) || !strings.HasSuffix(body, "\n"+`{"status":"loaded"}`+"\n") {
+		t.Errorf("%d: %q\n%s", code, got, body)
+	}
+	if code, body := ask(t, client, "POST", path(file("bad").Fd()), "application/json", nil); code != 200 || !strings.HasSuffix(body, `{"error":"no archive","reason":"BadRequest"}`+"\n") {
+		t.Errorf("%d: %s", code, body)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	for at, want := range map[string]int{path(r.Fd()): 409, path(1 << 20): 409, "/podd/v1/images/file?fd=x": 400, "/podd/v1/images/file": 400, "/podd/v1/images/file?fd=-1": 400} {
+		if code, body := ask(t, client, "POST", at, "application/json", nil); code != want || !contains(body, "file") {
+			t.Errorf("%s: %d %s", at, code, body)
+		}
 	}
 }

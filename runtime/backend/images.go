@@ -28,7 +28,7 @@ func imageInfo(i images.Image) api.ImageInfo {
 
 // LoadImage reads an archive into the store and wakes the pods that wait for an image.
 func (b *Backend) LoadImage(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
-	loaded, err := b.ImageStore.Load(ctx, r, images.LoadOptions{Name: o.Name, Source: o.Source})
+	loaded, err := b.ImageStore.Load(ctx, r, images.LoadOptions{Name: o.Name, Source: o.Source, Read: o.Read})
 	b.Runtime.ImagesChanged()
 	var list []api.ImageInfo
 	for _, i := range loaded {

@@ -29,14 +29,19 @@ func (w *workload) writeArchives() error {
 	if err := os.WriteFile(w.archive, small, 0o600); err != nil {
 		return err
 	}
-	return writeArchive(w.big, "podd.bench/big:1", 70<<20, 30<<20, 10<<20)
+	return writeBig(w.big, 0)
 }
 
-// writeArchive makes an image of layers of these sizes, in bytes.
-func writeArchive(file, name string, sizes ...int) error {
+// writeBig makes the image that loading and pulling are measured with; each number is another one.
+func writeBig(file string, number int) error {
+	return writeArchive(file, fmt.Sprintf("podd.bench/big:%d", number+1), number*10, 70<<20, 30<<20, 10<<20)
+}
+
+// writeArchive makes an image of layers of these sizes, in bytes. first is the number of the first layer.
+func writeArchive(file, name string, first int, sizes ...int) error {
 	img := imagetest.Image{Names: []string{name}, Config: imagetest.Config{Cmd: []string{"/none"}}}
 	for i, size := range sizes {
-		img.Layers = append(img.Layers, bigLayer(i, size))
+		img.Layers = append(img.Layers, bigLayer(first+i, size))
 	}
 	data, err := imagetest.DockerArchive(img)
 	if err != nil {

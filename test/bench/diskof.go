@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,25 +9,42 @@ import (
 	"podd/test/lab"
 )
 
-// diskOfPodd runs a second node whose state is on the measured disk.
-func (b *bench) diskOfPodd(d *disk, pods int, manifest func(name string, containers int) string) (started, stopped int64, err error) {
+// nodeOn starts a second node whose state is on a disk of its own.
+func (b *bench) nodeOn(d *disk) (*podd, error) {
 	dir, err := os.MkdirTemp(d.dir, "podd-")
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	node, err := lab.NewNode(lab.Options{
 		Podd: b.flags.podd, Cgroup: b.group, Name: "podd-disk",
 		Args: []string{"--root", filepath.Join(dir, "lib"), "--log-dir", filepath.Join(dir, "log")},
 	})
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	defer func() { _ = node.Close() }()
 	p := &podd{Node: node, binary: b.flags.podd}
 	node.Logs = filepath.Join(dir, "log")
 	if err := p.boot(); err != nil {
+		return nil, errors.Join(err, node.Close())
+	}
+	return p, nil
+}
+
+// podmanOn is a second podman whose state is on a disk of its own.
+func (b *bench) podmanOn(d *disk) (*podman, error) {
+	p := *b.podman
+	peers, err := lab.NewPeers(filepath.Join(d.dir, "podman"), b.group, "podman-disk")
+	p.Peers = peers
+	return &p, err
+}
+
+// diskOfPodd counts what pods of podd write.
+func (b *bench) diskOfPodd(d *disk, pods int, manifest func(name string, containers int) string) (started, stopped int64, err error) {
+	p, err := b.nodeOn(d)
+	if err != nil {
 		return 0, 0, err
 	}
+	defer func() { err = errors.Join(err, p.Close()) }()
 	if output, err := p.Podd("images", "load", b.workload.archive).CombinedOutput(); err != nil {
 		return 0, 0, fmt.Errorf("cannot load the image: %w: %s", err, output)
 	}
@@ -56,8 +74,8 @@ func (b *bench) diskOfPodd(d *disk, pods int, manifest func(name string, contain
 }
 
 func (b *bench) diskOfPodman(d *disk, pods int) (started, stopped int64, err error) {
-	p := *b.podman
-	if p.Peers, err = lab.NewPeers(filepath.Join(d.dir, "podman"), b.group, "podman-disk"); err != nil {
+	p, err := b.podmanOn(d)
+	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { _ = p.close() }()

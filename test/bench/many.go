@@ -205,39 +205,6 @@ func (b *bench) disk() error {
 	return nil
 }
 
-func (b *bench) load() error {
-	results := map[string][]cost{}
-	var floor []cost
-	for range 3 {
-		c, err := loadWithPodd(b.node, b.workload)
-		if err != nil {
-			return err
-		}
-		results["podd"] = append(results["podd"], c)
-		if c, err = loadWithTar(b.dir, b.workload); err != nil {
-			return err
-		}
-		floor = append(floor, c)
-		if b.podman == nil {
-			continue
-		}
-		if c, err = loadWithPodman(b.podman, b.workload); err != nil {
-			return err
-		}
-		results["podman"] = append(results["podman"], c)
-	}
-	wall := b.add(newRow("load of a 110 MB image of 3 layers, wall", "ms"))
-	cpu := b.add(newRow("  CPU", "ms"))
-	for name, list := range results {
-		wall.set(name, ms(median(walls(list))))
-		cpu.set(name, ms(median(cpus(list))))
-	}
-	wall.atMost(median(walls(results["podd"])), 760*time.Millisecond)
-	cpu.atMost(median(cpus(results["podd"])), 900*time.Millisecond)
-	b.notes = append(b.notes, fmt.Sprintf("load: tar alone takes %s ms, %s ms of CPU", ms(median(walls(floor))), ms(median(cpus(floor)))))
-	return nil
-}
-
 func (b *bench) size() error {
 	info, err := os.Stat(b.flags.podd)
 	if err != nil {

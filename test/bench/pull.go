@@ -78,7 +78,7 @@ func (b *bench) pull() error {
 func (b *bench) pullGigabyte() error {
 	return b.withRegistry(func(dir string, skopeo copier) error {
 		large := filepath.Join(dir, "large.tar")
-		if err := writeArchive(large, "podd.bench/large:1", 600<<20, 300<<20, 124<<20); err != nil {
+		if err := writeArchive(large, "podd.bench/large:1", 0, 600<<20, 300<<20, 124<<20); err != nil {
 			return err
 		}
 		return b.pullImage(dir, skopeo, large, 1, "1 GB image of 3 layers")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -123,7 +124,7 @@ func (i *images) loadCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name for the archive's one image, instead of the name in it")
-	cmd.Flags().StringVar(&progress, "progress", "auto", "auto (a bar on a terminal), plain or json: how much of a file was sent to the daemon")
+	cmd.Flags().StringVar(&progress, "progress", "auto", "auto (a bar on a terminal), plain or json: how much of a file was read")
 	mustComplete(cmd, "progress", completeWords("auto", "plain", "json"))
 	return cmd
 }
@@ -144,12 +145,10 @@ func loadArchive(cmd *cobra.Command, s imageStore, path, name string, show print
 	if st.IsDir() {
 		return loadDir(cmd, s, path, name, show)
 	}
-	if _, remote := s.(*remoteImages); !remote {
-		return s.load(cmd.Context(), f, api.ImageLoad{Name: name, Source: path}) // which is read in place
-	}
-	return s.load(cmd.Context(), &shownReader{in: f, total: st.Size(), report: func(n int64) {
+	shown := readSoFar{total: st.Size(), report: func(n int64) {
 		show.Step(path, api.PullStep{Status: "loading", Layer: filepath.Base(path), Current: n, Total: st.Size()})
-	}}, api.ImageLoad{Name: name, Source: path})
+	}}
+	return s.load(cmd.Context(), f, api.ImageLoad{Name: name, Source: path, Read: shown.read})
 }
 
 // loadDir loads a folder that is an image, or else the archives in it.
@@ -176,21 +175,21 @@ func loadDir(cmd *cobra.Command, s imageStore, path, name string, show printers.
 	return all, errors.Join(errs...)
 }
 
-// shownReader reports how much of a file was read, at most a hundred times.
-type shownReader struct {
-	in                 io.Reader
+// readSoFar reports how much of a file was read, at most a hundred times.
+type readSoFar struct {
+	mu                 sync.Mutex
 	n, reported, total int64
 	report             func(n int64)
 }
 
-func (r *shownReader) Read(b []byte) (int, error) {
-	n, err := r.in.Read(b)
+func (r *readSoFar) read(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.n += int64(n)
-	if r.n-r.reported > r.total/100 || err != nil && r.n > r.reported {
+	if r.n-r.reported > r.total/100 || r.n == r.total && r.n > r.reported {
 		r.reported = r.n
 		r.report(r.n)
 	}
-	return n, err
 }
 
 func (i *images) rmCommand() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,9 +18,13 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"podd/cmd/podd/internal/client"
 	"podd/cmd/podd/internal/config"
 	store "podd/images"
+	"podd/images/archive"
 	"podd/internal/escape"
 	"podd/runtime/api"
 )
@@ -48,7 +53,7 @@ func (l *localImages) list(context.Context) ([]api.ImageInfo, error) {
 }
 
 func (l *localImages) load(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
-	loaded, err := l.store.Load(ctx, r, store.LoadOptions{Name: o.Name, Source: o.Source})
+	loaded, err := l.store.Load(ctx, r, store.LoadOptions{Name: o.Name, Source: o.Source, Read: o.Read})
 	return imageInfos(loaded), err
 }
 
@@ -87,6 +92,7 @@ func (s *remoteImages) list(ctx context.Context) ([]api.ImageInfo, error) {
 	return list.Items, err
 }
 
+// load has the daemon read a file where it lies, or sends it.
 func (s *remoteImages) load(ctx context.Context, r io.Reader, o api.ImageLoad) ([]api.ImageInfo, error) {
 	q := url.Values{}
 	for key, value := range map[string]string{"name": o.Name, "source": o.Source} {
@@ -94,13 +100,50 @@ func (s *remoteImages) load(ctx context.Context, r io.Reader, o api.ImageLoad) (
 			q.Set(key, value)
 		}
 	}
-	resp, err := s.client.Do(ctx, http.MethodPost, imagesPath, q, client.AcceptObject, r)
+	if f, ok := r.(*os.File); ok && archive.InPlace(f) {
+		if list, known, err := s.loadFile(ctx, f, q, o.Read); known {
+			return list, err
+		}
+	}
+	resp, err := s.client.Do(ctx, http.MethodPost, imagesPath, q, client.AcceptObject, archive.Watch(r, o.Read))
 	if err != nil {
 		return nil, err
 	}
 	var list api.ImageList
 	err = client.Decode(resp, &list)
 	return list.Items, err
+}
+
+// loadFile names an open file to the daemon; known is false if that does not know the request, or cannot see the file.
+func (s *remoteImages) loadFile(ctx context.Context, f *os.File, q url.Values, read func(n int)) (list []api.ImageInfo, known bool, err error) {
+	q = maps.Clone(q)
+	q.Set("fd", strconv.Itoa(int(f.Fd())))
+	resp, err := s.client.Do(ctx, http.MethodPost, imagesPath+"/file", q, client.AcceptObject, nil)
+	var none *client.NoDaemonError
+	if err != nil {
+		return nil, errors.As(err, &none), err
+	}
+	defer resp.Body.Close()
+	for lines, n := json.NewDecoder(resp.Body), int64(0); ; {
+		var step api.PullStep
+		if err := lines.Decode(&step); err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errors.New("podd has ended: load the archive again")
+			}
+			return list, true, err
+		}
+		switch {
+		case step.Error != "":
+			return nil, true, &apierrors.StatusError{ErrStatus: metav1.Status{Message: step.Error, Reason: step.Reason}}
+		case step.Image != nil:
+			list = append(list, *step.Image)
+		case step.Status == "loaded":
+			return list, true, nil
+		case read != nil:
+			read(int(step.Current - n))
+			n = step.Current
+		}
+	}
 }
 
 // loadFolder sends the folder as the archive that it is.

@@ -81,18 +81,25 @@ func (p *plainProgress) Step(ref string, s api.PullStep) {
 	case s.Status == "found":
 		fmt.Fprintf(p.out, "%s: found at %s\n", escape.Line(ref), escape.Line(s.Host))
 	case s.Status == "loading":
-		fmt.Fprintf(p.out, "%s: %s of %s\n", escape.Line(ref), Size(s.Current), Size(s.Total))
-	case s.Layer != "" && s.Total > 0:
-		now := p.now()
-		if p.last == nil {
-			p.last = map[string]time.Time{}
+		if p.due(ref, s) {
+			fmt.Fprintf(p.out, "%s: %s of %s\n", escape.Line(ref), Size(s.Current), Size(s.Total))
 		}
-		if at, said := p.last[s.Layer]; said && s.Current < s.Total && now.Sub(at) < plainEach {
-			return
-		}
-		p.last[s.Layer] = now
+	case s.Layer != "" && s.Total > 0 && p.due(s.Layer, s):
 		fmt.Fprintf(p.out, "%s: layer %s: %s of %s\n", escape.Line(ref), shortDigest(s.Layer), Size(s.Current), Size(s.Total))
 	}
+}
+
+// due says whether something is to be written of a layer or a file: at its beginning, at its end, and now and then.
+func (p *plainProgress) due(of string, s api.PullStep) bool {
+	now := p.now()
+	if p.last == nil {
+		p.last = map[string]time.Time{}
+	}
+	if at, said := p.last[of]; said && s.Current < s.Total && now.Sub(at) < plainEach {
+		return false
+	}
+	p.last[of] = now
+	return true
 }
 
 func (p *plainProgress) End() { p.last = nil }
