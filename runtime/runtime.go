@@ -253,9 +253,9 @@ func New(c Config) (*Runtime, error) {
 		Damaged:    c.Damaged,
 	}
 	r.folders = &folders.Folders{
-		Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir, Roots: r.engine.MountDir,
+		Run: c.RunDir, Root: c.RootDir, Logs: c.LogDir, Passed: []string{r.engine.MountDir, filepath.Join(c.RunDir, "sandbox")},
 		Records: r.records.Dir, Containers: r.engine.StateDir, IO: r.engine.IODir,
-		Private: []string{r.engine.RootDir, r.volumes.Disk, filepath.Join(c.RunDir, "sandbox"), r.controllers.RunDir}, BootID: folders.BootID,
+		Private: []string{r.engine.RootDir, r.volumes.Disk, r.controllers.RunDir}, BootID: folders.BootID,
 		Small:   []string{c.RootDir, r.finished.Dir, r.controllers.RootDir, filepath.Join(c.RootDir, "lastgood"), filepath.Join(c.RootDir, "rollback")},
 		Damaged: c.Damaged, SetAside: r.disk.Restored, Runs: r.engine.AnyRuns,
 	}

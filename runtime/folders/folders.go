@@ -22,9 +22,9 @@ const maxBootID = 128
 // Folders are the folders that podd keeps its state in.
 type Folders struct {
 	Run, Root, Logs string
-	// Roots holds the roots of containers. That of a pod with ids of its own passes it; each container's in it is closed to
-	// others.
-	Roots string
+	// Passed hold the roots of containers and the files of pods. The root of a pod with ids of its own passes them; each
+	// folder in them is closed to others.
+	Passed []string
 	// Records, Containers and IO speak of processes, and so of one boot.
 	Records, Containers, IO string
 	// Private are the others. What containers make is nobody's on the board: a program that runs as its owner would make
@@ -43,7 +43,10 @@ type Folders struct {
 
 // Ensure makes the folders.
 func (f *Folders) Ensure() error {
-	errs := []error{atomicfile.EnsureDir(f.Logs, 0o711, f.Damaged, "logs begin anew"), f.ensure(f.Roots, 0o711)}
+	errs := []error{atomicfile.EnsureDir(f.Logs, 0o711, f.Damaged, "logs begin anew")}
+	for _, dir := range f.Passed {
+		errs = append(errs, closeBelow(dir), f.ensure(dir, 0o711))
+	}
 	for _, dir := range append([]string{f.Records, f.Containers, f.IO}, f.Private...) {
 		errs = append(errs, f.ensure(dir, 0o700))
 	}
@@ -51,6 +54,22 @@ func (f *Folders) Ensure() error {
 		return fmt.Errorf("cannot make a folder: %w", err)
 	}
 	return nil
+}
+
+// closeBelow closes to others what an earlier podd has left open in a folder that was closed itself.
+func closeBelow(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // it is not there yet, or no folder
+	}
+	var errs []error
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.IsDir() && info.Mode().Perm()&0o007 != 0 {
+			errs = append(errs, os.Chmod(filepath.Join(dir, e.Name()), info.Mode().Perm()&^0o007))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // ensure makes a folder, or gives one that an earlier podd has made its mode.

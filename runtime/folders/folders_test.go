@@ -18,7 +18,7 @@ func onDisk(t *testing.T) (*Folders, *[]string) {
 	t.Helper()
 	dir, told := t.TempDir(), new([]string)
 	f := &Folders{
-		Run: filepath.Join(dir, "run"), Root: filepath.Join(dir, "lib"), Logs: filepath.Join(dir, "log"), Roots: filepath.Join(dir, "run/roots"),
+		Run: filepath.Join(dir, "run"), Root: filepath.Join(dir, "lib"), Logs: filepath.Join(dir, "log"), Passed: []string{filepath.Join(dir, "run/roots")},
 		Records: filepath.Join(dir, "run/pods"), Containers: filepath.Join(dir, "run/containers"), IO: filepath.Join(dir, "run/io"),
 		Private: []string{filepath.Join(dir, "lib/pods")}, BootID: filepath.Join(dir, "boot_id"),
 		SetAside: func(err error, consequence string) {
@@ -53,9 +53,23 @@ func TestEnsure(t *testing.T) {
 	if err := f.Ensure(); err != nil {
 		t.Fatal(err)
 	}
-	for dir, mode := range map[string]os.FileMode{f.Records: 0o700, f.Containers: 0o700, f.Private[0]: 0o700, f.Roots: 0o711, f.Logs: 0o711} {
+	for dir, mode := range map[string]os.FileMode{f.Records: 0o700, f.Containers: 0o700, f.Private[0]: 0o700, f.Passed[0]: 0o711, f.Logs: 0o711} {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v; want %o", dir, info.Mode(), err, mode)
+		}
+	}
+	// What others may pass now was closed, and what is in it open.
+	for name, mode := range map[string]os.FileMode{"open": 0o755, "passed": 0o710} {
+		if err := errors.Join(os.Mkdir(filepath.Join(f.Passed[0], name), mode), os.Chmod(filepath.Join(f.Passed[0], name), mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Chmod(f.Passed[0], 0o700), f.Ensure()); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"": 0o711, "open": 0o750, "passed": 0o710} {
+		if info, err := os.Stat(filepath.Join(f.Passed[0], name)); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%q: %v, %v; want %o", name, info.Mode(), err, mode)
 		}
 	}
 	put(t, filepath.Join(f.Root, "file"), "")

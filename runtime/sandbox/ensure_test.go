@@ -213,6 +213,9 @@ func TestSandboxOfAPod(t *testing.T) {
 	if _, err := os.Stat(r.Paths.PodLogs(rec)); err != nil {
 		t.Error(err)
 	}
+	if info, err := os.Stat(r.Paths.Sandbox(rec.UID)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("its files are in a folder of mode %v, %v", info.Mode(), err)
+	}
 	mounts := nstest.MountsBelow(t, r.Paths.Run)
 	r.ensure(rec, in)
 	if after := nstest.MountsBelow(t, r.Paths.Run); after != mounts || !reflect.DeepEqual(rec.Sandbox, first) {

@@ -29,7 +29,7 @@ import (
 // may write to some of them, and the folder is on /run, which is all of the machine's.
 const (
 	shmSize   = "size=65536k,mode=1777"
-	filesSize = "size=16m,mode=0755"
+	filesSize = "size=16m,mode=0700"
 )
 
 // Manager makes and removes what the containers of a pod share.
@@ -186,6 +186,9 @@ func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv R
 	if spec.HostNetwork {
 		hosts = hostNetworkHostsFile(spec, beneath.ReadHostFile("/etc/hosts"))
 	}
+	if err := m.closeToOthers(rec, dir); err != nil {
+		return err
+	}
 	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": m.hostnameOf(rec.Object) + "\n"}
 	for name, text := range files {
 		if err := beneath.WriteInPlace(filepath.Join(dir, name), text, 0o644, m.Engine.Damaged); err != nil {
@@ -203,6 +206,19 @@ func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv R
 		return err
 	}
 	return m.Chown(rec, shm)
+}
+
+// closeToOthers keeps the board's users from a pod's files, and lets the root of a pod with ids of its own pass: its init binds
+// them by path, and asks the daemon for each that it does not find.
+func (m *Manager) closeToOthers(rec *state.Record, dir string) error {
+	mode, group := os.FileMode(0o700), 0
+	if u := m.usersOf(rec); u != nil {
+		mode, group = 0o710, u.First
+	}
+	if err := errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)); err != nil {
+		return fmt.Errorf("cannot close the files of pod %q to others: %w", rec.Object.Name, err)
+	}
+	return nil
 }
 
 func ensureTmpfs(dir, options string) error {

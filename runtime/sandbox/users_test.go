@@ -132,6 +132,12 @@ func TestSandboxWithUsers(t *testing.T) {
 			t.Errorf("%s is of %d:%d", name, st.Uid, st.Gid)
 		}
 	}
+	// Its root passes the folder, so that its init binds them by itself; nobody else of the board does.
+	var st unix.Stat_t
+	must(t, unix.Stat(r.Paths.Sandbox(rec.UID), &st))
+	if st.Mode&0o777 != 0o710 || st.Uid != 0 || st.Gid != 1<<16 {
+		t.Errorf("the folder is of %d:%d and has mode %o", st.Uid, st.Gid, st.Mode&0o777)
+	}
 	if err := r.Chown(rec, filepath.Join(r.Paths.Run, "none")); err == nil {
 		t.Error("a file that is not there was given")
 	}

@@ -12,7 +12,7 @@ func (b *bench) userns() error {
 		text  func(string, int) string
 		costs []cost
 	}{{text: ownUsers}, {text: hostUsers}}
-	for round := range max(32, b.repeat) {
+	for round := range max(64, b.repeat) {
 		for i := range kinds {
 			k := &kinds[(i+round)%len(kinds)]
 			c, err := b.node.firstOf(1, k.text)
