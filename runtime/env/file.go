@@ -20,21 +20,25 @@ func fileKey(r *corev1.FileKeySelector, s *Source) (string, error) {
 		return "", fmt.Errorf("file %s of volume %s has more than %d bytes", r.Path, r.VolumeName, MaxFile)
 	}
 	// Line ends of Windows do not come into values, as they do not with a kubelet.
-	vars, err := parseFile(strings.ReplaceAll(string(text), "\r\n", "\n"))
+	value, found := "", false
+	err = parseFile(strings.ReplaceAll(string(text), "\r\n", "\n"), func(name, v string) bool {
+		value, found = v, name == r.Key
+		return !found
+	})
 	if err != nil {
 		return "", fmt.Errorf("cannot read file %s of volume %s: %w", r.Path, r.VolumeName, err)
 	}
-	value, ok := vars[r.Key]
-	if !ok {
+	if !found {
 		return "", &missing{fmt.Sprintf("environment variable key %q not found in file %q", r.Key, r.Path)}
 	}
 	return value, nil
 }
 
-// parseFile reads lines NAME='VALUE': the value stands in single quotes, may go over several lines and has no
-// escapes. Blank lines and lines that begin with # say nothing. The last of two values of a name counts.
-func parseFile(text string) (map[string]string, error) {
-	vars := map[string]string{}
+// parseFile reads lines NAME='VALUE' until each returns false: the value stands in single quotes, may go over several lines
+// and has no escapes. Blank lines and lines that begin with # say nothing. A blank after the = makes the value empty, as in a
+// shell. As with a kubelet, the first of two values of a name counts, and what follows it may have any form.
+// pkg/kubelet/util/env
+func parseFile(text string, each func(name, value string) bool) error {
 	for line := 1; text != ""; {
 		head, rest, _ := strings.Cut(text, "\n")
 		trimmed := strings.TrimSpace(head)
@@ -43,22 +47,35 @@ func parseFile(text string) (map[string]string, error) {
 			line++
 			continue
 		}
-		name, _, ok := strings.Cut(trimmed, "='")
-		if !ok || name == "" || strings.ContainsAny(name, " \t='") {
-			return nil, fmt.Errorf("line %d is not of the form NAME='VALUE'", line)
+		name, after, ok := strings.Cut(strings.TrimLeft(text, " \t"), "=")
+		if !ok || name == "" || strings.ContainsAny(name, " \t\n'") {
+			return fmt.Errorf("line %d is not of the form NAME='VALUE'", line)
 		}
-		_, after, _ := strings.Cut(text, "='")
+		if strings.HasPrefix(after, " ") || strings.HasPrefix(after, "\t") {
+			if !each(name, "") {
+				return nil
+			}
+			text = rest
+			line++
+			continue
+		}
+		after, ok = strings.CutPrefix(after, "'")
+		if !ok {
+			return fmt.Errorf("line %d is not of the form NAME='VALUE'", line)
+		}
 		value, tail, closed := strings.Cut(after, "'")
 		if !closed {
-			return nil, fmt.Errorf("the quote that line %d opens is not closed", line)
+			return fmt.Errorf("the quote that line %d opens is not closed", line)
 		}
 		end, next, _ := strings.Cut(tail, "\n")
 		if end = strings.TrimSpace(end); end != "" && !strings.HasPrefix(end, "#") {
-			return nil, fmt.Errorf("line %d goes on after the value", line+strings.Count(value, "\n"))
+			return fmt.Errorf("line %d goes on after the value", line+strings.Count(value, "\n"))
 		}
-		vars[name] = value
+		if !each(name, value) {
+			return nil
+		}
 		line += 1 + strings.Count(value, "\n")
 		text = next
 	}
-	return vars, nil
+	return nil
 }

@@ -11,12 +11,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// allOf is all that a file says; of two values of a name the first.
+func allOf(text string) (map[string]string, error) {
+	vars := map[string]string{}
+	err := parseFile(text, func(name, value string) bool {
+		if _, there := vars[name]; !there {
+			vars[name] = value
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return vars, nil
+}
+
 func TestParseFile(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"", "map[]"},
 		{"# a note\n\nA='one'\nB='two words' # why\n", "map[A:one B:two words]"},
 		{"A='$(X) \\n \"'\n", `map[A:$(X) \n "]`},
-		{"A='one\ntwo'\nB=''\nA='last'", "map[A:last B:]"},
+		{"A='one\ntwo'\nB=''\nA='last'", "map[A:one\ntwo B:]"},
 		{"A=one\n", "error: line 1 is not of the form NAME='VALUE'"},
 		{"A='x'\nB =''\n", "error: line 2 is not of the form NAME='VALUE'"},
 		{"A='one\n", "error: the quote that line 1 opens is not closed"},
@@ -35,12 +50,14 @@ func TestParseFile(t *testing.T) {
 		{"A=\"x\"\n", "error: line 1 is not of the form NAME='VALUE'"},
 		{"\n\nA\n", "error: line 3 is not of the form NAME='VALUE'"},
 		{"export A='x'\n", "error: line 1 is not of the form NAME='VALUE'"},
+		{"A= 'x'\nB=\t\nC='z'\n", "map[A: B: C:z]"},
+		{"A=\n", "error: line 1 is not of the form NAME='VALUE'"},
 		{"A='x''y'\n", "error: line 1 goes on after the value"},
 		{"A='x' B='y'\n", "error: line 1 goes on after the value"},
 		{"A='1\n2\n3'\nB='\n", "error: the quote that line 4 opens is not closed"},
 	}
 	for _, tt := range tests {
-		vars, err := parseFile(tt.text)
+		vars, err := allOf(tt.text)
 		got := fmt.Sprint(vars)
 		if err != nil {
 			got = "error: " + err.Error()
@@ -56,7 +73,7 @@ func TestFileKey(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	files := map[string]string{
-		"good": "A='one'\nB=''\n", "bad": "A=one\n", "windows": "A='one\r\ntwo'\r\nB='x'\r\n",
+		"good": "A='one'\nB=''\n", "bad": "A=one\n", "twice": "A='one'\nA='two'\nB=\"three\"\n", "windows": "A='one\r\ntwo'\r\nB='x'\r\n",
 		"full": "A='" + strings.Repeat("x", MaxFile-5) + "'\n", "over": "A='" + strings.Repeat("x", MaxFile-4) + "'\n",
 	}
 	source := &Source{Pod: &corev1.Pod{}, File: func(volume, path string) ([]byte, error) {
@@ -82,6 +99,8 @@ func TestFileKey(t *testing.T) {
 		{"and need not be there", "gone", "A", &yes, ""},
 		{"a file that cannot be read", "unreadable", "A", &yes, "error: cannot read it"},
 		{"a file of another form", "bad", "A", &yes, "error: cannot read file bad of volume v: line 1 is not of the form NAME='VALUE'"},
+		{"the first of two", "twice", "A", nil, "V=one"},
+		{"a line of another form before it", "twice", "B", nil, "error: cannot read file twice of volume v: line 3 is not of the form NAME='VALUE'"},
 		{"line ends of Windows", "windows", "A", nil, "V=one\ntwo"},
 		{"as large as may be", "full", "A", nil, "V=" + strings.Repeat("x", MaxFile-5)},
 		{"a byte more", "over", "A", &yes, "error: file over of volume v has more than 65536 bytes"},
@@ -111,7 +130,7 @@ func TestParseFileRoundTrip(t *testing.T) {
 		for i, v := range values {
 			fmt.Fprintf(&text, "# value %d\nK%d='%s'\n", i, i, strings.ReplaceAll(v, "'", "\n#"))
 		}
-		vars, err := parseFile(text.String())
+		vars, err := allOf(text.String())
 		for i, v := range values {
 			if vars[fmt.Sprintf("K%d", i)] != strings.ReplaceAll(v, "'", "\n#") {
 				return false
@@ -126,7 +145,7 @@ func TestParseFileRoundTrip(t *testing.T) {
 func FuzzParseFile(f *testing.F) {
 	f.Add("A='one'\n# x\nB='two\nthree'")
 	f.Fuzz(func(t *testing.T, text string) {
-		if vars, err := parseFile(text); err != nil && vars != nil {
+		if vars, err := allOf(text); err != nil && vars != nil {
 			t.Errorf("%v beside %v", vars, err)
 		}
 	})
