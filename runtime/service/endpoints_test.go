@@ -234,4 +234,16 @@ func TestZoneIsServedOnce(t *testing.T) {
 	if _, err := os.Stat(s.ZoneFile); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
+	// It is written when that goes again, and said and served no second time.
+	s.syncZone(Zone{})
+	if err := os.Mkdir(filepath.Dir(s.ZoneFile), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.syncZone(Zone{})
+	if _, err := os.Stat(s.ZoneFile); err != nil {
+		t.Error(err)
+	}
+	if w.zones != 2 || strings.Count(log.String(), "out for longer") != 1 {
+		t.Errorf("%d zones; %s", w.zones, log.String())
+	}
 }

@@ -71,7 +71,8 @@ type Syncer struct {
 	services     []*corev1.Service    // with their addresses
 	generated    map[objects.Key]bool // shown beside what the folder has
 	reported     map[string]bool      // problems
-	zone         []byte               // as saved
+	zone         []byte               // as served
+	zoneUnsaved  bool                 // it could not be saved
 }
 
 // recheckPorts is how long a Service waits for a port that a process has: nobody tells when it ends.

@@ -42,18 +42,23 @@ func (s *Syncer) ServeZone(zone Zone) {
 	}
 }
 
-// syncZone serves names that are new, and writes them before: what a pod has been told stays so.
+// syncZone serves names that are new, and writes them before: what a pod has been told stays so. What could not be written is
+// tried again at the next look.
 func (s *Syncer) syncZone(zone Zone) {
 	data, err := json.Marshal(zone)
-	if err == nil && bytes.Equal(data, s.zone) {
+	isNew := err != nil || !bytes.Equal(data, s.zone)
+	if !isNew && !s.zoneUnsaved {
 		return
 	}
 	if err == nil {
 		err = atomicfile.Write(s.ZoneFile, data, 0o600)
 		s.zone = data
 	}
-	if err != nil {
+	if err != nil && isNew {
 		s.Log.Error("names would be out for longer if podd died", "error", err)
 	}
-	s.ServeZone(zone)
+	s.zoneUnsaved = err != nil
+	if isNew {
+		s.ServeZone(zone)
+	}
 }

@@ -25,14 +25,22 @@ type collector struct {
 	settings atomic.Pointer[gc.Settings]
 	mu       sync.Mutex // one collection at a time
 	timer    *time.Timer
-	full     bool // the last one left the disk fuller than it is to be, under mu
+	full     bool      // the last one left the disk fuller than it is to be, under mu
+	told     time.Time // when an image last had no room, under mu
 }
 
-// news says whether it is to be told that a collection has freed too little: once for a disk that stays full, and each time
-// for an image that needs room.
-func (c *collector) news(short, need int64) bool {
+// tellEach is how often it is told that there is no room for images: each asks several times on its way.
+const tellEach = time.Minute
+
+// news says whether it is to be told that a collection has freed too little: once for a disk that stays full, and now and then
+// for images that need room.
+func (c *collector) news(short, need int64, now time.Time) bool {
 	if need > 0 {
-		return short > 0
+		if short <= 0 || now.Sub(c.told) < tellEach {
+			return false
+		}
+		c.told = now
+		return true
 	}
 	was := c.full
 	c.full = short > 0
@@ -78,7 +86,7 @@ func (gb garbage) collectImages(ctx context.Context, room store.Room) bool {
 			_ = client.CleanSpool(time.Now().Add(-24*time.Hour), gb.d.images.HasLayer) // whatever of it goes
 		}
 	}
-	if gb.d.collector.news(c.Short, room.Bytes) {
+	if gb.d.collector.news(c.Short, room.Bytes, time.Now()) {
 		gb.event(corev1.EventTypeWarning, "FreeDiskSpaceFailed", fmt.Sprintf("Failed to garbage collect required amount of images. "+
 			"Attempted to free %d bytes, but only found %d bytes eligible to free.", c.Wanted, c.Freed))
 	}
