@@ -50,7 +50,13 @@ func (ad admission) forbidden(pod *corev1.Pod) (reason, why string) {
 	if ad.r.Settings.DenyCDIAnnotations && len(cdi.Annotated(pod.Annotations)) > 0 {
 		return status.ReasonCDIAnnotation, "forbidden annotation: pods of this node get CDI devices by resources and runtime classes alone (cdiAnnotations: false)"
 	}
-	return status.ReasonAppArmor, ad.r.engine.Modules.ForbidsAppArmor(pod)
+	if why := ad.r.engine.Modules.ForbidsAppArmor(pod); why != "" {
+		return status.ReasonAppArmor, why
+	}
+	if ad.r.Settings.RefuseUnlabelled {
+		return status.ReasonSELinux, ad.r.engine.Modules.ForbidsSELinux(pod)
+	}
+	return "", ""
 }
 
 // checkSecurity says what the Pod Security Standards have against a pod.

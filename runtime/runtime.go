@@ -344,6 +344,8 @@ type Settings struct {
 	RuntimeHandlers runtimeclass.Handlers
 	// DenyCDIAnnotations: pods that name CDI devices in annotations are not admitted.
 	DenyCDIAnnotations bool
+	// RefuseUnlabelled: pods that ask for SELinux labels are not admitted where SELinux is off.
+	RefuseUnlabelled bool
 	// Devices offer devices as resources, to pods that start later.
 	Devices []device.Rule
 	// Labels of the node, beside those that every node has. A pod that runs stays; one that waits is asked again.

@@ -194,10 +194,11 @@ const (
 const (
 	ReasonSysctlForbidden = "SysctlForbidden"
 	ReasonAppArmor        = "AppArmor" // a kubelet's, pkg/security/apparmor
+	ReasonSELinux         = "SELinux"
 	ReasonCDIAnnotation   = "CDIAnnotationForbidden"
 )
 
 // Rejected says whether a pod that ended for this reason was not admitted.
 func Rejected(reason string) bool {
-	return reason == ReasonSysctlForbidden || reason == ReasonAppArmor || reason == ReasonCDIAnnotation
+	return reason == ReasonSysctlForbidden || reason == ReasonAppArmor || reason == ReasonSELinux || reason == ReasonCDIAnnotation
 }

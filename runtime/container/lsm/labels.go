@@ -202,6 +202,30 @@ func labelOf(pod *corev1.Pod, c *corev1.Container) *corev1.SELinuxOptions {
 	return asked
 }
 
+// Unlabelled says which label a container asks for and does not get, as SELinux is off: "type t, level s0"; "": none. Who asks
+// for the type that confines nothing has what it asks for anyway.
+func (m Machine) Unlabelled(pod *corev1.Pod, c *corev1.Container) string {
+	asked := labelOf(pod, c)
+	if asked == nil || asked.Type == privilegedType || m.Labelling() {
+		return ""
+	}
+	var words []string
+	for _, part := range [][2]string{{"user", asked.User}, {"role", asked.Role}, {"type", asked.Type}, {"level", asked.Level}} {
+		if part[1] != "" {
+			words = append(words, part[0]+" "+part[1])
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// ForbidsSELinux says why this machine cannot take a pod whose labels are to be enforced, "" if it can.
+func (m Machine) ForbidsSELinux(pod *corev1.Pod) string {
+	if anyContainer(pod, func(c *corev1.Container) bool { return m.Unlabelled(pod, c) != "" }) {
+		return "Cannot enforce SELinux: SELinux is not enabled on the host; turn it on, remove seLinuxOptions, or let the node ignore them (unenforcedSELinux: ignore)"
+	}
+	return ""
+}
+
 // LevelAsked says whether a container asks for a level of its own.
 func LevelAsked(pod *corev1.Pod, c *corev1.Container) bool {
 	asked := labelOf(pod, c)

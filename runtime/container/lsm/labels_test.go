@@ -87,3 +87,43 @@ func TestLabels(t *testing.T) {
 		t.Errorf("a label that the policy does not know: %v", err)
 	}
 }
+
+// Where it is to be so, a pod that asks for labels runs with them or not at all.
+func TestForbidsSELinux(t *testing.T) {
+	on := map[string]string{"sys/fs/selinux/enforce": "0", "proc/self/attr/current": "u:r:t\x00"} // permissive: it is there
+	none := map[string]string{"sys/fs/selinux/enforce": "1", "proc/self/attr/current": "kernel\x00"}
+	const refused = "Cannot enforce SELinux: SELinux is not enabled on the host; turn it on, remove seLinuxOptions, or let the node ignore them (unenforcedSELinux: ignore)"
+	for _, tc := range []struct{ name, pod, off string }{
+		{"asks for nothing", `{"spec":{"containers":[{"name":"c"}]}}`, ""},
+		{"empty options", `{"spec":{"securityContext":{"seLinuxOptions":{}},"containers":[{"name":"c"}]}}`, ""},
+		{"of the pod", `{"spec":{"securityContext":{"seLinuxOptions":{"level":"s0:c1,c2"}},"containers":[{"name":"c"}]}}`, refused},
+		{"of a container", `{"spec":{"containers":[{"name":"c"},{"name":"d","securityContext":{"seLinuxOptions":{"type":"t"}}}]}}`, refused},
+		{"of an init container", `{"spec":{"initContainers":[{"name":"i","securityContext":{"seLinuxOptions":{"user":"u"}}}],"containers":[{"name":"c"}]}}`, refused},
+		{"the type that confines nothing", `{"spec":{"securityContext":{"seLinuxOptions":{"type":"spc_t"}},"containers":[{"name":"c"}]}}`, ""},
+		{"that type, but for one container", `{"spec":{"securityContext":{"seLinuxOptions":{"type":"spc_t"}},"containers":[{"name":"c"},{"name":"d","securityContext":{"seLinuxOptions":{"type":"t"}}}]}}`, refused},
+		{"a type of the pod's that no container has", `{"spec":{"securityContext":{"seLinuxOptions":{"type":"t"}},"containers":[{"name":"c","securityContext":{"seLinuxOptions":{"type":"spc_t"}}}]}}`, ""},
+	} {
+		for state, c := range map[string]struct {
+			files map[string]string
+			want  string
+		}{"off": {nil, tc.off}, "no policy": {none, tc.off}, "on": {on, ""}} {
+			if got := machine(t, c.files).ForbidsSELinux(pod(t, tc.pod)); got != c.want {
+				t.Errorf("%s, SELinux %s: %q, want %q", tc.name, state, got, c.want)
+			}
+		}
+	}
+}
+
+// What is ignored is named.
+func TestUnlabelled(t *testing.T) {
+	p := pod(t, `{"spec":{"securityContext":{"seLinuxOptions":{"user":"u","role":"r","type":"t","level":"s0:c1,c2"}},"containers":[{"name":"c"},{"name":"d","securityContext":{"seLinuxOptions":{"level":"s0"}}},{"name":"e","securityContext":{"seLinuxOptions":{"type":"spc_t","level":"s0"}}}]}}`)
+	for i, want := range []string{"user u, role r, type t, level s0:c1,c2", "level s0", ""} {
+		c := &p.Spec.Containers[i]
+		if got := machine(t, nil).Unlabelled(p, c); got != want {
+			t.Errorf("container %s: %q, want %q", c.Name, got, want)
+		}
+		if got := machine(t, map[string]string{"sys/fs/selinux/enforce": "0", "proc/self/attr/current": "u:r:t\x00"}).Unlabelled(p, c); got != "" {
+			t.Errorf("container %s is unlabelled where SELinux is on: %q", c.Name, got)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-// Package lsm chooses the AppArmor profile and the SELinux labels of a container, and says what a pod asks of AppArmor that
+// Package lsm chooses the AppArmor profile and the SELinux labels of a container, and says what a pod asks of both that
 // this machine cannot give.
 package lsm
 

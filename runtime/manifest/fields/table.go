@@ -7,7 +7,7 @@ const (
 	noCopy    = "podd does not copy volumes; fill it in an init container"
 	noCloud   = "podd does not attach disks of a cloud; use a hostPath or a persistentVolumeClaim"
 	noClaims  = "podd does not allocate devices by resource claims" + remove
-	noSELinux = "without effect where SELinux is off, as with a kubelet"
+	noSELinux = "without effect where SELinux is off, as with a kubelet, unless the node has `unenforcedSELinux: refuse`"
 	relabels  = "where SELinux is on, volumes that podd makes are relabelled file by file, which is also what a kubelet does with volumes that are not of CSI"
 	noWindows = "podd runs Linux containers only" + remove
 	noArmor   = "where the kernel has AppArmor; another board does not take the pod"

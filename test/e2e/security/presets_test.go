@@ -152,6 +152,11 @@ func TestHardenedConfig(t *testing.T) {
 	if got := strings.Fields(b.Sh("more", "main", script)); len(got) != 3 || got[0] != "0" || got[1] != "2" || got[2] != "0" {
 		t.Errorf("a pod that says what it needs has no_new_privs, seccomp and first id %v", got)
 	}
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err != nil {
+		b.MustDrop("labelled", harness.ReplaceIn(t, labelled("labelled"), "type: t, ", "")) // baseline has its own word for the type
+		b.WaitPod("labelled", harness.IsPhase(corev1.PodFailed))
+		b.Happened("labelled", "SELinux", "Cannot enforce SELinux", 1)
+	}
 	b.HasEvent(`pods "free" is forbidden: violates PodSecurity "baseline:latest": privileged`)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"podd/images/imagetest"
@@ -165,7 +166,7 @@ func TestContradictions(t *testing.T) {
 }
 
 // A pod that asks for AppArmor where there is none is refused, and nothing of it starts. One that asks for SELinux goes without,
-// as with a kubelet.
+// as with a kubelet, and podd doctor says so.
 func TestModulesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	b := harness.NewBoard(t)
@@ -181,6 +182,54 @@ func TestModulesThatAreNotThere(t *testing.T) {
 	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
 		return
 	}
-	b.MustDrop("selinux", harness.PodOf("selinux", harness.ContainerOf("main", harness.Forever, "securityContext: {seLinuxOptions: {level: 's0:c1,c2'}}")))
+	b.MustDrop("selinux", labelled("selinux"))
 	b.WaitPod("selinux", harness.IsPhase(corev1.PodRunning))
+	const said = "SELinux           none: seLinuxOptions ask for type t, level s0:c1,c2, and SELinux is off on this machine"
+	if out := b.CLI("doctor", "security", "--pod", "selinux"); !strings.Contains(out, said) {
+		t.Errorf("podd doctor security does not say %q:\n%s", said, out)
+	}
+}
+
+// labelled is a pod that asks for a label of SELinux.
+func labelled(name string) string {
+	return harness.PodOf(name, harness.ContainerOf("main", harness.Forever, "securityContext: {seLinuxOptions: {type: t, level: 's0:c1,c2'}}"))
+}
+
+// A node that says so takes no pod that asks for a label where SELinux is off, until it says otherwise; what runs stays.
+func TestUnenforcedSELinux(t *testing.T) {
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		t.Skip("SELinux is on")
+	}
+	t.Parallel()
+	file := configFile(t, "unenforcedSELinux: refuse\n")
+	b := harness.NewBoard(t, harness.WithArgs("--config", file))
+	set := func(value string) {
+		t.Helper()
+		b.Must(os.WriteFile(file, []byte("unenforcedSELinux: "+value+"\n"), 0o600))
+		b.Must(unix.Kill(b.Pid(), unix.SIGHUP))
+	}
+	const why = "Cannot enforce SELinux: SELinux is not enabled on the host; turn it on, remove seLinuxOptions, or let the node ignore them (unenforcedSELinux: ignore)"
+	refused := func(name string) {
+		t.Helper()
+		b.MustDrop(name, labelled(name))
+		p := b.WaitPod(name, harness.IsPhase(corev1.PodFailed))
+		if p.Status.Reason != "SELinux" || p.Status.Message != "Pod was rejected: "+why || len(p.Status.PodIPs) != 0 {
+			t.Errorf("%s: %s, %s, %v", name, p.Status.Reason, p.Status.Message, p.Status.PodIPs)
+		}
+		b.Happened(name, "SELinux", why, 1)
+	}
+	refused("first")
+	b.MustDrop("free", harness.PodOf("free", harness.ContainerOf("main", harness.Forever, "securityContext: {seLinuxOptions: {type: spc_t}}")))
+	b.Running("free")
+	set("ignore")
+	b.Running("first")
+	set("refuse")
+	refused("second")
+	b.Running("first")
+	b.MustKill9()
+	b.MustStart()
+	b.WaitPod("second", harness.IsPhase(corev1.PodFailed))
+	if p := b.MustPod("first"); harness.IsRunning(p) != "" || p.Status.ContainerStatuses[0].RestartCount != 0 {
+		t.Errorf("the pod that ran is %+v", p.Status)
+	}
 }

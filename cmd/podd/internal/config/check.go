@@ -72,6 +72,9 @@ func (c *Config) check() error {
 	if !slices.Contains(annotation.LogDrivers(), c.ContainerLogDriver) {
 		return fmt.Errorf("containerLogDriver must be file or journald, not %q", c.ContainerLogDriver)
 	}
+	if c.UnenforcedSELinux != "ignore" && c.UnenforcedSELinux != "refuse" {
+		return fmt.Errorf("unenforcedSELinux must be ignore or refuse, not %q", c.UnenforcedSELinux)
+	}
 	if c.UnknownKinds != "accept" && c.UnknownKinds != "refuse" {
 		return fmt.Errorf("unknownKinds must be accept or refuse, not %q", c.UnknownKinds)
 	}

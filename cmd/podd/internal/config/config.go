@@ -67,6 +67,9 @@ type Config struct {
 	SeccompDefault bool `json:"seccompDefault"`
 	// NoNewPrivileges keeps containers whose pods do not say allowPrivilegeEscalation from gaining privileges.
 	NoNewPrivileges bool `json:"noNewPrivileges"`
+	// UnenforcedSELinux says what becomes of pods that ask for labels where SELinux is off: ignore runs them without, as a
+	// kubelet does, refuse does not admit them.
+	UnenforcedSELinux string `json:"unenforcedSELinux"`
 	// UnknownKinds says what becomes of documents of kinds that podd does not act on: accept stores them, refuse makes them
 	// a problem of their file.
 	UnknownKinds string `json:"unknownKinds"`
@@ -133,6 +136,7 @@ func Default() Config {
 		CDIAnnotations:       true,
 		SeccompDefault:       true,
 		PodSecurity:          "privileged",
+		UnenforcedSELinux:    "ignore",
 		UnknownKinds:         "accept",
 
 		PodSecurityExemptions: SecurityExemptions{Namespaces: []string{}, RuntimeClasses: []string{}},

@@ -94,6 +94,7 @@ func TestConfigRefused(t *testing.T) {
 		want       string
 	}{
 		{"log driver", "containerLogDriver: syslog\n", nil, `containerLogDriver must be file or journald, not "syslog"`},
+		{"labels that nobody enforces", "unenforcedSELinux: warn\n", nil, `unenforcedSELinux must be ignore or refuse, not "warn"`},
 		{"unknown kinds", "unknownKinds: warn\n", nil, `unknownKinds must be accept or refuse, not "warn"`},
 		{"unknown key", "bridge: a\nbrigde: b\n", nil, `config.yaml: line 2: unknown field "brigde": did you mean bridge?`},
 		{"unknown key inside", "logging:\n  colour: b\n", nil, `config.yaml: line 2: unknown field "logging.colour": correct its spelling or remove it`},

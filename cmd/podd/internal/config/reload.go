@@ -9,7 +9,7 @@ import (
 // liveKeys are the settings that a reload changes.
 func liveKeys() []string {
 	return []string{
-		"containerLogMaxSize", "containerLogMaxFiles", "containerLogDriver", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "devices", "cdiAnnotations", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
+		"containerLogMaxSize", "containerLogMaxFiles", "containerLogDriver", "podPidsLimit", "shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority", "crashLoopBackOff.maxContainerRestartPeriod", "defaultRlimits", "allowedUnsafeSysctls", "seccompDefault", "noNewPrivileges", "unenforcedSELinux", "devices", "cdiAnnotations", "runtimeHandlers", "podSecurity", "unknownKinds", "podSecurityExemptions.namespaces", "podSecurityExemptions.runtimeClasses", "userNamespaces.mode", "nodeLabels", "logging.level",
 		"imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "imageMinimumGCAge", "imageMaximumGCAge",
 		"imagePolicy", "imageSignatureStores", "imageVerifiers",
 		"serializeImagePulls", "maxParallelImagePulls", "imagePullBytesPerSecond", "imagePullWindow", "imagePullOffline", "imagePullDeltas", "imagePeers", "imagePeersResolveTags",
@@ -59,7 +59,7 @@ func (c *Config) TakeLive(next *Config) {
 	c.NodeLabels, c.CrashLoopBackOff = next.NodeLabels, next.CrashLoopBackOff
 	c.Devices, c.CDIAnnotations, c.RuntimeHandlers = next.Devices, next.CDIAnnotations, next.RuntimeHandlers
 	c.SeccompDefault, c.UserNamespaces.Mode = next.SeccompDefault, next.UserNamespaces.Mode
-	c.NoNewPrivileges = next.NoNewPrivileges
+	c.NoNewPrivileges, c.UnenforcedSELinux = next.NoNewPrivileges, next.UnenforcedSELinux
 	c.UnknownKinds = next.UnknownKinds
 	c.PodSecurity, c.PodSecurityExemptions = next.PodSecurity, next.PodSecurityExemptions
 	c.ImagesConfig = next.ImagesConfig

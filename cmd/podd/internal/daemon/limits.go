@@ -90,7 +90,7 @@ func settingsOf(c *config.Config) runtime.Settings {
 		LogMaxSize: c.ContainerLogMaxSize.Value(), LogMaxFiles: c.ContainerLogMaxFiles, LogDriver: c.ContainerLogDriver,
 		PodPidsLimit: c.PodPidsLimit, StopGroups: c.StopGroups(), Labels: c.Labels(),
 		LongestBackoff: c.CrashLoopBackOff.MaxContainerRestartPeriod.Duration,
-		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, RuntimeHandlers: c.RuntimeHandlers, DenyCDIAnnotations: !c.CDIAnnotations, AutoUsers: c.UserNamespaces.Auto(),
+		Rlimits:        limits, AllowedUnsafeSysctls: c.AllowedUnsafeSysctls, SeccompDefault: c.SeccompDefault, NoNewPrivileges: c.NoNewPrivileges, Devices: c.Devices, RuntimeHandlers: c.RuntimeHandlers, DenyCDIAnnotations: !c.CDIAnnotations, RefuseUnlabelled: c.UnenforcedSELinux == "refuse", AutoUsers: c.UserNamespaces.Auto(),
 		PodSecurity: podsecurity.Settings{Enforced: c.PodSecurity, Namespaces: c.PodSecurityExemptions.Namespaces, RuntimeClasses: c.PodSecurityExemptions.RuntimeClasses},
 	}
 }

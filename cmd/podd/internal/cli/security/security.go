@@ -27,7 +27,8 @@ type Container struct {
 	Users     string `json:"users,omitempty"`          // whose the pod's are, and why not its own, if it leaves that to the node
 
 	*confinement.Facts
-	Tighter []string `json:"tighter"`
+	Unlabelled string   `json:"seLinuxIgnored,omitempty"` // the SELinux label that its pod asks for, and that it has not got
+	Tighter    []string `json:"tighter"`
 }
 
 // Of looks at the containers that run. One that ends meanwhile is left out.
@@ -59,7 +60,7 @@ func Of(pods *corev1.PodList, namespace, name string) ([]Container, error) {
 					}
 					return nil, err
 				}
-				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), p.Annotations[annotation.HandlerKey], p.Annotations[annotation.UsersKey], facts, facts.Tighter(armed)})
+				list = append(list, Container{p.Namespace, p.Name, s.Name, podsecurity.Strictest(p), p.Annotations[annotation.HandlerKey], p.Annotations[annotation.UsersKey], facts, unlabelled(p, s.Name), facts.Tighter(armed)})
 			}
 		}
 	}
@@ -67,6 +68,18 @@ func Of(pods *corev1.PodList, namespace, name string) ([]Container, error) {
 		return nil, fmt.Errorf("no container of pod %q runs", name)
 	}
 	return list, nil
+}
+
+// unlabelled is the SELinux label that a container of a pod asks for and has not got, as SELinux is off.
+func unlabelled(pod *corev1.Pod, name string) string {
+	for _, list := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range list {
+			if list[i].Name == name {
+				return lsm.Machine{}.Unlabelled(pod, &list[i])
+			}
+		}
+	}
+	return ""
 }
 
 // Print prints them for a person, or as JSON.
@@ -113,6 +126,8 @@ func Print(out io.Writer, list []Container, format string) error {
 		row("AppArmor", or(c.AppArmor, "none"))
 		if c.SELinux != "" {
 			row("SELinux", c.SELinux)
+		} else if c.Unlabelled != "" {
+			row("SELinux", "none: seLinuxOptions ask for "+c.Unlabelled+", and SELinux is off on this machine")
 		}
 		row("no_new_privs", yes(c.NoNewPrivs))
 		row("read-only root", yes(c.ReadOnlyRoot))
