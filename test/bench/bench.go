@@ -75,6 +75,19 @@ func (b *bench) add(r *row) *row {
 	return r
 }
 
+// addCosts adds two rows, of the time and of the CPU that something took podd and podman, and returns the first.
+func (b *bench) addCosts(what string, results map[string][]cost) *row {
+	wall := b.add(newRow(what+", wall", "ms"))
+	cpu := b.add(newRow("  CPU", "ms"))
+	for _, name := range []string{"podd", "podman"} {
+		if list := results[name]; len(list) > 0 {
+			wall.set(name, ms(median(walls(list))))
+			cpu.set(name, ms(median(cpus(list))))
+		}
+	}
+	return wall
+}
+
 // counts are the numbers of pods of the rows about many.
 func (b *bench) counts() ([]int, error) {
 	var list []int

@@ -47,14 +47,7 @@ func (b *bench) load() (err error) {
 			return err
 		}
 	}
-	wall := b.add(newRow("load of a 110 MB image of 3 layers, wall", "ms"))
-	cpu := b.add(newRow("  CPU", "ms"))
-	for _, name := range []string{"podd", "podman"} {
-		if list := results[name]; len(list) > 0 {
-			wall.set(name, ms(median(walls(list))))
-			cpu.set(name, ms(median(cpus(list))))
-		}
-	}
+	wall := b.addCosts("load of a 110 MB image of 3 layers", results)
 	ours := median(walls(results["podd"]))
 	wall.atMostOf(ours, median(walls(results["tar and sync"])), 1.15, "<= 1.15 x tar x and sync")
 	if list := results["podman"]; len(list) > 0 {

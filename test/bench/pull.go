@@ -99,14 +99,7 @@ func (b *bench) pullImage(dir string, skopeo copier, file string, times int, wha
 		}
 		most = pullUse{max(most.memory, use.memory), max(most.written, use.written)}
 	}
-	wall := b.add(newRow("pull of a "+what+", wall", "ms"))
-	cpu := b.add(newRow("  CPU", "ms"))
-	for _, name := range []string{"podd", "podman"} {
-		if list := results[name]; len(list) > 0 {
-			wall.set(name, ms(median(walls(list))))
-			cpu.set(name, ms(median(cpus(list))))
-		}
-	}
+	wall := b.addCosts("pull of a "+what, results)
 	ours := median(walls(results["podd"]))
 	wall.atMostOf(ours, median(walls(results["tar"])), 1.15, "<= 1.15 x tar x")
 	for _, name := range []string{"podman", "umoci", "ctr"} {
