@@ -262,5 +262,9 @@ func (c *Client) certsHint(host string) string {
 var errNoDocument = errors.New("no document")
 
 func refuse(hop Hop, host, format string, args ...any) error {
-	return &Error{Hop: hop, Host: host, Text: fmt.Sprintf(format, args...), err: errNoDocument}
+	e := &Error{Hop: hop, Host: host, Text: fmt.Sprintf(format, args...), err: errNoDocument}
+	if hop == HopDigest {
+		e.Remedy = "nothing of it was kept: something on the way may change what comes, so try another way, or ask whoever runs the registry"
+	}
+	return e
 }

@@ -217,6 +217,10 @@ func (e *Error) explainStatus(s *transport.Error) {
 		e.Kind = ErrNotFound
 		e.Text = fmt.Sprintf("it does not have it (%d %s%s)", code, http.StatusText(code), said)
 		e.Remedy = "check the name and the tag"
+		if e.Hop == HopBlob { // the name has led to a manifest
+			e.Text = fmt.Sprintf("it does not have a part of the image (%d %s%s)", code, http.StatusText(code), said)
+			e.Remedy = "push the image again"
+		}
 	case code == http.StatusTooManyRequests:
 		e.Kind = ErrUnavailable
 		e.Text = "it allows no more pulls for now (429 Too Many Requests" + said + ")"
@@ -227,6 +231,7 @@ func (e *Error) explainStatus(s *transport.Error) {
 		e.Remedy = "it is tried again"
 	default:
 		e.Text = fmt.Sprintf("it answers %d %s%s", code, http.StatusText(code), said)
+		e.Remedy = "check the name, and whether a registry answers there"
 		if code == http.StatusBadRequest && e.Hop == HopConnect { // plain HTTP was tried after TLS, where that is allowed
 			e.Remedy = "if it speaks TLS, put the certificate of its authority into a folder of registryCerts"
 		}

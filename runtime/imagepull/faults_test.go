@@ -113,7 +113,7 @@ func TestFaultsOfRegistries(t *testing.T) {
 		"429 with Retry-After":   {before(with("manifests", status(429, "Retry-After", "3600"))), "", away, []string{"429"}},
 		"500":                    {before(with("manifests", status(500))), "", away, []string{"manifest at ", "in trouble (500"}},
 		"503 for a layer":        {before(with("blobs", status(503))), "", away, []string{"blob at ", "503"}},
-		"404 for a layer":        {before(with("blobs", status(404))), "", failed, []string{"blob at ", "does not have it"}},
+		"404 for a layer":        {before(with("blobs", status(404))), "", failed, []string{"blob at ", "does not have a part of the image", "push the image again"}},
 		"a web page":             {before(with("manifests", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Log in!</html>") })), "", failed, []string{"a web page and not with a manifest"}},
 		"a web page by its type": {before(with("manifests", status(200, "Content-Type", "text/html"))), "", failed, []string{"a web page"}},
 		"no JSON":                {before(with("manifests", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })), "", failed, []string{"gives is no manifest"}},
@@ -151,7 +151,7 @@ func TestFaultsOfRegistries(t *testing.T) {
 			}
 			m["layers"] = list
 		}), "", failed, []string{"10000 layers"}},
-		"a missing configuration": {edit(func(m map[string]any) { m["config"].(map[string]any)["digest"] = imagetest.Digest([]byte("gone")) }), "", failed, []string{"blob at ", "does not have it"}},
+		"a missing configuration": {edit(func(m map[string]any) { m["config"].(map[string]any)["digest"] = imagetest.Digest([]byte("gone")) }), "", failed, []string{"blob at ", "does not have a part of the image"}},
 		"a configuration that is none": {func(t *testing.T, b *board) {
 			b.reg.AddBlob(imagetest.Digest([]byte("[]")), []byte("[]"))
 			b.edit(t, func(m map[string]any) { m["config"] = describe(ociConfig, []byte("[]"), nil) })
