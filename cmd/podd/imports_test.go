@@ -231,6 +231,7 @@ func TestLayers(t *testing.T) {
 			"podd/runtime/manifest/resources", "podd/runtime/manifest/sysctl", "podd/runtime/manifest/schedule", "podd/runtime/volume/nfs",
 		},
 		"podd/runtime/manifest/validate": {
+			"podd/images/reference", // takes a password out of an image's name
 			"podd/runtime/manifest/annotation", "podd/runtime/manifest/decode", "podd/runtime/manifest/fields", "podd/runtime/manifest/resources",
 			"podd/runtime/manifest/sysctl",
 		},

@@ -69,6 +69,7 @@ const (
 	ReasonCopy        = "CopyIgnored"        // the file is named like a copy
 	ReasonEmpty       = "EmptyManifest"      // the file holds no document but null
 	ReasonInvalid     = "InvalidManifest"    // not decodable, or the API server would reject it
+	ReasonImageName   = "InvalidImageName"   // nothing is wrong but that the name of an image is none
 	ReasonUnsupported = "UnsupportedField"   // valid, but uses a field that podd does not act on
 	ReasonKind        = "UnsupportedKind"    // an object of a kind that podd does not know
 	ReasonDuplicate   = "Duplicate"          // with the kind: an older file has an object of this kind and name

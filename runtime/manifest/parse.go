@@ -120,10 +120,14 @@ func (p *parser) pod(doc *document) {
 		return
 	}
 	defaults.SetPod(pod)
-	faults := decode.Faults(decode.BlameWritten(validate.Pod(pod), doc.data))
+	errs := validate.Pod(pod)
+	faults := decode.Faults(decode.BlameWritten(errs, doc.data))
 	reason := ReasonInvalid
-	if len(faults) == 0 {
+	switch {
+	case len(faults) == 0:
 		reason = ReasonUnsupported
+	case validate.OnlyImageNames(errs):
+		reason = ReasonImageName
 	}
 	if faults = append(faults, decode.Faults(decode.BlameWritten(fields.CheckPod(pod), doc.data))...); len(faults) > 0 {
 		p.refuse(doc, reason, faults)

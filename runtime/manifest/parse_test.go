@@ -125,6 +125,15 @@ func TestParseFaults(t *testing.T) {
 		{"a bare word", "hello\n", 1, ReasonInvalid, "f: a manifest is a mapping with apiVersion, kind, metadata and spec; write a Pod, or move the file out of this folder"},
 		{"empty", "# nothing\n", 0, ReasonEmpty, "f: the file holds no manifest; write a Pod into it or remove it"},
 		{
+			"an image that is none", head + "spec:\n  containers: [{name: c, image: 'https://me:word@a.example/x'}]\n", 6, ReasonImageName,
+			`f: Pod "web" is invalid: spec.containers[0].image: Invalid value: "https://***@a.example/x": couldn't parse image name: invalid reference format: the registry must be host, host:port or [IPv6]:port`,
+		},
+		{
+			"an image that is none, and more", head + "spec:\n  restartPolicy: Sometimes\n  containers: [{name: c, image: 'A'}]\n", 6, ReasonInvalid,
+			`f: Pod "web" is invalid: [spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never", ` +
+				`spec.containers[0].image: Invalid value: "A": couldn't parse image name: invalid reference format: repository name must be lowercase]`,
+		},
+		{
 			"validation", head + one + "  restartPolicy: Sometimes\n", 9, ReasonInvalid,
 			`f: Pod "web" is invalid: spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"`,
 		},

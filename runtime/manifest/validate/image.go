@@ -1,9 +1,12 @@
 package validate
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"podd/images/reference"
 )
 
 // Limits of the grammar of image references (github.com/distribution/reference, which the kubelet uses).
@@ -13,7 +16,7 @@ const (
 )
 
 // validateImage checks the syntax of an image reference. The API server leaves this to the kubelet, which ends in
-// InvalidImageName; here nobody would get to see the pod try.
+// InvalidImageName; here nobody would get to see the pod try, and what runs of it goes on.
 func validateImage(image string, path *field.Path) field.ErrorList {
 	if image == "" {
 		return nil // is reported as missing
@@ -22,9 +25,16 @@ func validateImage(image string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Invalid(path, image, "must not have leading or trailing whitespace")}
 	}
 	if fault := imageFault(image); fault != "" {
-		return field.ErrorList{field.Invalid(path, image, "couldn't parse image name: invalid reference format: "+fault)}
+		return field.ErrorList{field.Invalid(path, reference.Hide(image), noImageName+fault)}
 	}
 	return nil
+}
+
+const noImageName = "couldn't parse image name: invalid reference format: "
+
+// OnlyImageNames says of the faults of a pod that the API server would take it: the kubelet's reason is then the one to show.
+func OnlyImageNames(errs field.ErrorList) bool {
+	return !slices.ContainsFunc(errs, func(e *field.Error) bool { return !strings.HasPrefix(e.Detail, noImageName) })
 }
 
 // imageFault says what is wrong with [registry/]repository[:tag][@digest], or "".
