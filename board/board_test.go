@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -244,5 +245,43 @@ func TestReadFolder(t *testing.T) {
 	}
 	if f := ReadFolder("proc", "/proc"); f.FS.Type != "proc" {
 		t.Errorf("/proc is %+v", f.FS)
+	}
+}
+
+// A folder of btrfs has another device than its mount.
+func TestReadFolderOnBtrfs(t *testing.T) {
+	const told = "PODD_TEST_BTRFS"
+	if at := os.Getenv(told); at != "" { // in a mount namespace of its own
+		if f := ReadFolder("root", filepath.Join(at, "not", "made")); f.FS.Type != "btrfs" {
+			t.Errorf("it is on %s", f.FS.Type)
+		}
+		return
+	}
+	if _, err := exec.LookPath("mkfs.btrfs"); err != nil || os.Getuid() != 0 {
+		t.Skip("needs root and mkfs.btrfs")
+	}
+	if kernel, _ := os.ReadFile("/proc/filesystems"); !strings.Contains(string(kernel), "\tbtrfs\n") {
+		t.Skip("the kernel has no btrfs")
+	}
+	dir := t.TempDir()
+	disk, at := filepath.Join(dir, "disk"), filepath.Join(dir, "at")
+	if err := errors.Join(os.WriteFile(disk, nil, 0o600), os.Truncate(disk, 120<<20), os.Mkdir(at, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "-m", "sh", "-ec",
+		`mkfs.btrfs -q "$1" && mount -o loop "$1" "$2" && "$3" -test.run='^TestReadFolderOnBtrfs$'; code=$?; umount "$2"; exit $code`, "sh", disk, at, os.Args[0])
+	cmd.Env = append(os.Environ(), told+"="+at)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The store cannot be on these, whichever of their names the kernel has for them.
+func TestUnfitFileSystems(t *testing.T) {
+	for _, kind := range []string{"nfs", "nfs4", "cifs", "smb3", "9p", "overlay", "vfat", "msdos"} {
+		f := Folder{Name: "root", Path: "/var/lib/podd", FS: on(kind, 900, 1600)}
+		if got := folder(f); got.Verdict != Fail || !strings.Contains(got.Reason, "is on "+kind+", which ") {
+			t.Errorf("%s: %+v", kind, got)
+		}
 	}
 }

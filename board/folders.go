@@ -13,12 +13,15 @@ const (
 // unfit are file systems on which an image's owners, modes and attributes cannot be kept, or a container's root
 // cannot be.
 var unfit = map[string]string{
+	"msdos":    "keeps neither owners nor modes nor links",
 	"vfat":     "keeps neither owners nor modes nor links",
 	"exfat":    "keeps neither owners nor modes nor links",
 	"ntfs":     "keeps no owners and modes of Linux",
 	"ntfs3":    "keeps no owners and modes of Linux",
 	"nfs":      "cannot hold the upper layer of an overlay",
+	"nfs4":     "cannot hold the upper layer of an overlay", // as the kernel calls NFS since version 4
 	"cifs":     "cannot hold the upper layer of an overlay",
+	"smb3":     "cannot hold the upper layer of an overlay",
 	"9p":       "cannot hold the upper layer of an overlay",
 	"overlay":  "is an overlay itself, which cannot hold the upper layer of another",
 	"squashfs": "can only be read",

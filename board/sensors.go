@@ -23,7 +23,7 @@ func ReadFolder(name, path string) Folder {
 	if unix.Stat(at, &st) != nil || unix.Statfs(at, &fs) != nil {
 		return f
 	}
-	kind, err := typeOf(st.Dev)
+	kind, err := typeOf(at, st.Dev)
 	if err != nil {
 		return f
 	}
@@ -35,10 +35,16 @@ func ReadFolder(name, path string) Folder {
 	return f
 }
 
-// typeOf finds the type of the file system on a device.
-func typeOf(device uint64) (string, error) {
+// typeOf finds the type of the file system at a path, which is on a device. The mount's number tells: a subvolume of btrfs has
+// another device than its mount. Linux before 5.8 has no such numbers.
+func typeOf(path string, device uint64) (string, error) {
+	var stx unix.Statx_t
+	numbered := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_MNT_ID, &stx) == nil && stx.Mask&unix.STATX_MNT_ID != 0
 	mounts, err := mountinfo.GetMounts(func(i *mountinfo.Info) (skip, stop bool) {
 		here := uint32(i.Major) == unix.Major(device) && uint32(i.Minor) == unix.Minor(device)
+		if numbered {
+			here = uint64(i.ID) == stx.Mnt_id
+		}
 		return !here, here
 	})
 	if err != nil || len(mounts) == 0 {
