@@ -62,20 +62,33 @@ location = "proxy.example/corp"
 location = "evil.example"
 blocked = true
 [[registry]]
+prefix = "*.bad.example"
+blocked = true
+[[registry]]
+location = "slash.example/"
+blocked = true
+[[registry]]
 prefix = "evil.example/good"
 location = "good.example/good"
 [aliases]
 "tool" = "quay.example/team/tool"
 `)
-	put(t, conf+".d/10-more.conf", "[aliases]\n\"late\" = \"quay.example/late\"\n")
+	put(t, conf+".d/10-more.conf", "[aliases]\n\"late\" = \"quay.example/late\"\n\"gone\" = \"quay.example/gone\"\n\"hub\" = \"docker.io/busybox\"\n")
+	put(t, conf+".d/20-less.conf", "[aliases]\n\"gone\" = \"\"\n")
 	digest := "@sha256:" + strings.Repeat("0", 64)
 	for name, want := range map[string][]string{
 		"other.example/a/b:1":           {"https://other.example/v2/a/b"},
 		"docker.io/library/tool:1":      {"https://quay.example/v2/team/tool"},
 		"docker.io/library/late:1":      {"https://quay.example/v2/late"},
+		"docker.io/library/gone:1":      {"https://first.example/v2/gone", "https://mirror.example:5000/v2/hub/library/gone insecure", "https://hub.example/v2/library/gone"},
+		"docker.io/library/hub:1":       {"https://mirror.example:5000/v2/hub/library/busybox insecure", "https://hub.example/v2/library/busybox"},
 		"docker.io/team/app:1":          {"https://first.example/v2/team/app", "https://mirror.example:5000/v2/hub/team/app insecure", "https://hub.example/v2/team/app"},
 		"docker.io/team/app" + digest:   {"https://first.example/v2/team/app", "https://mirror.example:5000/v2/hub/team/app insecure", "https://digests.example/v2/team/app", "https://hub.example/v2/team/app"},
 		"x.corp.example/a:1":            {"https://proxy.example/v2/corp/a"},
+		"x.corp.example:5000/a:1":       {"https://proxy.example/v2/corp/a"},
+		"corp.example/a:1":              {"https://corp.example/v2/a"},
+		"x.bad.example:5000/a:1":        {"name at x.bad.example:5000: registries.conf blocks *.bad.example: use another image, or remove blocked = true"},
+		"slash.example/a:1":             {"name at slash.example: registries.conf blocks slash.example: use another image, or remove blocked = true"},
 		"evil.example/good/app:1":       {"https://good.example/v2/good/app"},
 		"evil.example/goodish/app:1":    {"name at evil.example: registries.conf blocks evil.example: use another image, or remove blocked = true"},
 		"localhost:5000/a:1":            {"https://localhost:5000/v2/a"},
@@ -85,11 +98,23 @@ location = "good.example/good"
 			t.Errorf("%s leads to\n%s, and not to\n%s", name, got, want)
 		}
 	}
+	for written, want := range map[string]string{"team/app": "first.example/team/app", "docker.io/team/app": "hub.example/team/app", "index.docker.io/team/app": "hub.example/team/app"} {
+		r := Reference{Domain: "docker.io", Path: "team/app", Tag: "1"}
+		list, err := (&Hosts{Registries: conf}).places(r.Written(written))
+		if err != nil || list[0].location != want && list[len(list)-1].location != want || written != "team/app" && len(list) != 3 {
+			t.Errorf("%s leads to %+v: %v", written, list, err)
+		}
+	}
 	for text, says := range map[string]string{
 		"[[registry]\n": "TOML",
-		"[[registry]]\nprefix=\"a.example\"\nx=1": "x",
-		"[aliases]\n\"a\" = \"b\"\n":              "must be a whole name",
-		"[registries.search]\nregistries = []\n":  "old version 1",
+		"[[registry]]\nprefix=\"a.example\"\nx=1":                                   "x",
+		"[aliases]\n\"a\" = \"b\"\n":                                                "must be a whole name",
+		"[registries.search]\nregistries = []\n":                                    "old version 1",
+		"[[registry]]\nprefix=\"*.a.example/x\"":                                    "a * stands before the name of a host alone",
+		"[[registry]]\nprefix=\"*\"":                                                "a * stands before the name of a host alone",
+		"[[registry]]\nprefix=\"a.*.example\"":                                      "a * stands before the name of a host alone",
+		"[[registry]]\nlocation=\"http://a\"":                                       "write it without http://",
+		"[[registry]]\nlocation=\"a\"\n[[registry.mirror]]\nlocation=\"https://b\"": "write it without http://",
 	} {
 		got := endpointsOf(t, Hosts{Registries: put(t, filepath.Join(t.TempDir(), "r.conf"), "%s", text)}, "a.example/b:1")
 		if len(got) != 1 || !strings.Contains(got[0], says) || !strings.Contains(got[0], "r.conf") {

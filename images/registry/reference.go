@@ -13,6 +13,14 @@ type Reference struct {
 	Path   string // library/busybox
 	Tag    string // "" with a digest alone
 	Digest string // sha256:..., or ""
+	full   bool   // it was written with its registry
+}
+
+// Written says how somebody wrote the name before it was normalised: one with docker.io in it is nobody else's.
+func (r Reference) Written(s string) Reference {
+	registry, _, _ := strings.Cut(s, "/")
+	r.full = registry == "docker.io" || registry == "index.docker.io"
+	return r
 }
 
 // ParseReference reads a normalised name, as images.NormalizeName gives it.
@@ -35,7 +43,7 @@ func ParseReference(s string) (Reference, error) {
 func (r Reference) Repository() string { return r.Domain + "/" + r.Path }
 
 // isShort says of a name that nothing in it told its registry: docker.io was filled in.
-func (r Reference) isShort() bool { return r.Domain == "docker.io" }
+func (r Reference) isShort() bool { return r.Domain == "docker.io" && !r.full }
 
 func (r Reference) String() string {
 	s := r.Repository()

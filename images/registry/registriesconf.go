@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,10 +87,10 @@ func (c *registriesConf) placesOf(repository string, ref Reference) ([]place, er
 	}
 	if r.Blocked {
 		host, _, _ := strings.Cut(repository, "/")
-		return nil, &Error{Hop: HopName, Host: host, Kind: ErrBlocked, Text: fmt.Sprintf("registries.conf blocks %s", cmp.Or(r.Prefix, r.Location)), Remedy: "use another image, or remove blocked = true"}
+		return nil, &Error{Hop: HopName, Host: host, Kind: ErrBlocked, Text: "registries.conf blocks " + r.Prefix, Remedy: "use another image, or remove blocked = true"}
 	}
 	rest := repository
-	if prefix := cmp.Or(r.Prefix, r.Location); strings.HasPrefix(prefix, "*.") {
+	if prefix := r.Prefix; strings.HasPrefix(prefix, "*.") {
 		_, rest, _ = strings.Cut(repository, "/")
 		rest = "/" + rest
 	} else {
@@ -99,7 +100,7 @@ func (c *registriesConf) placesOf(repository string, ref Reference) ([]place, er
 		if location == "" {
 			return repository
 		}
-		return strings.TrimSuffix(location, "/") + rest
+		return location + rest
 	}
 	var list []place
 	for _, m := range r.Mirrors {
@@ -117,17 +118,20 @@ func (c *registriesConf) find(repository string) *registryConf {
 	length := -1
 	for i := range c.Registries {
 		r := &c.Registries[i]
-		prefix := cmp.Or(r.Prefix, r.Location)
-		if matchesPrefix(repository, prefix) && len(prefix) > length {
-			best, length = r, len(prefix)
+		if matchesPrefix(repository, r.Prefix) && len(r.Prefix) > length {
+			best, length = r, len(r.Prefix)
 		}
 	}
 	return best
 }
 
+// matchesPrefix: *.example.com stands for all hosts below example.com, at whatever port.
 func matchesPrefix(repository, prefix string) bool {
 	if wild, ok := strings.CutPrefix(prefix, "*"); ok {
 		host, _, _ := strings.Cut(repository, "/")
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
 		return strings.HasSuffix(host, wild)
 	}
 	rest, ok := strings.CutPrefix(repository, prefix)
@@ -165,6 +169,8 @@ func readRegistriesConf(path string) (*registriesConf, error) {
 	return all, nil
 }
 
+const noScheme = "%s: %q cannot be used: write it without http:// and https://, and insecure = true for the former"
+
 func (c *registriesConf) merge(data []byte, file string) error {
 	var one registriesConf
 	meta, err := toml.Decode(string(data), &one)
@@ -179,21 +185,33 @@ func (c *registriesConf) merge(data []byte, file string) error {
 	}
 	for i := range one.Registries {
 		r := one.Registries[i]
-		prefix := cmp.Or(r.Prefix, r.Location)
-		if prefix == "" {
+		r.Location = strings.TrimRight(r.Location, "/")
+		r.Prefix = cmp.Or(strings.TrimRight(r.Prefix, "/"), r.Location)
+		prefix := r.Prefix
+		switch wild := strings.TrimPrefix(prefix, "*."); {
+		case prefix == "":
 			return fmt.Errorf("%s: a [[registry]] has neither prefix nor location", file)
+		case strings.Contains(wild, "*"), wild != prefix && strings.ContainsAny(wild, "/:"):
+			return fmt.Errorf("%s: the prefix %s cannot be used: a * stands before the name of a host alone, as in *.example.com", file, clip(prefix, 200))
 		}
-		for _, m := range r.Mirrors {
-			if m.Location == "" {
+		for j := range r.Mirrors {
+			m := &r.Mirrors[j]
+			if m.Location = strings.TrimRight(m.Location, "/"); m.Location == "" {
 				return fmt.Errorf("%s: a mirror of %s has no location", file, prefix)
+			}
+			if strings.Contains(m.Location, "://") {
+				return fmt.Errorf(noScheme, file, clip(m.Location, 200))
 			}
 			if !slices.Contains([]string{"", "all", "digest-only", "tag-only"}, m.PullFromMirror) {
 				return fmt.Errorf("%s: pull-from-mirror of %s must be all, digest-only or tag-only, not %q", file, m.Location, clip(m.PullFromMirror, 50))
 			}
 		}
-		c.Registries = append(slices.DeleteFunc(c.Registries, func(have registryConf) bool {
-			return cmp.Or(have.Prefix, have.Location) == prefix
-		}), r)
+		for _, place := range []string{r.Location, prefix} {
+			if strings.Contains(place, "://") {
+				return fmt.Errorf(noScheme, file, clip(place, 200))
+			}
+		}
+		c.Registries = append(slices.DeleteFunc(c.Registries, func(have registryConf) bool { return have.Prefix == prefix }), r)
 	}
 	if len(one.Search) > 0 {
 		c.Search = one.Search
@@ -202,6 +220,13 @@ func (c *registriesConf) merge(data []byte, file string) error {
 		c.Helpers = one.Helpers
 	}
 	for short, full := range one.Aliases {
+		if full == "" { // takes back what an earlier file says
+			delete(c.Aliases, short)
+			continue
+		}
+		if name, ok := strings.CutPrefix(full, "docker.io/"); ok && !strings.Contains(name, "/") {
+			full = "docker.io/library/" + name
+		}
 		if !strings.Contains(full, "/") {
 			return fmt.Errorf("%s: the alias of %s must be a whole name such as registry.example.com/%s", file, short, short)
 		}

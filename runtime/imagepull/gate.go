@@ -232,7 +232,7 @@ func (g *Gate) fetch(ctx context.Context, rules *Rules, ref reference.Reference,
 	var err error
 	if from == nil {
 		var done func()
-		if from, done, err = g.beside(ctx, ref, c.keys); err == nil {
+		if from, done, err = g.beside(ctx, ref, c); err == nil {
 			defer done()
 		} else {
 			from = filesOnly{g.Client}
@@ -247,7 +247,7 @@ func (g *Gate) fetch(ctx context.Context, rules *Rules, ref reference.Reference,
 }
 
 // beside asks the registry of an image that is there for its signatures.
-func (g *Gate) beside(ctx context.Context, ref reference.Reference, keys registry.Keyring) (trust.Registry, func(), error) {
+func (g *Gate) beside(ctx context.Context, ref reference.Reference, c candidate) (trust.Registry, func(), error) {
 	if g.Client == nil {
 		return nil, nil, errors.New("images are not pulled on this board, and so signatures are not fetched")
 	}
@@ -255,7 +255,7 @@ func (g *Gate) beside(ctx context.Context, ref reference.Reference, keys registr
 	if err != nil {
 		return nil, nil, err
 	}
-	a, done, err := g.Client.Beside(ctx, r, keys)
+	a, done, err := g.Client.Beside(ctx, r.Written(c.image), c.keys)
 	return a, done, err
 }
 

@@ -202,7 +202,8 @@ func (p *Puller) Allows(id, image string, keys Keys) bool {
 func (p *Puller) join(name string, r Request) (*flight, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := strings.Join([]string{name, r.Identity, r.Platform, fmt.Sprint(r.Present)}, "\x00")
+	ref, _ := registry.ParseReference(name)
+	key := strings.Join([]string{name, r.Identity, r.Platform, fmt.Sprint(r.Present, ref.Written(r.Image))}, "\x00")
 	f := p.flights[key]
 	if f == nil {
 		if p.flights == nil {
@@ -304,7 +305,7 @@ func (p *Puller) fetch(ctx context.Context, name string, r Request, f *flight, s
 		return images.Image{}, "", err
 	}
 	p.notify(f, Progress{Status: "resolving"})
-	from, err := p.resolve(ctx, ref, r, settings)
+	from, err := p.resolve(ctx, ref.Written(r.Image), r, settings)
 	if err != nil {
 		return images.Image{}, "", err
 	}
