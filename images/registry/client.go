@@ -145,6 +145,9 @@ func (c *Client) connect(ctx context.Context, e *endpoint, cred Credential, pati
 	w := &wire{
 		base: pool, patience: patience, limit: &c.limit, plain: plain, header: e.header, host: e.base.Host, agent: c.agent(),
 	}
+	if e.base.Path != "/v2" {
+		w.root = e.base.Path
+	}
 	options := []name.Option{name.WeakValidation}
 	if plain(e.base.Host) {
 		options = append(options, name.Insecure)

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +37,9 @@ func endpointsOf(t *testing.T, h Hosts, name string) []string {
 	var out []string
 	for _, e := range list {
 		s := e.base.String() + "/" + e.repo
+		if e.query != "" {
+			s += "?" + e.query
+		}
 		if e.insecure {
 			s += " insecure"
 		}
@@ -135,13 +140,20 @@ capabilities = ["push"]
 override_path = true
 `)
 	put(t, filepath.Join(certs, "_default/hosts.toml"), `server = "https://all.example"`)
+	put(t, filepath.Join(certs, "docker.io/hosts.toml"), `[host."https://near.example"]`)
+	put(t, filepath.Join(certs, "alone.example/hosts.toml"), "capabilities = [\"push\"]\n[host.\"near.example\"]\ncapabilities = [\"Pull\", \"resolve\"]\n")
+	put(t, filepath.Join(certs, "c.example/hosts.toml"), "[host.\"near.example\"]\ncapabilities = [\"pul\"]\n")
 	put(t, filepath.Join(certs, "b.example_5000_/hosts.toml"), `[host."https://c.example"]
 capabilities = ["pull"]
 dial_timeout = "soon"
 `)
 	for name, want := range map[string][]string{
-		"a.example/x:1":      {"http://mirror.example:8080/v2/x insecure", "https://path.example/prefix/x", "https://a.example/v2/x"},
-		"other.example/x:1":  {"https://all.example/v2/x"},
+		"a.example/x:1":      {"http://mirror.example:8080/v2/x?ns=a.example insecure", "https://path.example/prefix/x?ns=a.example", "https://a.example/v2/x"},
+		"a.example:5000/x:1": {"https://all.example/v2/x?ns=a.example%3A5000"}, // it is another registry
+		"docker.io/team/x:1": {"https://near.example/v2/team/x?ns=docker.io", "https://registry-1.docker.io/v2/team/x"},
+		"alone.example/x:1":  {"https://near.example/v2/x?ns=alone.example"},
+		"c.example/x:1":      {filepath.Join(certs, "c.example/hosts.toml") + `: capabilities are pull, resolve and push, and not "pul"`},
+		"other.example/x:1":  {"https://all.example/v2/x?ns=other.example"},
 		"b.example:5000/x:1": {filepath.Join(certs, "b.example_5000_/hosts.toml") + `: dial_timeout must be a duration such as 10s, not "soon"`},
 	} {
 		if got := endpointsOf(t, Hosts{Certs: []string{certs}}, name); strings.Join(got, ", ") != strings.Join(want, ", ") {
@@ -164,6 +176,36 @@ func TestMirrorsAreAskedFirst(t *testing.T) {
 	}
 	if img := open(t, c, ref(t, host, "team/app:v2"), nil); img.Host != copies || img.Used.Username != "" {
 		t.Errorf("it comes from %s with %v", img.Host, img.Used)
+	}
+}
+
+// A registry that is not where the specification has it need not answer there, and is told whose image is meant.
+func TestOverridePath(t *testing.T) {
+	for _, way := range []string{"basic", "bearer", "nobody answers at its root"} {
+		reg := registrytest.New()
+		reg.User, reg.Password, reg.Bearer = "u", "p", way == "bearer"
+		digest := reg.Add(t, "app", "v1", simple())
+		var asked []string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/token" {
+				rest, ok := strings.CutPrefix(r.URL.Path, "/api/docker")
+				if !ok || way == "nobody answers at its root" && rest == "/" {
+					http.NotFound(w, r)
+					return
+				}
+				asked = append(asked, r.URL.Query().Get("ns"))
+				r.URL.Path = "/v2" + rest
+			}
+			reg.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		host := strings.TrimPrefix(server.URL, "http://")
+		certs := t.TempDir()
+		put(t, filepath.Join(certs, "a.example/hosts.toml"), "capabilities = [\"push\"]\n[host.\"%s/api/docker\"]\noverride_path = true\n", server.URL)
+		c := &Client{Patience: impatient(), Hosts: Hosts{Certs: []string{certs}}, Node: entries(t, `{"auths":{"`+host+`":{"username":"u","password":"p"}}}`)}
+		if img := open(t, c, ref(t, "a.example", "app:v1"), nil); img.Digest != digest || img.Used.Username != "u" || asked[len(asked)-1] != "a.example" {
+			t.Errorf("%s: it is %s, of %v", way, img.Digest, asked)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func (h *Hosts) hostsOf(p place) ([]*endpoint, error) {
 		}
 		data, err := os.ReadFile(filepath.Join(folder, "hosts.toml"))
 		if err == nil {
-			return parseHostsTOML(data, folder, base)
+			return parseHostsTOML(data, folder, host, base)
 		}
 		if !os.IsNotExist(err) {
 			return nil, fmt.Errorf("cannot read the configuration of the registry %s: %w", host, err)
@@ -111,7 +111,7 @@ func (h *Hosts) hostsOf(p place) ([]*endpoint, error) {
 func findHostFolder(dir, host string) (string, bool) {
 	names := []string{host}
 	if name, port, err := net.SplitHostPort(host); err == nil {
-		names = append(names, name+"_"+port+"_", name+":"+port, name)
+		names = append(names, name+"_"+port+"_", name+":"+port)
 	}
 	for _, name := range append(names, "_default") {
 		if strings.Contains(name, "/") || name == ".." || name == "" {

@@ -31,8 +31,8 @@ type hostTOML struct {
 }
 
 // parseHostsTOML lists the hosts of a hosts.toml in their order, and the server after them. base is the endpoint without
-// the file.
-func parseHostsTOML(data []byte, folder string, base endpoint) ([]*endpoint, error) {
+// the file, and host whose images they are.
+func parseHostsTOML(data []byte, folder, host string, base endpoint) ([]*endpoint, error) {
 	file := filepath.Join(folder, "hosts.toml")
 	var h hostsTOML
 	meta, err := toml.Decode(string(data), &h)
@@ -48,18 +48,14 @@ func parseHostsTOML(data []byte, folder string, base endpoint) ([]*endpoint, err
 			continue
 		}
 		c := h.Host[key[1]]
-		if len(c.Capabilities) > 0 && !slices.Contains(c.Capabilities, "pull") {
-			continue
-		}
 		e := base
 		e.mirror = true
-		if !slices.Contains(c.Capabilities, "resolve") && len(c.Capabilities) > 0 {
-			e.digestsOnly = true
-		}
 		if err := c.apply(&e, key[1], folder, file); err != nil {
 			return nil, err
 		}
-		list = append(list, &e)
+		if c.can("pull") {
+			list = append(list, &e)
+		}
 	}
 	own := base
 	server := h.Server
@@ -70,10 +66,20 @@ func parseHostsTOML(data []byte, folder string, base endpoint) ([]*endpoint, err
 	if err := h.apply(&own, server, folder, file); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(list, func(e *endpoint) bool { return *e.base == *own.base }) {
-		return list, nil
+	if h.can("pull") && !slices.ContainsFunc(list, func(e *endpoint) bool { return *e.base == *own.base }) {
+		list = append(list, &own)
 	}
-	return append(list, &own), nil
+	for _, e := range list {
+		if e.base.Host != base.base.Host { // it may keep images of several registries
+			e.query = url.Values{"ns": {host}}.Encode()
+		}
+	}
+	return list, nil
+}
+
+// can says what a host is asked for: pull, resolve (a tag) or push; without a list, everything.
+func (c hostTOML) can(capability string) bool {
+	return len(c.Capabilities) == 0 || slices.ContainsFunc(c.Capabilities, func(s string) bool { return strings.EqualFold(s, capability) })
 }
 
 // apply gives an endpoint what the file says of one host.
@@ -85,6 +91,12 @@ func (c hostTOML) apply(e *endpoint, address, folder, file string) error {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return fmt.Errorf("%s: %q is no address of a registry: write https://host", file, clip(address, 200))
 	}
+	for _, s := range c.Capabilities {
+		if !slices.Contains([]string{"pull", "resolve", "push"}, strings.ToLower(s)) {
+			return fmt.Errorf("%s: capabilities are pull, resolve and push, and not %q", file, clip(s, 50))
+		}
+	}
+	e.digestsOnly = e.digestsOnly || !c.can("resolve")
 	path := strings.TrimSuffix(u.Path, "/")
 	if !c.OverridePath {
 		path = strings.TrimSuffix(path, "/v2") + "/v2"

@@ -96,6 +96,7 @@ type wire struct {
 	plain    func(host string) bool // plain HTTP is allowed
 	header   http.Header            // of hosts.toml, for the endpoint itself
 	host     string                 // the endpoint
+	root     string                 // its path, where that is not /v2
 	agent    string
 	count    func(bytes int) // of bodies
 	// first is the first error of a request with TLS: the library also tries plain HTTP with some addresses, and what that
@@ -117,6 +118,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	for try := 1; ; try++ {
 		resp, err := w.once(req)
+		if err == nil && resp.StatusCode == http.StatusNotFound && w.root != "" && req.URL.Host == w.host && req.URL.Path == "/v2/" {
+			// The library asks there who it is to be. With override_path it may be nowhere, and then nothing is asked.
+			_ = resp.Body.Close()
+			req.URL.Path = w.root + "/"
+			if resp, err = w.once(req); err == nil && resp.StatusCode == http.StatusNotFound {
+				resp.StatusCode = http.StatusOK
+			}
+		}
 		wait, again := w.again(req, resp, err, try)
 		if !again {
 			if err != nil && req.URL.Scheme == "https" {
