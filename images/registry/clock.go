@@ -3,6 +3,7 @@ package registry
 import (
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,14 +13,17 @@ import (
 type Clock struct {
 	File   string   // whose time of change podd moves on
 	Others []string // that somebody else moves on
+	once   sync.Once
 	built  time.Time
 }
 
 // Floor is the newest of the times: certificates are not judged by an earlier one.
 func (c *Clock) Floor() time.Time {
-	if c.built.IsZero() {
-		c.built = builtAt()
-	}
+	c.once.Do(func() { // several connections ask at once
+		if c.built.IsZero() {
+			c.built = builtAt()
+		}
+	})
 	newest := c.built
 	for _, path := range append([]string{c.File}, c.Others...) {
 		if st, err := os.Stat(path); err == nil && st.ModTime().After(newest) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,6 +270,12 @@ func TestClock(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	var all sync.WaitGroup
+	shared := &Clock{}
+	for range 2 { // the race detector looks on
+		all.Go(func() { _ = shared.Floor() })
+	}
+	all.Wait()
 	file := filepath.Join(t.TempDir(), "clock")
 	clock := &Clock{File: file, built: day(1)}
 	if got := clock.Floor(); !got.Equal(day(1)) {
