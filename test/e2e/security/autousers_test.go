@@ -128,7 +128,7 @@ func TestUserNamespaceGivenUp(t *testing.T) {
 		t.Helper()
 		b.Running(name)
 		for _, c := range []string{"first", "second"} {
-			if got := strings.Fields(b.Sh(name, c, "cat /proc/self/uid_map"))[1]; got != "0" {
+			if got := firstIDOf(b, name, c); got != "0" {
 				t.Errorf("container %s of %s has ids from %s on", c, name, got)
 			}
 		}
@@ -141,16 +141,37 @@ func TestUserNamespaceGivenUp(t *testing.T) {
 	}
 	b.MustDrop("early", pod("early", "late", "shareProcessNamespace: true", "volumes: [{name: v, emptyDir: {}}]"))
 	b.WaitPod("early", harness.IsReady("first")) // with ids of its own, while the other image is awaited
-	if got := strings.Fields(b.Sh("early", "first", "cat /proc/self/uid_map"))[1]; got == "0" {
+	if got := firstIDOf(b, "early", "first"); got == "0" {
 		t.Error("a plain pod has the machine's ids")
 	}
+	// An image that is a volume is shown with the owners that the pod sees, before and after.
+	b.MustDrop("shows", harness.PodOf("shows", "volumes: [{name: v, image: {reference: busybox, pullPolicy: Never}}]",
+		harness.Mounting("first", harness.Forever, "{name: v, mountPath: /v}"), of("late", harness.ContainerOf("second", harness.Forever))))
+	b.WaitPod("shows", harness.IsReady("first"))
+	shown := func() {
+		t.Helper()
+		if got := b.Sh("shows", "first", "stat -c %u /v/bin/busybox"); got != "0" {
+			t.Errorf("the image that is a volume is of user %s", got)
+		}
+	}
+	shown()
+	// Who is started once is started once more, with what is to be before it.
+	b.MustDrop("once", harness.PodOf("once", "restartPolicy: Never", "volumes: [{name: v, emptyDir: {}}]\ninitContainers:\n"+harness.Mounting("init", "echo >>/v/inits", "{name: v, mountPath: /v}"),
+		harness.Mounting("first", harness.Forever, "{name: v, mountPath: /v}"), of("late", harness.ContainerOf("second", harness.Forever))))
+	b.WaitPod("once", harness.IsReady("first"))
 	load("late", imagetest.Config{}, 70000)
 	gaveUp("early", "image late has files of user or group 70000")
+	gaveUp("once", "image late has files of user or group 70000")
+	if got := b.Sh("once", "first", "wc -l </v/inits"); got != "2" {
+		t.Errorf("the init container has run %s times", got)
+	}
+	gaveUp("shows", "image late has files of user or group 70000")
+	shown()
 	b.MustDrop("known", pod("known", "late"))
 	gaveUp("known", "image late has files of user or group 70000")
 	b.MustDrop("asks", pod("asks", "late", "hostUsers: false"))
 	b.Running("asks")
-	if got := strings.Fields(b.Sh("asks", "second", "cat /proc/self/uid_map"))[1]; got == "0" {
+	if got := firstIDOf(b, "asks", "second"); got == "0" {
 		t.Error("a pod that asks for ids of its own has the machine's")
 	}
 }

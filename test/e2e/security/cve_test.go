@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -194,22 +195,38 @@ func TestKernelFilesAreNotReplaced(t *testing.T) {
 func TestDevicesThatAreLinks(t *testing.T) {
 	t.Parallel()
 	b, outside := newHostileBoard(t)
-	before := b.ReadFile("/proc/sys/kernel/core_pattern")
+	keepsCorePattern(b)
 	const prepare = "cd /v; for f in null console zero pts/0; do mkdir -p $(dirname $f); ln -s /proc/sys/kernel/core_pattern $f; done; ln -s / root"
 	const attack = "for f in /proc/keys /proc/interrupts /proc/timer_list /dev/console /dev/null; do echo '|/evil' >$f; done; " + harness.Forever
 	for tty, want := range map[string]string{"false": "container's /dev/null is invalid", "true": "/dev/pts/ptmx: no such file"} {
 		name := "dev-" + tty
-		b.MustDrop(name, harness.PodOf(name, "volumes: [{name: v, emptyDir: {}}]\ninitContainers:\n"+harness.Mounting("prepare", prepare, "{name: v, mountPath: /v}"),
+		b.MustDrop(name, harness.PodOf(name, "hostUsers: true\nvolumes: [{name: v, emptyDir: {}}]\ninitContainers:\n"+harness.Mounting("prepare", prepare, "{name: v, mountPath: /v}"),
 			harness.Mounting("main", attack, "{name: v, mountPath: /dev}")+"  tty: "+tty+"\n"))
 		b.Happened(name, "Failed", want, 1)
 		if status := b.MustPod(name).Status.ContainerStatuses[0]; status.State.Running != nil {
 			t.Errorf("%s runs", name)
 		}
 	}
-	if now := b.ReadFile("/proc/sys/kernel/core_pattern"); now != before {
-		t.Errorf("core_pattern has become %q", now)
-	}
 	untouched(b, outside)
+}
+
+const corePattern = "/proc/sys/kernel/core_pattern"
+
+// firstCorePattern is what it was before any test: another may have changed it meanwhile.
+var firstCorePattern = sync.OnceValues(func() ([]byte, error) { return os.ReadFile(corePattern) })
+
+// keepsCorePattern fails the test if the kernel's core_pattern, a command of the machine's root, is another at its end, and puts
+// it back.
+func keepsCorePattern(b *harness.Board) {
+	b.T.Helper()
+	before, err := firstCorePattern()
+	b.Must(err)
+	b.T.Cleanup(func() {
+		if now := b.ReadFile(corePattern); now != string(before) {
+			b.T.Errorf("core_pattern has become %q", now)
+			b.Must(os.WriteFile(corePattern, before, 0))
+		}
+	})
 }
 
 // A mount below a volume stays in the container, though another container exchanges the folder above it for a link that
@@ -222,7 +239,9 @@ func TestMountsBelowALink(t *testing.T) {
 	b.Must(os.Mkdir(shared, 0o777))
 	b.Must(os.Mkdir(filepath.Join(shared, "dir"), 0o777))
 	b.Must(os.Symlink(outside, filepath.Join(shared, "link")))
-	volumes := "volumes: [{name: v, hostPath: {path: " + shared + "}}, {name: e, emptyDir: {}}]"
+	// With ids of its own the process that mounts would not get to the board's folder, whatever it follows.
+	const users = "hostUsers: true"
+	volumes := users + "\nvolumes: [{name: v, hostPath: {path: " + shared + "}}, {name: e, emptyDir: {}}]"
 	b.MustDrop("attacker", harness.PodOf("attacker", volumes, strings.Replace(harness.Mounting("main", "exec answerer swap /v/dir /v/link", "{name: v, mountPath: /v}"), "image: busybox", "image: answerer", 1)))
 	b.Running("attacker")
 	var names []string
@@ -235,8 +254,8 @@ func TestMountsBelowALink(t *testing.T) {
 		b.WaitPod(name, settled)
 	}
 	untouched(b, outside)
-	b.MustDrop("etc", harness.PodOf("etc", of("hostile/etc-link", harness.ContainerOf("main", harness.Forever))))
-	b.MustDrop("volumes", harness.PodOf("volumes", of("hostile/volumes", harness.ContainerOf("main", "cat /copied/*; echo tried; "+harness.Forever))))
+	b.MustDrop("etc", harness.PodOf("etc", users, of("hostile/etc-link", harness.ContainerOf("main", harness.Forever))))
+	b.MustDrop("volumes", harness.PodOf("volumes", users, of("hostile/volumes", harness.ContainerOf("main", "cat /copied/*; echo tried; "+harness.Forever))))
 	b.WaitPod("etc", settled)
 	if stdout := tried(b, "volumes", "main"); strings.Contains(stdout, "of the board") {
 		t.Errorf("a volume of the image holds files of the board (CVE-2022-23648): %s", stdout)
@@ -253,14 +272,7 @@ func TestFieldsThatSmuggle(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := harness.NewBoard(t, harness.WithArgs("--config", config))
-	const pattern = "/proc/sys/kernel/core_pattern"
-	before := b.ReadFile(pattern)
-	defer func() {
-		if now := b.ReadFile(pattern); now != before {
-			t.Errorf("core_pattern has become %q", now)
-			b.Must(os.WriteFile(pattern, []byte(before), 0))
-		}
-	}()
+	keepsCorePattern(b)
 	b.MustDrop("sysctl", harness.OnePod("sysctl", harness.Forever, `securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: "1+kernel.core_pattern=|/evil"}]}`))
 	b.MustDrop("climbs", harness.OnePod("climbs", harness.Forever, `securityContext: {sysctls: [{name: "net/../kernel/core_pattern", value: "|/evil"}]}`))
 	b.MustDrop("seccomp", harness.OnePod("seccomp", harness.Forever, `securityContext: {seccompProfile: {type: Localhost, localhostProfile: ""}}`))

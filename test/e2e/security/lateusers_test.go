@@ -27,10 +27,14 @@ func loadOwned(b *harness.Board, name string, uid int) {
 	b.Must(os.Rename(filepath.Join(b.Images, "."+name+".tar"), filepath.Join(b.Images, name+".tar")))
 }
 
-// firstIDOf is the id of the machine that root of a container is.
+// firstIDOf is the id of the machine that root of a container is, and of the first process of its PID namespace.
 func firstIDOf(b *harness.Board, pod, container string) string {
 	b.T.Helper()
-	return strings.Fields(b.Sh(pod, container, "cat /proc/self/uid_map"))[1]
+	maps := strings.Split(b.Sh(pod, container, "cat /proc/1/uid_map /proc/self/uid_map"), "\n")
+	if len(maps) != 2 || maps[0] != maps[1] {
+		b.T.Errorf("%s/%s and the first process of its PID namespace have not the same ids: %q", pod, container, maps)
+	}
+	return strings.Fields(maps[len(maps)-1])[1]
 }
 
 // A volume that turns out not to fit when it comes, after the sandbox was made with ids of the pod's own, has the sandbox made
