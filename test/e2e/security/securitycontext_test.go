@@ -205,8 +205,9 @@ func TestUnenforcedSELinux(t *testing.T) {
 	b := harness.NewBoard(t, harness.WithArgs("--config", file))
 	set := func(value string) {
 		t.Helper()
-		b.Must(os.WriteFile(file, []byte("unenforcedSELinux: "+value+"\n"), 0o600))
+		b.Must(os.WriteFile(file, []byte("unenforcedSELinux: "+value+"\nnodeLabels: {now: "+value+"}\n"), 0o600))
 		b.Must(unix.Kill(b.Pid(), unix.SIGHUP))
+		b.Until(func(out string) bool { return strings.Contains(out, "now="+value) }, "get", "nodes", "--show-labels")
 	}
 	const why = "Cannot enforce SELinux: SELinux is not enabled on the host; turn it on, remove seLinuxOptions, or let the node ignore them (unenforcedSELinux: ignore)"
 	refused := func(name string) {
