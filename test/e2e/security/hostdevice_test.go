@@ -173,6 +173,9 @@ func TestDevicesAsResources(t *testing.T) {
 		}
 		return fmt.Sprint(p.Status.Conditions)
 	})
+	if out := b.CLI("describe", "node"); !strings.Contains(out, "1 (100%)") || strings.Contains(out, "(200%)") {
+		t.Errorf("who waits for a device is counted with the one that has it:\n%s", out)
+	}
 	asks("none", "smarter-devices/tty1")
 	b.HasEvent("0/1 nodes are available: 1 Insufficient smarter-devices/tty1.")
 	for _, name := range []string{"one", "two"} {

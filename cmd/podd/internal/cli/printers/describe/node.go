@@ -65,7 +65,8 @@ func allocated(d *printer, n *corev1.Node, pods []corev1.Pod) {
 	var devices [][]string
 	for i := range pods {
 		p := &pods[i]
-		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		waits := p.Spec.NodeName == "" // for what is not there: kubectl does not count it either
+		if waits || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		asked, allowed := resources.Totals(&p.Spec)
