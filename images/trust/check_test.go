@@ -45,6 +45,11 @@ func TestCheckSaysWhy(t *testing.T) {
 		}
 		return list[0]
 	}
+	says := func(payload string) Signature {
+		return Signature{simpleSigning, []byte(payload), owner.sign(t, []byte(payload), crypto.SHA256)}
+	}
+	twice := string(owner.classic(t, name, digestOf("y")).Payload)
+	good := string(owner.classic(t, name, digest).Payload)
 	for what, tt := range map[string]struct {
 		identity string
 		digests  []string
@@ -67,6 +72,10 @@ func TestCheckSaysWhy(t *testing.T) {
 		"a bundle by another":    {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(other, digest, cosignPredicate)}, "none of the keys"},
 		"an attestation":         {`{"type": "matchDigest"}`, []string{digest}, []Signature{bundle(owner, digest, "https://cyclonedx.org/bom")}, "it is an attestation (https://cyclonedx.org/bom) and no signature"},
 		"a type that is no type": {`{"type": "matchDigest"}`, []string{digest}, []Signature{{"text/plain", []byte("x"), owner.sign(t, []byte("DSSEv1 10 text/plain 1 x"), crypto.SHA256)}}, "says nothing about an image"},
+		"two critical parts":     {"", []string{digest}, []Signature{says(twice[:len(twice)-1] + "," + good[1:])}, `key "critical" is there twice`},
+		"two but for the case":   {"", []string{digest}, []Signature{says(twice[:len(twice)-1] + "," + strings.Replace(good[1:], "critical", "Critical", 1))}, `key "Critical" must be written "critical"`},
+		"of another purpose":     {"", []string{digest}, []Signature{says(strings.Replace(good, "cosign container", "some other", 1))}, `its payload is of the type "some other image signature"`},
+		"without a digest":       {"", []string{digest, ""}, []Signature{owner.classic(t, name, "")}, "its payload names no digest"},
 		"one good among bad":     {"", []string{digest}, []Signature{other.classic(t, name, digest), owner.classic(t, name, digestOf("z")), owner.classic(t, name, digest)}, ""},
 	} {
 		by, err := oneScope(t, "example.com/team", owner.file, tt.identity).Check(Image{ref(t, name), tt.digests, tt.sigs})

@@ -121,6 +121,8 @@ func TestLookasides(t *testing.T) {
 		"default-docker is in a and in b": {"a": []byte(`{"default-docker": {}}`), "b": []byte(`{"default-docker": {}}`)},
 		"docker.x.y is in a and in b":     {"a": []byte(`{"docker": {"x.y": {}}}`), "b": []byte(`{"docker": {"x.y": {}}}`)},
 		"neither http, https nor file":    {"a": []byte(`{"docker": {"x.y": {"lookaside": "ftp://x"}}}`)},
+		`"Lookaside" must be written`:     {"a": []byte(`{"docker": {"x.y": {"lookaside": "https://x", "Lookaside": "https://y"}}}`)},
+		`"SIGSTORE" must be written`:      {"a": []byte(`{"default-docker": {"SIGSTORE": "https://x"}}`)},
 		"unknown field":                   {"a": []byte(`{"docker": {"x.y": {"lookasides": "ftp://x"}}}`)},
 	} {
 		if _, err := ParseLookasides(files); err == nil || !strings.Contains(err.Error(), want) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -168,9 +169,9 @@ func parseSigstoreSigned(raw json.RawMessage, read func(string) ([]byte, error))
 	return r, err
 }
 
-// strict decodes one JSON value whose keys are all known and none doubled.
+// strict decodes one JSON value whose keys are all known, written as they are known, and none doubled.
 func strict(data []byte, into any) error {
-	if err := noDoubles(json.NewDecoder(bytes.NewReader(data))); err != nil {
+	if err := exact(data, into); err != nil {
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -184,8 +185,14 @@ func strict(data []byte, into any) error {
 	return nil
 }
 
-// noDoubles reads one value and refuses an object that has a key twice.
-func noDoubles(dec *json.Decoder) error {
+// exact refuses an object that has a key twice, or one that is a key of into but for its case: encoding/json takes either, and
+// the last counts.
+func exact(data []byte, into any) error {
+	return exactValue(json.NewDecoder(bytes.NewReader(data)), reflect.TypeOf(into))
+}
+
+// exactValue reads one value. of is what it is decoded into; nil: nothing that is known.
+func exactValue(dec *json.Decoder, of reflect.Type) error {
 	token, err := dec.Token()
 	if err != nil {
 		return fmt.Errorf("it is no valid JSON: %w", err)
@@ -194,8 +201,12 @@ func noDoubles(dec *json.Decoder) error {
 	if !open {
 		return nil
 	}
+	for of != nil && of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
 	seen := map[string]bool{}
 	for dec.More() {
+		inner := element(of)
 		if delim == '{' {
 			token, err := dec.Token()
 			if err != nil {
@@ -206,8 +217,13 @@ func noDoubles(dec *json.Decoder) error {
 				return fmt.Errorf("key %q is there twice", name)
 			}
 			seen[name] = true
+			if of != nil && of.Kind() == reflect.Struct {
+				if inner, err = field(of, name); err != nil {
+					return err
+				}
+			}
 		}
-		if err := noDoubles(dec); err != nil {
+		if err := exactValue(dec, inner); err != nil {
 			return err
 		}
 	}
@@ -215,4 +231,26 @@ func noDoubles(dec *json.Decoder) error {
 		return fmt.Errorf("it is no valid JSON: %w", err)
 	}
 	return nil
+}
+
+// element is the type of what is in a list or a map.
+func element(of reflect.Type) reflect.Type {
+	if of == nil || of.Kind() != reflect.Map && of.Kind() != reflect.Slice {
+		return nil
+	}
+	return of.Elem()
+}
+
+// field is the type of what a key of an object stands for; nil: it is unknown.
+func field(of reflect.Type, name string) (reflect.Type, error) {
+	for i := range of.NumField() {
+		known, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		switch {
+		case known == name:
+			return of.Field(i).Type, nil
+		case strings.EqualFold(known, name):
+			return nil, fmt.Errorf("key %q must be written %q", name, known)
+		}
+	}
+	return nil, nil
 }

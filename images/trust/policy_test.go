@@ -31,6 +31,12 @@ func TestParsePolicyRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`: "no valid JSON", `{}`: "default: it must have at least one requirement", `{"default": []}`: "default: it must have",
 		`{"default": [{"type": "reject"}], "default": [{"type": "insecureAcceptAnything"}]}`: `key "default" is there twice`,
+		`{"default": [{"type": "reject"}], "Default": [{"type": "insecureAcceptAnything"}]}`: `key "Default" must be written "default"`,
+		`{"default": [{"type": "reject", "TYPE": "insecureAcceptAnything"}]}`:                `default[0]: key "TYPE" must be written "type"`,
+		signed(`, "keyPath": "/good", "keypath": "/text"`):                                   `default[0]: key "keypath" must be written "keyPath"`,
+		signed(`, "\u212aeyPath": "/good"`):                                                  `must be written "keyPath"`, // K of Kelvin, as Go folds
+		signed(`, "keyPath": "/good", "SignedIdentity": {"type": "matchDigest"}`):            `must be written "signedIdentity"`,
+		signed(`, "keyPath": "/good", "signedIdentity": {"Type": "matchDigest"}`):            `signedIdentity: key "Type" must be written "type"`,
 		`{"default": [{"type": "reject"}], "defaults": []}`:                                  `unknown field "defaults"`,
 		`{"default": [{"type": "reject", "keyPath": "/good"}]}`:                              `default[0]: it is not valid: unknown field "keyPath"`,
 		`{"default": [{"type": "reject"}]} x`:                                                "something follows its end",

@@ -74,7 +74,7 @@ func cosignClaim(payload []byte) (claim, error) {
 		} `json:"critical"`
 		Optional json.RawMessage `json:"optional"`
 	}
-	if err := noDoubles(json.NewDecoder(strings.NewReader(string(payload)))); err != nil {
+	if err := exact(payload, &doc); err != nil {
 		return claim{}, err
 	}
 	if err := json.Unmarshal(payload, &doc); err != nil {
@@ -99,7 +99,7 @@ func statementClaim(payload []byte) (claim, error) {
 			Digest map[string]string `json:"digest"`
 		} `json:"subject"`
 	}
-	if err := noDoubles(json.NewDecoder(strings.NewReader(string(payload)))); err != nil {
+	if err := exact(payload, &doc); err != nil {
 		return claim{}, err
 	}
 	if err := json.Unmarshal(payload, &doc); err != nil {
