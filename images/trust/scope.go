@@ -41,13 +41,17 @@ func scopesOf(ref reference.Reference) []string {
 		}
 		at = at[:i]
 	}
-	host := ref.Domain
+	// A wildcard of containers has no port, and is for all of them. One with the port of the registry goes before.
+	host, port, ported := strings.Cut(ref.Domain, ":")
 	for {
 		i := strings.IndexByte(host, '.')
 		if i < 0 {
 			break
 		}
 		host = host[i+1:]
+		if ported {
+			out = append(out, "*."+host+":"+port)
+		}
 		out = append(out, "*."+host)
 	}
 	return append(out, "")
