@@ -49,6 +49,25 @@ func (a *assembly) close() {
 	}
 }
 
+// maxLine bounds a line of a tar-split: the longest are what follows the end of a tar, in pieces of 1 MiB. A stranger's may
+// decompress to gigabytes, and each is held in memory.
+const maxLine = 4 << 20
+
+// metered gives bytes until none are left to give.
+type metered struct {
+	r    io.Reader
+	left int64
+}
+
+func (m *metered) Read(b []byte) (int, error) {
+	if m.left == 0 {
+		return 0, fmt.Errorf("a line is longer than %d MiB", maxLine>>20)
+	}
+	n, err := m.r.Read(b[:min(int64(len(b)), m.left)])
+	m.left -= int64(n)
+	return n, err
+}
+
 // maxWindow bounds the memory of the decoder, as when a layer is fetched whole.
 const maxWindow = 32 << 20
 
@@ -68,8 +87,10 @@ func (a *assembly) bySplit() error {
 		return err
 	}
 	defer z.Close()
-	lines, pieces := json.NewDecoder(z), a.p.table.pieces
+	in := &metered{r: z}
+	lines, pieces := json.NewDecoder(in), a.p.table.pieces
 	for {
+		in.left = maxLine
 		var e splitEntry
 		err := lines.Decode(&e)
 		if errors.Is(err, io.EOF) {
@@ -95,8 +116,14 @@ func (a *assembly) bySplit() error {
 }
 
 func (a *assembly) piece(p *piece) error {
-	if _, err := a.w.Write(p.head); err != nil {
-		return err
+	if p.entry != nil {
+		head, err := p.entry.header()
+		if err == nil {
+			_, err = a.w.Write(append(make([]byte, p.padding), head...))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	switch {
 	case p.local:
@@ -120,6 +147,10 @@ func (a *assembly) copyLocal(p *piece) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	// Only a part of it must not come: whoever shares its blocks would take all of it for what the digest was made of.
+	if st, err := f.Stat(); err != nil || st.Size() != p.size {
+		return errors.Join(fmt.Errorf("a file of the machine has not the %d bytes of the table of contents", p.size), err)
+	}
 	a.made.begins(f.Name())
 	n, err := io.Copy(a.w, io.LimitReader(f, p.size))
 	if err == nil && n != p.size {

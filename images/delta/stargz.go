@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
-	"io"
 	"slices"
 	"time"
 )
@@ -15,11 +14,7 @@ func fileOf(data []byte) ([]byte, error) {
 	if _, err := tr.Next(); err != nil {
 		return nil, errTable
 	}
-	content, err := io.ReadAll(tr)
-	if err != nil {
-		return nil, errTable
-	}
-	return content, nil
+	return readBounded(tr) // a sparse file is larger than the tar that it is in
 }
 
 // stargz makes pieces of the entries. What comes before the content of each is not found in the blob, but made of the table:
@@ -43,7 +38,7 @@ func (t *table) stargz(entries []entry, end int64) error {
 		}
 		return offsets[i]
 	}
-	padding := int64(0)
+	padding := int64(0) // after the content before
 	for i := range entries {
 		e := &entries[i]
 		if e.InnerOffset > 0 {
@@ -55,11 +50,10 @@ func (t *table) stargz(entries []entry, end int64) error {
 			}
 			continue
 		}
-		head, err := e.header()
-		if err != nil {
-			return err
+		if _, ok := kinds[e.Type]; !ok {
+			return errTable
 		}
-		p := piece{name: e.Name, head: append(make([]byte, padding), head...)}
+		p := piece{name: e.Name, entry: e, padding: padding}
 		padding = 0
 		if e.Type == "reg" && e.Size > 0 {
 			padding = -e.Size & 511
@@ -70,7 +64,7 @@ func (t *table) stargz(entries []entry, end int64) error {
 				size = e.Size
 			}
 			p.at, p.chunks, p.sizes = span{e.Offset, after(e.Offset)}, []span{{e.Offset, after(e.Offset)}}, []int64{size}
-			if e.Offset <= 0 || p.at.to <= p.at.from || size > e.Size {
+			if e.Offset <= 0 || p.at.to <= p.at.from || size < 0 || size > e.Size {
 				return errTable
 			}
 		}
@@ -94,7 +88,7 @@ func (t *table) addChunk(e *entry, end int64) error {
 	if size == 0 {
 		size = p.size - have // the last one
 	}
-	if have == 0 || e.ChunkOffset != have || size <= 0 || have+size > p.size || e.Offset < p.at.to || end <= e.Offset {
+	if have == 0 || e.ChunkOffset != have || size <= 0 || size > p.size-have || e.Offset < p.at.to || end <= e.Offset {
 		return errTable
 	}
 	p.chunks, p.sizes, p.at.to = append(p.chunks, span{e.Offset, end}), append(p.sizes, size), end

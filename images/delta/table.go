@@ -36,7 +36,9 @@ type piece struct {
 	local  bool   // it is on the machine
 	chunks []span // of a file of eStargz: each begins a member of gzip
 	sizes  []int64
-	head   []byte // of eStargz: what comes before the content
+	// Of eStargz: what the header before the content is made of, when it is written, and how many zeros are before that.
+	entry   *entry
+	padding int64
 }
 
 // entry is one of a table of contents, as both kinds write it. github.com/containers/storage/pkg/chunked,
@@ -248,6 +250,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 type contents struct {
 	Version int
 	Entries []entry
+	seen    int // entries, whatever they are
 }
 
 // parseContents reads a table entry by entry: it is a stranger's, and may be all entries. all keeps those that are no content,
@@ -285,8 +288,8 @@ func (c *contents) read(dec *json.Decoder, all bool) error {
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return errTable
 	}
-	for n := 0; dec.More(); n++ {
-		if n == maxEntries {
+	for ; dec.More(); c.seen++ { // of all lists: there may be several by the same name
+		if c.seen == maxEntries {
 			return fmt.Errorf("its table of contents has more than %d entries", maxEntries)
 		}
 		var e entry

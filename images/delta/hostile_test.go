@@ -1,0 +1,204 @@
+package delta
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// blobOf is a blob that is asked for by ranges.
+type blobOf []byte
+
+func (b blobOf) Range(_ context.Context, _ string, _, from, to int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(b[from:to])), nil
+}
+
+func digestOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func compressed(t *testing.T, data []byte) []byte {
+	t.Helper()
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = enc.Close() }()
+	return enc.EncodeAll(data, nil)
+}
+
+// chunkedBlob is a layer as zstd:chunked after contents, with a table and a tar-split; an empty one is none.
+func chunkedBlob(t *testing.T, contents []byte, table, split string) (blobOf, Layer) {
+	t.Helper()
+	const prefix = "io.github.containers.zstd-chunked."
+	blob, annotations := bytes.Clone(contents), map[string]string{}
+	put := func(name string, data []byte) {
+		blob = append(blob, make([]byte, 8)...) // of a skippable frame: nobody reads it
+		annotations[prefix+name] = fmt.Sprintf("%d:%d:1", len(blob), len(data))
+		blob = append(blob, data...)
+	}
+	if split != "" {
+		put("tarsplit-position", compressed(t, []byte(split)))
+	}
+	z := compressed(t, []byte(table))
+	put("manifest-position", z)
+	annotations[prefix+"manifest-checksum"] = digestOf(z)
+	return blob, Layer{Digest: digestOf(blob), Size: int64(len(blob)), Annotations: annotations}
+}
+
+// stargzBlob is a layer as eStargz that is but its table, which is a tar.
+func stargzBlob(t *testing.T, table, contents []byte) (blobOf, Layer) {
+	t.Helper()
+	var blob bytes.Buffer
+	blob.WriteString("x")
+	z := gzip.NewWriter(&blob)
+	_, err := z.Write(table)
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	footer := make([]byte, stargzFooter)
+	copy(footer, []byte{0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0, 26, 0, 'S', 'G', 22, 0})
+	copy(footer[16:], fmt.Sprintf("%016xSTARGZ", 1))
+	blob.Write(footer)
+	return blob.Bytes(), Layer{
+		Digest: digestOf(blob.Bytes()), Size: int64(blob.Len()),
+		Annotations: map[string]string{"containerd.io/snapshot/stargz/toc.digest": digestOf(contents)},
+	}
+}
+
+func nothing(map[Sum]bool) map[Sum]string { return nil }
+
+// A table that is small in the blob and large in memory is given up before it is.
+func TestTableThatGrows(t *testing.T) {
+	list := "[" + strings.Repeat("{},", maxEntries-1) + "{}]"
+	several := `{"version":1,"entries":` + list + `,"entries":` + list + "}"
+	// The smallest tar of a sparse file that says to have 16 MiB. GNU's format, version 1.0
+	var records bytes.Buffer
+	for _, r := range []string{"GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=t", fmt.Sprintf("GNU.sparse.realsize=%d", 16<<20)} {
+		n := len(r) + 4
+		if n < 10 || n > 99 {
+			t.Fatalf("the record %q has another length of its length", r)
+		}
+		fmt.Fprintf(&records, "%d %s\n", n, r)
+	}
+	var sparse bytes.Buffer
+	header := func(name string, kind byte, size int) {
+		h := make([]byte, 512)
+		copy(h, name)
+		copy(h[100:], "0000644\x000000000\x000000000\x00")
+		copy(h[124:], fmt.Sprintf("%011o\x0000000000000\x00", size))
+		copy(h[148:], "        ")
+		h[156] = kind
+		copy(h[257:], "ustar\x0000")
+		var sum int
+		for _, b := range h {
+			sum += int(b)
+		}
+		copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
+		sparse.Write(h)
+	}
+	pad := func() { sparse.Write(make([]byte, -sparse.Len()&511)) }
+	header("p", tar.TypeXHeader, records.Len())
+	sparse.Write(records.Bytes())
+	pad()
+	header("t", tar.TypeReg, 512)
+	sparse.WriteString("0\n")
+	pad()
+	sparse.Write(make([]byte, 1024))
+	if h, err := tar.NewReader(bytes.NewReader(sparse.Bytes())).Next(); err != nil || h.Size != 16<<20 {
+		t.Fatalf("it is no sparse file: %+v, %v", h, err)
+	}
+
+	for name, c := range map[string]struct {
+		blob func() (blobOf, Layer)
+		want string
+	}{
+		"several lists of entries": {func() (blobOf, Layer) { return chunkedBlob(t, nil, several, "") }, "more than 40000 entries"},
+		"a sparse table": {func() (blobOf, Layer) {
+			return stargzBlob(t, sparse.Bytes(), make([]byte, 16<<20))
+		}, "larger than 8 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			blob, l := c.blob()
+			if _, err := Prepare(context.Background(), blob, l, nothing); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("it is taken: %v", err)
+			}
+		})
+	}
+}
+
+// local makes a plan of a layer of one file, of which the table says size, and that is on the machine with content.
+func local(t *testing.T, content []byte, size int, split string) *Plan {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contents := make([]byte, 1<<20)
+	table := fmt.Sprintf(`{"version":1,"entries":[{"type":"reg","name":"f","size":%d,"digest":%q,"offset":8,"endOffset":%d}]}`,
+		size, digestOf(content), len(contents))
+	blob, l := chunkedBlob(t, contents, table, split)
+	p, err := Prepare(context.Background(), blob, l, func(want map[Sum]bool) map[Sum]string {
+		found := map[Sum]string{}
+		for sum := range want {
+			found[sum] = path
+		}
+		return found
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func readAll(p *Plan) ([]byte, error) {
+	r := p.Open(context.Background())
+	defer func() { _ = r.Close() }()
+	return io.ReadAll(r)
+}
+
+// A line of a tar-split is held in memory: one that decompresses to whatever its author likes ends the attempt. All of them
+// together may be long.
+func TestTarSplitWithALongLine(t *testing.T) {
+	line := func(n int) string {
+		return fmt.Sprintf(`{"type":2,"payload":%q}`, base64.StdEncoding.EncodeToString(make([]byte, n))) + "\n"
+	}
+	content := []byte("content")
+	if data, err := readAll(local(t, content, len(content), strings.Repeat(line(1<<20), 10))); err != nil || len(data) != 10<<20 {
+		t.Errorf("long ones in number: %d bytes, %v", len(data), err)
+	}
+	if data, err := readAll(local(t, content, len(content), line(8<<20))); err == nil || !strings.Contains(err.Error(), "a line is longer than 4 MiB") {
+		t.Errorf("a long one is taken: %d bytes, %v", len(data), err)
+	}
+}
+
+// A table that gives a file of the machine another size gets nothing of it: on file systems that share blocks, the layer would
+// have all of the file where its digest has a part.
+func TestPartOfALocalFile(t *testing.T) {
+	content := []byte("known, and then a secret")
+	split := func(n int) string { return fmt.Sprintf(`{"type":1,"name":"f","size":%d}`, n) }
+	if data, err := readAll(local(t, content, len(content), split(len(content)))); err != nil || !bytes.Equal(data, content) {
+		t.Errorf("all of it: %q, %v", data, err)
+	}
+	for _, n := range []int{5, len(content) + 1} {
+		if data, err := readAll(local(t, content, n, split(n))); err == nil || len(data) > 0 {
+			t.Errorf("%d bytes of it: %q, %v", n, data, err)
+		}
+	}
+}
