@@ -71,6 +71,31 @@ func TestParsePolicyRefuses(t *testing.T) {
 	}
 }
 
+// A scope that no image can be in would let run, by the default, what somebody believes that it rejects.
+func TestScopesThatHoldNoImage(t *testing.T) {
+	digest := "@" + digestOf("x")
+	full, wild := "it must be in full", "a wildcard stands for subdomains"
+	for scope, want := range map[string]string{
+		"busybox": full, "library": full, "library/busybox": full, "team/app:1": full, "docker.io/busybox:1": full,
+		"docker.io/busybox" + digest: full, "index.docker.io": full, "index.docker.io/library/busybox": full, "busybox:latest": full,
+		"example.com/": "invalid repository", "https://example.com": "invalid", "example.com/A": "must be lowercase", " example.com": "invalid repository",
+		"example.com/a:1" + digest: "leave one out", "example.com/a@sha256:12": "invalid digest", "example.com/a:": "empty tag",
+		"*": wild, "*.": wild, "*example.com": wild, "a.*.com": wild, "*.*.com": wild, "*.example.com/a": wild, "*.example.com:x": wild, "example.com/*": wild,
+	} {
+		if err := checkScope(scope); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", scope, err, want)
+		}
+	}
+	for _, scope := range []string{
+		"", "docker.io", "docker.io/library", "docker.io/busybox", "docker.io/library/busybox", "docker.io/library/busybox:1", "docker.io/library/busybox" + digest,
+		"localhost", "localhost/a", "localhost:5000", "localhost:5000/a:1", "example.com:5000/ns", "a.b/c/d/e", "10.0.0.1", "[::1]:5000/a", "*.com", "*.example.com:5000",
+	} {
+		if err := checkScope(scope); err != nil {
+			t.Errorf("%q: %v", scope, err)
+		}
+	}
+}
+
 // Of all scopes that hold an image the most specific alone counts.
 func TestTheMostSpecificScopeCounts(t *testing.T) {
 	accept, refuse := `[{"type": "insecureAcceptAnything"}]`, `[{"type": "reject"}]`

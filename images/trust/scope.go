@@ -62,17 +62,25 @@ func checkScope(scope string) error {
 	if scope == "" {
 		return nil
 	}
-	if host, wild := strings.CutPrefix(scope, "*."); wild {
-		if host == "" || strings.ContainsAny(host, "*/") {
+	if strings.Contains(scope, "*") {
+		host, wild := strings.CutPrefix(scope, "*.")
+		if ref, err := reference.Parse("a." + host + "/a/a"); !wild || err != nil || ref.Domain != "a."+host {
 			return errors.New("a wildcard stands for subdomains of a registry, as in *.example.com")
 		}
 		return nil
 	}
-	if strings.Contains(scope, "*") {
-		return errors.New("a wildcard stands for subdomains of a registry, as in *.example.com")
+	// A registry, a namespace or a repository may be followed by more; an image has a tag or a digest, and is not looked for by both.
+	if ref, err := reference.Parse(scope + "/a/a"); err == nil && ref.Repository() == scope+"/a/a" {
+		return nil
 	}
-	first, _, below := strings.Cut(scope, "/")
-	if below && !strings.ContainsAny(first, ".:") && first != "localhost" && strings.ToLower(first) == first {
+	ref, err := reference.Parse(scope)
+	if err != nil {
+		return err
+	}
+	if ref.Tag != "" && ref.Digest != "" {
+		return errors.New("an image is looked up by its tag or by its digest: leave one out")
+	}
+	if ref.String() != scope {
 		return errors.New("it must be in full, as in docker.io/library/busybox")
 	}
 	return nil
