@@ -163,6 +163,24 @@ dial_timeout = "soon"
 	}
 }
 
+// A folder that is for no registry in particular does not go before one that is, wherever both are.
+func TestDefaultFolderComesLast(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	put(t, filepath.Join(first, "_default/hosts.toml"), `server = "https://first.example"`)
+	put(t, filepath.Join(first, "both.example/hosts.toml"), `server = "https://both.example"`)
+	put(t, filepath.Join(second, "both.example/hosts.toml"), `server = "https://never.example"`)
+	put(t, filepath.Join(second, "_default/hosts.toml"), `server = "https://second.example"`)
+	put(t, filepath.Join(second, "a.example_5000_/hosts.toml"), `server = "https://own.example"`)
+	for name, want := range map[string]string{
+		"a.example:5000/x:1": "https://own.example/v2/x?ns=a.example%3A5000", "both.example/x:1": "https://both.example/v2/x",
+		"a.example/x:1": "https://first.example/v2/x?ns=a.example",
+	} {
+		if got := endpointsOf(t, Hosts{Certs: []string{first, second}}, name); strings.Join(got, ", ") != want {
+			t.Errorf("%s leads to %s, and not to %s", name, got, want)
+		}
+	}
+}
+
 // A mirror that does not have an image, or is away, is passed over; credentials of the registry do not go to it.
 func TestMirrorsAreAskedFirst(t *testing.T) {
 	own, mirror := registrytest.New(), registrytest.New()

@@ -87,11 +87,7 @@ func (h *Hosts) hostsOf(p place) ([]*endpoint, error) {
 	if host == "docker.io" || host == "index.docker.io" {
 		base.base.Host = "registry-1.docker.io" // which Docker Hub's index.docker.io only stands for
 	}
-	for _, dir := range h.Certs {
-		folder, ok := findHostFolder(dir, host)
-		if !ok {
-			continue
-		}
+	if folder, ok := findHostFolder(h.Certs, host); ok {
 		data, err := os.ReadFile(filepath.Join(folder, "hosts.toml"))
 		if err == nil {
 			return parseHostsTOML(data, folder, host, base)
@@ -102,24 +98,26 @@ func (h *Hosts) hostsOf(p place) ([]*endpoint, error) {
 		if err := base.loadCertificates(folder); err != nil {
 			return nil, err
 		}
-		break
 	}
 	return []*endpoint{&base}, nil
 }
 
-// findHostFolder finds the folder of a host: host:port, containerd's host_port_, or _default.
-func findHostFolder(dir, host string) (string, bool) {
+// findHostFolder finds the folder of a host: host:port or containerd's host_port_ in the first directory that has it, or else
+// the first _default.
+func findHostFolder(dirs []string, host string) (string, bool) {
 	names := []string{host}
 	if name, port, err := net.SplitHostPort(host); err == nil {
 		names = append(names, name+"_"+port+"_", name+":"+port)
 	}
-	for _, name := range append(names, "_default") {
-		if strings.Contains(name, "/") || name == ".." || name == "" {
-			continue
-		}
-		path := filepath.Join(dir, name)
-		if st, err := os.Stat(path); err == nil && st.IsDir() {
-			return path, true
+	exact := slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "/") || name == ".." || name == "" })
+	for _, names := range [][]string{exact, {"_default"}} {
+		for _, dir := range dirs {
+			for _, name := range names {
+				path := filepath.Join(dir, name)
+				if st, err := os.Stat(path); err == nil && st.IsDir() {
+					return path, true
+				}
+			}
 		}
 	}
 	return "", false

@@ -135,12 +135,9 @@ func (c *Client) peer(address string, ref Reference) (*session, error) {
 		return nil, err
 	}
 	e := &endpoint{base: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/v2"}, repo: ref.Path, query: url.Values{"ns": {ref.Domain}}.Encode()}
-	for _, dir := range c.Hosts.Certs {
-		if folder, ok := findHostFolder(dir, u.Host); ok {
-			if err := e.loadCertificates(folder); err != nil {
-				return nil, err
-			}
-			break
+	if folder, ok := findHostFolder(c.Hosts.Certs, u.Host); ok {
+		if err := e.loadCertificates(folder); err != nil {
+			return nil, err
 		}
 	}
 	patience := Patience{Dial: peerAnswers, Idle: peerIdle, First: 200 * time.Millisecond, Most: time.Second, Tries: 1, Breaks: 2, Obey: time.Second}
