@@ -146,7 +146,7 @@ func (b *blob) open() error {
 	case ranged:
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", b.off))
 	}
-	resp, err := b.s.http.Do(req)
+	resp, err := b.s.do(req)
 	if err != nil {
 		if !isTemporary(err) || errors.As(err, new(*redirectError)) || errors.As(err, new(*transport.Error)) {
 			return b.s.c.explain(HopBlob, b.s.e.name(), err)

@@ -128,7 +128,7 @@ func (s *session) getOnce(ctx context.Context, path string, accept []string) ([]
 	if len(accept) > 0 {
 		req.Header.Set("Accept", strings.Join(accept, ","))
 	}
-	resp, err := s.http.Do(req)
+	resp, err := s.do(req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,6 +155,15 @@ func (s *session) request(ctx context.Context, path string) (*http.Request, erro
 	u.Path += "/" + s.e.repo + "/" + path
 	ctx = context.WithValue(ctx, afterKey{}, &retryAfter{})
 	return http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawQuery: s.e.query}).String(), nil)
+}
+
+// do sends a request. Of a peer no answer is waited for that drips, be it an error's: a registry is likely to be sooner.
+func (s *session) do(req *http.Request) (*http.Response, error) {
+	resp, err := s.http.Do(req)
+	if err == nil && s.peer {
+		resp.Body = &paced{ReadCloser: resp.Body, c: s.c}
+	}
+	return resp, err
 }
 
 func digestOf(data []byte) string {

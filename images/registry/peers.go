@@ -42,7 +42,7 @@ const (
 	peerPause   = 30 * time.Second // after the first failure, twice as long after each that follows
 	peerMost    = 15 * time.Minute
 	peerLied    = time.Hour
-	peerSlow    = 32 << 10 // bytes a second of a layer, over
+	peerSlow    = 32 << 10 // bytes a second of a layer or a document, over
 	peerPaced   = 15 * time.Second
 )
 
@@ -299,15 +299,16 @@ func (n *Near) Layer(ctx context.Context, diffID string, most int64) (layer *Pla
 		}
 		b.size = b.total
 		n.noteGave(at)
+		// Over all connections: do holds each to its pace.
 		layer = &PlainLayer{ReadCloser: &paced{ReadCloser: b, c: n.p.Client}, Size: b.size, Refuse: func(err error) { n.blame(at, err) }}
 		return nil
 	})
 	return layer
 }
 
-var errPace = &Error{Hop: HopBlob, Text: "it gives a layer too slowly", Kind: ErrUnavailable}
+var errPace = &Error{Hop: HopBlob, Text: "it gives a part of an image too slowly", Kind: ErrUnavailable}
 
-// paced ends a layer that a registry is likely to give sooner.
+// paced ends a layer or a document that a registry is likely to give sooner.
 type paced struct {
 	io.ReadCloser
 
