@@ -49,7 +49,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	near, _, err := http.NewResponseController(w).Hijack()
+	near, come, err := http.NewResponseController(w).Hijack() // the server may have read a byte already
 	if err != nil {
 		return
 	}
@@ -58,7 +58,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(near, far)
 	}()
 	defer far.Close()
-	_, _ = io.Copy(far, near)
+	_, _ = io.Copy(far, come)
 }
 
 func (p *proxy) took() string {
