@@ -143,7 +143,7 @@ func (c *Client) connect(ctx context.Context, e *endpoint, cred Credential, pati
 	pool := c.transport(e, patience)
 	c.limited.Do(func() { c.limit.rate = c.Rate })
 	w := &wire{
-		base: pool, patience: patience, limit: &c.limit, plain: plain, header: e.header, host: e.base.Host, agent: c.agent(),
+		base: pool, patience: patience, limit: &c.limit, plain: plain, header: e.header, host: e.base.Host, agent: c.agent(), bare: e.bare,
 	}
 	if e.base.Path != "/v2" {
 		w.root = e.base.Path
@@ -164,7 +164,7 @@ func (c *Client) connect(ctx context.Context, e *endpoint, cred Credential, pati
 	if err != nil {
 		pool.CloseIdleConnections()
 		// Who speaks TLS and refuses this machine says no more when he is then asked without TLS.
-		if noted := w.noted(); noted != nil && (!plain(e.base.Host) || refusesCertificate(noted)) {
+		if noted := w.noted(); noted != nil && (!plain(e.base.Host) || e.bare || refusesCertificate(noted)) {
 			err = noted
 		}
 		return nil, c.explain(HopConnect, e.base.Host, err)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,6 +197,38 @@ func TestMirrorsAreAskedFirst(t *testing.T) {
 	}
 	if img := open(t, c, ref(t, host, "team/app:v2"), nil); img.Host != copies || img.Used.Username != "" {
 		t.Errorf("it comes from %s with %v", img.Host, img.Used)
+	}
+}
+
+// A host with http:// in hosts.toml is asked with TLS only if the file has something to say of TLS, as by containerd: at
+// the port of HTTPS there may be another service.
+func TestPlainHostsAreNotAskedForTLS(t *testing.T) {
+	reg := registrytest.New()
+	digest := reg.Add(t, "app", "v1", simple())
+	host := reg.Start(t)
+	for more, want := range map[string]bool{"": false, "skip_verify = false\n": true, "skip_verify = true\n": true} {
+		certs := t.TempDir()
+		put(t, filepath.Join(certs, "a.example/hosts.toml"), "capabilities = [\"push\"]\n[host.\"http://%s\"]\n%s", host, more)
+		var tls atomic.Int32
+		c := &Client{Patience: impatient(), Hosts: Hosts{Certs: []string{certs}}, Proxy: func(u *url.URL) (*url.URL, error) {
+			if u.Scheme == "https" {
+				tls.Add(1)
+			}
+			return nil, nil
+		}}
+		if img := open(t, c, ref(t, "a.example", "app:v1"), nil); img.Digest != digest || tls.Load() > 0 != want {
+			t.Errorf("with %q it is %s, and was asked with TLS %d times", more, img.Digest, tls.Load())
+		}
+	}
+}
+
+// What is said of a host without TLS that is away is not that it has none.
+func TestPlainHostThatIsAway(t *testing.T) {
+	certs := t.TempDir()
+	put(t, filepath.Join(certs, "a.example/hosts.toml"), "capabilities = [\"push\"]\n[host.\"http://127.0.0.1:1\"]\n")
+	c := &Client{Patience: impatient(), Hosts: Hosts{Certs: []string{certs}}}
+	if _, err := c.Open(t.Context(), ref(t, "a.example", "app:v1"), nil, false); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Error(err)
 	}
 }
 

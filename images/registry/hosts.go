@@ -31,6 +31,7 @@ type endpoint struct {
 	// digestsOnly and tagsOnly say what a mirror is asked for.
 	digestsOnly, tagsOnly bool
 	insecure              bool // no certificate is checked, and plain HTTP is allowed, as it is always to this machine itself
+	bare                  bool // nobody has said anything of TLS, which is not tried
 	roots                 *x509.CertPool
 	certificates          []tls.Certificate
 	header                http.Header

@@ -103,6 +103,7 @@ func (c hostTOML) apply(e *endpoint, address, folder, file string) error {
 	}
 	e.base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}
 	e.insecure = e.insecure || u.Scheme == "http" || c.SkipVerify != nil && *c.SkipVerify
+	e.bare = u.Scheme == "http" && c.CA == nil && c.Client == nil && c.SkipVerify == nil
 	for _, path := range texts(c.CA) {
 		if err := e.addAuthority(below(folder, path)); err != nil {
 			return err

@@ -52,6 +52,7 @@ func (p Patience) delay(failures int) time.Duration {
 
 var (
 	errPlain = errors.New("plain HTTP is not allowed")
+	errBare  = errors.New("it has no TLS")
 	errIdle  = errors.New("no byte came for too long")
 	// errProxyAddress: the address of the proxy is none. It is not repeated, as it may have a password.
 	errProxyAddress = errors.New("the address of its proxy is none")
@@ -96,11 +97,12 @@ type wire struct {
 	plain    func(host string) bool // plain HTTP is allowed
 	header   http.Header            // of hosts.toml, for the endpoint itself
 	host     string                 // the endpoint
+	bare     bool                   // it has no TLS, and the library, which shakes hands with TLS first, is told so
 	root     string                 // its path, where that is not /v2
 	agent    string
 	count    func(bytes int) // of bodies
 	// first is the first error of a request with TLS: the library also tries plain HTTP with some addresses, and what that
-	// brings is no news.
+	// brings is no news, unless it is all that there is.
 	mu    sync.Mutex
 	first error
 }
@@ -108,6 +110,9 @@ type wire struct {
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !w.plain(req.URL.Host) {
 		return nil, errPlain
+	}
+	if w.bare && req.URL.Scheme == "https" && req.URL.Host == w.host && req.URL.Path == "/v2/" {
+		return nil, errBare
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("User-Agent", w.agent)
@@ -128,7 +133,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		wait, again := w.again(req, resp, err, try)
 		if !again {
-			if err != nil && req.URL.Scheme == "https" {
+			if err != nil && (req.URL.Scheme == "https" || w.bare) {
 				w.note(err)
 			}
 			return resp, err
