@@ -68,7 +68,7 @@ func (m *metered) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// maxWindow bounds the memory of the decoder, as when a layer is fetched whole.
+// maxWindow bounds the memory of a decoder, as when a layer is fetched whole. Debian's skopeo writes so much.
 const maxWindow = 32 << 20
 
 // splitEntry is a line of a tar-split. github.com/vbatts/tar-split/tar/storage

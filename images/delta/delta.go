@@ -141,14 +141,28 @@ func (p *Plan) plan() error {
 	return nil
 }
 
+// decoders is how many of zstd are at work at once.
+func (p *Plan) decoders() int64 {
+	switch {
+	case p.table.gzip:
+		return 0
+	case p.table.split == nil:
+		return 1
+	}
+	return 2
+}
+
 // Open gives the plain tar. It ends with an error where a range is not given, or a file is not what it was.
 func (p *Plan) Open(ctx context.Context) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
 	done := make(chan struct{})
-	o := &opened{PipeReader: r, cancel: cancel, done: done, made: made{w: w, files: map[int64]string{}}}
+	o := &opened{PipeReader: r, cancel: cancel, done: done, memory: p.decoders() * maxWindow, made: made{w: w, files: map[int64]string{}}}
 	go func() {
 		defer close(done)
+		if _, err := o.made.Write(nil); err != nil { // until somebody reads: nothing is asked for, and no memory taken
+			return
+		}
 		a := &assembly{ctx: ctx, p: p, w: &o.made, made: &o.made}
 		err := a.run()
 		a.close()
@@ -162,8 +176,12 @@ type opened struct {
 
 	cancel context.CancelFunc
 	done   chan struct{}
+	memory int64
 	made   made
 }
+
+// Memory implements layer.Memory.
+func (o *opened) Memory() int64 { return o.memory }
 
 // Where implements layer.Local.
 func (o *opened) Where(offset int64) string { return o.made.where(offset) }

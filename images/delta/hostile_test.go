@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"podd/images/layer"
 )
 
 // blobOf is a blob that is asked for by ranges.
@@ -201,4 +203,42 @@ func TestPartOfALocalFile(t *testing.T) {
 			t.Errorf("%d bytes of it: %q, %v", n, data, err)
 		}
 	}
+}
+
+// Nothing is asked for, and no memory is taken, before whoever unpacks the tar has got what it takes.
+func TestOpenWaitsForItsReader(t *testing.T) {
+	content := []byte("content")
+	for split, want := range map[string]int64{"": maxWindow, `{"type":1,"name":"f","size":7}`: 2 * maxWindow} {
+		asked := make(chan struct{}, 9)
+		p := local(t, content, len(content), split)
+		p.src = telling{p.src, asked}
+		p.local = nil
+		p.table.pieces[len(p.table.pieces)-1].local, p.runs = false, []span{{0, 1 << 20}}
+		r := p.Open(t.Context())
+		if m, ok := r.(layer.Memory); !ok || m.Memory() != want {
+			t.Errorf("it says to take %v", r)
+		}
+		_ = r.Close() // when it has ended
+		if len(asked) > 0 {
+			t.Error("something was asked for")
+		}
+		r = p.Open(t.Context())
+		_, _ = io.ReadAll(r)
+		_ = r.Close()
+		if len(asked) == 0 {
+			t.Error("nothing is ever asked for")
+		}
+	}
+}
+
+// telling says that it was asked.
+type telling struct {
+	Ranges
+
+	asked chan struct{}
+}
+
+func (a telling) Range(ctx context.Context, digest string, size, from, to int64) (io.ReadCloser, error) {
+	a.asked <- struct{}{}
+	return a.Ranges.Range(ctx, digest, size, from, to)
 }

@@ -17,6 +17,10 @@ const (
 	smallWindow = 1 << 20 // more than gzip's, and than what is not compressed needs
 )
 
+// Memory is implemented by the reader of a plain tar that decompresses parts of it, and says what its decoders take at most, in
+// bytes. It is not read before there is so much.
+type Memory interface{ Memory() int64 }
+
 // budget hands out memory in the order of asking. Its zero value has none.
 type budget struct {
 	mu    sync.Mutex

@@ -3,6 +3,7 @@ package layer
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -31,3 +32,41 @@ func TestUnpackWithoutStagingArea(t *testing.T) {
 }
 
 func second(_ int64, err error) error { return err }
+
+// hungry is the reader of a tar that takes memory of its own.
+type hungry struct {
+	io.Reader
+
+	memory int64
+	reads  int
+}
+
+func (h *hungry) Memory() int64 { return h.memory }
+
+func (h *hungry) Read(b []byte) (int, error) {
+	h.reads++
+	return h.Reader.Read(b)
+}
+
+// A tar whose reader takes memory of its own is not read before all layers that come at once leave it so much.
+func TestReaderWithMemoryOfItsOwnWaits(t *testing.T) {
+	st, err := NewStaging(t.TempDir(), Limits{Bytes: 1 << 30, Files: 1000, Ratio: 1000}, func(string) (Record, bool) { return Record{}, false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := decoders.take(t.Context(), decoding-8<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	in := &hungry{Reader: bytes.NewReader(make([]byte, 1024)), memory: 16 << 20}
+	if _, err := st.Unpack(ended, in); !errors.Is(err, context.Canceled) || in.reads > 0 {
+		t.Errorf("it was read %d times: %v", in.reads, err)
+	}
+	release()
+	if _, err := st.Unpack(t.Context(), in); err != nil || in.reads == 0 {
+		t.Errorf("it is not unpacked when there is enough: %v", err)
+	}
+}

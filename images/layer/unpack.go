@@ -65,7 +65,13 @@ func digestOf(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(
 func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u unpacked, err error) {
 	m := &meter{r: blob, hash: sha256.New()}
 	raw := bufio.NewReaderSize(m, PumpChunk)
-	release, err := decoders.take(ctx, windowOf(raw))
+	var need int64
+	if own, ok := blob.(Memory); ok { // it takes it as soon as it is read
+		need = min(own.Memory()+smallWindow, decoding)
+	} else {
+		need = windowOf(raw)
+	}
+	release, err := decoders.take(ctx, need)
 	if err != nil {
 		return unpacked{}, err
 	}
