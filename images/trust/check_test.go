@@ -3,6 +3,7 @@ package trust
 import (
 	"crypto"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,63 @@ func TestKeysOfEachKind(t *testing.T) {
 	}
 }
 
+// Of one requirement any of the keys will do; of several each has to be fulfilled.
+func TestSeveralKeysAndRequirements(t *testing.T) {
+	a, b, other := newSigner(t, "a.pub", "P-256"), newSigner(t, "b.pub", "Ed25519"), newSigner(t, "other.pub", "P-256")
+	name, digest := "example.com/a:1", digestOf("image")
+	either := fmt.Sprintf(`[{"type": "sigstoreSigned", "keyPaths": [%q, %q]}]`, a.file, b.file)
+	both := fmt.Sprintf(`[{"type": "sigstoreSigned", "keyPath": %q}, {"type": "sigstoreSigned", "keyPath": %q}]`, a.file, b.file)
+	for _, tt := range []struct {
+		requirements string
+		by           []signer
+		want         string // the signers; "": it is rejected
+	}{
+		{either, []signer{a}, "a.pub"},
+		{either, []signer{b}, "b.pub"},
+		{either, []signer{other, b, a}, "b.pub a.pub"},
+		{either, []signer{other}, ""},
+		{both, []signer{a, b}, "a.pub b.pub"},
+		{both, []signer{a}, ""},
+		{both, []signer{b}, ""},
+		{both, []signer{a, other}, ""},
+	} {
+		p := policy(t, `{"default": %s}`, tt.requirements)
+		image := Image{Name: ref(t, name), Digests: []string{digest}}
+		for _, s := range tt.by {
+			image.Signatures = append(image.Signatures, s.classic(t, name, digest))
+		}
+		by, err := p.Check(image)
+		if strings.Join(by, " ") != tt.want || (tt.want == "") != errors.Is(err, ErrRejected) {
+			t.Errorf("%s, by %d: %v, %v", tt.requirements, len(tt.by), by, err)
+		}
+		if !p.NeedsSignature(image.Name) {
+			t.Error("it is not known that signatures are needed")
+		}
+	}
+}
+
+// Without a signedIdentity a tag has to be the one that was signed, and a digest is enough for its repository.
+func TestDefaultIdentity(t *testing.T) {
+	owner, digest := newSigner(t, "owner.pub", "P-256"), digestOf("image")
+	p := oneScope(t, "example.com", owner.file, "")
+	for name, want := range map[string]bool{"example.com/a:1": true, "example.com/a:2": false, "example.com/a@" + digest: true, "example.com/b@" + digest: false} {
+		if _, err := p.Check(Image{ref(t, name), []string{digest}, []Signature{owner.classic(t, "example.com/a:1", digest)}}); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestBundlesThatAreNone(t *testing.T) {
+	for text, want := range map[string]string{
+		`{`: "no valid JSON", `{}`: "no sigstore bundle", `{"mediaType": "text/plain", "dsseEnvelope": {"signatures": [{"sig": "AA=="}]}}`: "no sigstore bundle",
+		`{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "messageSignature": {}}`: "no DSSE envelope",
+	} {
+		if list, err := ofBundle([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || list != nil {
+			t.Errorf("%s: %v, %v, want %q", text, list, err, want)
+		}
+	}
+}
+
 func TestCheckSaysWhy(t *testing.T) {
 	owner, other := newSigner(t, "owner.pub", "P-256"), newSigner(t, "other.pub", "P-256")
 	digest, index := digestOf("image"), digestOf("index")
@@ -48,6 +106,14 @@ func TestCheckSaysWhy(t *testing.T) {
 	says := func(payload string) Signature {
 		return Signature{simpleSigning, []byte(payload), owner.sign(t, []byte(payload), crypto.SHA256)}
 	}
+	states := func(payload string) Signature {
+		text := fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(inToto), inToto, len(payload), payload)
+		return Signature{inToto, []byte(payload), owner.sign(t, text, crypto.SHA256)}
+	}
+	statement := func(of, subject string) string {
+		return fmt.Sprintf(`{"_type": %q, "predicateType": %q, "subject": [%s]}`, of, cosignPredicate, subject)
+	}
+	subject := fmt.Sprintf(`{"digest": {"sha256": %q}}`, strings.TrimPrefix(digest, "sha256:"))
 	twice := string(owner.classic(t, name, digestOf("y")).Payload)
 	good := string(owner.classic(t, name, digest).Payload)
 	for what, tt := range map[string]struct {
@@ -76,6 +142,11 @@ func TestCheckSaysWhy(t *testing.T) {
 		"two but for the case":   {"", []string{digest}, []Signature{says(twice[:len(twice)-1] + "," + strings.Replace(good[1:], "critical", "Critical", 1))}, `key "Critical" must be written "critical"`},
 		"of another purpose":     {"", []string{digest}, []Signature{says(strings.Replace(good, "cosign container", "some other", 1))}, `its payload is of the type "some other image signature"`},
 		"without a digest":       {"", []string{digest, ""}, []Signature{owner.classic(t, name, "")}, "its payload names no digest"},
+		"a statement":            {`{"type": "matchDigest"}`, []string{digest}, []Signature{states(statement("https://in-toto.io/Statement/v1", subject))}, ""},
+		"no statement":           {`{"type": "matchDigest"}`, []string{digest}, []Signature{states(statement("https://example.com", subject))}, `its statement is of the type "https://example.com"`},
+		"two subjects":           {`{"type": "matchDigest"}`, []string{digest}, []Signature{states(strings.Replace(statement("https://in-toto.io/Statement/v1", subject), "{", `{"subject": [], `, 1))}, `key "subject" is there twice`},
+		"of nothing":             {`{"type": "matchDigest"}`, []string{digest}, []Signature{states(statement("https://in-toto.io/Statement/v1", ""))}, "its statement names no digest"},
+		"of another hash":        {`{"type": "matchDigest"}`, []string{digest, "sha256:"}, []Signature{states(statement("https://in-toto.io/Statement/v1", strings.Replace(subject, "sha256", "sha1", 1)))}, "its statement names no digest"},
 		"one good among bad":     {"", []string{digest}, []Signature{other.classic(t, name, digest), owner.classic(t, name, digestOf("z")), owner.classic(t, name, digest)}, ""},
 	} {
 		by, err := oneScope(t, "example.com/team", owner.file, tt.identity).Check(Image{ref(t, name), tt.digests, tt.sigs})
@@ -120,5 +191,8 @@ func TestMergeIsBounded(t *testing.T) {
 	}
 	if len(list) != maxSignatures {
 		t.Errorf("%d", len(list))
+	}
+	if list = Merge(nil, []Signature{{Payload: make([]byte, maxPayload)}, {Payload: make([]byte, maxPayload+1)}}); len(list) != 1 {
+		t.Errorf("%d of which one is too long", len(list))
 	}
 }

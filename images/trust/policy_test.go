@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"crypto/ecdh"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -15,7 +16,13 @@ func TestParsePolicyRefuses(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
+	agreed, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := map[string][]byte{
+		"/agreed": publicPEM(t, agreed.PublicKey()), "/certificate": []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+		"/two":  append(publicPEM(t, newSigner(t, "k", "P-256").key.Public()), publicPEM(t, newSigner(t, "k", "P-256").key.Public())...),
 		"/good": publicPEM(t, newSigner(t, "k", "P-256").key.Public()), "/weak": publicPEM(t, weak.Public()), "/text": []byte("hello"),
 		"/private": []byte("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"),
 	}
@@ -45,6 +52,11 @@ func TestParsePolicyRefuses(t *testing.T) {
 		signed(""): "exactly one of keyPath", signed(`, "keyPath": "/good", "keyData": "AAAA"`): "exactly one of keyPath",
 		signed(`, "keyPaths": []`): "it names no key", signed(`, "keyPath": "/none"`): "cannot read the key: open /none",
 		signed(`, "keyPath": "/weak"`): "key /weak: it has 1024 bits", signed(`, "keyPath": "/text"`): "key /text: it is no public key in PEM",
+		signed(`, "keyPath": "/agreed"`): "neither ECDSA", signed(`, "keyPath": "/certificate"`): "it is a certificate", signed(`, "keyPath": "/two"`): "more than one PEM block",
+		signed(`, "keyPath": "/good", "pki": {}`): "pki: podd", signed(`, "keyPath": "/good", "rekorPublicKeyPaths": ["/good"]`): "rekorPublicKeyPaths: podd",
+		signed(`, "keyPath": "/good", "rekorPublicKeyData": "AAAA"`): "rekorPublicKeyData: podd", signed(`, "keyPath": "/good", "rekorPublicKeyDatas": ["AAAA"]`): "rekorPublicKeyDatas: podd",
+		signed(`, "keyPath": "/good", "signedIdentity": null`): `signedIdentity.type "" is not known`, signed(`, "keyPath": "/good", "signedIdentity": {}`): `signedIdentity.type "" is not known`,
+		signed(`, "keyPath": "/good", "signedIdentity": {"type": "exactRepository", "dockerRepository": "a.b/x:1"}`): "must be a repository in full",
 		signed(`, "keyPath": "/private"`):                                                                                                "give the PUBLIC KEY",
 		signed(`, "keyPath": "/good", "rekorPublicKeyPath": "/good"`):                                                                    "rekorPublicKeyPath: podd verifies signatures by a key alone",
 		signed(`, "fulcio": {}`):                                                                                                         "fulcio: podd verifies",

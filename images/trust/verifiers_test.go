@@ -28,6 +28,7 @@ func TestVerifiers(t *testing.T) {
 		"": verifiers(t, `echo "$@" >`+told+`; cat >>`+told+`; echo fine`, "exit 0"),
 		"verifier v01 rejected image (exit code 2): not by us":      verifiers(t, "exit 0", "echo not; echo by us; exit 2", "touch "+told+".never"),
 		"the verifier v00: cannot run":                              {Dir: filepath.Dir(writeText(t, "v00", "no program"))},
+		"cannot list the verifiers of images":                       {Dir: writeText(t, "file", "no folder")},
 		"files and at most 10 verifiers":                            verifiers(t, make([]string, 11)...),
 		"the verifier v00 has not answered within 50ms":             func() Verifiers { v := verifiers(t, "sleep 100"); v.Timeout = 50 * time.Millisecond; return v }(),
 		"verifier v00 rejected image (exit code 137): killed it is": verifiers(t, "echo killed it is; kill -9 $$"),
