@@ -242,3 +242,26 @@ func (a telling) Range(ctx context.Context, digest string, size, from, to int64)
 	a.asked <- struct{}{}
 	return a.Ranges.Range(ctx, digest, size, from, to)
 }
+
+// Sizes of chunks that are negative, or more together than a number can be, are those of no file.
+func TestSizesOfChunks(t *testing.T) {
+	for name, c := range map[string]struct {
+		entries string
+		good    bool
+	}{
+		"two chunks":     {`{"type":"reg","name":"f","size":9,"offset":1,"chunkSize":4},{"type":"chunk","name":"f","offset":2,"chunkOffset":4,"chunkSize":5}`, true},
+		"less than none": {`{"type":"reg","name":"f","size":9,"offset":1,"chunkSize":-4}`, false},
+		"a later one":    {`{"type":"reg","name":"f","size":9,"offset":1,"chunkSize":4},{"type":"chunk","name":"f","offset":2,"chunkOffset":4,"chunkSize":-1}`, false},
+		"endless":        {`{"type":"reg","name":"f","size":9,"offset":1,"chunkSize":4},{"type":"chunk","name":"f","offset":2,"chunkOffset":4,"chunkSize":9223372036854775807}`, false},
+		"a file":         {`{"type":"reg","name":"f","size":-9,"offset":1},{"type":"chunk","name":"f","offset":2,"chunkOffset":0,"chunkSize":1}`, false},
+	} {
+		doc, err := parseContents([]byte(`{"version":1,"entries":[`+c.entries+`]}`), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := &table{gzip: true}
+		if err := table.stargz(doc.Entries, 9); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
