@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -327,6 +328,33 @@ func TestPullOfAChangedFileFallsBack(t *testing.T) {
 			p.annotations["io.github.containers.zstd-chunked.tarsplit-position"] = strings.Replace(other.annotations["io.github.containers.zstd-chunked.manifest-position"], ":1", "", 1)
 		}},
 		"no ranges": {spoil: func(_ *testing.T, reg *registrytest.Registry, _ *Store, _ *packed, _ Image) { reg.NoRange = true }},
+		"parts of another blob": {spoil: func(_ *testing.T, reg *registrytest.Registry, _ *Store, p *packed, _ Image) {
+			parts := 0
+			reg.Before = func(w http.ResponseWriter, r *http.Request, _ string) bool {
+				var from, to int
+				if n, _ := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); n != 2 {
+					return false
+				}
+				if parts++; parts <= 2 { // the tables
+					return false
+				}
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, len(p.blob)))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(make([]byte, to-from+1))
+				return true
+			}
+		}},
+		"other parts than those that are asked for": {spoil: func(_ *testing.T, reg *registrytest.Registry, _ *Store, p *packed, _ Image) {
+			reg.Before = func(w http.ResponseWriter, r *http.Request, _ string) bool {
+				if !strings.HasPrefix(r.Header.Get("Range"), "bytes=") {
+					return false
+				}
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", len(p.blob)-1, len(p.blob)-1, len(p.blob)))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write([]byte("x"))
+				return true
+			}
+		}},
 		"a file that is damaged": {spoil: func(t *testing.T, _ *registrytest.Registry, _ *Store, _ *packed, old Image) {
 			if err := os.WriteFile(filepath.Join(old.Layers[0], "bin/f3"), randomBytes(99, fileSize+300), 0o644); err != nil {
 				t.Fatal(err)
