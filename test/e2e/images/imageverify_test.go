@@ -24,14 +24,16 @@ func TestImageVerify(t *testing.T) {
 		t.Fatalf("%d: %s", code, out)
 	}
 	b.Must(os.Chmod(files[0], 0o700))
-	if out, _, code := b.RunCLI("images", "verify"); code != 1 || !strings.Contains(out, "bin/busybox: attributes") {
-		t.Errorf("%d: %s", code, out)
-	}
 	if out, _, code := b.RunCLI("images", "verify", "--repair"); code != 0 || !strings.Contains(out, ": mended") {
 		t.Errorf("%d: %s", code, out)
 	}
 	if st, err := os.Stat(files[0]); err != nil || st.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", st, err)
+	}
+	// What is only found is set aside, and may come again from the folder's archive before anybody asks for a repair.
+	b.Must(os.Chmod(files[0], 0o700))
+	if out, _, code := b.RunCLI("images", "verify"); code != 1 || !strings.Contains(out, "bin/busybox: attributes") {
+		t.Errorf("%d: %s", code, out)
 	}
 	if after := b.Running("app"); after.Status.ContainerStatuses[0].ContainerID != before.Status.ContainerStatuses[0].ContainerID {
 		t.Error("the pod was started again")
