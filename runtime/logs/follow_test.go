@@ -188,6 +188,35 @@ func TestFollowerOfARemovedLog(t *testing.T) {
 	}
 }
 
+// A follower that looks after the current file was removed, and before the next one is made, has no file before it again.
+func TestFollowerBetweenTwoLogs(t *testing.T) {
+	l := newLab(t)
+	l.c.MaxSize = 1
+	l.open()
+	for i := range 3 {
+		l.say(Stdout, numbers(i, i+1))
+		l.drain(Stdout)
+	}
+	files := track{ctx: t.Context(), dir: filepath.Dir(l.c.Path), base: filepath.Base(l.c.Path)}
+	if err := files.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer files.close()
+	for files.next() {
+	}
+	if err := os.Remove(l.c.Path); err != nil {
+		t.Fatal(err)
+	}
+	if grown, err := files.grow(); grown || err != nil {
+		t.Errorf("%s follows, %v", files.files[len(files.files)-1].f.Name(), err)
+	}
+	l.say(Stdout, numbers(3, 4))
+	l.drain(Stdout)
+	if grown, err := files.grow(); !grown || err != nil || !files.files[len(files.files)-1].current {
+		t.Errorf("the next log does not follow: %t, %v", grown, err)
+	}
+}
+
 func TestFollowWithLimit(t *testing.T) {
 	l := newLab(t)
 	l.open()

@@ -193,7 +193,7 @@ func (t *track) grow() (bool, error) {
 }
 
 // after is the index of the file that follows last. If last is gone, it is the
-// first of a later stamp, or the current one.
+// first of a later stamp, or the current one, which may not be made yet.
 func (t *track) after(last *piece) int {
 	info, err := last.f.Stat()
 	if err != nil {
@@ -209,7 +209,11 @@ func (t *track) after(last *piece) int {
 			return i
 		}
 	}
-	return max(0, len(t.files)-1)
+	n := len(t.files)
+	if n > 0 && t.files[n-1].current {
+		return n - 1
+	}
+	return n
 }
 
 // isSqueezed tells whether p is what compression made of last. The time alone does not tell: the kernel gives files that
