@@ -140,7 +140,8 @@ func hasStatuses(pod *corev1.Pod) string {
 
 func checkAfterKillLoop(t *testing.T, b *harness.Board) {
 	t.Helper()
-	pod := b.WaitPod("slow", harness.IsPhase(corev1.PodFailed))
+	// Each line that the slow writers count is a program that they start: thousands, which a busy machine takes a minute for.
+	pod := b.WaitFor(4*harness.Limit, "slow", harness.IsPhase(corev1.PodFailed))
 	for container, code := range map[string]int32{"out": 5, "err": 6} {
 		// An older kernel tells it in the machine's own network namespace alone, in which a board of the tests is not.
 		if got := harness.Ended(pod, container); got.ExitCode != code && (keepsExits(t) || got.Reason != "ContainerStatusUnknown") {
