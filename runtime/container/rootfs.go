@@ -66,7 +66,7 @@ func (e *Engine) ensureRoot(c *spec.Config, label string) (string, error) {
 			return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
 		}
 	}
-	if err := closeToOthers(filepath.Dir(merged), u); err != nil {
+	if err := CloseToOthers(filepath.Dir(merged), u); err != nil {
 		return "", fmt.Errorf("cannot make the root of container %s: %w", id, err)
 	}
 	if mounted, err := isMountPoint(merged); err != nil || mounted {
@@ -128,9 +128,9 @@ func (e *Engine) Layers(id string) []string {
 	return nil
 }
 
-// closeToOthers keeps the board's users from the programs in a container that run as their owner, and lets the root of a pod
-// with ids of its own pass: libcontainer looks its root up by path.
-func closeToOthers(dir string, u *spec.Users) error {
+// CloseToOthers keeps the board's users from what is in a folder of root's, as programs in a container that run as their owner,
+// and lets the root of a pod with ids of its own pass: libcontainer looks up by path what it is to use. nil: a pod without.
+func CloseToOthers(dir string, u *spec.Users) error {
 	if u == nil {
 		return os.Chmod(dir, 0o700)
 	}

@@ -186,8 +186,9 @@ func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv R
 	if spec.HostNetwork {
 		hosts = hostNetworkHostsFile(spec, beneath.ReadHostFile("/etc/hosts"))
 	}
-	if err := m.closeToOthers(rec, dir); err != nil {
-		return err
+	// The init of a pod with ids of its own binds these files by path, and asks the daemon for each that it does not find.
+	if err := container.CloseToOthers(dir, m.usersOf(rec)); err != nil {
+		return fmt.Errorf("cannot close the files of pod %q to others: %w", rec.Object.Name, err)
 	}
 	files := map[string]string{"hosts": hosts, "resolv.conf": resolv.String(), "hostname": m.hostnameOf(rec.Object) + "\n"}
 	for name, text := range files {
@@ -206,19 +207,6 @@ func (m *Manager) ensureSandboxFiles(rec *state.Record, names podNames, resolv R
 		return err
 	}
 	return m.Chown(rec, shm)
-}
-
-// closeToOthers keeps the board's users from a pod's files, and lets the root of a pod with ids of its own pass: its init binds
-// them by path, and asks the daemon for each that it does not find.
-func (m *Manager) closeToOthers(rec *state.Record, dir string) error {
-	mode, group := os.FileMode(0o700), 0
-	if u := m.usersOf(rec); u != nil {
-		mode, group = 0o710, u.First
-	}
-	if err := errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)); err != nil {
-		return fmt.Errorf("cannot close the files of pod %q to others: %w", rec.Object.Name, err)
-	}
-	return nil
 }
 
 func ensureTmpfs(dir, options string) error {
