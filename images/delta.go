@@ -20,6 +20,9 @@ type Delta struct {
 	Err     error  // why the whole layer is fetched after all
 }
 
+// oneTable is had by the one layer whose table of contents is in memory: it may take 28 MiB, beside the decoders of all layers.
+var oneTable = make(chan struct{}, 1)
+
 // stageDelta fetches of a layer only the files that the store has not got. False: the layer is to be fetched whole.
 func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.Staging) bool {
 	if p.o.Whole || ref.Size <= 0 || len(ref.Annotations) == 0 || st.Staged(ref.DiffID) != nil {
@@ -30,6 +33,12 @@ func (p *pulled) stageDelta(ctx context.Context, ref archive.Layer, st *layer.St
 	}
 	l := delta.Layer{Digest: ref.Blob, Size: ref.Size, Annotations: ref.Annotations}
 	if !l.Worth(p.others) { // the table would be fetched for nothing
+		return false
+	}
+	select {
+	case oneTable <- struct{}{}:
+		defer func() { <-oneTable }()
+	case <-ctx.Done():
 		return false
 	}
 	src := &countedRanges{p: p}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/containerd/stargz-snapshotter/estargz"
@@ -76,12 +77,40 @@ type packed struct {
 // chunkedOf packs a tar as zstd:chunked, with a tar-split as podman writes one today, or without.
 func chunkedOf(t *testing.T, data []byte, withSplit bool) packed {
 	t.Helper()
+	return chunkedWith(t, data, withSplit, 0)
+}
+
+// chunkedWith lets each frame ask for a window; 0: for what it has.
+func chunkedWith(t *testing.T, data []byte, withSplit bool, window int) packed {
+	t.Helper()
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	compress := func(data []byte) []byte { return enc.EncodeAll(data, nil) }
+	if window > 0 {
+		if enc, err = zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1)); err != nil {
+			t.Fatal(err)
+		}
+		compress = func(data []byte) []byte {
+			var b bytes.Buffer
+			enc.Reset(&b)
+			// A frame that is written at once has the window of its content.
+			_, err := enc.Write(data[:len(data)/2])
+			if err == nil {
+				err = enc.Flush()
+			}
+			if err == nil {
+				_, err = enc.Write(data[len(data)/2:])
+			}
+			if err := errors.Join(err, enc.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return b.Bytes()
+		}
+	}
 	var blob bytes.Buffer
-	frame := func(data []byte) { blob.Write(enc.EncodeAll(data, nil)) }
+	frame := func(data []byte) { blob.Write(compress(data)) }
 	skippable := func(data []byte) (offset int) {
 		blob.Write([]byte{0x50, 0x2a, 0x4d, 0x18, byte(len(data)), byte(len(data) >> 8), byte(len(data) >> 16), byte(len(data) >> 24)})
 		offset = blob.Len()
@@ -132,14 +161,14 @@ func chunkedOf(t *testing.T, data []byte, withSplit bool) packed {
 		if _, err := io.Copy(io.Discard, r); err != nil {
 			t.Fatal(err)
 		}
-		split := enc.EncodeAll(lines.Bytes(), nil)
+		split := compress(lines.Bytes())
 		p.annotations[prefix+"tarsplit-position"] = fmt.Sprintf("%d:%d:%d", skippable(split), len(split), lines.Len())
 	}
 	table, err := json.Marshal(map[string]any{"version": 1, "entries": list})
 	if err != nil {
 		t.Fatal(err)
 	}
-	z := enc.EncodeAll(table, nil)
+	z := compress(table)
 	p.annotations[prefix+"manifest-position"] = fmt.Sprintf("%d:%d:%d:1", skippable(z), len(z), len(table))
 	p.annotations[prefix+"manifest-checksum"] = imagetest.Digest(z)
 	p.blob = blob.Bytes()
@@ -216,6 +245,12 @@ func skopeoOf(t *testing.T, data []byte) packed {
 // serve puts an image of one layer into a registry.
 func (p packed) serve(t *testing.T, reg *registrytest.Registry, tag string) {
 	t.Helper()
+	serveAll(t, reg, tag, p)
+}
+
+// serveAll puts an image into a registry.
+func serveAll(t *testing.T, reg *registrytest.Registry, tag string, list ...packed) {
+	t.Helper()
 	marshal := func(v any) []byte {
 		data, err := json.Marshal(v)
 		if err != nil {
@@ -224,14 +259,20 @@ func (p packed) serve(t *testing.T, reg *registrytest.Registry, tag string) {
 		reg.AddBlob(imagetest.Digest(data), data)
 		return data
 	}
-	config := marshal(map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": []string{p.diffID}}})
-	reg.AddBlob(imagetest.Digest(p.blob), p.blob)
+	var diffIDs []string
+	var layers []any
+	for _, p := range list {
+		reg.AddBlob(imagetest.Digest(p.blob), p.blob)
+		diffIDs = append(diffIDs, p.diffID)
+		layers = append(layers, map[string]any{
+			"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "digest": imagetest.Digest(p.blob), "size": len(p.blob), "annotations": p.annotations,
+		})
+	}
+	config := marshal(map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs}})
 	manifest := marshal(map[string]any{
 		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
 		"config": map[string]any{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": imagetest.Digest(config), "size": len(config)},
-		"layers": []any{map[string]any{
-			"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd", "digest": imagetest.Digest(p.blob), "size": len(p.blob), "annotations": p.annotations,
-		}},
+		"layers": layers,
 	})
 	reg.AddManifest("app", tag, "application/vnd.oci.image.manifest.v1+json", manifest)
 	reg.AddManifest("app", imagetest.Digest(manifest), "application/vnd.oci.image.manifest.v1+json", manifest)
@@ -240,6 +281,7 @@ func (p packed) serve(t *testing.T, reg *registrytest.Registry, tag string) {
 // pullDelta pulls a tag, and says what became of its layers.
 func pullDelta(t *testing.T, s *Store, host, tag string, whole bool) (img Image, deltas []Delta) {
 	t.Helper()
+	var mu sync.Mutex
 	c := impatient()
 	ref, err := registry.ParseReference(host + "/app:" + tag)
 	if err != nil {
@@ -252,7 +294,11 @@ func pullDelta(t *testing.T, s *Store, host, tag string, whole bool) (img Image,
 	defer remote.Close()
 	root := archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}
 	img, err = s.Pull(context.Background(), remote, root, PullOptions{
-		Name: ref.String(), Platform: "linux/amd64", Whole: whole, Delta: func(d Delta) { deltas = append(deltas, d) },
+		Name: ref.String(), Platform: "linux/amd64", Whole: whole, Delta: func(d Delta) {
+			mu.Lock()
+			defer mu.Unlock()
+			deltas = append(deltas, d)
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -307,6 +353,45 @@ func TestPullOfAChangedFile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Layers that come by file, with tables of thousands of files and the largest windows that are taken, beside one that
+// comes whole: all of them take at most 64 MiB of memory.
+func TestPullByFileIsBoundedInMemory(t *testing.T) {
+	needRoot(t)
+	if testing.Short() {
+		t.Skip("makes thirty thousand files")
+	}
+	const window, large = 32 << 20, 36 << 20
+	version := func(seed uint64, files int) []byte {
+		list := []imagetest.File{imagetest.Dir("lib/"), imagetest.Regular("lib/kept", string(randomBytes(seed, large)))}
+		list = append(list, imagetest.Regular("lib/changed", strings.Repeat(string(randomBytes(seed+100, 7<<20)), 5)))
+		for i := range files {
+			list = append(list, imagetest.Regular(fmt.Sprintf("lib/f%d", i), fmt.Sprint(i)))
+		}
+		data, err := imagetest.Tar(list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	reg := registrytest.New()
+	pack := func(changed uint64, tag string, files int) {
+		whole := chunkedWith(t, version(changed+2, 1), false, window)
+		whole.annotations = nil
+		serveAll(t, reg, tag, chunkedWith(t, version(0, files+int(changed)), true, window), whole, stargzOf(t, version(1, files+int(changed))))
+	}
+	pack(0, "v1", 10)
+	pack(10, "v2", 15_000)
+	host := reg.Start(t)
+	s := openStore(t, Options{Platform: "linux/amd64"})
+	pullDelta(t, s, host, "v1", false)
+	peak := newPeak(t, 64<<20)
+	_, deltas := pullDelta(t, s, host, "v2", false)
+	if len(deltas) != 2 || deltas[0].Err != nil || deltas[1].Err != nil || deltas[0].Reused < large || deltas[1].Reused < large {
+		t.Errorf("the layers came as %+v", deltas)
+	}
+	peak.check(t)
 }
 
 // A table that lies, a registry without ranges, a file of the store that is damaged: the whole layer comes, and nobody notices.

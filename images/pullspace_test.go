@@ -3,16 +3,15 @@ package images
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -144,7 +143,6 @@ func TestPullIsBoundedInMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves half a gigabyte")
 	}
-	const most = 64 << 20
 	img := imagetest.Image{Compress: "zstd"}
 	for i := range 8 {
 		// What repeats after 7 MiB needs a window as large, and packs quickly.
@@ -167,31 +165,54 @@ func TestPullIsBoundedInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer remote.Close()
-	debug.FreeOSMemory()
-	before := inUse()
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(int64(before) + most)) // as the daemon has a limit
-	var mu sync.Mutex
-	peak, seen := uint64(0), 0
-	look := func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if seen++; seen%16 == 0 {
-			peak = max(peak, inUse())
-		}
-	}
+	peak := newPeak(t, 64<<20)
 	_, err = s.Pull(t.Context(), remote, archive.Descriptor{MediaType: remote.MediaType, Digest: remote.Digest, Size: int64(len(remote.Manifest))}, PullOptions{
 		Name: ref.String(), Parallel: 8,
-		Watch: func(_ string, _ int64, r io.Reader) io.Reader { return &observed{r, look} },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if peak < before+4<<20 {
-		t.Errorf("nothing was measured: %d of %d", peak, before)
+	peak.check(t)
+}
+
+// peak is how much memory was in use at most, looked at all the time.
+type peak struct {
+	before, allowed, most uint64
+	end, ended            chan struct{}
+}
+
+func newPeak(t *testing.T, allowed uint64) *peak {
+	t.Helper()
+	debug.FreeOSMemory()
+	p := &peak{before: inUse(), allowed: allowed, end: make(chan struct{}), ended: make(chan struct{})}
+	was := debug.SetMemoryLimit(int64(p.before + allowed)) // as the daemon has a limit
+	t.Cleanup(func() { debug.SetMemoryLimit(was) })
+	go func() {
+		defer close(p.ended)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.end:
+				return
+			case <-tick.C:
+				p.most = max(p.most, inUse())
+			}
+		}
+	}()
+	return p
+}
+
+func (p *peak) check(t *testing.T) {
+	t.Helper()
+	close(p.end)
+	<-p.ended
+	if p.most < p.before+4<<20 {
+		t.Errorf("nothing was measured: %d of %d", p.most, p.before)
 	}
-	t.Logf("%.1f MiB more", float64(peak-before)/(1<<20))
-	if peak > before+most {
-		t.Errorf("%d MiB more are in use", (peak-before)>>20)
+	t.Logf("%.1f MiB more", float64(p.most-p.before)/(1<<20))
+	if p.most > p.before+p.allowed {
+		t.Errorf("%d MiB more are in use", (p.most-p.before)>>20)
 	}
 }
 
@@ -199,14 +220,4 @@ func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse + m.StackInuse
-}
-
-type observed struct {
-	io.Reader
-	look func()
-}
-
-func (o *observed) Read(b []byte) (int, error) {
-	o.look()
-	return o.Reader.Read(b)
 }

@@ -82,7 +82,11 @@ type splitEntry struct {
 
 // bySplit puts the tar together as the tar-split says: bytes, and contents in their order.
 func (a *assembly) bySplit() error {
-	z, err := zstd.NewReader(bytes.NewReader(a.p.table.split), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	split, err := a.repackSplit()
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewReader(bytes.NewReader(split), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(splitWindow))
 	if err != nil {
 		return err
 	}
@@ -115,11 +119,54 @@ func (a *assembly) bySplit() error {
 	}
 }
 
+// splitWindow is that of a tar-split while it is read beside the contents.
+const splitWindow = 512 << 10
+
+// repackSplit compresses the tar-split again, with a small window: read as it is, it would take a second decoder of as much
+// memory as that of the contents. It uses the decoder that these use afterwards.
+func (a *assembly) repackSplit() ([]byte, error) {
+	if err := a.decode(bytes.NewReader(a.p.table.split)); err != nil {
+		return nil, err
+	}
+	a.p.table.split = []byte{}
+	var out bytes.Buffer
+	z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(splitWindow))
+	if err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 64<<10)
+	for plain := 0; ; {
+		n, err := a.z.Read(buf)
+		if _, werr := z.Write(buf[:n]); werr != nil {
+			return nil, werr
+		}
+		if plain += n; plain > maxPlainSplit || out.Len() > 2*maxSplit {
+			return nil, fmt.Errorf("its tar-split is longer than %d MiB, or takes more than %d", maxPlainSplit>>20, 2*maxSplit>>20)
+		}
+		if errors.Is(err, io.EOF) {
+			err = z.Close()
+			return out.Bytes(), err
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its tar-split is damaged: %w", err)
+		}
+	}
+}
+
+// decode lets the decoder read something else. There is one for all: it keeps its window.
+func (a *assembly) decode(r io.Reader) (err error) {
+	if a.z != nil {
+		return a.z.Reset(r)
+	}
+	a.z, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	return err
+}
+
 func (a *assembly) piece(p *piece) error {
-	if p.entry != nil {
-		head, err := p.entry.header()
+	if m := p.members; m != nil {
+		head, err := a.p.table.header(m.entry)
 		if err == nil {
-			_, err = a.w.Write(append(make([]byte, p.padding), head...))
+			_, err = a.w.Write(append(make([]byte, m.padding), head...))
 		}
 		if err != nil {
 			return err
@@ -130,8 +177,8 @@ func (a *assembly) piece(p *piece) error {
 		return a.copyLocal(p)
 	case p.at.to <= p.at.from:
 		return nil
-	case a.p.table.gzip:
-		return a.members(p)
+	case p.members != nil:
+		return a.gunzip(p.members)
 	}
 	r, err := a.section(p.at)
 	if err != nil {
@@ -219,13 +266,7 @@ func unexpected(err error) error {
 
 // frames decompresses frames of zstd; size is how much is in them, 0: it is not known.
 func (a *assembly) frames(r io.Reader, size int64) error {
-	var err error
-	if a.z == nil {
-		a.z, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-	} else {
-		err = a.z.Reset(r)
-	}
-	if err != nil {
+	if err := a.decode(r); err != nil {
 		return err
 	}
 	n, err := io.Copy(a.w, a.z)
@@ -235,30 +276,38 @@ func (a *assembly) frames(r io.Reader, size int64) error {
 	return err
 }
 
-// members decompresses the content of a file of eStargz, chunk by chunk: what follows in a chunk's part of the blob is the
-// next header.
-func (a *assembly) members(p *piece) error {
-	for i, at := range p.chunks {
-		r, err := a.section(at)
-		if err != nil {
-			return err
-		}
-		in := bufio.NewReader(r)
-		if a.g == nil {
-			a.g, err = gzip.NewReader(in)
-		} else {
-			err = a.g.Reset(in)
-		}
-		if err != nil {
-			return err
-		}
-		a.g.Multistream(false)
-		if _, err := io.CopyN(a.w, a.g, p.sizes[i]); err != nil {
-			return unexpected(err)
-		}
-		if _, err := io.Copy(io.Discard, in); err != nil { // the next chunk begins after it
+// gunzip decompresses the content of a file of eStargz.
+func (a *assembly) gunzip(m *members) error {
+	if err := a.gunzipChunk(m.first); err != nil {
+		return err
+	}
+	for _, c := range m.more {
+		if err := a.gunzipChunk(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// gunzipChunk decompresses a chunk: what follows in its part of the blob is the next header.
+func (a *assembly) gunzipChunk(c chunk) error {
+	r, err := a.section(c.at)
+	if err != nil {
+		return err
+	}
+	in := bufio.NewReader(r)
+	if a.g == nil {
+		a.g, err = gzip.NewReader(in)
+	} else {
+		err = a.g.Reset(in)
+	}
+	if err != nil {
+		return err
+	}
+	a.g.Multistream(false)
+	if _, err := io.CopyN(a.w, a.g, c.size); err != nil {
+		return unexpected(err)
+	}
+	_, err = io.Copy(io.Discard, in) // the next chunk begins after it
+	return err
 }

@@ -60,6 +60,8 @@ const (
 	maxTable   = 8 << 20 // of a table's JSON
 	maxEntries = 40_000  // an honest one has 200 bytes each, and here it takes 600
 	maxSplit   = 4 << 20 // of a tar-split, compressed
+	// maxPlainSplit is of a tar-split: an honest one has a kilobyte for each entry.
+	maxPlainSplit = 128 << 20
 )
 
 // Worth says, before anything is asked for, whether there may be enough on the machine for a table to be of use: there is
@@ -89,13 +91,8 @@ func Prepare(ctx context.Context, src Ranges, l Layer, find Find) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	want := map[Sum]bool{}
-	for i := range t.pieces {
-		if p := &t.pieces[i]; p.size > 0 && p.hasSum {
-			want[p.sum] = true
-		}
-	}
-	p := &Plan{layer: l, src: src, table: t, local: find(want), Fetch: t.read}
+	p := &Plan{layer: l, src: src, table: t, Fetch: t.read}
+	p.find(find)
 	if len(p.local) == 0 {
 		return nil, ErrNotWorth
 	}
@@ -106,6 +103,17 @@ func Prepare(ctx context.Context, src Ranges, l Layer, find Find) (*Plan, error)
 		return nil, ErrNotWorth
 	}
 	return p, nil
+}
+
+// find looks for the files on the machine.
+func (p *Plan) find(find Find) {
+	want := map[Sum]bool{}
+	for i := range p.table.pieces {
+		if piece := &p.table.pieces[i]; piece.size > 0 && piece.hasSum {
+			want[piece.sum] = true
+		}
+	}
+	p.local = find(want)
 }
 
 // plan decides what is asked for: the pieces that the machine lacks, and small ones between them.
@@ -141,15 +149,15 @@ func (p *Plan) plan() error {
 	return nil
 }
 
-// decoders is how many of zstd are at work at once.
-func (p *Plan) decoders() int64 {
+// memory is what reading takes, beside the plan.
+func (p *Plan) memory() int64 {
 	switch {
 	case p.table.gzip:
 		return 0
 	case p.table.split == nil:
-		return 1
+		return maxWindow
 	}
-	return 2
+	return maxWindow + 2*splitWindow
 }
 
 // Open gives the plain tar. It ends with an error where a range is not given, or a file is not what it was.
@@ -157,7 +165,7 @@ func (p *Plan) Open(ctx context.Context) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
 	done := make(chan struct{})
-	o := &opened{PipeReader: r, cancel: cancel, done: done, memory: p.decoders() * maxWindow, made: made{w: w, files: map[int64]string{}}}
+	o := &opened{PipeReader: r, cancel: cancel, done: done, memory: p.memory(), made: made{w: w, files: map[int64]string{}}}
 	go func() {
 		defer close(done)
 		if _, err := o.made.Write(nil); err != nil { // until somebody reads: nothing is asked for, and no memory taken

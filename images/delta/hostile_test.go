@@ -8,10 +8,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -47,25 +49,26 @@ func chunkedBlob(t *testing.T, contents []byte, table, split string) (blobOf, La
 	t.Helper()
 	const prefix = "io.github.containers.zstd-chunked."
 	blob, annotations := bytes.Clone(contents), map[string]string{}
-	put := func(name string, data []byte) {
+	put := func(name string, plain string) []byte {
+		data := compressed(t, []byte(plain))
 		blob = append(blob, make([]byte, 8)...) // of a skippable frame: nobody reads it
-		annotations[prefix+name] = fmt.Sprintf("%d:%d:1", len(blob), len(data))
+		annotations[prefix+name] = fmt.Sprintf("%d:%d:%d:1", len(blob), len(data), len(plain))
 		blob = append(blob, data...)
+		return data
 	}
 	if split != "" {
-		put("tarsplit-position", compressed(t, []byte(split)))
+		put("tarsplit-position", split)
 	}
-	z := compressed(t, []byte(table))
-	put("manifest-position", z)
+	z := put("manifest-position", table)
 	annotations[prefix+"manifest-checksum"] = digestOf(z)
 	return blob, Layer{Digest: digestOf(blob), Size: int64(len(blob)), Annotations: annotations}
 }
 
-// stargzBlob is a layer as eStargz that is but its table, which is a tar.
-func stargzBlob(t *testing.T, table, contents []byte) (blobOf, Layer) {
+// stargzBlob is a layer as eStargz after what, with its table, which is a tar that has toc.
+func stargzBlob(t *testing.T, what, table, toc []byte) (blobOf, Layer) {
 	t.Helper()
 	var blob bytes.Buffer
-	blob.WriteString("x")
+	blob.Write(what)
 	z := gzip.NewWriter(&blob)
 	_, err := z.Write(table)
 	if err == nil {
@@ -76,11 +79,11 @@ func stargzBlob(t *testing.T, table, contents []byte) (blobOf, Layer) {
 	}
 	footer := make([]byte, stargzFooter)
 	copy(footer, []byte{0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0, 26, 0, 'S', 'G', 22, 0})
-	copy(footer[16:], fmt.Sprintf("%016xSTARGZ", 1))
+	copy(footer[16:], fmt.Sprintf("%016xSTARGZ", len(what)))
 	blob.Write(footer)
 	return blob.Bytes(), Layer{
 		Digest: digestOf(blob.Bytes()), Size: int64(blob.Len()),
-		Annotations: map[string]string{"containerd.io/snapshot/stargz/toc.digest": digestOf(contents)},
+		Annotations: map[string]string{"containerd.io/snapshot/stargz/toc.digest": digestOf(toc)},
 	}
 }
 
@@ -132,8 +135,17 @@ func TestTableThatGrows(t *testing.T) {
 		want string
 	}{
 		"several lists of entries": {func() (blobOf, Layer) { return chunkedBlob(t, nil, several, "") }, "more than 40000 entries"},
+		"a large table": {func() (blobOf, Layer) {
+			return chunkedBlob(t, nil, `{"version":1,"entries":[]`+strings.Repeat(" ", maxTable)+"}", "")
+		}, "larger than 8 MiB"},
+		"a table larger than it says": {func() (blobOf, Layer) {
+			blob, l := chunkedBlob(t, nil, `{"version":1,"entries":[]`+strings.Repeat(" ", 16<<20)+"}", "")
+			const name = "io.github.containers.zstd-chunked.manifest-position"
+			l.Annotations[name] = strings.Replace(l.Annotations[name], fmt.Sprint(16<<20+26), "1000", 1)
+			return blob, l
+		}, "table of contents is damaged"},
 		"a sparse table": {func() (blobOf, Layer) {
-			return stargzBlob(t, sparse.Bytes(), make([]byte, 16<<20))
+			return stargzBlob(t, []byte("x"), sparse.Bytes(), make([]byte, 16<<20))
 		}, "larger than 8 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,6 +155,70 @@ func TestTableThatGrows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// largeTables are layers of both kinds with tables of as many entries as are taken.
+func largeTables(t *testing.T) map[string]func() (blobOf, Layer) {
+	t.Helper()
+	var list, split strings.Builder
+	for i := range maxEntries {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+		name := fmt.Sprintf("usr/lib/some/folder/%d", i)
+		fmt.Fprintf(&list, `{"type":"reg","name":%q,"size":9,"digest":"sha256:%x","offset":%d,"endOffset":%d}`, name, sum, 10*i+8, 10*i+17)
+		head := base64.StdEncoding.EncodeToString(append(sum[:], make([]byte, 480)...))
+		fmt.Fprintf(&split, `{"type":2,"payload":%q}`+"\n"+`{"type":1,"name":%q,"size":9}`+"\n", head, name)
+	}
+	contents, toc := make([]byte, 10*maxEntries+20), `{"version":1,"entries":[`+list.String()+"]}"
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	err := w.WriteHeader(&tar.Header{Name: "stargz.index.json", Size: int64(len(toc)), Typeflag: tar.TypeReg})
+	if err == nil {
+		_, err = w.Write([]byte(toc))
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]func() (blobOf, Layer){
+		"zstd:chunked": func() (blobOf, Layer) { return chunkedBlob(t, contents, toc, split.String()) },
+		"eStargz":      func() (blobOf, Layer) { return stargzBlob(t, contents, b.Bytes(), []byte(toc)) },
+	}
+}
+
+// The largest table that is taken, and where its files are on the machine, leave room beside the decoders of all layers.
+func TestMemoryOfALargeTable(t *testing.T) {
+	for name, layer := range largeTables(t) {
+		blob, l := layer()
+		before := heapInUse()
+		table, err := readTable(t.Context(), blob, l)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		p := &Plan{layer: l, src: blob, table: table}
+		p.find(func(want map[Sum]bool) map[Sum]string {
+			found := map[Sum]string{}
+			for sum := range want {
+				found[sum] = fmt.Sprintf("/var/lib/podd/images/l/0123456789/usr/lib/some/folder/%x", sum[:8])
+			}
+			return found
+		})
+		if n := heapInUse() - before; n > 28<<20 {
+			t.Errorf("%s: it takes %d KiB", name, n>>10)
+		} else {
+			t.Logf("%s: %d KiB", name, n>>10)
+		}
+		runtime.KeepAlive(p)
+		runtime.KeepAlive(blob)
+	}
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // local makes a plan of a layer of one file, of which the table says size, and that is on the machine with content.
@@ -208,7 +284,7 @@ func TestPartOfALocalFile(t *testing.T) {
 // Nothing is asked for, and no memory is taken, before whoever unpacks the tar has got what it takes.
 func TestOpenWaitsForItsReader(t *testing.T) {
 	content := []byte("content")
-	for split, want := range map[string]int64{"": maxWindow, `{"type":1,"name":"f","size":7}`: 2 * maxWindow} {
+	for split, want := range map[string]int64{"": maxWindow, `{"type":1,"name":"f","size":7}`: maxWindow + 2*splitWindow} {
 		asked := make(chan struct{}, 9)
 		p := local(t, content, len(content), split)
 		p.src = telling{p.src, asked}
@@ -255,12 +331,12 @@ func TestSizesOfChunks(t *testing.T) {
 		"endless":        {`{"type":"reg","name":"f","size":9,"offset":1,"chunkSize":4},{"type":"chunk","name":"f","offset":2,"chunkOffset":4,"chunkSize":9223372036854775807}`, false},
 		"a file":         {`{"type":"reg","name":"f","size":-9,"offset":1},{"type":"chunk","name":"f","offset":2,"chunkOffset":0,"chunkSize":1}`, false},
 	} {
-		doc, err := parseContents([]byte(`{"version":1,"entries":[`+c.entries+`]}`), true)
+		entries, err := stargzEntries([]byte(`{"version":1,"entries":[` + c.entries + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		table := &table{gzip: true}
-		if err := table.stargz(doc.Entries, 9); (err == nil) != c.good {
+		if err := table.stargz(entries, 9); (err == nil) != c.good {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -3,28 +3,56 @@ package delta
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
 )
 
-// fileOf is the content of the first file of a tar.
+// fileOf is the content of the first file of a tar, in place.
 func fileOf(data []byte) ([]byte, error) {
-	tr := tar.NewReader(bytes.NewReader(data))
-	if _, err := tr.Next(); err != nil {
+	in := bytes.NewReader(data)
+	h, err := tar.NewReader(in).Next()
+	if err != nil {
 		return nil, errTable
 	}
-	return readBounded(tr) // a sparse file is larger than the tar that it is in
+	rest := data[len(data)-in.Len():]
+	if h.Size > int64(len(rest)) { // a sparse file is larger than the tar that it is in
+		return nil, errLarge
+	}
+	return rest[:h.Size], nil
+}
+
+// stargzEntry is an entry, as far as is needed of all of them at once.
+type stargzEntry struct {
+	kind                   string
+	offset, inner, size    int64
+	chunkOffset, chunkSize int64
+	sum                    Sum
+	hasSum                 bool
+	at                     span // in the table
+}
+
+func stargzEntries(toc []byte) (list []stargzEntry, err error) {
+	known := map[string]string{"chunk": "chunk"} // one string for all entries of a kind
+	for kind := range kinds {
+		known[kind] = kind
+	}
+	return list, parseContents(toc, func(e *entry, at span) {
+		s := stargzEntry{kind: known[e.Type], offset: e.Offset, inner: e.InnerOffset, size: e.Size, chunkOffset: e.ChunkOffset, chunkSize: e.ChunkSize, at: at}
+		s.sum, s.hasSum = parseSum(e.Digest)
+		list = append(list, s)
+	})
 }
 
 // stargz makes pieces of the entries. What comes before the content of each is not found in the blob, but made of the table:
 // a header as Go's archive/tar writes it, which is what makes these layers. end is where the table begins.
-func (t *table) stargz(entries []entry, end int64) error {
+func (t *table) stargz(entries []stargzEntry, end int64) error {
 	// Where a chunk ends is where the next one begins, or what is after it.
 	offsets := []int64{end}
 	for i := range entries {
-		if entries[i].Offset > 0 {
-			offsets = append(offsets, entries[i].Offset)
+		if entries[i].offset > 0 {
+			offsets = append(offsets, entries[i].offset)
 		}
 	}
 	slices.Sort(offsets)
@@ -41,30 +69,31 @@ func (t *table) stargz(entries []entry, end int64) error {
 	padding := int64(0) // after the content before
 	for i := range entries {
 		e := &entries[i]
-		if e.InnerOffset > 0 {
+		if e.inner > 0 {
 			return ErrNotWorth // files that are compressed together
 		}
-		if e.Type == "chunk" {
-			if err := t.addChunk(e, after(e.Offset)); err != nil {
+		if e.kind == "chunk" {
+			if err := t.addChunk(e, after(e.offset)); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, ok := kinds[e.Type]; !ok {
+		if _, ok := kinds[e.kind]; !ok {
 			return errTable
 		}
-		p := piece{name: e.Name, entry: e, padding: padding}
+		p := piece{members: &members{entry: e.at, padding: padding}}
 		padding = 0
-		if e.Type == "reg" && e.Size > 0 {
-			padding = -e.Size & 511
-			p.size = e.Size
-			p.sum, p.hasSum = parseSum(e.Digest)
-			size := e.ChunkSize
+		if e.kind == "reg" && e.size > 0 {
+			padding = -e.size & 511
+			p.size = e.size
+			p.sum, p.hasSum = e.sum, e.hasSum
+			size := e.chunkSize
 			if size == 0 {
-				size = e.Size
+				size = e.size
 			}
-			p.at, p.chunks, p.sizes = span{e.Offset, after(e.Offset)}, []span{{e.Offset, after(e.Offset)}}, []int64{size}
-			if e.Offset <= 0 || p.at.to <= p.at.from || size < 0 || size > e.Size {
+			p.at = span{e.offset, after(e.offset)}
+			p.members.first = chunk{p.at, size}
+			if e.offset <= 0 || p.at.to <= p.at.from || size < 0 || size > e.size {
 				return errTable
 			}
 		}
@@ -75,23 +104,23 @@ func (t *table) stargz(entries []entry, end int64) error {
 }
 
 // addChunk adds to the content of the entry before.
-func (t *table) addChunk(e *entry, end int64) error {
+func (t *table) addChunk(e *stargzEntry, end int64) error {
 	if len(t.pieces) == 0 {
 		return errTable
 	}
 	p := &t.pieces[len(t.pieces)-1]
-	var have int64
-	for _, size := range p.sizes {
-		have += size
+	have := p.members.first.size
+	for _, c := range p.members.more {
+		have += c.size
 	}
-	size := e.ChunkSize
+	size := e.chunkSize
 	if size == 0 {
 		size = p.size - have // the last one
 	}
-	if have == 0 || e.ChunkOffset != have || size <= 0 || size > p.size-have || e.Offset < p.at.to || end <= e.Offset {
+	if have == 0 || e.chunkOffset != have || size <= 0 || size > p.size-have || e.offset < p.at.to || end <= e.offset {
 		return errTable
 	}
-	p.chunks, p.sizes, p.at.to = append(p.chunks, span{e.Offset, end}), append(p.sizes, size), end
+	p.members.more, p.at.to = append(p.members.more, chunk{span{e.offset, end}, size}), end
 	return nil
 }
 
@@ -99,7 +128,15 @@ var kinds = map[string]byte{
 	"dir": tar.TypeDir, "reg": tar.TypeReg, "symlink": tar.TypeSymlink, "hardlink": tar.TypeLink, "char": tar.TypeChar, "block": tar.TypeBlock, "fifo": tar.TypeFifo,
 }
 
-// header is the entry's, as archive/tar writes it.
+// header is that of an entry, as archive/tar writes it.
+func (t *table) header(at span) ([]byte, error) {
+	var e entry
+	if err := json.Unmarshal(bytes.TrimLeft(t.toc[at.from:at.to], ", \t\r\n"), &e); err != nil {
+		return nil, errors.Join(errTable, err)
+	}
+	return e.header()
+}
+
 func (e *entry) header() ([]byte, error) {
 	kind, ok := kinds[e.Type]
 	if !ok {

@@ -23,21 +23,32 @@ type table struct {
 	pieces []piece // of the blob
 	split  []byte  // the tar-split, compressed; nil: what is no file's content is in the blob, or made of the table
 	tail   []byte  // of eStargz: what follows the last piece of the tar
+	toc    []byte  // of eStargz, in the tail
 	read   int64   // bytes that were asked for
 }
 
-// piece is a part of the tar.
+// piece is a part of the tar. There may be as many as maxEntries.
 type piece struct {
-	name   string
-	at     span   // in the blob; empty: it is not there
-	size   int64  // of a file's content; 0: it is the bytes of at, whatever they hold
-	sum    Sum    // of the content
-	hasSum bool   // its content is one whole file
-	local  bool   // it is on the machine
-	chunks []span // of a file of eStargz: each begins a member of gzip
-	sizes  []int64
-	// Of eStargz: what the header before the content is made of, when it is written, and how many zeros are before that.
-	entry   *entry
+	at      span     // in the blob; empty: it is not there
+	size    int64    // of a file's content; 0: it is the bytes of at, whatever they hold
+	sum     Sum      // of the content
+	hasSum  bool     // its content is one whole file
+	local   bool     // it is on the machine
+	members *members // of eStargz; nil: it is of zstd:chunked
+}
+
+// chunk is a part of a file of eStargz, which begins a member of gzip.
+type chunk struct {
+	at   span
+	size int64
+}
+
+// members is what a piece of eStargz has beside.
+type members struct {
+	first chunk // of a file's content
+	more  []chunk
+	// Where in the table the entry is of which the header before the content is made, and how many zeros are before that.
+	entry   span
 	padding int64
 }
 
@@ -113,6 +124,17 @@ func position(text string, size int64) (at span, ok bool) {
 	return span{from, from + length}, true
 }
 
+// plainLength reads the third field of "offset:length:plain length:type": how long it is without compression, or may be.
+func plainLength(text string) int64 {
+	fields := strings.Split(text, ":")
+	if len(fields) > 2 {
+		if n, err := strconv.ParseInt(fields[2], 10, 64); err == nil && n > 0 {
+			return n
+		}
+	}
+	return maxTable
+}
+
 // readChunked reads the table of zstd:chunked: JSON in a skippable frame, which the manifest's annotations lead to.
 func readChunked(ctx context.Context, src Ranges, l Layer, prefix string) (*table, error) {
 	at, ok := position(l.Annotations[prefix+"manifest-position"], l.Size)
@@ -127,11 +149,7 @@ func readChunked(ctx context.Context, src Ranges, l Layer, prefix string) (*tabl
 	if sum, ok := parseSum(l.Annotations[prefix+"manifest-checksum"]); !ok || sum != sha256.Sum256(data) {
 		return nil, errTable
 	}
-	plain, err := unpackZstd(data)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := parseContents(plain, false)
+	entries, err := chunkedEntries(data, plainLength(l.Annotations[prefix+"manifest-position"]))
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +158,30 @@ func readChunked(ctx context.Context, src Ranges, l Layer, prefix string) (*tabl
 			return nil, err
 		}
 	}
-	return t, t.chunked(doc.Entries, at.from)
+	return t, t.chunked(entries, at.from)
+}
+
+// content is the entry of a file, as far as zstd:chunked needs it.
+type content struct {
+	at     span
+	size   int64
+	sum    Sum
+	hasSum bool
+}
+
+// chunkedEntries reads the files that have a content.
+func chunkedEntries(data []byte, length int64) (list []content, err error) {
+	plain, err := unpackZstd(data, length)
+	if err != nil {
+		return nil, err
+	}
+	return list, parseContents(plain, func(e *entry, _ span) {
+		if e.Type == "reg" && e.Size > 0 {
+			c := content{at: span{e.Offset, e.EndOffset}, size: e.Size}
+			c.sum, c.hasSum = parseSum(e.Digest)
+			list = append(list, c)
+		}
+	})
 }
 
 // readSplit fetches what of the tar is no file's content.
@@ -159,22 +200,17 @@ func (t *table) readSplit(ctx context.Context, src Ranges, l Layer, text string)
 
 // chunked makes pieces of the contents, and, without a tar-split, of what lies between them. end is where the skippable frames
 // begin, with a frame's head of eight bytes.
-func (t *table) chunked(entries []entry, end int64) error {
+func (t *table) chunked(entries []content, end int64) error {
 	var done int64
-	for i := range entries {
-		e := &entries[i]
-		if e.Type != "reg" || e.Size == 0 {
-			continue
-		}
-		if e.Offset < done || e.EndOffset <= e.Offset || e.EndOffset > end {
+	for _, e := range entries {
+		if e.at.from < done || e.at.to <= e.at.from || e.at.to > end {
 			return errTable
 		}
 		if t.split == nil {
-			t.pieces = append(t.pieces, piece{at: span{done, e.Offset}})
+			t.pieces = append(t.pieces, piece{at: span{done, e.at.from}})
 		}
-		sum, ok := parseSum(e.Digest)
-		t.pieces = append(t.pieces, piece{name: e.Name, at: span{e.Offset, e.EndOffset}, size: e.Size, sum: sum, hasSum: ok})
-		done = e.EndOffset
+		t.pieces = append(t.pieces, piece{at: e.at, size: e.size, sum: e.sum, hasSum: e.hasSum})
+		done = e.at.to
 	}
 	if t.split == nil && end-8 > done {
 		t.pieces = append(t.pieces, piece{at: span{done, end - 8}})
@@ -212,28 +248,37 @@ func readStargz(ctx context.Context, src Ranges, l Layer) (*table, error) {
 	if t.tail, err = readBounded(z); err != nil {
 		return nil, err
 	}
-	contents, err := fileOf(t.tail)
-	if err != nil {
+	if t.toc, err = fileOf(t.tail); err != nil {
 		return nil, err
 	}
-	if sum, ok := parseSum(l.Annotations["containerd.io/snapshot/stargz/toc.digest"]); !ok || sum != sha256.Sum256(contents) {
+	if sum, ok := parseSum(l.Annotations["containerd.io/snapshot/stargz/toc.digest"]); !ok || sum != sha256.Sum256(t.toc) {
 		return nil, errTable
 	}
-	doc, err := parseContents(contents, true)
+	entries, err := stargzEntries(t.toc)
 	if err != nil {
 		return nil, err
 	}
-	return t, t.stargz(doc.Entries, from)
+	return t, t.stargz(entries, from)
 }
 
-func unpackZstd(data []byte) ([]byte, error) {
-	z, err := zstd.NewReader(bytes.NewReader(data), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+// unpackZstd needs no window beside the length bytes that it gives at most.
+func unpackZstd(data []byte, length int64) ([]byte, error) {
+	if length > maxTable {
+		return nil, errLarge
+	}
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
-	return readBounded(z)
+	plain, err := z.DecodeAll(data, make([]byte, 0, length))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errTable, err)
+	}
+	return plain, nil
 }
+
+var errLarge = fmt.Errorf("its table of contents is larger than %d MiB", maxTable>>20)
 
 func readBounded(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxTable+1))
@@ -241,64 +286,58 @@ func readBounded(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errTable, err)
 	}
 	if len(data) > maxTable {
-		return nil, fmt.Errorf("its table of contents is larger than %d MiB", maxTable>>20)
+		return nil, errLarge
 	}
 	return data, nil
 }
 
-// contents is a table of contents. Version 2 of zstd:chunked has no tar-split; what is no content is in the blob, as ever.
-type contents struct {
-	Version int
-	Entries []entry
-	seen    int // entries, whatever they are
-}
-
-// parseContents reads a table entry by entry: it is a stranger's, and may be all entries. all keeps those that are no content,
-// too.
-func parseContents(data []byte, all bool) (c contents, err error) {
+// parseContents reads a table entry by entry: it is a stranger's, and may be all entries. keep is told of each, and
+// where it is; the entry is used again. Version 2 of zstd:chunked has no tar-split; what is no content is in the blob, as ever.
+func parseContents(data []byte, keep func(e *entry, at span)) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return c, errTable
+		return errTable
 	}
+	version, seen := 0, 0
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
-			return c, errTable
+			return errTable
 		}
 		switch key {
 		case "version":
-			err = dec.Decode(&c.Version)
+			err = dec.Decode(&version)
 		case "entries":
-			err = c.read(dec, all)
+			err = readEntries(dec, &seen, keep)
 		default:
 			err = skipValue(dec)
 		}
 		if err != nil {
-			return c, err
+			return err
 		}
 	}
-	if c.Version < 1 || c.Version > 2 {
-		return c, errTable
+	if version < 1 || version > 2 {
+		return errTable
 	}
-	return c, nil
+	return nil
 }
 
-// read takes in the list of entries.
-func (c *contents) read(dec *json.Decoder, all bool) error {
+// readEntries reads a list of entries. seen counts those of all lists: there may be several by the same name.
+func readEntries(dec *json.Decoder, seen *int, keep func(e *entry, at span)) error {
 	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 		return errTable
 	}
-	for ; dec.More(); c.seen++ { // of all lists: there may be several by the same name
-		if c.seen == maxEntries {
+	var e entry
+	for ; dec.More(); *seen++ {
+		if *seen == maxEntries {
 			return fmt.Errorf("its table of contents has more than %d entries", maxEntries)
 		}
-		var e entry
+		e = entry{}
+		from := dec.InputOffset()
 		if err := dec.Decode(&e); err != nil {
 			return errTable
 		}
-		if all || e.Type == "reg" && e.Size > 0 {
-			c.Entries = append(c.Entries, e)
-		}
+		keep(&e, span{from, dec.InputOffset()})
 	}
 	if _, err := dec.Token(); err != nil {
 		return errTable

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"runtime"
 	"strings"
 	"sync/atomic"
 
@@ -76,6 +77,9 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 		return unpacked{}, err
 	}
 	defer release()
+	if need > usualWindow+smallWindow {
+		runtime.GC() // what another decoder of this size had is not free before
+	}
 	var diff hash.Hash
 	if head, _ := raw.Peek(8); IsCompressed(head) { // else the blob is the tar, and has its digest
 		diff = sha256.New()
