@@ -3,6 +3,7 @@ package layer
 import (
 	"hash"
 	"io"
+	"runtime"
 	"sync"
 )
 
@@ -46,6 +47,7 @@ func (p *pump) run(r io.Reader) {
 		case buf = <-p.free:
 		}
 		n, err := fill(r, buf[:PumpChunk])
+		runtime.Gosched() // probes and pods first: else they wait until the scheduler takes the processor away, 10 ms
 		if n > 0 {
 			p.full <- buf[:n]
 		}
@@ -79,6 +81,7 @@ func (p *pump) Read(b []byte) (int, error) {
 		if p.hash != nil {
 			_, _ = p.hash.Write(chunk) // never fails (hash.Hash)
 		}
+		runtime.Gosched()
 		p.cur, p.head = chunk, chunk[:0]
 		p.size += int64(len(chunk))
 	}
