@@ -70,6 +70,7 @@ func measurements() []measurement {
 		{"load", (*bench).load},
 		{"pull", (*bench).pull},
 		{"gigabyte", (*bench).pullGigabyte},
+		{"pullprobes", (*bench).pullProbes},
 		{"size", (*bench).size},
 	}
 }

@@ -67,11 +67,24 @@ func (b *bench) withRegistry(do func(dir string, skopeo copier) error) (err erro
 // pull measures how an image comes from a registry.
 func (b *bench) pull() error {
 	return b.withRegistry(func(dir string, skopeo copier) error {
-		if err := b.pullImage(dir, skopeo, b.workload.big, 3, "110 MB image of 3 layers"); err != nil {
+		return b.pullImage(dir, skopeo, b.workload.big, 3, "110 MB image of 3 layers")
+	})
+}
+
+// pullProbes measures what pulls do to probes.
+func (b *bench) pullProbes() error {
+	return b.withRegistry(func(_ string, skopeo copier) error {
+		if err := push(skopeo, b.workload.big); err != nil {
 			return err
 		}
 		return b.pullBesideProbes()
 	})
+}
+
+// push puts the image of an archive into the registry.
+func push(skopeo copier, file string) error {
+	_, err := skopeo("--dest-tls-verify=false", "docker-archive:"+file, "docker://"+pulledImage)
+	return err
 }
 
 // pullGigabyte does so with a large image, once.
@@ -87,7 +100,7 @@ func (b *bench) pullGigabyte() error {
 
 // pullImage lets all who can pull an image a few times.
 func (b *bench) pullImage(dir string, skopeo copier, file string, times int, what string) error {
-	if _, err := skopeo("--dest-tls-verify=false", "docker-archive:"+file, "docker://"+pulledImage); err != nil {
+	if err := push(skopeo, file); err != nil {
 		return err
 	}
 	results := map[string][]cost{}
