@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -106,6 +105,8 @@ func (lo loads) load(ctx context.Context, o LoadOptions, open func(context.Conte
 func (lo loads) stageAndCommit(
 	ctx context.Context, o LoadOptions, open func(context.Context, *layer.Staging) (archive.Archive, error),
 ) (imgs []Image, err error) {
+	lo.s.unpack(1)
+	defer lo.s.unpack(-1)
 	want := lo.s.want
 	if o.Platform != "" {
 		if want, err = platform.Parse(o.Platform); err != nil {
@@ -119,10 +120,7 @@ func (lo loads) stageAndCommit(
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		done.Close()
-		debug.FreeOSMemory() // the decoders' windows: the daemon lives in less
-	}()
+	defer done.Close()
 	st, err := layer.NewStaging(lo.s.dir("tmp"), lo.s.limits, lo.knownLayer)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,9 @@ type Options struct {
 	MakeRoom func(Room) bool
 	// Warn is told once of each record or layer that is lost; nil: nobody is.
 	Warn func(error)
+	// Unpack is told that one more image is on its way into the store (1), or one less (-1), by several goroutines, and gives
+	// memory back. nil: the store does.
+	Unpack func(change int)
 }
 
 // Store is a folder of unpacked images:
@@ -58,6 +62,7 @@ type Store struct {
 	// makeRoom: see Options
 	makeRoom func(Room) bool
 	warn     func(error)
+	unpack   func(change int)
 	state    atomic.Pointer[snapshot]
 	// brought are the images that archives of the folder have brought, by ID.
 	brought atomic.Pointer[map[string]bool]
@@ -80,7 +85,10 @@ func Open(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open image store: %w", err)
 	}
-	s := &Store{root: root, want: platform.Host(), limits: o.limits(), inUse: o.InUse, makeRoom: o.MakeRoom, warn: o.Warn, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
+	s := &Store{root: root, want: platform.Host(), limits: o.limits(), inUse: o.InUse, makeRoom: o.MakeRoom, warn: o.Warn, unpack: o.Unpack, warned: map[string]bool{}, archives: hostfile.Guard{Patience: archivePatience, Most: 3}}
+	if s.unpack == nil {
+		s.unpack = giveBack
+	}
 	if o.Platform != "" {
 		if s.want, err = platform.Parse(o.Platform); err != nil {
 			return nil, err
@@ -92,6 +100,13 @@ func Open(root string, o Options) (*Store, error) {
 		return s, err
 	}
 	return s, errors.Join(s.checks().checkAfterBoot(o.Boot), s.removal().collect())
+}
+
+// giveBack gives back what decoders had for their windows.
+func giveBack(change int) {
+	if change < 0 {
+		debug.FreeOSMemory()
+	}
 }
 
 func (rc records) ensureFolders() error {

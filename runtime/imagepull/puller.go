@@ -44,8 +44,6 @@ type Puller struct {
 	Records  *Records
 	// Gate judges images before anything of them is unpacked, and those that are there before they run.
 	Gate *Gate
-	// Working is told that one more pull is under way (1), or one less (-1); nil: nobody is.
-	Working func(change int32)
 	// Pulled is called after each pull that went well; nil: nothing is.
 	Pulled func(ctx context.Context)
 	Log    *slog.Logger
@@ -270,10 +268,6 @@ func (p *Puller) fly(ctx context.Context, key, name string, r Request, f *flight
 var errClosed = errors.New("the hours of imagePullWindow are over")
 
 func (p *Puller) pull(ctx context.Context, name string, r Request, f *flight) Result {
-	if p.Working != nil {
-		p.Working(1)
-		defer p.Working(-1)
-	}
 	began := p.now()
 	settings := p.Settings()
 	if left := settings.Window.left(began); left > 0 && !r.ByHand {

@@ -81,7 +81,7 @@ type daemon struct {
 }
 
 func runDaemon(source *config.Source, version string) error {
-	limitHeap()
+	heap.work()
 	limitInitThreads()
 	resetCoredumpFilter()
 	forbidCoreDump()
@@ -141,7 +141,7 @@ func (d *daemon) open() error {
 	})
 	d.recordDamages()
 	d.garbage().collectBy(c.Collection())
-	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID(), MakeRoom: d.garbage().makeRoom})
+	images, imagesErr := store.Open(filepath.Join(c.Root, "images"), store.Options{InUse: d.layersInUse, Warn: d.imageLost, Boot: bootID(), MakeRoom: d.garbage().makeRoom, Unpack: heap.unpack})
 	if images == nil {
 		return imagesErr
 	}
@@ -193,7 +193,7 @@ func (d *daemon) open() error {
 		Forwarder:   forwarder, PodCIDRs: podCIDRs(network), ServiceCIDRs: network.ServiceCIDRs,
 		Settings: d.settings(), MemoryCapacity: memoryCapacity(), OOMScoreFloor: d.oomScoreFloor(), Log: d.log,
 		Folder: d.folder, Images: d.images, Puller: d.puller, Network: d.network, Cgroups: d.cgroups, Users: usersOf(c, d.damaged), Levels: levelsOf(c, d.damaged), FDStore: d.manager, Events: d.events, Damaged: d.damaged,
-		ExitEvents: procevent.ExitEvents, Idle: d.rest, Active: collectGarbage,
+		ExitEvents: procevent.ExitEvents, Idle: d.rest, Active: heap.work,
 		CheckStorage: d.images.Recheck, StorageMended: d.storageMended,
 	})
 	if err == nil && imagesErr != nil {

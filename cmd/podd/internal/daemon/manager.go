@@ -104,7 +104,7 @@ func (d *daemon) rest() {
 		d.status = status
 		d.notify(status)
 	}
-	restMemory()
+	heap.rest()
 }
 
 // describe is the line that systemctl status shows.

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,39 +23,73 @@ const (
 	restGrowth = 2 << 20
 )
 
-func limitHeap() { collectGarbage() }
+// unpackGrowth is what layers that are unpacked may take beside (package layer: decoding), in bytes. Below it the collector
+// would run all the time.
+const unpackGrowth = 64 << 20
 
-// pullGrowth is what layers that are unpacked may take beside (package layer: decoding), in bytes. Below it the collector would
-// run all the time.
-const pullGrowth = 64 << 20
+// heap is this process's.
+var heap heapPacer
 
-// pulls are those under way.
-var pulls atomic.Int32
-
-// pulling says that an image is being pulled (1), or was (-1).
-func pulling(change int32) {
-	pulls.Add(change)
-	collectGarbage()
+// heapPacer decides when Go's collector runs.
+type heapPacer struct {
+	mu        sync.Mutex
+	unpacking int // images that are on their way into the store
+	resting   bool
 }
 
-// collectGarbage lets the collector run again after a rest.
-func collectGarbage() {
-	limit := int64(heapLimit)
-	if pulls.Load() > 0 {
-		limit += pullGrowth
+// work says that podd has something to do.
+func (h *heapPacer) work() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.resting = false
+	h.apply()
+}
+
+// rest says that a burst of work is over.
+func (h *heapPacer) rest() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.resting = true
+	h.apply()
+}
+
+// unpack says that one more image is loaded or pulled (1), or one less (-1). The loop may be at rest meanwhile.
+func (h *heapPacer) unpack(change int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unpacking += change
+	if h.unpacking > 0 {
+		h.apply()
+		return
+	}
+	go h.settle() // nobody has to wait for it
+}
+
+// settle looks again at what is to be done with the heap.
+func (h *heapPacer) settle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.unpacking == 0 && !h.resting {
+		debug.FreeOSMemory()
+	}
+	h.apply()
+}
+
+func (h *heapPacer) apply() {
+	limit, percent := int64(heapLimit), gcPercent
+	switch {
+	case h.unpacking > 0:
+		limit += unpackGrowth
+	case h.resting:
+		// Otherwise the collector wakes up every two minutes to look at a heap that nobody has touched. It runs all the same when
+		// the heap has grown.
+		trimMemory()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		limit, percent = min(int64(m.Sys-m.HeapReleased)+restGrowth, limit), -1
 	}
 	debug.SetMemoryLimit(limit)
-	debug.SetGCPercent(gcPercent)
-}
-
-// restMemory gives memory back and stops the collector, which otherwise wakes up every two minutes to look at
-// a heap that nobody has touched. It runs all the same when the heap has grown.
-func restMemory() {
-	trimMemory()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(min(int64(m.Sys-m.HeapReleased)+restGrowth, heapLimit))
-	debug.SetGCPercent(-1)
+	debug.SetGCPercent(percent)
 }
 
 // trimMemory gives back what a burst of work has left: free heap, and the pages of the program itself. These

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -36,4 +37,43 @@ func TestTrimMemory(t *testing.T) {
 	if err != nil || !strings.Contains(string(data), "Pss_File:") {
 		t.Skipf("this kernel does not sum a process's memory up: %v", err)
 	}
+}
+
+// While an image is unpacked the collector has the room of one, also when the loop is at rest: else it ran for each 2 MiB that
+// are allocated.
+func TestCollectorWhileUnpacking(t *testing.T) {
+	limit, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(gcPercent)
+	t.Cleanup(func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	})
+	set := func() (int64, int) {
+		percent := debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(percent)
+		return debug.SetMemoryLimit(-1), percent
+	}
+	var h heapPacer
+	check := func(when string, least, most int64, wantPercent int) {
+		t.Helper()
+		if limit, percent := set(); limit < least || limit > most || percent != wantPercent {
+			t.Errorf("%s: a limit of %d, %d %%", when, limit, percent)
+		}
+	}
+	h.work()
+	check("at work", heapLimit, heapLimit, gcPercent)
+	h.rest()
+	check("at rest", 1, heapLimit, -1)
+	h.unpack(1)
+	check("unpacking", heapLimit+unpackGrowth, heapLimit+unpackGrowth, gcPercent)
+	h.unpack(1)
+	h.work()
+	h.rest()
+	check("unpacking two", heapLimit+unpackGrowth, heapLimit+unpackGrowth, gcPercent)
+	h.unpack(-1)
+	check("unpacking one of two", heapLimit+unpackGrowth, heapLimit+unpackGrowth, gcPercent)
+	h.unpack(-1)
+	h.settle()
+	check("at rest again", 1, heapLimit, -1)
+	h.work()
+	check("at work again", heapLimit, heapLimit, gcPercent)
 }

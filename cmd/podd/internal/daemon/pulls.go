@@ -67,7 +67,7 @@ func (pu imagePulls) openPuller() (*imagepull.Puller, error) {
 	}
 	gate.Client = client
 	return &imagepull.Puller{
-		Store: pu.d.images, Client: client, Peers: pu.openPeers(client), Gate: gate, Log: pu.d.log, Working: pulling,
+		Store: pu.d.images, Client: client, Peers: pu.openPeers(client), Gate: gate, Log: pu.d.log,
 		Settings: func() imagepull.Settings { return pu.d.pullSettings.Load().Settings },
 		Records:  pu.pullRecords(),
 		Pulled: func(context.Context) {
