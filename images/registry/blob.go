@@ -194,7 +194,7 @@ func (b *blob) accept(resp *http.Response, total int64) error {
 	b.total = total
 	if b.size > 0 && total >= 0 && total != b.size {
 		_ = resp.Body.Close()
-		if total < b.size { // a proxy has cut it short; what is there is of use all the same
+		if total < b.size && b.until == 0 { // a proxy has cut it short; the next try may give more
 			return b.broken(io.ErrUnexpectedEOF)
 		}
 		return refuse(HopBlob, b.s.e.name(), "the blob %s has %d bytes where the manifest promises %d", b.digest, total, b.size)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -341,5 +342,37 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		if wait, again := w.again(req, resp, nil, c.try); again != c.again || again && wait != c.wait || note.get() != c.told {
 			t.Errorf("%s: again %t, after %v; the pull is told %v", name, again, wait, note.get())
 		}
+	}
+}
+
+// A part of a blob that is said to be shorter than its manifest promises is given up at once, and the whole blob is fetched
+// instead: asking again, as for a whole one that a proxy has cut short, took minutes.
+func TestRangeOfAnotherBlob(t *testing.T) {
+	const size = 1000
+	for _, total := range []int{size - 1, size + 1} {
+		digest := imagetest.Digest([]byte("whatever it is"))
+		reg := registrytest.New()
+		reg.Add(t, "app", "v1", simple())
+		var asked atomic.Int64
+		reg.Before = func(w http.ResponseWriter, r *http.Request, what string) bool {
+			if what != "blobs" || !strings.HasSuffix(r.URL.Path, digest) {
+				return false
+			}
+			asked.Add(1)
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 10-19/%d", total))
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(make([]byte, 10))
+			return true
+		}
+		c := &Client{Patience: impatient()}
+		body, err := open(t, c, ref(t, reg.Start(t), "app:v1"), nil).Range(context.Background(), digest, size, 10, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.ReadAll(body)
+		if want := fmt.Sprintf("has %d bytes where the manifest promises %d", total, size); err == nil || !strings.Contains(err.Error(), want) || asked.Load() != 1 {
+			t.Errorf("asked %d times: %v", asked.Load(), err)
+		}
+		_ = body.Close()
 	}
 }
