@@ -20,7 +20,7 @@ type Delta struct {
 	Err     error  // why the whole layer is fetched after all
 }
 
-// oneTable is had by the one layer whose table of contents is in memory: it may take 28 MiB, beside the decoders of all layers.
+// oneTable is had by the one layer whose table of contents is in memory: it may take 24 MiB, beside the decoders of all layers.
 var oneTable = make(chan struct{}, 1)
 
 // stageDelta fetches of a layer only the files that the store has not got. False: the layer is to be fetched whole.

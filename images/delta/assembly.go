@@ -36,7 +36,10 @@ func (a *assembly) run() error {
 			return err
 		}
 	}
-	_, err := a.w.Write(a.p.table.tail)
+	_, err := a.w.Write(make([]byte, a.p.table.padding))
+	if err == nil {
+		_, err = a.w.Write(a.p.table.tail)
+	}
 	return err
 }
 

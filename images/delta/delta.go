@@ -58,7 +58,7 @@ const requestWorth = 16 << 10
 // Limits of tables: they are a stranger's, and held in memory.
 const (
 	maxTable   = 8 << 20 // of a table's JSON
-	maxEntries = 40_000  // an honest one has 200 bytes each, and here it takes 600
+	maxEntries = 40_000  // an honest one has 200 bytes each, and here it takes 500
 	maxSplit   = 4 << 20 // of a tar-split, compressed
 	// maxPlainSplit is of a tar-split: an honest one has a kilobyte for each entry.
 	maxPlainSplit = 128 << 20

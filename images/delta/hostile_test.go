@@ -204,7 +204,7 @@ func TestMemoryOfALargeTable(t *testing.T) {
 			}
 			return found
 		})
-		if n := heapInUse() - before; n > 28<<20 {
+		if n := heapInUse() - before; n > 24<<20 {
 			t.Errorf("%s: it takes %d KiB", name, n>>10)
 		} else {
 			t.Logf("%s: %d KiB", name, n>>10)

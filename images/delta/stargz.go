@@ -99,7 +99,7 @@ func (t *table) stargz(entries []stargzEntry, end int64) error {
 		}
 		t.pieces = append(t.pieces, p)
 	}
-	t.tail = append(make([]byte, padding), t.tail...)
+	t.padding = padding
 	return nil
 }
 

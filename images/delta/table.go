@@ -19,12 +19,13 @@ import (
 
 // table says of what a layer's tar is made: pieces in their order.
 type table struct {
-	gzip   bool    // eStargz; else zstd:chunked
-	pieces []piece // of the blob
-	split  []byte  // the tar-split, compressed; nil: what is no file's content is in the blob, or made of the table
-	tail   []byte  // of eStargz: what follows the last piece of the tar
-	toc    []byte  // of eStargz, in the tail
-	read   int64   // bytes that were asked for
+	gzip    bool    // eStargz; else zstd:chunked
+	pieces  []piece // of the blob
+	split   []byte  // the tar-split, compressed; nil: what is no file's content is in the blob, or made of the table
+	padding int64   // of eStargz: zeros after the last piece of the tar
+	tail    []byte  // of eStargz: what follows them
+	toc     []byte  // of eStargz, in the tail
+	read    int64   // bytes that were asked for
 }
 
 // piece is a part of the tar. There may be as many as maxEntries.
