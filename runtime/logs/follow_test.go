@@ -129,8 +129,9 @@ func TestFollowerLagsBehind(t *testing.T) {
 	}
 }
 
-// TestFilesOfOneTick: the files of a log may all have the same time of change.
-func TestFilesOfOneTick(t *testing.T) {
+// newRotated is a lab whose log has three files, of a line each.
+func newRotated(t *testing.T) *lab {
+	t.Helper()
 	l := newLab(t)
 	l.c.MaxSize = 1
 	l.open()
@@ -139,6 +140,12 @@ func TestFilesOfOneTick(t *testing.T) {
 		l.drain(Stdout)
 		l.c.shop.squeezers.Wait()
 	}
+	return l
+}
+
+// TestFilesOfOneTick: the files of a log may all have the same time of change.
+func TestFilesOfOneTick(t *testing.T) {
+	l := newRotated(t)
 	tr := track{ctx: t.Context(), dir: l.dir(), base: "0.log"}
 	if err := tr.open(); err != nil {
 		t.Fatal(err)
@@ -190,13 +197,7 @@ func TestFollowerOfARemovedLog(t *testing.T) {
 
 // A follower that looks after the current file was removed, and before the next one is made, has no file before it again.
 func TestFollowerBetweenTwoLogs(t *testing.T) {
-	l := newLab(t)
-	l.c.MaxSize = 1
-	l.open()
-	for i := range 3 {
-		l.say(Stdout, numbers(i, i+1))
-		l.drain(Stdout)
-	}
+	l := newRotated(t)
 	files := track{ctx: t.Context(), dir: filepath.Dir(l.c.Path), base: filepath.Base(l.c.Path)}
 	if err := files.open(); err != nil {
 		t.Fatal(err)
