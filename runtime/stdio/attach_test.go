@@ -116,6 +116,12 @@ func (b *bench) restart() {
 		b.io.clients.stdin.Close()
 	}
 	b.io.clients.mu.Unlock()
+	if t := b.io.terminal; t != nil {
+		b.must(errors.Join(t.master.Close(), t.slave.Close(), t.output.Close()))
+	}
+	for _, s := range b.io.streams {
+		b.must(s.file.Close())
+	}
 	b.hub = b.newHub()
 	b.hub.Receive()
 	l, stored, err := b.hub.Adopt("c", b.log())
@@ -388,7 +394,8 @@ func TestAttachTerminal(t *testing.T) {
 	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
 	b.must(err)
 	b.must(b.io.Hold(&container.Process{PIDFD: os.NewFile(uintptr(pidfd), "pidfd"), Terminal: master}))
-	for range 2 {
+	// Again and again: the reactor may look at what is adopted at any moment.
+	for range 50 {
 		a := Attachment{HasStdin: true, StdinOnce: true}
 		a.Resize = func(set func(width, height uint16), _ <-chan struct{}) { set(77, 33) }
 		g := b.attach(a, nil)

@@ -113,6 +113,15 @@ func (h *Hub) NewUnlogged(id string) *ContainerIO {
 // Adopt takes over the pipes and the terminal of an attempt that an earlier daemon started. stored says that the
 // descriptor store has kept the pipes meanwhile. What an earlier daemon left of the log's spool is used if it can be.
 func (h *Hub) Adopt(id string, log Log) (l *ContainerIO, stored bool, err error) {
+	if _, ok := h.received[id+fdTerminal]; ok {
+		// The earlier daemon wrote what the terminal says, and nobody else: without a writer the reactor takes the pipe of
+		// stdout for ended, and forgets it.
+		writer, err := h.engine.Pipes(id).OpenOutput()
+		if err != nil {
+			return nil, false, err
+		}
+		defer writer.Close()
+	}
 	pipes, stored, err := h.adoptPipes(id)
 	if err != nil {
 		return nil, stored, err
