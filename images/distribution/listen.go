@@ -24,8 +24,11 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// maxConnections bounds what others can make a board keep.
-const maxConnections = 64
+// What others can make a board keep: connections of all, and of one address.
+const (
+	maxConnections = 64
+	maxOfOne       = 16
+)
 
 // Listen waits for others at an address. It may be one that the machine has not got yet.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
@@ -38,7 +41,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bounded{Listener: l, free: make(chan struct{}, maxConnections), ended: make(chan struct{})}, nil
+	return &bounded{Listener: l, free: make(chan struct{}, maxConnections), ended: make(chan struct{}), of: map[string]int{}}, nil
 }
 
 // Serve answers at a listener until ctx ends.
@@ -63,13 +66,17 @@ func (q quiet) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// bounded accepts no more connections than it can bear.
+// bounded accepts no more connections than it can bear. Who has his share already is hung up on, so that one client cannot keep
+// the others out.
 type bounded struct {
 	net.Listener
 
 	free  chan struct{}
 	ended chan struct{}
 	once  sync.Once
+
+	mu sync.Mutex
+	of map[string]int // open connections of an address
 }
 
 func (b *bounded) Accept() (net.Conn, error) {
@@ -78,12 +85,37 @@ func (b *bounded) Accept() (net.Conn, error) {
 	case <-b.ended:
 		return nil, net.ErrClosed
 	}
-	conn, err := b.Listener.Accept()
-	if err != nil {
-		<-b.free
-		return nil, err
+	for {
+		conn, err := b.Listener.Accept()
+		if err != nil {
+			<-b.free
+			return nil, err
+		}
+		host, _, _ := net.SplitHostPort(conn.RemoteAddr().String()) // of TCP, and so in order
+		if b.admit(host) {
+			return &boundedConn{Conn: conn, done: sync.OnceFunc(func() { b.leave(host) })}, nil
+		}
+		_ = conn.Close()
 	}
-	return &boundedConn{Conn: conn, done: sync.OnceFunc(func() { <-b.free })}, nil
+}
+
+func (b *bounded) admit(host string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.of[host] >= maxOfOne {
+		return false
+	}
+	b.of[host]++
+	return true
+}
+
+func (b *bounded) leave(host string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.of[host]--; b.of[host] == 0 {
+		delete(b.of, host)
+	}
+	<-b.free
 }
 
 func (b *bounded) Close() error {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -289,12 +290,14 @@ func TestSilentClients(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { done <- (&Server{Store: s, Log: slog.New(slog.DiscardHandler)}).Serve(ctx, l) }()
 	var conns []net.Conn
-	for range maxConnections {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, c)
+	for i := range maxConnections + 1 { // the last is one too many of its address, when there is room for it
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/maxOfOne%(maxConnections/maxOfOne)))}}
+		conns = append(conns, must(from.DialContext(t.Context(), "tcp", l.Addr().String())))
+	}
+	_ = conns[maxOfOne].Close()
+	_ = conns[maxConnections].SetReadDeadline(time.Now().Add(5 * time.Second)) // before its header has to be there
+	if n, err := conns[maxConnections].Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a client with %d connections keeps one more: %v", maxOfOne, err)
 	}
 	late := must(net.Dial("tcp", l.Addr().String()))
 	must(io.WriteString(late, "POST /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"))
