@@ -163,13 +163,15 @@ func TestCheckSaysWhy(t *testing.T) {
 func TestIdentities(t *testing.T) {
 	d := "@" + digestOf("x")
 	for identity, cases := range map[string][][2]string{ // the image; the name in the signature, after + or -
-		`{"type": "matchExact"}`:                                                          {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x:1", "-a.b/x"}, {"a.b/x" + d, "-a.b/x:1"}, {"a.b/x" + d, "+a.b/x" + d}},
-		`{"type": "matchRepoDigestOrExact"}`:                                              {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x" + d, "+a.b/x:1"}, {"a.b/x" + d, "+a.b/x"}, {"a.b/x" + d, "-a.b/y"}, {"a.b/x:latest", "-a.b/x"}},
-		`{"type": "matchRepository"}`:                                                     {{"a.b/x:1", "+a.b/x"}, {"a.b/x:1", "+a.b/x:7"}, {"a.b/x:1", "-a.b/x/y"}, {"busybox", "+index.docker.io/library/busybox"}, {"a.b/x", "-"}, {"a.b/x", "-A/%"}},
-		`{"type": "exactReference", "dockerReference": "v.c/x:1"}`:                        {{"a.b/x:1", "+v.c/x:1"}, {"a.b/x:1", "-a.b/x:1"}, {"a.b/x:1", "-v.c/x"}},
-		`{"type": "exactRepository", "dockerRepository": "v.c/x"}`:                        {{"a.b/x:1", "+v.c/x:3"}, {"a.b/x:1", "+v.c/x"}, {"a.b/x:1", "-a.b/x"}},
-		`{"type": "remapIdentity", "prefix": "a.b/mirror", "signedPrefix": "vendor.com"}`: {{"a.b/mirror/p/x:1", "+vendor.com/p/x:1"}, {"a.b/mirror/p/x:1", "-a.b/mirror/p/x:1"}, {"a.b/mirrors/x:1", "+a.b/mirrors/x:1"}, {"a.b/mirror/x" + d, "+vendor.com/x:9"}},
-		`{"type": "matchDigest"}`:                                                         {{"a.b/x:1", "+"}, {"a.b/x:1", "+c.d/y"}},
+		`{"type": "matchExact"}`:                                                            {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x:1", "-a.b/x"}, {"a.b/x" + d, "-a.b/x:1"}, {"a.b/x" + d, "+a.b/x" + d}},
+		`{"type": "matchRepoDigestOrExact"}`:                                                {{"a.b/x:1", "+a.b/x:1"}, {"a.b/x:1", "-a.b/x:2"}, {"a.b/x" + d, "+a.b/x:1"}, {"a.b/x" + d, "+a.b/x"}, {"a.b/x" + d, "-a.b/y"}, {"a.b/x:latest", "-a.b/x"}},
+		`{"type": "matchRepository"}`:                                                       {{"a.b/x:1", "+a.b/x"}, {"a.b/x:1", "+a.b/x:7"}, {"a.b/x:1", "-a.b/x/y"}, {"busybox", "+index.docker.io/library/busybox"}, {"a.b/x", "-"}, {"a.b/x", "-A/%"}},
+		`{"type": "exactReference", "dockerReference": "v.c/x:1"}`:                          {{"a.b/x:1", "+v.c/x:1"}, {"a.b/x:1", "-a.b/x:1"}, {"a.b/x:1", "-v.c/x"}},
+		`{"type": "exactRepository", "dockerRepository": "v.c/x"}`:                          {{"a.b/x:1", "+v.c/x:3"}, {"a.b/x:1", "+v.c/x"}, {"a.b/x:1", "-a.b/x"}},
+		`{"type": "remapIdentity", "prefix": "a.b/mirror", "signedPrefix": "vendor.com"}`:   {{"a.b/mirror/p/x:1", "+vendor.com/p/x:1"}, {"a.b/mirror/p/x:1", "-a.b/mirror/p/x:1"}, {"a.b/mirrors/x:1", "+a.b/mirrors/x:1"}, {"a.b/mirror/x" + d, "+vendor.com/x:9"}},
+		`{"type": "remapIdentity", "prefix": "docker.io/library", "signedPrefix": "v.com"}`: {{"busybox:1", "+v.com/busybox:1"}, {"busybox:1", "-busybox:1"}},
+		`{"type": "remapIdentity", "prefix": "a.b:5000", "signedPrefix": "docker.io"}`:      {{"a.b:5000/x:1", "+x:1"}, {"a.b/x:1", "-x:1"}},
+		`{"type": "matchDigest"}`:                                                           {{"a.b/x:1", "+"}, {"a.b/x:1", "+c.d/y"}},
 	} {
 		i, err := parseIdentity([]byte(identity))
 		if err != nil {

@@ -46,13 +46,18 @@ func parseIdentity(raw json.RawMessage) (identity, error) {
 		}
 		wants.DockerReference = i.DockerReference
 	case exactRepository:
-		if ref, err := reference.Parse(i.DockerRepository); err != nil || ref.Repository() != i.DockerRepository {
+		if !isRepository(i.DockerRepository) {
 			return identity{}, errors.New("signedIdentity.dockerRepository must be a repository in full, as docker.io/library/busybox")
 		}
 		wants.DockerRepository = i.DockerRepository
 	case remapIdentity:
 		if i.Prefix == "" || i.SignedPrefix == "" {
 			return identity{}, errors.New("signedIdentity: remapIdentity needs prefix and signedPrefix")
+		}
+		for field, prefix := range map[string]string{"prefix": i.Prefix, "signedPrefix": i.SignedPrefix} {
+			if inside := prefix + "/a/b"; !isRepository(inside) {
+				return identity{}, fmt.Errorf("signedIdentity.%s %q is no host and no beginning of a repository in full, as docker.io/library", field, clip(prefix))
+			}
 		}
 		wants.Prefix, wants.SignedPrefix = i.Prefix, i.SignedPrefix
 	default:
@@ -62,6 +67,12 @@ func parseIdentity(raw json.RawMessage) (identity, error) {
 		return identity{}, fmt.Errorf("signedIdentity has fields that %s does not take", i.Type)
 	}
 	return i, nil
+}
+
+// isRepository says that a name is one in full, without a tag.
+func isRepository(name string) bool {
+	ref, err := reference.Parse(name)
+	return err == nil && ref.Repository() == name
 }
 
 // accepts compares the name in a signature, "" when it has none, with that of the image.
