@@ -15,6 +15,9 @@ const (
 	// usualWindow is that of zstd without further wishes; no decoder gets less, as later frames may have it.
 	usualWindow = 8 << 20
 	smallWindow = 1 << 20 // more than gzip's, and than what is not compressed needs
+	// smalls is what layers may take beside that need no more than smallWindow: these do not wait for a large one that a slow
+	// registry holds up.
+	smalls = 6 << 20
 )
 
 // Memory is implemented by the reader of a plain tar that decompresses parts of it, and says what its decoders take at most, in
@@ -33,7 +36,15 @@ type claim struct {
 	have chan struct{}
 }
 
-var decoders = budget{left: decoding}
+var decoders, smallDecoders = budget{left: decoding}, budget{left: smalls}
+
+// decodersOf is the budget that a need is taken from.
+func decodersOf(need int64) *budget {
+	if need <= smallWindow {
+		return &smallDecoders
+	}
+	return &decoders
+}
 
 // take waits for n bytes.
 func (b *budget) take(ctx context.Context, n int64) (release func(), err error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A staging area that goes while a layer is unpacked is told from a layer that is bad.
@@ -48,6 +49,11 @@ func (h *hungry) Read(b []byte) (int, error) {
 	return h.Reader.Read(b)
 }
 
+func unpackError(ctx context.Context, st *Staging, r io.Reader) error {
+	_, err := st.Unpack(ctx, r)
+	return err
+}
+
 // A tar whose reader takes memory of its own is not read before all layers that come at once leave it so much.
 func TestReaderWithMemoryOfItsOwnWaits(t *testing.T) {
 	st, err := NewStaging(t.TempDir(), Limits{Bytes: 1 << 30, Files: 1000, Ratio: 1000}, func(string) (Record, bool) { return Record{}, false })
@@ -64,6 +70,21 @@ func TestReaderWithMemoryOfItsOwnWaits(t *testing.T) {
 	in := &hungry{Reader: bytes.NewReader(make([]byte, 1024)), memory: 16 << 20}
 	if _, err := st.Unpack(ended, in); !errors.Is(err, context.Canceled) || in.reads > 0 {
 		t.Errorf("it was read %d times: %v", in.reads, err)
+	}
+	waits, stop := context.WithCancel(t.Context())
+	waited := make(chan error, 1)
+	go func() { waited <- unpackError(waits, st, &hungry{Reader: bytes.NewReader(nil), memory: 16 << 20}) }()
+	for queued := 0; queued == 0; time.Sleep(time.Millisecond) {
+		decoders.mu.Lock()
+		queued = len(decoders.queue)
+		decoders.mu.Unlock()
+	}
+	if _, err := st.Unpack(t.Context(), bytes.NewReader(make([]byte, 1024))); err != nil {
+		t.Errorf("a layer that needs little does not come past one that waits: %v", err)
+	}
+	stop()
+	if err := <-waited; !errors.Is(err, context.Canceled) {
+		t.Errorf("what waits for memory ends with %v", err)
 	}
 	release()
 	if _, err := st.Unpack(t.Context(), in); err != nil || in.reads == 0 {

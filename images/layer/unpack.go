@@ -72,7 +72,7 @@ func unpackBlob(ctx context.Context, blob io.Reader, dir string, l Limits) (u un
 	} else {
 		need = windowOf(raw)
 	}
-	release, err := decoders.take(ctx, need)
+	release, err := decodersOf(need).take(ctx, need)
 	if err != nil {
 		return unpacked{}, err
 	}
