@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -123,6 +126,97 @@ func TestProxies(t *testing.T) {
 		_, err := client(c.address).Open(context.Background(), ref(t, c.host, "app:v1"), nil, false)
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "verborgen") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// socks is a SOCKS5 proxy with user and password (RFC 1928, RFC 1929), which looks up names itself.
+func (p *proxy) socks(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	text := func() string { // a length, and so many bytes
+		n, _ := r.ReadByte()
+		b := make([]byte, n)
+		_, _ = io.ReadFull(r, b)
+		return string(b)
+	}
+	_, _ = r.ReadByte()
+	text() // the ways to say who one is
+	_, _ = conn.Write([]byte{5, 2})
+	_, _ = r.ReadByte()
+	if user, password := text(), text(); user != p.user || password != p.password {
+		_, _ = conn.Write([]byte{1, 1})
+		return
+	}
+	_, _ = conn.Write([]byte{1, 0})
+	_, _ = r.Discard(4) // version, connect, reserved, a name
+	host := text()
+	var port [2]byte
+	_, _ = io.ReadFull(r, port[:])
+	asked := fmt.Sprintf("%s:%d", host, binary.BigEndian.Uint16(port[:]))
+	p.mu.Lock()
+	p.asked = append(p.asked, "SOCKS "+asked)
+	p.mu.Unlock()
+	far, err := net.Dial("tcp", p.way[asked])
+	if err != nil {
+		_, _ = conn.Write([]byte{5, 2, 0, 1, 0, 0, 0, 0, 0, 0}) // not allowed
+		return
+	}
+	_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	go func() {
+		defer conn.Close()
+		_, _ = io.Copy(conn, far)
+	}()
+	defer far.Close()
+	_, _ = io.Copy(far, r)
+}
+
+// A proxy may be reached with TLS itself, and may be one of SOCKS5.
+func TestOtherProxies(t *testing.T) {
+	reg := registrytest.New()
+	digest := reg.Add(t, "app", "v1", simple())
+	secure := httptest.NewTLSServer(reg)
+	t.Cleanup(secure.Close)
+	p := &proxy{user: "us", password: "verborgen", way: map[string]string{"example.com:443": strings.TrimPrefix(secure.URL, "https://")}}
+	withTLS := httptest.NewTLSServer(p) // of the same authority
+	t.Cleanup(withTLS.Close)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.socks(conn)
+		}
+	}()
+	certs := t.TempDir()
+	put(t, filepath.Join(certs, "example.com", "ca.crt"), "%s", pemOf("CERTIFICATE", secure.Certificate().Raw))
+	at := strings.TrimPrefix(withTLS.URL, "https://")
+	for _, c := range []struct{ address, host, asked, wrong string }{
+		{"https://us:verborgen@" + at, "example.com", "CONNECT example.com:443", ""},
+		{"https://us:verborgen1@" + at, "example.com", "", "connect at example.com: the proxy " + at + " answers 407"},
+		{"socks5://us:verborgen@" + l.Addr().String(), "example.com", "SOCKS example.com:443", ""},
+		{"socks5h://us:verborgen@" + l.Addr().String(), "example.com", "SOCKS example.com:443", ""},
+		{"socks5://us:verborgen1@" + l.Addr().String(), "example.com", "", "connect at example.com: "},
+		{"socks5://us:verborgen@" + l.Addr().String(), "other.example", "", "connect at other.example: "},
+	} {
+		patience := impatient()
+		patience.Tries = 1
+		client := &Client{Patience: patience, Hosts: Hosts{Certs: []string{certs}}, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(c.address) }}
+		img, err := client.Open(context.Background(), ref(t, c.host, "app:v1"), nil, false)
+		if c.wrong != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), c.wrong) || strings.Contains(err.Error(), "verborgen") {
+				t.Errorf("by %s: %v", c.address, err)
+			}
+			continue
+		}
+		if err != nil || img.Digest != digest || !strings.Contains(p.took(), c.asked) {
+			t.Errorf("by %s: %v", c.address, err)
 		}
 	}
 }
