@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"sync"
@@ -37,12 +38,14 @@ type Scheduler struct {
 	queue queue
 	timer *time.Timer
 	base  time.Time // times of the queue count from here
+	added uint64
 }
 
 // Handle is one subject in the schedule.
 type Handle struct {
 	plan    Plan
 	subject Subject
+	number  uint64 // of the order in which they came
 	due     time.Duration
 	index   int  // in the queue; -1: not in it
 	settled bool // it was moved to its place in the period
@@ -58,7 +61,8 @@ func (s *Scheduler) Add(subject Subject, p Plan) *Handle {
 		s.timer = time.AfterFunc(time.Hour, s.fire)
 		s.timer.Stop()
 	}
-	h := &Handle{plan: p, subject: subject, settled: p.Run.Count > 0}
+	s.added++
+	h := &Handle{plan: p, subject: subject, number: s.added, settled: p.Run.Count > 0}
 	if h.settled {
 		// An earlier daemon has probed it: all of them come at once now, and none is in a hurry.
 		p.First = max(p.First, offset(p))
@@ -146,8 +150,13 @@ func (until) Value(any) any                 { return nil }
 
 type queue []*Handle
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].due < q[j].due }
+func (q queue) Len() int { return len(q) }
+
+// Less keeps the order of those that are due at once, so that the time between two probes of a subject is its period.
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(q[i].due, q[j].due), cmp.Compare(q[i].number, q[j].number)) < 0
+}
+
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].index, q[j].index = i, j

@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"container/heap"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -154,6 +156,23 @@ func TestWaves(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Those that are due at once keep their order from wave to wave, whatever order they were put back in: else the time between two
+// probes of one would differ by the length of a wave.
+func TestOrderInAWave(t *testing.T) {
+	var q queue
+	for i, n := range rand.Perm(100) {
+		heap.Push(&q, &Handle{number: uint64(n), due: time.Duration(i%2) * time.Second})
+	}
+	last := &Handle{}
+	for len(q) > 0 {
+		h, _ := heap.Pop(&q).(*Handle)
+		if h.due < last.due || h.due == last.due && h.number < last.number {
+			t.Fatalf("number %d of %s comes after number %d of %s", h.number, h.due, last.number, last.due)
+		}
+		last = h
+	}
 }
 
 // A subject that hangs delays nobody.
