@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"podd/images"
 	"podd/images/archive"
@@ -336,9 +335,7 @@ func fingerprint(dir string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		st := info.Sys().(*syscall.Stat_t)
-		// Size and time of a program can be set to what they were before, the time of its change cannot.
-		parts = append(parts, fmt.Sprintf("%s:%d:%d:%d.%09d", e.Name(), info.Size(), st.Ino, st.Ctim.Sec, st.Ctim.Nsec))
+		parts = append(parts, fmt.Sprintf("%s:%d:%d", e.Name(), info.Size(), info.ModTime().UnixNano()))
 	}
 	return strings.Join(parts, " "), nil
 }

@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -386,34 +385,5 @@ func TestRepairFromTheRegistry(t *testing.T) {
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "world" || len(verdicts) != 1 || !verdicts[0].Mended {
 		t.Errorf("%q, %v, %+v", text, err, verdicts)
-	}
-}
-
-// A program of the same name, size and time is another one all the same.
-func TestFingerprint(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	program, when := filepath.Join(dir, "check"), time.Unix(1e9, 0)
-	write := func(text string) string {
-		t.Helper()
-		if err := errors.Join(os.WriteFile(program, []byte(text), 0o700), os.Chtimes(program, when, when)); err != nil {
-			t.Fatal(err)
-		}
-		print, err := fingerprint(dir)
-		if err != nil || print == "" {
-			t.Fatalf("%q, %v", print, err)
-		}
-		return print
-	}
-	was, deadline := write("exit 1"), time.Now().Add(5*time.Second)
-	for write("exit 0") == was { // the clock of a kernel before 6.13 has steps of some milliseconds
-		if time.Now().After(deadline) {
-			t.Fatal("it is taken for the program that was there before")
-		}
-	}
-	for _, none := range []string{"", filepath.Join(dir, "none")} {
-		if got, err := fingerprint(none); got != "" || err != nil {
-			t.Errorf("%q has %q, %v", none, got, err)
-		}
 	}
 }
