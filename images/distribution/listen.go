@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"podd/internal/shares"
 )
 
 // CheckAddress demands an address of the machine and a port. Every address must be meant: it is written as 0.0.0.0 or [::].
@@ -41,7 +43,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bounded{Listener: l, free: make(chan struct{}, maxConnections), ended: make(chan struct{}), of: map[string]int{}}, nil
+	return &bounded{Listener: l, places: shares.New(maxConnections, maxOfOne)}, nil
 }
 
 // Serve answers at a listener until ctx ends.
@@ -66,61 +68,26 @@ func (q quiet) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// bounded accepts no more connections than it can bear. Who has his share already is hung up on, so that one client cannot keep
-// the others out.
+// bounded keeps no more connections than it can bear. Who has a share already is hung up on, so that one client cannot keep the
+// others out.
 type bounded struct {
 	net.Listener
 
-	free  chan struct{}
-	ended chan struct{}
-	once  sync.Once
-
-	mu sync.Mutex
-	of map[string]int // open connections of an address
+	places *shares.Shares
 }
 
 func (b *bounded) Accept() (net.Conn, error) {
-	select {
-	case b.free <- struct{}{}:
-	case <-b.ended:
-		return nil, net.ErrClosed
-	}
 	for {
 		conn, err := b.Listener.Accept()
 		if err != nil {
-			<-b.free
 			return nil, err
 		}
-		host, _, _ := net.SplitHostPort(conn.RemoteAddr().String()) // of TCP, and so in order
-		if b.admit(host) {
-			return &boundedConn{Conn: conn, done: sync.OnceFunc(func() { b.leave(host) })}, nil
+		from := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		if b.places.Take(from) {
+			return &boundedConn{Conn: conn, done: sync.OnceFunc(func() { b.places.GiveBack(from) })}, nil
 		}
 		_ = conn.Close()
 	}
-}
-
-func (b *bounded) admit(host string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.of[host] >= maxOfOne {
-		return false
-	}
-	b.of[host]++
-	return true
-}
-
-func (b *bounded) leave(host string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.of[host]--; b.of[host] == 0 {
-		delete(b.of, host)
-	}
-	<-b.free
-}
-
-func (b *bounded) Close() error {
-	b.once.Do(func() { close(b.ended) })
-	return b.Listener.Close()
 }
 
 type boundedConn struct {

@@ -193,13 +193,6 @@ func serving(t *testing.T, s *Server, servers ...netip.AddrPort) netip.AddrPort 
 	return addr
 }
 
-// count is how many places are taken.
-func (s *shares) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.taken
-}
-
 func exchange(t *testing.T, server netip.AddrPort, msg []byte) dnsmessage.Message {
 	t.Helper()
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))

@@ -36,7 +36,7 @@ func (s *Server) serveUDP(conn *net.UDPConn) {
 			continue // an error is that of an earlier answer, whose client is gone
 		}
 		answer, later := s.quick(&q, in[:n], out, 0)
-		if later && s.waiting.take(from.Addr()) {
+		if later && s.waiting.Take(from.Addr()) {
 			s.await(conn, from, &q)
 			continue
 		}
@@ -56,7 +56,7 @@ func (s *Server) await(conn *net.UDPConn, from netip.AddrPort, q *query) {
 	own.question = append([]byte(nil), q.question...)
 	own.name = own.buf[:len(q.name)]
 	s.done.Go(func() {
-		defer s.waiting.giveBack(from.Addr())
+		defer s.waiting.GiveBack(from.Addr())
 		_, _ = conn.WriteToUDPAddrPort(s.find(&own, nil, own.size), from)
 	})
 }
@@ -72,12 +72,12 @@ func (s *Server) serveTCP(l *net.TCPListener) {
 			continue
 		}
 		from, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if !s.allowed(from.Addr()) || !s.conns.take(from.Addr()) {
+		if !s.allowed(from.Addr()) || !s.conns.Take(from.Addr()) {
 			_ = conn.Close()
 			continue
 		}
 		s.done.Go(func() {
-			defer s.conns.giveBack(from.Addr())
+			defer s.conns.GiveBack(from.Addr())
 			s.converse(conn, from.Addr())
 		})
 	}

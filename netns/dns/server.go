@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"podd/internal/shares"
 )
 
 // Options are what a server is made of.
@@ -25,8 +27,8 @@ type Server struct {
 	cache     *cache
 	forwarder forwarder
 	flights   flights
-	waiting   *shares // questions that wait for name servers
-	conns     *shares // TCP connections
+	waiting   *shares.Shares // questions that wait for name servers
+	conns     *shares.Shares // TCP connections
 	idle      time.Duration
 
 	ctx  context.Context // of what is asked for on behalf of clients
@@ -52,7 +54,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{
 		clients: o.Clients, cache: newCache(o.CacheSize), flights: flights{all: map[string]*flight{}}, known: make(chan struct{}),
-		waiting: newShares(maxWaiting, maxWaitingEach), conns: newShares(maxTCP, maxTCPEach), idle: idleTCP,
+		waiting: shares.New(maxWaiting, maxWaitingEach), conns: shares.New(maxTCP, maxTCPEach), idle: idleTCP,
 	}
 	s.ctx, s.end = background()
 	return s
@@ -124,10 +126,10 @@ func (s *Server) slow(from netip.Addr, q *query, out []byte, limit int) []byte {
 	if limit == 0 {
 		limit = q.size
 	}
-	if !s.waiting.take(from) {
+	if !s.waiting.Take(from) {
 		return q.refuse(out, rcodeServer)
 	}
-	defer s.waiting.giveBack(from)
+	defer s.waiting.GiveBack(from)
 	return s.find(q, out, limit)
 }
 

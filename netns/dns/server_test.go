@@ -134,7 +134,7 @@ func TestSameQuestionsGoOutOnce(t *testing.T) {
 	for range clients {
 		all.Go(func() { exchange(t, server, ask(t, "slow.com.", dnsmessage.TypeA)) })
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.waiting.count() < clients && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(10 * time.Second); s.waiting.Taken() < clients && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	close(arrived)

@@ -6,50 +6,10 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"testing/quick"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
-
-// Whatever a few others take and in whatever order, there is a place for whoever has none.
-func TestSharesLeaveAPlaceForANewcomer(t *testing.T) {
-	property := func(moves []uint8) bool {
-		s := newShares(64, 16)
-		client := func(i uint8) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, i % 7}) }
-		for _, m := range moves {
-			if m%4 == 0 && s.by[client(m)] > 0 {
-				s.giveBack(client(m))
-			}
-			for range m % 70 {
-				s.take(client(m))
-			}
-		}
-		sum := 0
-		for _, n := range s.by {
-			sum += n
-		}
-		newcomer := netip.MustParseAddr("10.0.1.1")
-		return sum == s.taken && s.take(newcomer) && s.by[newcomer] == 1
-	}
-	if err := quick.Check(property, nil); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSharesAreOfOneAddressInEitherForm(t *testing.T) {
-	s := newShares(4, 4)
-	s.take(netip.MustParseAddr("10.0.0.1"))
-	s.take(netip.MustParseAddr("::ffff:10.0.0.1"))
-	if len(s.by) != 1 || s.taken != 2 || s.take(netip.MustParseAddr("::ffff:10.0.0.1")) {
-		t.Errorf("%v", s.by)
-	}
-	s.giveBack(netip.MustParseAddr("::ffff:10.0.0.1"))
-	s.giveBack(netip.MustParseAddr("10.0.0.1"))
-	if len(s.by) != 0 || s.taken != 0 {
-		t.Errorf("%v, %d taken", s.by, s.taken)
-	}
-}
 
 // dialFrom connects from an address of the loopback: each is a client of its own.
 func dialFrom(t *testing.T, from string, to netip.AddrPort) *net.TCPConn {
@@ -93,7 +53,7 @@ func TestIdleConnectionsOfOneClientShutNobodyOut(t *testing.T) {
 	if m := askOver(t, first, request); len(m.Answers) != 1 {
 		t.Errorf("the client's own first connection: got %+v", m)
 	}
-	if n := s.conns.count(); n > maxTCPEach+2 {
+	if n := s.conns.Taken(); n > maxTCPEach+2 {
 		t.Errorf("%d connections", n)
 	}
 }
@@ -111,9 +71,9 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 			t.Errorf("%s: read %d, %v; want the connection closed", name, n, err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.conns.count() > 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); s.conns.Taken() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d connections are left", s.conns.count())
+			t.Fatalf("%d connections are left", s.conns.Taken())
 		}
 	}
 }
@@ -148,9 +108,9 @@ func TestQuestionsOfOneClientShutNobodyOut(t *testing.T) {
 	}
 	for i := range maxWaitingEach {
 		send(i)
-		for deadline := time.Now().Add(10 * time.Second); s.waiting.count() <= i; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); s.waiting.Taken() <= i; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%d of %d questions wait", s.waiting.count(), i+1)
+				t.Fatalf("%d of %d questions wait", s.waiting.Taken(), i+1)
 			}
 		}
 	}
